@@ -1,0 +1,59 @@
+"""AI4Arctic scenes to a zarr patch store, and random patches from it.
+
+The names below are the public interface; inside the project import the modules.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from seaice_data.channels import CHANNELS, OFFICIAL_CHANNELS, PAPER_CHANNELS
+    from seaice_data.charts import CHART_FILL, CHARTS, FLOE, SIC, SOD
+    from seaice_data.errors import RecipeError, SceneError, SeaIceError, StoreError
+    from seaice_data.prepare import PrepareReport, prepare
+    from seaice_data.recipe import Recipe
+    from seaice_data.sampler import Patch, PatchSampler
+    from seaice_data.scene import Scene, find_scenes, open_scene
+    from seaice_data.store import Store, StoredScene
+
+_HOMES = {
+    "CHANNELS": "channels",
+    "OFFICIAL_CHANNELS": "channels",
+    "PAPER_CHANNELS": "channels",
+    "CHARTS": "charts",
+    "CHART_FILL": "charts",
+    "FLOE": "charts",
+    "SIC": "charts",
+    "SOD": "charts",
+    "RecipeError": "errors",
+    "SceneError": "errors",
+    "SeaIceError": "errors",
+    "StoreError": "errors",
+    "PrepareReport": "prepare",
+    "prepare": "prepare",
+    "Recipe": "recipe",
+    "Patch": "sampler",
+    "PatchSampler": "sampler",
+    "Scene": "scene",
+    "find_scenes": "scene",
+    "open_scene": "scene",
+    "Store": "store",
+    "StoredScene": "store",
+}
+
+__all__ = [  # noqa: RUF022 - in the order of the flow
+    "find_scenes", "open_scene", "Scene",
+    "Recipe", "prepare", "PrepareReport",
+    "Store", "StoredScene",
+    "PatchSampler", "Patch",
+    "CHANNELS", "OFFICIAL_CHANNELS", "PAPER_CHANNELS",
+    "CHARTS", "CHART_FILL", "SIC", "SOD", "FLOE",
+    "SeaIceError", "SceneError", "RecipeError", "StoreError",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used: a sampler needs no dask, no h5py."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

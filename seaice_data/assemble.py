@@ -1,0 +1,171 @@
+"""One scene and a recipe to one prepared scene, band of rows by band of rows.
+
+Only a band of the SAR grid is in memory at a time, so a scene of 5000 x 5000 pixels needs
+little more than its charts.
+"""
+
+import numpy as np
+
+from seaice_data.arrays import ChartArray, FloatArray, IntArray
+from seaice_data.channels import Channel, Group, find_channel
+from seaice_data.charts import CHART_FILL, CHARTS
+from seaice_data.encode import encode_time
+from seaice_data.grid import Grid, block_centres, cell_centres, nearest_indices, row_bands
+from seaice_data.prepared import FLAG_LAND, FLAG_NO_SAR, FLAG_REMAINDER, PreparedScene
+from seaice_data.recipe import Recipe
+from seaice_data.resample import (
+    downscale,
+    downscale_chart,
+    interpolate,
+    interpolate_nearest,
+    pick,
+)
+from seaice_data.scene import SAR_GRID, Scene
+from seaice_data.stats import ChannelStats, count_classes
+
+_BAND_ROWS = 250
+
+
+def assemble(scene: Scene, recipe: Recipe) -> PreparedScene:
+    """Bring a scene to the grid of a store.
+
+    Rows and columns behind the last whole block (fewer than the ratio) have no pixel in
+    `inputs`; they stay in `full_charts` and `full_flags`.
+
+    Raises
+    ------
+    SceneError
+        If the file turns out to be broken while it is read.
+    RecipeError
+        If the ratio does not fit the scene.
+    """
+    grid = scene.grid.downscaled(recipe.ratio)
+    inputs = np.full((*grid.shape, len(recipe.channels)), np.nan, recipe.dtype)
+    charts = np.full((*grid.shape, len(CHARTS)), CHART_FILL, np.uint8)
+    full_charts = np.empty((len(CHARTS), *scene.grid.shape), np.uint8)
+    full_flags = np.empty(scene.grid.shape, np.uint8)
+    band_rows = recipe.ratio * max(_BAND_ROWS // recipe.ratio, 1)
+    for rows in row_bands(scene.grid.height, band_rows):
+        planes, full_charts[:, rows] = scene.read_band(rows)
+        full_flags[rows] = _flags(planes)
+        _place_planes(inputs, planes, rows, scene.grid, recipe)
+        _place_charts(charts, full_charts[:, rows], rows, scene.grid, recipe)
+    _flag_remainder(full_flags, recipe)
+    _place_cells(inputs, scene, recipe)
+    _place_encodings(inputs, scene, recipe)
+    return PreparedScene(
+        id=scene.id,
+        version=scene.version,
+        region=scene.region,
+        original_name=scene.original_name,
+        has_charts=scene.has_charts,
+        is_test_file=scene.is_test_file,
+        grid=grid,
+        source_grid=scene.grid,
+        inputs=inputs,
+        charts=charts,
+        full_charts=full_charts,
+        full_flags=full_flags,
+        tie_points=scene.tie_points,
+        stats=ChannelStats.of(inputs.astype(np.float32)),
+        class_counts=count_classes(np.moveaxis(charts, -1, 0)),
+        full_class_counts=count_classes(full_charts),
+    )
+
+
+def _flags(planes: FloatArray) -> ChartArray:
+    """Say of each pixel of a band whether it has SAR and whether it is land."""
+    distance = find_channel("distance_map")
+    zone = planes[3] * distance.std + distance.mean
+    no_sar = np.isnan(planes[0])
+    return np.asarray(FLAG_NO_SAR * no_sar + FLAG_LAND * (zone < 0.5), np.uint8)
+
+
+def _flag_remainder(flags: ChartArray, recipe: Recipe) -> None:
+    """Mark the rows and columns behind the last whole block."""
+    if recipe.sar == "mean":
+        height, width = flags.shape
+        flags[height - height % recipe.ratio :] |= FLAG_REMAINDER
+        flags[:, width - width % recipe.ratio :] |= FLAG_REMAINDER
+
+
+def _place_planes(
+    inputs: FloatArray, planes: FloatArray, rows: slice, full: Grid, recipe: Recipe
+) -> None:
+    """Downscale a band of planes into the rows of `inputs` that it covers."""
+    wanted = [(k, _position(recipe, channel)) for k, channel in enumerate(SAR_GRID)]
+    wanted = [(k, position) for k, position in wanted if position is not None]
+    if recipe.sar == "nearest":
+        target, picked, columns = _picks(rows, full, recipe.ratio)
+        for k, position in wanted:
+            inputs[target, :, position] = pick(planes[k], picked, columns)
+    elif _whole_blocks(rows, recipe.ratio):
+        blocks = slice(rows.start // recipe.ratio, rows.stop // recipe.ratio)
+        for k, position in wanted:
+            inputs[blocks, :, position] = downscale(planes[k], recipe.ratio)
+
+
+def _place_charts(
+    charts: ChartArray, band: ChartArray, rows: slice, full: Grid, recipe: Recipe
+) -> None:
+    """Downscale a band of charts into the rows of `charts` that it covers."""
+    if recipe.charts == "nearest":
+        target, picked, columns = _picks(rows, full, recipe.ratio)
+        for k in range(len(CHARTS)):
+            charts[target, :, k] = pick(band[k], picked, columns)
+    elif _whole_blocks(rows, recipe.ratio):
+        blocks = slice(rows.start // recipe.ratio, rows.stop // recipe.ratio)
+        for k in range(len(CHARTS)):
+            charts[blocks, :, k] = downscale_chart(band[k], recipe.ratio)
+
+
+def _whole_blocks(rows: slice, ratio: int) -> bool:
+    """Whether a band, which starts at a block, holds a whole one: the last may not."""
+    return bool(rows.stop - rows.start >= ratio)
+
+
+def _picks(rows: slice, full: Grid, ratio: int) -> tuple[slice, IntArray, IntArray]:
+    """Return store rows, rows within the band, and columns that nearest picks."""
+    picked = nearest_indices(full.height, ratio)
+    start, stop = np.searchsorted(picked, [rows.start, rows.stop])
+    return (
+        slice(int(start), int(stop)),
+        picked[start:stop] - rows.start,
+        nearest_indices(full.width, ratio),
+    )
+
+
+def _place_cells(inputs: FloatArray, scene: Scene, recipe: Recipe) -> None:
+    """Bring the 2 km channels to the grid of the store, cells placed by their centres."""
+    method = interpolate if recipe.ancillary == "bilinear" else interpolate_nearest
+    at = (cell_centres(scene.cell_shape[0]), cell_centres(scene.cell_shape[1]))
+    to = pixel_positions(scene.grid, recipe)
+    for position, channel in enumerate(map(find_channel, recipe.channels)):
+        if channel.group in (Group.AMSR2, Group.ERA5):
+            inputs[..., position] = method(scene.read_cells(channel), at, to)
+
+
+def _place_encodings(inputs: FloatArray, scene: Scene, recipe: Recipe) -> None:
+    """Fill in the planes of place and time."""
+    to = pixel_positions(scene.grid, recipe)
+    values: dict[str, FloatArray | float] = {
+        "latitude": scene.tie_points.latitudes(*to),
+        "longitude": scene.tie_points.longitudes(*to),
+        **encode_time(scene.acquired),
+    }
+    for position, channel in enumerate(map(find_channel, recipe.channels)):
+        if channel.group == Group.ENCODING:
+            inputs[..., position] = (values[channel.name] - channel.mean) / channel.std
+
+
+def pixel_positions(full: Grid, recipe: Recipe) -> tuple[FloatArray, FloatArray]:
+    """Return where the pixels of the store lie on the 80 m grid, along y and x."""
+    if recipe.sar == "nearest":
+        rows = nearest_indices(full.height, recipe.ratio).astype(np.float64)
+        return rows, nearest_indices(full.width, recipe.ratio).astype(np.float64)
+    return block_centres(full.height, recipe.ratio), block_centres(full.width, recipe.ratio)
+
+
+def _position(recipe: Recipe, channel: Channel) -> int | None:
+    """Return where a channel stands on the channel axis, if it does."""
+    return recipe.channels.index(channel.name) if channel.name in recipe.channels else None

@@ -1,0 +1,86 @@
+"""The three charts: their classes, names and fill.
+
+Class numbers are those of the AI4Arctic dataset (Chen et al. 2024, section 2); the names
+are those of the World Meteorological Organization's sea-ice nomenclature.
+"""
+
+from dataclasses import dataclass
+
+CHART_FILL = 255
+"""Marks a pixel without a class, on disk and in memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """One label plane of a scene."""
+
+    name: str
+    """Name of the netCDF variable: ``SIC``, ``SOD`` or ``FLOE``."""
+
+    long_name: str
+    """What the chart shows, for people."""
+
+    standard_name: str | None
+    """Name in the CF standard name table, where it has one."""
+
+    class_names: tuple[str, ...]
+    """Meaning of class 0, 1, 2 and so on."""
+
+    weight: int
+    """Weight in the combined score (Chen et al. 2024, Table 1)."""
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes, fill not counted."""
+        return len(self.class_names)
+
+    @property
+    def flag_meanings(self) -> str:
+        """Class names as a CF ``flag_meanings`` attribute."""
+        return " ".join(
+            name.replace(" %", "_percent").replace(" ", "_").replace("-", "_")
+            for name in self.class_names
+        )
+
+
+SIC = Chart(
+    name="SIC",
+    long_name="sea ice concentration",
+    standard_name="sea_ice_area_fraction",
+    class_names=tuple(f"{percent} %" for percent in range(0, 101, 10)),
+    weight=2,
+)
+
+SOD = Chart(
+    name="SOD",
+    long_name="stage of development",
+    standard_name="sea_ice_classification",
+    class_names=(
+        "open water",
+        "new ice",
+        "young ice",
+        "thin first-year ice",
+        "thick first-year ice",
+        "old ice",
+    ),
+    weight=2,
+)
+
+FLOE = Chart(
+    name="FLOE",
+    long_name="floe size",
+    standard_name=None,
+    class_names=(
+        "open water",
+        "cake ice",
+        "small floe",
+        "medium floe",
+        "big floe",
+        "vast floe",
+        "bergs",
+    ),
+    weight=1,
+)
+
+CHARTS = (SIC, SOD, FLOE)
+"""All charts in the order of the chart axis."""

@@ -1,0 +1,45 @@
+"""Every error that the project raises on purpose.
+
+Each carries a message (what is wrong, with the values that show it) and, where it helps,
+a hint (what to do). The command line prints both; nothing else is caught there.
+"""
+
+
+class SeaIceError(Exception):
+    """An error that the user can mend.
+
+    Parameters
+    ----------
+    message
+        What is wrong: lower case, no full stop, names in quotes.
+    hint
+        What to do about it.
+    """
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Keep the hint when the error travels between processes."""
+        return (_rebuild, (type(self), str(self), self.hint))
+
+
+def _rebuild(kind: type[SeaIceError], message: str, hint: str | None) -> SeaIceError:
+    return kind(message, hint=hint)
+
+
+class SettingsError(SeaIceError):
+    """A setting is unknown, of the wrong type, or cannot work."""
+
+
+class RecipeError(SettingsError):
+    """A recipe that no store can follow."""
+
+
+class SceneError(SeaIceError):
+    """A netCDF file is not a whole AI4Arctic scene."""
+
+
+class StoreError(SeaIceError):
+    """A store is missing, not ours, or does not fit what is asked of it."""

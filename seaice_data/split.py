@@ -1,0 +1,116 @@
+"""Which scenes train, validate and test.
+
+Scenes of one orbit pass overlap in time and place, so they stay on one side of a split;
+the published lists of the challenge do not heed that (dataset.md, section 9).
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+
+TEST_IDS = frozenset(
+    {
+        "20180124T194759_dmi",
+        "20180623T114935_cis",
+        "20180707T113313_cis",
+        "20180716T110418_cis",
+        "20180903T123331_cis",
+        "20180917T121813_cis",
+        "20190406T102029_cis",
+        "20190810T110422_dmi",
+        "20191011T131651_cis",
+        "20200217T102731_cis",
+        "20200319T101935_cis",
+        "20200701T114012_cis",
+        "20200719T123046_cis",
+        "20201013T080448_dmi",
+        "20210328T202742_dmi",
+        "20210410T201933_dmi",
+        "20210430T205436_dmi",
+        "20210506T075557_dmi",
+        "20210512T214149_cis",
+        "20211212T211242_dmi",
+    }
+)
+"""The 20 test scenes of the AutoICE challenge."""
+
+N_VALIDATION = 20
+"""Validation scenes (Chen et al. 2024, Table 3)."""
+
+_PASS = timedelta(minutes=10)  # slices of one pass start a minute apart
+
+
+def split_scenes(
+    ids: Iterable[str], tests: Iterable[str] = TEST_IDS, seed: int = 0
+) -> dict[str, tuple[str, ...]]:
+    """Divide scenes into ``train``, ``validation`` and ``test``.
+
+    Scenes in `tests` test. Of the others, 20 drawn with `seed` validate, or a fifth of
+    them if they are fewer than 100. Scenes of the pass of a test scene neither train nor
+    validate; scenes of one pass train or validate together.
+
+    Parameters
+    ----------
+    ids
+        Scene ids, as ``20180607T184326_dmi``.
+    tests
+        Ids of test scenes; those not among `ids` are ignored.
+    seed
+        The draw of a scene depends on the seed and its id, so adding scenes moves few.
+
+    Returns
+    -------
+    dict
+        Ids by name of the split, sorted. A scene left out for its pass is in none.
+
+    Examples
+    --------
+    >>> split_scenes(["20180101T100000_cis", "20180707T113313_cis"])
+    {'train': ('20180101T100000_cis',), 'validation': (), 'test': ('20180707T113313_cis',)}
+    """
+    ids, tests = sorted(set(ids)), set(tests)
+    passes = _orbit_passes(ids)
+    free = [group for group in passes if not tests.intersection(group)]
+    free.sort(key=lambda group: _draw(seed, group[0]))
+    n_scenes = sum(map(len, free))
+    wanted = min(N_VALIDATION, n_scenes // 5 if n_scenes >= 5 else n_scenes // 2)
+    validation: list[str] = []
+    train: list[str] = []
+    for group in free:
+        (validation if len(validation) + len(group) <= wanted else train).extend(group)
+    return {
+        "train": tuple(sorted(train)),
+        "validation": tuple(sorted(validation)),
+        "test": tuple(scene for scene in ids if scene in tests),
+    }
+
+
+def leaking_pairs(splits: Mapping[str, Iterable[str]]) -> list[tuple[str, str]]:
+    """Return pairs of scenes of one orbit pass that stand on two sides of a split."""
+    side = {scene: name for name, scenes in splits.items() for scene in scenes}
+    pairs = []
+    for group in _orbit_passes(sorted(side)):
+        for k, first in enumerate(group):
+            pairs += [
+                (first, other) for other in group[k + 1 :] if side[first] != side[other]
+            ]
+    return pairs
+
+
+def _orbit_passes(ids: list[str]) -> list[list[str]]:
+    """Group sorted ids whose acquisitions follow each other within a pass."""
+    groups: dict[int, list[str]] = defaultdict(list)
+    last, number = datetime.min.replace(tzinfo=UTC), 0
+    for scene in ids:
+        acquired = datetime.strptime(scene[:15], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+        if acquired - last > _PASS:
+            number += 1
+        groups[number].append(scene)
+        last = acquired
+    return list(groups.values())
+
+
+def _draw(seed: int, scene: str) -> bytes:
+    """Return a number for ranking that depends on the seed and the scene alone."""
+    return hashlib.sha256(f"{seed} {scene}".encode()).digest()

@@ -1,0 +1,120 @@
+"""Statistics that merge: means and deviations of channels, counts of classes.
+
+A scene is counted once, when it is prepared; those of a store or a split are sums.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from seaice_data.arrays import ChartArray, FloatArray, IntArray
+from seaice_data.charts import CHART_FILL, CHARTS
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelStats:
+    """Count, sum, sum of squares, lowest and highest valid value of each channel."""
+
+    count: IntArray
+    total: FloatArray
+    squares: FloatArray
+    lowest: FloatArray
+    highest: FloatArray
+
+    @classmethod
+    def of(cls, inputs: FloatArray) -> "ChannelStats":
+        """Count planes of shape ``(y, x, channel)``; NaN is left out.
+
+        Examples
+        --------
+        >>> stats = ChannelStats.of(np.array([[[1.0], [3.0], [np.nan]]]))
+        >>> stats.mean, stats.std
+        (array([2.]), array([1.]))
+        """
+        flat = inputs.reshape(-1, inputs.shape[-1])
+        invalid = np.isnan(flat)
+        values = np.where(invalid, 0, flat)
+        return cls(
+            count=(~invalid).sum(axis=0),
+            total=values.sum(axis=0, dtype=np.float64),
+            squares=np.einsum("pc,pc->c", values, values, dtype=np.float64),
+            lowest=np.where(invalid, np.inf, flat).min(axis=0).astype(np.float64),
+            highest=np.where(invalid, -np.inf, flat).max(axis=0).astype(np.float64),
+        )
+
+    @classmethod
+    def merge(cls, parts: Iterable["ChannelStats"]) -> "ChannelStats":
+        """Add up the statistics of several scenes, at least one."""
+        all_parts = list(parts)
+        return cls(
+            count=np.sum([part.count for part in all_parts], axis=0),
+            total=np.sum([part.total for part in all_parts], axis=0),
+            squares=np.sum([part.squares for part in all_parts], axis=0),
+            lowest=np.min([part.lowest for part in all_parts], axis=0),
+            highest=np.max([part.highest for part in all_parts], axis=0),
+        )
+
+    @property
+    def mean(self) -> FloatArray:
+        """Mean of each channel; NaN without a valid value."""
+        return self.total / np.where(self.count > 0, self.count, np.nan)
+
+    @property
+    def std(self) -> FloatArray:
+        """Standard deviation of each channel (division by the count)."""
+        count = np.where(self.count > 0, self.count, np.nan)
+        variance = self.squares / count - self.mean**2
+        return np.asarray(np.sqrt(np.maximum(variance, 0)))
+
+    def to_mapping(self) -> dict[str, list[float]]:
+        """Return JSON-ready sums; a channel without a valid value has no extremes."""
+        return {
+            "count": self.count.tolist(),
+            "total": self.total.tolist(),
+            "squares": self.squares.tolist(),
+            "lowest": [v if np.isfinite(v) else None for v in self.lowest.tolist()],
+            "highest": [v if np.isfinite(v) else None for v in self.highest.tolist()],
+        }
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, Any]) -> "ChannelStats":
+        """Read what `to_mapping` wrote."""
+        return cls(
+            count=np.asarray(mapping["count"], np.int64),
+            total=np.asarray(mapping["total"], np.float64),
+            squares=np.asarray(mapping["squares"], np.float64),
+            lowest=np.array([np.inf if v is None else v for v in mapping["lowest"]]),
+            highest=np.array([-np.inf if v is None else v for v in mapping["highest"]]),
+        )
+
+
+def count_classes(charts: ChartArray) -> dict[str, list[int]]:
+    """Count the pixels of each class of each chart; fill comes last.
+
+    Parameters
+    ----------
+    charts
+        Shape ``(chart, y, x)`` in the order of `CHARTS`.
+
+    Examples
+    --------
+    >>> planes = np.array([[[0, 10, 255]], [[0, 0, 5]], [[6, 255, 255]]], np.uint8)
+    >>> count_classes(planes)["SOD"]
+    [2, 0, 0, 0, 0, 1, 0]
+    """
+    counts = {}
+    for chart, plane in zip(CHARTS, charts, strict=True):
+        pixels = np.bincount(plane.ravel(), minlength=CHART_FILL + 1)
+        counts[chart.name] = [*pixels[: chart.n_classes].tolist(), int(pixels[CHART_FILL])]
+    return counts
+
+
+def add_counts(parts: Iterable[Mapping[str, list[int]]]) -> dict[str, list[int]]:
+    """Add up the class counts of several scenes."""
+    total = {chart.name: np.zeros(chart.n_classes + 1, np.int64) for chart in CHARTS}
+    for part in parts:
+        for name in total:
+            total[name] += part[name]
+    return {name: counts.tolist() for name, counts in total.items()}

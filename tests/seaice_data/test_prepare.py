@@ -1,0 +1,108 @@
+"""Whole runs of prepare: resumed, extended, with bad files, in several processes."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from coded_scenes import write_coded
+
+from seaice_data.errors import SceneError, StoreError
+from seaice_data.prepare import prepare
+from seaice_data.recipe import Recipe
+from seaice_data.store import Store
+
+IDS = [f"2019{month:02d}14T101830_dmi" for month in range(1, 8)]
+
+
+@pytest.fixture
+def raw(tmp_path: Path) -> Path:
+    for scene_id in IDS:
+        write_coded(tmp_path / "raw", 203, 251, scene_id)
+    return tmp_path / "raw"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> str:
+    return str(tmp_path / "store.zarr")
+
+
+def test_all_scenes_arrive_and_are_split(raw: Path, store: str) -> None:
+    seen: list[tuple[int, int, str]] = []
+    report = prepare(raw, store, progress=lambda *step: seen.append(step))
+    assert report.written == tuple(IDS)
+    assert [step[:2] for step in seen] == [(k + 1, 7) for k in range(7)]
+    opened = Store.open(store)
+    assert opened.scenes == tuple(IDS)
+    assert [len(ids) for ids in opened.splits.values()] == [6, 1, 0]
+    assert sum(opened.attributes["class_counts"]["SIC"]) == 6 * 20 * 25
+
+
+def test_several_processes_give_the_same_bytes(
+    raw: Path, store: str, tmp_path: Path
+) -> None:
+    prepare(raw, store, jobs=2)
+    prepare(raw, str(tmp_path / "one.zarr"), jobs=1)
+    for scene_id in IDS:
+        np.testing.assert_array_equal(
+            Store.open(store).scene(scene_id).inputs,
+            Store.open(str(tmp_path / "one.zarr")).scene(scene_id).inputs,
+        )
+
+
+def test_a_second_run_does_nothing_and_new_files_are_added(raw: Path, store: str) -> None:
+    prepare(raw, store)
+    again = prepare(raw, store)
+    assert (again.written, again.kept) == ((), tuple(IDS))
+    write_coded(raw, 203, 251, "20200101T000000_cis")
+    assert prepare(raw, store).written == ("20200101T000000_cis",)
+
+
+def test_a_bad_file_does_not_stop_the_others(raw: Path, store: str) -> None:
+    (raw / "a_bad.nc").write_bytes(b"no netCDF")
+    write_coded(raw, 203, 251, IDS[3], SIC=np.full((203, 251), 42, np.uint8))
+    report = prepare(raw, store, jobs=2)
+    assert len(report.written) == 6
+    assert [Path(failure.path).name for failure in report.failed] == [
+        "a_bad.nc",
+        f"{IDS[3]}_prep.nc",
+    ]
+    assert "SIC holds 42" in report.failed[1].reason
+    assert IDS[3] not in Store.open(store).scenes
+
+
+def test_strict_stops_at_a_bad_file(raw: Path, store: str) -> None:
+    write_coded(raw, 203, 251, IDS[3], SIC=np.full((203, 251), 42, np.uint8))
+    with pytest.raises(SceneError, match="SIC holds 42"):
+        prepare(raw, store, strict=True)
+
+
+def test_the_same_scene_twice_is_told(raw: Path, store: str) -> None:
+    write_coded(raw / "copy", 203, 251, IDS[0])
+    report = prepare(raw, store)
+    assert len(report.written) == 7
+    assert "same scene as" in report.failed[0].reason
+
+
+def test_a_file_that_changed_is_told(raw: Path, store: str) -> None:
+    prepare(raw, store)
+    write_coded(raw, 203, 251, IDS[0], SIC=np.full((203, 251), 1, np.uint8))
+    report = prepare(raw, store)
+    assert "not the file that scene" in report.failed[0].reason
+
+
+def test_overwrite_replaces_a_store_and_nothing_else(raw: Path, store: str) -> None:
+    prepare(raw, store)
+    assert len(prepare(raw, store, Recipe(ratio=5), overwrite=True).written) == 7
+    assert Store.open(store).recipe.ratio == 5
+    with pytest.raises(StoreError, match="is not a seaice store"):
+        prepare(raw, str(raw), overwrite=True)
+    assert len(list(raw.glob("*.nc"))) == 7
+
+
+def test_what_killed_writers_left_is_removed(raw: Path, store: str) -> None:
+    prepare(raw, store)
+    host = __import__("socket").gethostname()
+    abandoned = Path(store, ".staging", f"{IDS[0]}.{host}.999999999.abcdef01")
+    abandoned.mkdir(parents=True)
+    prepare(raw, store)
+    assert not Path(store, ".staging").exists()

@@ -1,0 +1,121 @@
+"""Opening files: what is no scene is refused in words."""
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from coded_scenes import SCENE_ID, write_coded
+
+from seaice_data.errors import SceneError
+from seaice_data.scene import find_scenes, open_scene
+
+
+def test_a_ready_scene_tells_what_it_is(tmp_path: Path) -> None:
+    path = write_coded(tmp_path)
+    with h5py.File(path, "a") as file:
+        file.attrs["original_id"] = (
+            "S1A_EW_GRDM_1SDH_20190314T101830_20190314T101930_026000_02E5A1_0F1C_icechart_"
+            "cis_SGRDIEA_20190314T1020Z_pl_a.nc"
+        )
+    with open_scene(path) as scene:
+        assert scene.id == SCENE_ID
+        assert (scene.version, scene.service, scene.region) == ("ready", "cis", "SGRDIEA")
+        assert scene.grid.shape == (503, 528)
+        assert scene.acquired.isoformat() == "2019-03-14T10:18:30+00:00"
+        assert scene.has_charts
+        assert not scene.is_test_file
+
+
+def test_the_reference_file_brings_the_charts_of_a_test_scene(tmp_path: Path) -> None:
+    charts = {"SIC": None, "SOD": None, "FLOE": None}
+    path = write_coded(tmp_path, **charts)
+    with open_scene(path) as scene:
+        assert not scene.has_charts
+        assert (scene.read_band(slice(0, 5))[1] == 255).all()
+    with h5py.File(tmp_path / f"{SCENE_ID}_prep_reference.nc", "w") as file:
+        for name in charts:
+            file[name] = np.full((503, 528), 3, np.uint8)
+    assert find_scenes(tmp_path) == (path,)
+    with open_scene(path) as scene:
+        assert scene.has_charts
+        assert scene.is_test_file
+        assert (scene.read_band(slice(0, 5))[1] == 3).all()
+
+
+def test_a_folder_without_scenes_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SceneError, match="no netCDF file in"):
+        find_scenes(tmp_path)
+    with pytest.raises(SceneError, match="no folder at"):
+        find_scenes(tmp_path / "absent")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "cannot read it as netCDF-4"),
+        (b"hello, this is no netCDF file", "cannot read it as netCDF-4"),
+        (b"CDF\x01" + bytes(60), "netCDF classic format"),
+    ],
+)
+def test_what_is_no_netcdf_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "bad.nc").write_bytes(content)
+    with pytest.raises(SceneError, match=message):
+        open_scene(tmp_path / "bad.nc")
+
+
+def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
+    path = write_coded(tmp_path)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(SceneError, match="truncated") as caught:
+        open_scene(path)
+    assert caught.value.hint == "the file may be truncated; fetch it again"
+
+
+def test_a_netcdf_file_of_something_else_is_refused(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "other.nc", "w") as file:
+        file["temperature"] = np.zeros(3)
+    with pytest.raises(SceneError, match="not an AI4Arctic scene"):
+        open_scene(tmp_path / "other.nc")
+
+
+def read_all(path: Path) -> None:
+    with open_scene(path) as scene:
+        assert scene.tie_points.latitude.shape == (21, 21)
+        scene.read_band(slice(0, scene.grid.height))
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"btemp_89_0v": None}, "variable 'btemp_89_0v' is missing"),
+        ({"SOD": None}, "chart 'SOD' is missing"),
+        ({"nersc_sar_secondary": np.zeros((503, 527), np.float32)}, "has shape"),
+        ({"FLOE": np.zeros((502, 528), np.uint8)}, "chart 'FLOE' has shape"),
+        ({"t2m": np.zeros((9, 21), np.float32)}, "does not fit 503 x 528 SAR pixels"),
+        ({"t2m": np.zeros(20, np.float32)}, "not 2 axes"),
+        ({"nersc_sar_primary": np.full((503, 528), b"x")}, "not numbers"),
+        ({"sar_grid2d_longitude": np.full((21, 21), np.nan)}, "tie points"),
+        ({"sar_grid2d_latitude": np.full((21, 21), 1e9)}, "tie points lie outside"),
+        ({"SIC": np.full((503, 528), 11, np.uint8)}, "SIC holds 11, which is no class"),
+    ],
+)
+def test_a_broken_scene_is_refused_with_the_variable(
+    tmp_path: Path, changed: dict[str, np.ndarray | None], message: str
+) -> None:
+    path = write_coded(tmp_path, **changed)
+    with pytest.raises(SceneError, match=message) as caught:
+        read_all(path)
+    assert str(path) in str(caught.value)
+
+
+def test_a_scene_without_an_id_is_refused(tmp_path: Path) -> None:
+    path = write_coded(tmp_path).rename(tmp_path / "renamed.nc")
+    with h5py.File(path, "a") as file:
+        file.attrs["scene_id"] = "unknown"
+    with (
+        pytest.raises(SceneError, match="attribute 'scene_id' is 'unknown'"),
+        open_scene(path) as scene,
+    ):
+        _ = scene.id

@@ -1,0 +1,65 @@
+from pathlib import Path
+
+import pytest
+
+from seaice_data.channels import OFFICIAL_CHANNELS, select_channels
+from seaice_data.errors import RecipeError, SettingsError
+from seaice_data.recipe import Recipe
+from seaice_data.settings import fingerprint, from_mapping, read_toml, to_mapping
+
+
+def test_a_recipe_survives_the_way_through_json() -> None:
+    recipe = Recipe(ratio=5, channels=OFFICIAL_CHANNELS)
+    assert from_mapping(Recipe, to_mapping(recipe)) == recipe
+
+
+def test_an_unknown_setting_names_its_neighbour() -> None:
+    with pytest.raises(SettingsError, match="unknown setting 'ration'") as caught:
+        from_mapping(Recipe, {"ration": 10})
+    assert caught.value.hint == "did you mean 'ratio'?"
+
+
+@pytest.mark.parametrize(
+    ("mapping", "message"),
+    [
+        ({"ratio": "10"}, "ratio must be int, got '10'"),
+        ({"ratio": True}, "ratio must be int, got True"),
+        ({"channels": "hh"}, "channels must be a list, got 'hh'"),
+        ({"sar": "median"}, "sar must be one of mean, nearest, got 'median'"),
+        ({"ratio": 0}, "ratio must be at least 1, got 0"),
+        ({"dominance_threshold": 65.0}, "at most 1, got 65"),
+        ({"channels": []}, "at least one channel"),
+        ({"channels": ["hh", "hh"]}, "named twice"),
+    ],
+)
+def test_a_wrong_value_is_refused(mapping: dict[str, object], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        from_mapping(Recipe, mapping)
+
+
+def test_fingerprints_differ_exactly_when_recipes_do() -> None:
+    assert fingerprint(Recipe()) == fingerprint(Recipe(ratio=10))
+    assert fingerprint(Recipe()) != fingerprint(Recipe(ratio=5))
+
+
+def test_toml_becomes_a_recipe(tmp_path: Path) -> None:
+    (tmp_path / "recipe.toml").write_text('ratio = 20\nsar = "nearest"\n')
+    assert read_toml(Recipe, tmp_path / "recipe.toml") == Recipe(ratio=20, sar="nearest")
+
+
+def test_what_is_no_toml_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "recipe.toml").write_text("ratio: 20")
+    with pytest.raises(SettingsError, match="cannot read settings"):
+        read_toml(Recipe, tmp_path / "recipe.toml")
+
+
+def test_channels_are_selected_by_group_and_name() -> None:
+    assert select_channels(["geometry", "hv", "hh"]) == (
+        "hh",
+        "hv",
+        "incidence_angle",
+        "distance_map",
+    )
+    with pytest.raises(RecipeError, match="unknown channel or group 'amsr'") as caught:
+        select_channels(["amsr"])
+    assert caught.value.hint == "did you mean 'amsr2'?"

@@ -1,0 +1,54 @@
+from seaice_data.split import TEST_IDS, leaking_pairs, split_scenes
+
+IDS = [
+    f"2019{month:02d}{day:02d}T101010_dmi" for month in range(1, 13) for day in range(1, 11)
+]
+
+
+def test_every_scene_stands_in_exactly_one_split() -> None:
+    splits = split_scenes(IDS)
+    assert sorted(sum(splits.values(), ())) == sorted(IDS)
+    assert len(splits["validation"]) == 20
+
+
+def test_published_test_scenes_test() -> None:
+    assert set(split_scenes([*IDS, *TEST_IDS])["test"]) == TEST_IDS
+
+
+def test_another_seed_validates_on_other_scenes() -> None:
+    assert split_scenes(IDS, seed=1) != split_scenes(IDS, seed=2)
+    assert split_scenes(IDS, seed=1) == split_scenes(IDS[::-1], seed=1)
+
+
+def test_a_new_scene_moves_few_others() -> None:
+    before = set(split_scenes(IDS)["validation"])
+    after = set(split_scenes([*IDS, "20200101T101010_cis"])["validation"])
+    assert len(before - after) <= 1
+
+
+def test_scenes_of_one_pass_stay_together() -> None:
+    slices = [f"{scene[:9]}{minute}10_dmi" for scene in IDS for minute in ("1010", "1011")]
+    splits = split_scenes(slices)
+    assert len(splits["validation"]) == 20
+    assert leaking_pairs(splits) == []
+
+
+def test_the_same_image_charted_twice_stays_together() -> None:
+    twice = ["20200728T120112_cis", "20200728T120112_dmi"]
+    assert leaking_pairs(split_scenes([*IDS, *twice])) == []
+
+
+def test_a_neighbour_of_a_test_scene_neither_trains_nor_validates() -> None:
+    neighbour = "20201013T080348_dmi"  # a minute before test scene 20201013T080448_dmi
+    splits = split_scenes([*IDS, *TEST_IDS, neighbour])
+    assert neighbour not in sum(splits.values(), ())
+
+
+def test_a_leak_is_seen() -> None:
+    splits = {"train": ("20201013T080348_dmi",), "test": ("20201013T080448_dmi",)}
+    assert leaking_pairs(splits) == [("20201013T080348_dmi", "20201013T080448_dmi")]
+
+
+def test_few_scenes_still_validate() -> None:
+    assert [len(ids) for ids in split_scenes(IDS[:2]).values()] == [1, 1, 0]
+    assert [len(ids) for ids in split_scenes(IDS[:10]).values()] == [8, 2, 0]

@@ -1,0 +1,129 @@
+"""The store: complete or absent, and readable without us."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from coded_scenes import SCENE_ID, write_coded
+
+from seaice_data.assemble import assemble
+from seaice_data.channels import find_channel
+from seaice_data.errors import StoreError
+from seaice_data.prepare import prepare
+from seaice_data.prepared import PreparedScene
+from seaice_data.recipe import Recipe
+from seaice_data.scene import open_scene
+from seaice_data.store import Store
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> PreparedScene:
+    with open_scene(write_coded(tmp_path_factory.mktemp("raw"), 203, 251)) as opened:
+        return assemble(opened, Recipe())
+
+
+@pytest.fixture
+def store(scene: PreparedScene, tmp_path: Path) -> Store:
+    made = Store.create(str(tmp_path / "store.zarr"), Recipe())
+    made.write(scene, {})
+    return Store.open(made.path)
+
+
+def test_what_is_written_is_read(store: Store, scene: PreparedScene) -> None:
+    stored = store.scene(SCENE_ID)
+    np.testing.assert_array_equal(stored.inputs, scene.inputs)
+    np.testing.assert_array_equal(stored.charts, scene.charts)
+    np.testing.assert_array_equal(stored.full_charts(), scene.full_charts)
+    np.testing.assert_array_equal(stored.full_flags(), scene.full_flags)
+    np.testing.assert_array_equal(stored.tie_points.latitude, scene.tie_points.latitude)
+    assert stored.grid == scene.grid
+    assert stored.source_grid == scene.source_grid
+    assert stored.acquired.isoformat() == "2019-03-14T10:18:30+00:00"
+
+
+def test_arrays_are_mapped_not_copied(store: Store) -> None:
+    assert isinstance(store.scene(SCENE_ID).inputs, np.memmap)
+    assert isinstance(store.scene(SCENE_ID).charts, np.memmap)
+
+
+def test_plain_xarray_opens_a_scene(store: Store, scene: PreparedScene) -> None:
+    opened = xr.open_zarr(store.path, group=f"scenes/{SCENE_ID}", consolidated=False)
+    np.testing.assert_array_equal(opened.inputs.sel(channel="t2m"), scene.inputs[..., 10])
+    np.testing.assert_array_equal(opened.charts.sel(chart="SOD"), scene.charts[..., 1])
+    assert opened.charts.dtype == np.uint8
+
+
+def test_xarray_in_physical_units(store: Store, scene: PreparedScene) -> None:
+    dataset = store.scene(SCENE_ID).to_xarray()
+    t2m = find_channel("t2m")
+    np.testing.assert_allclose(
+        dataset.t2m,
+        scene.inputs[..., 10].astype(np.float32) * t2m.std + t2m.mean,
+        rtol=1e-6,
+    )
+    assert dataset.t2m.attrs["units"] == "K"
+    assert dataset.SIC.attrs["flag_meanings"].split()[10] == "100_percent"
+    assert {"latitude", "longitude"} <= set(dataset.coords)
+
+
+def test_a_scene_without_its_last_write_is_absent(store: Store) -> None:
+    Path(store.path, "scenes", SCENE_ID, "zarr.json").unlink()
+    assert Store.open(store.path).scenes == ()
+
+
+def test_a_failed_write_leaves_nothing(
+    scene: PreparedScene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store.create(str(tmp_path / "store.zarr"), Recipe())
+
+    def full_disk(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("seaice_data.store._write_tie_points", full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        store.write(scene, {})
+    assert Store.open(store.path).scenes == ()
+    assert list(tmp_path.rglob("inputs")) == []
+
+
+def test_a_second_writer_changes_nothing(store: Store, scene: PreparedScene) -> None:
+    before = {p: p.stat().st_mtime_ns for p in Path(store.path).rglob("*") if p.is_file()}
+    store.write(scene, {})
+    after = {p: p.stat().st_mtime_ns for p in Path(store.path).rglob("*") if p.is_file()}
+    assert after == before
+
+
+def test_preparing_twice_gives_equal_bytes(tmp_path: Path) -> None:
+    write_coded(tmp_path / "raw", 203, 251)
+    trees = []
+    for name in ("a.zarr", "b.zarr"):
+        prepare(tmp_path / "raw", str(tmp_path / name))
+        root = tmp_path / name
+        trees.append(
+            {p.relative_to(root): p.read_bytes() for p in root.rglob("*") if p.is_file()}
+        )
+    assert trees[0] == trees[1]
+
+
+def test_no_store_and_what_is_none(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="no store at"):
+        Store.open(str(tmp_path / "absent.zarr"))
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "notes.txt").write_text("not a store")
+    with pytest.raises(StoreError, match="is not a seaice store"):
+        Store.open(str(tmp_path / "folder"))
+    with pytest.raises(StoreError, match="is not a seaice store"):
+        Store.create(str(tmp_path / "folder"), Recipe())
+    with pytest.raises(StoreError, match="is not a seaice store"):
+        Store.open(str(tmp_path / "folder" / "notes.txt"))
+
+
+def test_another_recipe_is_refused_with_the_difference(store: Store) -> None:
+    with pytest.raises(StoreError, match="has another recipe: ratio: 5 instead of 10"):
+        Store.create(store.path, Recipe(ratio=5))
+
+
+def test_an_unknown_scene_is_refused(store: Store) -> None:
+    with pytest.raises(StoreError, match="no scene '20200101T000000_cis'"):
+        store.scene("20200101T000000_cis")
