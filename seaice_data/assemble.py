@@ -30,7 +30,7 @@ def assemble(scene: Scene, recipe: Recipe) -> PreparedScene:
     """Bring a scene to the grid of a store.
 
     Rows and columns behind the last whole block (fewer than the ratio) have no pixel in
-    `inputs`; they stay in `full_charts` and `full_flags`.
+    the inputs; they stay in `full_charts` and `full_flags`.
 
     Raises
     ------
@@ -40,19 +40,19 @@ def assemble(scene: Scene, recipe: Recipe) -> PreparedScene:
         If the ratio does not fit the scene.
     """
     grid = scene.grid.downscaled(recipe.ratio)
-    inputs = np.full((*grid.shape, len(recipe.channels)), np.nan, recipe.dtype)
+    planes = np.empty((len(recipe.channels), *grid.shape), np.float32)
     charts = np.full((*grid.shape, len(CHARTS)), CHART_FILL, np.uint8)
     full_charts = np.empty((len(CHARTS), *scene.grid.shape), np.uint8)
     full_flags = np.empty(scene.grid.shape, np.uint8)
     band_rows = recipe.ratio * max(_BAND_ROWS // recipe.ratio, 1)
     for rows in row_bands(scene.grid.height, band_rows):
-        planes, full_charts[:, rows] = scene.read_band(rows)
-        full_flags[rows] = _flags(planes)
-        _place_planes(inputs, planes, rows, scene.grid, recipe)
+        band, full_charts[:, rows] = scene.read_band(rows)
+        full_flags[rows] = _flags(band)
+        _place_band(planes, band, rows, scene.grid, recipe)
         _place_charts(charts, full_charts[:, rows], rows, scene.grid, recipe)
     _flag_remainder(full_flags, recipe)
-    _place_cells(inputs, scene, recipe)
-    _place_encodings(inputs, scene, recipe)
+    _place_cells(planes, scene, recipe)
+    _place_encodings(planes, scene, recipe)
     return PreparedScene(
         id=scene.id,
         version=scene.version,
@@ -62,22 +62,23 @@ def assemble(scene: Scene, recipe: Recipe) -> PreparedScene:
         is_test_file=scene.is_test_file,
         grid=grid,
         source_grid=scene.grid,
-        inputs=inputs,
+        # Statistics run over whole planes; patches want the channels of a pixel together.
+        inputs=np.ascontiguousarray(np.moveaxis(planes.astype(recipe.dtype), 0, -1)),
         charts=charts,
         full_charts=full_charts,
         full_flags=full_flags,
         tie_points=scene.tie_points,
-        stats=ChannelStats.of(inputs.astype(np.float32)),
+        stats=ChannelStats.of(planes),
         class_counts=count_classes(np.moveaxis(charts, -1, 0)),
         full_class_counts=count_classes(full_charts),
     )
 
 
-def _flags(planes: FloatArray) -> ChartArray:
+def _flags(band: FloatArray) -> ChartArray:
     """Say of each pixel of a band whether it has SAR and whether it is land."""
     distance = find_channel("distance_map")
-    zone = planes[3] * distance.std + distance.mean
-    no_sar = np.isnan(planes[0])
+    zone = band[3] * distance.std + distance.mean
+    no_sar = np.isnan(band[0])
     return np.asarray(FLAG_NO_SAR * no_sar + FLAG_LAND * (zone < 0.5), np.uint8)
 
 
@@ -89,20 +90,20 @@ def _flag_remainder(flags: ChartArray, recipe: Recipe) -> None:
         flags[:, width - width % recipe.ratio :] |= FLAG_REMAINDER
 
 
-def _place_planes(
-    inputs: FloatArray, planes: FloatArray, rows: slice, full: Grid, recipe: Recipe
+def _place_band(
+    planes: FloatArray, band: FloatArray, rows: slice, full: Grid, recipe: Recipe
 ) -> None:
-    """Downscale a band of planes into the rows of `inputs` that it covers."""
+    """Downscale a band of SAR planes into the rows of `planes` that it covers."""
     wanted = [(k, _position(recipe, channel)) for k, channel in enumerate(SAR_GRID)]
     wanted = [(k, position) for k, position in wanted if position is not None]
     if recipe.sar == "nearest":
         target, picked, columns = _picks(rows, full, recipe.ratio)
         for k, position in wanted:
-            inputs[target, :, position] = pick(planes[k], picked, columns)
+            planes[position, target] = pick(band[k], picked, columns)
     elif _whole_blocks(rows, recipe.ratio):
         blocks = slice(rows.start // recipe.ratio, rows.stop // recipe.ratio)
         for k, position in wanted:
-            inputs[blocks, :, position] = downscale(planes[k], recipe.ratio)
+            planes[position, blocks] = downscale(band[k], recipe.ratio)
 
 
 def _place_charts(
@@ -135,17 +136,17 @@ def _picks(rows: slice, full: Grid, ratio: int) -> tuple[slice, IntArray, IntArr
     )
 
 
-def _place_cells(inputs: FloatArray, scene: Scene, recipe: Recipe) -> None:
+def _place_cells(planes: FloatArray, scene: Scene, recipe: Recipe) -> None:
     """Bring the 2 km channels to the grid of the store, cells placed by their centres."""
     method = interpolate if recipe.ancillary == "bilinear" else interpolate_nearest
     at = (cell_centres(scene.cell_shape[0]), cell_centres(scene.cell_shape[1]))
     to = pixel_positions(scene.grid, recipe)
     for position, channel in enumerate(map(find_channel, recipe.channels)):
         if channel.group in (Group.AMSR2, Group.ERA5):
-            inputs[..., position] = method(scene.read_cells(channel), at, to)
+            planes[position] = method(scene.read_cells(channel), at, to)
 
 
-def _place_encodings(inputs: FloatArray, scene: Scene, recipe: Recipe) -> None:
+def _place_encodings(planes: FloatArray, scene: Scene, recipe: Recipe) -> None:
     """Fill in the planes of place and time."""
     to = pixel_positions(scene.grid, recipe)
     values: dict[str, FloatArray | float] = {
@@ -155,7 +156,7 @@ def _place_encodings(inputs: FloatArray, scene: Scene, recipe: Recipe) -> None:
     }
     for position, channel in enumerate(map(find_channel, recipe.channels)):
         if channel.group == Group.ENCODING:
-            inputs[..., position] = (values[channel.name] - channel.mean) / channel.std
+            planes[position] = (values[channel.name] - channel.mean) / channel.std
 
 
 def pixel_positions(full: Grid, recipe: Recipe) -> tuple[FloatArray, FloatArray]:

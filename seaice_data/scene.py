@@ -53,6 +53,8 @@ class Scene(ABC):
     def __init__(self, path: Path, file: h5py.File) -> None:
         self.path = path
         self._file = file
+        # An open dataset keeps its chunks: without it every band inflates them again.
+        self._opened: dict[tuple[str | None, int], h5py.Dataset] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -62,6 +64,7 @@ class Scene(ABC):
 
     def close(self) -> None:
         """Close the file."""
+        self._opened.clear()
         self._file.close()
 
     @property
@@ -174,6 +177,8 @@ class Scene(ABC):
 
     def _dataset(self, name: str | None, n_axes: int = 2) -> h5py.Dataset:
         """Return a variable, or say that it is missing or has the wrong form."""
+        if (name, n_axes) in self._opened:
+            return self._opened[name, n_axes]
         dataset = self._file.get(name)
         if not isinstance(dataset, h5py.Dataset):
             raise self._error(f"variable {name!r} is missing")
@@ -181,6 +186,7 @@ class Scene(ABC):
             raise self._error(f"{name!r} has shape {dataset.shape}, not {n_axes} axes")
         if dataset.dtype.kind not in "fiu":
             raise self._error(f"{name!r} holds {dataset.dtype}, not numbers")
+        self._opened[name, n_axes] = dataset
         return dataset
 
     def _read(self, dataset: h5py.Dataset, index: Any = ()) -> Any:
@@ -296,9 +302,13 @@ class ReadyScene(Scene):
         charts = self._no_charts(rows)
         if self.has_charts:
             for plane, chart in zip(charts, CHARTS, strict=True):
-                values = self._read(self._charts[chart.name], rows)
+                values = self._read(self._opened_charts[chart.name], rows)
                 plane[:] = _checked_classes(self, chart.name, values, chart.n_classes)
         return charts
+
+    @cached_property
+    def _opened_charts(self) -> dict[str, h5py.Dataset]:
+        return {chart.name: self._charts[chart.name] for chart in CHARTS}
 
     def _standardise(self, values: FloatArray, channel: Channel) -> FloatArray:  # noqa: ARG002
         return values  # the file is standardised, with the constants of `channels`

@@ -24,25 +24,17 @@ class ChannelStats:
     highest: FloatArray
 
     @classmethod
-    def of(cls, inputs: FloatArray) -> "ChannelStats":
-        """Count planes of shape ``(y, x, channel)``; NaN is left out.
+    def of(cls, planes: Iterable[FloatArray]) -> "ChannelStats":
+        """Count planes, one a channel, of any shape; NaN is left out.
 
         Examples
         --------
-        >>> stats = ChannelStats.of(np.array([[[1.0], [3.0], [np.nan]]]))
+        >>> stats = ChannelStats.of([np.array([1.0, 3.0, np.nan])])
         >>> stats.mean, stats.std
         (array([2.]), array([1.]))
         """
-        flat = inputs.reshape(-1, inputs.shape[-1])
-        invalid = np.isnan(flat)
-        values = np.where(invalid, 0, flat)
-        return cls(
-            count=(~invalid).sum(axis=0),
-            total=values.sum(axis=0, dtype=np.float64),
-            squares=np.einsum("pc,pc->c", values, values, dtype=np.float64),
-            lowest=np.where(invalid, np.inf, flat).min(axis=0).astype(np.float64),
-            highest=np.where(invalid, -np.inf, flat).max(axis=0).astype(np.float64),
-        )
+        sums = np.array([_sums(plane) for plane in planes])
+        return cls(sums[:, 0].astype(np.int64), *sums[:, 1:].T)
 
     @classmethod
     def merge(cls, parts: Iterable["ChannelStats"]) -> "ChannelStats":
@@ -90,6 +82,17 @@ class ChannelStats:
         )
 
 
+def _sums(plane: FloatArray) -> tuple[float, ...]:
+    """Return count, sum, sum of squares, lowest and highest of the valid values."""
+    values = plane.ravel()
+    if np.isnan(values).any():
+        values = values[~np.isnan(values)]
+    if values.size == 0:
+        return 0, 0.0, 0.0, np.inf, -np.inf
+    squares = np.einsum("i,i->", values, values, dtype=np.float64)
+    return values.size, values.sum(dtype=np.float64), squares, values.min(), values.max()
+
+
 def count_classes(charts: ChartArray) -> dict[str, list[int]]:
     """Count the pixels of each class of each chart; fill comes last.
 
@@ -106,9 +109,25 @@ def count_classes(charts: ChartArray) -> dict[str, list[int]]:
     """
     counts = {}
     for chart, plane in zip(CHARTS, charts, strict=True):
-        pixels = np.bincount(plane.ravel(), minlength=CHART_FILL + 1)
+        pixels = _count_bytes(plane)
         counts[chart.name] = [*pixels[: chart.n_classes].tolist(), int(pixels[CHART_FILL])]
     return counts
+
+
+def _count_bytes(plane: ChartArray) -> IntArray:
+    """Count each value of a plane; fast where neighbours are equal, as in charts.
+
+    Eight pixels at a time are compared with eight equal ones; only what is left, along
+    the borders of polygons, is counted one by one.
+    """
+    flat = np.ascontiguousarray(plane).ravel()
+    n_whole = flat.size // 8 * 8
+    words = flat[:n_whole].view(np.uint64)
+    uniform = words == (words & np.uint64(0xFF)) * np.uint64(0x0101010101010101)
+    counts = 8 * np.bincount(words[uniform].view(np.uint8)[::8], minlength=CHART_FILL + 1)
+    counts += np.bincount(words[~uniform].view(np.uint8), minlength=CHART_FILL + 1)
+    counts += np.bincount(flat[n_whole:], minlength=CHART_FILL + 1)
+    return np.asarray(counts)
 
 
 def add_counts(parts: Iterable[Mapping[str, list[int]]]) -> dict[str, list[int]]:

@@ -1,0 +1,42 @@
+# `make demo` shows the whole job on synthetic scenes, `make test` runs every check.
+# Both make a virtual environment first; set VENV to use another one.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+READY = $(VENV)/.ready
+DEMO ?= demo
+
+.PHONY: demo test check quick bench format clean
+
+demo: $(READY)
+	PATH="$(CURDIR)/$(BIN):$$PATH" DEMO=$(DEMO) bash tests/demo.sh
+
+test: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/pytest --cov --cov-report=term:skip-covered
+
+check: test
+
+# While writing: no type checks, no slow tests.
+quick: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/pytest -q -m "not slow"
+
+bench: $(READY)
+	PATH="$(CURDIR)/$(BIN):$$PATH" bash tests/bench.sh
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf $(VENV) $(DEMO) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .coverage
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
