@@ -43,7 +43,12 @@ SOD_CLASSES: Mapping[int, int] = {
 """Class of each code for the stage of development."""
 
 FLOE_CLASSES: Mapping[int, int] = {
-    **dict(zip(range(2, 8), (1, 2, 3, 4, 5, 5), strict=True)),
+    0: 0,
+    2: 1,
+    3: 2,
+    4: 3,
+    5: 4,
+    **dict.fromkeys((6, 7), 5),
     **dict.fromkeys((9, 10), 6),
     **dict.fromkeys((1, 8, 21, 22), CHART_FILL),
 }

@@ -374,13 +374,15 @@ def _write_arrays(path: str, scene: PreparedScene, recipe: Recipe) -> None:
     channels, names = np.array(recipe.channels), np.array([chart.name for chart in CHARTS])
     _write(path, "channel", channels, ("channel",))
     _write(path, "chart", names, ("chart",))
+    catalogue = [find_channel(name) for name in recipe.channels]
+    for name in ("mean", "std"):
+        values = np.array([getattr(channel, name) for channel in catalogue])
+        attributes: dict[str, Any] = {"long_name": f"{name} of each channel in its unit"}
+        _write(path, f"channel_{name}", values, ("channel",), attributes)
     attributes = {
         "long_name": "standardised input planes",
-        "coordinates": "channel",
-        "mean": [find_channel(name).mean for name in recipe.channels],
-        "std": [find_channel(name).std for name in recipe.channels],
-        "units": [find_channel(name).unit for name in recipe.channels],
-        "comment": "value in its unit = stored * std + mean; NaN is fill",
+        "channel_units": [channel.unit for channel in catalogue],
+        "comment": "value in its unit = inputs * channel_std + channel_mean; NaN is fill",
     }
     _write(path, "inputs", scene.inputs, (*pixels, "channel"), attributes, (*whole, -1))
     attributes = {

@@ -1,0 +1,485 @@
+"""Plans of synthetic scenes: where, when and how large; names and tie points.
+
+- ``plan_scenes`` spreads scenes over the regions and months of the AI4Arctic dataset;
+- ``ScenePlan`` decides everything about a scene: equal plans give equal files;
+- ``tie_points`` places a scene on the Earth.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seaice_data.arrays import FloatArray
+from seaice_data.errors import SettingsError
+from seaice_data.settings import nearest
+
+N_TIE_POINTS = 21
+"""Tie points along each axis (dataset.md, section 2)."""
+
+SMALLEST_SIZE = 100
+"""Nominal pixels below which a scene has no room for ice, coast and 2 km cells."""
+
+SMALLEST_HEIGHT = 25
+"""Pixels of one 2 km cell."""
+
+NOMINAL_WIDTH = 5200
+"""Samples of a whole scene, about 400 km; smaller scenes are miniatures."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Region:
+    """A place that ice charts are drawn for, and how it differs from the others."""
+
+    service: Literal["cis", "dmi"]
+    """Ice service that draws the charts: Canada or Denmark (Greenland)."""
+
+    latitude: float
+    """Degrees north of the middle."""
+
+    longitude: float
+    """Degrees east of the middle."""
+
+    land_azimuth: float
+    """Degrees from north, clockwise, to where the land lies."""
+
+    ice_azimuth: float
+    """Degrees from north, clockwise, to where the ice gets thicker."""
+
+    water: float
+    """More open water than the service sees elsewhere, in logits."""
+
+    old: float
+    """Old ice in relation to what the service sees elsewhere."""
+
+    weight: int
+    """Scenes in the training set (dataset.md, section 7)."""
+
+
+REGIONS = {
+    "SGRDIEA": Region(
+        service="cis",
+        latitude=73.0,
+        longitude=-82.0,
+        land_azimuth=190,
+        ice_azimuth=310,
+        water=0.0,
+        old=0.9,
+        weight=42,
+    ),
+    "SGRDIFOXE": Region(
+        service="cis",
+        latitude=67.0,
+        longitude=-79.0,
+        land_azimuth=80,
+        ice_azimuth=320,
+        water=-0.1,
+        old=0.2,
+        weight=39,
+    ),
+    "SGRDINFLD": Region(
+        service="cis",
+        latitude=56.5,
+        longitude=-58.0,
+        land_azimuth=245,
+        ice_azimuth=290,
+        water=0.8,
+        old=0.1,
+        weight=39,
+    ),
+    "SGRDIWA": Region(
+        service="cis",
+        latitude=71.5,
+        longitude=-128.0,
+        land_azimuth=160,
+        ice_azimuth=340,
+        water=-0.4,
+        old=1.8,
+        weight=32,
+    ),
+    "SGRDIMID": Region(
+        service="cis",
+        latitude=61.0,
+        longitude=-64.0,
+        land_azimuth=230,
+        ice_azimuth=300,
+        water=0.4,
+        old=0.1,
+        weight=25,
+    ),
+    "SGRDIHA": Region(
+        service="cis",
+        latitude=77.5,
+        longitude=-98.0,
+        land_azimuth=120,
+        ice_azimuth=330,
+        water=-1.2,
+        old=4.0,
+        weight=20,
+    ),
+    "Qaanaaq": Region(
+        service="dmi",
+        latitude=77.0,
+        longitude=-72.0,
+        land_azimuth=90,
+        ice_azimuth=320,
+        water=-0.5,
+        old=0.8,
+        weight=39,
+    ),
+    "CapeFarewell": Region(
+        service="dmi",
+        latitude=60.0,
+        longitude=-45.0,
+        land_azimuth=350,
+        ice_azimuth=20,
+        water=1.1,
+        old=0.7,
+        weight=39,
+    ),
+    "CentralEast": Region(
+        service="dmi",
+        latitude=70.5,
+        longitude=-20.0,
+        land_azimuth=290,
+        ice_azimuth=320,
+        water=-0.1,
+        old=1.2,
+        weight=39,
+    ),
+    "NorthEast": Region(
+        service="dmi",
+        latitude=76.5,
+        longitude=-12.0,
+        land_azimuth=275,
+        ice_azimuth=310,
+        water=-0.6,
+        old=2.2,
+        weight=38,
+    ),
+    "NorthWest": Region(
+        service="dmi",
+        latitude=74.0,
+        longitude=-61.0,
+        land_azimuth=75,
+        ice_azimuth=310,
+        water=0.0,
+        old=0.3,
+        weight=37,
+    ),
+    "CentralWest": Region(
+        service="dmi",
+        latitude=69.5,
+        longitude=-57.0,
+        land_azimuth=90,
+        ice_azimuth=290,
+        water=0.3,
+        old=0.2,
+        weight=36,
+    ),
+    "North": Region(
+        service="dmi",
+        latitude=80.5,
+        longitude=-35.0,
+        land_azimuth=190,
+        ice_azimuth=350,
+        water=-1.4,
+        old=4.0,
+        weight=31,
+    ),
+    "SouthWest": Region(
+        service="dmi",
+        latitude=63.5,
+        longitude=-54.0,
+        land_azimuth=75,
+        ice_azimuth=285,
+        water=0.9,
+        old=0.2,
+        weight=27,
+    ),
+    "SouthEast": Region(
+        service="dmi",
+        latitude=64.5,
+        longitude=-38.0,
+        land_azimuth=300,
+        ice_azimuth=330,
+        water=0.4,
+        old=1.0,
+        weight=26,
+    ),
+    "NorthAndCentralEast": Region(
+        service="dmi",
+        latitude=73.5,
+        longitude=-16.0,
+        land_azimuth=280,
+        ice_azimuth=315,
+        water=-0.3,
+        old=1.6,
+        weight=3,
+    ),
+}
+"""Regions by the name that charts carry; weights are those of the training set."""
+
+MONTH_WEIGHTS = (35, 31, 31, 39, 41, 34, 41, 65, 71, 51, 37, 37)
+"""Scenes of the training set in January, February and so on (dataset.md, section 7)."""
+
+# Steps of an additive sequence in two dimensions: however many scenes are taken, they
+# cover months and regions evenly, and scene k does not depend on their number.
+_MONTH_STEP = 0.7548776662466927
+_REGION_STEP = 0.5698402909980532
+
+_EARTH_RADIUS_KM = 6371.0
+_INCLINATION_COSINE = -0.1423  # of the Sentinel-1 orbit, 98.18 degrees
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScenePlan:
+    """Everything that decides a synthetic scene; equal plans give equal files."""
+
+    seed: int
+    """Start of every random draw."""
+
+    region: str
+    """Key of ``REGIONS``; decides the ice service too."""
+
+    acquired: datetime
+    """First line, with a time zone; seconds count, fractions do not."""
+
+    height: int
+    """Lines of 80 m."""
+
+    width: int
+    """Samples of 80 m."""
+
+    is_test: bool = False
+    """Whether the ready-to-train version keeps its charts in a file of their own."""
+
+    ascending: bool = True
+    """Whether the satellite flies north: latitude grows with the line."""
+
+    def __post_init__(self) -> None:
+        """Refuse a plan that no scene can follow."""
+        if self.region not in REGIONS:
+            raise SettingsError(
+                f"unknown region {self.region!r}", hint=nearest(self.region, REGIONS)
+            )
+        if self.acquired.tzinfo is None:
+            raise SettingsError(f"time {self.acquired} has no time zone")
+        if self.width < SMALLEST_SIZE or self.height < SMALLEST_HEIGHT:
+            raise SettingsError(
+                f"a scene has at least {SMALLEST_HEIGHT} lines and {SMALLEST_SIZE} "
+                f"samples, got {self.height} x {self.width}"
+            )
+
+    @property
+    def id(self) -> str:
+        """Scene id: time and ice service, ``20180607T184326_dmi``."""
+        return f"{_stamp(self.acquired)}_{self.service}"
+
+    @property
+    def service(self) -> Literal["cis", "dmi"]:
+        """Ice service that draws the chart."""
+        return REGIONS[self.region].service
+
+    @property
+    def raw_shape(self) -> tuple[int, int]:
+        """Lines and samples of 40 m; an odd last one is lost in the ready version."""
+        odd = self.rng(0).integers(0, 2, size=2)
+        return 2 * self.height + int(odd[0]), 2 * self.width + int(odd[1])
+
+    @property
+    def miniature(self) -> float:
+        """Size in relation to a whole scene; ice and coast shrink with it."""
+        return min(1.0, self.width / NOMINAL_WIDTH)
+
+    @property
+    def upstream_id(self) -> str:
+        """Name of the Sentinel-1 product."""
+        rng = self.rng(1)
+        stop = self.acquired + timedelta(seconds=max(1, round(self.height / 85)))
+        orbit, take, check = rng.integers((20000, 0x20000, 0), (40000, 0x60000, 0x10000))
+        platform = "AB"[int(rng.integers(0, 2))]
+        return (
+            f"S1{platform}_EW_GRDM_1SDH_{_stamp(self.acquired)}_{_stamp(stop)}"
+            f"_{orbit:06d}_{take:06X}_{check:04X}"
+        )
+
+    @property
+    def chart_name(self) -> str:
+        """Name of the ice chart, drawn for the next whole ten minutes."""
+        utc = self.acquired.astimezone(UTC)
+        drawn = utc + timedelta(minutes=10 - utc.minute % 10, seconds=-utc.second)
+        if self.service == "cis":
+            return f"cis_{self.region}_{drawn:%Y%m%dT%H%MZ}_pl_a"
+        return f"dmi_{drawn:%Y%m%d%H%M}_{self.region}_RIC"
+
+    @property
+    def raw_name(self) -> str:
+        """File name of the raw version."""
+        return f"{self.upstream_id}_icechart_{self.chart_name}.nc"
+
+    def rng(self, *stream: int) -> np.random.Generator:
+        """Return the generator of one stream of draws; no stream disturbs another."""
+        return np.random.default_rng((self.seed, *stream))
+
+    def image_direction(self, azimuth_deg: float) -> tuple[float, float]:
+        """Return the unit vector of an azimuth, along lines and samples."""
+        turn = np.deg2rad(azimuth_deg - heading_deg(self))
+        return float(np.cos(turn)), float(np.sin(turn))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TiePoints:
+    """The coarse geolocation grid of a scene, in raw lines and samples."""
+
+    lines: FloatArray
+    """Shape ``(21,)``."""
+
+    samples: FloatArray
+    """Shape ``(21,)``."""
+
+    latitude: FloatArray
+    """Degrees north, shape ``(line, sample)``."""
+
+    longitude: FloatArray
+    """Degrees east, shape ``(line, sample)``."""
+
+    incidence: FloatArray
+    """Degrees, shape ``(line, sample)``."""
+
+
+def plan_scenes(n_scenes: int, size: int, seed: int) -> tuple[ScenePlan, ...]:
+    """Plan scenes that differ in place, season, size and role.
+
+    Every fifth scene is a test scene, every twelfth is short. Heights are about `size`,
+    widths about 1.04 times as much, and no multiple of 2 or 5.
+
+    Parameters
+    ----------
+    n_scenes
+        How many, at least 1.
+    size
+        Nominal pixels of 80 m along a side, at least 100; a real scene has about 5000.
+        Smaller scenes are miniatures: their ice, coast and weather shrink with them.
+    seed
+        Start of every draw. Scene k depends on k, `size` and `seed` alone.
+
+    Raises
+    ------
+    SettingsError
+        If `n_scenes` or `size` is too small.
+
+    Examples
+    --------
+    >>> [plan.id for plan in plan_scenes(3, 300, seed=1)]
+    ['20180805T092653_dmi', '20200515T212730_dmi', '20180112T232807_cis']
+    """
+    if n_scenes < 1:
+        raise SettingsError(f"at least 1 scene can be planned, got {n_scenes}")
+    if size < SMALLEST_SIZE:
+        raise SettingsError(f"size must be at least {SMALLEST_SIZE} pixels, got {size}")
+    return tuple(_plan_scene(number, size, seed) for number in range(n_scenes))
+
+
+def heading_deg(plan: ScenePlan) -> float:
+    """Return the direction of flight in the middle of the scene, degrees from north."""
+    cosine = np.cos(np.deg2rad(REGIONS[plan.region].latitude))
+    # Close to the pole the track would turn west; maps of the north are easier so.
+    ascending = np.rad2deg(np.arcsin(max(_INCLINATION_COSINE / cosine, -0.7)))
+    return float(ascending if plan.ascending else 180 - ascending)
+
+
+def tie_points(plan: ScenePlan) -> TiePoints:
+    """Return position and incidence angle of 21 x 21 points of a scene."""
+    n_lines, n_samples = plan.raw_shape
+    lines, samples = _tie_positions(n_lines), _tie_positions(n_samples)
+    latitude, longitude = _on_earth(
+        plan, (lines - n_lines / 2) * 0.04, (samples - n_samples / 2) * 0.04
+    )
+    near, far = plan.rng(2).uniform((18.6, 46.0), (19.6, 47.0))
+    across = samples / (n_samples - 1)
+    # The ground range per degree grows outwards, so the angle bends downwards.
+    angle = near + (far - near) * across + 2.4 * across * (1 - across)
+    incidence = angle + 0.05 * (lines / (n_lines - 1))[:, None]
+    return TiePoints(lines, samples, latitude, longitude, incidence)
+
+
+def _plan_scene(number: int, size: int, seed: int) -> ScenePlan:
+    rng = np.random.default_rng((seed, number))
+    start = np.random.default_rng(seed).uniform(size=2)
+    month = _pick(MONTH_WEIGHTS, start[0] + number * _MONTH_STEP) + 1
+    weights = [region.weight for region in REGIONS.values()]
+    region = list(REGIONS)[_pick(weights, start[1] + number * _REGION_STEP)]
+    ascending = bool(rng.integers(0, 2))
+    is_short = number % 12 == 8
+    share = rng.uniform(0.25, 0.33) if is_short else rng.uniform(0.97, 1.03)
+    height = _awkward_size(share * size)
+    return ScenePlan(
+        seed=int(rng.integers(0, 2**32)),
+        region=region,
+        acquired=_pass_time(rng, number, month, REGIONS[region], ascending),
+        height=max(height, SMALLEST_HEIGHT),
+        width=_awkward_size(rng.uniform(1.03, 1.06) * size),
+        is_test=number % 5 == 2,
+        ascending=ascending,
+    )
+
+
+def _pick(weights: Sequence[int], position: float) -> int:
+    """Return which of the weights a position on their circle falls into."""
+    shares = np.cumsum(weights) / np.sum(weights)
+    return int(np.searchsorted(shares, position % 1.0, side="right"))
+
+
+def _awkward_size(value: float) -> int:
+    """Return a number near `value` that nothing divides, with 21 distinct tie points."""
+    size = round(value)
+    while not (size % 2 and size % 5 and np.diff(_tie_positions(2 * size)).all()):
+        size += 1
+    return size
+
+
+def _pass_time(
+    rng: np.random.Generator, number: int, month: int, region: Region, ascending: bool
+) -> datetime:
+    """Return a time at which Sentinel-1 passes: six in the morning or evening, sun time."""
+    year, day = int(rng.integers(2018, 2022)), int(rng.integers(1, 29))
+    hour = round((18 if ascending else 6) - region.longitude / 15) % 24
+    # 37 and 3600 have no common divisor: the first 3600 scenes get different seconds.
+    second = (37 * number + 1613) % 3600
+    return datetime(year, month, day, hour, tzinfo=UTC) + timedelta(seconds=second)
+
+
+def _tie_positions(n_pixels: int) -> FloatArray:
+    """Return the tie points along a raw axis; the last interval is shorter."""
+    step = -(-n_pixels // (N_TIE_POINTS - 1))
+    return np.minimum(np.arange(N_TIE_POINTS, dtype=np.float64) * step, n_pixels - 1)
+
+
+def _on_earth(
+    plan: ScenePlan, along_km: FloatArray, across_km: FloatArray
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return latitude and longitude of distances from the middle of the scene."""
+    region = REGIONS[plan.region]
+    shift = plan.rng(3).uniform(-1, 1, size=2)
+    centre = np.deg2rad(region.latitude + 1.2 * shift[0])
+    heading = np.deg2rad(heading_deg(plan))
+    along, across = along_km[:, None] / _EARTH_RADIUS_KM, across_km / _EARTH_RADIUS_KM
+    north = along * np.cos(heading) - across * np.sin(heading)
+    east = along * np.sin(heading) + across * np.cos(heading)
+    # Azimuthal equidistant, the inverse: true distances from the middle.
+    arc = np.maximum(np.hypot(north, east), 1e-12)
+    sine = np.cos(arc) * np.sin(centre) + north * np.sin(arc) * np.cos(centre) / arc
+    turned = np.arctan2(
+        east * np.sin(arc),
+        arc * np.cos(centre) * np.cos(arc) - north * np.sin(centre) * np.sin(arc),
+    )
+    longitude = region.longitude + 2.5 * shift[1] + np.rad2deg(turned)
+    return np.rad2deg(np.arcsin(sine)), longitude
+
+
+def _stamp(time: datetime) -> str:
+    return f"{time.astimezone(UTC):%Y%m%dT%H%M%S}"
