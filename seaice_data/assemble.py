@@ -14,13 +14,14 @@ from seaice_data.grid import Grid, block_centres, cell_centres, nearest_indices,
 from seaice_data.prepared import FLAG_LAND, FLAG_NO_SAR, FLAG_REMAINDER, PreparedScene
 from seaice_data.recipe import Recipe
 from seaice_data.resample import (
+    Labels,
     downscale,
     downscale_chart,
     interpolate,
     interpolate_nearest,
     pick,
 )
-from seaice_data.scene import SAR_GRID, Scene
+from seaice_data.scene import NO_POLYGON, SAR_GRID, Scene
 from seaice_data.stats import ChannelStats, count_classes
 
 _BAND_ROWS = 250
@@ -44,12 +45,17 @@ def assemble(scene: Scene, recipe: Recipe) -> PreparedScene:
     charts = np.full((*grid.shape, len(CHARTS)), CHART_FILL, np.uint8)
     full_charts = np.empty((len(CHARTS), *scene.grid.shape), np.uint8)
     full_flags = np.empty(scene.grid.shape, np.uint8)
+    ids = np.full(grid.shape, NO_POLYGON, np.int32)
     band_rows = recipe.ratio * max(_BAND_ROWS // recipe.ratio, 1)
     for rows in row_bands(scene.grid.height, band_rows):
-        band, full_charts[:, rows] = scene.read_band(rows)
-        full_flags[rows] = _flags(band)
-        _place_band(planes, band, rows, scene.grid, recipe)
-        _place_charts(charts, full_charts[:, rows], rows, scene.grid, recipe)
+        band = scene.read_band(rows)
+        full_charts[:, rows] = band.charts
+        full_flags[rows] = _flags(band.planes)
+        _place_band(planes, band.planes, rows, scene.grid, recipe)
+        for k, chart in enumerate(band.charts):
+            _place_labels(charts[..., k], chart, CHART_FILL, rows, scene.grid, recipe)
+        if band.polygon_ids is not None:
+            _place_labels(ids, band.polygon_ids, NO_POLYGON, rows, scene.grid, recipe)
     _flag_remainder(full_flags, recipe)
     _place_cells(planes, scene, recipe)
     _place_encodings(planes, scene, recipe)
@@ -67,6 +73,8 @@ def assemble(scene: Scene, recipe: Recipe) -> PreparedScene:
         charts=charts,
         full_charts=full_charts,
         full_flags=full_flags,
+        polygons=scene.polygons,
+        polygon_ids=ids if scene.polygons else None,
         tie_points=scene.tie_points,
         stats=ChannelStats.of(planes),
         class_counts=count_classes(np.moveaxis(charts, -1, 0)),
@@ -106,18 +114,16 @@ def _place_band(
             planes[position, blocks] = downscale(band[k], recipe.ratio)
 
 
-def _place_charts(
-    charts: ChartArray, band: ChartArray, rows: slice, full: Grid, recipe: Recipe
+def _place_labels(
+    labels: Labels, band: Labels, fill: int, rows: slice, full: Grid, recipe: Recipe
 ) -> None:
-    """Downscale a band of charts into the rows of `charts` that it covers."""
+    """Downscale a band of a chart or of polygon ids into the rows that it covers."""
     if recipe.charts == "nearest":
         target, picked, columns = _picks(rows, full, recipe.ratio)
-        for k in range(len(CHARTS)):
-            charts[target, :, k] = pick(band[k], picked, columns)
+        labels[target] = pick(band, picked, columns)
     elif _whole_blocks(rows, recipe.ratio):
         blocks = slice(rows.start // recipe.ratio, rows.stop // recipe.ratio)
-        for k in range(len(CHARTS)):
-            charts[blocks, :, k] = downscale_chart(band[k], recipe.ratio)
+        labels[blocks] = downscale_chart(band, recipe.ratio, fill)
 
 
 def _whole_blocks(rows: slice, ratio: int) -> bool:

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-from seaice_data.arrays import ChartArray, FloatArray
+from seaice_data.arrays import ChartArray, FloatArray, IntArray
 from seaice_data.encode import TiePoints
 from seaice_data.grid import Grid
+from seaice_data.icecodes import PolygonTable
 from seaice_data.stats import ChannelStats
 
 FLAG_NO_SAR = 1
@@ -56,6 +57,12 @@ class PreparedScene:
 
     full_flags: ChartArray
     """`FLAG_NO_SAR`, `FLAG_LAND`, `FLAG_REMAINDER` on the 80 m grid, shape ``(y, x)``."""
+
+    polygons: PolygonTable | None = None
+    """Egg codes of the chart's polygons. Raw files only."""
+
+    polygon_ids: IntArray | None = None
+    """Most frequent polygon of each pixel of the store, -1 for none. Raw files only."""
 
     tie_points: TiePoints
     """Geolocation grid."""

@@ -15,7 +15,8 @@ from seaice_data.arrays import ChartArray, FloatArray, IntArray
 from seaice_data.charts import CHART_FILL
 from seaice_data.errors import RecipeError
 
-Plane = TypeVar("Plane", FloatArray, ChartArray)
+Plane = TypeVar("Plane", FloatArray, ChartArray, IntArray)
+Labels = TypeVar("Labels", ChartArray, IntArray)
 
 
 def downscale(planes: FloatArray, ratio: int) -> FloatArray:
@@ -65,7 +66,7 @@ def downscale(planes: FloatArray, ratio: int) -> FloatArray:
     return total / (ratio * ratio)
 
 
-def downscale_chart(chart: ChartArray, ratio: int) -> ChartArray:
+def downscale_chart(chart: Labels, ratio: int, fill: int = CHART_FILL) -> Labels:
     """Reduce blocks of ``ratio`` x ``ratio`` pixels to their most frequent class.
 
     Only valid pixels count. A block is fill when fewer than half of its pixels are valid;
@@ -75,14 +76,16 @@ def downscale_chart(chart: ChartArray, ratio: int) -> ChartArray:
     Parameters
     ----------
     chart
-        Classes, shape ``(y, x)``; 255 marks fill.
+        Classes, or other whole numbers that name things; shape ``(y, x)``.
     ratio
         Pixels along one side of a block, at least 1.
+    fill
+        Marks pixels that do not count.
 
     Returns
     -------
-    ChartArray
-        Shape ``(y // ratio, x // ratio)``.
+    array
+        Shape ``(y // ratio, x // ratio)``, in the type of `chart`.
 
     Raises
     ------
@@ -102,10 +105,11 @@ def downscale_chart(chart: ChartArray, ratio: int) -> ChartArray:
     lowest = rows.min(axis=1).reshape(height, width, ratio).min(axis=2)
     highest = rows.max(axis=1).reshape(height, width, ratio).max(axis=2)
     # Most blocks hold one class; only the mixed ones are counted class by class.
-    coarse: ChartArray = lowest
+    coarse: Labels = lowest
     mixed_y, mixed_x = np.nonzero(lowest != highest)
     blocks = chart.reshape(height, ratio, width, ratio)[mixed_y, :, mixed_x, :]
-    coarse[mixed_y, mixed_x] = _most_frequent(blocks.reshape(mixed_y.size, ratio * ratio))
+    blocks = blocks.reshape(mixed_y.size, ratio * ratio)
+    coarse[mixed_y, mixed_x] = _most_frequent(blocks, fill)
     return coarse
 
 
@@ -196,19 +200,19 @@ def _block_sum(planes: FloatArray, ratio: int) -> FloatArray:
     return columns
 
 
-def _most_frequent(blocks: ChartArray) -> ChartArray:
-    """Return the most frequent valid class of each row of `blocks`, or fill."""
+def _most_frequent(blocks: Labels, fill: int) -> Labels:
+    """Return the most frequent valid label of each row of `blocks`, or fill."""
     n_blocks, n_pixels = blocks.shape
-    valid = blocks != CHART_FILL
-    n_classes = int(blocks[valid].max(initial=0)) + 1
-    keys = np.where(valid, blocks, n_classes) + (
-        np.arange(n_blocks, dtype=np.int64)[:, np.newaxis] * (n_classes + 1)
-    )
-    counts = np.bincount(keys.ravel(), minlength=n_blocks * (n_classes + 1))
-    counts = counts.reshape(n_blocks, n_classes + 1)
-    winner: ChartArray = counts[:, :n_classes].argmax(axis=1).astype(np.uint8)
-    winner[2 * counts[:, n_classes] > n_pixels] = CHART_FILL
-    return winner
+    # Labels become small numbers, fill the last of them, so that all are counted at once.
+    labels = np.unique(blocks)
+    labels = np.append(labels[labels != fill], np.array(fill, blocks.dtype))
+    keys = np.searchsorted(labels[:-1], blocks.ravel())
+    keys = np.where(blocks.ravel() == fill, len(labels) - 1, keys)
+    keys += np.repeat(np.arange(n_blocks) * len(labels), n_pixels)
+    counts = np.bincount(keys, minlength=n_blocks * len(labels))
+    counts = counts.reshape(n_blocks, len(labels))
+    winner = labels[counts[:, :-1].argmax(axis=1)] if len(labels) > 1 else labels[:1]
+    return np.where(2 * counts[:, -1] > n_pixels, np.array(fill, blocks.dtype), winner)
 
 
 Brackets = tuple[IntArray, IntArray, FloatArray]

@@ -13,6 +13,7 @@ SAR planes are read in bands of rows, so memory does not grow with the scene.
 
 import re
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +22,7 @@ from typing import Any, Self
 import h5py
 import numpy as np
 
-from seaice_data.arrays import ChartArray, FloatArray
+from seaice_data.arrays import ChartArray, FloatArray, IntArray
 from seaice_data.channels import CHANNELS, Channel, Group, find_channel
 from seaice_data.charts import CHART_FILL, CHARTS
 from seaice_data.encode import TiePoints, tie_point_plane
@@ -35,6 +36,9 @@ SAR_GRID = tuple(find_channel(n) for n in ("hh", "hv", "incidence_angle", "dista
 CELL_GRID = tuple(c for c in CHANNELS if c.group in (Group.AMSR2, Group.ERA5))
 """Channels on the 2 km grid."""
 
+NO_POLYGON = -1
+"""Stands in planes of polygon ids where there is no polygon."""
+
 SPACING_M = 80.0
 """Pixel spacing of ready files, and of every scene as this module gives it."""
 
@@ -42,6 +46,21 @@ _ID = re.compile(r"(\d{8}T\d{6})_(cis|dmi)")
 _RAW_NAME = re.compile(r"_(\d{8}T\d{6})_\d{8}T\d{6}_.*_icechart_(cis|dmi)_")
 _REGION = re.compile(r"_icechart_(?:cis_([A-Z]+)_|dmi_\d+_([A-Za-z]+)_)")
 _CACHE_BYTES = 64 * 2**20  # one row of chunks per dataset, so that no chunk inflates twice
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """A band of rows of a scene at 80 m."""
+
+    planes: FloatArray
+    """The channels `SAR_GRID`, shape ``(4, rows, x)``: standardised, float32, NaN where
+    there is no SAR; the distance map has no fill."""
+
+    charts: ChartArray
+    """Shape ``(chart, rows, x)``; 255 is fill, everywhere if the scene has no chart."""
+
+    polygon_ids: IntArray | None
+    """Shape ``(rows, x)``; `NO_POLYGON` where there is none. Raw files only."""
 
 
 class Scene(ABC):
@@ -97,18 +116,14 @@ class Scene(ABC):
     def is_test_file(self) -> bool:
         """Whether the file itself holds no chart, as test files of the challenge."""
 
+    @property
     @abstractmethod
-    def read_band(self, rows: slice) -> tuple[FloatArray, ChartArray]:
-        """Read a band of rows at 80 m.
+    def polygons(self) -> PolygonTable | None:
+        """Egg codes of the polygons of the chart. Raw files only."""
 
-        Returns
-        -------
-        planes
-            The channels `SAR_GRID`, shape ``(4, rows, x)``: standardised, float32, NaN
-            where there is no SAR; the distance map has no fill.
-        charts
-            Shape ``(chart, rows, x)``; 255 is fill, everywhere if the scene has no chart.
-        """
+    @abstractmethod
+    def read_band(self, rows: slice) -> Band:
+        """Read a band of rows at 80 m."""
 
     @property
     def service(self) -> str:
@@ -281,7 +296,12 @@ class ReadyScene(Scene):
         """Whether the charts are missing, or in a reference file."""
         return "SIC" not in self._file
 
-    def read_band(self, rows: slice) -> tuple[FloatArray, ChartArray]:
+    @property
+    def polygons(self) -> None:
+        """None: the charts come painted."""
+        return
+
+    def read_band(self, rows: slice) -> Band:
         """Read a band; pixels where HH, HV and incidence angle are all fill become NaN."""
         planes = np.empty(
             (len(SAR_GRID), rows.stop - rows.start, self.grid.width), np.float32
@@ -295,7 +315,7 @@ class ReadyScene(Scene):
                 invalid &= (plane == fill) | np.isnan(plane)
         # A valid pixel may be 0 in one plane by rounding, never in all three at once.
         planes[:3, invalid] = np.nan
-        return planes, self._read_charts(rows)
+        return Band(planes, self._read_charts(rows), None)
 
     def _read_charts(self, rows: slice) -> ChartArray:
         """Read a band of the painted charts; all fill if the scene has none."""
@@ -391,15 +411,17 @@ class RawScene(Scene):
         return not self.has_charts
 
     @cached_property
-    def polygons(self) -> PolygonTable:
-        """Egg codes of the polygons."""
+    def polygons(self) -> PolygonTable | None:
+        """Egg codes of the polygons; none without a chart."""
+        if not self.has_charts:
+            return None
         try:
             rows = self._file["polygon_codes"].asstr()[()]
             return PolygonTable.parse([str(row) for row in rows])
         except (OSError, TypeError, UnicodeDecodeError, SceneError) as error:
             raise self._error(f"cannot read 'polygon_codes': {error}") from error
 
-    def read_band(self, rows: slice) -> tuple[FloatArray, ChartArray]:
+    def read_band(self, rows: slice) -> Band:
         """Read a band; NaN where any of the four 40 m pixels is, or where no chart is."""
         height = rows.stop - rows.start
         planes = np.empty((len(SAR_GRID), height, self.grid.width), np.float32)
@@ -410,23 +432,23 @@ class RawScene(Scene):
                 values = self._mean_of_four(self._raw_band(str(channel.variable), rows))
             plane[:] = self._standardise(values, channel)
         invalid = np.isnan(planes[0]) | np.isnan(planes[1])
-        if self.has_charts:
-            charts = self._paint(rows)
+        charts, ids = self._paint(rows) if self.polygons else (self._no_charts(rows), None)
+        if ids is not None:
             invalid |= charts[0] == CHART_FILL
-        else:
-            charts = self._no_charts(rows)
+            ids[invalid] = NO_POLYGON
         planes[:3, invalid] = np.nan
         charts[:, invalid] = CHART_FILL
-        return planes, charts
+        return Band(planes, charts, ids)
 
-    def _paint(self, rows: slice) -> ChartArray:
-        """Paint polygons at 40 m and keep the highest of 2 x 2 classes."""
+    def _paint(self, rows: slice) -> tuple[ChartArray, IntArray]:
+        """Paint polygons at 40 m; keep the highest of 2 x 2 classes, and the first id."""
+        assert self.polygons is not None  # noqa: S101 - the caller asked
         ids = self._raw_band("polygon_icechart", rows)
         painted = np.moveaxis(paint_charts(ids, self.polygons, self._threshold), -1, 0)
         n, height, width = painted.shape
         blocks = painted.reshape(n, height // 2, 2, width // 2, 2)
-        highest: ChartArray = blocks.max(axis=2).max(axis=-1)
-        return highest
+        first = np.nan_to_num(ids[0::2, 0::2], nan=NO_POLYGON).astype(np.int32)
+        return blocks.max(axis=2).max(axis=-1), first
 
     def _raw_band(self, name: str, rows: slice) -> FloatArray:
         """Read the 40 m pixels under a band of 80 m rows."""

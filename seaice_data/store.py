@@ -36,6 +36,7 @@ from seaice_data.charts import CHART_FILL, CHARTS
 from seaice_data.encode import TiePoints
 from seaice_data.errors import StoreError
 from seaice_data.grid import Grid, blocks_of_pixels, picks_of_pixels
+from seaice_data.icecodes import COLUMNS, PolygonTable
 from seaice_data.prepared import FLAG_LAND, FLAG_NO_SAR, FLAG_REMAINDER, PreparedScene
 from seaice_data.recipe import Recipe
 from seaice_data.settings import differences, fingerprint, from_mapping, to_mapping
@@ -402,6 +403,25 @@ def _write_arrays(path: str, scene: PreparedScene, recipe: Recipe) -> None:
     }
     _write(path, "full_flags", scene.full_flags, ("y80", "x80"), attributes, full, True)
     _write_tie_points(path, scene.tie_points)
+    if scene.polygons is not None:
+        _write_polygons(path, scene.polygons, scene.polygon_ids)
+
+
+def _write_polygons(path: str, polygons: PolygonTable, ids: IntArray | None) -> None:
+    """Write what the analysts said of each polygon: mixed ice is lost in the charts."""
+    columns = np.array(["id", *COLUMNS, "is_water"])
+    table = np.column_stack([polygons.ids, polygons.codes, polygons.is_water]).astype(
+        np.int32
+    )
+    attributes: dict[str, Any] = {
+        "long_name": "egg codes of the polygons (SIGRID-3)",
+        "comment": "-9 is not given; CT total, CA-CC partial concentrations, SA-SC stages, "
+        "FA-FC floe sizes",
+    }
+    _write(path, "polygon_column", columns, ("polygon_column",))
+    _write(path, "polygons", table, ("polygon", "polygon_column"), attributes)
+    attributes = {"long_name": "id of the polygon of each pixel", "comment": "-1 is none"}
+    _write(path, "polygon_id", ids, ("y", "x"), attributes, compressed=True)
 
 
 def _write_tie_points(path: str, tie: TiePoints) -> None:

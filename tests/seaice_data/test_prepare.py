@@ -4,12 +4,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 from coded_scenes import write_coded
 
 from seaice_data.errors import SceneError, StoreError
+from seaice_data.icecodes import SIC_CLASSES
 from seaice_data.prepare import prepare
 from seaice_data.recipe import Recipe
 from seaice_data.store import Store
+from seaice_data.synthetic_set import write_scenes
 
 IDS = [f"2019{month:02d}14T101830_dmi" for month in range(1, 8)]
 
@@ -106,3 +109,37 @@ def test_what_killed_writers_left_is_removed(raw: Path, store: str) -> None:
     abandoned.mkdir(parents=True)
     prepare(raw, store)
     assert not Path(store, ".staging").exists()
+
+
+def test_a_raw_scene_and_its_ready_twin_give_the_same_store(tmp_path: Path) -> None:
+    stores = []
+    for version in ("ready", "raw"):
+        write_scenes(tmp_path / version, 3, 260, version)  # type: ignore[arg-type]
+        path = str(tmp_path / f"{version}.zarr")
+        prepare(tmp_path / version, path, Recipe(ratio=4, dtype="float32"))
+        stores.append(Store.open(path))
+    assert stores[0].scenes == stores[1].scenes
+    for scene_id in stores[0].scenes:
+        ready, raw = (store.scene(scene_id) for store in stores)
+        # float32 in the ready file, float64 in the raw one: they agree to 1e-4 deviations.
+        np.testing.assert_allclose(raw.inputs, ready.inputs, atol=1e-4)
+        np.testing.assert_array_equal(raw.charts, ready.charts)
+        np.testing.assert_array_equal(raw.full_charts(), ready.full_charts())
+        np.testing.assert_array_equal(raw.full_flags(), ready.full_flags())
+        assert raw.attributes["region"] == ready.attributes["region"]
+
+
+def test_polygons_of_raw_scenes_are_kept(tmp_path: Path) -> None:
+    write_scenes(tmp_path / "raw", 1, 260, "raw")
+    prepare(tmp_path / "raw", str(tmp_path / "store.zarr"), Recipe(ratio=4))
+    store = Store.open(str(tmp_path / "store.zarr"))
+    group = f"scenes/{store.scenes[0]}"
+    scene = xr.open_zarr(store.path, group=group, consolidated=False).load()
+    np.testing.assert_array_equal(scene.polygon_id == -1, scene.charts[..., 0] == 255)
+    # Where a pixel lies in one polygon, its total concentration gives the class of SIC.
+    total = scene.polygons.sel(polygon_column="CT").values
+    classes = np.array([SIC_CLASSES.get(int(code), 255) for code in total])
+    ids = scene.polygons.sel(polygon_column="id").values
+    for polygon_id, expected in zip(ids, classes, strict=True):
+        found = scene.charts[..., 0].values[scene.polygon_id == polygon_id]
+        assert found.size == 0 or np.mean(found == expected) > 0.9

@@ -32,7 +32,7 @@ def test_the_reference_file_brings_the_charts_of_a_test_scene(tmp_path: Path) ->
     path = write_coded(tmp_path, **charts)
     with open_scene(path) as scene:
         assert not scene.has_charts
-        assert (scene.read_band(slice(0, 5))[1] == 255).all()
+        assert (scene.read_band(slice(0, 5)).charts == 255).all()
     with h5py.File(tmp_path / f"{SCENE_ID}_prep_reference.nc", "w") as file:
         for name in charts:
             file[name] = np.full((503, 528), 3, np.uint8)
@@ -40,7 +40,7 @@ def test_the_reference_file_brings_the_charts_of_a_test_scene(tmp_path: Path) ->
     with open_scene(path) as scene:
         assert scene.has_charts
         assert scene.is_test_file
-        assert (scene.read_band(slice(0, 5))[1] == 3).all()
+        assert (scene.read_band(slice(0, 5)).charts == 3).all()
 
 
 def test_a_folder_without_scenes_is_refused(tmp_path: Path) -> None:
