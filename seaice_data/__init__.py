@@ -1,6 +1,8 @@
 """AI4Arctic scenes to a zarr patch store, and random patches from it.
 
-The names below are the public interface; inside the project import the modules.
+The names below are the public interface; inside the project import the modules. `prepare`
+stays in its module, ``from seaice_data.prepare import prepare``: a package cannot have a
+function and a module of one name.
 """
 
 from importlib import import_module
@@ -10,7 +12,6 @@ if TYPE_CHECKING:
     from seaice_data.channels import CHANNELS, OFFICIAL_CHANNELS, PAPER_CHANNELS
     from seaice_data.charts import CHART_FILL, CHARTS, FLOE, SIC, SOD
     from seaice_data.errors import RecipeError, SceneError, SeaIceError, StoreError
-    from seaice_data.prepare import PrepareReport, prepare
     from seaice_data.recipe import Recipe
     from seaice_data.sampler import Patch, PatchSampler
     from seaice_data.scene import Scene, find_scenes, open_scene
@@ -29,8 +30,6 @@ _HOMES = {
     "SceneError": "errors",
     "SeaIceError": "errors",
     "StoreError": "errors",
-    "PrepareReport": "prepare",
-    "prepare": "prepare",
     "Recipe": "recipe",
     "Patch": "sampler",
     "PatchSampler": "sampler",
@@ -43,7 +42,7 @@ _HOMES = {
 
 __all__ = [  # noqa: RUF022 - in the order of the flow
     "find_scenes", "open_scene", "Scene",
-    "Recipe", "prepare", "PrepareReport",
+    "Recipe",
     "Store", "StoredScene",
     "PatchSampler", "Patch",
     "CHANNELS", "OFFICIAL_CHANNELS", "PAPER_CHANNELS",

@@ -378,7 +378,7 @@ CHANNEL_NAMES = tuple(channel.name for channel in CHANNELS)
 """Names of `CHANNELS`."""
 
 OFFICIAL_CHANNELS = CHANNEL_NAMES[:16]
-"""The 16 channels of the winning configuration (paper-facts.md, D5 and D6)."""
+"""The 16 channels of the configuration that won the challenge, in its order."""
 
 PAPER_CHANNELS = tuple(
     name for name in OFFICIAL_CHANNELS if name not in ("incidence_angle", "distance_map")

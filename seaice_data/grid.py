@@ -20,7 +20,7 @@ from seaice_data.arrays import FloatArray, IntArray
 from seaice_data.errors import RecipeError
 
 CELL_PIXELS = 25
-"""SAR pixels of 80 m along one side of a 2 km cell (dataset.md, section 4)."""
+"""SAR pixels of 80 m along one side of a 2 km cell."""
 
 Window = tuple[slice, slice]
 """A rectangle of pixels: rows, then columns."""
@@ -84,7 +84,7 @@ def nearest_indices(n_pixels: int, ratio: int) -> IntArray:
     """Return the pixels that nearest downscaling picks along an axis.
 
     The rule of the reference implementation: pixel ``i`` comes from
-    ``floor(i * n / (n // ratio))`` (paper-facts.md, D10).
+    ``floor(i * n / (n // ratio))``.
 
     Examples
     --------
@@ -137,7 +137,7 @@ def tie_point_positions(n_pixels: int, n_points: int = 21) -> FloatArray:
 
     Ready-to-train files do not say. Raw files do: on the 40 m grid the points are
     ``ceil(n / 20)`` apart, the last one on the last pixel, so the last interval is
-    shorter (dataset.md, section 4). Each 80 m pixel covers two 40 m pixels. Where so few
+    shorter. Each 80 m pixel covers two 40 m pixels. Where so few
     pixels leave no room for the last interval, the points are spread evenly.
 
     Examples

@@ -4,8 +4,8 @@
 - ``PolygonTable.classes`` decides which ice type dominates a polygon, if any does;
 - ``paint_charts`` gives each pixel the classes of its polygon.
 
-Tables and rules are those with which the ready-to-train charts were made (dataset.md,
-section 6), with their quirks: charts painted here equal the charts of the dataset.
+Tables and rules are those with which the ready-to-train charts were made, with
+their quirks: charts painted here equal the charts of the dataset.
 """
 
 from collections.abc import Mapping, Sequence

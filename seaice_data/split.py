@@ -1,7 +1,7 @@
 """Which scenes train, validate and test.
 
 Scenes of one orbit pass overlap in time and place, so they stay on one side of a split;
-the published lists of the challenge do not heed that (dataset.md, section 9).
+the published lists of the challenge do not heed that, and two test scenes leak.
 """
 
 import hashlib

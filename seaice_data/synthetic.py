@@ -46,7 +46,7 @@ _SAR_DIMS = ("sar_lines", "sar_samples")
 _CELL_DIMS = ("2km_grid_lines", "2km_grid_samples")
 _TIE_DIMS = ("sar_sample_2dgrid_points", "sar_line_2dgrid_points")
 
-# Upper bounds of the distance zones in km; zone 0 is land (dataset.md, section 6).
+# Upper bounds of the distance zones in km; zone 0 is land.
 _ZONE_BOUNDS_KM = np.concatenate(
     [
         [0, 0.5],
@@ -115,7 +115,7 @@ def write_scene(
 
 
 def distance_zones(km: Float32) -> Float32:
-    """Return the zones of distances to land, 0 to 41 (dataset.md, section 6).
+    """Return the zones of distances to land, 0 to 41.
 
     Examples
     --------

@@ -33,14 +33,14 @@ FAST_ICE = 7
 """Form of ice behind the floe sizes 1 to 6: fast to the coast, without a class."""
 
 HEADER = ("poly_id", *COLUMNS, "CN", "CD", "CF", "POLY_TYPE")
-"""Columns of the egg codes as files have them (dataset.md, section 6)."""
+"""Columns of the egg codes, as the files have them."""
 
 # How much stronger the ice edge draws a border than the distance to the seeds does.
 _EDGE_PULL = 2.0
 
 
 class Climate(NamedTuple):
-    """What an ice service meets, month by month, in percent (dataset-stats.json)."""
+    """What an ice service meets, month by month, in percent of the training set."""
 
     water: tuple[int, ...]
     """Water in the charted pixels."""

@@ -18,7 +18,7 @@ from seaice_data.errors import SettingsError
 from seaice_data.settings import nearest
 
 N_TIE_POINTS = 21
-"""Tie points along each axis (dataset.md, section 2)."""
+"""Tie points along each axis."""
 
 SMALLEST_SIZE = 100
 """Nominal pixels below which a scene has no room for ice, coast and 2 km cells."""
@@ -56,7 +56,7 @@ class Region:
     """Old ice in relation to what the service sees elsewhere."""
 
     weight: int
-    """Scenes in the training set (dataset.md, section 7)."""
+    """Scenes in the training set."""
 
 
 REGIONS = {
@@ -224,7 +224,7 @@ REGIONS = {
 """Regions by the name that charts carry; weights are those of the training set."""
 
 MONTH_WEIGHTS = (35, 31, 31, 39, 41, 34, 41, 65, 71, 51, 37, 37)
-"""Scenes of the training set in January, February and so on (dataset.md, section 7)."""
+"""Scenes of the training set in January, February and so on."""
 
 # Steps of an additive sequence in two dimensions: however many scenes are taken, they
 # cover months and regions evenly, and scene k does not depend on their number.

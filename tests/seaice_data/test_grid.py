@@ -39,7 +39,7 @@ def test_the_way_back_from_nearest_finds_each_picked_pixel(
 
 
 def test_tie_points_of_the_published_raw_shape() -> None:
-    # A raw scene of 10006 lines has its points at 0, 501, ..., 9519, 10005 (dataset.md, 4).
+    # A raw scene of 10006 lines has its points at 0, 501, ..., 9519, 10005.
     raw = 2 * tie_point_positions(5003) + 0.5
     np.testing.assert_allclose(raw[[0, 1, 19, 20]], [0, 501, 9519, 10005])
 

@@ -17,7 +17,7 @@ from seaice_data.synthetic import ScenePlan, plan_scenes, write_scene
 from seaice_data.synthetic_ice import Surface, make_surface
 from seaice_data.synthetic_plan import REGIONS, tie_points
 
-# dataset.md, sections 2 and 3.
+# What the files of the dataset hold, version by version.
 FREQUENCIES = ("6_9", "7_3", "10_7", "18_7", "23_8", "36_5", "89_0")
 BRIGHTNESS = [f"btemp_{frequency}{pol}" for frequency in FREQUENCIES for pol in "hv"]
 WEATHER = ["u10m_rotated", "v10m_rotated", "t2m", "skt", "tcwv", "tclw"]

@@ -1,0 +1,1 @@
+"""The `seaice` command; it wires the libraries and holds no logic of theirs."""

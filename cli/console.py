@@ -1,0 +1,109 @@
+"""What a person sees: lines, errors and progress on stderr; results on stdout.
+
+On a terminal long work shows a bar; elsewhere (a pipe, a SLURM log) a line now and then.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any, Self
+
+import typer
+
+_LINE_EVERY_S = 15.0
+
+
+def say(line: str) -> None:
+    """Print a result."""
+    typer.echo(line)
+
+
+def say_json(values: Mapping[str, Any]) -> None:
+    """Print a result for machines."""
+    typer.echo(json.dumps(values, indent=2, default=str))
+
+
+def note(line: str) -> None:
+    """Print something that is not a result."""
+    typer.echo(line, err=True)
+
+
+def fail(message: str, hint: str | None = None) -> None:
+    """Print an error and what to do about it."""
+    typer.secho("error: ", err=True, fg="red", bold=True, nl=False)
+    typer.echo(message, err=True)
+    if hint:
+        typer.echo(f"hint: {hint}", err=True)
+
+
+def seconds(elapsed_s: float) -> str:
+    """Write a duration as people do.
+
+    Examples
+    --------
+    >>> seconds(7.25), seconds(754), seconds(7540)
+    ('7.2 s', '12 min 34 s', '2 h 06 min')
+    """
+    if elapsed_s < 60:
+        return f"{elapsed_s:.1f} s"
+    minutes, rest = divmod(round(elapsed_s), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+class Progress:
+    """Shows how far a piece of work is; a context manager.
+
+    Parameters
+    ----------
+    unit
+        What is counted, in the plural: ``scenes``, ``batches``.
+    """
+
+    def __init__(self, unit: str) -> None:
+        self._unit = unit
+        self._start = self._last = time.monotonic()
+        self._bar: Any = None
+        self._task: Any = None
+
+    def __enter__(self) -> Self:
+        if sys.stderr.isatty():
+            from rich.console import Console  # late: only a terminal needs it
+            from rich.progress import (
+                BarColumn,
+                MofNCompleteColumn,
+                TextColumn,
+                TimeRemainingColumn,
+            )
+            from rich.progress import Progress as Bar
+
+            self._bar = Bar(
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.description}"),
+                TimeRemainingColumn(),
+                console=Console(stderr=True),
+                transient=True,
+            )
+            self._bar.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def __call__(self, done: int, total: int, text: str = "") -> None:
+        """Report `done` of `total`, and what was done last."""
+        now = time.monotonic()
+        per_minute = 60 * done / max(now - self._start, 1e-9)
+        status = f"{self._unit}, {per_minute:.3g}/min {text}".rstrip()
+        if self._bar is not None:
+            if self._task is None:
+                self._task = self._bar.add_task(status, total=total)
+            self._bar.update(self._task, completed=done, total=total, description=status)
+        elif now - self._last >= _LINE_EVERY_S:
+            self._last = now
+            left = seconds((now - self._start) / max(done, 1) * (total - done))
+            note(f"{done}/{total} {status}, {left} left")

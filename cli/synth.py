@@ -1,0 +1,60 @@
+"""`seaice synth`: scenes to try without data."""
+
+import os
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .console import Progress, say, seconds
+
+
+class Version(StrEnum):
+    """The two versions of AI4Arctic files."""
+
+    ready = "ready"
+    raw = "raw"
+
+
+def synth(
+    out: Annotated[Path, typer.Argument(help="Folder to write to")],
+    scenes: Annotated[int, typer.Option(min=1, help="How many scenes")] = 12,
+    size: Annotated[int, typer.Option(help="Nominal 80 m pixels along a side")] = 1500,
+    version: Annotated[
+        Version, typer.Option(help="80 m ready to train, or 40 m raw")
+    ] = Version.ready,
+    seed: Annotated[int, typer.Option(help="Another seed, other scenes")] = 0,
+    jobs: Annotated[int, typer.Option(min=0, help="Processes; 0: one a core")] = 0,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace files that exist")
+    ] = False,
+) -> None:
+    """Write synthetic scenes in the format of AI4Arctic.
+
+    They look like the real ones, variable by variable, and can be learnt from, but show no
+    real ice: use them to try the commands, to test and to measure. About one in five is a
+    test scene, whose chart comes in a file of its own.
+
+    Example: seaice synth raw/ --scenes 12 --size 1500
+    """
+    from seaice_data.synthetic_set import write_scenes
+
+    start = time.monotonic()
+    with Progress("scenes") as progress:
+        paths = write_scenes(
+            out,
+            scenes,
+            size,
+            version.value,
+            seed=seed,
+            jobs=jobs or len(os.sched_getaffinity(0)),
+            overwrite=overwrite,
+            progress=progress,
+        )
+    n_bytes = sum(path.stat().st_size for path in paths)
+    say(
+        f"{scenes} scenes ({len(paths)} files, {n_bytes / 1e9:.2f} GB) written to {out} "
+        f"in {seconds(time.monotonic() - start)}"
+    )

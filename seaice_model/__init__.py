@@ -1,0 +1,75 @@
+"""Train the multi-task U-Net on a patch store, draw ice charts with it, and score them.
+
+The names below are for users, and are imported when they are first asked for: the
+settings load without PyTorch. Training is not among them, because its module has the same
+name: ``from seaice_model.train import train``.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from seaice_model.checkpoint import Checkpoint, load_best
+    from seaice_model.config import ModelConfig, RunConfig, TrainConfig
+    from seaice_model.errors import ConfigError, MapError, RunError
+    from seaice_model.maps import ChartMap, read_netcdf, write_netcdf
+    from seaice_model.metrics import ChartScorer, Scores
+    from seaice_model.predict import PredictReport, predict_scene, predict_store
+    from seaice_model.presets import PRESETS, find_preset
+    from seaice_model.reference import load_reference
+    from seaice_model.score import ScoreReport, score_maps
+    from seaice_model.train import TrainReport
+    from seaice_model.unet import MultiTaskUNet, Prediction
+
+__all__ = [
+    "PRESETS",
+    "ChartMap",
+    "ChartScorer",
+    "Checkpoint",
+    "ConfigError",
+    "MapError",
+    "ModelConfig",
+    "MultiTaskUNet",
+    "PredictReport",
+    "Prediction",
+    "RunConfig",
+    "RunError",
+    "ScoreReport",
+    "Scores",
+    "TrainConfig",
+    "TrainReport",
+    "find_preset",
+    "load_best",
+    "load_reference",
+    "predict_scene",
+    "predict_store",
+    "read_netcdf",
+    "score_maps",
+    "write_netcdf",
+]
+
+_MODULES = {
+    "checkpoint": ("Checkpoint", "load_best"),
+    "config": ("ModelConfig", "RunConfig", "TrainConfig"),
+    "errors": ("ConfigError", "MapError", "RunError"),
+    "maps": ("ChartMap", "read_netcdf", "write_netcdf"),
+    "metrics": ("ChartScorer", "Scores"),
+    "predict": ("PredictReport", "predict_scene", "predict_store"),
+    "presets": ("PRESETS", "find_preset"),
+    "reference": ("load_reference",),
+    "score": ("ScoreReport", "score_maps"),
+    "train": ("TrainReport",),
+    "unet": ("MultiTaskUNet", "Prediction"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its module."""
+    for module, names in _MODULES.items():
+        if name in names:
+            return getattr(importlib.import_module(f"seaice_model.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

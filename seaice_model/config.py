@@ -1,0 +1,146 @@
+"""Settings of the network and of its training, with the defaults of Chen et al. (2024).
+
+``RunConfig`` is the whole of a TOML file given to ``seaice train``: a table ``[model]``
+and a table ``[train]``. Named configurations are in `seaice_model.presets`.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from seaice_data.channels import OFFICIAL_CHANNELS, find_channel
+from seaice_data.charts import CHARTS
+from seaice_model.errors import ConfigError
+
+Decoders = Literal["shared", "separate"]
+SicHead = Literal["regression", "classes"]
+Validation = Literal["store", "drawn"]
+Precision = Literal["auto", "float32", "bfloat16"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelConfig:
+    """What a network is made of; equal configurations have equal weight shapes."""
+
+    channels: tuple[str, ...] = OFFICIAL_CHANNELS
+    """Input planes, in the order of the channel axis: those of the
+    configuration that won the challenge. Table 2 of the paper has 14, without incidence
+    angle and distance map."""
+
+    filters: tuple[int, ...] = (32, 32, 64, 64)
+    """Filters of each level from fine to coarse; the bridge repeats the last
+    (Chen et al. 2024, section 3.1)."""
+
+    decoders: Decoders = "shared"
+    """One decoder for all charts, or one a chart (Chen et al. 2024, Table 4, Model 9)."""
+
+    sic: SicHead = "regression"
+    """SIC as a number trained by squared error, or as classes (Table 4, Model 8)."""
+
+    def __post_init__(self) -> None:
+        """Refuse a network that cannot be built."""
+        if not self.channels:
+            raise ConfigError("channels must name at least one channel")
+        for name in self.channels:
+            find_channel(name)
+        twice = sorted({name for name in self.channels if self.channels.count(name) > 1})
+        if twice:
+            raise ConfigError(f"channel {twice[0]!r} is named more than once")
+        if not self.filters or min(self.filters) < 1:
+            raise ConfigError(f"filters must be positive numbers, got {list(self.filters)}")
+
+    @property
+    def stride(self) -> int:
+        """Pixels that one pixel of the bridge stands for, along each axis."""
+        return int(2 ** len(self.filters))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainConfig:
+    """How a network is trained; the defaults are Table 3 of Chen et al. (2024)."""
+
+    patch_size: int = 256
+    """Pixels of the store along one side of a patch (Table 3)."""
+
+    batch_size: int = 16
+    """Patches in a batch (Table 3)."""
+
+    n_iterations: int = 500
+    """Batches in an epoch (Table 3)."""
+
+    n_epochs: int = 300
+    """Epochs in all (Table 3)."""
+
+    learning_rate: float = 0.001
+    """Learning rate at each restart; it falls to 0 as a cosine (Table 3)."""
+
+    n_restart_epochs: int = 20
+    """Epochs from one restart of the learning rate to the next (Table 3)."""
+
+    momentum: float = 0.9
+    """Momentum of the gradient descent (reference configuration; not in the paper)."""
+
+    weight_decay: float = 0.01
+    """Decay of every parameter, batch norm and biases included (Table 3; D19b)."""
+
+    loss_weights: tuple[float, ...] = (1.0, 3.0, 3.0)
+    """Weights of the losses of SIC, SOD and FLOE in their sum (Table 3)."""
+
+    validation: Validation = "store"
+    """Validate on the split of the store, or on as many scenes that this run draws anew by
+    its seed from both splits, as the paper does for each of its 20 runs (section 3.5)."""
+
+    seed: int = 0
+    """Decides the first weights, the patches and the drawn validation scenes."""
+
+    precision: Precision = "auto"
+    """Arithmetic of the convolutions; "auto" is bfloat16 on a GPU and float32 elsewhere."""
+
+    def __post_init__(self) -> None:
+        """Refuse a training that cannot work."""
+        for name in ("patch_size", "batch_size", "n_iterations", "n_epochs"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.n_restart_epochs < 1:
+            raise ConfigError(
+                f"n_restart_epochs must be at least 1, got {self.n_restart_epochs}"
+            )
+        if not self.learning_rate > 0:
+            raise ConfigError(f"learning_rate must be above 0, got {self.learning_rate}")
+        if not 0 <= self.momentum < 1:
+            raise ConfigError(f"momentum must be in [0, 1), got {self.momentum}")
+        if self.weight_decay < 0:
+            raise ConfigError(f"weight_decay must not be negative, got {self.weight_decay}")
+        if self.seed < 0:
+            raise ConfigError(f"seed must not be negative, got {self.seed}")
+        self._check_loss_weights()
+
+    def _check_loss_weights(self) -> None:
+        weights = self.loss_weights
+        if len(weights) != len(CHARTS) or min(weights) < 0 or not any(weights):
+            names = ", ".join(chart.name for chart in CHARTS)
+            raise ConfigError(
+                f"loss_weights must be one number a chart ({names}), none negative and not "
+                f"all 0, got {list(weights)}"
+            )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunConfig:
+    """A network and its training: everything that decides a run, beside the store."""
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    """The network."""
+
+    train: TrainConfig = field(default_factory=TrainConfig)
+    """Its training."""
+
+    def __post_init__(self) -> None:
+        """Refuse patches that the network shrinks to a single pixel."""
+        # Batch norm needs more than one pixel a channel, also in a batch of one patch.
+        smallest = 2 * self.model.stride
+        if self.train.patch_size < smallest:
+            raise ConfigError(
+                f"patch_size {self.train.patch_size} is too small for "
+                f"{len(self.model.filters)} levels of filters",
+                hint=f"use patches of at least {smallest} pixels, or fewer filters",
+            )

@@ -1,0 +1,18 @@
+"""Errors of training, prediction and scoring.
+
+Those of the data are in `seaice_data.errors`.
+"""
+
+from seaice_data.errors import SeaIceError, SettingsError
+
+
+class ConfigError(SettingsError):
+    """A configuration that no network or training can follow."""
+
+
+class RunError(SeaIceError):
+    """A run is missing, in the way, broken, or does not fit what is asked of it."""
+
+
+class MapError(SeaIceError):
+    """A map is missing, not ours, or does not fit what is asked of it."""

@@ -1,0 +1,355 @@
+"""Maps: predicted charts on the 80 m grid of a scene, and their netCDF files.
+
+The files follow CF-1.11. Latitude and longitude are tie points that CF-aware software
+interpolates (section 8.3, "bi_linear"); as full planes they would be fifty times the size
+of everything else. `ChartMap.tie_points` gives them at any pixel in Python.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import h5netcdf
+import numpy as np
+
+from seaice_data.arrays import ChartArray, FloatArray, IntArray
+from seaice_data.charts import CHART_FILL, CHARTS, SIC, Chart
+from seaice_data.encode import TiePoints
+from seaice_data.grid import Grid
+from seaice_data.prepared import FLAG_LAND, FLAG_NO_SAR, FLAG_REMAINDER
+from seaice_model.errors import MapError
+from seaice_model.files import replacing
+
+SIC_STEP_PERCENT = 10
+"""Percent of ice concentration from one class of SIC to the next."""
+
+_FORMAT = "seaice map 1"
+_NAMES = {
+    "SIC": "sea_ice_area_fraction",
+    "SOD": "stage_of_development",
+    "FLOE": "floe_size",
+}
+_FLAGS = {
+    "no_sar": FLAG_NO_SAR,
+    "land": FLAG_LAND,
+    "beyond_last_block": FLAG_REMAINDER,
+}
+_CHUNK_ROWS = 512
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Provenance:
+    """What a map was made from."""
+
+    run: str
+    """Folder of the run, as it was given."""
+
+    weights: str
+    """Fingerprint of the weights."""
+
+    epoch: int
+    """Epoch of the weights, from 1."""
+
+    store: str
+    """Path or URL of the store, as it was given."""
+
+    store_fingerprint: str
+    """Fingerprint of its recipe."""
+
+    software: str
+    """Name and version of this package."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChartMap:
+    """The three charts of a scene as a network predicts them."""
+
+    scene: str
+    """Id of the scene."""
+
+    acquired: datetime
+    """Start of the acquisition, UTC, aware."""
+
+    grid: Grid
+    """80 m grid of the scene."""
+
+    charts: ChartArray
+    """Classes, shape ``(chart, y, x)``; 255 where there is no SAR, and on land."""
+
+    flags: ChartArray
+    """Why a pixel has no class or a borrowed one, shape ``(y, x)``: bit 1 no SAR, 2 land,
+    4 behind the last whole block (the class of its neighbour)."""
+
+    tie_points: TiePoints
+    """Latitude and longitude on a coarse grid."""
+
+    provenance: Provenance
+    """What it was made from."""
+
+
+def write_netcdf(chart_map: ChartMap, path: Path) -> None:
+    """Write a map as CF netCDF; a file at `path` stays until the new one is whole.
+
+    SIC is in percent, 255 being its ``_FillValue``, so that xarray shows it as numbers
+    and NaN. SOD and FLOE are flags; 255 is one of them, so that they stay integers.
+
+    Raises
+    ------
+    MapError
+        If the file cannot be written.
+    """
+    try:
+        with replacing(path) as new, h5netcdf.File(new, "w") as file:
+            _write(file, chart_map)
+    except OSError as error:
+        raise MapError(f"cannot write map {str(path)!r}: {error}") from error
+
+
+def read_netcdf(path: Path) -> ChartMap:
+    """Read a map that `write_netcdf` wrote.
+
+    Raises
+    ------
+    MapError
+        If there is none at `path`, or it is not one of ours.
+    """
+    try:
+        with h5netcdf.File(path, "r") as file:
+            _check_format(file, path)
+            return _read(file)
+    except FileNotFoundError as error:
+        raise MapError(f"no map at {str(path)!r}") from error
+    except (OSError, KeyError) as error:
+        raise MapError(f"cannot read map {str(path)!r}: {error}") from error
+
+
+def read_provenance(path: Path) -> Provenance:
+    """Read what a map was made from, without its planes.
+
+    Raises
+    ------
+    MapError
+        If there is no map at `path`, or it is not one of ours.
+    """
+    try:
+        with h5netcdf.File(path, "r") as file:
+            _check_format(file, path)
+            return _provenance(file.attrs)
+    except FileNotFoundError as error:
+        raise MapError(f"no map at {str(path)!r}") from error
+    except (OSError, KeyError) as error:
+        raise MapError(f"cannot read map {str(path)!r}: {error}") from error
+
+
+def find_maps(folder: Path) -> list[Path]:
+    """Return the files that may be maps in `folder`, sorted by name.
+
+    Raises
+    ------
+    MapError
+        If there are none.
+    """
+    paths = sorted(path for path in folder.glob("*.nc") if not path.name.startswith("."))
+    if not paths:
+        raise MapError(
+            f"no maps in {str(folder)!r}",
+            hint="draw some with `seaice predict store.zarr --out maps/`",
+        )
+    return paths
+
+
+def _write(file: h5netcdf.File, chart_map: ChartMap) -> None:
+    file.attrs.update(_global_attributes(chart_map))
+    tie_points = _on_pixels(chart_map.tie_points, chart_map.grid)
+    n_y, n_x = tie_points.latitude.shape
+    file.dimensions = {
+        "y": chart_map.grid.height,
+        "x": chart_map.grid.width,
+        "tie_y": n_y,
+        "tie_x": n_x,
+    }
+    _write_geolocation(file, tie_points)
+    _write_time(file, chart_map.acquired)
+    for chart, plane in zip(CHARTS, chart_map.charts, strict=True):
+        if chart is SIC:
+            _write_plane(
+                file, _NAMES["SIC"], _to_percent(plane), _sic_attributes(), CHART_FILL
+            )
+        else:
+            _write_plane(file, _NAMES[chart.name], plane, _flag_attributes(chart))
+    _write_plane(file, "status_flag", chart_map.flags, _status_attributes())
+
+
+def _write_plane(
+    file: h5netcdf.File,
+    name: str,
+    plane: ChartArray,
+    attributes: Mapping[str, Any],
+    fill: int | None = None,
+) -> None:
+    height, width = plane.shape
+    variable = file.create_variable(
+        name,
+        ("y", "x"),
+        np.uint8,
+        data=plane,
+        chunks=(min(_CHUNK_ROWS, height), width),
+        compression="gzip",
+        compression_opts=4,
+        fillvalue=None if fill is None else np.uint8(fill),
+    )
+    variable.attrs.update(
+        {
+            **attributes,
+            "coordinates": "time",
+            "coordinate_interpolation": "latitude: longitude: geolocation",
+        }
+    )
+
+
+def _write_geolocation(file: h5netcdf.File, tie_points: TiePoints) -> None:
+    tie = ("tie_y", "tie_x")
+    latitude = file.create_variable("latitude", tie, np.float64, data=tie_points.latitude)
+    latitude.attrs.update({"standard_name": "latitude", "units": "degrees_north"})
+    longitude = file.create_variable(
+        "longitude", tie, np.float64, data=tie_points.longitude
+    )
+    longitude.attrs.update({"standard_name": "longitude", "units": "degrees_east"})
+    for axis, positions in (("y", tie_points.lines), ("x", tie_points.samples)):
+        index = file.create_variable(
+            f"tie_{axis}_index", (f"tie_{axis}",), np.int32, data=positions.astype(np.int32)
+        )
+        index.attrs["long_name"] = f"pixel of the tie point along {axis}, from 0"
+    geolocation = file.create_variable("geolocation", (), np.int32, data=0)
+    geolocation.attrs.update(
+        {
+            "interpolation_name": "bi_linear",
+            "computational_precision": "64",
+            "tie_point_mapping": "y: tie_y_index tie_y x: tie_x_index tie_x",
+        }
+    )
+
+
+def _write_time(file: h5netcdf.File, acquired: datetime) -> None:
+    time = file.create_variable("time", (), np.int64, data=int(acquired.timestamp()))
+    time.attrs.update(
+        {
+            "standard_name": "time",
+            "long_name": "start of the acquisition",
+            "units": "seconds since 1970-01-01T00:00:00Z",
+            "calendar": "standard",
+        }
+    )
+
+
+def _global_attributes(chart_map: ChartMap) -> dict[str, Any]:
+    made = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    software = chart_map.provenance.software
+    return {
+        "Conventions": "CF-1.11",
+        "format": _FORMAT,
+        "title": f"Predicted ice charts of Sentinel-1 scene {chart_map.scene}",
+        "source": "multi-task U-Net on a Sentinel-1 EW scene with ancillary (AI4Arctic)",
+        "references": "Chen et al. (2024), doi:10.5194/tc-18-1621-2024",
+        "comment": "Not an official ice chart. Classes are decided on the grid of the "
+        "store and brought to the SAR grid by nearest neighbour.",
+        "history": f"{made} {software}: predicted with epoch {chart_map.provenance.epoch} "
+        f"of run {chart_map.provenance.run}",
+        "scene": chart_map.scene,
+        "acquired": chart_map.acquired.isoformat(),
+        "pixel_spacing_m": chart_map.grid.pixel_spacing_m,
+        **asdict(chart_map.provenance),
+    }
+
+
+def _sic_attributes() -> dict[str, Any]:
+    return {
+        "standard_name": str(SIC.standard_name),
+        "long_name": SIC.long_name,
+        "units": "%",
+        "valid_range": np.array([0, 100], np.uint8),
+        "ancillary_variables": "status_flag",
+    }
+
+
+def _flag_attributes(chart: Chart) -> dict[str, Any]:
+    attributes: dict[str, Any] = {
+        "long_name": chart.long_name,
+        "flag_values": np.array([*range(chart.n_classes), CHART_FILL], np.uint8),
+        "flag_meanings": f"{chart.flag_meanings} no_data",
+        "ancillary_variables": "status_flag",
+    }
+    if chart.standard_name is not None:
+        attributes["standard_name"] = chart.standard_name
+    return attributes
+
+
+def _status_attributes() -> dict[str, Any]:
+    return {
+        "standard_name": "status_flag",
+        "long_name": "why a pixel has no class, or one borrowed from its neighbour",
+        "flag_masks": np.array(list(_FLAGS.values()), np.uint8),
+        "flag_meanings": " ".join(_FLAGS),
+    }
+
+
+def _check_format(file: h5netcdf.File, path: Path) -> None:
+    if file.attrs.get("format") != _FORMAT:
+        raise MapError(f"{str(path)!r} is not a map of seaice")
+
+
+def _read(file: h5netcdf.File) -> ChartMap:
+    planes = [file[_NAMES[chart.name]][...] for chart in CHARTS]
+    planes[0] = _from_percent(planes[0])
+    height, width = planes[0].shape
+    return ChartMap(
+        scene=file.attrs["scene"],
+        acquired=datetime.fromisoformat(file.attrs["acquired"]),
+        grid=Grid(height, width, float(file.attrs["pixel_spacing_m"])),
+        charts=np.stack(planes),
+        flags=file["status_flag"][...],
+        tie_points=TiePoints(
+            latitude=file["latitude"][...],
+            longitude=file["longitude"][...],
+            lines=file["tie_y_index"][...].astype(np.float64),
+            samples=file["tie_x_index"][...].astype(np.float64),
+        ),
+        provenance=_provenance(file.attrs),
+    )
+
+
+def _provenance(attributes: Mapping[str, Any]) -> Provenance:
+    values = {field.name: attributes[field.name] for field in fields(Provenance)}
+    return Provenance(**{**values, "epoch": int(values["epoch"])})
+
+
+def _to_percent(sic: ChartArray) -> ChartArray:
+    return np.where(sic == CHART_FILL, CHART_FILL, sic * SIC_STEP_PERCENT).astype(np.uint8)
+
+
+def _from_percent(percent: ChartArray) -> ChartArray:
+    return np.where(percent == CHART_FILL, CHART_FILL, percent // SIC_STEP_PERCENT).astype(
+        np.uint8
+    )
+
+
+def _on_pixels(tie_points: TiePoints, grid: Grid) -> TiePoints:
+    """Move tie points to the centres of their nearest pixels, as CF wants them.
+
+    The first and last pixel of each axis get one, so that no pixel lies outside.
+    """
+    lines = _whole_positions(tie_points.lines, grid.height)
+    samples = _whole_positions(tie_points.samples, grid.width)
+    return TiePoints(
+        latitude=tie_points.latitudes(lines, samples),
+        longitude=tie_points.longitudes(lines, samples),
+        lines=lines,
+        samples=samples,
+    )
+
+
+def _whole_positions(positions: FloatArray, n_pixels: int) -> FloatArray:
+    whole: IntArray = np.clip(np.rint(positions).astype(np.int64), 0, n_pixels - 1)
+    return np.unique([0, *whole, n_pixels - 1]).astype(np.float64)

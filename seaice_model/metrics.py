@@ -1,0 +1,254 @@
+"""Scores of the AutoICE challenge from confusion matrices, in constant memory.
+
+R2 for SIC, support-weighted F1 for SOD and FLOE, and their combination 2 : 2 : 1, in
+percent (Chen et al. 2024, Table 1). Pixels of all scenes are pooled. A score needs the
+confusion matrix only, so scenes are added one by one and scorers of several processes are
+merged; everything is counted in integers, so the order does not matter.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from seaice_data.arrays import ChartArray, FloatArray, IntArray
+from seaice_data.charts import CHART_FILL, CHARTS, SIC, Chart
+
+_PIXELS_AT_A_TIME = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class ChartScore:
+    """How well one chart is predicted."""
+
+    score: float | None
+    """R2 (SIC) or weighted F1 (SOD, FLOE) in percent; none without a single pixel."""
+
+    class_f1: tuple[float, ...]
+    """F1 of each class in percent; 0 for a class that neither chart nor map shows."""
+
+    class_pixels: tuple[int, ...]
+    """Pixels of each class in the charts."""
+
+    n_pixels: int
+    """Pixels that count: the chart has a class, and so has the map."""
+
+    n_unpredicted: int
+    """Pixels left out: the chart has a class but the map has none (land, no SAR)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Scores of all charts."""
+
+    combined: float | None
+    """(2 SIC + 2 SOD + FLOE) / 5 in percent; charts without a pixel take no part."""
+
+    charts: Mapping[str, ChartScore]
+    """Score of each chart by its name."""
+
+
+class ChartScorer:
+    """Add charts and maps scene by scene; ask for the scores at any time.
+
+    Examples
+    --------
+    >>> scorer = ChartScorer()
+    >>> chart = np.array([[[0, 10]], [[0, 5]], [[0, 6]]], dtype=np.uint8)
+    >>> scorer.add(chart, chart)
+    >>> scorer.scores().combined
+    100.0
+    """
+
+    def __init__(self) -> None:
+        self.confusion: dict[str, IntArray] = {
+            chart.name: np.zeros((chart.n_classes, chart.n_classes), np.int64)
+            for chart in CHARTS
+        }
+        """Pixels by class of the chart (row) and class of the map (column)."""
+        self.n_unpredicted = dict.fromkeys(self.confusion, 0)
+
+    def add(self, charts: ChartArray, predicted: ChartArray) -> None:
+        """Count the pixels of a scene.
+
+        Parameters
+        ----------
+        charts
+            Shape ``(chart, y, x)``, classes, 255 where there is no class.
+        predicted
+            The same of the map.
+        """
+        for chart, truth, guess in zip(CHARTS, charts, predicted, strict=True):
+            self.add_chart(chart, truth, guess)
+
+    def add_chart(self, chart: Chart, truth: ChartArray, predicted: ChartArray) -> None:
+        """Count the pixels of one chart; both planes have the same shape.
+
+        Raises
+        ------
+        ValueError
+            If the shapes differ, or a value is neither a class of `chart` nor 255.
+        """
+        if truth.shape != predicted.shape:
+            raise ValueError(f"shapes differ: {truth.shape} and {predicted.shape}")
+        pairs = _count_pairs(truth.ravel(), predicted.ravel())
+        n = chart.n_classes
+        unknown = pairs.copy()
+        unknown[np.ix_([*range(n), CHART_FILL], [*range(n), CHART_FILL])] = 0
+        if unknown.any():
+            raise ValueError(f"{chart.name} has no class {np.argwhere(unknown)[0].max()}")
+        self.confusion[chart.name] += pairs[:n, :n]
+        self.n_unpredicted[chart.name] += int(pairs[:n, CHART_FILL].sum())
+
+    def merge(self, other: Self) -> None:
+        """Take over what `other` has counted."""
+        for name in self.confusion:
+            self.confusion[name] += other.confusion[name]
+            self.n_unpredicted[name] += other.n_unpredicted[name]
+
+    def scores(self) -> Scores:
+        """Return the scores of everything counted so far."""
+        charts = {
+            chart.name: _chart_score(
+                chart, self.confusion[chart.name], self.n_unpredicted[chart.name]
+            )
+            for chart in CHARTS
+        }
+        return Scores(_combined(charts), charts)
+
+
+def r2(confusion: IntArray) -> float:
+    """Return the coefficient of determination of the class numbers, at most 1.
+
+    `confusion` has the classes of the chart in rows, those of the map in columns, and at
+    least one pixel. Where the chart has a single class there is nothing to explain: 1 if
+    the map is perfect, else 0, as scikit-learn has it.
+    """
+    n = len(confusion)
+    truth, guess = np.arange(n)[:, None], np.arange(n)[None, :]
+    support = confusion.sum(axis=1)
+    residual = int((confusion * (truth - guess) ** 2).sum())
+    # Times the number of pixels, the spread is an integer too: no rounding anywhere.
+    n_pixels = int(support.sum())
+    first = int((support * truth[:, 0]).sum())
+    second = int((support * truth[:, 0] ** 2).sum())
+    spread = n_pixels * second - first**2
+    if spread == 0:
+        return 1.0 if residual == 0 else 0.0
+    return 1 - residual * n_pixels / spread
+
+
+def class_f1(confusion: IntArray) -> FloatArray:
+    """Return the F1 of each class; 0 for a class that neither chart nor map shows."""
+    hits = np.diagonal(confusion)
+    shown = confusion.sum(axis=0) + confusion.sum(axis=1)
+    f1: FloatArray = np.divide(2.0 * hits, shown, out=np.zeros(len(hits)), where=shown > 0)
+    return f1
+
+
+def weighted_f1(confusion: IntArray) -> float:
+    """Return the mean F1 weighted by the pixels of each class in the chart."""
+    support = confusion.sum(axis=1)
+    return float((class_f1(confusion) * support).sum() / support.sum())
+
+
+def majority_classes(class_counts: Mapping[str, Sequence[int]]) -> dict[str, int]:
+    """Return for each chart its most frequent class; `class_counts` as `best_constants`.
+
+    Examples
+    --------
+    >>> majority_classes({"SIC": [6, *[0] * 9, 5, 0], "SOD": [5, 0, 6, 0], "FLOE": [3, 0]})
+    {'SIC': 0, 'SOD': 2, 'FLOE': 0}
+    """
+    return {chart.name: int(np.argmax(class_counts[chart.name][:-1])) for chart in CHARTS}
+
+
+def best_constants(class_counts: Mapping[str, Sequence[int]]) -> dict[str, int]:
+    """Return for each chart the class that scores best when a whole map shows it.
+
+    For SOD and FLOE that is the most frequent class; for SIC, scored by R2, the class
+    nearest to the mean. What a network must beat.
+
+    Parameters
+    ----------
+    class_counts
+        Pixels of each class in the charts to learn from (training scenes), by chart, as
+        `seaice_data.stats.count_classes` gives them.
+
+    Examples
+    --------
+    >>> water_and_old_ice = [5, 0, 0, 0, 0, 6, 0]
+    >>> half_open = [5, *[0] * 9, 5, 0]
+    >>> best_constants({"SIC": half_open, "SOD": water_and_old_ice, "FLOE": [3, *[0] * 7]})
+    {'SIC': 5, 'SOD': 5, 'FLOE': 0}
+    """
+    return {
+        chart.name: _best_constant(chart, np.asarray(class_counts[chart.name]))
+        for chart in CHARTS
+    }
+
+
+def score_constants(
+    class_counts: Mapping[str, Sequence[int]], constants: Mapping[str, int]
+) -> Scores:
+    """Return the scores of maps that show one class everywhere.
+
+    Parameters
+    ----------
+    class_counts
+        Pixels of each class in the charts to score against, by chart, as
+        `seaice_data.stats.count_classes` gives them.
+    constants
+        The class of the map, by chart.
+    """
+    scorer = ChartScorer()
+    for chart in CHARTS:
+        counts = np.asarray(class_counts[chart.name])[: chart.n_classes]
+        scorer.confusion[chart.name][:, constants[chart.name]] = counts
+    return scorer.scores()
+
+
+def _count_pairs(truth: ChartArray, predicted: ChartArray) -> IntArray:
+    """Count how often each pair of values lies on one pixel, shape ``(256, 256)``."""
+    n = CHART_FILL + 1
+    counts = np.zeros(n * n, np.int64)
+    # Whole scenes at once would be widened to 8 bytes a pixel: 200 MB each.
+    for start in range(0, truth.size, _PIXELS_AT_A_TIME):
+        part = slice(start, start + _PIXELS_AT_A_TIME)
+        pairs = truth[part].astype(np.uint16) * np.uint16(n) + predicted[part]
+        counts += np.bincount(pairs, minlength=n * n)
+    return counts.reshape(n, n)
+
+
+def _chart_score(chart: Chart, confusion: IntArray, n_unpredicted: int) -> ChartScore:
+    n_pixels = int(confusion.sum())
+    score = None
+    if n_pixels > 0:
+        score = 100 * (r2(confusion) if chart is SIC else weighted_f1(confusion))
+    return ChartScore(
+        score=score,
+        class_f1=tuple((100 * class_f1(confusion)).tolist()),
+        class_pixels=tuple(confusion.sum(axis=1).tolist()),
+        n_pixels=n_pixels,
+        n_unpredicted=n_unpredicted,
+    )
+
+
+def _combined(charts: Mapping[str, ChartScore]) -> float | None:
+    scored = [
+        (chart.weight, score)
+        for chart in CHARTS
+        if (score := charts[chart.name].score) is not None
+    ]
+    if not scored:
+        return None
+    return sum(weight * score for weight, score in scored) / sum(w for w, _ in scored)
+
+
+def _best_constant(chart: Chart, counts: IntArray) -> int:
+    pixels = counts[: chart.n_classes]  # without fill
+    if chart is not SIC or pixels.sum() == 0:
+        return int(pixels.argmax())
+    mean = (pixels * np.arange(len(pixels))).sum() / pixels.sum()
+    return round(float(mean))

@@ -1,0 +1,101 @@
+"""The log of a run: ``log.jsonl``, one line of JSON for each epoch.
+
+``pandas.read_json("run/log.jsonl", lines=True)`` makes a table of it.
+"""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from seaice_data.settings import from_mapping, to_mapping
+from seaice_model.errors import RunError
+from seaice_model.files import replacing
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LogEntry:
+    """What is known after an epoch."""
+
+    epoch: int
+    """Number of the epoch, from 1."""
+
+    loss: float
+    """Weighted sum of the losses, mean over the batches of the epoch."""
+
+    loss_sic: float
+    """Loss of SIC before weighting, mean over the batches."""
+
+    loss_sod: float
+    """The same of SOD."""
+
+    loss_floe: float
+    """The same of FLOE."""
+
+    learning_rate: float
+    """Learning rate of the last batch."""
+
+    combined: float
+    """Combined score on the validation scenes in percent, on the grid of the store."""
+
+    sic: float | None
+    """R2 of SIC in percent; none if no validation scene has a pixel of it."""
+
+    sod: float | None
+    """Weighted F1 of SOD in percent."""
+
+    floe: float | None
+    """Weighted F1 of FLOE in percent."""
+
+    is_best: bool
+    """Whether no epoch before scored as high."""
+
+    train_s: float
+    """Seconds of training, without what an earlier, interrupted process spent."""
+
+    wait_s: float
+    """Seconds of these in which the network waited for patches."""
+
+    validation_s: float
+    """Seconds of validation."""
+
+
+def append(path: Path, entry: LogEntry) -> None:
+    """Add a line to the log; it is on the disk when this returns."""
+    with path.open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps(to_mapping(entry)) + "\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def read_log(path: Path) -> list[LogEntry]:
+    """Return the entries of a log, none if there is no file.
+
+    A last line that a killed process left unfinished is passed over.
+
+    Raises
+    ------
+    RunError
+        If another line cannot be read.
+    """
+    if not path.exists():
+        return []
+    *lines, unfinished = path.read_text(encoding="utf-8").split("\n")
+    del unfinished  # empty, if the last line was finished
+    entries = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            entries.append(from_mapping(LogEntry, json.loads(line)))
+        except json.JSONDecodeError as error:
+            raise RunError(f"line {number} of {str(path)!r} is not JSON") from error
+    return entries
+
+
+def keep_epochs(path: Path, n_epochs: int) -> None:
+    """Drop the entries of epochs after `n_epochs`: those that are going to be repeated."""
+    kept = [entry for entry in read_log(path) if entry.epoch <= n_epochs]
+    with replacing(path) as new:
+        new.write_text(
+            "".join(json.dumps(to_mapping(entry)) + "\n" for entry in kept),
+            encoding="utf-8",
+        )

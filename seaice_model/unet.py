@@ -1,0 +1,185 @@
+"""The multi-task U-Net: one encoder, one or three decoders, one head a chart.
+
+The architecture is that of Chen et al. (2024), section 3.1 and Figure 1, down to the
+padding, so that their published weights give their outputs (`seaice_model.reference`).
+Weights start as PyTorch starts them, from a seed of their own.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.utils import skip_init
+
+from seaice_data.charts import CHARTS, FLOE, SIC, SOD
+from seaice_model.config import ModelConfig
+
+
+class Prediction(NamedTuple):
+    """What the network says of a batch: one tensor a chart, in the order of ``CHARTS``."""
+
+    sic: Tensor
+    """Class as a real number, shape ``(batch, y, x)``; or one logit a class, shape
+    ``(batch, class, y, x)``, if SIC is predicted as classes."""
+
+    sod: Tensor
+    """Logits, shape ``(batch, class, y, x)``."""
+
+    floe: Tensor
+    """Logits, shape ``(batch, class, y, x)``."""
+
+    def classes(self) -> Tensor:
+        """Decide the class of every pixel.
+
+        A real number is rounded and clamped to the classes of SIC, 0 to 10;
+        of logits the largest wins.
+
+        Returns
+        -------
+        Tensor
+            Shape ``(batch, chart, y, x)``, uint8.
+        """
+        return torch.stack([_decide(plane) for plane in self], dim=1)
+
+
+def _decide(plane: Tensor) -> Tensor:
+    if plane.ndim == 3:
+        return plane.round().clamp(0, SIC.n_classes - 1).to(torch.uint8)
+    return plane.argmax(dim=1).to(torch.uint8)
+
+
+class MultiTaskUNet(nn.Module):
+    """Map input planes to the three charts.
+
+    Parameters
+    ----------
+    config
+        Channels, filters, decoders and the kind of the SIC head.
+    seed
+        Decides the first weights; the global random state is neither read nor changed.
+
+    Examples
+    --------
+    >>> network = MultiTaskUNet(ModelConfig())
+    >>> sum(weights.numel() for weights in network.parameters())
+    522958
+    """
+
+    def __init__(self, config: ModelConfig, *, seed: int = 0) -> None:
+        super().__init__()
+        self.config = config
+        filters = config.filters
+        self.contract = nn.ModuleList(
+            _DoubleConv(n_in, n_out)
+            for n_in, n_out in zip(
+                (len(config.channels), *filters), (*filters, filters[-1]), strict=True
+            )
+        )
+        n_decoders = len(CHARTS) if config.decoders == "separate" else 1
+        self.decoders = nn.ModuleList(_Decoder(filters) for _ in range(n_decoders))
+        n_sic = 1 if config.sic == "regression" else SIC.n_classes
+        self.heads = nn.ModuleList(
+            _convolution(filters[0], n_out, size=1)
+            for n_out in (n_sic, SOD.n_classes, FLOE.n_classes)
+        )
+        _initialise(self, torch.Generator().manual_seed(seed))
+
+    def forward(self, inputs: Tensor) -> Prediction:
+        """Predict the charts of a batch.
+
+        Parameters
+        ----------
+        inputs
+            Shape ``(batch, channel, y, x)``, standardised, fill set to 0. Any height and
+            width: a plane smaller than one pixel of the bridge is continued by zeros, and
+            the prediction is cut back to it.
+        """
+        height, width = inputs.shape[-2:]
+        inputs = _grown(inputs, self.config.stride)
+        levels = [self.contract[0](inputs)]
+        for block in self.contract[1:]:
+            levels.append(block(functional.max_pool2d(levels[-1], 2)))
+        features = [decoder(levels)[..., :height, :width] for decoder in self.decoders]
+        if len(features) == 1:
+            features = features * len(CHARTS)
+        sic, sod, floe = (
+            head(plane) for head, plane in zip(self.heads, features, strict=True)
+        )
+        return Prediction(sic.squeeze(1) if sic.shape[1] == 1 else sic, sod, floe)
+
+
+class _DoubleConv(nn.Sequential):
+    """Twice: 3 x 3 convolution, batch norm, ReLU."""
+
+    def __init__(self, n_in: int, n_out: int) -> None:
+        super().__init__(
+            _convolution(n_in, n_out, size=3),
+            nn.BatchNorm2d(n_out),
+            nn.ReLU(inplace=True),
+            _convolution(n_out, n_out, size=3),
+            nn.BatchNorm2d(n_out),
+            nn.ReLU(inplace=True),
+        )
+
+
+class _Decoder(nn.Module):
+    """From the bridge back to the finest level, joining the encoder's level each time."""
+
+    def __init__(self, filters: tuple[int, ...]) -> None:
+        super().__init__()
+        skips = filters[::-1]
+        below = (filters[-1], *skips[:-1])
+        self.expand = nn.ModuleList(
+            _DoubleConv(n_below + n_skip, n_skip)
+            for n_below, n_skip in zip(below, skips, strict=True)
+        )
+
+    def forward(self, levels: Sequence[Tensor]) -> Tensor:
+        plane = levels[-1]
+        for block, skip in zip(self.expand, levels[-2::-1], strict=True):
+            plane = functional.interpolate(
+                plane, scale_factor=2, mode="bilinear", align_corners=True
+            )
+            plane = block(torch.cat([_padded_to(plane, skip), skip], dim=1))
+        return plane
+
+
+def _convolution(n_in: int, n_out: int, *, size: int) -> nn.Conv2d:
+    # Weights are left as they are in memory: `_initialise` draws them without touching
+    # the global random state. The batch norm behind 3 x 3 makes a bias pointless.
+    layer: nn.Conv2d = skip_init(  # type: ignore[no-untyped-call]
+        nn.Conv2d, n_in, n_out, kernel_size=size, padding=size // 2, bias=size == 1
+    )
+    return layer
+
+
+def _padded_to(plane: Tensor, skip: Tensor) -> Tensor:
+    """Surround `plane` by zeros up to the size of `skip`, the odd pixel behind."""
+    missing_y = skip.shape[-2] - plane.shape[-2]
+    missing_x = skip.shape[-1] - plane.shape[-1]
+    if missing_y == 0 and missing_x == 0:
+        return plane
+    top, left = missing_y // 2, missing_x // 2
+    return functional.pad(plane, (left, missing_x - left, top, missing_y - top))
+
+
+def _grown(inputs: Tensor, smallest: int) -> Tensor:
+    """Continue `inputs` by zeros to at least `smallest` pixels along each axis."""
+    height, width = inputs.shape[-2:]
+    missing_y, missing_x = max(smallest - height, 0), max(smallest - width, 0)
+    if missing_y == 0 and missing_x == 0:
+        return inputs
+    return functional.pad(inputs, (0, missing_x, 0, missing_y))
+
+
+def _initialise(network: nn.Module, generator: torch.Generator) -> None:
+    """Draw weights as PyTorch does by default: uniform, bound by the root of the fan-in."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            bound = 1 / math.sqrt(module.weight[0].numel())
+            nn.init.uniform_(module.weight, -bound, bound, generator=generator)
+            if module.bias is not None:
+                nn.init.uniform_(module.bias, -bound, bound, generator=generator)

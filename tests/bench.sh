@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# How fast the steps are on this machine, on synthetic scenes: what `make bench` runs.
+set -euo pipefail
+folder="$(mktemp -d)"
+trap 'rm -rf "$folder"' EXIT
+
+seaice synth "$folder/raw" --scenes 4 --size 5000 >&2
+seaice bench prepare "$folder/raw" --rounds 3
+seaice prepare "$folder/raw" "$folder/store.zarr" >&2
+seaice bench sampler "$folder/store.zarr"
+seaice bench train "$folder/store.zarr" --rounds 3
+seaice bench predict "$folder/store.zarr" --rounds 3

@@ -1,0 +1,273 @@
+"""The command line, in process: what it prints, where, and its exit codes."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from coded_scenes import write_coded
+from typer.main import get_command
+
+from seaice_cli.main import app
+
+
+def run_app(*arguments: object) -> int:
+    """Run a command in process and return its exit code."""
+    with pytest.raises(SystemExit) as caught:
+        app([str(argument) for argument in arguments], prog_name="seaice")
+    return int(caught.value.code or 0)
+
+
+class Result:
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+
+@pytest.fixture
+def seaice(capsys: pytest.CaptureFixture[str]) -> Callable[..., Result]:
+    def run(*arguments: object) -> Result:
+        return Result(run_app(*arguments), *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def run_path(store_path: str, config_path: Path) -> Path:
+    path = config_path.parent / "run"
+    assert run_app("train", store_path, "--run", path, "--config", config_path) == 0
+    return path
+
+
+@pytest.fixture(scope="module")
+def maps_path(store_path: str, run_path: Path) -> Path:
+    path = run_path.parent / "maps"
+    assert run_app("predict", store_path, "--run", run_path, "--out", path) == 0
+    return path
+
+
+COMMANDS = ["synth", "prepare", "info", "train", "predict", "score", "bench"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_an_example_and_help_for_each_option(
+    seaice, command
+) -> None:
+    result = seaice(command, "--help")
+    assert result.code == 0
+    assert f"Example: seaice {command} " in result.out
+    parameters = get_command(app).commands[command].params
+    assert [p.name for p in parameters if not p.help and p.name != "help"] == []
+
+
+def test_the_version_is_told(seaice) -> None:
+    assert re.fullmatch(r"seaice \d+\.\d+\.\d+\n", seaice("--version").out)
+
+
+def test_synth_writes_scenes_and_does_not_replace_them(seaice, tmp_path) -> None:
+    result = seaice("synth", tmp_path / "raw", "--scenes", 2, "--size", 200, "--jobs", 1)
+    assert result.code == 0
+    assert result.out.startswith("2 scenes")
+    again = seaice("synth", tmp_path / "raw", "--scenes", 2, "--size", 200)
+    assert again.code == 1
+    assert again.err.startswith("error: ")
+    assert "hint: choose another folder" in again.err
+
+
+def test_synth_refuses_a_size_that_holds_no_scene(seaice, tmp_path) -> None:
+    result = seaice("synth", tmp_path / "raw", "--size", 20)
+    assert result.code == 1
+    assert "20" in result.err
+
+
+def test_prepare_sums_up_on_stdout(seaice, raw_folder, tmp_path) -> None:
+    result = seaice(
+        "prepare", raw_folder, tmp_path / "store.zarr", "--ratio", 10, "--jobs", 1
+    )
+    assert result.code == 0
+    assert re.match(r"6 scenes written to .*store.zarr, 0 kept, 0 left out, in", result.out)
+    again = seaice("prepare", raw_folder, tmp_path / "store.zarr", "--json", "--jobs", 1)
+    assert len(json.loads(again.out)["kept"]) == 6
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda _: None, "no netCDF file in"),
+        (lambda raw: raw.rmdir(), "no folder at"),
+    ],
+)
+def test_prepare_without_scenes(seaice, tmp_path, make, message) -> None:
+    (tmp_path / "raw").mkdir()
+    make(tmp_path / "raw")
+    result = seaice("prepare", tmp_path / "raw", tmp_path / "store.zarr")
+    assert result.code == 1
+    assert result.err.count("\n") <= 2
+    assert message in result.err
+    assert not (tmp_path / "store.zarr").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--ratio", "0"], "ratio must be at least 1, got 0"),
+        (["--ratio", "500"], "ratio 500 is larger than the scene"),
+        (["--channels", "hh,amsr"], "unknown channel or group 'amsr'"),
+    ],
+)
+def test_prepare_refuses_what_cannot_work(seaice, tmp_path, options, message) -> None:
+    write_coded(tmp_path / "raw", 203, 251)
+    result = seaice("prepare", tmp_path / "raw", tmp_path / "store.zarr", *options)
+    assert result.code == 1
+    assert message in result.err
+
+
+def test_prepare_lists_bad_files_and_goes_on(seaice, tmp_path) -> None:
+    good = write_coded(tmp_path / "raw", 203, 251)
+    truncated = tmp_path / "raw" / "20200101T000000_cis_prep.nc"
+    truncated.write_bytes(good.read_bytes()[:100_000])
+    (tmp_path / "raw" / "notes.nc").write_text("no netCDF")
+    write_coded(tmp_path / "raw", 203, 251, "20200301T000000_cis", t2m=None)
+    result = seaice("prepare", tmp_path / "raw", tmp_path / "store.zarr", "--jobs", 1)
+    assert result.code == 1
+    left_out = [line for line in result.err.splitlines() if line.startswith("left out: ")]
+    assert len(left_out) == 3
+    assert "truncated" in left_out[0]
+    assert "variable 't2m' is missing" in left_out[1]
+    assert "notes.nc" in left_out[2]
+    assert result.out.startswith("1 scenes written")
+
+
+def test_prepare_does_not_touch_another_store_or_folder(seaice, tmp_path) -> None:
+    write_coded(tmp_path / "raw", 203, 251)
+    store = tmp_path / "store.zarr"
+    assert seaice("prepare", tmp_path / "raw", store).code == 0
+    other = seaice("prepare", tmp_path / "raw", store, "--ratio", 5)
+    assert other.code == 1
+    assert "has another recipe: ratio: 5 instead of 10" in other.err
+    folder = seaice("prepare", tmp_path / "raw", tmp_path / "raw", "--overwrite")
+    assert folder.code == 1
+    assert "is not a seaice store" in folder.err
+
+
+def test_info_shows_a_store_on_one_screen(seaice, store_path) -> None:
+    result = seaice("info", store_path)
+    assert result.code == 0
+    assert result.out.count("\n") < 25
+    assert json.loads(seaice("info", store_path, "--json").out)["scenes"] == 6
+
+
+@pytest.mark.parametrize("command", ["info", "train", "predict"])
+def test_no_store_is_told(seaice, tmp_path, command) -> None:
+    result = seaice(command, tmp_path / "absent.zarr")
+    assert result.code == 1
+    assert "no store at" in result.err
+    assert "hint: make one with `seaice prepare" in result.err
+
+
+def test_a_run_is_not_replaced_unasked(seaice, store_path, config_path, run_path) -> None:
+    before = (run_path / "best.safetensors").read_bytes()
+    result = seaice("train", store_path, "--run", run_path, "--config", config_path)
+    assert result.code == 1
+    assert "--resume" in result.err
+    assert (run_path / "best.safetensors").read_bytes() == before
+
+
+def test_an_unknown_preset_names_its_neighbour(seaice, store_path) -> None:
+    result = seaice("train", store_path, "--preset", "tinny")
+    assert result.code == 1
+    assert "hint: did you mean 'tiny'?" in result.err
+
+
+def test_predict_draws_the_scenes_that_the_run_has_not_seen(maps_path: Path) -> None:
+    assert len(list(maps_path.glob("*.nc"))) == 1
+    assert len(list(maps_path.glob("*.png"))) == 1
+
+
+def test_predict_without_a_run_is_told(seaice, store_path, tmp_path) -> None:
+    result = seaice(
+        "predict", store_path, "--run", tmp_path / "run", "--out", tmp_path / "maps"
+    )
+    assert result.code == 1
+    assert "hint: " in result.err
+
+
+def test_predict_into_a_file_is_told(seaice, store_path, run_path, tmp_path) -> None:
+    (tmp_path / "maps").write_text("a file")
+    result = seaice("predict", store_path, "--run", run_path, "--out", tmp_path / "maps")
+    assert result.code == 1
+    assert result.err.startswith("error: ")
+
+
+def test_predict_an_unknown_split_is_told(seaice, store_path, run_path) -> None:
+    result = seaice("predict", store_path, "--run", run_path, "--split", "tests")
+    assert result.code == 1
+    assert "did you mean 'test'?" in result.err
+
+
+def test_score_finds_the_store_of_the_maps(seaice, maps_path) -> None:
+    result = seaice("score", maps_path)
+    assert result.code == 0
+    assert "baseline: majority class" in result.out
+    scores = json.loads(seaice("score", maps_path, "--json").out)
+    assert set(scores["pooled"]) == {"combined", "SIC", "SOD", "FLOE"}
+
+
+def test_score_without_maps_is_told(seaice, tmp_path) -> None:
+    result = seaice("score", tmp_path)
+    assert result.code == 1
+    assert result.err.startswith("error: ")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["prepare"], ["train", "a", "b"], ["predict", "--nope"]]
+)
+def test_wrong_usage_is_exit_code_2(arguments: list[str], capsys) -> None:
+    assert run_app(*arguments) == 2
+    assert "Usage: seaice" in capsys.readouterr().err
+
+
+def test_a_reader_that_goes_away_is_no_error(store_path: str) -> None:
+    command = Path(sys.executable).with_name("seaice")
+    done = subprocess.run(
+        [
+            "bash",
+            "-c",
+            f"'{command}' info '{store_path}' | head -1; echo ${{PIPESTATUS[0]}}",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == "0"
+    assert done.stderr == ""
+
+
+def test_ctrl_c_ends_prepare_in_words_and_loses_nothing(tmp_path: Path) -> None:
+    for month in range(1, 10):
+        write_coded(tmp_path / "raw", 1203, 1251, f"2019{month:02d}14T101830_dmi")
+    command = [sys.executable, "-c", "from seaice_cli.main import run; run()", "prepare"]
+    command += [str(tmp_path / "raw"), str(tmp_path / "store.zarr"), "--jobs", "2"]
+    process = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ},
+        start_new_session=True,
+    )
+    while not list(tmp_path.glob("store.zarr/scenes/*/zarr.json")):
+        assert process.poll() is None
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.startswith("error: interrupted\nhint: nothing is lost")
+    assert "Traceback" not in err
+    assert run_app(*command[3:], "--jobs", "1") == 0
+    assert len(list(tmp_path.glob("store.zarr/scenes/*/zarr.json"))) == 9
+    assert not (tmp_path / "store.zarr" / ".staging").exists()

@@ -1,0 +1,44 @@
+"""What several tests look at, made once: scenes, a store. No test changes it."""
+
+from pathlib import Path
+
+import pytest
+
+from seaice_data.prepare import prepare
+from seaice_data.recipe import Recipe
+from seaice_data.synthetic_set import write_scenes
+
+CONFIG = """\
+[model]
+filters = [8, 8]
+[train]
+patch_size = 32
+batch_size = 4
+n_iterations = 8
+n_epochs = 2
+learning_rate = 0.01
+"""
+
+
+@pytest.fixture(scope="session")
+def raw_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Hold six synthetic scenes, one of them a test scene."""
+    folder = tmp_path_factory.mktemp("session") / "raw"
+    write_scenes(folder, 6, 320)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def store_path(raw_folder: Path) -> str:
+    """Hold these scenes at ratio 5."""
+    path = str(raw_folder.parent / "store.zarr")
+    prepare(raw_folder, path, Recipe(ratio=5))
+    return path
+
+
+@pytest.fixture(scope="session")
+def config_path(raw_folder: Path) -> Path:
+    """Configure a network that trains in seconds."""
+    path = raw_folder.parent / "config.toml"
+    path.write_text(CONFIG)
+    return path

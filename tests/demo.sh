@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# The whole job on synthetic scenes: what `make demo` runs. Writes to the folder $DEMO.
+set -euo pipefail
+demo="${DEMO:-demo}"
+mkdir -p "$demo"
+step() { printf '\n$ %s\n' "$*" >&2; "$@"; }
+
+step seaice synth "$demo/raw" --scenes 24 --size 1200 --overwrite
+step seaice prepare "$demo/raw" "$demo/store.zarr" --ratio 10 --overwrite
+step seaice info "$demo/store.zarr"
+step seaice train "$demo/store.zarr" --run "$demo/run" --preset tiny --overwrite
+step seaice predict "$demo/store.zarr" --run "$demo/run" --out "$demo/maps" --overwrite
+step seaice score "$demo/maps" --reference "$demo/store.zarr"
+
+printf '\nThe pictures are in %s:\n' "$demo/maps"
+ls "$demo"/maps/*.png "$demo"/run/*.png

@@ -1,0 +1,66 @@
+import pytest
+
+from seaice_data.errors import RecipeError, SettingsError
+from seaice_data.settings import fingerprint, from_mapping, to_mapping
+from seaice_model.config import ModelConfig, RunConfig, TrainConfig
+from seaice_model.errors import ConfigError
+
+
+def test_defaults_are_table_3_of_the_paper() -> None:
+    train = TrainConfig()
+    assert (train.patch_size, train.batch_size) == (256, 16)
+    assert (train.n_iterations, train.n_epochs, train.n_restart_epochs) == (500, 300, 20)
+    assert (train.learning_rate, train.weight_decay) == (0.001, 0.01)
+    assert train.loss_weights == (1, 3, 3)
+
+
+def test_a_configuration_survives_being_written_and_read() -> None:
+    config = RunConfig(model=ModelConfig(channels=("hh",), filters=(4, 8), sic="classes"))
+    again = from_mapping(RunConfig, to_mapping(config))
+    assert again == config
+    assert fingerprint(again) == fingerprint(config)
+
+
+def test_an_unknown_setting_names_its_nearest_neighbour() -> None:
+    with pytest.raises(SettingsError, match="unknown setting 'batchsize'") as caught:
+        from_mapping(RunConfig, {"train": {"batchsize": 8}})
+    assert caught.value.hint == "did you mean 'batch_size'?"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("n_epochs", 0, "n_epochs must be at least 1, got 0"),
+        ("batch_size", -2, "batch_size must be at least 1, got -2"),
+        ("n_restart_epochs", 0, "n_restart_epochs must be at least 1"),
+        ("learning_rate", 0.0, "learning_rate must be above 0"),
+        ("learning_rate", float("nan"), "learning_rate must be above 0"),
+        ("momentum", 1.0, r"momentum must be in \[0, 1\), got 1.0"),
+        ("weight_decay", -0.1, "weight_decay must not be negative"),
+        ("seed", -1, "seed must not be negative"),
+        ("loss_weights", (1.0, 3.0), "one number a chart"),
+        ("loss_weights", (0.0, 0.0, 0.0), "not all 0"),
+    ],
+)
+def test_a_training_that_cannot_work_is_refused(
+    name: str, value: object, words: str
+) -> None:
+    with pytest.raises(ConfigError, match=words):
+        TrainConfig(**{name: value})  # type: ignore[arg-type]
+
+
+def test_a_network_that_cannot_be_built_is_refused() -> None:
+    with pytest.raises(ConfigError, match="at least one channel"):
+        ModelConfig(channels=())
+    with pytest.raises(RecipeError, match="unknown channel 'vv'"):
+        ModelConfig(channels=("hh", "vv"))
+    with pytest.raises(ConfigError, match="'hh' is named more than once"):
+        ModelConfig(channels=("hh", "hv", "hh"))
+    with pytest.raises(ConfigError, match=r"positive numbers, got \[8, 0\]"):
+        ModelConfig(filters=(8, 0))
+
+
+def test_patches_smaller_than_the_network_are_refused() -> None:
+    with pytest.raises(ConfigError, match="patch_size 31 is too small for 4 levels"):
+        RunConfig(train=TrainConfig(patch_size=31))
+    RunConfig(train=TrainConfig(patch_size=32))

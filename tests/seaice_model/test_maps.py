@@ -1,0 +1,153 @@
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import netCDF4
+import numpy as np
+import pytest
+import xarray as xr
+from learnable_scenes import tie_points
+
+from seaice_data.arrays import ChartArray
+from seaice_data.charts import CHART_FILL
+from seaice_data.grid import Grid
+from seaice_model.errors import MapError
+from seaice_model.maps import (
+    ChartMap,
+    Provenance,
+    find_maps,
+    read_netcdf,
+    read_provenance,
+    write_netcdf,
+)
+
+GRID = Grid(60, 80, 80.0)
+
+
+def charts() -> ChartArray:
+    planes = np.random.default_rng(0).integers(0, 6, (3, *GRID.shape), np.uint8)
+    planes[0, 0, :11] = np.arange(11)
+    planes[:, 1, 2] = CHART_FILL
+    return planes
+
+
+@pytest.fixture
+def chart_map() -> ChartMap:
+    flags = np.zeros(GRID.shape, np.uint8)
+    flags[1, 2] = 2
+    return ChartMap(
+        scene="20180607T184326_dmi",
+        acquired=datetime(2018, 6, 7, 18, 43, 26, tzinfo=UTC),
+        grid=GRID,
+        charts=charts(),
+        flags=flags,
+        tie_points=tie_points(GRID),
+        provenance=Provenance(
+            run="run",
+            weights="abc",
+            epoch=7,
+            store="store.zarr",
+            store_fingerprint="def",
+            software="seaice 0",
+        ),
+    )
+
+
+@pytest.fixture
+def path(tmp_path: Path, chart_map: ChartMap) -> Path:
+    write_netcdf(chart_map, tmp_path / "map.nc")
+    return tmp_path / "map.nc"
+
+
+def test_a_map_survives_being_written_and_read(path: Path, chart_map: ChartMap) -> None:
+    again = read_netcdf(path)
+    np.testing.assert_array_equal(again.charts, chart_map.charts)
+    np.testing.assert_array_equal(again.flags, chart_map.flags)
+    assert (again.scene, again.acquired) == (chart_map.scene, chart_map.acquired)
+    assert (again.grid, again.provenance) == (GRID, chart_map.provenance)
+    assert read_provenance(path) == chart_map.provenance
+
+
+def test_every_pixel_keeps_its_place_on_earth(path: Path, chart_map: ChartMap) -> None:
+    rows, columns = np.arange(60.0), np.arange(80.0)
+    ours, written = chart_map.tie_points, read_netcdf(path).tie_points
+    for name in ("latitudes", "longitudes"):
+        np.testing.assert_allclose(
+            getattr(written, name)(rows, columns),
+            getattr(ours, name)(rows, columns),
+            atol=1e-9,
+        )
+
+
+def test_concentration_is_percent_and_fill_is_nan_for_xarray(path: Path) -> None:
+    with xr.open_dataset(path) as dataset:
+        percent = dataset["sea_ice_area_fraction"]
+        assert percent.attrs["units"] == "%"
+        assert percent.values[0, :11].tolist() == list(range(0, 101, 10))
+        assert np.isnan(percent.values[1, 2])
+
+
+def test_classes_stay_integers_with_their_meanings(path: Path) -> None:
+    with xr.open_dataset(path) as dataset:
+        stage = dataset["stage_of_development"]
+        assert stage.dtype == np.uint8
+        meanings = stage.attrs["flag_meanings"].split()
+        assert len(meanings) == len(stage.attrs["flag_values"])
+        assert meanings[4:] == ["thick_first_year_ice", "old_ice", "no_data"]
+        assert dataset["status_flag"].values[1, 2] == 2
+        assert dataset["time"].values == np.datetime64("2018-06-07T18:43:26")
+
+
+def test_tie_points_are_interpolated_as_cf_describes(path: Path) -> None:
+    """Section 8.3 of CF-1.11: follow the attributes from a variable to its places."""
+    with netCDF4.Dataset(path) as dataset:
+        dataset.set_auto_mask(False)
+        assert dataset.Conventions == "CF-1.11"
+        links = dataset["floe_size"].coordinate_interpolation
+        assert links == "latitude: longitude: geolocation"
+        interpolation = dataset["geolocation"]
+        assert interpolation.interpolation_name == "bi_linear"
+        assert interpolation.tie_point_mapping == (
+            "y: tie_y_index tie_y x: tie_x_index tie_x"
+        )
+        rows, columns = dataset["tie_y_index"][:], dataset["tie_x_index"][:]
+        assert (rows[0], rows[-1], columns[0], columns[-1]) == (0, 59, 0, 79)
+        latitude = dataset["latitude"]
+        assert latitude.dimensions == ("tie_y", "tie_x")
+        expected = 75 - rows[:, None] * 7e-4 + columns * 1e-4
+        np.testing.assert_allclose(latitude[:], expected, atol=1e-9)
+
+
+def test_planes_are_compressed_bytes(path: Path) -> None:
+    with netCDF4.Dataset(path) as dataset:
+        for name in ("sea_ice_area_fraction", "floe_size", "status_flag"):
+            assert dataset[name].dtype == np.uint8
+            assert dataset[name].filters()["zlib"]
+
+
+def test_another_file_is_no_map(tmp_path: Path) -> None:
+    with pytest.raises(MapError, match="no map at"):
+        read_netcdf(tmp_path / "none.nc")
+    (tmp_path / "text.nc").write_text("x")
+    with pytest.raises(MapError, match="cannot read map"):
+        read_netcdf(tmp_path / "text.nc")
+    xr.Dataset({"a": 1}).to_netcdf(tmp_path / "other.nc", engine="h5netcdf")
+    with pytest.raises(MapError, match="is not a map of seaice"):
+        read_netcdf(tmp_path / "other.nc")
+
+
+def test_a_folder_that_does_not_exist_is_named(tmp_path: Path, chart_map: ChartMap) -> None:
+    with pytest.raises(MapError, match=r"cannot write map '.*nowhere/map\.nc'"):
+        write_netcdf(chart_map, tmp_path / "nowhere" / "map.nc")
+
+
+def test_maps_are_found_in_order_and_half_written_ones_are_not(
+    path: Path, chart_map: ChartMap
+) -> None:
+    folder = path.parent
+    write_netcdf(replace(chart_map, scene="b"), folder / "a.nc")
+    (folder / ".b.123.nc").write_text("half")
+    assert [found.name for found in find_maps(folder)] == ["a.nc", "map.nc"]
+    with pytest.raises(MapError, match="no maps in") as caught:
+        find_maps(folder / "empty")
+    assert "seaice predict" in str(caught.value.hint)

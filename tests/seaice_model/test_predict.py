@@ -1,0 +1,190 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from learnable_scenes import RECIPE, SCENES, TEST_SCENE, TINY, UNCHARTED, StoreMaker
+
+from seaice_data.charts import CHART_FILL
+from seaice_data.store import Store
+from seaice_model import predict
+from seaice_model.checkpoint import load_best, save, weights_fingerprint
+from seaice_model.config import ModelConfig
+from seaice_model.errors import MapError, RunError
+from seaice_model.maps import read_netcdf
+from seaice_model.predict import PredictProgress, predict_classes, predict_store
+from seaice_model.train import train
+from seaice_model.unet import MultiTaskUNet
+
+
+@pytest.fixture(scope="module")
+def maps(tmp_path_factory: pytest.TempPathFactory, run: Path, store: Store) -> Path:
+    path = tmp_path_factory.mktemp("maps")
+    predict_store(store, run, path, device="cpu")
+    return path
+
+
+def test_the_scenes_that_the_run_has_not_seen_are_predicted(maps: Path) -> None:
+    assert {path.name for path in maps.iterdir()} == {
+        f"{scene}.{kind}" for scene in (TEST_SCENE, UNCHARTED) for kind in ("nc", "png")
+    }
+
+
+def test_a_map_has_the_shape_of_its_scene(maps: Path, store: Store) -> None:
+    chart_map = read_netcdf(maps / f"{TEST_SCENE}.nc")
+    scene = store.scene(TEST_SCENE)
+    assert chart_map.grid == scene.source_grid
+    assert chart_map.charts.shape == (3, 81, 90)
+    assert chart_map.acquired == scene.acquired
+
+
+def test_each_pixel_takes_the_class_of_its_block(
+    maps: Path, store: Store, run: Path
+) -> None:
+    chart_map, scene = read_netcdf(maps / f"{TEST_SCENE}.nc"), store.scene(TEST_SCENE)
+    # Channels of the store are t2m, hh, hv; the run takes hh, hv.
+    inputs = np.asarray(scene.inputs)[..., 1:]
+    coarse = predict_classes(load_best(run).network(), inputs)
+    assert coarse.shape == (3, 40, 45)
+    expected = np.repeat(np.repeat(coarse, 2, axis=1), 2, axis=2)
+    expected = np.concatenate([expected, expected[:, -1:]], axis=1)  # 81st row
+    shown = chart_map.charts != CHART_FILL
+    np.testing.assert_array_equal(chart_map.charts[shown], expected[shown])
+
+
+def test_land_and_pixels_without_sar_have_no_class(maps: Path, store: Store) -> None:
+    chart_map, flags = (
+        read_netcdf(maps / f"{TEST_SCENE}.nc"),
+        store.scene(TEST_SCENE).full_flags(),
+    )
+    np.testing.assert_array_equal(chart_map.flags, flags)
+    is_masked = flags & 3 != 0
+    assert is_masked.any()
+    assert (chart_map.charts[:, is_masked] == CHART_FILL).all()
+    assert (chart_map.charts[:, ~is_masked] != CHART_FILL).all()
+
+
+def test_a_map_says_what_it_was_made_from(maps: Path, store: Store, run: Path) -> None:
+    provenance = read_netcdf(maps / f"{TEST_SCENE}.nc").provenance
+    checkpoint = load_best(run)
+    assert provenance.weights == weights_fingerprint(checkpoint)
+    assert provenance.epoch == checkpoint.state.best_epoch
+    assert provenance.run == str(run)
+    assert provenance.store_fingerprint == store.fingerprint
+
+
+def test_maps_that_are_there_are_kept(maps: Path, store: Store, run: Path) -> None:
+    path = maps / f"{TEST_SCENE}.nc"
+    before = path.stat().st_mtime_ns
+    told: list[PredictProgress] = []
+    report = predict_store(store, run, maps, device="cpu", progress=told.append)
+    assert (report.n_written, report.n_kept) == (0, 2)
+    assert path.stat().st_mtime_ns == before
+    assert [(t.n_done, t.n_scenes, t.is_kept) for t in told] == [(1, 2, True), (2, 2, True)]
+
+
+def test_maps_of_other_weights_are_in_the_way(
+    tmp_path: Path, store: Store, run: Path
+) -> None:
+    checkpoint = load_best(run)
+    checkpoint.weights["heads.0.bias"].add_(1)
+    (tmp_path / "other").mkdir()
+    save(checkpoint, tmp_path / "other" / "best.safetensors")
+    maps = tmp_path / "maps"
+    predict_store(store, run, maps, scenes=[TEST_SCENE], pictures=False)
+    with pytest.raises(MapError, match="from other weights or another store") as caught:
+        predict_store(store, tmp_path / "other", maps, scenes=[TEST_SCENE])
+    assert "--overwrite" in str(caught.value.hint)
+    report = predict_store(
+        store, tmp_path / "other", maps, scenes=[TEST_SCENE], overwrite=True, pictures=False
+    )
+    assert report.n_written == 1
+
+
+def test_any_scene_can_be_named(tmp_path: Path, store: Store, run: Path) -> None:
+    report = predict_store(store, run, tmp_path, scenes=SCENES[:2], pictures=False)
+    assert [path.name for path in report.maps] == [f"{scene}.nc" for scene in SCENES[:2]]
+
+
+def test_a_run_that_has_seen_every_scene_says_so(
+    tmp_path: Path, make_store: StoreMaker
+) -> None:
+    store = make_store(tmp_path / "store.zarr", scenes=SCENES)
+    config = replace(TINY, train=replace(TINY.train, n_epochs=1))
+    train(store, tmp_path / "run", config)
+    with pytest.raises(RunError, match="trained or validated on every scene") as caught:
+        predict_store(store, tmp_path / "run", tmp_path / "maps")
+    assert "--scene" in str(caught.value.hint)
+
+
+def test_a_store_without_the_channels_of_the_run_is_refused(
+    tmp_path: Path, run: Path, make_store: StoreMaker
+) -> None:
+    recipe = replace(RECIPE, channels=("hh", "t2m"))
+    store = make_store(tmp_path / "store.zarr", recipe=recipe)
+    with pytest.raises(RunError, match="lacks channels of the run: hv"):
+        predict_store(store, run, tmp_path / "maps")
+
+
+def test_a_store_of_another_ratio_is_refused(
+    tmp_path: Path, run: Path, make_store: StoreMaker
+) -> None:
+    store = make_store(tmp_path / "store.zarr", recipe=replace(RECIPE, ratio=3))
+    with pytest.raises(RunError, match="has ratio 3, the run was trained on ratio 2"):
+        predict_store(store, run, tmp_path / "maps")
+
+
+def test_channels_may_lie_in_another_order(
+    tmp_path: Path, run: Path, make_store: StoreMaker
+) -> None:
+    recipe = replace(RECIPE, channels=("hv", "hh", "skt", "t2m"), dtype="float32")
+    store = make_store(tmp_path / "store.zarr", recipe=recipe)
+    predict_store(store, run, tmp_path, scenes=[TEST_SCENE], pictures=False)
+    assert read_netcdf(tmp_path / f"{TEST_SCENE}.nc").charts.shape == (3, 81, 90)
+
+
+def test_a_file_in_the_way_is_named(tmp_path: Path, store: Store, run: Path) -> None:
+    (tmp_path / "maps").write_text("mine")
+    with pytest.raises(MapError, match=r"cannot write maps to '.*maps': File exists"):
+        predict_store(store, run, tmp_path / "maps")
+
+
+def test_tiles_cover_every_pixel_and_see_their_margins() -> None:
+    n = 2 * predict.TILE + 300
+    spans = list(predict._spans(n))
+    assert [tile.start for tile, _ in spans] == [0, 2048, 4096]
+    assert spans[-1][0].stop == n
+    assert [(seen.start, seen.stop) for _, seen in spans] == [
+        (0, 2048 + 128),
+        (2048 - 128, 4096 + 128),
+        (4096 - 128, n),
+    ]
+
+
+def test_a_plane_in_tiles_is_predicted_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Without coarser levels there is no resampling, and a margin of 4 pixels shows all.
+    network = MultiTaskUNet(ModelConfig(channels=("hh",), filters=(2,)), seed=1).eval()
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(size=(50, 41, 1)).astype(np.float32)
+    whole = predict_classes(network, inputs)
+    monkeypatch.setattr(predict, "TILE", 16)
+    monkeypatch.setattr(predict, "MARGIN", 16)
+    tiled = predict_classes(network, inputs)
+    # Bilinear weights depend on the size of the plane (corners are aligned).
+    assert (whole == tiled).mean() > 0.98
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 70), (40, 45)])
+def test_any_plane_is_predicted(run: Path, shape: tuple[int, int]) -> None:
+    inputs = np.full((*shape, 2), np.nan, np.float16)
+    assert predict_classes(load_best(run).network(), inputs).shape == (3, *shape)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_a_gpu_predicts_what_the_cpu_predicts(run: Path, store: Store) -> None:
+    network = load_best(run).network()
+    inputs = np.asarray(store.scene(TEST_SCENE).inputs)[..., 1:]
+    expected = predict_classes(network, inputs)
+    assert (predict_classes(network.cuda(), inputs) == expected).mean() > 0.999

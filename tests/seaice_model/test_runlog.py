@@ -1,0 +1,43 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from learnable_scenes import ENTRY
+
+from seaice_model.errors import RunError
+from seaice_model.runlog import append, keep_epochs, read_log
+
+
+def test_entries_are_read_as_they_were_written(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    assert read_log(path) == []
+    entries = [ENTRY, replace(ENTRY, epoch=2, is_best=False)]
+    for entry in entries:
+        append(path, entry)
+    assert read_log(path) == entries
+
+
+def test_an_unfinished_line_is_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    append(path, ENTRY)
+    path.write_text(path.read_text() + path.read_text()[:20])
+    assert read_log(path) == [ENTRY]
+    keep_epochs(path, 1)
+    append(path, replace(ENTRY, epoch=2))
+    assert [entry.epoch for entry in read_log(path)] == [1, 2]
+
+
+def test_epochs_that_are_repeated_are_dropped(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    for epoch in (1, 2, 3):
+        append(path, replace(ENTRY, epoch=epoch))
+    keep_epochs(path, 2)
+    assert [entry.epoch for entry in read_log(path)] == [1, 2]
+
+
+def test_a_broken_line_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    append(path, ENTRY)
+    path.write_text("{broken\n" + path.read_text())
+    with pytest.raises(RunError, match=r"line 1 of '.*log\.jsonl' is not JSON"):
+        read_log(path)

@@ -1,0 +1,90 @@
+"""What the documents say is so."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import zarr
+from coded_scenes import write_coded
+
+from seaice_data.prepare import prepare
+from seaice_data.store import FORMAT_VERSION
+from seaice_data.synthetic_set import write_scenes
+
+ROOT = Path(__file__).parent.parent
+
+
+def table(title: str) -> dict[str, list[str]]:
+    """Return the rows of a table of STORE.md by the name in their first column."""
+    text = (ROOT / "seaice_data" / "STORE.md").read_text()
+    section = text.split(f"## {title}\n")[1].split("\n## ")[0]
+    rows = [
+        line.strip("| ").split(" | ") for line in section.splitlines() if line[:2] == "| "
+    ]
+    return {row[0].strip("`"): row[1:] for row in rows if row[0].startswith("`")}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> zarr.Group:
+    folder = tmp_path_factory.mktemp("docs")
+    write_scenes(folder / "raw", 1, 203, "raw")
+    write_coded(folder / "raw", 203, 251, "20190501T000000_cis")
+    prepare(folder / "raw", str(folder / "store.zarr"))
+    return zarr.open_group(str(folder / "store.zarr"), mode="r")
+
+
+def test_store_md_names_every_array_with_its_axes_and_type(root: zarr.Group) -> None:
+    scene = next(scene for _, scene in root["scenes"].groups() if "polygons" in scene)
+    assert isinstance(scene, zarr.Group)
+    arrays = dict(scene.arrays())
+    documented = table("Arrays of a scene")
+    assert set(documented) == set(arrays)
+    for name, (axes, dtype, *_) in documented.items():
+        assert ", ".join(arrays[name].metadata.dimension_names) == axes
+        types = re.split(" or ", dtype)
+        assert str(arrays[name].dtype).replace("StringDType()", "string") in types
+
+
+def test_store_md_names_every_attribute(root: zarr.Group) -> None:
+    assert set(table("Attributes of the root")) == set(root.attrs)
+    for _, scene in root["scenes"].groups():
+        assert set(table("Attributes of a scene")) == set(scene.attrs)
+
+
+def test_store_md_tells_the_version(root: zarr.Group) -> None:
+    assert root.attrs["format_version"] == FORMAT_VERSION
+    text = (ROOT / "seaice_data" / "STORE.md").read_text()
+    assert f"format version {FORMAT_VERSION}\n" in text
+
+
+def blocks(kind: str) -> list[str]:
+    """Return the code blocks of a kind in the README, in order."""
+    return re.findall(rf"```{kind}\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+
+
+def test_the_readme_runs_in_order(
+    raw_folder: Path, config_path: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "raw").symlink_to(raw_folder)
+    commands = [shlex.split(c) for c in re.findall(r"\$ (.*)", "".join(blocks("console")))]
+    assert [command[1] for command in commands] == ["prepare", "train", "predict"]
+    # The recipe of the paper takes days on a CPU: train the same way, but a small network.
+    commands[1] += ["--config", str(config_path)]
+    for command in commands:
+        seaice = Path(sys.executable).with_name(command[0])
+        subprocess.run([seaice, *command[1:]], cwd=tmp_path, check=True)
+    for code in blocks("python"):
+        subprocess.run(
+            [sys.executable, "-W", "error", "-c", code], cwd=tmp_path, check=True
+        )
+    assert len(list((tmp_path / "maps").glob("*.png"))) == 1
+    assert "(128, 128, 3) (128, 128, 3)" in capfd.readouterr().out
+
+
+def test_the_readme_names_files_that_exist() -> None:
+    text = (ROOT / "README.md").read_text()
+    for name in re.findall(r"`([\w/]+\.(?:md|png|toml|txt))`|\]\(([\w/]+\.\w+)\)", text):
+        assert (ROOT / "".join(name)).is_file()
