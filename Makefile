@@ -10,7 +10,7 @@ DEMO ?= demo
 .PHONY: demo test check quick bench format clean
 
 demo: $(READY)
-	PATH="$(CURDIR)/$(BIN):$$PATH" DEMO=$(DEMO) bash tests/demo.sh
+	PATH="$(abspath $(BIN)):$$PATH" DEMO=$(DEMO) bash tests/demo.sh
 
 test: $(READY)
 	$(BIN)/ruff format --check .
@@ -27,7 +27,7 @@ quick: $(READY)
 	$(BIN)/pytest -q -m "not slow"
 
 bench: $(READY)
-	PATH="$(CURDIR)/$(BIN):$$PATH" bash tests/bench.sh
+	PATH="$(abspath $(BIN)):$$PATH" bash tests/bench.sh
 
 format: $(READY)
 	$(BIN)/ruff format .
