@@ -28,14 +28,15 @@ def synth(
     seed: Annotated[int, typer.Option(help="Another seed, other scenes")] = 0,
     jobs: Annotated[int, typer.Option(min=0, help="Processes; 0: one a core")] = 0,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace files that exist")
+        bool, typer.Option("--overwrite", help="Write files anew that exist")
     ] = False,
 ) -> None:
     """Write synthetic scenes in the format of AI4Arctic.
 
     They look like the real ones, variable by variable, and can be learnt from, but show no
     real ice: use them to try the commands, to test and to measure. About one in five is a
-    test scene, whose chart comes in a file of its own.
+    test scene, whose chart comes in a file of its own. Files that are there already are
+    kept, so run it again to go on after an interruption.
 
     Example: seaice synth raw/ --scenes 12 --size 1500
     """
@@ -43,7 +44,7 @@ def synth(
 
     start = time.monotonic()
     with Progress("scenes") as progress:
-        paths = write_scenes(
+        report = write_scenes(
             out,
             scenes,
             size,
@@ -53,8 +54,8 @@ def synth(
             overwrite=overwrite,
             progress=progress,
         )
-    n_bytes = sum(path.stat().st_size for path in paths)
+    n_gb = sum(path.stat().st_size for path in report.written) / 1e9
     say(
-        f"{scenes} scenes ({len(paths)} files, {n_bytes / 1e9:.2f} GB) written to {out} "
-        f"in {seconds(time.monotonic() - start)}"
+        f"{len(report.written)} files ({n_gb:.2f} GB) of {scenes} scenes written to {out}, "
+        f"{len(report.kept)} kept, in {seconds(time.monotonic() - start)}"
     )

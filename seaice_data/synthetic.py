@@ -97,7 +97,7 @@ def write_scene(
     -----
     Of 5000 x 5200 pixels the ready version has 490 MB, the raw one 1.7 GB.
     """
-    paths = _paths(folder, plan, version)
+    paths = scene_paths(folder, plan, version)
     for path in paths:
         if path.exists():
             raise SceneError(
@@ -112,6 +112,14 @@ def write_scene(
         else:
             _write_ready(files, scene)
     return paths
+
+
+def scene_paths(folder: Path, plan: ScenePlan, version: str) -> tuple[Path, ...]:
+    """Return the files of a scene: one, or two for a test scene that is ready to train."""
+    if version == "raw":
+        return (folder / plan.raw_name,)
+    path = folder / f"{plan.id}_prep.nc"
+    return (path, folder / f"{plan.id}_prep_reference.nc") if plan.is_test else (path,)
 
 
 def distance_zones(km: Float32) -> Float32:
@@ -430,13 +438,6 @@ def _create(
     variable = file.create_variable(name, dims, dtype, **options)
     variable.attrs.update(attributes)
     return variable
-
-
-def _paths(folder: Path, plan: ScenePlan, version: str) -> tuple[Path, ...]:
-    if version == "raw":
-        return (folder / plan.raw_name,)
-    path = folder / f"{plan.id}_prep.nc"
-    return (path, folder / f"{plan.id}_prep_reference.nc") if plan.is_test else (path,)
 
 
 @contextlib.contextmanager

@@ -1,12 +1,24 @@
 """Write a set of synthetic scenes, several at a time."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from seaice_data.errors import SceneError
 from seaice_data.parallel import Progress, run_tasks
-from seaice_data.synthetic import write_scene
+from seaice_data.synthetic import scene_paths, write_scene
 from seaice_data.synthetic_plan import plan_scenes
+
+
+@dataclass(frozen=True, slots=True)
+class SetReport:
+    """What `write_scenes` did."""
+
+    written: tuple[Path, ...]
+    """Files written: two for a test scene that is ready to train."""
+
+    kept: tuple[Path, ...]
+    """Files of this set that were there already."""
 
 
 def write_scenes(
@@ -19,7 +31,7 @@ def write_scenes(
     jobs: int = 1,
     overwrite: bool = False,
     progress: Progress | None = None,
-) -> tuple[Path, ...]:
+) -> SetReport:
     """Write `n_scenes` synthetic scenes in the format of AI4Arctic.
 
     Parameters
@@ -37,32 +49,48 @@ def write_scenes(
     jobs
         Processes that work at the same time.
     overwrite
-        Replace files that exist.
+        Write scenes of this set anew that are there already.
     progress
         Told after each scene.
 
     Returns
     -------
-    tuple of Path
-        The files written: two for a test scene that is ready to train.
+    SetReport
+        What was written, and what was there already from an earlier call.
 
     Raises
     ------
     SceneError
-        If there are scenes in the folder already and `overwrite` is not given.
+        If there are other netCDF files in the folder: scenes should not be mixed, and
+        nothing that was not made here is ever deleted.
     SettingsError
         If `n_scenes` or `size` is too small.
     """
     plans = plan_scenes(n_scenes, size, seed)
     folder.mkdir(parents=True, exist_ok=True)
-    existing = sorted(folder.glob("*.nc"))
-    if existing and not overwrite:
-        raise SceneError(
-            f"{str(folder)!r} holds {len(existing)} netCDF files already",
-            hint="choose another folder, or replace them with --overwrite",
-        )
-    for path in existing:
-        path.unlink()
-    arguments = {plan.id: (folder, plan, version) for plan in plans}
+    paths = {plan.id: scene_paths(folder, plan, version) for plan in plans}
+    _refuse_others(folder, {path for scene in paths.values() for path in scene})
+    kept = {
+        scene_id
+        for scene_id, files in paths.items()
+        if not overwrite and all(path.is_file() for path in files)
+    }
+    arguments = {plan.id: (folder, plan, version) for plan in plans if plan.id not in kept}
+    for scene_id in arguments:
+        for path in paths[scene_id]:
+            path.unlink(missing_ok=True)
     written = run_tasks(write_scene, arguments, jobs, progress)
-    return tuple(path for paths in written for path in paths)
+    return SetReport(
+        written=tuple(path for files in written for path in files),
+        kept=tuple(path for scene_id in sorted(kept) for path in paths[scene_id]),
+    )
+
+
+def _refuse_others(folder: Path, ours: set[Path]) -> None:
+    """Refuse a folder that holds netCDF files of something else."""
+    others = sorted(set(folder.glob("*.nc")) - ours)
+    if others:
+        raise SceneError(
+            f"{str(folder)!r} holds {len(others)} other netCDF files: {others[0].name!r}",
+            hint="choose an empty folder, so that synthetic and other scenes do not mix",
+        )

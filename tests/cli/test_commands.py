@@ -69,14 +69,24 @@ def test_the_version_is_told(seaice) -> None:
     assert re.fullmatch(r"seaice \d+\.\d+\.\d+\n", seaice("--version").out)
 
 
-def test_synth_writes_scenes_and_does_not_replace_them(seaice, tmp_path) -> None:
-    result = seaice("synth", tmp_path / "raw", "--scenes", 2, "--size", 200, "--jobs", 1)
+def test_synth_writes_scenes_and_keeps_them(seaice, tmp_path) -> None:
+    options = ("--scenes", 3, "--size", 200, "--jobs", 1)
+    result = seaice("synth", tmp_path / "raw", *options)
     assert result.code == 0
-    assert result.out.startswith("2 scenes")
-    again = seaice("synth", tmp_path / "raw", "--scenes", 2, "--size", 200)
-    assert again.code == 1
-    assert again.err.startswith("error: ")
-    assert "hint: choose another folder" in again.err
+    assert result.out.startswith("4 files (0.00 GB) of 3 scenes written")
+    before = {p: p.stat().st_mtime_ns for p in (tmp_path / "raw").iterdir()}
+    next(p for p in before if p.name.endswith("_reference.nc")).unlink()
+    assert "2 files" in seaice("synth", tmp_path / "raw", *options).out
+    after = {p: p.stat().st_mtime_ns for p in (tmp_path / "raw").iterdir()}
+    assert sum(before[p] == after[p] for p in before) == 2
+
+
+def test_synth_never_touches_scenes_of_others(seaice, tmp_path) -> None:
+    path = write_coded(tmp_path / "raw", 50, 50)
+    result = seaice("synth", tmp_path / "raw", "--size", 200, "--overwrite")
+    assert result.code == 1
+    assert "holds 1 other netCDF files" in result.err
+    assert list((tmp_path / "raw").iterdir()) == [path]
 
 
 def test_synth_refuses_a_size_that_holds_no_scene(seaice, tmp_path) -> None:
