@@ -15,7 +15,7 @@ import typer
 
 from seaice_data.errors import SeaIceError
 
-from . import bench, info, predict, prepare, score, synth, train
+from . import bench, info, predict, prepare, score, synth, train, verify
 from .console import fail
 
 app = typer.Typer(
@@ -82,6 +82,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     synth.synth,
     prepare.prepare,
     info.info,
+    verify.verify,
     train.train,
     predict.predict,
     score.score,

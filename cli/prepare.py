@@ -9,17 +9,46 @@ import typer
 from .console import Progress, note, say, say_json, seconds
 
 
+def _read_part(text: str) -> tuple[int, int]:
+    """Read ``3/8``."""
+    number, _, n_parts = text.partition("/")
+    if not (number.isdecimal() and n_parts.isdecimal()):
+        raise typer.BadParameter(
+            f"{text!r} is not a part: write 3/8 for the third of eight"
+        )
+    return int(number), int(n_parts)
+
+
 def prepare(
     raw: Annotated[Path, typer.Argument(help="Folder of AI4Arctic netCDF files")],
-    store: Annotated[str, typer.Argument(help="Store to write, as store.zarr")],
-    ratio: Annotated[int, typer.Option(help="SAR pixels per stored pixel")] = 10,
+    store: Annotated[
+        str, typer.Argument(help="Store to write: store.zarr, or s3://bucket/store.zarr")
+    ],
+    ratio: Annotated[
+        int | None,
+        typer.Option(help="SAR pixels per stored pixel", show_default="10"),
+    ] = None,
     channels: Annotated[
         str, typer.Option(help="Channels or groups to store, with commas; all if not given")
     ] = "",
+    codec: Annotated[
+        str, typer.Option(help="Packing of the inputs", show_default="none")
+    ] = "",
+    zarr_format: Annotated[
+        int | None, typer.Option(help="2 for older readers", show_default="3")
+    ] = None,
     recipe: Annotated[
-        Path | None, typer.Option(help="TOML file with a recipe, instead of --ratio")
+        Path | None, typer.Option(help="TOML file with a recipe; the options above win")
     ] = None,
     jobs: Annotated[int, typer.Option(min=0, help="Processes; 0: one a core")] = 0,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(help="Let the workers of this dask scheduler do it: tcp://node1:8786"),
+    ] = None,
+    part: Annotated[
+        str,
+        typer.Option(metavar="I/N", help="Take share I of N, as a task of a SLURM array"),
+    ] = "",
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the store")
     ] = False,
@@ -36,21 +65,35 @@ def prepare(
     interruption or to add files: scenes that are in the store are left alone. A bad file
     is listed at the end and does not stop the others.
 
+    On a cluster, give every task of a job array its part, and run once without --part
+    when all have ended: it keeps what is there, does what is missing, and writes splits
+    and statistics.
+
     Example: seaice prepare raw/ store.zarr --ratio 10
     """
-    from seaice_data.channels import CHANNEL_NAMES, select_channels
+    from seaice_data.channels import select_channels
     from seaice_data.prepare import prepare as run
     from seaice_data.recipe import Recipe
-    from seaice_data.settings import read_toml
+    from seaice_data.settings import from_mapping, read_toml, to_mapping
 
-    names = select_channels(channels.split(",")) if channels else CHANNEL_NAMES
-    chosen = read_toml(Recipe, recipe) if recipe else Recipe(ratio=ratio, channels=names)
+    given = {
+        "ratio": ratio,
+        "channels": select_channels(channels.split(",")) if channels else None,
+        "codec": codec or None,
+        "zarr_format": zarr_format,
+    }
+    base = to_mapping(read_toml(Recipe, recipe) if recipe else Recipe())
+    changed = {name: value for name, value in given.items() if value is not None}
+    chosen = from_mapping(Recipe, {**base, **changed})
+    cores = len(os.sched_getaffinity(0))
     with Progress("scenes") as progress:
         report = run(
             raw,
             store,
             chosen,
-            jobs=jobs or len(os.sched_getaffinity(0)),
+            jobs=jobs or (1 if store.startswith("memory:") else cores),
+            scheduler=scheduler,
+            part=_read_part(part) if part else None,
             overwrite=overwrite,
             strict=strict,
             progress=progress,

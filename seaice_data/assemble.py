@@ -8,23 +8,27 @@ import numpy as np
 
 from seaice_data.arrays import ChartArray, FloatArray, IntArray
 from seaice_data.channels import Channel, Group, find_channel
-from seaice_data.charts import CHART_FILL, CHARTS
+from seaice_data.charts import CHARTS
 from seaice_data.encode import encode_time
+from seaice_data.errors import SceneError
 from seaice_data.grid import Grid, block_centres, cell_centres, nearest_indices, row_bands
+from seaice_data.memory import give_back, large_array
 from seaice_data.prepared import FLAG_LAND, FLAG_NO_SAR, FLAG_REMAINDER, PreparedScene
 from seaice_data.recipe import Recipe
 from seaice_data.resample import (
-    Labels,
     downscale,
     downscale_chart,
     interpolate,
     interpolate_nearest,
     pick,
 )
-from seaice_data.scene import NO_POLYGON, SAR_GRID, Scene
+from seaice_data.scene import NO_POLYGON, SAR_GRID, Band, Scene
 from seaice_data.stats import ChannelStats, count_classes
 
-_BAND_ROWS = 250
+_BAND_ROWS = 50  # a band of one plane, 1 MB, stays in the processor's cache
+
+# Zone 0 is land. Zones are means of four pixels, so halves occur: rounding must not decide.
+_LAND_BELOW = 0.49
 
 
 def assemble(scene: Scene, recipe: Recipe) -> PreparedScene:
@@ -36,29 +40,33 @@ def assemble(scene: Scene, recipe: Recipe) -> PreparedScene:
     Raises
     ------
     SceneError
-        If the file turns out to be broken while it is read.
+        If the file turns out to be broken while it is read, has no valid pixel, or holds
+        values that do not fit into the type of the store.
     RecipeError
         If the ratio does not fit the scene.
     """
+    give_back()
     grid = scene.grid.downscaled(recipe.ratio)
-    planes = np.empty((len(recipe.channels), *grid.shape), np.float32)
-    charts = np.full((*grid.shape, len(CHARTS)), CHART_FILL, np.uint8)
-    full_charts = np.empty((len(CHARTS), *scene.grid.shape), np.uint8)
-    full_flags = np.empty(scene.grid.shape, np.uint8)
+    planes = large_array((len(recipe.channels), *grid.shape), np.float32)
+    full_charts = large_array((len(CHARTS), *scene.grid.shape), np.uint8)
+    full_flags = large_array(scene.grid.shape, np.uint8)
     ids = np.full(grid.shape, NO_POLYGON, np.int32)
     band_rows = recipe.ratio * max(_BAND_ROWS // recipe.ratio, 1)
     for rows in row_bands(scene.grid.height, band_rows):
         band = scene.read_band(rows)
         full_charts[:, rows] = band.charts
-        full_flags[rows] = _flags(band.planes)
-        _place_band(planes, band.planes, rows, scene.grid, recipe)
-        for k, chart in enumerate(band.charts):
-            _place_labels(charts[..., k], chart, CHART_FILL, rows, scene.grid, recipe)
+        full_flags[rows] = _flags(band)
+        _place_band(planes, band, rows, scene.grid, recipe)
         if band.polygon_ids is not None:
-            _place_labels(ids, band.polygon_ids, NO_POLYGON, rows, scene.grid, recipe)
+            _place_ids(ids, band.polygon_ids, rows, scene.grid, recipe)
+    if (full_flags & FLAG_NO_SAR).all():
+        raise SceneError(f"{str(scene.path)!r}: no pixel has SAR and lies on the chart")
     _flag_remainder(full_flags, recipe)
     _place_cells(planes, scene, recipe)
     _place_encodings(planes, scene, recipe)
+    charts = _downscale_charts(full_charts, recipe)
+    stats = ChannelStats.of(planes)
+    _check_range(scene, stats, recipe)
     return PreparedScene(
         id=scene.id,
         version=scene.version,
@@ -68,26 +76,26 @@ def assemble(scene: Scene, recipe: Recipe) -> PreparedScene:
         is_test_file=scene.is_test_file,
         grid=grid,
         source_grid=scene.grid,
-        # Statistics run over whole planes; patches want the channels of a pixel together.
-        inputs=np.ascontiguousarray(np.moveaxis(planes.astype(recipe.dtype), 0, -1)),
+        inputs=_channels_last(planes, recipe.dtype),
         charts=charts,
         full_charts=full_charts,
         full_flags=full_flags,
         polygons=scene.polygons,
         polygon_ids=ids if scene.polygons else None,
         tie_points=scene.tie_points,
-        stats=ChannelStats.of(planes),
+        stats=stats,
         class_counts=count_classes(np.moveaxis(charts, -1, 0)),
         full_class_counts=count_classes(full_charts),
     )
 
 
-def _flags(band: FloatArray) -> ChartArray:
+def _flags(band: Band) -> ChartArray:
     """Say of each pixel of a band whether it has SAR and whether it is land."""
     distance = find_channel("distance_map")
-    zone = band[3] * distance.std + distance.mean
-    no_sar = np.isnan(band[0])
-    return np.asarray(FLAG_NO_SAR * no_sar + FLAG_LAND * (zone < 0.5), np.uint8)
+    is_land = band.planes[3] < np.float32((_LAND_BELOW - distance.mean) / distance.std)
+    flags: ChartArray = np.multiply(is_land.view(np.uint8), np.uint8(FLAG_LAND))
+    np.add(flags, FLAG_NO_SAR, out=flags, where=~band.valid)
+    return flags
 
 
 def _flag_remainder(flags: ChartArray, recipe: Recipe) -> None:
@@ -99,31 +107,45 @@ def _flag_remainder(flags: ChartArray, recipe: Recipe) -> None:
 
 
 def _place_band(
-    planes: FloatArray, band: FloatArray, rows: slice, full: Grid, recipe: Recipe
+    planes: FloatArray, band: Band, rows: slice, full: Grid, recipe: Recipe
 ) -> None:
     """Downscale a band of SAR planes into the rows of `planes` that it covers."""
     wanted = [(k, _position(recipe, channel)) for k, channel in enumerate(SAR_GRID)]
-    wanted = [(k, position) for k, position in wanted if position is not None]
+    masks = [band.valid, band.valid, band.valid, None]  # all is distance map
     if recipe.sar == "nearest":
         target, picked, columns = _picks(rows, full, recipe.ratio)
         for k, position in wanted:
-            planes[position, target] = pick(band[k], picked, columns)
+            if position is not None:
+                values, valid = pick(band.planes[k], picked, columns), masks[k]
+                if valid is not None:
+                    values[~pick(valid, picked, columns)] = np.nan
+                planes[position, target] = values
     elif _whole_blocks(rows, recipe.ratio):
         blocks = slice(rows.start // recipe.ratio, rows.stop // recipe.ratio)
         for k, position in wanted:
-            planes[position, blocks] = downscale(band[k], recipe.ratio)
+            if position is not None:
+                planes[position, blocks] = downscale(band.planes[k], recipe.ratio, masks[k])
 
 
-def _place_labels(
-    labels: Labels, band: Labels, fill: int, rows: slice, full: Grid, recipe: Recipe
+def _place_ids(
+    ids: IntArray, band: IntArray, rows: slice, full: Grid, recipe: Recipe
 ) -> None:
-    """Downscale a band of a chart or of polygon ids into the rows that it covers."""
+    """Downscale a band of polygon ids into the rows that it covers."""
     if recipe.charts == "nearest":
         target, picked, columns = _picks(rows, full, recipe.ratio)
-        labels[target] = pick(band, picked, columns)
+        ids[target] = pick(band, picked, columns)
     elif _whole_blocks(rows, recipe.ratio):
         blocks = slice(rows.start // recipe.ratio, rows.stop // recipe.ratio)
-        labels[blocks] = downscale_chart(band, recipe.ratio, fill)
+        ids[blocks] = downscale_chart(band, recipe.ratio, NO_POLYGON)
+
+
+def _downscale_charts(full: ChartArray, recipe: Recipe) -> ChartArray:
+    """Downscale whole charts; the chart axis goes last."""
+    height, width = full.shape[1:]
+    if recipe.charts == "nearest":
+        rows, columns = (nearest_indices(n, recipe.ratio) for n in (height, width))
+        return np.ascontiguousarray(np.moveaxis(pick(full, rows, columns), 0, -1))
+    return np.stack([downscale_chart(chart, recipe.ratio) for chart in full], axis=-1)
 
 
 def _whole_blocks(rows: slice, ratio: int) -> bool:
@@ -176,3 +198,25 @@ def pixel_positions(full: Grid, recipe: Recipe) -> tuple[FloatArray, FloatArray]
 def _position(recipe: Recipe, channel: Channel) -> int | None:
     """Return where a channel stands on the channel axis, if it does."""
     return recipe.channels.index(channel.name) if channel.name in recipe.channels else None
+
+
+def _check_range(scene: Scene, stats: ChannelStats, recipe: Recipe) -> None:
+    """Refuse values that the type of the store cannot hold."""
+    largest = float(np.finfo(recipe.dtype).max)
+    for name, low, high in zip(recipe.channels, stats.lowest, stats.highest, strict=True):
+        # A channel without a valid value has its lowest above its highest.
+        if low <= high and not (-largest <= low and high <= largest):
+            value = low if abs(low) > abs(high) else high
+            raise SceneError(
+                f"{str(scene.path)!r}: channel {name!r} holds {value:g} deviations, "
+                f"which does not fit into {recipe.dtype}",
+                hint="the file may be damaged, or not be standardised as it says",
+            )
+
+
+def _channels_last(planes: FloatArray, dtype: str) -> FloatArray:
+    """Return the planes with the channels of a pixel together, as patches want them."""
+    inputs = large_array((*planes.shape[1:], len(planes)), dtype)
+    for rows in row_bands(planes.shape[1], 4):  # few enough for the processor's cache
+        inputs[rows] = np.moveaxis(planes[:, rows].astype(dtype), 0, -1)
+    return inputs

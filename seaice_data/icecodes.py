@@ -62,6 +62,9 @@ _LARGEST_SIC = max(SIC_CLASSES.values())
 # A raw scene keeps ids as float32, which holds whole numbers up to here.
 _LARGEST_ID = 2**24
 
+# Egg codes have two digits; more are let pass as codes without a class.
+_LARGEST_CODE = 9999
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PolygonTable:
@@ -246,12 +249,15 @@ def _record(names: list[str], row: str) -> dict[str, str]:
 
 def _number(record: dict[str, str], name: str) -> int:
     try:
-        return int(record[name])
+        number = int(record[name])
     except ValueError:
         row = ";".join(record.values())
         raise SceneError(
             f"polygon code {name} is not a whole number: {record[name]!r} in {row!r}"
         ) from None
+    if name in COLUMNS and abs(number) > _LARGEST_CODE:
+        raise SceneError(f"polygon code {name} is {number}, which is no egg code")
+    return number
 
 
 def _check_ids(ids: IntArray) -> None:

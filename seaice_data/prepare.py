@@ -1,11 +1,11 @@
 """All scenes of a folder into a store: in parallel, resumable, one bad file at a time.
 
 dask runs one task a scene. A scene that is in the store is left alone, so a run that was
-interrupted goes on where it stopped, and new files are added by running again.
+interrupted goes on where it stopped, and new files are added by running again. Several runs
+may work on one store at the same time; a run that replaces it wants to be alone.
 """
 
 import hashlib
-import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +21,7 @@ from seaice_data.recipe import Recipe
 from seaice_data.scene import find_scenes, open_scene, reference_of
 from seaice_data.split import TEST_IDS, leaking_pairs, split_scenes
 from seaice_data.stats import ChannelStats, add_counts
+from seaice_data.storage import Storage
 from seaice_data.store import Store
 
 _SAMPLES = 16
@@ -58,6 +59,8 @@ def prepare(
     recipe: Recipe | None = None,
     *,
     jobs: int = 1,
+    scheduler: str | None = None,
+    part: tuple[int, int] | None = None,
     overwrite: bool = False,
     strict: bool = False,
     progress: Progress | None = None,
@@ -74,6 +77,12 @@ def prepare(
         What to store; the default recipe if not given.
     jobs
         Processes that work at the same time.
+    scheduler
+        Address of a dask.distributed scheduler whose workers do the work instead. They
+        need the package, and see `raw` and the store at the same paths.
+    part
+        ``(3, 8)``: take the third of eight shares of the files, and leave what is written
+        of all scenes together (splits, statistics) to a later run without `part`.
     overwrite
         Replace a store that exists.
     strict
@@ -86,31 +95,66 @@ def prepare(
     SceneError
         If there are no files, or with `strict` at the first bad one.
     StoreError
-        If the store has another recipe or cannot be written.
+        If the store has another recipe, cannot be written, or is being replaced by
+        another process; with `overwrite` if another process is writing to it.
     """
     start = time.monotonic()
     paths = find_scenes(raw)
-    if overwrite:
-        _remove(store_path)
-    store = Store.create(store_path, recipe or Recipe())
-    todo, kept, failed = _plan(paths, store)
-    if strict and failed:
-        raise SceneError(failed[0].reason, hint=failed[0].hint)
-    arguments = {name: (path, store.path, strict) for name, path in todo.items()}
-    outcomes = run_tasks(_prepare_scene, arguments, jobs, progress)
-    failed += [outcome for outcome in outcomes if isinstance(outcome, Failure)]
-    written = tuple(sorted(outcome for outcome in outcomes if isinstance(outcome, str)))
-    finish(Store.open(store_path))
-    return PrepareReport(written, tuple(kept), tuple(failed), time.monotonic() - start)
+    if part:
+        paths = tuple(_share(paths, *part))
+        if overwrite:
+            raise StoreError(
+                "one part of the scenes cannot replace the store of all",
+                hint="remove the store before the first part, or choose another path",
+            )
+    storage = Storage(store_path)
+    if not storage.is_shared and (jobs > 1 or scheduler):
+        raise StoreError(
+            f"other processes cannot write to {store_path!r}", hint="take --jobs 1"
+        )
+    with storage.lock(alone=overwrite):
+        make = Store.replace if overwrite else Store.create
+        store = make(store_path, recipe or Recipe())
+        todo, kept, failed = _plan(paths, store)
+        if strict and failed:
+            raise SceneError(failed[0].reason, hint=failed[0].hint)
+        if scheduler:  # its workers have folders of their own
+            todo = {name: path.absolute() for name, path in todo.items()}
+        location = storage.location if scheduler else store_path
+        arguments = {
+            name: (path, location, store.fingerprint, strict) for name, path in todo.items()
+        }
+        outcomes = run_tasks(
+            _prepare_scene, arguments, jobs=jobs, scheduler=scheduler, progress=progress
+        )
+        failed += [outcome for outcome in outcomes if isinstance(outcome, Failure)]
+        done = dict(zip(todo, outcomes, strict=True))
+        written = sorted(scene_id for scene_id, outcome in done.items() if outcome is True)
+        kept += [scene_id for scene_id, outcome in done.items() if outcome is False]
+        if part is None:
+            finish(store)
+        elapsed_s = time.monotonic() - start
+        return PrepareReport(tuple(written), tuple(sorted(kept)), tuple(failed), elapsed_s)
 
 
 def finish(store: Store) -> None:
-    """Write splits, statistics and class counts of all scenes into the root attributes."""
+    """Write what is known of all scenes together, and tidy up after killed runs."""
+    while True:
+        current = Store.open(store.path)
+        current.finish(summarise(current))
+        # Another run may have added scenes meanwhile, and finished before this one.
+        if Store.open(store.path).scenes == current.scenes:
+            current.storage.drop_staging()
+            return
+
+
+def summarise(store: Store) -> dict[str, Any]:
+    """Return splits, statistics and class counts of all scenes of a store."""
     scenes = [store.scene(scene_id) for scene_id in store.scenes]
     tests = TEST_IDS.union(s.id for s in scenes if s.attributes["is_test_file"])
     splits = split_scenes(store.scenes, tests)
     training = [scene for scene in scenes if scene.id in splits["train"]]
-    attributes: dict[str, Any] = {
+    summary: dict[str, Any] = {
         "splits": {name: list(ids) for name, ids in splits.items()},
         "splits_leak": [list(pair) for pair in leaking_pairs(splits)],
         "class_counts": add_counts(scene.class_counts for scene in training),
@@ -118,8 +162,8 @@ def finish(store: Store) -> None:
     }
     if training:
         parts = (ChannelStats.from_mapping(s.attributes["stats"]) for s in training)
-        attributes["stats"] = ChannelStats.merge(parts).to_mapping()
-    store.finish(attributes)
+        summary["stats"] = ChannelStats.merge(parts).to_mapping()
+    return summary
 
 
 def file_fingerprint(path: Path) -> dict[str, Any]:
@@ -164,11 +208,29 @@ def _plan(
     return todo, list(kept), failed
 
 
-def _prepare_scene(path: Path, store_path: str, strict: bool) -> str | Failure:
-    """Bring one file into the store; a bad file is an outcome, not an exception."""
-    store = Store.open(store_path)
+def _share(paths: Sequence[Path], number: int, n_parts: int) -> list[Path]:
+    """Return one of equal shares of the files; the same in every process."""
+    if not 1 <= number <= n_parts:
+        raise StoreError(
+            f"there is no part {number} of {n_parts}", hint="parts are 1/8, 2/8 ... 8/8"
+        )
+    return sorted(paths)[number - 1 :: n_parts]
+
+
+def _prepare_scene(
+    path: Path, store_path: str, expected: str, strict: bool
+) -> bool | Failure:
+    """Bring one file into the store; false if another run has just done it.
+
+    A bad file is an outcome, not an exception.
+    """
     try:
+        store = Store.open(store_path)
+        if store.fingerprint != expected:
+            raise StoreError(f"the store at {store_path!r} was replaced meanwhile")
         with open_scene(path, store.recipe.dominance_threshold) as scene:
+            if store.holds(scene.id):
+                return False
             prepared = assemble(scene, store.recipe)
         store.write(prepared, {"source_files": _source_files(path)})
     except SeaIceError as error:
@@ -180,7 +242,7 @@ def _prepare_scene(path: Path, store_path: str, strict: bool) -> str | Failure:
         if strict:
             raise StoreError(failure.reason) from error
         return failure
-    return prepared.id
+    return True
 
 
 def _source_files(path: Path) -> list[dict[str, Any]]:
@@ -191,12 +253,3 @@ def _source_files(path: Path) -> list[dict[str, Any]]:
 
 def _failure(path: Path, error: SeaIceError) -> Failure:
     return Failure(str(path), str(error), error.hint)
-
-
-def _remove(store_path: str) -> None:
-    """Delete a store to replace it; refuse to delete anything else."""
-    store = Path(store_path)
-    if not store.exists():
-        return
-    Store.open(store_path)
-    shutil.rmtree(store)

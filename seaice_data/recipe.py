@@ -40,6 +40,13 @@ class Recipe:
     """Type of the stored inputs. Standardised values rarely leave -8..8, where float16
     rounds by at most 0.002 standard deviations."""
 
+    codec: Literal["none", "zstd"] = "none"
+    """How inputs and charts are packed: not at all, one chunk that any process can map; or
+    with zstd, inputs in chunks of 256 x 256 pixels, for object stores and slow disks."""
+
+    zarr_format: Literal[2, 3] = 3
+    """Version of the zarr format; 2 for readers that do not know 3, as GDAL before 3.12."""
+
     def __post_init__(self) -> None:
         """Refuse a recipe that no store can follow."""
         if self.ratio < 1:

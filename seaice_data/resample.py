@@ -7,19 +7,19 @@
   ``interpolate_nearest`` takes the nearest value instead.
 """
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
-from seaice_data.arrays import ChartArray, FloatArray, IntArray
+from seaice_data.arrays import ChartArray, FloatArray, IntArray, Mask
 from seaice_data.charts import CHART_FILL
 from seaice_data.errors import RecipeError
 
-Plane = TypeVar("Plane", FloatArray, ChartArray, IntArray)
+Plane = TypeVar("Plane", FloatArray, ChartArray, IntArray, Mask)
 Labels = TypeVar("Labels", ChartArray, IntArray)
 
 
-def downscale(planes: FloatArray, ratio: int) -> FloatArray:
+def downscale(planes: FloatArray, ratio: int, valid: Mask | None = None) -> FloatArray:
     """Average blocks of ``ratio`` x ``ratio`` pixels into one.
 
     Only valid pixels count; a block is NaN only when all its pixels are. Rows and columns
@@ -31,6 +31,9 @@ def downscale(planes: FloatArray, ratio: int) -> FloatArray:
         Shape ``(..., y, x)``, any unit; NaN marks fill.
     ratio
         Pixels along one side of a block, at least 1.
+    valid
+        Pixels that count, shape ``(y, x)``; `planes` must be 0 in the others. All count
+        if not given. NaN never counts.
 
     Returns
     -------
@@ -51,19 +54,28 @@ def downscale(planes: FloatArray, ratio: int) -> FloatArray:
     >>> downscale(np.array([[1, 3], [np.nan, 5]], dtype=np.float32), 2)
     array([[3.]], dtype=float32)
     """
+    if valid is not None and valid.all():
+        valid = None
     if ratio == 1:
-        return planes
+        return planes if valid is None else np.where(valid, planes, np.nan)
     height, width = _blocks(planes.shape[-2:], ratio)
     planes = planes[..., : height * ratio, : width * ratio]
+    if valid is not None:
+        valid = valid[: height * ratio, : width * ratio]
     total = _block_sum(planes, ratio)
-    # Filled blocks are few: only where a sum is NaN do the valid pixels get counted.
     if np.isnan(total).any():
-        valid = ~np.isnan(planes)
-        count = _block_sum(valid.astype(planes.dtype), ratio)
-        total = _block_sum(np.where(valid, planes, 0), ratio)
-        with np.errstate(invalid="ignore"):
-            return np.asarray(total / count)
-    return total / (ratio * ratio)
+        # Fill that `valid` does not know of is rare, so looking for it may take its time.
+        is_number = ~np.isnan(planes)
+        valid = is_number if valid is None else is_number & valid
+        total = _block_sum(np.where(is_number, planes, 0), ratio)
+    mean: FloatArray
+    if valid is None:
+        mean = total / (ratio * ratio)
+        return mean
+    count = _block_sum(valid.view(np.uint8), ratio).astype(planes.dtype)
+    mean = np.full_like(total, np.nan)
+    np.divide(total, count, out=mean, where=count > 0)
+    return mean
 
 
 def downscale_chart(chart: Labels, ratio: int, fill: int = CHART_FILL) -> Labels:
@@ -190,29 +202,46 @@ def _blocks(shape: tuple[int, ...], ratio: int) -> tuple[int, int]:
     return height, width
 
 
-def _block_sum(planes: FloatArray, ratio: int) -> FloatArray:
+def _block_sum(planes: Any, ratio: int) -> Any:
     """Sum blocks, rows first: adding whole rows runs at the speed of memory."""
     *lead, n_y, n_x = planes.shape
-    rows = planes.reshape(*lead, n_y // ratio, ratio, n_x).sum(axis=-2)
-    columns: FloatArray = rows.reshape(*lead, n_y // ratio, n_x // ratio, ratio).sum(
-        axis=-1
+    narrow = planes.dtype.kind == "f" or ratio <= np.iinfo(np.uint8).max
+    rows = planes.reshape(*lead, n_y // ratio, ratio, n_x).sum(
+        axis=-2, dtype=planes.dtype if narrow else np.int64
     )
-    return columns
+    columns = rows.reshape(*lead, n_y // ratio, n_x // ratio, ratio)
+    total = columns[..., 0].astype(rows.dtype if planes.dtype.kind == "f" else np.int64)
+    # A sum over a short last axis costs more than adding its slices.
+    for k in range(1, ratio):
+        total += columns[..., k]
+    return total
 
 
 def _most_frequent(blocks: Labels, fill: int) -> Labels:
     """Return the most frequent valid label of each row of `blocks`, or fill."""
     n_blocks, n_pixels = blocks.shape
-    # Labels become small numbers, fill the last of them, so that all are counted at once.
-    labels = np.unique(blocks)
-    labels = np.append(labels[labels != fill], np.array(fill, blocks.dtype))
-    keys = np.searchsorted(labels[:-1], blocks.ravel())
-    keys = np.where(blocks.ravel() == fill, len(labels) - 1, keys)
-    keys += np.repeat(np.arange(n_blocks) * len(labels), n_pixels)
-    counts = np.bincount(keys, minlength=n_blocks * len(labels))
+    labels, keys = _numbered(blocks, fill)
+    # Each block has its own range of keys, so that all labels are counted at once.
+    keys += np.arange(n_blocks, dtype=keys.dtype)[:, np.newaxis] * len(labels)
+    counts = np.bincount(keys.ravel(), minlength=n_blocks * len(labels))
     counts = counts.reshape(n_blocks, len(labels))
     winner = labels[counts[:, :-1].argmax(axis=1)] if len(labels) > 1 else labels[:1]
     return np.where(2 * counts[:, -1] > n_pixels, np.array(fill, blocks.dtype), winner)
+
+
+def _numbered(blocks: Labels, fill: int) -> tuple[Labels, IntArray]:
+    """Return the labels that occur, fill last, and of each pixel the place of its own."""
+    if blocks.dtype == np.uint8:
+        labels = np.flatnonzero(np.bincount(blocks.ravel(), minlength=256)).astype(np.uint8)
+    else:
+        labels = np.unique(blocks)
+    labels = np.append(labels[labels != fill], np.array(fill, blocks.dtype))
+    if blocks.dtype == np.uint8:
+        places = np.zeros(256, np.int64)
+        places[labels] = np.arange(len(labels))
+        return labels, places.take(blocks)
+    keys = np.searchsorted(labels[:-1], blocks)
+    return labels, np.where(blocks == fill, len(labels) - 1, keys)
 
 
 Brackets = tuple[IntArray, IntArray, FloatArray]

@@ -3,32 +3,25 @@
 ``STORE.md`` beside this file describes the format for people who read it without us. What
 matters here:
 
-- A scene is complete or absent. On a local disk it is written beside the others and
-  renamed into its place; elsewhere the metadata of its group, without which zarr sees no
-  group, is written last. Two writers of the same scene write the same bytes: the second
-  one finds it there and drops its own.
+- A scene is complete or absent: the metadata of its group, without which zarr sees no
+  group, comes last. Two writers of the same scene write the same bytes: the second one
+  finds it there and drops its own.
 - The list of scenes is found, not kept: there is no second file that could disagree.
-- Inputs are one uncompressed chunk, so any process can map the file.
+- Inputs are one uncompressed chunk, unless the recipe says otherwise: any process can map
+  the file. Reading a store on a disk so needs no zarr, whose import takes longest.
+- Checksums of all arrays are in the attributes of the scene, for `seaice verify`.
 """
 
 import json
-import os
-import shutil
-import socket
-import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import fsspec
+import google_crc32c
 import numpy as np
-import zarr
-import zarr.codecs
 
 from seaice_data.arrays import ChartArray, FloatArray, IntArray
 from seaice_data.channels import find_channel
@@ -40,12 +33,17 @@ from seaice_data.icecodes import COLUMNS, PolygonTable
 from seaice_data.prepared import FLAG_LAND, FLAG_NO_SAR, FLAG_REMAINDER, PreparedScene
 from seaice_data.recipe import Recipe
 from seaice_data.settings import differences, fingerprint, from_mapping, to_mapping
+from seaice_data.storage import STAGING, Storage
 
 if TYPE_CHECKING:
     import xarray as xr
+    import zarr
+    from zarr.abc.store import Store as ZarrStore
 
 FORMAT_VERSION = 1
 """Version of the store format; see ``STORE.md``."""
+
+_CHECKSUMS = ("checksums", "metadata_checksum", "complete")
 
 FORMAT_NAME = "seaice store"
 """Attribute ``format`` of the root, by which a store is recognised."""
@@ -57,8 +55,10 @@ SOURCE = {
 }
 """Where the data come from, for the root attributes."""
 
-_STAGING = ".staging"
 _FULL_CHUNK_ROWS = 1024
+_INPUT_CHUNK = 256
+_DOCUMENTS = {2: (".zattrs", ".zgroup"), 3: ("zarr.json",)}
+"""Files of a group by zarr format. Attributes are in the first, the last makes it one."""
 
 
 class Store:
@@ -71,7 +71,7 @@ class Store:
         """Attributes of the root group."""
         self.recipe = from_mapping(Recipe, attributes["recipe"])
         """What decided the bytes of the store."""
-        self._files, self._root = fsspec.core.url_to_fs(path)
+        self.storage = Storage(path)
 
     @classmethod
     def create(cls, path: str, recipe: Recipe) -> "Store":
@@ -82,25 +82,39 @@ class Store:
         StoreError
             If something else is at `path`, or a store with another recipe.
         """
-        files, root = fsspec.core.url_to_fs(path)
-        if files.exists(root) and (not files.isdir(root) or files.ls(root, detail=False)):
-            store = cls.open(path)
-            if store.fingerprint != fingerprint(recipe):
-                listed = differences(to_mapping(recipe), to_mapping(store.recipe))
+        storage = Storage(path)
+        if _is_blank(storage):
+            try:
+                _put_group(storage, "", _root_attributes(recipe), recipe.zarr_format)
+            except OSError as error:
                 raise StoreError(
-                    f"the store at {path!r} has another recipe: {'; '.join(listed)}",
-                    hint="choose another path, or replace it with --overwrite",
-                )
-            return store
-        attributes = _root_attributes(recipe)
-        try:
-            zarr.create_group(path, attributes=attributes)
-            zarr.create_group(_join(path, "scenes"))
-        except OSError as error:
+                    f"cannot write to {path!r}: {error.strerror or error}"
+                ) from error
+        store = cls.open(path)
+        if store.fingerprint != fingerprint(recipe):
+            listed = differences(to_mapping(recipe), to_mapping(store.recipe))
             raise StoreError(
-                f"cannot write to {path!r}: {error.strerror or error}"
-            ) from error
-        return cls(path, attributes)
+                f"the store at {path!r} has another recipe: {'; '.join(listed)}",
+                hint="choose another path, or replace it with --overwrite",
+            )
+        _put_group(storage, "scenes/", {}, recipe.zarr_format)
+        return store
+
+    @classmethod
+    def replace(cls, path: str, recipe: Recipe) -> "Store":
+        """Make an empty store in place of the one at `path`, if there is one.
+
+        Raises
+        ------
+        StoreError
+            If there is something else.
+        """
+        storage = Storage(path)
+        if not _is_blank(storage):
+            cls.open(path).clear()
+        for name in _DOCUMENTS[2]:
+            storage.remove_file(name)
+        return cls.create(path, recipe)
 
     @classmethod
     def open(cls, path: str) -> "Store":
@@ -111,12 +125,13 @@ class Store:
         StoreError
             If there is none at `path`, or one of another format version.
         """
-        files, root = fsspec.core.url_to_fs(path)
+        storage = Storage(path)
+        found = storage.read_many([name for names in _DOCUMENTS.values() for name in names])
+        zarr_format = 3 if "zarr.json" in found else 2
         try:
-            metadata = json.loads(files.cat_file(_join(root, "zarr.json")))
-            attributes = metadata["attributes"]
-        except (FileNotFoundError, NotADirectoryError, KeyError, ValueError) as error:
-            if not files.exists(root):
+            attributes = _attributes([found[name] for name in _DOCUMENTS[zarr_format]])
+        except (KeyError, ValueError) as error:
+            if not storage.exists():
                 raise StoreError(
                     f"no store at {path!r}",
                     hint="make one with `seaice prepare raw/ store.zarr`",
@@ -145,12 +160,27 @@ class Store:
     @cached_property
     def scenes(self) -> tuple[str, ...]:
         """Ids of the scenes in the store, sorted."""
-        try:
-            names = self._files.ls(_join(self._root, "scenes"), detail=False)
-        except FileNotFoundError:
-            return ()
-        ids = sorted(name.rstrip("/").rsplit("/", 1)[-1] for name in names)
-        return tuple(i for i in ids if self._files.exists(self._metadata_path(i)))
+        return tuple(self._metadata)
+
+    @cached_property
+    def _metadata(self) -> dict[str, list[bytes]]:
+        """Metadata of all scenes by id, as found when first asked for."""
+        ids = [name for name in self.storage.names("scenes") if name not in self._documents]
+        return self._read_metadata(ids)
+
+    def _read_metadata(self, ids: list[str]) -> dict[str, list[bytes]]:
+        """Read the metadata of those scenes that are in the store."""
+        names = {i: [f"scenes/{i}/{document}" for document in self._documents] for i in ids}
+        found = self.storage.read_many([n for listed in names.values() for n in listed])
+        return {
+            scene_id: [found[name] for name in listed]
+            for scene_id, listed in names.items()
+            if all(name in found for name in listed)
+        }
+
+    @property
+    def _documents(self) -> tuple[str, ...]:
+        return _DOCUMENTS[self.recipe.zarr_format]
 
     @property
     def splits(self) -> dict[str, tuple[str, ...]]:
@@ -168,13 +198,22 @@ class Store:
         StoreError
             If it is not in the store.
         """
+        # Those of all scenes are read at once: elsewhere each would take a round trip.
+        metadata = self._metadata.get(scene_id)
+        metadata = metadata or self._read_metadata([scene_id]).get(scene_id)
+        if metadata is None:
+            raise StoreError(f"no scene {scene_id!r} in the store {self.path!r}")
         try:
-            metadata = json.loads(self._files.cat_file(self._metadata_path(scene_id)))
-        except FileNotFoundError:
-            raise StoreError(f"no scene {scene_id!r} in the store {self.path!r}") from None
-        return StoredScene(
-            self, _join(self.path, "scenes", scene_id), metadata["attributes"]
-        )
+            return StoredScene(self, scene_id, _attributes(metadata))
+        except (KeyError, ValueError) as error:
+            raise StoreError(
+                f"the metadata of scene {scene_id!r} in the store {self.path!r} is damaged",
+                hint=f"remove it with `seaice verify {self.path} --remove`",
+            ) from error
+
+    def holds(self, scene_id: str) -> bool:
+        """Whether a scene is in the store at this moment."""
+        return bool(self._read_metadata([scene_id]))
 
     def write(self, scene: PreparedScene, provenance: Mapping[str, Any]) -> None:
         """Add a scene, all or nothing; one that is there already is kept.
@@ -186,67 +225,53 @@ class Store:
         provenance
             Further attributes of the scene: the file it came from.
         """
-        attributes = {**_scene_attributes(scene), **provenance}
-        with self._staged(scene.id) as path:
-            _write_arrays(path, scene, self.recipe)
-            # Without this metadata there is no group: it makes the scene appear.
-            zarr.create_group(path, attributes=attributes)
+        if self.holds(scene.id):
+            return
+        attributes = {
+            **_scene_attributes(scene),
+            **provenance,
+            "fingerprint": self.fingerprint,
+        }
+        self.storage.put_folder(
+            f"scenes/{scene.id}",
+            self._documents[-1],
+            partial(_write_scene, scene=scene, recipe=self.recipe, attributes=attributes),
+        )
 
-    def finish(self, attributes: Mapping[str, Any]) -> None:
+    def remove(self, scene_id: str) -> None:
+        """Take a scene out of the store, at once; readers that have it open may fail."""
+        self.storage.remove_folder(f"scenes/{scene_id}", self._documents[::-1])
+
+    def clear(self) -> None:
+        """Remove the store: scene by scene, so that it is a store until the end."""
+        for scene_id in self.scenes:
+            self.remove(scene_id)
+        self.storage.remove_folder("scenes", self._documents[::-1])
+        self.storage.drop_staging()
+        for name in self._documents[::-1]:
+            self.storage.remove_file(name)
+
+    def expected_attributes(self, summary: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what the root attributes are, when `summary` is true of the scenes."""
+        made_by = {"software": self.attributes.get("software")}
+        return {**_root_attributes(self.recipe), **made_by, **summary}
+
+    def finish(self, summary: Mapping[str, Any]) -> None:
         """Write what is known of all scenes together into the root attributes."""
-        self.attributes = {**self.attributes, **attributes}
-        zarr.open_group(self.path, mode="r+").update_attributes(dict(attributes))
-        self._drop_staging()
-
-    @contextmanager
-    def _staged(self, scene_id: str) -> Iterator[str]:
-        """Give a place to write a scene to, and put it where it belongs."""
-        final = _join(self.path, "scenes", scene_id)
-        if not self._is_local:
-            yield final
-            return
-        name = f"{scene_id}.{socket.gethostname()}.{os.getpid()}.{uuid.uuid4().hex[:8]}"
-        staged = Path(self._root, _STAGING, name)
-        try:
-            yield str(staged)
-            if not Path(final).exists():
-                _move(staged, Path(final))
-        finally:
-            shutil.rmtree(staged, ignore_errors=True)
-
-    def _drop_staging(self) -> None:
-        """Remove what killed writers left behind; leave what may still be written."""
-        if not self._is_local:
-            return
-        staging = Path(self._root, _STAGING)
-        for abandoned in staging.glob("*"):
-            host, pid = abandoned.name.split(".")[-3:-1]
-            if host == socket.gethostname() and not _is_running(int(pid)):
-                shutil.rmtree(abandoned, ignore_errors=True)
-        if staging.is_dir() and not any(staging.iterdir()):
-            staging.rmdir()
-
-    @property
-    def _is_local(self) -> bool:
-        return "file" in self._files.protocol
-
-    def _metadata_path(self, scene_id: str) -> str:
-        return _join(self._root, "scenes", scene_id, "zarr.json")
+        self.attributes = self.expected_attributes(summary)
+        documents = _group(self.attributes, self.recipe.zarr_format)
+        self.storage.put(self._documents[0], documents[self._documents[0]])
 
 
 class StoredScene:
     """One scene of a store; its arrays are read when they are asked for."""
 
-    def __init__(self, store: Store, path: str, attributes: Mapping[str, Any]) -> None:
+    def __init__(self, store: Store, scene_id: str, attributes: Mapping[str, Any]) -> None:
         self.store = store
-        self.path = path
+        self.id = scene_id
+        """As ``20180607T184326_dmi``."""
         self.attributes = attributes
         """Attributes of the scene's group."""
-
-    @property
-    def id(self) -> str:
-        """As ``20180607T184326_dmi``."""
-        return str(self.attributes["id"])
 
     @property
     def acquired(self) -> datetime:
@@ -354,60 +379,138 @@ class StoredScene:
             return picks_of_pixels(n_pixels, recipe.ratio)
         return blocks_of_pixels(n_pixels, recipe.ratio)
 
+    def array(self, name: str) -> "zarr.Array[Any]":
+        """Open an array of the scene with zarr, to read from."""
+        import zarr  # late: mapped arrays are read without
+
+        return zarr.open_array(self.store.storage.open_zarr(f"scenes/{self.id}/{name}"))
+
     def _read(self, name: str) -> np.ndarray[Any, Any]:
-        return np.asarray(zarr.open_array(_join(self.path, name), mode="r")[...])
+        return np.asarray(self.array(name)[...])
 
     def _whole(
         self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]
     ) -> np.ndarray[Any, Any]:
         """Map an array that is one uncompressed chunk on a local disk, or read it."""
-        chunk = Path(self.path, name, "c", *["0"] * len(shape))
-        if self.store._is_local and chunk.is_file():
-            if chunk.stat().st_size != dtype.itemsize * int(np.prod(shape)):
-                raise StoreError(f"{str(chunk)!r} has not the size of {shape} {dtype.name}")
-            return np.memmap(chunk, dtype, "r", shape=shape)
-        return self._read(name)
+        storage, recipe = self.store.storage, self.store.recipe
+        if not storage.is_local or recipe.codec != "none":
+            return self._read(name)
+        zeros = ["0"] * len(shape)
+        names = ["c", *zeros] if recipe.zarr_format == 3 else [".".join(zeros)]
+        chunk = storage.local("scenes", self.id, name, *names)
+        try:
+            size = chunk.stat().st_size
+        except FileNotFoundError:
+            size = -1
+        if size != dtype.itemsize * int(np.prod(shape)):
+            raise StoreError(
+                f"{str(chunk)!r} has not the size of {shape} {dtype.name}",
+                hint=f"find what is damaged with `seaice verify {self.store.path}`",
+            )
+        return np.memmap(chunk, dtype, "r", shape=shape)
 
 
-def _write_arrays(path: str, scene: PreparedScene, recipe: Recipe) -> None:
-    """Write the arrays of a scene; each is its own root, so no group appears yet."""
+def checksum(values: Any) -> str:
+    """Return the CRC-32C of an array: eight hexadecimal digits.
+
+    Of its bytes in C order, little-endian; of text in UTF-8, a line for each item.
+
+    Examples
+    --------
+    >>> checksum(np.array([1, 2], np.int32)), checksum(np.array(["hh", "hv"]))
+    ('7a73ec2c', '1ba4b344')
+    """
+    values = np.asarray(values)
+    if values.dtype.kind in "UTO":
+        content: Any = "\n".join(map(str, values.ravel())).encode()
+    else:
+        content = np.ascontiguousarray(values, values.dtype.newbyteorder("<")).view()
+        content.flags.writeable = False  # else it would be copied
+    return f"{google_crc32c.value(content):08x}"
+
+
+def metadata_checksum(
+    attributes: Mapping[str, Any], arrays: Mapping[str, "zarr.Array[Any]"]
+) -> str:
+    """Return the CRC-32C of what describes a scene: attributes, and those of its arrays."""
+    known = {k: v for k, v in attributes.items() if k not in _CHECKSUMS}
+    described = {name: _describe(array) for name, array in arrays.items()}
+    content = json.dumps([known, described], sort_keys=True, separators=(",", ":"))
+    return f"{google_crc32c.value(content.encode()):08x}"
+
+
+def _describe(array: "zarr.Array[Any]") -> dict[str, Any]:
+    attributes = array.attrs.asdict()
+    dimensions = attributes.pop("_ARRAY_DIMENSIONS", None)
+    if array.metadata.zarr_format == 3:
+        dimensions = array.metadata.dimension_names
+    text = array.dtype.kind in "UTO"
+    return {
+        "shape": array.shape,
+        "dtype": "string" if text else array.dtype.name,
+        "dimensions": dimensions,
+        "attributes": attributes,
+    }
+
+
+def _write_scene(
+    target: "ZarrStore", *, scene: PreparedScene, recipe: Recipe, attributes: dict[str, Any]
+) -> dict[str, bytes]:
+    """Write the arrays of a scene, and return the metadata that makes them a group."""
+    arrays = _ArrayWriter(target, recipe)
+    _write_arrays(arrays, scene, recipe)
+    checksums = {
+        "checksums": arrays.checksums,
+        "metadata_checksum": metadata_checksum(attributes, arrays.written),
+    }
+    return _group({**attributes, **checksums, "complete": True}, recipe.zarr_format)
+
+
+def _write_arrays(arrays: "_ArrayWriter", scene: PreparedScene, recipe: Recipe) -> None:
+    """Write the arrays of a scene."""
     pixels, whole = ("y", "x"), scene.grid.shape
     channels, names = np.array(recipe.channels), np.array([chart.name for chart in CHARTS])
-    _write(path, "channel", channels, ("channel",))
-    _write(path, "chart", names, ("chart",))
+    arrays.write("channel", channels, ("channel",))
+    arrays.write("chart", names, ("chart",))
     catalogue = [find_channel(name) for name in recipe.channels]
     for name in ("mean", "std"):
         values = np.array([getattr(channel, name) for channel in catalogue])
         attributes: dict[str, Any] = {"long_name": f"{name} of each channel in its unit"}
-        _write(path, f"channel_{name}", values, ("channel",), attributes)
+        arrays.write(f"channel_{name}", values, ("channel",), attributes)
     attributes = {
         "long_name": "standardised input planes",
         "channel_units": [channel.unit for channel in catalogue],
         "comment": "value in its unit = inputs * channel_std + channel_mean; NaN is fill",
     }
-    _write(path, "inputs", scene.inputs, (*pixels, "channel"), attributes, (*whole, -1))
+    packed = recipe.codec == "zstd"
+    square = (_INPUT_CHUNK, _INPUT_CHUNK, -1) if packed else (*whole, -1)
+    dimensions: tuple[str, ...] = (*pixels, "channel")
+    arrays.write("inputs", scene.inputs, dimensions, attributes, square, packed)
     attributes = {
         "long_name": "ice charts as classes",
         "flag_values": [[*range(chart.n_classes), CHART_FILL] for chart in CHARTS],
         "flag_meanings": [f"{chart.flag_meanings} fill" for chart in CHARTS],
     }
-    _write(path, "charts", scene.charts, (*pixels, "chart"), attributes, (*whole, -1))
+    dimensions = (*pixels, "chart")
+    arrays.write("charts", scene.charts, dimensions, attributes, (*whole, -1), packed)
     full = (_FULL_CHUNK_ROWS, -1)
     attributes = {**attributes, "long_name": "ice charts as classes on the 80 m grid"}
     dimensions = ("chart", "y80", "x80")
-    _write(path, "full_charts", scene.full_charts, dimensions, attributes, (1, *full), True)
+    arrays.write("full_charts", scene.full_charts, dimensions, attributes, (1, *full), True)
     attributes = {
         "long_name": "what is known of each pixel of the 80 m grid",
         "flag_masks": [FLAG_NO_SAR, FLAG_LAND, FLAG_REMAINDER],
         "flag_meanings": "no_sar land remainder",
     }
-    _write(path, "full_flags", scene.full_flags, ("y80", "x80"), attributes, full, True)
-    _write_tie_points(path, scene.tie_points)
+    arrays.write("full_flags", scene.full_flags, ("y80", "x80"), attributes, full, True)
+    _write_tie_points(arrays, scene.tie_points)
     if scene.polygons is not None:
-        _write_polygons(path, scene.polygons, scene.polygon_ids)
+        _write_polygons(arrays, scene.polygons, scene.polygon_ids)
 
 
-def _write_polygons(path: str, polygons: PolygonTable, ids: IntArray | None) -> None:
+def _write_polygons(
+    arrays: "_ArrayWriter", polygons: PolygonTable, ids: IntArray | None
+) -> None:
     """Write what the analysts said of each polygon: mixed ice is lost in the charts."""
     columns = np.array(["id", *COLUMNS, "is_water"])
     table = np.column_stack([polygons.ids, polygons.codes, polygons.is_water]).astype(
@@ -418,53 +521,91 @@ def _write_polygons(path: str, polygons: PolygonTable, ids: IntArray | None) -> 
         "comment": "-9 is not given; CT total, CA-CC partial concentrations, SA-SC stages, "
         "FA-FC floe sizes",
     }
-    _write(path, "polygon_column", columns, ("polygon_column",))
-    _write(path, "polygons", table, ("polygon", "polygon_column"), attributes)
+    arrays.write("polygon_column", columns, ("polygon_column",))
+    arrays.write("polygons", table, ("polygon", "polygon_column"), attributes)
     attributes = {"long_name": "id of the polygon of each pixel", "comment": "-1 is none"}
-    _write(path, "polygon_id", ids, ("y", "x"), attributes, compressed=True)
+    arrays.write("polygon_id", ids, ("y", "x"), attributes, compressed=True)
 
 
-def _write_tie_points(path: str, tie: TiePoints) -> None:
+def _write_tie_points(arrays: "_ArrayWriter", tie: TiePoints) -> None:
     line, sample = ("tie_line",), ("tie_sample",)
     place = {"units": "1", "long_name": "position of tie points in 80 m pixels"}
-    _write(path, "tie_line", tie.lines, line, place)
-    _write(path, "tie_sample", tie.samples, sample, place)
+    arrays.write("tie_line", tie.lines, line, place)
+    arrays.write("tie_sample", tie.samples, sample, place)
     north = {"standard_name": "latitude", "units": "degrees_north"}
-    _write(path, "tie_latitude", tie.latitude, line + sample, north)
+    arrays.write("tie_latitude", tie.latitude, line + sample, north)
     east = {"standard_name": "longitude", "units": "degrees_east"}
-    _write(path, "tie_longitude", tie.longitude, line + sample, east)
+    arrays.write("tie_longitude", tie.longitude, line + sample, east)
 
 
-def _write(
-    path: str,
-    name: str,
-    values: Any,
-    dimensions: tuple[str, ...],
-    attributes: Mapping[str, Any] | None = None,
-    chunks: tuple[int, ...] | None = None,
-    compressed: bool = False,
-) -> None:
-    """Write one array; -1 in `chunks` is the whole axis, no `chunks` the whole array."""
-    wanted = chunks or values.shape
-    shape = tuple(
-        size if chunk == -1 else min(chunk, size)
-        for chunk, size in zip(wanted, values.shape, strict=True)
-    )
-    is_text = values.dtype.kind == "U"
-    array = zarr.create_array(
-        _join(path, name),
-        shape=values.shape,
-        chunks=shape,
-        dtype=str if is_text else values.dtype,
-        compressors=zarr.codecs.ZstdCodec(level=1) if compressed else None,
-        fill_value="" if is_text else (np.nan if values.dtype.kind == "f" else 0),
-        dimension_names=dimensions,
-        attributes=dict(attributes or {}),
-        overwrite=True,
-        # A chunk that holds nothing but fill is a file like any other: it can be mapped.
-        config={"write_empty_chunks": True},
-    )
-    array[...] = values
+class _ArrayWriter:
+    """Writes arrays side by side; each is its own root, so no group appears yet."""
+
+    def __init__(self, target: "ZarrStore", recipe: Recipe) -> None:
+        self._target = target
+        self._zarr_format = recipe.zarr_format
+        self.checksums: dict[str, str] = {}
+        self.written: dict[str, zarr.Array[Any]] = {}
+
+    def write(
+        self,
+        name: str,
+        values: Any,
+        dimensions: tuple[str, ...],
+        attributes: Mapping[str, Any] | None = None,
+        chunks: tuple[int, ...] | None = None,
+        compressed: bool = False,
+    ) -> None:
+        """Write an array; -1 in `chunks` is the whole axis, no `chunks` the whole array."""
+        import zarr  # late: mapped arrays are read without
+
+        shape = tuple(
+            size if chunk == -1 else min(chunk, size)
+            for chunk, size in zip(chunks or values.shape, values.shape, strict=True)
+        )
+        array = zarr.create_array(
+            self._target,
+            name=name,
+            shape=values.shape,
+            chunks=shape,
+            # A chunk of nothing but fill is a file like any other: it can be mapped.
+            config={"write_empty_chunks": True},
+            **self._format(values.dtype, dimensions, dict(attributes or {}), compressed),
+        )
+        array[...] = values
+        self.checksums[name] = checksum(values)
+        self.written[name] = array
+
+    def _format(
+        self,
+        dtype: np.dtype[Any],
+        dimensions: tuple[str, ...],
+        attributes: dict[str, Any],
+        compressed: bool,
+    ) -> dict[str, Any]:
+        """Say the same in the words of either zarr format."""
+        if self._zarr_format == 2:
+            import numcodecs  # late: as zarr
+
+            return {
+                "zarr_format": 2,
+                "dtype": dtype,
+                "compressors": numcodecs.Zstd(level=1) if compressed else None,
+                # Readers of format 2 would take a fill value for missing data, as 0 % ice.
+                "fill_value": None,
+                "attributes": {**attributes, "_ARRAY_DIMENSIONS": list(dimensions)},
+            }
+        from zarr.codecs import ZstdCodec  # late: as zarr
+
+        is_text = dtype.kind == "U"
+        return {
+            "zarr_format": 3,
+            "dtype": str if is_text else dtype,
+            "compressors": ZstdCodec(level=1) if compressed else None,
+            "fill_value": "" if is_text else (np.nan if dtype.kind == "f" else 0),
+            "dimension_names": dimensions,
+            "attributes": attributes,
+        }
 
 
 def _root_attributes(recipe: Recipe) -> dict[str, Any]:
@@ -500,7 +641,6 @@ def _scene_attributes(scene: PreparedScene) -> dict[str, Any]:
         "class_counts": scene.class_counts,
         "full_class_counts": scene.full_class_counts,
         "stats": scene.stats.to_mapping(),
-        "complete": True,
     }
 
 
@@ -516,8 +656,39 @@ def _flags_of(chart: Any) -> dict[str, Any]:
     return attributes
 
 
-def _join(*parts: str) -> str:
-    return "/".join([parts[0].rstrip("/"), *parts[1:]])
+def _group(attributes: Mapping[str, Any], zarr_format: int) -> dict[str, bytes]:
+    """Return the files that make a zarr group, the deciding one last."""
+    if zarr_format == 3:
+        contents = [{"attributes": attributes, "zarr_format": 3, "node_type": "group"}]
+    else:
+        contents = [dict(attributes), {"zarr_format": 2}]
+    names = _DOCUMENTS[zarr_format]
+    return {
+        name: json.dumps(content, indent=2).encode()
+        for name, content in zip(names, contents, strict=True)
+    }
+
+
+def _attributes(documents: list[bytes]) -> dict[str, Any]:
+    """Return the attributes of a group from its files."""
+    contents = [json.loads(document) for document in documents]
+    attributes = contents[0]["attributes"] if len(contents) == 1 else contents[0]
+    if not isinstance(attributes, dict):
+        raise ValueError("attributes are no table")
+    return attributes
+
+
+def _is_blank(storage: Storage) -> bool:
+    """Whether there is nothing but what a writer leaves when killed at its first step."""
+    return {*storage.names()} <= {STAGING, ".zattrs"}
+
+
+def _put_group(
+    storage: Storage, prefix: str, attributes: Mapping[str, Any], zarr_format: int
+) -> None:
+    """Write a group, unless there is one."""
+    for name, content in _group(attributes, zarr_format).items():
+        storage.put_new(prefix + name, content)
 
 
 def _not_a_store(path: str) -> StoreError:
@@ -525,22 +696,3 @@ def _not_a_store(path: str) -> StoreError:
         f"{path!r} is not a seaice store",
         hint="make one with `seaice prepare raw/ store.zarr`",
     )
-
-
-def _move(staged: Path, final: Path) -> None:
-    """Put a scene into its place, unless another writer was quicker."""
-    try:
-        staged.replace(final)
-    except OSError:
-        if not (final / "zarr.json").exists():
-            raise
-
-
-def _is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

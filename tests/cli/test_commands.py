@@ -51,7 +51,7 @@ def maps_path(store_path: str, run_path: Path) -> Path:
     return path
 
 
-COMMANDS = ["synth", "prepare", "info", "train", "predict", "score", "bench"]
+COMMANDS = ["synth", "prepare", "info", "verify", "train", "predict", "score", "bench"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -165,6 +165,71 @@ def test_prepare_does_not_touch_another_store_or_folder(seaice, tmp_path) -> Non
     assert "is not a seaice store" in folder.err
 
 
+def test_parts_and_a_last_run_make_a_store(seaice, raw_folder, tmp_path) -> None:
+    store = tmp_path / "store.zarr"
+    for part in ("1/2", "2/2"):
+        result = seaice("prepare", raw_folder, store, "--part", part, "--jobs", 1)
+        assert result.out.startswith("3 scenes written")
+    assert json.loads(seaice("info", store, "--json").out)["splits"]["train"] == 0
+    result = seaice("prepare", raw_folder, store, "--jobs", 1)
+    assert result.out.startswith("0 scenes written")
+    assert json.loads(seaice("info", store, "--json").out)["splits"]["train"] == 4
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        (["--part", "3/2"], 1, "there is no part 3 of 2"),
+        (["--part", "half"], 2, "'half' is not a part"),
+        (["--part", "1/2", "--overwrite"], 1, "cannot replace the store of all"),
+        (["--zarr-format", "4"], 1, "zarr_format must be one of 2, 3, got 4"),
+        (["--codec", "lzma"], 1, "codec must be one of none, zstd, got 'lzma'"),
+        (["--scheduler", "nonsense://a"], 1, "no dask scheduler at 'nonsense://a'"),
+    ],
+)
+def test_prepare_refuses_what_makes_no_sense(
+    seaice, raw_folder, tmp_path, options, code, message
+) -> None:
+    result = seaice("prepare", raw_folder, tmp_path / "store.zarr", *options)
+    assert (result.code, result.out) == (code, "")
+    assert message in result.err
+
+
+def test_options_win_over_the_recipe(seaice, raw_folder, tmp_path) -> None:
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text('ratio = 20\ncodec = "zstd"\nchannels = ["hh", "t2m"]\n')
+    store = tmp_path / "store.zarr"
+    options = ["--recipe", recipe, "--codec", "none", "--zarr-format", 2, "--jobs", 1]
+    assert seaice("prepare", raw_folder, store, *options).code == 0
+    made = json.loads(seaice("info", store, "--json").out)
+    assert made["channels"] == ["hh", "t2m"]
+    assert {"ratio": 20, "codec": "none", "zarr_format": 2}.items() <= made[
+        "recipe"
+    ].items()
+
+
+def test_verify_names_what_is_damaged_and_how_to_mend_it(
+    seaice, raw_folder, tmp_path
+) -> None:
+    store = tmp_path / "store.zarr"
+    assert seaice("prepare", raw_folder, store, "--jobs", 1).code == 0
+    result = seaice("verify", store, "--jobs", 1)
+    assert (result.code, result.err) == (0, "")
+    assert re.match(r"6 scenes in .*store.zarr, 0 damaged, in", result.out)
+    chunk = min(store.glob("scenes/*/inputs/c/0/0/0"))
+    chunk.write_bytes(bytes(chunk.stat().st_size))
+    result = seaice("verify", store, "--json", "--jobs", 1)
+    assert result.code == 1
+    scene_id = chunk.relative_to(store).parts[1]
+    assert f"damaged: {scene_id} inputs: values are not" in result.err
+    assert "hint: remove them with --remove" in result.err
+    assert json.loads(result.out)["damaged"][0]["array"] == "inputs"
+    assert seaice("verify", store, "--remove", "--jobs", 1).code == 1
+    again = seaice("prepare", raw_folder, store, "--jobs", 1)
+    assert again.out.startswith("1 scenes written")
+    assert seaice("verify", store, "--jobs", 1).code == 0
+
+
 def test_info_shows_a_store_on_one_screen(seaice, store_path) -> None:
     result = seaice("info", store_path)
     assert result.code == 0
@@ -172,7 +237,7 @@ def test_info_shows_a_store_on_one_screen(seaice, store_path) -> None:
     assert json.loads(seaice("info", store_path, "--json").out)["scenes"] == 6
 
 
-@pytest.mark.parametrize("command", ["info", "train", "predict"])
+@pytest.mark.parametrize("command", ["info", "verify", "train", "predict"])
 def test_no_store_is_told(seaice, tmp_path, command) -> None:
     result = seaice(command, tmp_path / "absent.zarr")
     assert result.code == 1

@@ -1,5 +1,6 @@
 """Whole runs of prepare: resumed, extended, with bad files, in several processes."""
 
+import socket
 from pathlib import Path
 
 import numpy as np
@@ -104,8 +105,8 @@ def test_overwrite_replaces_a_store_and_nothing_else(raw: Path, store: str) -> N
 
 def test_what_killed_writers_left_is_removed(raw: Path, store: str) -> None:
     prepare(raw, store)
-    host = __import__("socket").gethostname()
-    abandoned = Path(store, ".staging", f"{IDS[0]}.{host}.999999999.abcdef01")
+    host = socket.gethostname().replace(".", "-")
+    abandoned = Path(store, ".staging", f"{IDS[0]}.{host}.abcdef012345")
     abandoned.mkdir(parents=True)
     prepare(raw, store)
     assert not Path(store, ".staging").exists()

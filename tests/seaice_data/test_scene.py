@@ -92,7 +92,7 @@ def read_all(path: Path) -> None:
         ({"btemp_89_0v": None}, "variable 'btemp_89_0v' is missing"),
         ({"SOD": None}, "chart 'SOD' is missing"),
         ({"nersc_sar_secondary": np.zeros((503, 527), np.float32)}, "has shape"),
-        ({"FLOE": np.zeros((502, 528), np.uint8)}, "chart 'FLOE' has shape"),
+        ({"FLOE": np.zeros((502, 528), np.uint8)}, "'FLOE' has shape"),
         ({"t2m": np.zeros((9, 21), np.float32)}, "does not fit 503 x 528 SAR pixels"),
         ({"t2m": np.zeros(20, np.float32)}, "not 2 axes"),
         ({"nersc_sar_primary": np.full((503, 528), b"x")}, "not numbers"),

@@ -14,7 +14,9 @@ from seaice_data.prepare import prepare
 from seaice_data.prepared import PreparedScene
 from seaice_data.recipe import Recipe
 from seaice_data.scene import open_scene
-from seaice_data.store import Store
+from seaice_data.settings import from_mapping
+from seaice_data.store import Store, checksum
+from seaice_data.verify import Damage, verify
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +30,11 @@ def store(scene: PreparedScene, tmp_path: Path) -> Store:
     made = Store.create(str(tmp_path / "store.zarr"), Recipe())
     made.write(scene, {})
     return Store.open(made.path)
+
+
+def verify_scenes(path: str) -> tuple[Damage, ...]:
+    """Return what is damaged in the scenes; nobody has written splits here."""
+    return tuple(damage for damage in verify(path).damages if damage.scene)
 
 
 def test_what_is_written_is_read(store: Store, scene: PreparedScene) -> None:
@@ -72,19 +79,73 @@ def test_a_scene_without_its_last_write_is_absent(store: Store) -> None:
     assert Store.open(store.path).scenes == ()
 
 
-def test_a_failed_write_leaves_nothing(
-    scene: PreparedScene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("codec", ["none", "zstd"])
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_both_zarr_formats_and_codecs_hold_the_same(
+    scene: PreparedScene, tmp_path: Path, zarr_format: int, codec: str
 ) -> None:
-    store = Store.create(str(tmp_path / "store.zarr"), Recipe())
+    recipe = from_mapping(Recipe, {"zarr_format": zarr_format, "codec": codec})
+    path = str(tmp_path / "store.zarr")
+    Store.create(path, recipe).write(scene, {})
+    stored = Store.open(path).scene(SCENE_ID)
+    assert isinstance(stored.inputs, np.memmap) == (codec == "none")
+    np.testing.assert_array_equal(stored.inputs, scene.inputs)
+    np.testing.assert_array_equal(stored.charts, scene.charts)
+    np.testing.assert_array_equal(stored.full_charts(), scene.full_charts)
+    opened = xr.open_zarr(path, group=f"scenes/{SCENE_ID}", consolidated=False)
+    assert opened.charts.dtype == np.uint8
+    assert (opened.charts == 0).any()  # 0 is a class, not missing
+    np.testing.assert_array_equal(opened.inputs.sel(channel="t2m"), scene.inputs[..., 10])
+    assert list(opened.chart.values) == ["SIC", "SOD", "FLOE"]
+    assert verify_scenes(path) == ()
+    names = {p.name for p in Path(path).rglob("*") if p.is_file()}
+    assert ("zarr.json" in names) == (zarr_format == 3)
+    assert (".zgroup" in names) == (zarr_format == 2)
 
-    def full_disk(*_: object) -> None:
-        raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("seaice_data.store._write_tie_points", full_disk)
-    with pytest.raises(OSError, match="No space left"):
+def test_checksums_do_not_depend_on_how_arrays_are_written(
+    scene: PreparedScene, tmp_path: Path
+) -> None:
+    checksums = []
+    for number, recipe in enumerate([Recipe(), Recipe(codec="zstd", zarr_format=2)]):
+        store = Store.create(str(tmp_path / f"{number}.zarr"), recipe)
         store.write(scene, {})
+        checksums.append(Store.open(store.path).scene(SCENE_ID).attributes["checksums"])
+    assert checksums[0] == checksums[1]
+    assert checksums[0]["charts"] == checksum(scene.charts)
+
+
+def test_a_chunk_that_is_missing_or_cut_is_told(store: Store) -> None:
+    chunk = Path(store.path, "scenes", SCENE_ID, "inputs", "c", "0", "0", "0")
+    chunk.write_bytes(chunk.read_bytes()[:-1])
+    with pytest.raises(StoreError, match="has not the size of"):
+        assert store.scene(SCENE_ID).inputs
+    chunk.unlink()
+    with pytest.raises(StoreError, match="has not the size of"):
+        assert store.scene(SCENE_ID).inputs
+
+
+def test_metadata_that_is_cut_is_told(store: Store) -> None:
+    metadata = Path(store.path, "scenes", SCENE_ID, "zarr.json")
+    metadata.write_bytes(metadata.read_bytes()[:-10])
+    with pytest.raises(StoreError, match=f"metadata of scene '{SCENE_ID}' .* is damaged"):
+        Store.open(store.path).scene(SCENE_ID)
+
+
+def test_what_is_left_of_a_scene_does_not_hinder_the_next_writer(
+    store: Store, scene: PreparedScene
+) -> None:
+    Path(store.path, "scenes", SCENE_ID, "zarr.json").unlink()
+    opened = Store.open(store.path)
+    opened.write(scene, {})
+    np.testing.assert_array_equal(opened.scene(SCENE_ID).inputs, scene.inputs)
+
+
+def test_a_scene_is_removed_whole(store: Store) -> None:
+    store.remove(SCENE_ID)
+    store.storage.drop_staging()
     assert Store.open(store.path).scenes == ()
-    assert list(tmp_path.rglob("inputs")) == []
+    assert {p.name for p in Path(store.path).rglob("*")} == {"scenes", "zarr.json"}
 
 
 def test_a_second_writer_changes_nothing(store: Store, scene: PreparedScene) -> None:

@@ -1,0 +1,131 @@
+"""Ready-to-train files: 80 m, standardised, fill 0, charts painted as classes."""
+
+import re
+from functools import cached_property
+
+import numpy as np
+
+from seaice_data.arrays import ChartArray, FloatArray
+from seaice_data.channels import Channel
+from seaice_data.charts import CHARTS
+from seaice_data.encode import TiePoints
+from seaice_data.grid import Grid, tie_point_positions
+from seaice_data.netcdf import NetcdfFile, Variable
+from seaice_data.scene_base import SAR_GRID, SPACING_M, Band, Scene
+
+_ID = re.compile(r"(\d{8}T\d{6})_(cis|dmi)")
+
+
+class ReadyScene(Scene):
+    """A ready-to-train file, and the file with its charts, if they are apart."""
+
+    version = "ready"
+
+    def __init__(self, file: NetcdfFile, reference: NetcdfFile | None) -> None:
+        super().__init__(file)
+        self._reference = reference
+        self._charts = file if reference is None else reference
+        self._check()
+        fills = [self._variable_of(c).number("variable_fill_value") for c in SAR_GRID]
+        self._fills = [np.float32(0 if fill is None else fill) for fill in fills]
+
+    def close(self) -> None:
+        """Close the file, and its reference file."""
+        super().close()
+        if self._reference is not None:
+            self._reference.close()
+
+    @cached_property
+    def id(self) -> str:
+        """Acquisition time and ice service, from the attribute ``scene_id``."""
+        told = self._file.text("scene_id")
+        for text in (told, self.path.name):
+            if match := _ID.match(text):
+                return self._checked_id(match[0])
+        raise self._error(
+            f"attribute 'scene_id' is {told!r}, not like '20180607T184326_dmi_prep.nc'"
+        )
+
+    @cached_property
+    def original_name(self) -> str:
+        """Name of the raw file, from the attribute ``original_id``."""
+        return self._file.text("original_id")
+
+    @cached_property
+    def grid(self) -> Grid:
+        """Shape of the SAR planes."""
+        height, width = self._variable_of(SAR_GRID[0]).shape
+        return Grid(height, width, SPACING_M)
+
+    @cached_property
+    def tie_points(self) -> TiePoints:
+        """Geolocation grid; the file does not hold the positions, so they are rebuilt."""
+        latitude, longitude = (
+            self._file.variable(f"sar_grid2d_{name}").read().astype(np.float64)
+            for name in ("latitude", "longitude")
+        )
+        if min(latitude.shape) < 2:
+            raise self._error(f"tie points have shape {latitude.shape}")
+        return self._checked_tie_points(
+            latitude,
+            longitude,
+            tie_point_positions(self.grid.height, latitude.shape[0]),
+            tie_point_positions(self.grid.width, latitude.shape[1]),
+        )
+
+    @cached_property
+    def has_charts(self) -> bool:
+        """Whether this file or its reference file holds the charts."""
+        return "SIC" in self._charts
+
+    @cached_property
+    def is_test_file(self) -> bool:
+        """Whether the charts are missing, or in a reference file."""
+        return "SIC" not in self._file
+
+    @property
+    def polygons(self) -> None:
+        """None: the charts come painted."""
+        return
+
+    def read_band(self, rows: slice) -> Band:
+        """Read a band; pixels where HH, HV and incidence angle are all fill are not valid.
+
+        A valid pixel may be 0 in one plane by rounding, never in all three at once.
+        """
+        shape = (rows.stop - rows.start, self.grid.width)
+        planes = np.empty((len(SAR_GRID), *shape), np.float32)
+        invalid = np.ones(shape, bool)
+        is_zeroed = True
+        for plane, channel, fill in zip(planes, SAR_GRID, self._fills, strict=True):
+            variable = self._variable_of(channel)
+            with np.errstate(over="ignore"):
+                plane[:] = variable.rows(rows)
+            has_nan = self._refuse_infinite(plane, variable.name)
+            if channel.name != "distance_map":
+                invalid &= (plane == fill) | np.isnan(plane) if has_nan else plane == fill
+                is_zeroed &= fill == 0 and not has_nan
+        if not is_zeroed:
+            planes[:3, invalid] = 0
+        return Band(planes, ~invalid, self._read_charts(rows), None)
+
+    def _read_charts(self, rows: slice) -> ChartArray:
+        """Read a band of the painted charts; all fill if the scene has none."""
+        charts = self._no_charts(rows)
+        if self.has_charts:
+            for plane, chart in zip(charts, CHARTS, strict=True):
+                values = self._charts.variable(chart.name).stored_rows(rows)
+                plane[:] = self._checked_classes(chart.name, values, chart.n_classes)
+        return charts
+
+    def _standardise(self, values: FloatArray, channel: Channel) -> FloatArray:  # noqa: ARG002
+        return values  # the file is standardised, with the constants of `channels`
+
+    def _sar_variables(self) -> tuple[Variable, ...]:
+        planes = tuple(self._variable_of(channel) for channel in SAR_GRID)
+        if not self.has_charts:
+            return planes
+        for chart in CHARTS:
+            if chart.name not in self._charts:
+                raise self._charts.error(f"chart {chart.name!r} is missing")
+        return (*planes, *(self._charts.variable(chart.name) for chart in CHARTS))

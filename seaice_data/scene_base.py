@@ -1,0 +1,255 @@
+"""What scenes of both versions have in common, and what a scene gives: bands of rows.
+
+``ReadyScene`` and ``RawScene`` fill in the rest; `scene.open_scene` chooses between them.
+"""
+
+import re
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Self
+
+import numpy as np
+
+from seaice_data.arrays import ChartArray, FloatArray, IntArray, Mask
+from seaice_data.channels import CHANNELS, Channel, Group, find_channel
+from seaice_data.charts import CHART_FILL, CHARTS
+from seaice_data.encode import TiePoints
+from seaice_data.errors import SceneError
+from seaice_data.grid import CELL_PIXELS, Grid
+from seaice_data.icecodes import PolygonTable
+from seaice_data.netcdf import NetcdfFile, Values, Variable
+
+SAR_GRID = tuple(find_channel(n) for n in ("hh", "hv", "incidence_angle", "distance_map"))
+"""Channels on the SAR grid, in the order in which `Scene.read_band` stacks them."""
+
+CELL_GRID = tuple(c for c in CHANNELS if c.group in (Group.AMSR2, Group.ERA5))
+"""Channels on the 2 km grid."""
+
+NO_POLYGON = -1
+"""Stands in planes of polygon ids where there is no polygon."""
+
+SPACING_M = 80.0
+"""Pixel spacing of ready files, and of every scene as this module gives it."""
+
+KEPT_BYTES = 120 * 2**20
+"""Rows of compressed planes that a scene keeps inflated. Chunks of the usual 4 MB are then
+inflated once, larger ones several times; with them a process stays below 400 MB."""
+
+_LARGEST_SIDE = 20_000  # pixels; a Sentinel-1 EW scene has about 10 000 of 40 m
+_REGION = re.compile(r"_icechart_(?:cis_([A-Z]+)_|dmi_\d+_([A-Za-z]+)_)")
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """A band of rows of a scene at 80 m."""
+
+    planes: FloatArray
+    """The channels `SAR_GRID`, shape ``(4, rows, x)``: standardised, float32, finite or
+    NaN; those before the distance map are 0 where not valid."""
+
+    valid: Mask
+    """Where there is SAR, and a chart if the scene has one; shape ``(rows, x)``."""
+
+    charts: ChartArray
+    """Shape ``(chart, rows, x)``; 255 is fill, everywhere if the scene has no chart."""
+
+    polygon_ids: IntArray | None
+    """Shape ``(rows, x)``; `NO_POLYGON` where there is none. Raw files only."""
+
+
+class Scene(ABC):
+    """One open netCDF file; a context manager. Made by `open_scene`."""
+
+    version: str
+    """``ready`` or ``raw``."""
+
+    def __init__(self, file: NetcdfFile) -> None:
+        self._file = file
+        self.path = file.path
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    @property
+    @abstractmethod
+    def id(self) -> str:
+        """Acquisition time and ice service, as ``20180607T184326_dmi``."""
+
+    @property
+    @abstractmethod
+    def original_name(self) -> str:
+        """Name of the raw file; empty if unknown."""
+
+    @property
+    @abstractmethod
+    def grid(self) -> Grid:
+        """Shape at 80 m."""
+
+    @property
+    @abstractmethod
+    def tie_points(self) -> TiePoints:
+        """Geolocation grid, positions in 80 m pixels."""
+
+    @property
+    @abstractmethod
+    def has_charts(self) -> bool:
+        """Whether an ice chart belongs to the scene."""
+
+    @property
+    @abstractmethod
+    def is_test_file(self) -> bool:
+        """Whether the file itself holds no chart, as test files of the challenge."""
+
+    @property
+    @abstractmethod
+    def polygons(self) -> PolygonTable | None:
+        """Egg codes of the polygons of the chart. Raw files only."""
+
+    @abstractmethod
+    def read_band(self, rows: slice) -> Band:
+        """Read a band of rows at 80 m. Compressed files are read fastest in order."""
+
+    @property
+    def service(self) -> str:
+        """Ice service that drew the chart: ``cis`` or ``dmi``."""
+        return self.id[-3:]
+
+    @property
+    def acquired(self) -> datetime:
+        """Start of the acquisition, UTC."""
+        return datetime.strptime(self.id[:15], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+
+    @property
+    def region(self) -> str:
+        """Chart region of the ice service; empty if unknown."""
+        match = _REGION.search(self.original_name)
+        return (match[1] or match[2]) if match else ""
+
+    @property
+    def cell_shape(self) -> tuple[int, int]:
+        """Shape of the 2 km grid."""
+        height, width = self._variable_of(CELL_GRID[0]).shape
+        return height, width
+
+    def read_cells(self, channel: Channel) -> FloatArray:
+        """Read a channel of `CELL_GRID`: standardised, float32, NaN is fill."""
+        values = self._standardise(self._variable_of(channel).read(), channel)
+        with np.errstate(over="ignore"):
+            cells: FloatArray = values.astype(np.float32)
+        self._refuse_infinite(cells, str(channel.variable))
+        return cells
+
+    @abstractmethod
+    def _standardise(self, values: FloatArray, channel: Channel) -> FloatArray:
+        """Bring values as the file holds them to mean 0 and deviation 1."""
+
+    @abstractmethod
+    def _sar_variables(self) -> tuple[Variable, ...]:
+        """Return the variables on the SAR grid; refuse a scene that lacks one."""
+
+    def _check(self) -> None:
+        """Refuse a file that lacks a variable or whose shapes do not fit together."""
+        sar = self._variable_of(SAR_GRID[0]).shape
+        if max(sar) > _LARGEST_SIDE:
+            raise self._error(
+                f"{SAR_GRID[0].variable!r} has shape {sar}, too large for SAR"
+            )
+        variables = self._sar_variables()
+        for variable in variables:
+            if variable.shape != sar:
+                raise self._error(
+                    f"{variable.name!r} has shape {variable.shape}, the SAR {sar}"
+                )
+        row_bytes = sum(variable.row_bytes for variable in variables)
+        for variable in variables:
+            variable.n_kept_rows = max(KEPT_BYTES // row_bytes, 1)
+        self._check_cells(sar)
+
+    def _check_cells(self, sar: tuple[int, ...]) -> None:
+        """Refuse planes on the 2 km grid that are missing or differ in shape."""
+        expected = (self.grid.height // CELL_PIXELS, self.grid.width // CELL_PIXELS)
+        for channel in CELL_GRID:
+            shape = self._variable_of(channel).shape
+            if any(abs(n - e) > 1 for n, e in zip(shape, expected, strict=True)):
+                raise self._error(
+                    f"{channel.variable!r} has {shape[0]} x {shape[1]} cells, which does "
+                    f"not fit {sar[0]} x {sar[1]} SAR pixels"
+                )
+            if shape != self.cell_shape:
+                raise self._error(f"{channel.variable!r} differs in shape from other cells")
+
+    def _variable_of(self, channel: Channel) -> Variable:
+        return self._file.variable(str(channel.variable))
+
+    def _no_charts(self, rows: slice) -> ChartArray:
+        """Return a band without a chart."""
+        shape = (len(CHARTS), rows.stop - rows.start, self.grid.width)
+        return np.full(shape, CHART_FILL, np.uint8)
+
+    def _refuse_infinite(self, values: FloatArray, name: str) -> bool:
+        """Refuse infinite values; return whether there is a NaN."""
+        # Highest and lowest value are NaN if any is, and are found in no time.
+        if np.isfinite(values.max()) and np.isfinite(values.min()):
+            return False
+        if np.isinf(values).any():
+            raise self._error(f"{name!r} holds values that are infinite or beyond float32")
+        return True
+
+    def _checked_id(self, scene_id: str) -> str:
+        """Refuse an id whose digits are no time."""
+        try:
+            datetime.strptime(f"{scene_id[:15]}+0000", "%Y%m%dT%H%M%S%z")
+        except ValueError:
+            raise self._error(f"{scene_id[:15]!r} is no acquisition time") from None
+        return scene_id
+
+    def _checked_tie_points(
+        self,
+        latitude: FloatArray,
+        longitude: FloatArray,
+        lines: FloatArray,
+        samples: FloatArray,
+    ) -> TiePoints:
+        """Refuse tie points that cannot place a pixel."""
+        if latitude.shape != longitude.shape or min(latitude.shape) < 2:
+            raise self._error(
+                f"tie points have shapes {latitude.shape} and {longitude.shape}"
+            )
+        if not (np.isfinite(latitude).all() and np.isfinite(longitude).all()):
+            raise self._error("tie points hold values that are not finite")
+        if np.abs(latitude).max() > 90 or np.abs(longitude).max() > 360:
+            raise self._error(
+                "tie points lie outside -90..90 degrees north or -360..360 east"
+            )
+        # A NaN is no increase either.
+        if not ((np.diff(lines) > 0).all() and (np.diff(samples) > 0).all()):
+            raise self._error("positions of the tie points do not increase")
+        return TiePoints(latitude, longitude, lines, samples)
+
+    def _checked_classes(self, name: str, values: Values, n_classes: int) -> ChartArray:
+        """Return classes as uint8, or say which value is none."""
+        if values.dtype.kind == "f":
+            values = np.where(np.isnan(values), CHART_FILL, values)
+        if values.dtype == np.uint8:
+            # Below its first class a byte wraps around: one comparison finds all.
+            wrong = (values - np.uint8(n_classes)) < CHART_FILL - n_classes
+        else:
+            wrong = (values != CHART_FILL) & ((values < 0) | (values >= n_classes))
+            wrong |= values != np.floor(values)
+        if wrong.any():
+            raise self._error(
+                f"{name} holds {values[wrong].flat[0]}, "
+                f"which is no class (0-{n_classes - 1} or 255)"
+            )
+        return np.asarray(values, np.uint8)
+
+    def _error(self, message: str, hint: str | None = None) -> SceneError:
+        return self._file.error(message, hint)

@@ -1,0 +1,385 @@
+"""Where a store lies: a folder on a disk, or an object store behind an fsspec URL.
+
+On a disk a file or folder appears by a rename, from ``.staging`` inside the store. On an
+object store every object appears whole, so a scene appears with the last one written. Both
+have the same methods here, and `Storage` is the only one who knows the difference.
+
+A run that adds scenes and one that replaces the store exclude each other by a lock on the
+folder; several that add do not, for they write the same bytes. Object stores have no locks.
+"""
+
+import errno
+import logging
+import os
+import shutil
+import socket
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import fsspec
+
+from seaice_data.errors import StoreError
+
+if TYPE_CHECKING:
+    from zarr.abc.store import Store as ZarrStore
+    from zarr.core.buffer import Buffer
+
+log = logging.getLogger(__name__)
+
+STAGING = ".staging"
+"""Folder in the store of what is being written or removed; readers ignore it."""
+
+_ABANDONED_S = 24 * 3600.0
+_NO_LOCKS = {errno.EBADF, errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
+
+
+class Storage:
+    """Files below a path or URL, by names relative to it.
+
+    Raises
+    ------
+    StoreError
+        If fsspec does not know the protocol, or lacks the library for it.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        """As the user gave it."""
+        try:
+            self._files, self._root = fsspec.core.url_to_fs(path)
+        except ImportError as error:
+            raise StoreError(
+                f"cannot reach {path!r}: {error}", hint="pip install 'seaice[cloud]'"
+            ) from error
+        except ValueError as error:
+            raise StoreError(
+                f"cannot reach {path!r}: {error}", hint="as s3://bucket/store.zarr"
+            ) from error
+        self._root = self._root.rstrip("/")
+        protocols = self._files.protocol
+        self._protocols = {protocols} if isinstance(protocols, str) else {*protocols}
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a folder of this machine, whose files can be mapped."""
+        return "file" in self._protocols
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes see what this one writes."""
+        return "memory" not in self._protocols
+
+    @property
+    def location(self) -> str:
+        """Absolute path or URL: the same place for a process with another folder."""
+        return self._root if self.is_local else self.path
+
+    def local(self, *names: str) -> Path:
+        """Return the path of a file on a local disk."""
+        return Path(self._root, *names)
+
+    def read(self, name: str) -> bytes | None:
+        """Read a file; None if there is none."""
+        return self.read_many([name]).get(name)
+
+    def read_many(self, names: Sequence[str]) -> dict[str, bytes]:
+        """Read files, at the same time where each takes a round trip; skip absent ones."""
+        with self._told():
+            # From 0: without a start s3fs would ask for the size of each file first.
+            found = self._files.cat_ranges(
+                [self._full(name) for name in names], 0, None, on_error="return"
+            )
+            contents = {}
+            for name, content in zip(names, found, strict=True):
+                if isinstance(content, bytes):
+                    contents[name] = content
+                elif not isinstance(content, (FileNotFoundError, NotADirectoryError)):
+                    raise content
+            return contents
+
+    def names(self, folder: str = "") -> list[str]:
+        """List what is in a folder, sorted; nothing if it is not there, a file itself."""
+        full = self._full(folder)
+        with self._told():
+            # What other processes wrote meanwhile is not in fsspec's memory of listings.
+            self._files.invalidate_cache(full)
+            try:
+                listed = self._files.ls(full, detail=False)
+            except (FileNotFoundError, NotADirectoryError):
+                return []
+        return sorted(name.rstrip("/").rsplit("/", 1)[-1] for name in listed)
+
+    def exists(self) -> bool:
+        """Whether there is anything at the path, be it a file."""
+        with self._told():
+            self._files.invalidate_cache(self._root)
+            return bool(self._files.exists(self._root))
+
+    def put(self, name: str, content: bytes) -> None:
+        """Write a file, whole or not at all, in place of the one that is there."""
+        with self._told():
+            if not self.is_local:
+                self._files.pipe_file(self._full(name), content)
+                return
+            with self._staged(Path(name).name) as staged:
+                (staged / "content").write_bytes(content)
+                (staged / "content").replace(self.local(name))
+
+    def put_new(self, name: str, content: bytes) -> None:
+        """Write a file, whole or not at all, unless there is one."""
+        with self._told():
+            if not self.is_local:
+                if self.read(name) is None:
+                    self._files.pipe_file(self._full(name), content)
+                return
+            if self.local(name).exists():
+                return
+            with self._staged(Path(name).name) as staged, suppress(FileExistsError):
+                (staged / "content").write_bytes(content)
+                self.local(name).parent.mkdir(exist_ok=True)
+                # Unlike a rename, a link does not replace what another process made.
+                os.link(staged / "content", self.local(name))
+
+    def put_folder(
+        self,
+        name: str,
+        witness: str,
+        write: "Callable[[ZarrStore], Mapping[str, bytes]]",
+    ) -> None:
+        """Write a folder that appears whole, or not at all.
+
+        Parameters
+        ----------
+        name
+            Of the folder. One that is there, with its `witness`, is kept.
+        witness
+            The file that makes the folder appear.
+        write
+            Writes zarr arrays, and returns files to be written after them: `witness` as
+            the last.
+        """
+        from zarr.storage import LocalStore, MemoryStore  # late: readers need no zarr
+
+        with self._told():
+            if not self.is_local:
+                self._remove_objects(name)  # the rest of something
+                contents: dict[str, Buffer] = {}
+                last = write(MemoryStore(contents))
+                # All at once: each takes a round trip.
+                self._files.pipe(
+                    {self._full(f"{name}/{k}"): v.to_bytes() for k, v in contents.items()}
+                )
+                for file, content in last.items():
+                    self._files.pipe_file(self._full(f"{name}/{file}"), content)
+                return
+            with self._staged(Path(name).name) as staged:
+                for file, content in write(LocalStore(staged)).items():
+                    (staged / file).write_bytes(content)
+                final = self.local(name)
+                if final.exists() and not (final / witness).exists():
+                    self.remove_folder(name, [witness])  # the rest of something
+                _move(staged, final, witness)
+
+    def remove_folder(self, name: str, first: Sequence[str]) -> None:
+        """Remove a folder so that it disappears at once.
+
+        Parameters
+        ----------
+        name
+            Of the folder.
+        first
+            Files in it that made it appear, the deciding one first.
+        """
+        with self._told():
+            if self.is_local:
+                with self._staged(Path(name).name) as staged, suppress(FileNotFoundError):
+                    self.local(name).replace(staged)
+                return
+            for file in first:
+                self._remove_object(f"{name}/{file}")
+            self._remove_objects(name)
+
+    def remove_file(self, name: str) -> None:
+        """Remove a file, if it is there."""
+        with self._told():
+            if self.is_local:
+                self.local(name).unlink(missing_ok=True)
+            else:
+                self._remove_object(name)
+
+    def open_zarr(self, folder: str) -> "ZarrStore":
+        """Return a folder as a zarr store to read from."""
+        from zarr.storage import FsspecStore, LocalStore  # late: maps need no zarr
+
+        if self.is_local:
+            return LocalStore(self.local(folder), read_only=True)
+        return FsspecStore.from_url(f"{self.path.rstrip('/')}/{folder}", read_only=True)
+
+    @contextmanager
+    def lock(self, *, alone: bool) -> Iterator[None]:
+        """Keep the store from being replaced by another process, or (`alone`) changed.
+
+        File systems without locks, and object stores, lock nothing.
+
+        Raises
+        ------
+        StoreError
+            If another process is at work that this one would disturb.
+        """
+        if not self.is_local or (self.local().exists() and not self.local().is_dir()):
+            yield
+            return
+        try:
+            self.local().mkdir(parents=True, exist_ok=True)
+            folder = os.open(self.local(), os.O_RDONLY)
+        except OSError as error:
+            raise StoreError(f"cannot write to {self.path!r}: {error.strerror}") from error
+        try:
+            try:
+                if not _lock(folder, alone=alone):
+                    log.info("%s: the file system has no locks", self.path)
+            except BlockingIOError as error:
+                doing = "writing to" if alone else "replacing"
+                raise StoreError(
+                    f"another process is {doing} the store {self.path!r}",
+                    hint="wait until it has ended, or choose another path",
+                ) from error
+            yield
+        finally:
+            os.close(folder)
+
+    def drop_staging(self) -> None:
+        """Remove what killed writers left behind; leave what may still be written.
+
+        A writer on this machine holds a lock; of others, only what is a day old is removed.
+        """
+        if not self.is_local:
+            return
+        for abandoned in self.local(STAGING).glob("*"):
+            if _is_abandoned(abandoned):
+                _delete(abandoned)
+        try:
+            self.local(STAGING).rmdir()
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.ENOENT, errno.EEXIST):
+                raise
+
+    @contextmanager
+    def _staged(self, name: str) -> Iterator[Path]:
+        """Give an empty folder to write to; what is left there is removed."""
+        staged = self.local(STAGING, f"{name}.{_host()}.{uuid.uuid4().hex[:12]}")
+        held = None
+        while held is None:  # again, if another process tidied up in between
+            staged.parent.mkdir(parents=True, exist_ok=True)
+            with suppress(FileNotFoundError):
+                staged.mkdir()
+                held = _hold(staged)
+        try:
+            yield staged
+        finally:
+            _delete(staged)
+            os.close(held)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Say in words what an object store has to say."""
+        if "s3" not in self._protocols:
+            yield
+            return
+        from botocore.exceptions import BotoCoreError  # late: comes with s3fs
+
+        try:
+            yield
+        except BotoCoreError as error:
+            raise StoreError(
+                f"cannot reach {self.path!r}: {error}",
+                hint="credentials and endpoint are those of the AWS tools: "
+                "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL, or ~/.aws",
+            ) from error
+
+    def _remove_object(self, name: str) -> None:
+        try:
+            self._files.rm_file(self._full(name))
+        except FileNotFoundError:
+            return
+
+    def _remove_objects(self, folder: str) -> None:
+        if self.names(folder):
+            self._files.rm(self._full(folder), recursive=True)
+
+    def _full(self, name: str) -> str:
+        return f"{self._root}/{name}" if name else str(self._root)
+
+
+def _move(staged: Path, final: Path, witness: str) -> None:
+    """Put a folder into its place, unless another writer was quicker."""
+    if (final / witness).exists():
+        return
+    try:
+        staged.replace(final)
+    except OSError:
+        if not (final / witness).exists():
+            raise
+
+
+def _host() -> str:
+    return socket.gethostname().replace(".", "-")
+
+
+def _hold(staged: Path) -> int | None:
+    """Lock a folder for as long as this process lives; None if it is gone."""
+    held = os.open(staged, os.O_RDONLY)
+    _lock(held, alone=True, wait=True)
+    if staged.exists():
+        return held
+    os.close(held)
+    return None
+
+
+def _is_abandoned(staged: Path) -> bool:
+    """Whether the writer of a folder is dead."""
+    try:
+        if staged.name.split(".")[-2:-1] == [_host()]:
+            folder = os.open(staged, os.O_RDONLY)
+            try:
+                if _lock(folder, alone=True):
+                    return True
+            finally:
+                os.close(folder)
+        return time.time() - staged.stat().st_mtime > _ABANDONED_S
+    except (BlockingIOError, FileNotFoundError):
+        return False  # it is written to, or was just moved to its place
+
+
+def _lock(folder: int, *, alone: bool, wait: bool = False) -> bool:
+    """Lock an open folder; false if its file system has no locks.
+
+    Raises
+    ------
+    BlockingIOError
+        If another process holds a lock that excludes this one.
+    """
+    import fcntl  # late: not on every system
+
+    kind = fcntl.LOCK_EX if alone else fcntl.LOCK_SH
+    try:
+        fcntl.flock(folder, kind if wait else kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+        return False
+    return True
+
+
+def _delete(path: Path) -> None:
+    """Remove a file or folder; what another process removes meanwhile is no error."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

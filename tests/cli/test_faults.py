@@ -1,0 +1,212 @@
+"""`seaice prepare` is killed, runs out of space, has company: no scene is half there."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import xarray as xr
+import zarr
+from coded_scenes import write_coded
+
+from seaice_data.errors import StoreError
+from seaice_data.prepare import finish, prepare
+from seaice_data.recipe import Recipe
+from seaice_data.storage import Storage
+from seaice_data.store import Store
+
+SEAICE = Path(sys.executable).with_name("seaice")
+IDS = [f"2019{month:02d}14T101830_dmi" for month in range(1, 11)]
+N_KILLS = 20
+
+Tree = dict[str, bytes]
+
+
+def tree(folder: Path) -> Tree:
+    """Return the content of all files below a folder."""
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+
+@pytest.fixture(scope="module")
+def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("faults") / "raw"
+    for scene_id in IDS:
+        write_coded(folder, 203, 251, scene_id)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def peaceful(raw: Path) -> Tree:
+    """Hold the files of a store that was made without disturbance."""
+    path = raw.parent / "peaceful.zarr"
+    prepare(raw, str(path))
+    return tree(path)
+
+
+def start(raw: Path, store: Path, *options: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [SEAICE, "prepare", raw, store, *options],
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for(condition: Callable[[], object], process: subprocess.Popen[str]) -> None:
+    while not condition() and process.poll() is None:
+        time.sleep(0.002)
+
+
+def assert_whole(store: Path, peaceful: Tree) -> int:
+    """Look at the scenes in a store, all of which must be whole, and return how many."""
+    if not (store / "zarr.json").exists():
+        return 0
+    scenes = Store.open(str(store)).scenes
+    group = zarr.open_group(store, mode="r")
+    assert sorted(group["scenes"].group_keys() if "scenes" in group else ()) == [*scenes]
+    for scene_id in scenes:
+        expected = {k: v for k, v in peaceful.items() if k.split("/")[1] == scene_id}
+        found = tree(store / "scenes" / scene_id)
+        assert {f"scenes/{scene_id}/{k}": v for k, v in found.items()} == expected
+    if scenes:
+        scene = xr.open_zarr(store, group=f"scenes/{scenes[-1]}", consolidated=False)
+        assert scene.load().attrs["complete"]
+    return len(scenes)
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_no_scene_is_half_there(
+    raw: Path, peaceful: Tree, tmp_path: Path
+) -> None:
+    arrays = {k: v for k, v in peaceful.items() if k.count("/") > 1}
+    store, moments = tmp_path / "store.zarr", random.Random(0)  # noqa: S311 - no secret
+    seen = []
+    for number in range(N_KILLS):
+        full = bool(seen and seen[-1] == len(IDS))
+        left = {*store.glob(".staging/*_dmi*")}
+        process = start(raw, store, "--jobs", "2", *(["--overwrite"] if full else []))
+        if number % 6 == 0:
+            time.sleep(moments.uniform(0.3, 1))  # anywhere, also before there is a store
+        else:
+            wait_for(lambda: {*store.glob(".staging/*_dmi*")} - left, process)  # noqa: B023
+            time.sleep(moments.uniform(0, 0.3))
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        seen.append(assert_whole(store, arrays))
+    assert len(set(seen)) > 3  # the kills came at different moments
+    process = start(raw, store, "--jobs", "2")
+    assert process.communicate()[1] == ""
+    assert process.returncode == 0
+    assert tree(store) == peaceful
+    assert {path.name for path in store.iterdir()} == {"scenes", "zarr.json"}
+    assert {path.name for path in tmp_path.iterdir()} == {"store.zarr"}
+
+
+def test_a_full_disk_leaves_no_half_scene(raw: Path, tmp_path: Path) -> None:
+    folder, store = tmp_path / "raw", tmp_path / "store.zarr"
+    large = write_coded(folder, 603, 751, IDS[1])
+    for scene_id in (IDS[0], IDS[2]):
+        (folder / f"{scene_id}_prep.nc").symlink_to(raw / f"{scene_id}_prep.nc")
+    # Files may have 100 kB: enough for two of the scenes, not for the inputs of the third.
+    limited = 'ulimit -f 100; exec "$0" prepare "$1" "$2" --jobs 1'
+    done = subprocess.run(
+        ["bash", "-c", limited, SEAICE, folder, store], capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert done.stderr == f"left out: '{large}': File too large\n"
+    assert done.stdout.startswith("2 scenes written")
+    assert Store.open(str(store)).scenes == (IDS[0], IDS[2])
+    assert {path.name for path in store.iterdir()} == {"scenes", "zarr.json"}
+    assert {path.name for path in (store / "scenes").iterdir()} == {
+        "zarr.json",
+        IDS[0],
+        IDS[2],
+    }
+
+
+def test_two_writers_at_the_same_time_make_one_store(
+    raw: Path, peaceful: Tree, tmp_path: Path
+) -> None:
+    store = tmp_path / "store.zarr"
+    writers = [start(raw, store, "--jobs", "1") for _ in range(2)]
+    assert [writer.communicate()[1] for writer in writers] == ["", ""]
+    assert [writer.returncode for writer in writers] == [0, 0]
+    assert tree(store) == peaceful
+
+
+def test_a_store_is_not_replaced_under_a_writer(
+    raw: Path, peaceful: Tree, tmp_path: Path
+) -> None:
+    store = tmp_path / "store.zarr"
+    writer = start(raw, store, "--jobs", "1")
+    wait_for(lambda: list(store.glob("scenes/*_dmi")), writer)
+    writer.send_signal(signal.SIGSTOP)
+    try:
+        with pytest.raises(StoreError, match="another process is writing to the store"):
+            prepare(raw, str(store), overwrite=True)
+    finally:
+        writer.send_signal(signal.SIGCONT)
+    assert writer.communicate()[1] == ""
+    assert tree(store) == peaceful
+
+
+def test_nobody_writes_to_a_store_that_is_being_replaced(raw: Path, tmp_path: Path) -> None:
+    store = str(tmp_path / "store.zarr")
+    prepare(raw, store)
+    with (
+        Storage(store).lock(alone=True),
+        pytest.raises(StoreError, match="another process is replacing the store"),
+    ):
+        prepare(raw, store)
+
+
+def test_a_store_whose_making_stopped_before_the_end_opens_and_is_repaired(
+    raw: Path, peaceful: Tree, tmp_path: Path
+) -> None:
+    store = tmp_path / "store.zarr"
+    prepare(raw, str(store), part=(1, 1))  # all that `prepare` does but its last write
+    opened = Store.open(str(store))
+    assert opened.scenes == tuple(IDS)
+    assert opened.splits == {"train": (), "validation": (), "test": ()}
+    prepare(raw, str(store))
+    assert tree(store) == peaceful
+
+
+@pytest.mark.parametrize("left", [[], ["zarr.json"], ["zarr.json", "scenes/zarr.json"]])
+def test_a_store_whose_making_stopped_at_the_first_write_is_made(
+    raw: Path, peaceful: Tree, tmp_path: Path, left: list[str]
+) -> None:
+    store, whole = tmp_path / "store.zarr", tmp_path / "whole.zarr"
+    Store.create(str(whole), Recipe())
+    (store / ".staging" / "zarr.json.elsewhere.abcdef012345").mkdir(parents=True)
+    for name in left:
+        (store / name).parent.mkdir(exist_ok=True)
+        (store / name).write_bytes((whole / name).read_bytes())
+    prepare(raw, str(store))
+    found = tree(store)
+    assert {name: found[name] for name in peaceful} == peaceful
+
+
+def test_root_attributes_are_never_half_written(raw: Path, tmp_path: Path) -> None:
+    path = str(tmp_path / "store.zarr")
+    prepare(raw, path)
+    ended = threading.Event()
+
+    def write() -> None:
+        for _ in range(30):
+            finish(Store.open(path))
+        ended.set()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    while not ended.is_set():
+        assert len(Store.open(path).splits["train"]) == 8
+    writer.join()
