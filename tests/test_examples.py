@@ -1,0 +1,32 @@
+"""The examples for other models run, each as a program of its own."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parent / "examples"
+
+EXPECTED = {
+    "patches_with_xbatcher.py": "(4, 2, 16, 16) (4, 3, 16, 16)",
+    "random_forest.py": "weighted F1 of SOD on test pixels",
+    "read_with_xarray.py": "degrees north",
+    "torchgeo_samples.py": "{'image': (4, 2, 32, 32), 'mask': (4, 3, 32, 32)}",
+}
+
+
+def test_every_example_is_run() -> None:
+    assert set(EXPECTED) == {path.name for path in EXAMPLES.glob("*.py")}
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_an_example_runs(name: str, store_path: str) -> None:
+    done = subprocess.run(
+        [sys.executable, EXAMPLES / name, store_path],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert EXPECTED[name] in done.stdout
