@@ -4,6 +4,7 @@ On a terminal long work shows a bar; elsewhere (a pipe, a SLURM log) a line now 
 """
 
 import json
+import os
 import sys
 import time
 from collections.abc import Mapping
@@ -31,7 +32,8 @@ def note(line: str) -> None:
 
 def fail(message: str, hint: str | None = None) -> None:
     """Print an error and what to do about it."""
-    typer.secho("error: ", err=True, fg="red", bold=True, nl=False)
+    plain = False if os.environ.get("NO_COLOR") else None  # None: as the terminal can
+    typer.secho("error: ", err=True, fg="red", bold=True, nl=False, color=plain)
     typer.echo(message, err=True)
     if hint:
         typer.echo(f"hint: {hint}", err=True)

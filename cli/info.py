@@ -35,6 +35,7 @@ def info(
     if as_json:
         say_json(summary)
         return
+    del summary["channels"]  # they follow by group
     for name, value in summary.items():
         if name == "classes":
             for chart, shares in value.items():
@@ -82,6 +83,7 @@ def _summary(store: "Store") -> dict[str, Any]:
         "sizes": f"{min(shapes, default='-')} to {max(shapes, default='-')} pixels",
         "labelled": f"{100 * sum(valid) / max(len(valid), 1):.0f} % of the pixels",
         "disk use": _disk_use(store),
+        "channels": list(store.channels),
         **_channels(store),
         "classes": {
             chart.name: {

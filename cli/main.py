@@ -1,21 +1,26 @@
 """The `seaice` command: registers the commands, turns errors into words and exit codes.
 
 Exit codes: 0 done, 1 something the user can mend, 2 wrong usage, 75 a training that was
-stopped and can go on, 130 interrupted.
+stopped and can go on, 130 interrupted, 143 terminated.
 """
 
 import functools
 import logging
 import os
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
 from typing import Annotated
 
 import typer
 
 from seaice_data.errors import SeaIceError
 
-from . import bench, info, predict, prepare, score, synth, train, verify
+from . import bench, info, predict, prepare, score, split, synth, train, verify
 from .console import fail
 
 app = typer.Typer(
@@ -50,6 +55,40 @@ def options(
     """Set up logging for every command."""
     level = logging.INFO if verbose else logging.WARNING
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=level)
+    # It warns of fonts and folders that no user of ours asked for.
+    logging.getLogger("matplotlib").setLevel(logging.NOTSET if verbose else logging.ERROR)
+
+
+_AGAIN = "nothing is lost: run the same command again to go on"
+_HINTS = {
+    "synth": _AGAIN,
+    "prepare": _AGAIN,
+    "predict": _AGAIN,
+    "train": "go on with --resume",
+}
+"""How a command goes on that was interrupted."""
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM, which ends a command as Ctrl-C does."""
+
+
+def _terminate(number: int, _frame: FrameType | None) -> None:
+    signal.signal(number, signal.SIG_IGN)  # `timeout` sends it twice
+    raise _Terminated
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM raise; a command may have a handler of its own inside."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _in_words(command: Callable[..., None]) -> Callable[..., None]:
@@ -58,24 +97,40 @@ def _in_words(command: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(command)
     def run_command(*args: object, **kwargs: object) -> None:
         try:
-            command(*args, **kwargs)
+            with _terminable():
+                command(*args, **kwargs)
             sys.stdout.flush()
         except SeaIceError as error:
             fail(str(error), error.hint)
             raise typer.Exit(1) from None
+        except _Terminated:
+            fail("terminated", _HINTS.get(command.__name__))
+            raise typer.Exit(143) from None
         except KeyboardInterrupt:
-            fail("interrupted", "nothing is lost: run the same command again to go on")
+            fail("interrupted", _HINTS.get(command.__name__))
             raise typer.Exit(130) from None
         except BrokenPipeError:
-            # The reader has gone (`seaice info | head`): be quiet, also when Python ends.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            # The reader has gone (`seaice info | head`).
+            _be_quiet()
             raise typer.Exit(0) from None
+        except MemoryError:
+            fail("there is not enough memory")
+            raise typer.Exit(1) from None
         except OSError as error:
-            name = f"{error.filename!r}: " if error.filename else ""
-            fail(f"{name}{error.strerror or error}")
+            _fail_with(error)
             raise typer.Exit(1) from None
 
     return run_command
+
+
+def _fail_with(error: OSError) -> None:
+    name = f"{error.filename!r}: " if error.filename else ""
+    fail(f"{name}{error.strerror or error}")
+
+
+def _be_quiet() -> None:
+    """Write no more to stdout, also when Python ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 _COMMANDS: tuple[Callable[..., None], ...] = (
@@ -83,6 +138,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     prepare.prepare,
     info.info,
     verify.verify,
+    split.split,
     train.train,
     predict.predict,
     score.score,
@@ -94,4 +150,19 @@ for _command in _COMMANDS:
 
 def run() -> None:
     """Run the command line; the entry point of `seaice`."""
-    app()
+    # Where the caller closed them (`>&-`) Python has none.
+    sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115 - until the end
+    sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115
+    try:
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        _be_quiet()
+    except OSError as error:  # `seaice --help >/dev/full`
+        _be_quiet()
+        _fail_with(error)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -8,6 +8,7 @@ import typer
 from .console import Progress, say, say_json, seconds
 
 if TYPE_CHECKING:
+    from seaice_data.store import Store
     from seaice_model.predict import PredictProgress
 
 
@@ -45,6 +46,10 @@ def predict(
     from seaice_data.store import Store
     from seaice_model.predict import predict_store
 
+    if split and scene:
+        raise typer.BadParameter("give either --split or --scene")
+    if scene and not all(scene):
+        raise typer.BadParameter("the id of a scene is empty", param_hint="--scene")
     opened = Store.open(store)
     with Progress("maps") as progress:
 
@@ -55,7 +60,7 @@ def predict(
             opened,
             run,
             out,
-            scenes=scene or _scenes_of(opened.scenes, opened.splits, split),
+            scenes=scene or _scenes_of(opened, split),
             overwrite=overwrite,
             pictures=pictures,
             device=device,
@@ -77,19 +82,20 @@ def predict(
         )
 
 
-def _scenes_of(
-    scenes: tuple[str, ...], splits: dict[str, tuple[str, ...]], split: str
-) -> tuple[str, ...] | None:
+def _scenes_of(store: "Store", split: str) -> tuple[str, ...] | None:
     """Return the scenes of a split; none leaves the choice to the run."""
     from seaice_data.errors import SettingsError
     from seaice_data.settings import nearest
 
     if not split:
         return None
-    if split == "all":
-        return scenes
+    splits = {**store.splits, "all": store.scenes}
     if split not in splits:
+        raise SettingsError(f"unknown split {split!r}", hint=nearest(split, splits))
+    if not splits[split]:
+        filled = ", ".join(name for name, scenes in splits.items() if scenes)
         raise SettingsError(
-            f"unknown split {split!r}", hint=nearest(split, [*splits, "all"])
+            f"split {split!r} of the store {store.path!r} has no scenes",
+            hint=f"those with scenes are {filled}" if filled else "prepare some scenes",
         )
     return splits[split]

@@ -29,8 +29,9 @@ def prepare(
         typer.Option(help="SAR pixels per stored pixel", show_default="10"),
     ] = None,
     channels: Annotated[
-        str, typer.Option(help="Channels or groups to store, with commas; all if not given")
-    ] = "",
+        str | None,
+        typer.Option(help="Channels or groups to store, with commas; all if not given"),
+    ] = None,
     codec: Annotated[
         str, typer.Option(help="Packing of the inputs", show_default="none")
     ] = "",
@@ -78,7 +79,7 @@ def prepare(
 
     given = {
         "ratio": ratio,
-        "channels": select_channels(channels.split(",")) if channels else None,
+        "channels": None if channels is None else select_channels(channels.split(",")),
         "codec": codec or None,
         "zarr_format": zarr_format,
     }

@@ -8,6 +8,7 @@ import typer
 from .console import Progress, note, say, say_json, seconds
 
 if TYPE_CHECKING:
+    from seaice_data.store import Store
     from seaice_model.metrics import Scores
     from seaice_model.score import ScoreProgress
 
@@ -31,10 +32,9 @@ def score(
     Example: seaice score maps/ --reference store.zarr
     """
     from seaice_data.store import Store
-    from seaice_model.maps import find_maps, read_provenance
     from seaice_model.score import score_maps
 
-    store = Store.open(reference or read_provenance(find_maps(maps)[0]).store)
+    store = Store.open(reference) if reference else _store_of_the_maps(maps)
     with Progress("maps") as progress:
 
         def show(step: "ScoreProgress") -> None:
@@ -67,6 +67,24 @@ def score(
         note(f"not scored: {scene_id} has no chart")
     elapsed = seconds(report.elapsed_s)
     say(f"{len(report.scenes)} maps scored against {store.path} in {elapsed}")
+
+
+def _store_of_the_maps(maps: Path) -> "Store":
+    """Open the store that the maps were drawn from."""
+    from seaice_data.errors import StoreError
+    from seaice_data.store import Store
+    from seaice_model.errors import MapError
+    from seaice_model.maps import find_maps, read_provenance
+
+    named = read_provenance(find_maps(maps)[0]).store
+    try:
+        return Store.open(named)
+    except StoreError as error:
+        raise MapError(
+            f"the maps in {str(maps)!r} were drawn from a store that cannot be opened: "
+            f"{error}",
+            hint="name the store with the charts by --reference",
+        ) from error
 
 
 def _mapping(scores: "Scores") -> dict[str, Any]:

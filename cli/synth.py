@@ -25,7 +25,7 @@ def synth(
     version: Annotated[
         Version, typer.Option(help="80 m ready to train, or 40 m raw")
     ] = Version.ready,
-    seed: Annotated[int, typer.Option(help="Another seed, other scenes")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed, other scenes")] = 0,
     jobs: Annotated[int, typer.Option(min=0, help="Processes; 0: one a core")] = 0,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Write files anew that exist")

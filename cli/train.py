@@ -28,7 +28,8 @@ def train(
         Path | None, typer.Option(help="TOML file with tables [model] and [train], instead")
     ] = None,
     epochs: Annotated[
-        int | None, typer.Option(min=1, help="Epochs, instead of the preset's")
+        int | None,
+        typer.Option(min=1, help="Epochs in all, instead of the preset's or the run's"),
     ] = None,
     seed: Annotated[
         int | None, typer.Option(min=0, help="Another seed, another network")
@@ -53,22 +54,30 @@ def train(
     """
     from seaice_data.settings import read_toml
     from seaice_data.store import Store
+    from seaice_model.checkpoint import settings_to_resume
     from seaice_model.config import RunConfig
     from seaice_model.presets import find_preset
     from seaice_model.train import train as run_training
 
+    if resume and overwrite:
+        raise typer.BadParameter("give either --resume or --overwrite")
+    if preset and config:
+        raise typer.BadParameter("give either --preset or --config")
     opened = Store.open(store)
-    chosen = None
-    # A run that goes on has its own configuration, unless one is given to compare with.
-    if preset or config or not resume:
+    if config:
+        chosen = read_toml(RunConfig, config)
+    elif resume and not preset:
+        chosen = settings_to_resume(run).config
+    else:
         named = find_preset(preset or "default")
-        chosen = read_toml(RunConfig, config) if config else named.config
-        chosen = _changed(chosen, n_epochs=epochs, seed=seed)
-        if not config and named.ratio != opened.recipe.ratio:
+        chosen = named.config
+        if named.ratio != opened.recipe.ratio:
             note(
                 f"note: preset {named.name!r} is meant for a store of ratio {named.ratio}, "
                 f"this one has ratio {opened.recipe.ratio}"
             )
+    # `run_training` compares what is chosen with the settings of a run that goes on.
+    chosen = _changed(chosen, n_epochs=epochs, seed=seed)
     with Progress("batches") as progress:
         report = run_training(
             opened,

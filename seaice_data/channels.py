@@ -403,10 +403,12 @@ def find_channel(name: str) -> Channel:
 def select_channels(names: Iterable[str]) -> tuple[str, ...]:
     """Expand names of channels and groups into names of channels, in catalogue order.
 
+    Blanks around a name do not count.
+
     Raises
     ------
     RecipeError
-        For a name that is neither, or if nothing is selected.
+        For a name that is empty or neither, or if nothing is selected.
 
     Examples
     --------
@@ -414,7 +416,11 @@ def select_channels(names: Iterable[str]) -> tuple[str, ...]:
     ('hh', 'hv', 't2m')
     """
     wanted: set[str] = set()
-    for name in names:
+    for name in (name.strip() for name in names):
+        if not name:
+            raise RecipeError(
+                "the name of a channel is empty", hint="write names with commas: hh,hv,t2m"
+            )
         if name in tuple(Group):
             wanted.update(c.name for c in CHANNELS if c.group == name)
         elif name in CHANNEL_NAMES:

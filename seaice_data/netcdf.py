@@ -65,6 +65,9 @@ class NetcdfFile:
                 )
             # Rows are kept by `Variable`: chunks that HDF5 keeps would be kept twice.
             self._file = h5py.File(path, "r", rdcc_nbytes=0)
+        except FileNotFoundError as error:
+            gone = "a link to a file that is gone" if path.is_symlink() else "no such file"
+            raise SceneError(f"{str(path)!r}: {gone}") from error
         except _BROKEN as error:
             reason = _reason(error).removeprefix("Unable to synchronously open file ")
             raise SceneError(

@@ -1,10 +1,23 @@
-"""Run one task a scene with dask: here, in several local processes, or on a cluster."""
+"""Run one task a scene with dask: here, in several local processes, or on a cluster.
 
+A task hands its error over as a value, and it is raised here as it was: in words, with its
+hint. Processes end when this one does, however it ends.
+"""
+
+import multiprocessing
+import os
 import signal
+import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import resource_tracker
+from multiprocessing.connection import wait
+from multiprocessing.context import SpawnContext, SpawnProcess
+from types import FrameType
 from typing import Any, TypeVar
 
 from dask.base import compute
@@ -32,7 +45,7 @@ def run_tasks(
     Parameters
     ----------
     function
-        Something that can be pickled; its exceptions come out of `run_tasks`.
+        Something that can be pickled; its errors come out of `run_tasks` as they were.
     arguments
         Arguments by the name of the task.
     jobs
@@ -52,12 +65,16 @@ def run_tasks(
     # A scheduler takes tasks with equal keys for the same task, whoever asks for it.
     run = uuid.uuid4().hex
     names = {f"{name}-{run}": name for name in arguments}
-    task = delayed(function)
-    tasks = [task(*arguments[name], dask_key_name=key) for key, name in names.items()]
+    task = delayed(_attempt)
+    tasks = [
+        task(function, *arguments[name], dask_key_name=key) for key, name in names.items()
+    ]
     n_done = 0
 
-    def count(key: object, *_: object) -> None:
+    def count(key: object, result: object, *_: object) -> None:
         nonlocal n_done
+        if isinstance(result, _Raised):
+            raise result.error
         if key in names:
             n_done += 1
             if progress:
@@ -72,17 +89,14 @@ def run_tasks(
 
 def _compute_here(tasks: list[Delayed], jobs: int, count: Callable[..., None]) -> list[Any]:
     """Compute in this process or in several of this machine."""
-    options: dict[str, Any] = {"scheduler": "synchronous"}
-    if jobs > 1 and len(tasks) > 1:
-        options = {
-            "scheduler": "processes",
-            "num_workers": min(jobs, len(tasks)),
-            "chunksize": 1,
-            "initializer": _ignore_interrupt,
-        }
-    try:
+    if jobs <= 1 or len(tasks) == 1:
         with Callback(posttask=count):
-            return list(compute(*tasks, **options))
+            return list(compute(*tasks, scheduler="synchronous"))
+    resource_tracker.ensure_running()  # else it would unblock Ctrl-C in between
+    pool = ProcessPoolExecutor(min(jobs, len(tasks)), _Context(), _begin)
+    try:
+        with Callback(posttask=count), pool:
+            return list(compute(*tasks, scheduler="processes", pool=pool, chunksize=1))
     except BrokenProcessPool as error:
         raise SeaIceError(
             "a working process was killed, perhaps for want of memory",
@@ -100,8 +114,7 @@ def _compute_there(
         futures = client.compute(tasks)
         try:
             for future in as_completed(futures):
-                future.result()
-                count(future.key)
+                count(future.key, future.result())
             return [future.result() for future in futures]
         except KilledWorker as error:
             raise SeaIceError(
@@ -133,6 +146,61 @@ def _connected(scheduler: str) -> Iterator[Any]:
         yield client
 
 
-def _ignore_interrupt() -> None:
-    """Leave Ctrl-C to the process that coordinates the others."""
+@dataclass(frozen=True, slots=True)
+class _Raised:
+    """The error of a task."""
+
+    error: Exception
+
+
+class _Ended(SystemExit):
+    """A process of the pool was asked to end."""
+
+
+def _attempt(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a function; what it raises on purpose is a value, without a trace of dask."""
+    try:
+        return function(*arguments)
+    except (SeaIceError, OSError, MemoryError) as error:
+        return _Raised(error)
+    except _Ended as ended:  # the pool would take it for the result, and go on
+        os._exit(int(str(ended.code)))
+
+
+class _Process(SpawnProcess):
+    """A process that does not hear Ctrl-C before it can ignore it."""
+
+    def start(self) -> None:
+        """Start it with the signal blocked, which it inherits."""
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            super().start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class _Context(SpawnContext):
+    """Starts processes of that kind."""
+
+    Process = _Process
+
+
+def _begin() -> None:
+    """Leave Ctrl-C to the process that coordinates the others, and end when it does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    signal.signal(signal.SIGTERM, _end)
+    threading.Thread(target=_follow, daemon=True).start()
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    """Tidy up on the way out: half-written files go away."""
+    raise _Ended(128 + number)
+
+
+def _follow() -> None:
+    """End this process as soon as the one that started it has ended."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)

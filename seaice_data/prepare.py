@@ -5,9 +5,11 @@ interrupted goes on where it stopped, and new files are added by running again. 
 may work on one store at the same time; a run that replaces it wants to be alone.
 """
 
+import errno
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,17 +17,19 @@ from typing import Any
 import numpy as np
 
 from seaice_data.assemble import assemble
-from seaice_data.errors import SceneError, SeaIceError, StoreError
+from seaice_data.errors import RecipeError, SceneError, SeaIceError, StoreError
 from seaice_data.parallel import Progress, run_tasks
 from seaice_data.recipe import Recipe
-from seaice_data.scene import find_scenes, open_scene, reference_of
-from seaice_data.split import TEST_IDS, leaking_pairs, split_scenes
+from seaice_data.scene import Scene, find_scenes, open_scene, reference_of
+from seaice_data.settings import from_mapping, to_mapping
+from seaice_data.split import TEST_IDS, SplitSettings, leaking_pairs, split_scenes
 from seaice_data.stats import ChannelStats, add_counts
 from seaice_data.storage import Storage
 from seaice_data.store import Store
 
 _SAMPLES = 16
 _SAMPLE_BYTES = 64 * 1024
+_DISK_ERRORS = {errno.ENOSPC, errno.EROFS, errno.EDQUOT}  # the next scene meets them too
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,7 @@ def prepare(
         ``(3, 8)``: take the third of eight shares of the files, and leave what is written
         of all scenes together (splits, statistics) to a later run without `part`.
     overwrite
-        Replace a store that exists.
+        Replace a store that exists, if there is a file that can be prepared.
     strict
         Stop at the first file that cannot be prepared.
     progress
@@ -93,10 +97,17 @@ def prepare(
     Raises
     ------
     SceneError
-        If there are no files, or with `strict` at the first bad one.
+        If there are no files, or with `strict` at the first bad one; with `overwrite` if
+        none of them can be prepared.
     StoreError
         If the store has another recipe, cannot be written, or is being replaced by
-        another process; with `overwrite` if another process is writing to it.
+        another process; with `overwrite` if another process is writing to it, or if it
+        holds what is no part of a store.
+
+    Notes
+    -----
+    A store is made only when files were found that fit the recipe, and taken away again if
+    none of them could be read to its end.
     """
     start = time.monotonic()
     paths = find_scenes(raw)
@@ -107,15 +118,34 @@ def prepare(
                 "one part of the scenes cannot replace the store of all",
                 hint="remove the store before the first part, or choose another path",
             )
+    recipe = recipe or Recipe()
     storage = Storage(store_path)
     if not storage.is_shared and (jobs > 1 or scheduler):
         raise StoreError(
             f"other processes cannot write to {store_path!r}", hint="take --jobs 1"
         )
-    with storage.lock(alone=overwrite):
+    is_new = Store.is_absent(store_path)
+    found, failed = _open_all(paths, recipe)
+    if strict and failed:
+        raise SceneError(failed[0].reason, hint=failed[0].hint)
+    if not found:
+        if is_new:
+            return PrepareReport((), (), tuple(failed), time.monotonic() - start)
+        if overwrite:
+            raise SceneError(
+                f"none of {len(paths)} files can be prepared, so the store {store_path!r} "
+                f"is left as it is; {failed[0].reason}",
+                hint=failed[0].hint,
+            )
+    with ExitStack() as opened:
+        if is_new and not part:  # other parts count on it
+            opened.callback(_drop_if_empty, store_path)
+        opened.enter_context(storage.lock(alone=overwrite))
+        opened.callback(_tidy, storage)
         make = Store.replace if overwrite else Store.create
-        store = make(store_path, recipe or Recipe())
-        todo, kept, failed = _plan(paths, store)
+        store = make(store_path, recipe)
+        todo, kept, changed = _plan(found, store)
+        failed += changed
         if strict and failed:
             raise SceneError(failed[0].reason, hint=failed[0].hint)
         if scheduler:  # its workers have folders of their own
@@ -151,11 +181,19 @@ def finish(store: Store) -> None:
 def summarise(store: Store) -> dict[str, Any]:
     """Return splits, statistics and class counts of all scenes of a store."""
     scenes = [store.scene(scene_id) for scene_id in store.scenes]
-    tests = TEST_IDS.union(s.id for s in scenes if s.attributes["is_test_file"])
-    splits = split_scenes(store.scenes, tests)
+    settings = from_mapping(SplitSettings, store.attributes.get("split_settings", {}))
+    usual = TEST_IDS.union(s.id for s in scenes if s.attributes["is_test_file"])
+    splits = split_scenes(
+        store.scenes,
+        usual if settings.test is None else settings.test,
+        settings.seed,
+        validation=settings.validation,
+        allow_leaks=settings.allow_leaks,
+    )
     training = [scene for scene in scenes if scene.id in splits["train"]]
     summary: dict[str, Any] = {
         "splits": {name: list(ids) for name, ids in splits.items()},
+        "split_settings": to_mapping(settings),
         "splits_leak": [list(pair) for pair in leaking_pairs(splits)],
         "class_counts": add_counts(scene.class_counts for scene in training),
         "full_class_counts": add_counts(scene.full_class_counts for scene in training),
@@ -180,24 +218,66 @@ def file_fingerprint(path: Path) -> dict[str, Any]:
     return {"name": path.name, "size": size, "blake2b_of_samples": digest.hexdigest()}
 
 
-def _plan(
-    paths: Sequence[Path], store: Store
-) -> tuple[dict[str, Path], list[str], list[Failure]]:
-    """Find out which scene each file holds: to do, in the store already, or bad."""
-    todo: dict[str, Path] = {}
-    kept: dict[str, Path] = {}
+def _open_all(
+    paths: Sequence[Path], recipe: Recipe
+) -> tuple[dict[str, Path], list[Failure]]:
+    """Find out which scene each file holds, and which files are bad at first sight."""
+    found: dict[str, Path] = {}
     failed: list[Failure] = []
     for path in paths:
         try:
             with open_scene(path) as scene:
                 scene_id = scene.id
-                scene.grid.downscaled(store.recipe.ratio)
-            if other := todo.get(scene_id) or kept.get(scene_id):
+                _check_ratio(scene, recipe)
+            if other := found.get(scene_id):
                 raise SceneError(f"{str(path)!r}: same scene as {str(other)!r}")
-            if scene_id not in store.scenes:
-                todo[scene_id] = path
-                continue
-            kept[scene_id] = path
+            found[scene_id] = path
+        except SeaIceError as error:
+            failed.append(_failure(path, error))
+    return found, failed
+
+
+def _check_ratio(scene: Scene, recipe: Recipe) -> None:
+    """Refuse a scene that has not one block of pixels, by the name of its file."""
+    try:
+        scene.grid.downscaled(recipe.ratio)
+    except RecipeError as error:
+        raise SceneError(f"{str(scene.path)!r}: {error}", hint=error.hint) from error
+
+
+def _tidy(storage: Storage) -> None:
+    """Remove what killed processes left, if the disk lets us; else the next run will."""
+    with suppress(OSError):
+        storage.drop_staging()
+
+
+def _drop_if_empty(store_path: str) -> None:
+    """Take a new store away into which no scene came, unless others are at work."""
+    storage = Storage(store_path)
+    if Store.is_absent(store_path):
+        storage.drop_staging()
+        storage.drop_folder()
+        return
+    with suppress(StoreError), storage.lock(alone=True):
+        store = Store.open(store_path)
+        if not store.scenes:
+            store.clear()
+            storage.drop_folder()
+
+
+def _plan(
+    found: Mapping[str, Path], store: Store
+) -> tuple[dict[str, Path], list[str], list[Failure]]:
+    """Tell files to do from those that are in the store already, or were."""
+    todo: dict[str, Path] = {}
+    kept: list[str] = []
+    failed: list[Failure] = []
+    for scene_id, path in found.items():
+        if scene_id not in store.scenes:
+            todo[scene_id] = path
+            continue
+        kept.append(scene_id)
+        try:
             if store.scene(scene_id).attributes["source_files"] != _source_files(path):
                 raise SceneError(
                     f"{str(path)!r}: not the file that scene {scene_id} was made of",
@@ -205,7 +285,7 @@ def _plan(
                 )
         except SeaIceError as error:
             failed.append(_failure(path, error))
-    return todo, list(kept), failed
+    return todo, kept, failed
 
 
 def _share(paths: Sequence[Path], number: int, n_parts: int) -> list[Path]:
@@ -232,7 +312,7 @@ def _prepare_scene(
             if store.holds(scene.id):
                 return False
             prepared = assemble(scene, store.recipe)
-        store.write(prepared, {"source_files": _source_files(path)})
+        source_files = _source_files(path)
     except SeaIceError as error:
         if strict:
             raise
@@ -240,8 +320,17 @@ def _prepare_scene(
     except OSError as error:
         failure = Failure(str(path), f"{str(path)!r}: {error.strerror or error}", None)
         if strict:
-            raise StoreError(failure.reason) from error
+            raise SceneError(failure.reason) from error
         return failure
+    try:
+        store.write(prepared, {"source_files": source_files})
+    except OSError as error:
+        reason = f"cannot write to {store_path!r}: {error.strerror or error}"
+        if strict or error.errno in _DISK_ERRORS:
+            raise StoreError(
+                reason, hint="mend that, then run the same command again to go on"
+            ) from error
+        return Failure(str(path), f"{str(path)!r}: {reason}", None)
     return True
 
 

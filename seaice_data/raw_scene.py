@@ -68,8 +68,12 @@ class RawScene(Scene):
 
     @cached_property
     def has_charts(self) -> bool:
-        """Whether the file holds polygons and their codes."""
-        return "polygon_icechart" in self._file and "polygon_codes" in self._file
+        """Whether the file holds polygons and their codes; one alone is refused."""
+        names = ("polygon_icechart", "polygon_codes")
+        absent = [name for name in names if name not in self._file]
+        if len(absent) == 1:
+            raise self._error(f"variable {absent[0]!r} is missing")
+        return not absent
 
     @property
     def is_test_file(self) -> bool:

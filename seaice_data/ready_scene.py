@@ -16,6 +16,11 @@ from seaice_data.scene_base import SAR_GRID, SPACING_M, Band, Scene
 _ID = re.compile(r"(\d{8}T\d{6})_(cis|dmi)")
 
 
+def holds_charts(file: NetcdfFile) -> bool:
+    """Whether a file holds charts; one of them is enough to miss the others."""
+    return any(chart.name in file for chart in CHARTS)
+
+
 class ReadyScene(Scene):
     """A ready-to-train file, and the file with its charts, if they are apart."""
 
@@ -76,12 +81,12 @@ class ReadyScene(Scene):
     @cached_property
     def has_charts(self) -> bool:
         """Whether this file or its reference file holds the charts."""
-        return "SIC" in self._charts
+        return self._reference is not None or holds_charts(self._file)
 
     @cached_property
     def is_test_file(self) -> bool:
         """Whether the charts are missing, or in a reference file."""
-        return "SIC" not in self._file
+        return not holds_charts(self._file)
 
     @property
     def polygons(self) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from seaice_data.errors import SceneError
 from seaice_data.netcdf import NetcdfFile
 from seaice_data.raw_scene import RawScene
-from seaice_data.ready_scene import ReadyScene
+from seaice_data.ready_scene import ReadyScene, holds_charts
 from seaice_data.scene_base import NO_POLYGON, SAR_GRID, Band, Scene
 
 __all__ = [
@@ -53,7 +53,7 @@ def open_scene(path: Path, dominance_threshold: float = 0.65) -> Scene:
         if "sar_grid2d_latitude" in file:
             reference = None
             beside = reference_of(path)
-            if beside is not None and "SIC" not in file:
+            if beside is not None and not holds_charts(file):
                 reference = NetcdfFile(beside)
                 opened.callback(reference.close)
             scene = ReadyScene(file, reference)
@@ -72,6 +72,9 @@ def open_scene(path: Path, dominance_threshold: float = 0.65) -> Scene:
 def find_scenes(folder: Path) -> tuple[Path, ...]:
     """Return the netCDF files in a folder and below it, reference files left out.
 
+    Hidden files and folders, pipes and the like are passed over; a link to a file that is
+    gone is not, so that somebody hears of it.
+
     Raises
     ------
     SceneError
@@ -81,7 +84,7 @@ def find_scenes(folder: Path) -> tuple[Path, ...]:
         return (folder,)
     if not folder.is_dir():
         raise SceneError(f"no folder at {str(folder)!r}")
-    paths = tuple(p for p in sorted(folder.rglob("*.nc")) if not _is_reference(p))
+    paths = tuple(p for p in sorted(folder.rglob("*")) if _is_scene(p, folder))
     if not paths:
         raise SceneError(
             f"no netCDF file in {str(folder)!r}",
@@ -92,11 +95,20 @@ def find_scenes(folder: Path) -> tuple[Path, ...]:
 
 def reference_of(path: Path) -> Path | None:
     """Return the ``_reference`` file with the charts of a test scene, if it exists."""
-    reference = path.with_name(path.stem + "_reference.nc")
+    reference = path.with_name(f"{path.stem}_reference{path.suffix}")
     return reference if reference.is_file() else None
+
+
+def _is_scene(path: Path, folder: Path) -> bool:
+    """Whether a path below a folder is one to open."""
+    if path.suffix.lower() != ".nc" or _is_reference(path):
+        return False
+    if any(part.startswith(".") for part in path.relative_to(folder).parts):
+        return False
+    return path.is_file() or (path.is_symlink() and not path.exists())
 
 
 def _is_reference(path: Path) -> bool:
     """Whether a file only brings the charts of the scene beside it."""
     stem = path.stem.removesuffix("_reference")
-    return stem != path.stem and path.with_name(stem + ".nc").is_file()
+    return stem != path.stem and path.with_name(stem + path.suffix).is_file()

@@ -27,14 +27,16 @@ def to_mapping(settings: Any) -> dict[str, Any]:
     return mapping
 
 
-def from_mapping(kind: type[Settings], mapping: Mapping[str, Any]) -> Settings:
+def from_mapping(kind: type[Settings], mapping: Any) -> Settings:
     """Build the settings dataclass `kind`; what `mapping` lacks takes its default.
 
     Raises
     ------
     SettingsError
-        For a key that `kind` does not have, or a value of another type.
+        For a key that `kind` does not have, a value of another type, or no mapping.
     """
+    if not isinstance(mapping, Mapping):
+        raise SettingsError(f"settings must be a table, got {mapping!r}")
     hints = typing.get_type_hints(kind)
     known = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
     values = {}
@@ -57,7 +59,10 @@ def read_toml(kind: type[Settings], path: Path) -> Settings:
         mapping = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"cannot read settings from {str(path)!r}: {error}") from error
-    return from_mapping(kind, mapping)
+    try:
+        return from_mapping(kind, mapping)
+    except SettingsError as error:
+        raise type(error)(f"{str(path)!r}: {error}", hint=error.hint) from error
 
 
 def fingerprint(settings: Any) -> str:

@@ -5,9 +5,13 @@ the published lists of the challenge do not heed that, and two test scenes leak.
 """
 
 import hashlib
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+
+from seaice_data.errors import SettingsError
 
 TEST_IDS = frozenset(
     {
@@ -38,17 +42,41 @@ TEST_IDS = frozenset(
 N_VALIDATION = 20
 """Validation scenes (Chen et al. 2024, Table 3)."""
 
+_ID_IN_LIST = re.compile(r"(\d{8}T\d{6})_(?:\d{8}T\d{6}_\w*?_icechart_)?(cis|dmi)")
 _PASS = timedelta(minutes=10)  # slices of one pass start a minute apart
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SplitSettings:
+    """How the scenes of a store are divided, if not as usual."""
+
+    seed: int = 0
+    """Decides the drawn validation scenes."""
+
+    test: tuple[str, ...] | None = None
+    """Ids of the test scenes; those of the challenge and those that came as test files
+    if not given."""
+
+    validation: tuple[str, ...] | None = None
+    """Ids of the validation scenes; drawn if not given."""
+
+    allow_leaks: bool = False
+    """Let scenes of one orbit pass stand on two sides, as the published lists do."""
+
+
 def split_scenes(
-    ids: Iterable[str], tests: Iterable[str] = TEST_IDS, seed: int = 0
+    ids: Iterable[str],
+    tests: Iterable[str] = TEST_IDS,
+    seed: int = 0,
+    *,
+    validation: Iterable[str] | None = None,
+    allow_leaks: bool = False,
 ) -> dict[str, tuple[str, ...]]:
     """Divide scenes into ``train``, ``validation`` and ``test``.
 
     Scenes in `tests` test. Of the others, 20 drawn with `seed` validate, or a fifth of
-    them if they are fewer than 100. Scenes of the pass of a test scene neither train nor
-    validate; scenes of one pass train or validate together.
+    them if they are fewer than 100; or those in `validation`. Scenes of the pass of a test
+    scene neither train nor validate; scenes of one pass train or validate together.
 
     Parameters
     ----------
@@ -58,6 +86,11 @@ def split_scenes(
         Ids of test scenes; those not among `ids` are ignored.
     seed
         The draw of a scene depends on the seed and its id, so adding scenes moves few.
+    validation
+        Ids of validation scenes, instead of drawing them. The rest of their pass is left
+        out.
+    allow_leaks
+        Heed no passes: each scene for itself.
 
     Returns
     -------
@@ -70,20 +103,54 @@ def split_scenes(
     {'train': ('20180101T100000_cis',), 'validation': (), 'test': ('20180707T113313_cis',)}
     """
     ids, tests = sorted(set(ids)), set(tests)
-    passes = _orbit_passes(ids)
+    passes = [[scene] for scene in ids] if allow_leaks else _orbit_passes(ids)
     free = [group for group in passes if not tests.intersection(group)]
-    free.sort(key=lambda group: _draw(seed, group[0]))
-    n_scenes = sum(map(len, free))
-    wanted = min(N_VALIDATION, n_scenes // 5 if n_scenes >= 5 else n_scenes // 2)
-    validation: list[str] = []
-    train: list[str] = []
-    for group in free:
-        (validation if len(validation) + len(group) <= wanted else train).extend(group)
+    if validation is None:
+        train, validating = _drawn(free, seed)
+    else:
+        wanted = set(validation) - tests
+        train = [i for group in free if not wanted.intersection(group) for i in group]
+        validating = [i for group in free for i in group if i in wanted]
     return {
         "train": tuple(sorted(train)),
-        "validation": tuple(sorted(validation)),
+        "validation": tuple(sorted(validating)),
         "test": tuple(scene for scene in ids if scene in tests),
     }
+
+
+def read_ids(text: str) -> tuple[str, ...]:
+    """Find the scene ids in a list: JSON or one a line, ids or names of files.
+
+    Raises
+    ------
+    SettingsError
+        If there is none.
+
+    Examples
+    --------
+    >>> read_ids('["20180124T194759_dmi_prep.nc"]')
+    ('20180124T194759_dmi',)
+    >>> read_ids("S1A_EW_20180124T194759_20180124T194859_1F75_icechart_dmi_2018_RIC.nc")
+    ('20180124T194759_dmi',)
+    """
+    ids = tuple(f"{start}_{service}" for start, service in _ID_IN_LIST.findall(text))
+    if not ids:
+        raise SettingsError(
+            "no scene id in the list", hint="ids are written as 20180124T194759_dmi"
+        )
+    return ids
+
+
+def _drawn(free: list[list[str]], seed: int) -> tuple[list[str], list[str]]:
+    """Draw whole passes until enough scenes validate; return training scenes and those."""
+    ranked = sorted(free, key=lambda group: _draw(seed, group[0]))
+    n_scenes = sum(map(len, free))
+    wanted = min(N_VALIDATION, n_scenes // 5 if n_scenes >= 5 else n_scenes // 2)
+    train: list[str] = []
+    validating: list[str] = []
+    for group in ranked:
+        (validating if len(validating) + len(group) <= wanted else train).extend(group)
+    return train, validating
 
 
 def leaking_pairs(splits: Mapping[str, Iterable[str]]) -> list[tuple[str, str]]:

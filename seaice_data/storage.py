@@ -62,6 +62,9 @@ class Storage:
         self._root = self._root.rstrip("/")
         protocols = self._files.protocol
         self._protocols = {protocols} if isinstance(protocols, str) else {*protocols}
+        self._given_root = self._root
+        if self.is_local:  # a link may lead to where there is nothing yet
+            self._root = os.path.realpath(self._root)
 
     @property
     def is_local(self) -> bool:
@@ -76,7 +79,7 @@ class Storage:
     @property
     def location(self) -> str:
         """Absolute path or URL: the same place for a process with another folder."""
-        return self._root if self.is_local else self.path
+        return str(self._given_root) if self.is_local else self.path
 
     def local(self, *names: str) -> Path:
         """Return the path of a file on a local disk."""
@@ -219,6 +222,12 @@ class Storage:
             return LocalStore(self.local(folder), read_only=True)
         return FsspecStore.from_url(f"{self.path.rstrip('/')}/{folder}", read_only=True)
 
+    def drop_folder(self) -> None:
+        """Remove the folder itself, if nothing is left in it."""
+        if self.is_local:
+            with suppress(OSError):
+                self.local().rmdir()
+
     @contextmanager
     def lock(self, *, alone: bool) -> Iterator[None]:
         """Keep the store from being replaced by another process, or (`alone`) changed.
@@ -326,6 +335,15 @@ def _move(staged: Path, final: Path, witness: str) -> None:
             raise
 
 
+def lock_file(number: int) -> bool:
+    """Lock an open file for as long as its process lives; false if another holds it."""
+    try:
+        _lock(number, alone=True)
+    except BlockingIOError:
+        return False
+    return True
+
+
 def _host() -> str:
     return socket.gethostname().replace(".", "-")
 
@@ -379,7 +397,7 @@ def _lock(folder: int, *, alone: bool, wait: bool = False) -> bool:
 
 def _delete(path: Path) -> None:
     """Remove a file or folder; what another process removes meanwhile is no error."""
-    if path.is_dir():
+    if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)

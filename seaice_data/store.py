@@ -13,6 +13,7 @@ matters here:
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
@@ -27,7 +28,7 @@ from seaice_data.arrays import ChartArray, FloatArray, IntArray
 from seaice_data.channels import find_channel
 from seaice_data.charts import CHART_FILL, CHARTS
 from seaice_data.encode import TiePoints
-from seaice_data.errors import StoreError
+from seaice_data.errors import SettingsError, StoreError
 from seaice_data.grid import Grid, blocks_of_pixels, picks_of_pixels
 from seaice_data.icecodes import COLUMNS, PolygonTable
 from seaice_data.prepared import FLAG_LAND, FLAG_NO_SAR, FLAG_REMAINDER, PreparedScene
@@ -57,6 +58,12 @@ SOURCE = {
 
 _FULL_CHUNK_ROWS = 1024
 _INPUT_CHUNK = 256
+UNREADABLE = (ValueError, KeyError, TypeError, IndexError, RuntimeError, FileNotFoundError)
+"""What zarr and its codecs raise when they read something damaged."""
+
+_PLAIN = re.compile(r"[A-Za-z0-9_-]+")  # an id cannot leave the folder of the scenes
+_ID = re.compile(r"\d{8}T\d{6}_(cis|dmi)")
+_SCENE_KEYS = {"acquired", "service", "has_charts", "grid", "source_grid", "class_counts"}
 _DOCUMENTS = {2: (".zattrs", ".zgroup"), 3: ("zarr.json",)}
 """Files of a group by zarr format. Attributes are in the first, the last makes it one."""
 
@@ -107,11 +114,14 @@ class Store:
         Raises
         ------
         StoreError
-            If there is something else.
+            If there is something else, or something else in it.
         """
         storage = Storage(path)
         if not _is_blank(storage):
-            cls.open(path).clear()
+            # Of whatever version or recipe: it goes away.
+            _, zarr_format = _read_root(storage)
+            _refuse_strangers(storage)
+            _clear(storage, zarr_format)
         for name in _DOCUMENTS[2]:
             storage.remove_file(name)
         return cls.create(path, recipe)
@@ -125,27 +135,25 @@ class Store:
         StoreError
             If there is none at `path`, or one of another format version.
         """
-        storage = Storage(path)
-        found = storage.read_many([name for names in _DOCUMENTS.values() for name in names])
-        zarr_format = 3 if "zarr.json" in found else 2
-        try:
-            attributes = _attributes([found[name] for name in _DOCUMENTS[zarr_format]])
-        except (KeyError, ValueError) as error:
-            if not storage.exists():
-                raise StoreError(
-                    f"no store at {path!r}",
-                    hint="make one with `seaice prepare raw/ store.zarr`",
-                ) from error
-            raise _not_a_store(path) from error
-        if attributes.get("format") != FORMAT_NAME:
-            raise _not_a_store(path)
-        if attributes["format_version"] != FORMAT_VERSION:
+        attributes, _ = _read_root(Storage(path))
+        if (found := attributes.get("format_version")) != FORMAT_VERSION:
             raise StoreError(
-                f"the store at {path!r} has format version {attributes['format_version']}, "
+                f"the store at {path!r} has format version {found}, "
                 f"this seaice reads version {FORMAT_VERSION}",
                 hint="prepare it again with --overwrite",
             )
-        return cls(path, attributes)
+        try:
+            return cls(path, attributes)
+        except SettingsError as error:
+            raise StoreError(
+                f"the recipe of the store at {path!r} cannot be read: {error}",
+                hint="prepare it again with --overwrite",
+            ) from error
+
+    @classmethod
+    def is_absent(cls, path: str) -> bool:
+        """Whether there is nothing at `path`: `create` would make a new store."""
+        return _is_blank(Storage(path))
 
     @property
     def channels(self) -> tuple[str, ...]:
@@ -170,7 +178,11 @@ class Store:
 
     def _read_metadata(self, ids: list[str]) -> dict[str, list[bytes]]:
         """Read the metadata of those scenes that are in the store."""
-        names = {i: [f"scenes/{i}/{document}" for document in self._documents] for i in ids}
+        names = {
+            i: [f"scenes/{i}/{document}" for document in self._documents]
+            for i in ids
+            if _PLAIN.fullmatch(i)
+        }
         found = self.storage.read_many([n for listed in names.values() for n in listed])
         return {
             scene_id: [found[name] for name in listed]
@@ -204,7 +216,10 @@ class Store:
         if metadata is None:
             raise StoreError(f"no scene {scene_id!r} in the store {self.path!r}")
         try:
-            return StoredScene(self, scene_id, _attributes(metadata))
+            attributes = _attributes(metadata)
+            if absent := _SCENE_KEYS - {*attributes}:
+                raise KeyError(min(absent))
+            return StoredScene(self, scene_id, attributes)
         except (KeyError, ValueError) as error:
             raise StoreError(
                 f"the metadata of scene {scene_id!r} in the store {self.path!r} is damaged",
@@ -244,12 +259,7 @@ class Store:
 
     def clear(self) -> None:
         """Remove the store: scene by scene, so that it is a store until the end."""
-        for scene_id in self.scenes:
-            self.remove(scene_id)
-        self.storage.remove_folder("scenes", self._documents[::-1])
-        self.storage.drop_staging()
-        for name in self._documents[::-1]:
-            self.storage.remove_file(name)
+        _clear(self.storage, self.recipe.zarr_format)
 
     def expected_attributes(self, summary: Mapping[str, Any]) -> dict[str, Any]:
         """Return what the root attributes are, when `summary` is true of the scenes."""
@@ -386,7 +396,21 @@ class StoredScene:
         return zarr.open_array(self.store.storage.open_zarr(f"scenes/{self.id}/{name}"))
 
     def _read(self, name: str) -> np.ndarray[Any, Any]:
-        return np.asarray(self.array(name)[...])
+        try:
+            array = self.array(name)
+            # zarr takes a chunk that is not there for fill, and so for a class.
+            if absent := array.nchunks - array.nchunks_initialized:
+                raise self._damaged(f"{name!r} lacks {absent} of {array.nchunks} chunks")
+            return np.asarray(array[...])
+        except UNREADABLE as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise self._damaged(f"{name!r} cannot be read: {reason}") from error
+
+    def _damaged(self, message: str) -> StoreError:
+        return StoreError(
+            f"scene {self.id}: {message}",
+            hint=f"find what is damaged with `seaice verify {self.store.path}`",
+        )
 
     def _whole(
         self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]
@@ -492,11 +516,13 @@ def _write_arrays(arrays: "_ArrayWriter", scene: PreparedScene, recipe: Recipe) 
         "flag_meanings": [f"{chart.flag_meanings} fill" for chart in CHARTS],
     }
     dimensions = (*pixels, "chart")
-    arrays.write("charts", scene.charts, dimensions, attributes, (*whole, -1), packed)
+    square = (*whole, -1)
+    arrays.write("charts", scene.charts, dimensions, attributes, square, packed, CHART_FILL)
     full = (_FULL_CHUNK_ROWS, -1)
     attributes = {**attributes, "long_name": "ice charts as classes on the 80 m grid"}
     dimensions = ("chart", "y80", "x80")
-    arrays.write("full_charts", scene.full_charts, dimensions, attributes, (1, *full), True)
+    values, square = scene.full_charts, (1, *full)
+    arrays.write("full_charts", values, dimensions, attributes, square, True, CHART_FILL)
     attributes = {
         "long_name": "what is known of each pixel of the 80 m grid",
         "flag_masks": [FLAG_NO_SAR, FLAG_LAND, FLAG_REMAINDER],
@@ -555,6 +581,7 @@ class _ArrayWriter:
         attributes: Mapping[str, Any] | None = None,
         chunks: tuple[int, ...] | None = None,
         compressed: bool = False,
+        fill: int = 0,
     ) -> None:
         """Write an array; -1 in `chunks` is the whole axis, no `chunks` the whole array."""
         import zarr  # late: mapped arrays are read without
@@ -570,7 +597,9 @@ class _ArrayWriter:
             chunks=shape,
             # A chunk of nothing but fill is a file like any other: it can be mapped.
             config={"write_empty_chunks": True},
-            **self._format(values.dtype, dimensions, dict(attributes or {}), compressed),
+            **self._format(
+                values.dtype, dimensions, dict(attributes or {}), compressed, fill
+            ),
         )
         array[...] = values
         self.checksums[name] = checksum(values)
@@ -582,6 +611,7 @@ class _ArrayWriter:
         dimensions: tuple[str, ...],
         attributes: dict[str, Any],
         compressed: bool,
+        fill: int,
     ) -> dict[str, Any]:
         """Say the same in the words of either zarr format."""
         if self._zarr_format == 2:
@@ -602,7 +632,7 @@ class _ArrayWriter:
             "zarr_format": 3,
             "dtype": str if is_text else dtype,
             "compressors": ZstdCodec(level=1) if compressed else None,
-            "fill_value": "" if is_text else (np.nan if dtype.kind == "f" else 0),
+            "fill_value": "" if is_text else (np.nan if dtype.kind == "f" else fill),
             "dimension_names": dimensions,
             "attributes": attributes,
         }
@@ -672,10 +702,63 @@ def _group(attributes: Mapping[str, Any], zarr_format: int) -> dict[str, bytes]:
 def _attributes(documents: list[bytes]) -> dict[str, Any]:
     """Return the attributes of a group from its files."""
     contents = [json.loads(document) for document in documents]
+    if not all(isinstance(content, dict) for content in contents):
+        raise ValueError("the file of a group is no table")
     attributes = contents[0]["attributes"] if len(contents) == 1 else contents[0]
     if not isinstance(attributes, dict):
         raise ValueError("attributes are no table")
     return attributes
+
+
+def _read_root(storage: Storage) -> tuple[dict[str, Any], int]:
+    """Return the root attributes of a store of any version, and its zarr format."""
+    found = storage.read_many([name for names in _DOCUMENTS.values() for name in names])
+    zarr_format = 3 if "zarr.json" in found else 2
+    try:
+        attributes = _attributes([found[name] for name in _DOCUMENTS[zarr_format]])
+    except (KeyError, ValueError) as error:
+        if not storage.exists():
+            raise StoreError(
+                f"no store at {storage.path!r}",
+                hint="make one with `seaice prepare raw/ store.zarr`",
+            ) from error
+        raise _not_a_store(storage.path) from error
+    is_ours = (
+        attributes.get("format") == FORMAT_NAME
+        and isinstance(attributes.get("recipe"), dict)
+        and isinstance(attributes.get("software"), str)
+    )
+    if not is_ours:
+        raise _not_a_store(storage.path)
+    return attributes, zarr_format
+
+
+def _refuse_strangers(storage: Storage) -> None:
+    """Refuse to delete what no store holds."""
+    documents = {name for names in _DOCUMENTS.values() for name in names}
+    strangers = {*storage.names()} - documents - {"scenes", STAGING}
+    strangers |= {
+        f"scenes/{name}"
+        for name in {*storage.names("scenes")} - documents
+        if not _ID.fullmatch(name)
+    }
+    if strangers:
+        raise StoreError(
+            f"{storage.path!r} holds {min(strangers)!r}, which is no part of a store",
+            hint="move it away, or choose another path",
+        )
+
+
+def _clear(storage: Storage, zarr_format: int) -> None:
+    """Remove a store: scene by scene, so that it is a store until the end."""
+    documents = _DOCUMENTS[zarr_format][::-1]
+    for name in storage.names("scenes"):
+        if name not in documents:
+            storage.remove_folder(f"scenes/{name}", documents)
+    storage.remove_folder("scenes", documents)
+    storage.drop_staging()
+    for name in documents:
+        storage.remove_file(name)
 
 
 def _is_blank(storage: Storage) -> bool:

@@ -10,6 +10,8 @@ twins. Files are complete or absent.
 """
 
 import contextlib
+import io
+import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -26,6 +28,7 @@ from seaice_data.charts import CHART_FILL, CHARTS
 from seaice_data.errors import SceneError
 from seaice_data.grid import CELL_PIXELS, row_bands
 from seaice_data.icecodes import PolygonTable, paint_charts
+from seaice_data.storage import lock_file
 from seaice_data.synthetic_fields import Float32, interpolate, label_rows
 from seaice_data.synthetic_ice import make_surface
 from seaice_data.synthetic_plan import ScenePlan, plan_scenes, tie_points
@@ -120,6 +123,14 @@ def scene_paths(folder: Path, plan: ScenePlan, version: str) -> tuple[Path, ...]
         return (folder / plan.raw_name,)
     path = folder / f"{plan.id}_prep.nc"
     return (path, folder / f"{plan.id}_prep_reference.nc") if plan.is_test else (path,)
+
+
+def n_bytes(plan: ScenePlan, version: str) -> int:
+    """Return what the files of a scene need on the disk, or a little more."""
+    # SAR, angle or polygons, and zones are float32; charts are bytes, cells 25 x 25 pixels.
+    bytes_a_pixel = 4 * 4 * 4 if version == "raw" else 4 * 4 + 3
+    cells = 20 * 8 / CELL_PIXELS**2
+    return int(plan.height * plan.width * (bytes_a_pixel + cells) * 1.01) + 200_000
 
 
 def distance_zones(km: Float32) -> Float32:
@@ -443,10 +454,56 @@ def _create(
 @contextlib.contextmanager
 def _whole_file(path: Path) -> Iterator[h5netcdf.File]:
     """Open a file that gets its name when it is complete, and goes away otherwise."""
-    part = path.with_name(path.name + ".part")
+    part = path.with_name(f"{path.name}.{uuid.uuid4().hex[:12]}.part")
     try:
-        with h5netcdf.File(part, "w") as file:
-            yield file
+        with _Disk(part) as disk:
+            try:
+                with h5netcdf.File(disk, "w") as file:
+                    yield file
+            finally:
+                disk.raise_refused()
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+class _Disk(io.FileIO):
+    """A new file that keeps to itself what it could not write, until it is asked.
+
+    HDF5 writes again when it closes a file, and crashes when the disk is still full.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "x+")
+        lock_file(self.fileno())  # tells it from what a killed process left
+        self._path = path
+        self._refused: OSError | None = None
+
+    def write(self, content: Any) -> int:
+        """Write all of `content`, or nothing any more."""
+        view = memoryview(content).cast("B")
+        n_written = 0
+        try:
+            while self._refused is None and n_written < len(view):
+                n_written += super().write(view[n_written:]) or 0
+        except OSError as error:
+            self._refused = error
+        return len(view)
+
+    def truncate(self, size: int | None = None) -> int:
+        """Give the file its size, unless the disk refused something."""
+        if self._refused is None:
+            try:
+                return super().truncate(size)
+            except OSError as error:
+                self._refused = error
+        return size or 0
+
+    def raise_refused(self) -> None:
+        """Tell what could not be written."""
+        if self._refused is not None:
+            reason = self._refused.strerror
+            raise SceneError(
+                f"cannot write {str(self._path.parent)!r}: {reason}",
+                hint="mend that, then run the same command again to go on",
+            ) from self._refused

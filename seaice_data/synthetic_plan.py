@@ -23,6 +23,11 @@ N_TIE_POINTS = 21
 SMALLEST_SIZE = 100
 """Nominal pixels below which a scene has no room for ice, coast and 2 km cells."""
 
+LARGEST_SIZE = 9000
+"""Nominal pixels above which a raw file would have more than any scene of Sentinel-1."""
+
+MOST_SCENES = 10_000
+
 SMALLEST_HEIGHT = 25
 """Pixels of one 2 km cell."""
 
@@ -360,17 +365,17 @@ def plan_scenes(n_scenes: int, size: int, seed: int) -> tuple[ScenePlan, ...]:
     Parameters
     ----------
     n_scenes
-        How many, at least 1.
+        How many, 1 to 10 000.
     size
-        Nominal pixels of 80 m along a side, at least 100; a real scene has about 5000.
+        Nominal pixels of 80 m along a side, 100 to 9000; a real scene has about 5000.
         Smaller scenes are miniatures: their ice, coast and weather shrink with them.
     seed
-        Start of every draw. Scene k depends on k, `size` and `seed` alone.
+        Start of every draw, at least 0. Scene k depends on k, `size` and `seed` alone.
 
     Raises
     ------
     SettingsError
-        If `n_scenes` or `size` is too small.
+        If `n_scenes`, `size` or `seed` is too small or too large.
 
     Examples
     --------
@@ -379,8 +384,14 @@ def plan_scenes(n_scenes: int, size: int, seed: int) -> tuple[ScenePlan, ...]:
     """
     if n_scenes < 1:
         raise SettingsError(f"at least 1 scene can be planned, got {n_scenes}")
+    if n_scenes > MOST_SCENES:
+        raise SettingsError(f"at most {MOST_SCENES} scenes can be planned, got {n_scenes}")
     if size < SMALLEST_SIZE:
         raise SettingsError(f"size must be at least {SMALLEST_SIZE} pixels, got {size}")
+    if size > LARGEST_SIZE:
+        raise SettingsError(f"size must be at most {LARGEST_SIZE} pixels, got {size}")
+    if seed < 0:
+        raise SettingsError(f"seed must be at least 0, got {seed}")
     return tuple(_plan_scene(number, size, seed) for number in range(n_scenes))
 
 

@@ -1,13 +1,17 @@
 """Write a set of synthetic scenes, several at a time."""
 
+import shutil
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from seaice_data.errors import SceneError
 from seaice_data.parallel import Progress, run_tasks
-from seaice_data.synthetic import scene_paths, write_scene
-from seaice_data.synthetic_plan import plan_scenes
+from seaice_data.storage import lock_file
+from seaice_data.synthetic import n_bytes, scene_paths, write_scene
+from seaice_data.synthetic_plan import ScenePlan, plan_scenes
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +66,9 @@ def write_scenes(
     ------
     SceneError
         If there are other netCDF files in the folder: scenes should not be mixed, and
-        nothing that was not made here is ever deleted.
+        nothing that was not made here is ever deleted. If they do not fit on the disk.
     SettingsError
-        If `n_scenes` or `size` is too small.
+        If `n_scenes`, `size` or `seed` is too small or too large.
     """
     plans = plan_scenes(n_scenes, size, seed)
     folder.mkdir(parents=True, exist_ok=True)
@@ -76,14 +80,49 @@ def write_scenes(
         if not overwrite and all(path.is_file() for path in files)
     }
     arguments = {plan.id: (folder, plan, version) for plan in plans if plan.id not in kept}
-    for scene_id in arguments:
-        for path in paths[scene_id]:
-            path.unlink(missing_ok=True)
-    written = run_tasks(write_scene, arguments, jobs, progress)
+    replaced = [p for i in arguments for p in paths[i] if p.is_file()]
+    _drop_abandoned(path for scene in paths.values() for path in scene)
+    _refuse_full_disk(
+        folder,
+        sum(n_bytes(plan, version) for plan in plans if plan.id not in kept),
+        sum(path.stat().st_size for path in replaced),
+    )
+    for path in replaced:
+        path.unlink(missing_ok=True)
+    written = run_tasks(_write, arguments, jobs, progress)
     return SetReport(
         written=tuple(path for files in written for path in files),
         kept=tuple(path for scene_id in sorted(kept) for path in paths[scene_id]),
     )
+
+
+def _write(
+    folder: Path, plan: ScenePlan, version: Literal["ready", "raw"]
+) -> tuple[Path, ...]:
+    """Write a scene, unless another process has just done it."""
+    if all(path.is_file() for path in scene_paths(folder, plan, version)):
+        return ()
+    return write_scene(folder, plan, version)
+
+
+def _refuse_full_disk(folder: Path, n_needed: int, n_replaced: int) -> None:
+    """Refuse a set that the disk cannot hold: most of it would be written in vain."""
+    n_free = shutil.disk_usage(folder).free + n_replaced
+    if n_needed > n_free:
+        raise SceneError(
+            f"the scenes need {n_needed / 1e9:.2f} GB, but {str(folder)!r} has "
+            f"{n_free / 1e9:.2f} GB free",
+            hint="take fewer or smaller scenes (--scenes, --size), or another disk",
+        )
+
+
+def _drop_abandoned(paths: Iterable[Path]) -> None:
+    """Remove what killed processes left of these files; leave what is being written."""
+    for path in paths:
+        for part in path.parent.glob(f"{path.name}.*part"):
+            with suppress(FileNotFoundError), part.open("rb") as stream:
+                if lock_file(stream.fileno()):
+                    part.unlink()
 
 
 def _refuse_others(folder: Path, ours: set[Path]) -> None:

@@ -12,10 +12,13 @@ from typing import Any
 from seaice_data.errors import StoreError
 from seaice_data.parallel import Progress, run_tasks
 from seaice_data.prepare import summarise
-from seaice_data.store import Store, StoredScene, checksum, metadata_checksum
-
-_UNREADABLE = (ValueError, KeyError, TypeError, IndexError, RuntimeError, FileNotFoundError)
-"""What zarr and its codecs raise when they read something damaged."""
+from seaice_data.store import (
+    UNREADABLE,
+    Store,
+    StoredScene,
+    checksum,
+    metadata_checksum,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +102,14 @@ def _verify_scene(store_path: str, scene_id: str) -> list[Damage]:
     try:
         scene = store.scene(scene_id)
         expected = dict(scene.attributes["checksums"])
-    except (StoreError, *_UNREADABLE):
+    except (StoreError, *UNREADABLE):
         return [Damage(scene_id, "", "attributes cannot be read")]
     damages = []
     arrays = {}
     # A disk that cannot be read is damaged; an object store may just be out of reach.
-    unreadable = (*_UNREADABLE, OSError) if store.storage.is_local else _UNREADABLE
+    unreadable: tuple[type[Exception], ...] = (StoreError, *UNREADABLE)
+    if store.storage.is_local:
+        unreadable = (*unreadable, OSError)
     for name in expected:
         try:
             arrays[name] = scene.array(name)

@@ -20,15 +20,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor
 
+from seaice_data.charts import CHARTS
 from seaice_data.errors import SettingsError
 from seaice_data.recipe import Recipe
 from seaice_data.settings import from_mapping, to_mapping
 from seaice_model.config import RunConfig
-from seaice_model.errors import RunError
+from seaice_model.device import memory_in_words
+from seaice_model.errors import ConfigError, RunError
 from seaice_model.files import replacing
 from seaice_model.unet import MultiTaskUNet
 
@@ -76,6 +79,13 @@ class RunFolder:
         """Every file that a training writes."""
         return (self.settings, self.log, self.best, self.last, self.learning_curve)
 
+    @property
+    def has_results(self) -> bool:
+        """Whether anything was learned: a checkpoint is there, or an epoch was finished."""
+        results = (self.best, self.last, self.learning_curve)
+        is_logged = self.log.exists() and b"\n" in self.log.read_bytes()
+        return is_logged or any(path.exists() for path in results)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoreRecord:
@@ -116,6 +126,16 @@ class RunSettings:
     software: str
     """Version of this package."""
 
+    def __post_init__(self) -> None:
+        """Refuse a standardisation of other channels."""
+        n_channels = len(self.config.model.channels)
+        for name in ("means", "stds"):
+            values = getattr(self.store, name)
+            if len(values) != n_channels:
+                raise ConfigError(
+                    f"{name} must be one number a channel ({n_channels}), got {len(values)}"
+                )
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainState:
@@ -136,6 +156,13 @@ class TrainState:
     best_epoch: int | None = None
     """Its epoch, from 1."""
 
+    def __post_init__(self) -> None:
+        """Refuse a state that no training reaches."""
+        if min(self.n_epochs, self.next_patch) < 0:
+            raise ConfigError("n_epochs and next_patch must not be negative")
+        if len(self.losses) != 1 + len(CHARTS):
+            raise ConfigError(f"losses must be 4 numbers, got {len(self.losses)}")
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Checkpoint:
@@ -153,10 +180,38 @@ class Checkpoint:
     momentum: Mapping[str, Tensor] = field(default_factory=dict)
     """Momentum of the optimiser by the name of its weights."""
 
+    @property
+    def is_best(self) -> bool:
+        """Whether these are the weights of the best epoch, as they were scored."""
+        train = self.settings.config.train
+        n_finished = self.state.n_epochs * train.n_iterations * train.batch_size
+        return (
+            self.state.best_epoch == self.state.n_epochs
+            and self.state.next_patch == n_finished
+        )
+
     def network(self) -> MultiTaskUNet:
-        """Build the network, ready to predict."""
-        network = MultiTaskUNet(self.settings.config.model)
-        network.load_state_dict(dict(self.weights))
+        """Build the network, ready to predict.
+
+        Raises
+        ------
+        RunError
+            If the weights are not those of the network, or not finite, or the network is
+            larger than the memory.
+        """
+        model = self.settings.config.model
+        with memory_in_words("the network", "take fewer filters, or a larger machine"):
+            network = MultiTaskUNet(model)
+        for name, weights in self.weights.items():
+            if not bool(torch.isfinite(weights).all()):
+                raise RunError(f"weights {name!r} are not finite")
+        try:
+            network.load_state_dict(dict(self.weights))
+        except RuntimeError as error:
+            raise RunError(
+                f"weights are not those of a network of filters {list(model.filters)}: "
+                f"{_first_difference(self.weights, network.state_dict())}"
+            ) from error
         return network.eval()
 
 
@@ -181,27 +236,40 @@ def load(path: Path) -> Checkpoint:
     Raises
     ------
     RunError
-        If there is none at `path`, or it is not one of ours.
+        If there is none at `path`, it is not one of ours, or damaged.
     """
     try:
         with safe_open(path, framework="pt") as file:
-            header = json.loads((file.metadata() or {})[_KEY])
+            text = (file.metadata() or {})[_KEY]
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
     except FileNotFoundError as error:
         raise RunError(f"no checkpoint at {str(path)!r}") from error
-    except (SafetensorError, KeyError, json.JSONDecodeError, OSError) as error:
-        raise RunError(f"{str(path)!r} is not a checkpoint of seaice: {error}") from error
-    if header["format_version"] != FORMAT_VERSION:
+    except (SafetensorError, KeyError, OSError) as error:
         raise RunError(
-            f"{str(path)!r} has format version {header['format_version']}, "
-            f"this version reads {FORMAT_VERSION}"
+            f"{str(path)!r} is not a checkpoint of seaice: {error}",
+            hint=_mending(path),
+        ) from error
+    try:
+        header = json.loads(text)
+        if header["format_version"] != FORMAT_VERSION:
+            raise RunError(
+                f"{str(path)!r} has format version {header['format_version']}, "
+                f"this version reads {FORMAT_VERSION}"
+            )
+        checkpoint = Checkpoint(
+            settings=from_mapping(RunSettings, header["settings"]),
+            state=from_mapping(TrainState, header["state"]),
+            weights=_part(tensors, _WEIGHTS),
+            momentum=_part(tensors, _MOMENTUM),
         )
-    return Checkpoint(
-        settings=_settings(header["settings"], path),
-        state=from_mapping(TrainState, header["state"]),
-        weights=_part(tensors, _WEIGHTS),
-        momentum=_part(tensors, _MOMENTUM),
-    )
+    except _DAMAGE as error:
+        raise _damaged(path, error) from error
+    try:
+        checkpoint.network()
+        _check_momentum(checkpoint)
+    except RunError as error:
+        raise _damaged(path, error) from error
+    return checkpoint
 
 
 def save_settings(settings: RunSettings, path: Path) -> None:
@@ -216,13 +284,33 @@ def load_settings(path: Path) -> RunSettings:
     Raises
     ------
     RunError
-        If there are none at `path`, or they do not fit this version.
+        If there are none at `path`, they are damaged, or do not fit this version.
     """
     try:
-        mapping = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise RunError(f"cannot read settings from {str(path)!r}: {error}") from error
-    return _settings(mapping, path)
+        return from_mapping(RunSettings, json.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise RunError(
+            f"cannot read settings from {str(path)!r}: {error.strerror}"
+        ) from error
+    except _DAMAGE as error:
+        raise _damaged(path, error) from error
+
+
+def settings_to_resume(run_path: Path) -> RunSettings:
+    """Read the settings of a run that is to go on.
+
+    Raises
+    ------
+    RunError
+        If there is no run, or its settings are damaged.
+    """
+    folder = RunFolder(run_path)
+    if not folder.settings.exists():
+        raise RunError(
+            f"no run at {str(run_path)!r} to resume",
+            hint="leave out --resume to start one",
+        )
+    return load_settings(folder.settings)
 
 
 def load_best(run_path: Path) -> Checkpoint:
@@ -240,11 +328,30 @@ def load_best(run_path: Path) -> Checkpoint:
             hint="train one with `seaice train store.zarr`, or name it with --run",
         )
     if not folder.best.exists():
+        last = load(folder.last) if folder.last.exists() else None
+        if last is not None and last.is_best:
+            raise RunError(
+                f"the best checkpoint of the run at {str(run_path)!r} is missing",
+                hint="write it again with `seaice train --resume`",
+            )
+        if last is not None and last.state.best_epoch is not None:
+            raise best_is_lost(folder, last)
         raise RunError(
             f"the run at {str(run_path)!r} has no finished epoch",
             hint="go on with `seaice train --resume`",
         )
     return load(folder.best)
+
+
+def best_is_lost(folder: RunFolder, last: Checkpoint) -> RunError:
+    """Say that the best checkpoint is gone and that `last` cannot stand for it."""
+    return RunError(
+        f"the best checkpoint of the run at {str(folder.path)!r} is missing: that of "
+        f"epoch {last.state.best_epoch}, and the last one is of epoch "
+        f"{last.state.n_epochs}",
+        hint=f"bring {str(folder.best)!r} back; or copy {str(folder.last)!r} to it to do "
+        "with the last weights",
+    )
 
 
 def weights_fingerprint(checkpoint: Checkpoint) -> str:
@@ -256,11 +363,45 @@ def weights_fingerprint(checkpoint: Checkpoint) -> str:
     return digest.hexdigest()[:16]
 
 
-def _settings(mapping: Mapping[str, object], path: Path) -> RunSettings:
-    try:
-        return from_mapping(RunSettings, mapping)
-    except (SettingsError, TypeError) as error:
-        raise RunError(f"settings in {str(path)!r} do not fit: {error}") from error
+_DAMAGE = (KeyError, TypeError, AttributeError, ValueError, SettingsError)
+"""What reading JSON raises that somebody changed, or that another version wrote."""
+
+
+def _damaged(path: Path, error: Exception) -> RunError:
+    reason = f"{error.args[0]!r} is missing" if type(error) is KeyError else str(error)
+    return RunError(f"{str(path)!r} is damaged: {reason}", hint=_mending(path))
+
+
+def _mending(path: Path) -> str:
+    """Return what to do about a damaged file of a run."""
+    folder = RunFolder(path.parent)
+    if path == folder.best and folder.last.exists():
+        return "remove it and call `seaice train --resume`, which can write it again"
+    if path == folder.last and folder.best.exists():
+        return "remove it and call `seaice train --resume`, which goes on from the best"
+    return "bring it back from a copy, or train anew with `seaice train --overwrite`"
+
+
+def _check_momentum(checkpoint: Checkpoint) -> None:
+    for name, momentum in checkpoint.momentum.items():
+        if name not in checkpoint.weights:
+            raise RunError(f"there is momentum but no weights {name!r}")
+        if momentum.shape != checkpoint.weights[name].shape:
+            raise RunError(f"momentum of {name!r} has another shape than the weights")
+        if not bool(torch.isfinite(momentum).all()):
+            raise RunError(f"momentum of {name!r} is not finite")
+
+
+def _first_difference(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> str:
+    for name in sorted({*found, *wanted}):
+        if name not in found:
+            return f"{name!r} is missing"
+        if name not in wanted:
+            return f"{name!r} has no place in it"
+        if found[name].shape != wanted[name].shape:
+            shapes = (tuple(found[name].shape), tuple(wanted[name].shape))
+            return f"{name!r} has shape {shapes[0]} instead of {shapes[1]}"
+    return "their types differ"
 
 
 def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

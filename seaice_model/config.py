@@ -16,6 +16,9 @@ SicHead = Literal["regression", "classes"]
 Validation = Literal["store", "drawn"]
 Precision = Literal["auto", "float32", "bfloat16"]
 
+_MOST_FILTERS = 2**16  # weights are counted in 64 bits, which their squares must not leave
+_SEEDS = 2**63  # PyTorch takes no others
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ModelConfig:
@@ -47,6 +50,10 @@ class ModelConfig:
             raise ConfigError(f"channel {twice[0]!r} is named more than once")
         if not self.filters or min(self.filters) < 1:
             raise ConfigError(f"filters must be positive numbers, got {list(self.filters)}")
+        if max(self.filters) > _MOST_FILTERS:
+            raise ConfigError(
+                f"filters must not be above {_MOST_FILTERS}, got {max(self.filters)}"
+            )
 
     @property
     def stride(self) -> int:
@@ -112,6 +119,8 @@ class TrainConfig:
             raise ConfigError(f"weight_decay must not be negative, got {self.weight_decay}")
         if self.seed < 0:
             raise ConfigError(f"seed must not be negative, got {self.seed}")
+        if self.seed >= _SEEDS:
+            raise ConfigError(f"seed must be below 2**63, got {self.seed}")
         self._check_loss_weights()
 
     def _check_loss_weights(self) -> None:

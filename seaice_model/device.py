@@ -1,6 +1,8 @@
-"""Where the network runs, and in which arithmetic."""
+"""Where the network runs, in which arithmetic, and whether there is memory for it."""
 
-from contextlib import AbstractContextManager
+import re
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import torch
 
@@ -14,21 +16,49 @@ def find_device(name: str = "auto") -> torch.device:
     Raises
     ------
     RunError
-        If there is no such device on this machine.
+        If there is no such device on this machine, or it cannot hold a number.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
+    named = re.fullmatch(r"cpu|cuda(?::([0-9]+))?", name)
+    if named is None:
         raise RunError(
             f"unknown device {name!r}", hint="known are auto, cpu, cuda, cuda:1 and so on"
-        ) from error
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        )
+    if name != "cpu" and int(named[1] or 0) >= torch.cuda.device_count():
         raise RunError(
             f"no device {name!r} on this machine", hint="leave out --device, or use cpu"
         )
+    device = torch.device(name)
+    try:
+        torch.zeros(1, device=device)
+    except RuntimeError as error:
+        raise RunError(
+            f"device {name!r} does not work: {str(error).partition(chr(10))[0]}",
+            hint="name another with --device, or use cpu",
+        ) from error
     return device
+
+
+@contextmanager
+def memory_in_words(doing: str, hint: str) -> Iterator[None]:
+    """Turn the many ways in which memory runs out into a `RunError` with this hint.
+
+    Parameters
+    ----------
+    doing
+        What there is too little memory for, as in "training".
+    hint
+        What to do about it.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        # PyTorch has a type of its own for the memory of GPUs only.
+        is_memory = isinstance(error, (MemoryError, torch.OutOfMemoryError))
+        if not is_memory and "allocate memory" not in str(error):
+            raise
+        raise RunError(f"too little memory for {doing}", hint=hint) from error
 
 
 def arithmetic(device: torch.device, precision: Precision) -> AbstractContextManager[None]:

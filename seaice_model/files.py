@@ -1,4 +1,8 @@
-"""Files that are whole or absent, whatever happens while they are written."""
+"""Files that are whole or absent, whatever happens while they are written.
+
+``replacing`` writes a whole file, ``naming`` lets errors of a full disk say which file,
+``alone_in`` keeps a second process out of a folder.
+"""
 
 import os
 from collections.abc import Iterator
@@ -28,13 +32,61 @@ def replacing(path: Path) -> Iterator[Path]:
     # writers choose their format by it.
     new = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
-        yield new
-        with new.open("rb+") as stream:
-            os.fsync(stream.fileno())
-        new.replace(path)
+        with naming(path, new):
+            yield new
+            with new.open("rb+") as stream:
+                os.fsync(stream.fileno())
+            new.replace(path)
     finally:
         new.unlink(missing_ok=True)
     _sync_folder(path.parent)
+
+
+@contextmanager
+def naming(path: Path, *others: Path) -> Iterator[None]:
+    """Let a system's error about no file, `path` or `others` say that it is about `path`.
+
+    Python names the file that it cannot open, but not the one that it cannot write.
+
+    Examples
+    --------
+    >>> with naming(Path("log.txt")):
+    ...     raise OSError(28, "No space left on device")
+    Traceback (most recent call last):
+    OSError: [Errno 28] No space left on device: 'log.txt'
+    """
+    try:
+        yield
+    except OSError as error:
+        ours = (None, *(str(name) for name in (path, *others)))
+        named = None if error.filename is None else str(error.filename)
+        if error.errno is None or named not in ours:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[bool]:
+    """Tell whether no other process is in `folder`, and keep others from being told so.
+
+    A system or file system without locks keeps nobody out. A killed process is out.
+    """
+    if os.name != "posix":
+        yield True
+        return
+    import fcntl  # there is none elsewhere
+
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        is_alone = True
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            # Other errors are those of file systems that have no locks.
+            is_alone = not isinstance(error, BlockingIOError)
+        yield is_alone
+    finally:
+        os.close(descriptor)
 
 
 def _sync_folder(folder: Path) -> None:

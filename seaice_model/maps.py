@@ -5,13 +5,17 @@ interpolates (section 8.3, "bi_linear"); as full planes they would be fifty time
 of everything else. `ChartMap.tie_points` gives them at any pixel in Python.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import h5netcdf
+import h5py
 import numpy as np
 
 from seaice_data.arrays import ChartArray, FloatArray, IntArray
@@ -101,10 +105,16 @@ def write_netcdf(chart_map: ChartMap, path: Path) -> None:
         If the file cannot be written.
     """
     try:
-        with replacing(path) as new, h5netcdf.File(new, "w") as file:
+        # In memory first: HDF5 ends the process when it cannot close a file on a full disk.
+        whole = BytesIO()
+        with h5netcdf.File(whole, "w") as file:
             _write(file, chart_map)
+        with replacing(path) as new:
+            new.write_bytes(whole.getbuffer())
     except OSError as error:
-        raise MapError(f"cannot write map {str(path)!r}: {error}") from error
+        raise MapError(
+            f"cannot write map {str(path)!r}: {error.strerror or error}"
+        ) from error
 
 
 def read_netcdf(path: Path) -> ChartMap:
@@ -113,16 +123,10 @@ def read_netcdf(path: Path) -> ChartMap:
     Raises
     ------
     MapError
-        If there is none at `path`, or it is not one of ours.
+        If there is none at `path`, it is not one of ours, or damaged.
     """
-    try:
-        with h5netcdf.File(path, "r") as file:
-            _check_format(file, path)
-            return _read(file)
-    except FileNotFoundError as error:
-        raise MapError(f"no map at {str(path)!r}") from error
-    except (OSError, KeyError) as error:
-        raise MapError(f"cannot read map {str(path)!r}: {error}") from error
+    with _opened(path) as file:
+        return _read(file)
 
 
 def read_provenance(path: Path) -> Provenance:
@@ -131,16 +135,22 @@ def read_provenance(path: Path) -> Provenance:
     Raises
     ------
     MapError
-        If there is no map at `path`, or it is not one of ours.
+        If there is no map at `path`, it is not one of ours, or damaged.
     """
-    try:
-        with h5netcdf.File(path, "r") as file:
-            _check_format(file, path)
-            return _provenance(file.attrs)
-    except FileNotFoundError as error:
-        raise MapError(f"no map at {str(path)!r}") from error
-    except (OSError, KeyError) as error:
-        raise MapError(f"cannot read map {str(path)!r}: {error}") from error
+    with _opened(path) as file:
+        return _provenance(file.attrs)
+
+
+def read_scene_id(path: Path) -> str:
+    """Read which scene a map shows, without its planes.
+
+    Raises
+    ------
+    MapError
+        If there is no map at `path`, it is not one of ours, or damaged.
+    """
+    with _opened(path) as file:
+        return _text(file.attrs, "scene")
 
 
 def find_maps(folder: Path) -> list[Path]:
@@ -149,8 +159,13 @@ def find_maps(folder: Path) -> list[Path]:
     Raises
     ------
     MapError
-        If there are none.
+        If there are none, or `folder` is a file.
     """
+    if folder.is_file():
+        raise MapError(
+            f"{str(folder)!r} is a file, not a folder of maps",
+            hint=f"name the folder of the map: {str(folder.parent)!r}",
+        )
     paths = sorted(path for path in folder.glob("*.nc") if not path.name.startswith("."))
     if not paths:
         raise MapError(
@@ -295,34 +310,123 @@ def _status_attributes() -> dict[str, Any]:
     }
 
 
-def _check_format(file: h5netcdf.File, path: Path) -> None:
-    if file.attrs.get("format") != _FORMAT:
-        raise MapError(f"{str(path)!r} is not a map of seaice")
+@contextmanager
+def _opened(path: Path) -> Iterator[h5py.File]:
+    """Open a map to read it; whatever is wrong with the file becomes a `MapError`."""
+    try:
+        with h5py.File(path, "r") as file:
+            found = file.attrs.get("format")
+            if not isinstance(found, str) or found != _FORMAT:
+                raise MapError(
+                    f"{str(path)!r} is not a map of seaice",
+                    hint="move it away: a folder of maps holds no other netCDF files",
+                )
+            yield file
+    except FileNotFoundError as error:
+        raise MapError(f"no map at {str(path)!r}") from error
+    except OSError as error:
+        raise MapError(
+            f"cannot read map {str(path)!r}: {error}",
+            hint="move it away, and draw the map again with `seaice predict`",
+        ) from error
+    except (RuntimeError, ValueError, TypeError, KeyError, AttributeError) as error:
+        reason = error.args[0] if error.args else type(error).__name__  # no quotes
+        raise MapError(
+            f"map {str(path)!r} is damaged: {reason}",
+            hint="remove it, and draw it again with `seaice predict`",
+        ) from error
 
 
-def _read(file: h5netcdf.File) -> ChartMap:
-    planes = [file[_NAMES[chart.name]][...] for chart in CHARTS]
+def _read(file: h5py.File) -> ChartMap:
+    planes = [_read_plane(file, _NAMES[chart.name]) for chart in CHARTS]
+    flags = _read_plane(file, "status_flag")
+    if len({plane.shape for plane in (*planes, flags)}) != 1:
+        raise ValueError("its planes differ in shape")
+    for chart, plane in zip(CHARTS, planes, strict=True):
+        _check_values(chart, plane)
     planes[0] = _from_percent(planes[0])
     height, width = planes[0].shape
     return ChartMap(
-        scene=file.attrs["scene"],
-        acquired=datetime.fromisoformat(file.attrs["acquired"]),
-        grid=Grid(height, width, float(file.attrs["pixel_spacing_m"])),
+        scene=_text(file.attrs, "scene"),
+        acquired=_time(file.attrs),
+        grid=Grid(height, width, _pixel_spacing_m(file.attrs)),
         charts=np.stack(planes),
-        flags=file["status_flag"][...],
-        tie_points=TiePoints(
-            latitude=file["latitude"][...],
-            longitude=file["longitude"][...],
-            lines=file["tie_y_index"][...].astype(np.float64),
-            samples=file["tie_x_index"][...].astype(np.float64),
-        ),
+        flags=flags,
+        tie_points=_read_tie_points(file),
         provenance=_provenance(file.attrs),
     )
 
 
 def _provenance(attributes: Mapping[str, Any]) -> Provenance:
-    values = {field.name: attributes[field.name] for field in fields(Provenance)}
-    return Provenance(**{**values, "epoch": int(values["epoch"])})
+    names = [field.name for field in fields(Provenance) if field.name != "epoch"]
+    epoch = _attribute(attributes, "epoch")
+    if not isinstance(epoch, int | np.integer):
+        raise ValueError(f"attribute 'epoch' must be a whole number, got {epoch}")
+    return Provenance(epoch=int(epoch), **{name: _text(attributes, name) for name in names})
+
+
+def _read_plane(file: h5py.File, name: str) -> ChartArray:
+    plane: ChartArray = file[name][...]
+    if plane.dtype != np.uint8 or plane.ndim != 2:
+        raise ValueError(f"{name!r} is no plane of bytes")
+    return plane
+
+
+def _check_values(chart: Chart, plane: ChartArray) -> None:
+    """Refuse what is neither a class nor fill, as it stands in the file."""
+    step = SIC_STEP_PERCENT if chart is SIC else 1
+    is_unknown = np.ones(256, bool)
+    is_unknown[[*range(0, chart.n_classes * step, step), CHART_FILL]] = False
+    found = plane[is_unknown[plane]]
+    if found.size:
+        unit = " %" if chart is SIC else ""
+        raise ValueError(f"{chart.name} has no class {found[0]}{unit}")
+
+
+def _read_tie_points(file: h5py.File) -> TiePoints:
+    points = TiePoints(
+        latitude=file["latitude"][...].astype(np.float64),
+        longitude=file["longitude"][...].astype(np.float64),
+        lines=file["tie_y_index"][...].astype(np.float64),
+        samples=file["tie_x_index"][...].astype(np.float64),
+    )
+    shape = (len(points.lines), len(points.samples))
+    if points.latitude.shape != shape or points.longitude.shape != shape:
+        raise ValueError("its tie points differ in shape")
+    return points
+
+
+def _attribute(attributes: Mapping[str, Any], name: str) -> Any:
+    if name not in attributes:
+        raise ValueError(f"attribute {name!r} is missing")
+    value = attributes[name]
+    # A number is a list of one in netCDF.
+    return value.item() if isinstance(value, np.ndarray) and value.size == 1 else value
+
+
+def _text(attributes: Mapping[str, Any], name: str) -> str:
+    value = _attribute(attributes, name)
+    if not isinstance(value, str):
+        raise ValueError(f"attribute {name!r} must be text, got {value}")
+    return value
+
+
+def _time(attributes: Mapping[str, Any]) -> datetime:
+    text = _text(attributes, "acquired")
+    try:
+        acquired = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(f"attribute 'acquired' must be a time, got {text!r}") from error
+    if acquired.tzinfo is None:
+        raise ValueError(f"attribute 'acquired' has no time zone: {text!r}")
+    return acquired
+
+
+def _pixel_spacing_m(attributes: Mapping[str, Any]) -> float:
+    value = _attribute(attributes, "pixel_spacing_m")
+    if not isinstance(value, int | float | np.number) or not 0 < value < math.inf:
+        raise ValueError(f"attribute 'pixel_spacing_m' must be above 0, got {value}")
+    return float(value)
 
 
 def _to_percent(sic: ChartArray) -> ChartArray:

@@ -24,9 +24,16 @@ from seaice_data.store import Store, StoredScene
 from seaice_model.batches import to_device
 from seaice_model.checkpoint import Checkpoint, load_best, weights_fingerprint
 from seaice_model.config import Precision
-from seaice_model.device import arithmetic, find_device
+from seaice_model.device import arithmetic, find_device, memory_in_words
 from seaice_model.errors import MapError, RunError
-from seaice_model.maps import ChartMap, Provenance, read_provenance, write_netcdf
+from seaice_model.maps import (
+    ChartMap,
+    Provenance,
+    read_netcdf,
+    read_provenance,
+    read_scene_id,
+    write_netcdf,
+)
 from seaice_model.metrics import ChartScorer
 from seaice_model.pictures import draw_map, save_picture
 from seaice_model.unet import MultiTaskUNet
@@ -90,7 +97,7 @@ def predict_store(
 
     Each map is a netCDF file, and a picture of the same name. A map of the same weights
     and the same store that is there already is kept, so an interrupted call is repeated
-    to go on.
+    to go on; its picture is drawn if it is missing.
 
     Parameters
     ----------
@@ -115,17 +122,20 @@ def predict_store(
     Raises
     ------
     RunError
-        If there is no run, the store does not fit it, or no scene is left to predict.
+        If there is no run, it is damaged, the store does not fit it, or there is no scene
+        to predict.
     MapError
-        If a map of other weights is in the way.
+        If a map of other weights or of another scene is in the way.
     StoreError
         If a scene is not in the store.
     """
     start = time.perf_counter()
     checkpoint = load_best(run_path)
     check_store(store, checkpoint)
-    ids = _scenes_to_predict(store, checkpoint, run_path) if scenes is None else scenes
-    stored = [store.scene(scene_id) for scene_id in ids]
+    ids = _unseen_scenes(store, checkpoint, run_path) if scenes is None else scenes
+    if not ids:
+        raise RunError("no scene to predict", hint="name scenes, or another split")
+    stored = [store.scene(scene_id) for scene_id in dict.fromkeys(ids)]
     provenance = _provenance(store, checkpoint, run_path)
     paths = {scene.id: maps_path / f"{scene.id}.nc" for scene in stored}
     kept = set() if overwrite else _kept(paths, provenance)
@@ -133,12 +143,17 @@ def predict_store(
     network = _on_device(checkpoint.network(), machine)
     _make_folder(maps_path)
     for n_done, scene in enumerate(stored, start=1):
+        path = paths[scene.id]
+        picture = path.with_suffix(".png")
         if scene.id not in kept:
-            chart_map = predict_scene(network, scene, provenance)
+            with memory_in_words("predicting", "use --device cpu, or a larger machine"):
+                chart_map = predict_scene(network, scene, provenance)
             if pictures:
-                _write_picture(chart_map, scene, paths[scene.id].with_suffix(".png"))
-            # The map comes last: where it is, the picture is too.
-            write_netcdf(chart_map, paths[scene.id])
+                _write_picture(chart_map, scene, picture)
+            # The map comes last: where it is, the picture is too, if it was wanted.
+            write_netcdf(chart_map, path)
+        elif pictures and not picture.exists():
+            _write_picture(read_netcdf(path), scene, picture)
         if progress is not None:
             progress(PredictProgress(n_done, len(stored), scene.id, scene.id in kept))
     return PredictReport(
@@ -269,10 +284,13 @@ def check_store(store: Store, checkpoint: Checkpoint) -> None:
         log.warning("store and run differ in %s", difference)
 
 
-def _scenes_to_predict(
-    store: Store, checkpoint: Checkpoint, run_path: Path
-) -> tuple[str, ...]:
+def _unseen_scenes(store: Store, checkpoint: Checkpoint, run_path: Path) -> tuple[str, ...]:
     """Return the scenes that the run has not seen."""
+    if not store.scenes:
+        raise RunError(
+            f"the store {store.path!r} has no scenes",
+            hint=f"add some with `seaice prepare raw/ {store.path}`",
+        )
     settings = checkpoint.settings
     seen = {*settings.train_scenes, *settings.validation_scenes}
     ids = tuple(scene for scene in store.scenes if scene not in seen)
@@ -311,6 +329,11 @@ def _kept(paths: dict[str, Path], provenance: Provenance) -> set[str]:
                 f"map {str(path)!r} was made from other weights or another store "
                 f"(epoch {found.epoch} of {found.run!r}, {found.store!r})",
                 hint="choose another folder, or replace it with --overwrite",
+            )
+        if (shown := read_scene_id(path)) != scene:
+            raise MapError(
+                f"map {str(path)!r} shows another scene, {shown!r}",
+                hint="move it away, or replace it with --overwrite",
             )
         kept.add(scene)
     return kept

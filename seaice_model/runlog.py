@@ -8,9 +8,10 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from seaice_data.errors import SettingsError
 from seaice_data.settings import from_mapping, to_mapping
 from seaice_model.errors import RunError
-from seaice_model.files import replacing
+from seaice_model.files import naming, replacing
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,7 +63,7 @@ class LogEntry:
 
 def append(path: Path, entry: LogEntry) -> None:
     """Add a line to the log; it is on the disk when this returns."""
-    with path.open("a", encoding="utf-8") as stream:
+    with naming(path), path.open("a", encoding="utf-8") as stream:
         stream.write(json.dumps(to_mapping(entry)) + "\n")
         stream.flush()
         os.fsync(stream.fileno())
@@ -80,14 +81,19 @@ def read_log(path: Path) -> list[LogEntry]:
     """
     if not path.exists():
         return []
-    *lines, unfinished = path.read_text(encoding="utf-8").split("\n")
+    *lines, unfinished = path.read_bytes().split(b"\n")
     del unfinished  # empty, if the last line was finished
     entries = []
     for number, line in enumerate(lines, start=1):
         try:
             entries.append(from_mapping(LogEntry, json.loads(line)))
-        except json.JSONDecodeError as error:
-            raise RunError(f"line {number} of {str(path)!r} is not JSON") from error
+        except (ValueError, TypeError, AttributeError, SettingsError) as error:
+            # Only ValueError is about JSON: `json` and `str.decode` raise kinds of it.
+            reason = "is not JSON" if isinstance(error, ValueError) else "is no log entry"
+            raise RunError(
+                f"{str(path)!r} is damaged: line {number} {reason}",
+                hint="remove this line or the file: only the learning curve needs it",
+            ) from error
     return entries
 
 

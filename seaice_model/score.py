@@ -99,7 +99,8 @@ def score_maps(
     Raises
     ------
     MapError
-        If the folder has no maps, a map does not fit its scene, or no scene has charts.
+        If the folder has no maps, a map is damaged or does not fit its scene, a scene has
+        two maps, or no scene has charts.
     StoreError
         If a scene is not in the store.
     """
@@ -108,8 +109,16 @@ def score_maps(
     pooled = ChartScorer()
     scenes: dict[str, Scores] = {}
     without: list[str] = []
+    seen: dict[str, Path] = {}
     for n_done, path in enumerate(paths, start=1):
         scene_id, scorer = _score_map(path, store)
+        if scene_id in seen:
+            raise MapError(
+                f"scene {scene_id!r} has two maps: {seen[scene_id].name!r} "
+                f"and {path.name!r}",
+                hint="move one of them away, so that no pixel counts twice",
+            )
+        seen[scene_id] = path
         if scorer is None:
             without.append(scene_id)
         else:

@@ -13,11 +13,12 @@ CPU with as many threads, with the very weights it would have had without.
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -38,10 +39,13 @@ from seaice_model.checkpoint import (
     RunSettings,
     StoreRecord,
     TrainState,
+    best_is_lost,
+    settings_to_resume,
 )
 from seaice_model.config import RunConfig, TrainConfig
-from seaice_model.device import arithmetic, find_device
+from seaice_model.device import arithmetic, find_device, memory_in_words
 from seaice_model.errors import RunError
+from seaice_model.files import alone_in
 from seaice_model.losses import total_loss
 from seaice_model.metrics import ChartScorer, Scores
 from seaice_model.pictures import draw_learning_curve, save_picture
@@ -55,6 +59,7 @@ log = logging.getLogger(__name__)
 _CHECK_EVERY = {"cpu": 1}
 _CHECK_EVERY_ELSEWHERE = 25
 _DRAW_EVERY_S = 60.0
+_MARKS_OF_A_STORE = ("zarr.json", ".zgroup")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +149,8 @@ def train(
     resume
         Go on with the run in `run_path`.
     overwrite
-        Replace the run in `run_path`.
+        Replace the run in `run_path`. One that has neither a checkpoint nor a finished
+        epoch is replaced unasked.
     device
         Where to train: "auto", "cpu", "cuda" and so on.
     progress
@@ -153,8 +159,9 @@ def train(
     Raises
     ------
     RunError
-        If a run is in the way or missing, does not fit store or config, the store has no
-        scenes to train or validate on, or the loss is not finite.
+        If a run is in the way, missing, damaged or under way elsewhere, does not fit store
+        or config, the store has no scenes to train or validate on, the loss is not finite,
+        or memory runs out.
     StoreError
         If the store lacks channels or labels.
     """
@@ -164,30 +171,21 @@ def train(
         settings = _settings_to_resume(store, folder, config)
     else:
         settings = _new_settings(store, config or RunConfig())
-    training = _Training(store, folder, settings, find_device(device))
-    if resume:
-        training.restore()
-    else:
-        _claim(folder, settings, overwrite=overwrite)
-    n_epochs = settings.config.train.n_epochs
-    with stop_on_signals() as stop:
-        while training.state.n_epochs < n_epochs and not stop.is_made:
-            training.train_epoch(stop, progress)
-            scores = training.validate(stop)
-            if scores is None:
-                training.save(folder.last)
-                break
-            told = training.told(scores)
-            training.finish_epoch(scores)
-            if progress is not None:
-                progress(told)
-    training.draw_learning_curve()
+    machine = find_device(device)
+    with memory_in_words("training", "take a smaller batch_size, patch_size or filters"):
+        training = _Training(store, folder, settings, machine)
+        with _alone(folder):
+            if resume:
+                training.restore()
+            else:
+                _claim(folder, settings, overwrite=overwrite)
+            training.run(progress)
     state = training.state
     train_s = max(sum(t.train_s for t in training.timing), 1e-9)
     return TrainReport(
         run=run_path,
         n_epochs=state.n_epochs,
-        is_complete=state.n_epochs >= n_epochs,
+        is_complete=state.n_epochs >= settings.config.train.n_epochs,
         best_score=state.best_score,
         best_epoch=state.best_epoch,
         n_parameters=sum(w.numel() for w in training.network.parameters()),
@@ -260,6 +258,21 @@ class _Training:
                 "%d training scenes have no labels and give no patches: %s",
                 len(self.sampler.skipped), ", ".join(self.sampler.skipped),
             )  # fmt: skip
+
+    def run(self, progress: Progress | None) -> None:
+        """Train and validate the epochs that are left, until a signal comes."""
+        with stop_on_signals() as stop:
+            while self.state.n_epochs < self.config.n_epochs and not stop.is_made:
+                self.train_epoch(stop, progress)
+                scores = self.validate(stop)
+                if scores is None:
+                    self.save(self.folder.last)
+                    break
+                told = self.told(scores)
+                self.finish_epoch(scores)
+                if progress is not None:
+                    progress(told)
+        self.draw_learning_curve()
 
     def train_epoch(self, stop: StopRequest, progress: Progress | None) -> None:
         """Train on the batches of the epoch that are left; all of them, unless stopped."""
@@ -365,9 +378,11 @@ class _Training:
         checkpoints.save(checkpoint, path)
 
     def restore(self) -> None:
-        """Go back to the last checkpoint, or to the start if there is none yet."""
-        if self.folder.last.exists():
-            checkpoint = checkpoints.load(self.folder.last)
+        """Go back to the last checkpoint, else the best, else to the start."""
+        newest = next((p for p in (self.folder.last, self.folder.best) if p.exists()), None)
+        if newest is not None:
+            checkpoint = checkpoints.load(newest)
+            self._check_checkpoint(checkpoint, newest)
             self.state = checkpoint.state
             self.network.load_state_dict(dict(checkpoint.weights))
             for name, weights in self.network.named_parameters():
@@ -375,8 +390,38 @@ class _Training:
                     buffer = torch.empty_like(weights.detach())  # same memory format
                     buffer.copy_(checkpoint.momentum[name])
                     self.optimiser.state[weights]["momentum_buffer"] = buffer
+            if not self.folder.best.exists() and self.state.best_epoch is not None:
+                if not checkpoint.is_best:
+                    raise best_is_lost(self.folder, checkpoint)
+                self.save(self.folder.best)
         runlog.keep_epochs(self.folder.log, self.state.n_epochs)
         checkpoints.save_settings(self.settings, self.folder.settings)
+
+    def _check_checkpoint(self, checkpoint: Checkpoint, path: Path) -> None:
+        """Refuse a checkpoint of another run, or one that is past the epochs wanted."""
+        ours = to_mapping(self.settings.config)
+        theirs = to_mapping(checkpoint.settings.config)
+        theirs["train"]["n_epochs"] = self.config.n_epochs
+        if changed := _differences(theirs, ours):
+            raise RunError(
+                f"{str(path)!r} is of a run with other settings: {'; '.join(changed)}",
+                hint="bring back the files of one run, or start another run",
+            )
+        state = checkpoint.state
+        per_epoch = self.config.n_iterations * self.config.batch_size
+        n_seen = state.next_patch - state.n_epochs * per_epoch
+        if not 0 <= n_seen <= per_epoch or n_seen % self.config.batch_size:
+            raise RunError(
+                f"{str(path)!r} is damaged: patch {state.next_patch} is not the next one "
+                f"after {state.n_epochs} epochs",
+                hint="bring it back from a copy, or start another run",
+            )
+        if state.n_epochs > self.config.n_epochs:
+            raise RunError(
+                f"the run at {str(self.folder.path)!r} has {state.n_epochs} epochs "
+                f"already, asked for are {self.config.n_epochs}",
+                hint="ask for more with --epochs, or start another run",
+            )
 
     @property
     def _iteration(self) -> int:
@@ -428,8 +473,10 @@ class _Training:
     def _diverged(self, reason: str) -> RunError:
         return RunError(
             f"training diverged in epoch {self.state.n_epochs + 1}: {reason}",
-            hint=f"lower learning_rate ({self.config.learning_rate}); checkpoints of "
-            f"{str(self.folder.path)!r} are those of the last finished epoch",
+            hint=f"lower learning_rate ({self.config.learning_rate}) in another run; "
+            f"{str(self.folder.path)!r} stays as it was after epoch {self.state.n_epochs}"
+            if self.state.n_epochs
+            else f"lower learning_rate ({self.config.learning_rate})",
         )
 
     def _log_entry(self, scores: Scores, combined: float, *, is_best: bool) -> LogEntry:
@@ -491,12 +538,7 @@ def _settings_to_resume(
     store: Store, folder: RunFolder, config: RunConfig | None
 ) -> RunSettings:
     """Return the settings of a run; of `config`, only the number of epochs may be new."""
-    if not folder.settings.exists():
-        raise RunError(
-            f"no run at {str(folder.path)!r} to resume",
-            hint="leave out --resume to start one",
-        )
-    settings = checkpoints.load_settings(folder.settings)
+    settings = settings_to_resume(folder.path)
     if store.fingerprint != settings.store.fingerprint:
         changed = differences(to_mapping(store.recipe), to_mapping(settings.store.recipe))
         raise RunError(
@@ -510,13 +552,7 @@ def _settings_to_resume(
         settings.config, train=replace(settings.config.train, n_epochs=n_epochs)
     )
     if config != continued:
-        changed = [
-            difference
-            for part in ("model", "train")
-            for difference in differences(
-                to_mapping(config)[part], to_mapping(continued)[part]
-            )
-        ]
+        changed = _differences(to_mapping(config), to_mapping(continued))
         raise RunError(
             f"the run at {str(folder.path)!r} has other settings: {'; '.join(changed)}",
             hint="resume with the settings of the run, or start another run",
@@ -524,20 +560,57 @@ def _settings_to_resume(
     return replace(settings, config=continued)
 
 
+def _differences(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
+    """List what differs between two configurations."""
+    return [
+        difference
+        for part in ("model", "train")
+        for difference in differences(ours[part], theirs[part])
+    ]
+
+
+@contextmanager
+def _alone(folder: RunFolder) -> Iterator[None]:
+    """Make the folder of a run; refuse it while another process trains in it."""
+    found = [name for name in _MARKS_OF_A_STORE if (folder.path / name).exists()]
+    if found:
+        raise RunError(
+            f"{str(folder.path)!r} is a store, and no folder for a run",
+            hint="name another folder with --run",
+        )
+    try:
+        folder.path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+    with alone_in(folder.path) as is_alone:
+        if not is_alone:
+            raise RunError(
+                f"another process is training the run at {str(folder.path)!r}",
+                hint="wait until it has ended, or name another folder with --run",
+            )
+        yield
+
+
 def _claim(folder: RunFolder, settings: RunSettings, *, overwrite: bool) -> None:
-    """Make the folder of a new run; remove the files of an old one if asked to."""
-    if any(path.exists() for path in folder.files) and not overwrite:
+    """Write the settings of a new run; remove the files of an old one if asked to.
+
+    Not asked for are the files of one that has learned nothing yet.
+    """
+    if folder.has_results and not overwrite:
         raise RunError(
             f"there is a run at {str(folder.path)!r}",
             hint="go on with it by --resume, replace it by --overwrite, or name another "
             "with --run",
         )
     try:
-        folder.path.mkdir(parents=True, exist_ok=True)
         for path in folder.files:
             path.unlink(missing_ok=True)
         checkpoints.save_settings(settings, folder.settings)
     except OSError as error:
-        raise RunError(
-            f"cannot write a run to {str(folder.path)!r}: {error.strerror or error}"
-        ) from error
+        raise _cannot_write(folder, error) from error
+
+
+def _cannot_write(folder: RunFolder, error: OSError) -> RunError:
+    return RunError(
+        f"cannot write a run to {str(folder.path)!r}: {error.strerror or error}"
+    )

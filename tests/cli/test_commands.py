@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from coded_scenes import write_coded
 from typer.main import get_command
 
 from seaice_cli.main import app
+from seaice_data.store import Store
 
 
 def run_app(*arguments: object) -> int:
@@ -51,7 +53,17 @@ def maps_path(store_path: str, run_path: Path) -> Path:
     return path
 
 
-COMMANDS = ["synth", "prepare", "info", "verify", "train", "predict", "score", "bench"]
+COMMANDS = [
+    "synth",
+    "prepare",
+    "info",
+    "verify",
+    "split",
+    "train",
+    "predict",
+    "score",
+    "bench",
+]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -253,6 +265,25 @@ def test_a_run_is_not_replaced_unasked(seaice, store_path, config_path, run_path
     assert (run_path / "best.safetensors").read_bytes() == before
 
 
+def test_a_run_is_given_more_epochs_when_it_goes_on(
+    seaice, store_path, run_path, tmp_path
+) -> None:
+    shutil.copytree(run_path, tmp_path / "run")
+    options = ["--run", tmp_path / "run", "--resume", "--json"]
+    result = seaice("train", store_path, *options, "--epochs", 3)
+    assert json.loads(result.out)["epochs"] == 3
+    again = seaice("train", store_path, *options, "--epochs", 2)
+    assert again.code == 1
+    assert "has 3 epochs already, asked for are 2" in again.err
+
+
+def test_another_seed_is_refused_when_resuming(seaice, store_path, run_path) -> None:
+    options = ["--run", run_path, "--resume", "--seed", 5]
+    result = seaice("train", store_path, *options)
+    assert result.code == 1
+    assert "has other settings: seed: 5 instead of 0" in result.err
+
+
 def test_an_unknown_preset_names_its_neighbour(seaice, store_path) -> None:
     result = seaice("train", store_path, "--preset", "tinny")
     assert result.code == 1
@@ -285,12 +316,37 @@ def test_predict_an_unknown_split_is_told(seaice, store_path, run_path) -> None:
     assert "did you mean 'test'?" in result.err
 
 
+def test_predict_an_empty_split_is_told(seaice, run_path, tmp_path) -> None:
+    write_coded(tmp_path / "raw", 203, 251)
+    store = tmp_path / "store.zarr"
+    assert seaice("prepare", tmp_path / "raw", store, "--jobs", 1).code == 0
+    result = seaice("predict", store, "--run", run_path, "--split", "validation")
+    assert result.code == 1
+    assert "split 'validation' of the store" in result.err
+    assert "has no scenes" in result.err
+
+
 def test_score_finds_the_store_of_the_maps(seaice, maps_path) -> None:
     result = seaice("score", maps_path)
     assert result.code == 0
     assert "baseline: majority class" in result.out
     scores = json.loads(seaice("score", maps_path, "--json").out)
     assert set(scores["pooled"]) == {"combined", "SIC", "SOD", "FLOE"}
+
+
+def test_score_without_the_store_of_the_maps_is_told(
+    seaice, store_path, run_path, tmp_path
+) -> None:
+    moved = tmp_path / "moved.zarr"
+    shutil.copytree(store_path, moved)
+    maps = tmp_path / "maps"
+    assert seaice("predict", moved, "--run", run_path, "--out", maps).code == 0
+    moved.rename(tmp_path / "elsewhere.zarr")
+    result = seaice("score", maps)
+    assert result.code == 1
+    assert "were drawn from a store that cannot be opened: no store at" in result.err
+    assert "hint: name the store with the charts by --reference" in result.err
+    assert seaice("score", maps, "--reference", tmp_path / "elsewhere.zarr").code == 0
 
 
 def test_score_without_maps_is_told(seaice, tmp_path) -> None:
@@ -300,7 +356,16 @@ def test_score_without_maps_is_told(seaice, tmp_path) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["prepare"], ["train", "a", "b"], ["predict", "--nope"]]
+    "arguments",
+    [
+        ["prepare"],
+        ["train", "a", "b"],
+        ["train", "a", "--resume", "--overwrite"],
+        ["train", "a", "--preset", "tiny", "--config", "c.toml"],
+        ["predict", "--nope"],
+        ["predict", "a", "--split", "test", "--scene", "b"],
+        ["predict", "a", "--scene", ""],
+    ],
 )
 def test_wrong_usage_is_exit_code_2(arguments: list[str], capsys) -> None:
     assert run_app(*arguments) == 2
@@ -346,3 +411,14 @@ def test_ctrl_c_ends_prepare_in_words_and_loses_nothing(tmp_path: Path) -> None:
     assert run_app(*command[3:], "--jobs", "1") == 0
     assert len(list(tmp_path.glob("store.zarr/scenes/*/zarr.json"))) == 9
     assert not (tmp_path / "store.zarr" / ".staging").exists()
+
+
+def test_split_divides_anew_and_for_scenes_to_come(seaice, raw_folder, tmp_path) -> None:
+    store = tmp_path / "store.zarr"
+    assert seaice("prepare", raw_folder, store, "--ratio", 10, "--jobs", 1).code == 0
+    ids = Store.open(str(store)).splits["train"]
+    (tmp_path / "list.json").write_text(json.dumps([f"{i}_prep.nc" for i in ids[:2]]))
+    result = seaice("split", store, "--validation", tmp_path / "list.json")
+    assert result.out.startswith("train 3, validation 2, test 1 scenes")
+    assert seaice("prepare", raw_folder, store, "--ratio", 10, "--jobs", 1).code == 0
+    assert Store.open(str(store)).splits["validation"] == ids[:2]

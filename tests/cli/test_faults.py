@@ -121,7 +121,9 @@ def test_a_full_disk_leaves_no_half_scene(raw: Path, tmp_path: Path) -> None:
         ["bash", "-c", limited, SEAICE, folder, store], capture_output=True, text=True
     )
     assert done.returncode == 1
-    assert done.stderr == f"left out: '{large}': File too large\n"
+    assert (
+        done.stderr == f"left out: '{large}': cannot write to '{store}': File too large\n"
+    )
     assert done.stdout.startswith("2 scenes written")
     assert Store.open(str(store)).scenes == (IDS[0], IDS[2])
     assert {path.name for path in store.iterdir()} == {"scenes", "zarr.json"}

@@ -55,16 +55,17 @@ def packed_copy(path: Path) -> Path:
 def check(folder: Path, path: Path) -> str | None:
     """Prepare a file; return why it is left out, or None if it is in the store, whole."""
     report = prepare(path, str(folder / "store.zarr"), Recipe(ratio=10))
-    store = Store.open(str(folder / "store.zarr"))
-    assert store.scenes == report.written
-    assert not (folder / "store.zarr" / ".staging").exists()
     if report.failed:
+        assert not (folder / "store.zarr").exists()
         (failure,) = report.failed
         assert report.written == ()
         assert path.name in failure.reason
         assert "\n" not in failure.reason
         assert "Traceback" not in failure.reason
         return failure.reason
+    store = Store.open(str(folder / "store.zarr"))
+    assert store.scenes == report.written
+    assert not (folder / "store.zarr" / ".staging").exists()
     (scene_id,) = report.written
     scene = store.scene(scene_id)
     assert scene.inputs.shape == (*scene.grid.shape, len(store.channels))

@@ -144,3 +144,32 @@ def test_polygons_of_raw_scenes_are_kept(tmp_path: Path) -> None:
     for polygon_id, expected in zip(ids, classes, strict=True):
         found = scene.charts[..., 0].values[scene.polygon_id == polygon_id]
         assert found.size == 0 or np.mean(found == expected) > 0.9
+
+
+def test_a_good_store_outlives_files_that_cannot_replace_it(raw: Path, store: str) -> None:
+    prepare(raw, store)
+    bad = raw.parent / "bad"
+    bad.mkdir()
+    (bad / "a.nc").write_bytes(b"no netCDF")
+    with pytest.raises(SceneError, match=r"none of 1 files can be prepared.*left as it is"):
+        prepare(bad, store, overwrite=True)
+    with pytest.raises(SceneError, match=r"none of 7 files .*_prep.nc'"):
+        prepare(raw, store, Recipe(ratio=1000), overwrite=True)
+    assert Store.open(store).scenes == tuple(IDS)
+
+
+def test_bad_files_alone_make_no_store(tmp_path: Path) -> None:
+    path = write_coded(tmp_path, 203, 251, SIC=np.full((203, 251), 42, np.uint8))
+    for recipe in (Recipe(), Recipe(ratio=1000)):  # bad at the end, bad at first sight
+        (failure,) = prepare(path, str(tmp_path / "store.zarr"), recipe).failed
+        assert path.name in failure.reason
+        assert not (tmp_path / "store.zarr").exists()
+
+
+def test_a_link_to_a_store_is_followed(raw: Path, store: str, tmp_path: Path) -> None:
+    link = tmp_path / "link.zarr"
+    link.symlink_to("store.zarr")
+    assert len(prepare(raw, str(link)).written) == 7
+    assert len(prepare(raw, str(link), Recipe(ratio=5), overwrite=True).written) == 7
+    assert link.is_symlink()
+    assert Store.open(store).recipe.ratio == 5

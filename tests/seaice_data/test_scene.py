@@ -1,5 +1,6 @@
 """Opening files: what is no scene is refused in words."""
 
+import os
 from pathlib import Path
 
 import h5py
@@ -119,3 +120,30 @@ def test_a_scene_without_an_id_is_refused(tmp_path: Path) -> None:
         open_scene(path) as scene,
     ):
         _ = scene.id
+
+
+@pytest.mark.parametrize("present", ["SOD", "FLOE"])
+def test_a_chart_without_its_fellows_is_refused(tmp_path: Path, present: str) -> None:
+    absent = dict.fromkeys({"SIC", "SOD", "FLOE"} - {present})
+    path = write_coded(tmp_path, **absent)
+    with pytest.raises(SceneError, match="chart 'SIC' is missing"):
+        open_scene(path)
+    whole = write_coded(tmp_path, **dict.fromkeys(["SIC", "SOD", "FLOE"]))
+    lone = write_coded(tmp_path / "lone", **absent)
+    lone.rename(whole.with_name(f"{whole.stem}_reference.nc"))
+    with pytest.raises(SceneError, match=r"_reference.nc.*chart 'SIC' is missing"):
+        open_scene(whole)
+
+
+def test_files_are_found_by_what_they_are(tmp_path: Path) -> None:
+    for name in ("a.nc", "B.NC", ".hidden.nc", "c.txt"):
+        (tmp_path / name).touch()
+    (tmp_path / ".trash").mkdir()
+    (tmp_path / ".trash" / "d.nc").touch()
+    (tmp_path / "folder.nc").mkdir()
+    os.mkfifo(tmp_path / "pipe.nc")
+    (tmp_path / "gone.nc").symlink_to("nowhere.nc")
+    found = find_scenes(tmp_path)
+    assert [path.name for path in found] == ["B.NC", "a.nc", "gone.nc"]
+    with pytest.raises(SceneError, match=r"gone.nc': a link to a file that is gone"):
+        open_scene(found[-1])

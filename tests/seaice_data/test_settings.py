@@ -63,3 +63,14 @@ def test_channels_are_selected_by_group_and_name() -> None:
     with pytest.raises(RecipeError, match="unknown channel or group 'amsr'") as caught:
         select_channels(["amsr"])
     assert caught.value.hint == "did you mean 'amsr2'?"
+
+
+def test_settings_that_are_no_table_are_refused() -> None:
+    with pytest.raises(SettingsError, match="settings must be a table, got 5"):
+        from_mapping(Recipe, 5)
+
+
+def test_a_wrong_setting_names_its_file(tmp_path: Path) -> None:
+    (tmp_path / "recipe.toml").write_text("rato = 5")
+    with pytest.raises(SettingsError, match=r"recipe.toml': unknown setting 'rato'"):
+        read_toml(Recipe, tmp_path / "recipe.toml")

@@ -1,4 +1,7 @@
-from seaice_data.split import TEST_IDS, leaking_pairs, split_scenes
+import pytest
+
+from seaice_data.errors import SettingsError
+from seaice_data.split import TEST_IDS, leaking_pairs, read_ids, split_scenes
 
 IDS = [
     f"2019{month:02d}{day:02d}T101010_dmi" for month in range(1, 13) for day in range(1, 11)
@@ -52,3 +55,25 @@ def test_a_leak_is_seen() -> None:
 def test_few_scenes_still_validate() -> None:
     assert [len(ids) for ids in split_scenes(IDS[:2]).values()] == [1, 1, 0]
     assert [len(ids) for ids in split_scenes(IDS[:10]).values()] == [8, 2, 0]
+
+
+def test_a_list_of_validation_scenes_is_heeded_and_its_passes_do_not_train() -> None:
+    slices = [
+        f"{scene[:9]}{minute}10_dmi" for scene in IDS[:5] for minute in ("1010", "1011")
+    ]
+    splits = split_scenes(slices, validation=[slices[0], "20200101T000000_cis"])
+    assert splits["validation"] == (slices[0],)
+    assert splits["train"] == tuple(slices[2:])
+    leaky = split_scenes(slices, validation=[slices[0]], allow_leaks=True)
+    assert leaky["train"] == tuple(slices[1:])
+    assert leaking_pairs(leaky) == [(slices[0], slices[1])]
+
+
+def test_the_published_lists_are_read() -> None:
+    raw = "S1B_EW_GRDM_1SDH_20210430T205436_20210430T205536_02_03_AA_icechart_cis_X_pl_a.nc"
+    assert read_ids(f'["{raw}", "20180124T194759_dmi_prep.nc"]') == (
+        "20210430T205436_cis",
+        "20180124T194759_dmi",
+    )
+    with pytest.raises(SettingsError, match="no scene id"):
+        read_ids("[]")

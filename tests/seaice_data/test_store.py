@@ -1,10 +1,13 @@
 """The store: complete or absent, and readable without us."""
 
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
+import zarr
 from coded_scenes import SCENE_ID, write_coded
 
 from seaice_data.assemble import assemble
@@ -188,3 +191,80 @@ def test_another_recipe_is_refused_with_the_difference(store: Store) -> None:
 def test_an_unknown_scene_is_refused(store: Store) -> None:
     with pytest.raises(StoreError, match="no scene '20200101T000000_cis'"):
         store.scene("20200101T000000_cis")
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_lost_chunks_are_no_open_water(
+    scene: PreparedScene, tmp_path: Path, zarr_format: int
+) -> None:
+    recipe = from_mapping(Recipe, {"zarr_format": zarr_format, "codec": "zstd"})
+    store = Store.create(str(tmp_path / "store.zarr"), recipe)
+    store.write(scene, {})
+    for name in ("full_charts", "charts"):
+        folder = Path(store.path, "scenes", SCENE_ID, name)
+        n_chunks = zarr.open_array(folder, mode="r").nchunks
+        for path in [p for p in folder.rglob("*") if p.is_file() and p.name[0].isdigit()]:
+            path.unlink()
+        stored = store.scene(SCENE_ID)
+        words = f"scene {SCENE_ID}: '{name}' lacks {n_chunks} of {n_chunks} chunks"
+        with pytest.raises(StoreError, match=words) as caught:
+            stored.full_charts() if name == "full_charts" else stored.charts
+        assert f"seaice verify {store.path}" in str(caught.value.hint)
+
+
+def test_a_packed_chunk_that_is_cut_is_told(store: Store) -> None:
+    folder = Path(store.path, "scenes", SCENE_ID, "full_charts")
+    chunk = next(p for p in folder.rglob("*") if p.is_file() and p.name == "0")
+    chunk.write_bytes(chunk.read_bytes()[:-5])
+    with pytest.raises(StoreError, match="'full_charts' cannot be read") as caught:
+        store.scene(SCENE_ID).full_charts()
+    assert "seaice verify" in str(caught.value.hint)
+
+
+def test_charts_have_255_where_plain_zarr_finds_nothing(store: Store) -> None:
+    shutil.rmtree(Path(store.path, "scenes", SCENE_ID, "full_charts", "c"))
+    charts = zarr.open_array(Path(store.path, "scenes", SCENE_ID, "full_charts"), mode="r")
+    assert set(np.unique(charts[...])) == {255}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda _: [],
+        lambda _: {"attributes": 5},
+        lambda root: {"attributes": root["attributes"] | {"recipe": 5}},
+        lambda root: {"attributes": root["attributes"] | {"software": None}},
+    ],
+)
+def test_a_root_that_is_no_store_is_told(store: Store, change) -> None:
+    root = Path(store.path, "zarr.json")
+    root.write_text(json.dumps(change(json.loads(root.read_text()))))
+    with pytest.raises(StoreError, match="is not a seaice store"):
+        Store.open(store.path)
+    with pytest.raises(StoreError, match="is not a seaice store"):
+        verify(store.path)
+
+
+@pytest.mark.parametrize("scene_id", ["", ".", "..", f"../scenes/{SCENE_ID}", "a/b"])
+def test_what_is_no_id_is_no_scene(store: Store, scene_id: str) -> None:
+    with pytest.raises(StoreError, match="no scene"):
+        store.scene(scene_id)
+
+
+def test_a_store_of_another_version_is_replaced(store: Store) -> None:
+    root = Path(store.path, "zarr.json")
+    content = json.loads(root.read_text())
+    content["attributes"]["format_version"] = 9
+    root.write_text(json.dumps(content))
+    with pytest.raises(StoreError, match="format version 9"):
+        Store.open(store.path)
+    assert Store.replace(store.path, Recipe(ratio=4)).scenes == ()
+
+
+@pytest.mark.parametrize("name", ["thesis.txt", "scenes/notes"])
+def test_what_is_no_part_of_a_store_is_not_deleted(store: Store, name: str) -> None:
+    Path(store.path, name).write_text("mine")
+    with pytest.raises(StoreError, match=f"holds '{name}', which is no part of a store"):
+        Store.replace(store.path, Recipe())
+    assert Store.open(store.path).scenes == (SCENE_ID,)
+    assert Path(store.path, name).read_text() == "mine"

@@ -1,10 +1,14 @@
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from learnable_scenes import TINY
 from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from seaice_data.channels import find_channel
 from seaice_data.store import Store
@@ -96,8 +100,119 @@ def test_another_file_is_no_checkpoint(tmp_path: Path, run: Path) -> None:
         load(tmp_path / "none.safetensors")
 
 
-def test_settings_of_another_version_are_refused(tmp_path: Path, run: Path) -> None:
+def test_unknown_settings_are_refused(tmp_path: Path, run: Path) -> None:
     text = RunFolder(run).settings.read_text().replace('"patch_size"', '"patch"')
     (tmp_path / "settings.json").write_text(text)
-    with pytest.raises(RunError, match="do not fit: unknown setting 'patch'"):
+    with pytest.raises(RunError, match="is damaged: unknown setting 'patch'"):
         load_settings(tmp_path / "settings.json")
+
+
+@pytest.mark.parametrize(
+    "content", [b"[]", b"5", b"null", b'"x"', b"{}", b'{"config": 5}', b"{", b"\xff\xfe"]
+)
+def test_damaged_settings_are_named(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "settings.json").write_bytes(content)
+    with pytest.raises(RunError, match=r"settings\.json' is damaged: ") as caught:
+        load_settings(tmp_path / "settings.json")
+    assert "--overwrite" in str(caught.value.hint)
+
+
+MODEL = ("settings", "config", "model")
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "words"),
+    [
+        ((), [], "list indices must be"),
+        (("state",), None, "must be"),
+        (("settings", "software"), 5, "software must be str, got 5"),
+        (("state", "losses"), [1.0], "losses must be 4 numbers, got 1"),
+        (
+            (*MODEL, "filters"),
+            [4, 9],
+            r"has shape \(8, 4, 3, 3\) instead of \(9, 4, 3, 3\)",
+        ),
+        ((*MODEL, "filters"), [65536, 65536], "too little memory for the network"),
+        (("settings", "store", "means"), [0.0], r"one number a channel \(2\), got 1"),
+    ],
+)
+def test_a_damaged_header_is_named_with_what_is_wrong(
+    tmp_path: Path, run: Path, keys: tuple[str, ...], value: object, words: str
+) -> None:
+    path = tmp_path / "best.safetensors"
+    with safe_open(RunFolder(run).best, framework="pt") as file:
+        whole: Any = {"": json.loads(file.metadata()["seaice"])}
+    *parents, last = ("", *keys)
+    table = whole
+    for key in parents:
+        table = table[key]
+    table[last] = value
+    tensors = load_file(RunFolder(run).best)
+    save_file(tensors, path, metadata={"seaice": json.dumps(whole[""])})
+    with pytest.raises(
+        RunError, match=rf"best\.safetensors' is damaged: .*{words}"
+    ) as caught:
+        load(path)
+    assert "copy" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("key", ["format_version", "settings", "state"])
+def test_a_header_that_lacks_a_key_is_damaged(tmp_path: Path, run: Path, key: str) -> None:
+    with safe_open(RunFolder(run).best, framework="pt") as file:
+        header = json.loads(file.metadata()["seaice"])
+    del header[key]
+    path = tmp_path / "best.safetensors"
+    save_file(load_file(RunFolder(run).best), path, metadata={"seaice": json.dumps(header)})
+    with pytest.raises(RunError, match=f"is damaged: '{key}' is missing"):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "tensor", "words"),
+    [
+        ("weights.heads.0.bias", None, "'heads.0.bias' is missing"),
+        ("weights.more", torch.zeros(1), "'more' has no place in it"),
+        ("weights.heads.0.bias", torch.zeros(2), r"has shape \(2,\) instead of \(1,\)"),
+        (
+            "weights.heads.0.bias",
+            torch.tensor([torch.nan]),
+            "'heads.0.bias' are not finite",
+        ),
+        ("momentum.heads.0.bias", torch.zeros(2), "'heads.0.bias' has another shape"),
+        ("momentum.heads.0.bias", torch.tensor([torch.inf]), "is not finite"),
+        ("momentum.more", torch.zeros(1), "momentum but no weights 'more'"),
+    ],
+)
+def test_damaged_weights_are_named(
+    tmp_path: Path, run: Path, name: str, tensor: torch.Tensor | None, words: str
+) -> None:
+    path = tmp_path / "last.safetensors"
+    with safe_open(RunFolder(run).best, framework="pt") as file:
+        metadata = file.metadata()
+    tensors = load_file(RunFolder(run).best)
+    if tensor is None:
+        del tensors[name]
+    else:
+        tensors[name] = tensor
+    save_file(tensors, path, metadata=metadata)
+    with pytest.raises(RunError, match=rf"last\.safetensors' is damaged: .*{words}"):
+        load(path)
+
+
+def test_a_missing_best_checkpoint_is_told_with_the_way_out(
+    tmp_path: Path, run: Path
+) -> None:
+    folder = RunFolder(tmp_path / "run")
+    shutil.copytree(run, folder.path)
+    last = load(folder.last)
+    folder.best.unlink()
+    save(replace(last, state=replace(last.state, best_epoch=3)), folder.last)
+    with pytest.raises(RunError, match=r"checkpoint of the run at .* is missing") as caught:
+        load_best(folder.path)
+    assert "seaice train --resume" in str(caught.value.hint)
+    save(replace(last, state=replace(last.state, best_epoch=1)), folder.last)
+    with pytest.raises(RunError, match="that of epoch 1, and the last one is") as caught:
+        load_best(folder.path)
+    assert "copy" in str(caught.value.hint)
+    shutil.copy(folder.last, folder.best)  # what the hint says
+    assert load_best(folder.path).state.n_epochs == 3

@@ -38,6 +38,7 @@ def test_an_unknown_setting_names_its_nearest_neighbour() -> None:
         ("momentum", 1.0, r"momentum must be in \[0, 1\), got 1.0"),
         ("weight_decay", -0.1, "weight_decay must not be negative"),
         ("seed", -1, "seed must not be negative"),
+        ("seed", 2**63, r"seed must be below 2\*\*63, got 9223372036854775808"),
         ("loss_weights", (1.0, 3.0), "one number a chart"),
         ("loss_weights", (0.0, 0.0, 0.0), "not all 0"),
     ],
@@ -58,6 +59,8 @@ def test_a_network_that_cannot_be_built_is_refused() -> None:
         ModelConfig(channels=("hh", "hv", "hh"))
     with pytest.raises(ConfigError, match=r"positive numbers, got \[8, 0\]"):
         ModelConfig(filters=(8, 0))
+    with pytest.raises(ConfigError, match="must not be above 65536, got 100000"):
+        ModelConfig(filters=(8, 100_000))
 
 
 def test_patches_smaller_than_the_network_are_refused() -> None:

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from seaice_model.device import arithmetic, find_device
+from seaice_model.device import arithmetic, find_device, memory_in_words
 from seaice_model.errors import RunError
 
 
@@ -10,11 +10,26 @@ def test_auto_is_a_gpu_if_there_is_one() -> None:
     assert find_device("auto").type == expected
 
 
-def test_an_unknown_device_is_refused() -> None:
-    with pytest.raises(RunError, match="unknown device 'abacus'"):
-        find_device("abacus")
+@pytest.mark.parametrize("name", ["abacus", "", "meta", "mps", "xla", "cuda:-1", "cuda:x"])
+def test_an_unknown_device_is_refused(name: str) -> None:
+    with pytest.raises(RunError, match=f"unknown device '{name}'"):
+        find_device(name)
+
+
+def test_a_device_that_is_not_there_is_refused() -> None:
     with pytest.raises(RunError, match="no device 'cuda:99' on this machine"):
         find_device("cuda:99")
+
+
+def test_too_little_memory_is_told_in_words() -> None:
+    with (
+        pytest.raises(RunError, match="too little memory for training") as caught,
+        memory_in_words("training", "take fewer filters"),
+    ):
+        torch.zeros(2**50)
+    assert caught.value.hint == "take fewer filters"
+    with pytest.raises(RuntimeError, match="another"), memory_in_words("training", ""):
+        raise RuntimeError("another trouble")
 
 
 @pytest.mark.parametrize(

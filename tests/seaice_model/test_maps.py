@@ -1,7 +1,9 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+import h5py
 import netCDF4
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from seaice_model.maps import (
     find_maps,
     read_netcdf,
     read_provenance,
+    read_scene_id,
     write_netcdf,
 )
 
@@ -151,3 +154,85 @@ def test_maps_are_found_in_order_and_half_written_ones_are_not(
     with pytest.raises(MapError, match="no maps in") as caught:
         find_maps(folder / "empty")
     assert "seaice predict" in str(caught.value.hint)
+
+
+def test_a_file_instead_of_a_folder_is_told(path: Path) -> None:
+    with pytest.raises(MapError, match="is a file, not a folder of maps") as caught:
+        find_maps(path)
+    assert str(path.parent) in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("scene", 5, "attribute 'scene' must be text, got 5"),
+        ("acquired", "yesterday", "'acquired' must be a time, got 'yesterday'"),
+        ("acquired", "2018-06-07", "'acquired' has no time zone"),
+        ("acquired", 7, "'acquired' must be text"),
+        ("epoch", "x", "'epoch' must be a whole number, got x"),
+        ("weights", 1.5, "'weights' must be text"),
+        ("pixel_spacing_m", "x", "'pixel_spacing_m' must be above 0, got x"),
+        ("pixel_spacing_m", -80.0, "'pixel_spacing_m' must be above 0"),
+        ("run", None, "attribute 'run' is missing"),
+    ],
+)
+def test_a_damaged_attribute_is_named(
+    path: Path, name: str, value: Any, words: str
+) -> None:
+    with h5py.File(path, "a") as file:
+        if value is None:
+            del file.attrs[name]
+        else:
+            file.attrs[name] = value
+    with pytest.raises(MapError, match=rf"map '.*map\.nc' is damaged: .*{words}") as caught:
+        read_netcdf(path)
+    assert "seaice predict" in str(caught.value.hint)
+    if name in ("epoch", "weights", "run"):
+        with pytest.raises(MapError, match=words):
+            read_provenance(path)
+    elif name == "scene":
+        with pytest.raises(MapError, match=words):
+            read_scene_id(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("stage_of_development", 9, "SOD has no class 9"),
+        ("floe_size", 7, "FLOE has no class 7"),
+        ("sea_ice_area_fraction", 37, "SIC has no class 37 %"),
+        ("sea_ice_area_fraction", 110, "SIC has no class 110 %"),
+    ],
+)
+def test_a_value_that_is_no_class_is_named(
+    path: Path, name: str, value: int, words: str
+) -> None:
+    with h5py.File(path, "a") as file:
+        file[name][3, 4] = value
+    with pytest.raises(MapError, match=rf"map '.*map\.nc' is damaged: {words}"):
+        read_netcdf(path)
+
+
+def test_a_map_with_flipped_bytes_is_read_or_refused_in_words(path: Path) -> None:
+    whole = path.read_bytes()
+    rng = np.random.default_rng(0)
+    n_refused = 0
+    for _ in range(200):
+        damaged = bytearray(whole)
+        for place in rng.integers(0, len(whole), 20):
+            damaged[place] ^= 255
+        path.write_bytes(damaged)
+        try:
+            read_netcdf(path)
+        except MapError:
+            n_refused += 1
+    assert n_refused > 100
+
+
+def test_a_map_that_cannot_take_its_place_leaves_no_trace(
+    tmp_path: Path, chart_map: ChartMap
+) -> None:
+    Path(tmp_path / "map.nc").mkdir()  # nothing can take the place of a folder
+    with pytest.raises(MapError, match=r"cannot write map '.*map\.nc': Is a directory"):
+        write_netcdf(chart_map, tmp_path / "map.nc")
+    assert [path.name for path in tmp_path.iterdir()] == ["map.nc"]

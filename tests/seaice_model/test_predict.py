@@ -1,3 +1,4 @@
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -100,6 +101,43 @@ def test_maps_of_other_weights_are_in_the_way(
         store, tmp_path / "other", maps, scenes=[TEST_SCENE], overwrite=True, pictures=False
     )
     assert report.n_written == 1
+
+
+def test_a_missing_picture_of_a_kept_map_is_drawn(
+    tmp_path: Path, store: Store, run: Path
+) -> None:
+    predict_store(store, run, tmp_path, scenes=[TEST_SCENE], pictures=False)
+    before = (tmp_path / f"{TEST_SCENE}.nc").stat().st_mtime_ns
+    report = predict_store(store, run, tmp_path, scenes=[TEST_SCENE])
+    assert (report.n_written, report.n_kept) == (0, 1)
+    assert (tmp_path / f"{TEST_SCENE}.png").exists()
+    assert (tmp_path / f"{TEST_SCENE}.nc").stat().st_mtime_ns == before
+
+
+def test_a_map_of_another_scene_is_in_the_way(
+    tmp_path: Path, maps: Path, store: Store, run: Path
+) -> None:
+    shutil.copy(maps / f"{UNCHARTED}.nc", tmp_path / f"{TEST_SCENE}.nc")
+    with pytest.raises(MapError, match=f"shows another scene, '{UNCHARTED}'"):
+        predict_store(store, run, tmp_path, scenes=[TEST_SCENE])
+
+
+def test_a_scene_that_is_named_twice_is_drawn_once(
+    tmp_path: Path, store: Store, run: Path
+) -> None:
+    scenes = [TEST_SCENE, TEST_SCENE]
+    report = predict_store(store, run, tmp_path, scenes=scenes, pictures=False)
+    assert (report.n_written, len(report.maps)) == (1, 1)
+
+
+def test_nothing_to_predict_is_told(
+    tmp_path: Path, store: Store, run: Path, make_store: StoreMaker
+) -> None:
+    with pytest.raises(RunError, match="no scene to predict"):
+        predict_store(store, run, tmp_path, scenes=[])
+    empty = make_store(tmp_path / "empty.zarr", scenes=())
+    with pytest.raises(RunError, match=r"store '.*empty\.zarr' has no scenes"):
+        predict_store(empty, run, tmp_path)
 
 
 def test_any_scene_can_be_named(tmp_path: Path, store: Store, run: Path) -> None:

@@ -39,5 +39,26 @@ def test_a_broken_line_is_named(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     append(path, ENTRY)
     path.write_text("{broken\n" + path.read_text())
-    with pytest.raises(RunError, match=r"line 1 of '.*log\.jsonl' is not JSON"):
+    with pytest.raises(RunError, match=r"log\.jsonl' is damaged: line 1 is not JSON"):
         read_log(path)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (b"{}", "no log entry"),
+        (b"[]", "no log entry"),
+        (b"5", "no log entry"),
+        (b'{"epoch": "x"}', "no log entry"),
+        (b"\xff\xfe", "not JSON"),
+    ],
+)
+def test_a_damaged_line_is_named_and_can_be_removed(
+    tmp_path: Path, line: bytes, words: str
+) -> None:
+    path = tmp_path / "log.jsonl"
+    append(path, ENTRY)
+    path.write_bytes(path.read_bytes() + line + b"\n")
+    with pytest.raises(RunError, match=f"is damaged: line 2 is {words}") as caught:
+        read_log(path)
+    assert "remove this line" in str(caught.value.hint)

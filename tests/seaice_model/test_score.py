@@ -1,4 +1,5 @@
 import json
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 
@@ -93,3 +94,10 @@ def test_a_map_of_another_size_is_refused(tmp_path: Path, maps: Path) -> None:
     finish(other)
     with pytest.raises(MapError, match="has 81 x 90 pixels, its scene has 60 x 90"):
         score_maps(maps, Store.open(other.path))
+
+
+def test_a_scene_is_not_scored_twice(tmp_path: Path, maps: Path, store: Store) -> None:
+    shutil.copytree(maps, tmp_path / "maps")
+    shutil.copy(maps / f"{TEST_SCENE}.nc", tmp_path / "maps" / "copy.nc")
+    with pytest.raises(MapError, match=f"'{TEST_SCENE}' has two maps: .* and 'copy.nc'"):
+        score_maps(tmp_path / "maps", store)

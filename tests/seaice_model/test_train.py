@@ -13,9 +13,16 @@ from learnable_scenes import RECIPE, SCENES, TINY, StoreMaker
 
 from seaice_data.recipe import Recipe
 from seaice_data.store import Store
-from seaice_model.checkpoint import RunFolder, load, load_best, weights_fingerprint
+from seaice_model.checkpoint import (
+    RunFolder,
+    load,
+    load_best,
+    save,
+    weights_fingerprint,
+)
 from seaice_model.config import ModelConfig, RunConfig, TrainConfig
 from seaice_model.errors import RunError
+from seaice_model.files import alone_in
 from seaice_model.runlog import LogEntry, read_log
 from seaice_model.train import TrainProgress, TrainReport, learning_rate, train
 
@@ -324,6 +331,102 @@ def test_a_store_of_another_type_trains_too(tmp_path: Path, make_store: StoreMak
         config = replace(with_train(n_epochs=1), model=model)
         train(store, tmp_path / "run", config, overwrite=True, device="cpu")
         assert load_best(tmp_path / "run").settings.config == config
+
+
+def test_a_run_that_learned_nothing_is_not_in_the_way(
+    tmp_path: Path, store: Store, run: Path
+) -> None:
+    with pytest.raises(RunError, match="diverged in epoch 1"):
+        train(store, tmp_path / "run", with_train(learning_rate=1e30), device="cpu")
+    assert RunFolder(tmp_path / "run").settings.exists()
+    train(store, tmp_path / "run", TINY, device="cpu")
+    assert weights_of(tmp_path / "run") == weights_of(run)
+
+
+@pytest.mark.parametrize("device", ["meta", "cuda:99"])
+def test_a_device_that_cannot_train_leaves_nothing_behind(
+    tmp_path: Path, store: Store, device: str
+) -> None:
+    with pytest.raises(RunError, match="device"):
+        train(store, tmp_path / "run", TINY, device=device)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_network_larger_than_the_memory_leaves_nothing_behind(
+    tmp_path: Path, store: Store
+) -> None:
+    config = replace(TINY, model=replace(TINY.model, filters=(65536, 65536)))
+    with pytest.raises(RunError, match="too little memory for training"):
+        train(store, tmp_path / "run", config, device="cpu")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("mark", ["zarr.json", ".zgroup"])
+def test_a_store_is_no_folder_for_a_run(tmp_path: Path, store: Store, mark: str) -> None:
+    (tmp_path / mark).write_text("{}")
+    with pytest.raises(RunError, match="is a store, and no folder for a run"):
+        train(store, tmp_path, TINY, overwrite=True)
+    assert [path.name for path in tmp_path.iterdir()] == [mark]
+
+
+@pytest.mark.parametrize("resume", [True, False])
+def test_a_run_under_way_elsewhere_is_refused(
+    tmp_path: Path, store: Store, run: Path, resume: bool
+) -> None:
+    shutil.copytree(run, tmp_path / "run")
+    with (
+        alone_in(tmp_path / "run"),
+        pytest.raises(RunError, match="another process is training the run"),
+    ):
+        train(store, tmp_path / "run", TINY, resume=resume, overwrite=not resume)
+    assert weights_of(tmp_path / "run") == weights_of(run)
+
+
+def test_fewer_epochs_than_there_are_is_refused(run: Path, store: Store) -> None:
+    with pytest.raises(RunError, match="has 3 epochs already, asked for are 2"):
+        train(store, run, with_train(n_epochs=2), resume=True)
+
+
+@pytest.mark.parametrize("best_epoch", [1, 3])
+def test_a_lost_best_checkpoint_is_written_again_if_the_last_is_the_best(
+    tmp_path: Path, store: Store, run: Path, best_epoch: int
+) -> None:
+    folder = RunFolder(tmp_path / "run")
+    shutil.copytree(run, folder.path)
+    last = load(folder.last)
+    save(replace(last, state=replace(last.state, best_epoch=best_epoch)), folder.last)
+    folder.best.unlink()
+    if best_epoch == 3:
+        train(store, folder.path, resume=True, device="cpu")
+        assert load_best(folder.path).state.best_epoch == 3
+    else:
+        with pytest.raises(RunError, match="is missing: that of epoch 1"):
+            train(store, folder.path, resume=True, device="cpu")
+        assert not folder.best.exists()
+
+
+def test_without_its_last_checkpoint_a_run_goes_on_from_the_best(
+    tmp_path: Path, store: Store, run: Path
+) -> None:
+    shutil.copytree(run, tmp_path / "run")
+    RunFolder(tmp_path / "run").last.unlink()
+    config = with_train(n_epochs=4)
+    train(store, tmp_path / "run", config, resume=True, device="cpu")
+    train(store, tmp_path / "peaceful", config, device="cpu")
+    assert weights_of(tmp_path / "run") == weights_of(tmp_path / "peaceful")
+    assert losses_of(tmp_path / "run") == losses_of(tmp_path / "peaceful")
+
+
+def test_a_checkpoint_of_another_run_is_refused(
+    tmp_path: Path, store: Store, run: Path
+) -> None:
+    folder = RunFolder(tmp_path / "run")
+    train(store, folder.path, with_train(seed=1, n_epochs=1), device="cpu")
+    shutil.copy(RunFolder(run).last, folder.last)
+    with pytest.raises(
+        RunError, match="of a run with other settings: seed: 0 instead of 1"
+    ):
+        train(store, folder.path, resume=True, device="cpu")
 
 
 @pytest.mark.gpu

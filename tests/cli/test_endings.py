@@ -1,0 +1,203 @@
+"""Commands that are stopped, run out of disk, or have nowhere to write: a line, no more."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+from coded_scenes import write_coded
+
+from seaice_cli.main import _in_words, app
+
+SEAICE = Path(sys.executable).with_name("seaice")
+IDS = [f"2019{month:02d}14T101830_dmi" for month in range(1, 7)]
+
+
+@pytest.fixture(scope="module")
+def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("endings") / "raw"
+    for scene_id in IDS:
+        write_coded(folder, 1003, 1251, scene_id)
+    return folder
+
+
+def start(*arguments: object) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [SEAICE, *map(str, arguments)],
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for_staging(store: Path, process: subprocess.Popen[str]) -> None:
+    while not [*store.glob(".staging/*_dmi*")] and process.poll() is None:
+        time.sleep(0.002)
+
+
+def assert_all_ended(process: subprocess.Popen[str]) -> None:
+    """Wait until nobody is left in the group of a process."""
+    for _ in range(100):
+        try:
+            os.killpg(process.pid, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.1)
+    pytest.fail("a worker is still there")
+
+
+def shell(command: str, *arguments: object) -> tuple[int, str, str]:
+    done = subprocess.run(
+        ["bash", "-c", command, SEAICE, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("to_all", [False, True])
+def test_sigterm_ends_prepare_in_words_and_leaves_nothing_behind(
+    raw: Path, tmp_path: Path, to_all: bool
+) -> None:
+    store = tmp_path / "store.zarr"
+    process = start("prepare", raw, store, "--jobs", "2")
+    wait_for_staging(store, process)
+    (os.killpg if to_all else os.kill)(process.pid, signal.SIGTERM)
+    err = process.communicate(timeout=60)[1]
+    assert process.returncode == 143
+    assert err.splitlines()[0] == "error: terminated"
+    assert err.count("\n") == 2
+    assert not (store / ".staging").exists()
+    assert_all_ended(process)
+
+
+def test_workers_end_with_a_parent_that_is_killed(raw: Path, tmp_path: Path) -> None:
+    store = tmp_path / "store.zarr"
+    process = start("prepare", raw, store, "--jobs", "2")
+    wait_for_staging(store, process)
+    process.kill()
+    process.communicate()  # to the end of stderr, which the workers hold too
+    assert_all_ended(process)
+
+
+@pytest.mark.parametrize("delay_s", [0.6, 0.9, 1.2, 1.5])
+def test_ctrl_c_while_workers_start_is_told_in_words(
+    raw: Path, tmp_path: Path, delay_s: float
+) -> None:
+    process = start("prepare", raw, tmp_path / "store.zarr", "--jobs", "4")
+    wait_s = time.monotonic() + 20
+    while not (tmp_path / "store.zarr").exists() and time.monotonic() < wait_s:
+        time.sleep(0.002)
+    time.sleep(delay_s - 0.6)
+    os.killpg(process.pid, signal.SIGINT)
+    err = process.communicate(timeout=60)[1]
+    assert "Traceback" not in err
+    assert process.returncode in (0, 130)
+
+
+def test_closed_and_full_streams_are_no_crash() -> None:
+    assert shell('"$0" --version >&-') == (0, "", "")
+    for option in ("--version", "--help"):
+        code, _, err = shell(f'"$0" {option} >/dev/full')
+        assert (code, err) == (1, "error: No space left on device\n")
+    code, _, err = shell('"$0" info nowhere.zarr 2>&-')
+    assert (code, err) == (1, "")
+
+
+def test_a_disk_that_refuses_is_told_by_synth(tmp_path: Path) -> None:
+    for jobs in (1, 2):
+        code, _, err = shell(
+            'ulimit -f 500; exec "$0" synth "$1" --scenes 2 --size 300 --jobs "$2"',
+            tmp_path / "raw",
+            jobs,
+        )
+        assert code == 1
+        assert (
+            err.splitlines()[0] == f"error: cannot write '{tmp_path}/raw': File too large"
+        )
+        assert err.count("\n") == 2
+        assert [*(tmp_path / "raw").iterdir()] == []
+
+
+def test_two_at_once_write_one_set(tmp_path: Path) -> None:
+    both = [start("synth", tmp_path, "--scenes", 4, "--size", 200) for _ in range(2)]
+    assert [process.communicate()[1] for process in both] == ["", ""]
+    assert {path.suffix for path in tmp_path.iterdir()} == {".nc"}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--size", "100000"], "size must be at most 9000"),
+        (["--scenes", "1000000"], "at most 10000 scenes"),
+        (["--size", "9000", "--scenes", "10000"], "GB free"),
+        (["--seed", "-1"], "--seed"),
+    ],
+)
+def test_synth_refuses_what_no_disk_holds(
+    tmp_path: Path, options: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        app(["synth", str(tmp_path / "raw"), *options], prog_name="seaice")
+    assert message in capsys.readouterr().err
+
+
+def test_channels_are_stripped_and_not_empty(
+    raw: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for channels in ("", "hh,,hv"):
+        with pytest.raises(SystemExit):
+            app(["prepare", str(raw), str(tmp_path / "s.zarr"), "--channels", channels])
+        assert "name of a channel is empty" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as ended:
+        app(["prepare", str(raw), str(tmp_path / "s.zarr"), "--channels", "hh, hv"])
+    assert ended.value.code in (0, None)
+
+
+def test_strict_tells_a_bad_file_in_words_from_several_processes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for scene_id in IDS[:3]:
+        write_coded(tmp_path, 203, 251, scene_id, SIC=np.full((203, 251), 42, np.uint8))
+    store = str(tmp_path / "s.zarr")
+    with pytest.raises(SystemExit):
+        app(["prepare", str(tmp_path), store, "--jobs", "2", "--strict"])
+    err = capsys.readouterr().err
+    assert err.startswith("error: ")
+    assert "SIC holds 42" in err
+    assert err.count("\n") <= 2
+    assert not Path(store).exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "code", "words"),
+    [
+        ("prepare", KeyboardInterrupt, 130, "interrupted\nhint: nothing is lost: run the"),
+        ("train", KeyboardInterrupt, 130, "interrupted\nhint: go on with --resume"),
+        ("info", KeyboardInterrupt, 130, "interrupted\n"),
+        ("info", MemoryError, 1, "there is not enough memory\n"),
+    ],
+)
+def test_each_command_says_how_it_goes_on(
+    name: str,
+    error: type[BaseException],
+    code: int,
+    words: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def command() -> None:
+        raise error
+
+    command.__name__ = name
+    with pytest.raises(typer.Exit) as ended:
+        _in_words(command)()
+    assert ended.value.exit_code == code
+    err = capsys.readouterr().err
+    assert err.startswith(f"error: {words}")
+    assert ("hint" in err) == ("hint" in words)
