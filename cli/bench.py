@@ -1,7 +1,6 @@
 """`seaice bench`: how fast the steps run on this machine, in lines that can be repeated."""
 
 import math
-import os
 import platform
 import tempfile
 import time
@@ -17,6 +16,7 @@ import typer
 from seaice_data.errors import SceneError
 
 from .console import say
+from .machine import n_cores
 
 if TYPE_CHECKING:
     from seaice_data.arrays import FloatArray
@@ -61,7 +61,7 @@ def _prepare(raw: Path, rounds: int) -> None:
     from seaice_data.scene import find_scenes
 
     paths = tuple(find_scenes(raw))
-    n, jobs = len(paths), len(os.sched_getaffinity(0))
+    n, jobs = len(paths), n_cores()
     tasks: dict[str, Callable[[tuple[Path, ...], Path, int], float]] = {
         "prepare": _prepare_once,
         "reference path": _reference_once,
@@ -251,4 +251,4 @@ def _machine() -> str:
         ]
         model = names[0].split(": ", 1)[1] if names else model
     versions = ", ".join(f"{name} {version(name)}" for name in ("zarr", "torch"))
-    return f"{len(os.sched_getaffinity(0))} cores {model}, {versions}"
+    return f"{n_cores()} cores {model}, {versions}"

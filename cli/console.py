@@ -45,7 +45,7 @@ def seconds(elapsed_s: float) -> str:
     Examples
     --------
     >>> seconds(7.25), seconds(754), seconds(7540)
-    ('7.2 s', '12 min 34 s', '2 h 06 min')
+    ('7.2 s', '12 min 34 s', '2 h 05 min')
     """
     if elapsed_s < 60:
         return f"{elapsed_s:.1f} s"

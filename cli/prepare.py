@@ -1,12 +1,12 @@
 """`seaice prepare`: AI4Arctic files to a patch store."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from .console import Progress, note, say, say_json, seconds
+from .machine import n_cores
 
 
 def _read_part(text: str) -> tuple[int, int]:
@@ -86,13 +86,12 @@ def prepare(
     base = to_mapping(read_toml(Recipe, recipe) if recipe else Recipe())
     changed = {name: value for name, value in given.items() if value is not None}
     chosen = from_mapping(Recipe, {**base, **changed})
-    cores = len(os.sched_getaffinity(0))
     with Progress("scenes") as progress:
         report = run(
             raw,
             store,
             chosen,
-            jobs=jobs or (1 if store.startswith("memory:") else cores),
+            jobs=jobs or (1 if store.startswith("memory:") else n_cores()),
             scheduler=scheduler,
             part=_read_part(part) if part else None,
             overwrite=overwrite,

@@ -1,6 +1,5 @@
 """`seaice synth`: scenes to try without data."""
 
-import os
 import time
 from enum import StrEnum
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Annotated
 import typer
 
 from .console import Progress, say, seconds
+from .machine import n_cores
 
 
 class Version(StrEnum):
@@ -50,7 +50,7 @@ def synth(
             size,
             version.value,
             seed=seed,
-            jobs=jobs or len(os.sched_getaffinity(0)),
+            jobs=jobs or n_cores(),
             overwrite=overwrite,
             progress=progress,
         )

@@ -1,11 +1,11 @@
 """`seaice verify`: whether a store is as it was written."""
 
-import os
 from typing import Annotated
 
 import typer
 
 from .console import Progress, note, say, say_json, seconds
+from .machine import n_cores
 
 
 def verify(
@@ -30,11 +30,10 @@ def verify(
     from seaice_data.verify import verify as run
 
     with Progress("scenes") as progress:
-        cores = len(os.sched_getaffinity(0))
         report = run(
             store,
             # What lies in the memory of this process is nowhere else.
-            jobs=1 if store.startswith("memory:") else jobs or cores,
+            jobs=1 if store.startswith("memory:") else jobs or n_cores(),
             progress=progress,
         )
     damaged = report.damaged_scenes

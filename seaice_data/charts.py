@@ -35,6 +35,11 @@ class Chart:
         return len(self.class_names)
 
     @property
+    def flag_values(self) -> tuple[int, ...]:
+        """Classes, then fill, as a CF ``flag_values`` attribute."""
+        return (*range(self.n_classes), CHART_FILL)
+
+    @property
     def flag_meanings(self) -> str:
         """Class names as a CF ``flag_meanings`` attribute."""
         return " ".join(

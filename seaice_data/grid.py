@@ -1,4 +1,4 @@
-"""Integer geometry: shapes, windows, tiles, and how coarse pixels lie on fine ones.
+"""Integer geometry: shapes, windows, and how coarse pixels lie on fine ones.
 
 Positions are pixel coordinates on the SAR grid: pixel ``r`` has its centre at ``r`` and
 reaches from ``r - 0.5`` to ``r + 0.5``. Height (y, ``sar_lines``) comes before width
@@ -7,8 +7,7 @@ reaches from ``r - 0.5`` to ``r + 0.5``. Height (y, ``sar_lines``) comes before 
 - ``block_centres`` places the pixels of a grid downscaled by block,
   ``nearest_indices`` those of a grid downscaled by picking pixels;
 - ``blocks_of_pixels`` leads back from SAR pixels to the pixels of the downscaled grid;
-- ``cell_centres`` places the 2 km cells of the ancillary grid;
-- ``tile_windows`` covers a plane with overlapping tiles.
+- ``cell_centres`` places the 2 km cells of the ancillary grid.
 """
 
 from collections.abc import Iterator

@@ -6,7 +6,7 @@
 import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Self
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy as np
 from seaice_data.arrays import ChartArray, FloatArray, IntArray, Mask
 from seaice_data.channels import CHANNELS, Channel, Group, find_channel
 from seaice_data.charts import CHART_FILL, CHARTS
-from seaice_data.encode import TiePoints
+from seaice_data.encode import TiePoints, acquisition_time
 from seaice_data.errors import SceneError
 from seaice_data.grid import CELL_PIXELS, Grid
 from seaice_data.icecodes import PolygonTable
@@ -125,7 +125,7 @@ class Scene(ABC):
     @property
     def acquired(self) -> datetime:
         """Start of the acquisition, UTC."""
-        return datetime.strptime(self.id[:15], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+        return acquisition_time(self.id)
 
     @property
     def region(self) -> str:
@@ -206,7 +206,7 @@ class Scene(ABC):
     def _checked_id(self, scene_id: str) -> str:
         """Refuse an id whose digits are no time."""
         try:
-            datetime.strptime(f"{scene_id[:15]}+0000", "%Y%m%dT%H%M%S%z")
+            acquisition_time(scene_id)
         except ValueError:
             raise self._error(f"{scene_id[:15]!r} is no acquisition time") from None
         return scene_id

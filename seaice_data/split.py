@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from seaice_data.encode import acquisition_time
 from seaice_data.errors import SettingsError
 
 TEST_IDS = frozenset(
@@ -170,7 +171,7 @@ def _orbit_passes(ids: list[str]) -> list[list[str]]:
     groups: dict[int, list[str]] = defaultdict(list)
     last, number = datetime.min.replace(tzinfo=UTC), 0
     for scene in ids:
-        acquired = datetime.strptime(scene[:15], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+        acquired = acquisition_time(scene)
         if acquired - last > _PASS:
             number += 1
         groups[number].append(scene)

@@ -27,7 +27,7 @@ import numpy as np
 from seaice_data.arrays import ChartArray, FloatArray, IntArray
 from seaice_data.channels import find_channel
 from seaice_data.charts import CHART_FILL, CHARTS
-from seaice_data.encode import TiePoints
+from seaice_data.encode import TiePoints, acquisition_time
 from seaice_data.errors import SettingsError, StoreError
 from seaice_data.grid import Grid, blocks_of_pixels, picks_of_pixels
 from seaice_data.icecodes import COLUMNS, PolygonTable
@@ -512,7 +512,7 @@ def _write_arrays(arrays: "_ArrayWriter", scene: PreparedScene, recipe: Recipe) 
     arrays.write("inputs", scene.inputs, dimensions, attributes, square, packed)
     attributes = {
         "long_name": "ice charts as classes",
-        "flag_values": [[*range(chart.n_classes), CHART_FILL] for chart in CHARTS],
+        "flag_values": [[*chart.flag_values] for chart in CHARTS],
         "flag_meanings": [f"{chart.flag_meanings} fill" for chart in CHARTS],
     }
     dimensions = (*pixels, "chart")
@@ -653,7 +653,7 @@ def _root_attributes(recipe: Recipe) -> dict[str, Any]:
 
 
 def _scene_attributes(scene: PreparedScene) -> dict[str, Any]:
-    acquired = datetime.strptime(f"{scene.id[:15]}+0000", "%Y%m%dT%H%M%S%z")
+    acquired = acquisition_time(scene.id)
     valid = sum(scene.class_counts["SIC"][:-1])
     return {
         "id": scene.id,
@@ -678,7 +678,7 @@ def _flags_of(chart: Any) -> dict[str, Any]:
     """Return the CF attributes of a chart."""
     attributes = {
         "long_name": chart.long_name,
-        "flag_values": np.array([*range(chart.n_classes), CHART_FILL], np.uint8),
+        "flag_values": np.array(chart.flag_values, np.uint8),
         "flag_meanings": f"{chart.flag_meanings} fill",
     }
     if chart.standard_name:

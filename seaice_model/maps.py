@@ -292,7 +292,7 @@ def _sic_attributes() -> dict[str, Any]:
 def _flag_attributes(chart: Chart) -> dict[str, Any]:
     attributes: dict[str, Any] = {
         "long_name": chart.long_name,
-        "flag_values": np.array([*range(chart.n_classes), CHART_FILL], np.uint8),
+        "flag_values": np.array(chart.flag_values, np.uint8),
         "flag_meanings": f"{chart.flag_meanings} no_data",
         "ancillary_variables": "status_flag",
     }
