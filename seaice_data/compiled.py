@@ -1,0 +1,38 @@
+"""Loops over pixels in Python, compiled to machine code when first called.
+
+For what array operations would do in several passes over memory. A compiled function takes
+arrays and numbers, allocates little, and gives its result in an array that it is handed.
+It runs without the interpreter's lock, so threads share the work.
+"""
+
+from collections.abc import Callable
+from typing import TypeVar, cast
+
+import numba
+
+_Function = TypeVar("_Function", bound=Callable[..., object])
+
+
+def compiled(function: _Function) -> _Function:
+    """Compile a function at its first call, and keep the result for later processes.
+
+    Where no folder can be written, as in a container without a home, each process compiles
+    anew. Division by zero gives what IEEE 754 says, as in numpy.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> @compiled
+    ... def add_up(values: np.ndarray) -> float:
+    ...     total = 0.0
+    ...     for value in values:
+    ...         total += value
+    ...     return total
+    >>> add_up(np.array([1.0, 2.0]))
+    3.0
+    """
+    try:
+        compiling = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+    except RuntimeError:  # numba finds no folder to keep the result in
+        compiling = numba.njit(nogil=True, error_model="numpy")(function)
+    return cast("_Function", compiling)
