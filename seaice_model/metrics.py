@@ -4,6 +4,10 @@ R2 for SIC, support-weighted F1 for SOD and FLOE, and their combination 2 : 2 : 
 percent (Chen et al. 2024, Table 1). Pixels of all scenes are pooled. A score needs the
 confusion matrix only, so scenes are added one by one and scorers of several processes are
 merged; everything is counted in integers, so the order does not matter.
+
+A pixel with a class in the chart counts, whether the map has a class there or not, as in
+the challenge. Where the map has none (land, no SAR) it has missed the class of the chart;
+R2, which needs a number, takes the mean of the chart: such a pixel explains nothing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,8 +18,9 @@ import numpy as np
 
 from seaice_data.arrays import ChartArray, FloatArray, IntArray
 from seaice_data.charts import CHART_FILL, CHARTS, SIC, Chart
+from seaice_data.compiled import compiled
 
-_PIXELS_AT_A_TIME = 2**20
+_N_BYTES = CHART_FILL + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,17 +30,26 @@ class ChartScore:
     score: float | None
     """R2 (SIC) or weighted F1 (SOD, FLOE) in percent; none without a single pixel."""
 
+    score_where_predicted: float | None
+    """The same over the pixels that have a class in the map."""
+
+    class_precision: tuple[float, ...]
+    """Of the pixels that the map shows as a class, percent that are; 0 if it shows none."""
+
+    class_recall: tuple[float, ...]
+    """Of the pixels of a class, percent that the map shows as it; 0 if there are none."""
+
     class_f1: tuple[float, ...]
     """F1 of each class in percent; 0 for a class that neither chart nor map shows."""
 
     class_pixels: tuple[int, ...]
-    """Pixels of each class in the charts."""
+    """Pixels of each class in the charts (the support)."""
 
     n_pixels: int
-    """Pixels that count: the chart has a class, and so has the map."""
+    """Pixels that count: those with a class in the chart."""
 
     n_unpredicted: int
-    """Pixels left out: the chart has a class but the map has none (land, no SAR)."""
+    """Those of them that have no class in the map (land, no SAR)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +77,11 @@ class ChartScorer:
 
     def __init__(self) -> None:
         self.confusion: dict[str, IntArray] = {
-            chart.name: np.zeros((chart.n_classes, chart.n_classes), np.int64)
+            chart.name: np.zeros((chart.n_classes, chart.n_classes + 1), np.int64)
             for chart in CHARTS
         }
-        """Pixels by class of the chart (row) and class of the map (column)."""
-        self.n_unpredicted = dict.fromkeys(self.confusion, 0)
+        """Pixels by class of the chart (row) and class of the map (column); the last
+        column is for pixels without a class in the map."""
 
     def add(self, charts: ChartArray, predicted: ChartArray) -> None:
         """Count the pixels of a scene.
@@ -92,28 +106,24 @@ class ChartScorer:
         """
         if truth.shape != predicted.shape:
             raise ValueError(f"shapes differ: {truth.shape} and {predicted.shape}")
-        pairs = _count_pairs(truth.ravel(), predicted.ravel())
-        n = chart.n_classes
+        pairs = np.zeros((_N_BYTES, _N_BYTES), np.int64)
+        _count_pairs(truth.ravel(), predicted.ravel(), pairs)
+        known = [*range(chart.n_classes), CHART_FILL]
         unknown = pairs.copy()
-        unknown[np.ix_([*range(n), CHART_FILL], [*range(n), CHART_FILL])] = 0
+        unknown[np.ix_(known, known)] = 0
         if unknown.any():
             raise ValueError(f"{chart.name} has no class {np.argwhere(unknown)[0].max()}")
-        self.confusion[chart.name] += pairs[:n, :n]
-        self.n_unpredicted[chart.name] += int(pairs[:n, CHART_FILL].sum())
+        self.confusion[chart.name] += pairs[np.ix_(known[:-1], known)]
 
     def merge(self, other: Self) -> None:
         """Take over what `other` has counted."""
         for name in self.confusion:
             self.confusion[name] += other.confusion[name]
-            self.n_unpredicted[name] += other.n_unpredicted[name]
 
     def scores(self) -> Scores:
         """Return the scores of everything counted so far."""
         charts = {
-            chart.name: _chart_score(
-                chart, self.confusion[chart.name], self.n_unpredicted[chart.name]
-            )
-            for chart in CHARTS
+            chart.name: _chart_score(chart, self.confusion[chart.name]) for chart in CHARTS
         }
         return Scores(_combined(charts), charts)
 
@@ -121,30 +131,43 @@ class ChartScorer:
 def r2(confusion: IntArray) -> float:
     """Return the coefficient of determination of the class numbers, at most 1.
 
-    `confusion` has the classes of the chart in rows, those of the map in columns, and at
-    least one pixel. Where the chart has a single class there is nothing to explain: 1 if
-    the map is perfect, else 0, as scikit-learn has it.
+    Where the chart has a single class there is nothing to explain: 1 if the map is
+    perfect, else 0, as scikit-learn has it.
+
+    Parameters
+    ----------
+    confusion
+        Pixels by class of the chart (row) and of the map (column), at least one; a last
+        column without a row is for pixels that have no class in the map.
     """
     n = len(confusion)
     truth, guess = np.arange(n)[:, None], np.arange(n)[None, :]
-    support = confusion.sum(axis=1)
-    residual = int((confusion * (truth - guess) ** 2).sum())
+    residual = int((confusion[:, :n] * (truth - guess) ** 2).sum())
     # Times the number of pixels, the spread is an integer too: no rounding anywhere.
-    n_pixels = int(support.sum())
-    first = int((support * truth[:, 0]).sum())
-    second = int((support * truth[:, 0] ** 2).sum())
+    n_pixels, first, second = _moments(confusion)
     spread = n_pixels * second - first**2
+    n_missed, first_missed, second_missed = _moments(confusion[:, n:])
     if spread == 0:
-        return 1.0 if residual == 0 else 0.0
-    return 1 - residual * n_pixels / spread
+        return 1.0 if residual == n_missed == 0 else 0.0
+    missed = n_pixels**2 * second_missed - 2 * n_pixels * first * first_missed
+    missed += n_missed * first**2
+    return 1 - (residual * n_pixels**2 + missed) / (spread * n_pixels)
+
+
+def class_precision(confusion: IntArray) -> FloatArray:
+    """Return which share of the pixels that the map shows as a class are; 0 of none."""
+    return _shares(np.diagonal(confusion), confusion[:, : len(confusion)].sum(axis=0))
+
+
+def class_recall(confusion: IntArray) -> FloatArray:
+    """Return which share of the pixels of a class the map shows as it; 0 of none."""
+    return _shares(np.diagonal(confusion), confusion.sum(axis=1))
 
 
 def class_f1(confusion: IntArray) -> FloatArray:
     """Return the F1 of each class; 0 for a class that neither chart nor map shows."""
-    hits = np.diagonal(confusion)
-    shown = confusion.sum(axis=0) + confusion.sum(axis=1)
-    f1: FloatArray = np.divide(2.0 * hits, shown, out=np.zeros(len(hits)), where=shown > 0)
-    return f1
+    shown = confusion[:, : len(confusion)].sum(axis=0)
+    return _shares(2 * np.diagonal(confusion), shown + confusion.sum(axis=1))
 
 
 def weighted_f1(confusion: IntArray) -> float:
@@ -209,30 +232,45 @@ def score_constants(
     return scorer.scores()
 
 
-def _count_pairs(truth: ChartArray, predicted: ChartArray) -> IntArray:
+@compiled
+def _count_pairs(truth: ChartArray, predicted: ChartArray, pairs: IntArray) -> None:
     """Count how often each pair of values lies on one pixel, shape ``(256, 256)``."""
-    n = CHART_FILL + 1
-    counts = np.zeros(n * n, np.int64)
-    # Whole scenes at once would be widened to 8 bytes a pixel: 200 MB each.
-    for start in range(0, truth.size, _PIXELS_AT_A_TIME):
-        part = slice(start, start + _PIXELS_AT_A_TIME)
-        pairs = truth[part].astype(np.uint16) * np.uint16(n) + predicted[part]
-        counts += np.bincount(pairs, minlength=n * n)
-    return counts.reshape(n, n)
+    for pixel in range(truth.size):
+        pairs[truth[pixel], predicted[pixel]] += 1
 
 
-def _chart_score(chart: Chart, confusion: IntArray, n_unpredicted: int) -> ChartScore:
-    n_pixels = int(confusion.sum())
-    score = None
-    if n_pixels > 0:
-        score = 100 * (r2(confusion) if chart is SIC else weighted_f1(confusion))
+def _moments(confusion: IntArray) -> tuple[int, int, int]:
+    """Return number, sum and sum of squares of the classes of the chart."""
+    support = confusion.sum(axis=1)
+    classes = np.arange(len(support))
+    return int(support.sum()), int(support @ classes), int(support @ classes**2)
+
+
+def _shares(parts: IntArray, wholes: IntArray) -> FloatArray:
+    shares: FloatArray = np.zeros(len(parts))
+    np.divide(parts, wholes, out=shares, where=wholes > 0)
+    return shares
+
+
+def _chart_score(chart: Chart, confusion: IntArray) -> ChartScore:
+    predicted = confusion[:, : chart.n_classes]
     return ChartScore(
-        score=score,
+        score=_score(chart, confusion),
+        score_where_predicted=_score(chart, predicted),
+        class_precision=tuple((100 * class_precision(confusion)).tolist()),
+        class_recall=tuple((100 * class_recall(confusion)).tolist()),
         class_f1=tuple((100 * class_f1(confusion)).tolist()),
         class_pixels=tuple(confusion.sum(axis=1).tolist()),
-        n_pixels=n_pixels,
-        n_unpredicted=n_unpredicted,
+        n_pixels=int(confusion.sum()),
+        n_unpredicted=int(confusion.sum() - predicted.sum()),
     )
+
+
+def _score(chart: Chart, confusion: IntArray) -> float | None:
+    """Return R2 or weighted F1 in percent; none without a pixel."""
+    if not confusion.any():
+        return None
+    return 100 * (r2(confusion) if chart is SIC else weighted_f1(confusion))
 
 
 def _combined(charts: Mapping[str, ChartScore]) -> float | None:

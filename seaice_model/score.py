@@ -70,7 +70,8 @@ class ScoreReport:
     constant``, which differs for SIC. None if the store has no training scenes."""
 
     confusion: Mapping[str, tuple[tuple[int, ...], ...]]
-    """Pixels by class of the chart (row) and of the map (column), by chart."""
+    """Pixels by class of the chart (row) and of the map (column), by chart; the last column
+    is for pixels without a class in the map."""
 
     without_charts: tuple[str, ...]
     """Scenes that have a map but no ice chart to score it against."""

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import f1_score, r2_score
+from numpy.typing import NDArray
+from sklearn.metrics import f1_score, precision_recall_fscore_support, r2_score
 
 from seaice_data.arrays import ChartArray
-from seaice_data.charts import CHARTS, FLOE, SIC, SOD
+from seaice_data.charts import CHARTS, SIC, SOD, Chart
 from seaice_data.stats import count_classes
 from seaice_model.metrics import (
     ChartScorer,
@@ -49,13 +50,34 @@ def test_the_combined_score_weighs_2_2_1() -> None:
     assert scores.combined == (2 * 100 + 2 * 0 + 1 * 100) / 5
 
 
-def test_fill_in_the_chart_does_not_count_and_fill_in_the_map_is_told() -> None:
+def test_fill_in_the_chart_does_not_count_and_fill_in_the_map_is_a_miss() -> None:
     scorer = ChartScorer()
     scorer.add_chart(
         SOD, np.array([0, 255, 5, 5], np.uint8), np.array([0, 3, 5, 255], np.uint8)
     )
     score = scorer.scores().charts["SOD"]
-    assert (score.n_pixels, score.n_unpredicted, score.score) == (2, 1, 100)
+    assert (score.n_pixels, score.n_unpredicted) == (3, 1)
+    assert score.score_where_predicted == 100
+    assert score.class_recall[5] == 50
+    assert score.class_precision[5] == 100
+    assert score.score == pytest.approx(100 * (1 * 1 + 2 * 2 / 3) / 3)
+
+
+def test_r2_of_a_pixel_that_the_map_leaves_out_is_that_of_the_mean() -> None:
+    # The chart is 0, 2, 10: mean 4, spread 56. The map misses the 10, so errs by 6.
+    confusion = np.zeros((11, 12), np.int64)
+    confusion[0, 0] = confusion[2, 2] = confusion[10, 11] = 1
+    assert r2(confusion) == 1 - 36 / 56
+
+
+@pytest.mark.parametrize("value", [0, 7])
+def test_a_map_without_any_class_scores_0(value: int) -> None:
+    scorer = ChartScorer()
+    scorer.add(planes([value, value], [0, 1], [6, 6]), planes(*[[255, 255]] * 3))
+    scores = scorer.scores()
+    assert [scores.charts[c.name].score for c in CHARTS] == [0, 0, 0]
+    assert scores.combined == 0
+    assert scores.charts["SIC"].score_where_predicted is None
 
 
 def test_charts_without_a_pixel_have_no_score_and_take_no_part() -> None:
@@ -90,25 +112,54 @@ def test_scores_are_ready_for_json() -> None:
     assert again["charts"]["SOD"]["class_pixels"] == [1, 0, 0, 0, 0, 1]
 
 
-@given(seed=st.integers(0, 10_000), n_scenes=st.integers(1, 4))
-def test_scores_are_those_of_scikit_learn(seed: int, n_scenes: int) -> None:
-    rng = np.random.default_rng(seed)
-    scenes = [
-        [rng.integers(0, c.n_classes, (2, 30), np.uint8) for c in CHARTS]
-        for _ in range(n_scenes)
-    ]
-    scorers = [ChartScorer() for _ in scenes]
-    for scorer, scene in zip(scorers, scenes, strict=True):
-        for chart, pair in zip(CHARTS, scene, strict=True):
-            scorer.add_chart(chart, *pair)
-    for other in scorers[1:]:
-        scorers[0].merge(other)
-    scores = scorers[0].scores()
-    pooled = [np.concatenate(parts, axis=1) for parts in zip(*scenes, strict=True)]
-    assert scores.charts["SIC"].score == pytest.approx(100 * r2_score(*pooled[0]))
-    for chart, pair in ((SOD, pooled[1]), (FLOE, pooled[2])):
-        expected = 100 * f1_score(*pair, average="weighted")
-        assert scores.charts[chart.name].score == pytest.approx(expected)
+def drawn_pixels(chart: Chart, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Draw a chart and a map: some classes missing, fill in both, at times nothing else."""
+    rng = np.random.default_rng((seed, chart.n_classes))
+    drawn = []
+    for _ in range(2):
+        classes = rng.choice(chart.n_classes, rng.integers(1, chart.n_classes + 1), False)
+        pixels = rng.choice(classes, 60)
+        pixels[rng.random(60) < rng.choice([0, 0.2, 1], p=[0.4, 0.5, 0.1])] = 255
+        drawn.append(pixels)
+    return drawn[0], drawn[1]
+
+
+@given(seed=st.integers(0, 10_000), chart=st.sampled_from(CHARTS))
+def test_scores_are_those_of_scikit_learn(seed: int, chart: Chart) -> None:
+    truth, guess = drawn_pixels(chart, seed)
+    first, second = ChartScorer(), ChartScorer()
+    first.add_chart(chart, truth[:25].astype(np.uint8), guess[:25].astype(np.uint8))
+    second.add_chart(chart, truth[25:].astype(np.uint8), guess[25:].astype(np.uint8))
+    first.merge(second)
+    ours = first.scores().charts[chart.name]
+    truth, guess = truth[truth != 255], guess[truth != 255]
+    assert ours.n_pixels == truth.size
+    assert ours.n_unpredicted == np.count_nonzero(guess == 255)
+    if truth.size == 0:
+        assert ours.score is None
+        return
+    options = {"labels": range(chart.n_classes), "zero_division": 0}
+    by_class = precision_recall_fscore_support(truth, guess, **options)
+    measures = (ours.class_precision, ours.class_recall, ours.class_f1)
+    np.testing.assert_allclose(measures, 100 * np.array(by_class[:3]), atol=1e-9)
+    np.testing.assert_array_equal(ours.class_pixels, by_class[3])
+    for score, seen in (
+        (ours.score, slice(None)),
+        (ours.score_where_predicted, guess < 255),
+    ):
+        if chart is SIC:
+            # R2 has the mean where the map has nothing. Where the chart has one class
+            # that would be perfect: `test_a_map_without_any_class_scores_0`.
+            if len({*truth[seen]}) < 2:
+                continue
+            filled = np.where(guess == 255, truth.mean(), guess)
+            expected = r2_score(truth[seen], filled[seen])
+        elif truth[seen].size:
+            expected = f1_score(truth[seen], guess[seen], average="weighted", **options)
+        else:
+            assert score is None
+            continue
+        assert score == pytest.approx(100 * expected, abs=1e-9)
 
 
 with np.load(FIGURES) as _file:
