@@ -1,14 +1,16 @@
 """Settings are frozen dataclasses; people write them as TOML, the program as JSON.
 
 ``from_mapping`` is strict: an unknown key is refused with the name nearest to it, a value
-of the wrong type with the type that is expected. ``fingerprint`` tells whether two
-settings are equal.
+of the wrong type with the type that is expected. ``read_assignments`` and ``assign`` do the
+same for ``key=value`` on a command line. ``fingerprint`` tells whether two settings are
+equal.
 """
 
 import dataclasses
 import difflib
 import hashlib
 import json
+import re
 import tomllib
 import types
 import typing
@@ -65,6 +67,66 @@ def read_toml(kind: type[Settings], path: Path) -> Settings:
         raise type(error)(f"{str(path)!r}: {error}", hint=error.hint) from error
 
 
+def read_assignments(text: str) -> dict[str, Any]:
+    """Read ``key=value, key=value``: values as in TOML, words without quotes.
+
+    Raises
+    ------
+    SettingsError
+        If a part is no assignment, or a key has two values.
+
+    Examples
+    --------
+    >>> read_assignments("n_epochs=60, sic=classes, filters=[16, 32], channels=[hh, hv]")
+    {'n_epochs': 60, 'sic': 'classes', 'filters': [16, 32], 'channels': ['hh', 'hv']}
+    """
+    assignments: dict[str, Any] = {}
+    for part in _parts(text):
+        key, equals, value = (piece.strip() for piece in part.partition("="))
+        if not (key and equals and value):
+            raise SettingsError(f"{part!r} is no setting", hint="write it as key=value")
+        if key in assignments:
+            raise SettingsError(f"setting {key!r} is given twice")
+        assignments[key] = _read_value(value)
+    return assignments
+
+
+def assign(settings: Settings, assignments: Mapping[str, Any]) -> Settings:
+    """Return `settings` with other values for some fields, its own or those of its parts.
+
+    Parameters
+    ----------
+    settings
+        A settings dataclass whose fields may be settings dataclasses: its parts.
+    assignments
+        Values by field; the field of a part by its name, or as ``part.field``.
+
+    Raises
+    ------
+    SettingsError
+        For a field that there is not, or in several parts, or a value that does not fit.
+
+    Examples
+    --------
+    >>> from seaice_data.recipe import Recipe
+    >>> assign(Recipe(), {"ratio": 5}).ratio
+    5
+    """
+    mapping = to_mapping(settings)
+    places = _places(mapping)
+    for key, value in assignments.items():
+        found = [place for place in places if key in (place[-1], ".".join(place))]
+        if not found:
+            names = [place[-1] for place in places]
+            raise SettingsError(f"unknown setting {key!r}", hint=nearest(key, names))
+        if len(found) > 1:
+            ways = " or ".join(".".join(place) for place in found)
+            raise SettingsError(f"setting {key!r} has several places", hint=f"write {ways}")
+        *part, name = found[0]
+        (mapping[part[0]] if part else mapping)[name] = value
+    return from_mapping(type(settings), mapping)
+
+
 def fingerprint(settings: Any) -> str:
     """Return a short hash that is equal exactly for equal settings."""
     text = json.dumps(to_mapping(settings), sort_keys=True)
@@ -87,6 +149,32 @@ def nearest(word: str, known: typing.Iterable[str]) -> str:
     if matches:
         return f"did you mean {matches[0]!r}?"
     return f"known are {', '.join(names)}"
+
+
+def _parts(text: str) -> list[str]:
+    """Split at commas, but not at those in brackets."""
+    return [part.strip() for part in re.findall(r"(?:[^,\[]|\[[^\]]*\]?)+", text)]
+
+
+def _read_value(text: str) -> Any:
+    """Read a value of TOML; what is none is a word, or a list of values."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        if text[0] + text[-1] == "[]":
+            return [_read_value(part) for part in _parts(text[1:-1])]
+        return text
+
+
+def _places(mapping: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """Return where the fields of settings are: the name, or the part and the name."""
+    places: list[tuple[str, ...]] = []
+    for name, value in mapping.items():
+        if isinstance(value, Mapping):
+            places += [(name, inner) for inner in value]
+        else:
+            places.append((name,))
+    return places
 
 
 def _checked(key: str, value: Any, kind: Any) -> Any:

@@ -1,3 +1,4 @@
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -5,7 +6,14 @@ import pytest
 from seaice_data.channels import OFFICIAL_CHANNELS, select_channels
 from seaice_data.errors import RecipeError, SettingsError
 from seaice_data.recipe import Recipe
-from seaice_data.settings import fingerprint, from_mapping, read_toml, to_mapping
+from seaice_data.settings import (
+    assign,
+    fingerprint,
+    from_mapping,
+    read_assignments,
+    read_toml,
+    to_mapping,
+)
 
 
 def test_a_recipe_survives_the_way_through_json() -> None:
@@ -74,3 +82,63 @@ def test_a_wrong_setting_names_its_file(tmp_path: Path) -> None:
     (tmp_path / "recipe.toml").write_text("rato = 5")
     with pytest.raises(SettingsError, match=r"recipe.toml': unknown setting 'rato'"):
         read_toml(Recipe, tmp_path / "recipe.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("", {}),
+        ("n_epochs = 3", {"n_epochs": 3}),
+        ("a=1,b=0.5, c=true", {"a": 1, "b": 0.5, "c": True}),
+        ("sic=classes, sar='mean'", {"sic": "classes", "sar": "mean"}),
+        ("a=[16, 32], b=[hh, hv]", {"a": [16, 32], "b": ["hh", "hv"]}),
+        ("channels=[hh]", {"channels": ["hh"]}),
+    ],
+)
+def test_assignments_are_read_as_toml_with_bare_words(
+    text: str, values: dict[str, object]
+) -> None:
+    assert read_assignments(text) == values
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("n_epochs", "'n_epochs' is no setting"),
+        ("n_epochs=", "'n_epochs=' is no setting"),
+        ("=3", "'=3' is no setting"),
+        ("a=1, a=2", "setting 'a' is given twice"),
+    ],
+)
+def test_what_is_no_assignment_is_refused(text: str, message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        read_assignments(text)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Whole:
+    first: Recipe = field(default_factory=Recipe)
+    second: Recipe = field(default_factory=lambda: Recipe(ratio=5))
+    name: str = "whole"
+
+
+def test_a_part_is_assigned_by_its_name() -> None:
+    changed = assign(Whole(), {"second.ratio": 2, "name": "half"})
+    assert changed == Whole(second=Recipe(ratio=2), name="half")
+
+
+@pytest.mark.parametrize(
+    ("values", "message", "hint"),
+    [
+        ({"ratio": 2}, "'ratio' has several places", "write first.ratio or second.ratio"),
+        ({"nam": "a"}, "unknown setting 'nam'", "did you mean 'name'?"),
+        ({"first": {}}, "unknown setting 'first'", "known are"),
+        ({"first.ratio": "two"}, "ratio must be int, got 'two'", "None"),
+    ],
+)
+def test_what_cannot_be_assigned_is_refused(
+    values: dict[str, object], message: str, hint: str
+) -> None:
+    with pytest.raises(SettingsError, match=message) as caught:
+        assign(Whole(), values)
+    assert hint in str(caught.value.hint)
