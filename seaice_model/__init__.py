@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from seaice_model.metrics import ChartScorer, Scores
     from seaice_model.predict import PredictReport, predict_scene, predict_store
     from seaice_model.presets import PRESETS, find_preset
-    from seaice_model.reference import load_reference
+    from seaice_model.reference import load_reference_state_dict
     from seaice_model.score import ScoreReport, score_maps
     from seaice_model.train import TrainReport
     from seaice_model.unet import MultiTaskUNet, Prediction
@@ -40,7 +40,7 @@ __all__ = [
     "TrainReport",
     "find_preset",
     "load_best",
-    "load_reference",
+    "load_reference_state_dict",
     "predict_scene",
     "predict_store",
     "read_netcdf",
@@ -56,7 +56,7 @@ _MODULES = {
     "metrics": ("ChartScorer", "Scores"),
     "predict": ("PredictReport", "predict_scene", "predict_store"),
     "presets": ("PRESETS", "find_preset"),
-    "reference": ("load_reference",),
+    "reference": ("load_reference_state_dict",),
     "score": ("ScoreReport", "score_maps"),
     "train": ("TrainReport",),
     "unet": ("MultiTaskUNet", "Prediction"),

@@ -4,15 +4,18 @@
 and a table ``[train]``. Named configurations are in `seaice_model.presets`.
 """
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
-from seaice_data.channels import OFFICIAL_CHANNELS, find_channel
+from seaice_data.channels import OFFICIAL_CHANNELS, Group, find_channel
 from seaice_data.charts import CHARTS
 from seaice_model.errors import ConfigError
 
 Decoders = Literal["shared", "separate"]
 SicHead = Literal["regression", "classes"]
+Fusion = Literal["input", "bottleneck"]
+ClassLoss = Literal["cross-entropy", "focal", "ordinal"]
 Validation = Literal["store", "drawn"]
 Precision = Literal["auto", "float32", "bfloat16"]
 
@@ -39,6 +42,10 @@ class ModelConfig:
     sic: SicHead = "regression"
     """SIC as a number trained by squared error, or as classes (Table 4, Model 8)."""
 
+    fusion: Fusion = "input"
+    """Where ancillary channels (AMSR2, ERA5) enter: as input planes, or averaged to the
+    grid of the bridge, beside its planes (named as future work, section 3.3)."""
+
     def __post_init__(self) -> None:
         """Refuse a network that cannot be built."""
         if not self.channels:
@@ -54,6 +61,24 @@ class ModelConfig:
             raise ConfigError(
                 f"filters must not be above {_MOST_FILTERS}, got {max(self.filters)}"
             )
+        if self.fusion == "bottleneck" and not (self.at_input and self.at_bridge):
+            raise ConfigError(
+                "fusion 'bottleneck' needs ancillary channels and others",
+                hint="add channels of AMSR2 or ERA5, or take fusion 'input'",
+            )
+
+    @property
+    def at_input(self) -> tuple[str, ...]:
+        """Channels that enter at the input."""
+        return tuple(name for name in self.channels if name not in self.at_bridge)
+
+    @property
+    def at_bridge(self) -> tuple[str, ...]:
+        """Channels that enter at the bridge."""
+        if self.fusion == "input":
+            return ()
+        ancillary = (Group.AMSR2, Group.ERA5)
+        return tuple(n for n in self.channels if find_channel(n).group in ancillary)
 
     @property
     def stride(self) -> int:
@@ -92,6 +117,15 @@ class TrainConfig:
     loss_weights: tuple[float, ...] = (1.0, 3.0, 3.0)
     """Weights of the losses of SIC, SOD and FLOE in their sum (Table 3)."""
 
+    class_loss: ClassLoss = "cross-entropy"
+    """Loss of charts predicted as classes: cross entropy (Table 3); focal, which heeds
+    pixels the less the surer they are right (tried in section 4); or ordinal, which adds
+    the expected distance in classes."""
+
+    focal_gamma: float = 2.0
+    """How fast sure pixels fade in the focal loss; 0 is the cross entropy (Lin et al.
+    2017 recommend 2)."""
+
     validation: Validation = "store"
     """Validate on the split of the store, or on as many scenes that this run draws anew by
     its seed from both splits, as the paper does for each of its 20 runs (section 3.5)."""
@@ -117,6 +151,8 @@ class TrainConfig:
             raise ConfigError(f"momentum must be in [0, 1), got {self.momentum}")
         if self.weight_decay < 0:
             raise ConfigError(f"weight_decay must not be negative, got {self.weight_decay}")
+        if not 0 <= self.focal_gamma < math.inf:
+            raise ConfigError(f"focal_gamma must not be negative, got {self.focal_gamma}")
         if self.seed < 0:
             raise ConfigError(f"seed must not be negative, got {self.seed}")
         if self.seed >= _SEEDS:

@@ -4,9 +4,9 @@ Their names and shapes decide filters, decoders and heads; the outputs are equal
 (tests/seaice_model/test_reference.py).
 """
 
-import pickle
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,6 +14,7 @@ from torch import Tensor
 from seaice_data.channels import OFFICIAL_CHANNELS
 from seaice_model.config import ModelConfig
 from seaice_model.errors import RunError
+from seaice_model.foreign_weights import read_tensors
 from seaice_model.unet import MultiTaskUNet
 
 _DECODERS = {
@@ -23,8 +24,9 @@ _DECODERS = {
 _HEADS = ("sic_feature_map", "sod_feature_map", "floe_feature_map")
 
 
-def load_reference(
-    weights: Path | Mapping[str, Tensor], channels: Sequence[str] = OFFICIAL_CHANNELS
+def load_reference_state_dict(
+    path_or_mapping: Path | str | Mapping[str, Tensor],
+    channels: Sequence[str] = OFFICIAL_CHANNELS,
 ) -> MultiTaskUNet:
     """Build the network that published weights of the paper's authors belong to.
 
@@ -34,8 +36,10 @@ def load_reference(
 
     Parameters
     ----------
-    weights
-        A checkpoint file of the reference implementation, or its state dict.
+    path_or_mapping
+        A checkpoint file of the reference implementation, or its state dict. Of a file
+        only tensors are read: the configuration that was pickled with them, functions
+        included, is passed over and no code in it is run.
     channels
         Names of the input planes in the order that the weights were trained with.
 
@@ -44,7 +48,7 @@ def load_reference(
     RunError
         If the file cannot be read, weights are missing, or the number of channels differs.
     """
-    state = _state(weights)
+    state = _state(path_or_mapping)
     config = _config(state, tuple(channels))
     network = MultiTaskUNet(config)
     network.load_state_dict(
@@ -60,23 +64,18 @@ def load_reference(
     return network.eval()
 
 
-def _state(weights: Path | Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the state dict in `weights`, freed of wrappers."""
-    if isinstance(weights, Path):
-        try:
-            loaded = torch.load(weights, map_location="cpu", weights_only=True)
-        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-            reason = str(error).splitlines()[0]
-            raise RunError(
-                f"cannot read weights from {str(weights)!r}: {reason}"
-            ) from error
+def _state(path_or_mapping: Path | str | Mapping[str, Any]) -> dict[str, Tensor]:
+    """Return the state dict in a file or a mapping, freed of wrappers."""
+    if isinstance(path_or_mapping, Mapping):
+        loaded = path_or_mapping
     else:
-        loaded = weights
-    state = loaded.get("model_state_dict", loaded)
+        loaded = read_tensors(Path(path_or_mapping))
+    named = loaded.get("model_state_dict", loaded)
     # Wrappers for several GPUs and for compilation put a prefix before every name.
     return {
         name.removeprefix("module.").removeprefix("_orig_mod."): tensor
-        for name, tensor in state.items()
+        for name, tensor in named.items()
+        if isinstance(tensor, Tensor)
     }
 
 

@@ -439,7 +439,7 @@ class _Training:
             group["lr"] = learning_rate(self.config, iteration)
         with arithmetic(self.device, self.config.precision):
             prediction = self.network(batch.inputs)
-        losses = total_loss(prediction, batch.charts, self.config.loss_weights)
+        losses = total_loss(prediction, batch.charts, self.config)
         self.optimiser.zero_grad(set_to_none=True)
         losses.total.backward()  # type: ignore[no-untyped-call]
         self.optimiser.step()

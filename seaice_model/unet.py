@@ -57,7 +57,7 @@ class MultiTaskUNet(nn.Module):
     Parameters
     ----------
     config
-        Channels, filters, decoders and the kind of the SIC head.
+        Channels and where they enter, filters, decoders and the kind of the SIC head.
     seed
         Decides the first weights; the global random state is neither read nor changed.
 
@@ -72,11 +72,13 @@ class MultiTaskUNet(nn.Module):
         super().__init__()
         self.config = config
         filters = config.filters
+        self._at_input = [config.channels.index(name) for name in config.at_input]
+        self._at_bridge = [config.channels.index(name) for name in config.at_bridge]
+        n_inputs = [len(self._at_input), *filters]
+        n_inputs[-1] += len(self._at_bridge)
         self.contract = nn.ModuleList(
             _DoubleConv(n_in, n_out)
-            for n_in, n_out in zip(
-                (len(config.channels), *filters), (*filters, filters[-1]), strict=True
-            )
+            for n_in, n_out in zip(n_inputs, (*filters, filters[-1]), strict=True)
         )
         n_decoders = len(CHARTS) if config.decoders == "separate" else 1
         self.decoders = nn.ModuleList(_Decoder(filters) for _ in range(n_decoders))
@@ -99,9 +101,15 @@ class MultiTaskUNet(nn.Module):
         """
         height, width = inputs.shape[-2:]
         inputs = _grown(inputs, self.config.stride)
-        levels = [self.contract[0](inputs)]
-        for block in self.contract[1:]:
+        fine = inputs[:, self._at_input] if self._at_bridge else inputs
+        levels = [self.contract[0](fine)]
+        for block in self.contract[1:-1]:
             levels.append(block(functional.max_pool2d(levels[-1], 2)))
+        coarsest = functional.max_pool2d(levels[-1], 2)
+        if self._at_bridge:
+            coarse = functional.avg_pool2d(inputs[:, self._at_bridge], self.config.stride)
+            coarsest = torch.cat([coarsest, coarse], dim=1)
+        levels.append(self.contract[-1](coarsest))
         features = [decoder(levels)[..., :height, :width] for decoder in self.decoders]
         if len(features) == 1:
             features = features * len(CHARTS)

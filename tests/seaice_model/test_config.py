@@ -37,6 +37,8 @@ def test_an_unknown_setting_names_its_nearest_neighbour() -> None:
         ("learning_rate", float("nan"), "learning_rate must be above 0"),
         ("momentum", 1.0, r"momentum must be in \[0, 1\), got 1.0"),
         ("weight_decay", -0.1, "weight_decay must not be negative"),
+        ("focal_gamma", -1.0, "focal_gamma must not be negative, got -1.0"),
+        ("focal_gamma", float("nan"), "focal_gamma must not be negative"),
         ("seed", -1, "seed must not be negative"),
         ("seed", 2**63, r"seed must be below 2\*\*63, got 9223372036854775808"),
         ("loss_weights", (1.0, 3.0), "one number a chart"),

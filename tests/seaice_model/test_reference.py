@@ -1,6 +1,8 @@
 """Figures in `reference_networks.npz`: outputs of the paper's code for its own weights."""
 
 import json
+import zipfile
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seaice_model.errors import RunError
-from seaice_model.reference import load_reference
+from seaice_model.foreign_weights import read_tensors
+from seaice_model.reference import load_reference_state_dict
 
 FIGURES = Path(__file__).parents[1] / "data" / "reference_networks.npz"
 
@@ -62,7 +65,7 @@ def test_published_weights_give_their_outputs(
         "unet_sep_dec_mse": lambda: reference_state("separate"),
     }[name]()
     with torch.no_grad():
-        prediction = load_reference(state)(reference_inputs(height, width))
+        prediction = load_reference_state_dict(state)(reference_inputs(height, width))
     for chart, plane in zip(("SIC", "SOD", "FLOE"), prediction, strict=True):
         # SOD and FLOE are the same with and without the regression of SIC.
         source = "unet" if chart != "SIC" and name == "unet_regression" else name
@@ -73,29 +76,93 @@ def test_published_weights_give_their_outputs(
 
 
 def test_kinds_of_network_are_read_from_the_names() -> None:
-    assert load_reference(reference_state("shared")).config.sic == "regression"
-    assert load_reference(classes_state()).config.sic == "classes"
-    assert load_reference(reference_state("separate")).config.decoders == "separate"
-    assert load_reference(classes_state()).config.filters == (4, 4, 8, 8)
+    states = (reference_state("shared"), classes_state(), reference_state("separate"))
+    networks = [load_reference_state_dict(state) for state in states]
+    regression, classes, separate = (network.config for network in networks)
+    assert (regression.sic, regression.decoders) == ("regression", "shared")
+    assert (classes.sic, classes.filters) == ("classes", (4, 4, 8, 8))
+    assert separate.decoders == "separate"
 
 
-def test_a_checkpoint_file_is_read_without_running_code(tmp_path: Path) -> None:
-    wrapped = {f"module.{name}": w for name, w in reference_state("shared").items()}
+def test_a_checkpoint_file_is_read(tmp_path: Path) -> None:
+    state = reference_state("shared")
+    wrapped = {f"module.{name}": w for name, w in state.items()}
     torch.save({"model_state_dict": wrapped, "epoch": 7}, tmp_path / "best.pth")
-    network = load_reference(tmp_path / "best.pth")
+    network = load_reference_state_dict(tmp_path / "best.pth")
     assert not network.training
-    torch.save(Path("x"), tmp_path / "code.pth")  # a pickled object that is no tensor
+    expected = load_reference_state_dict(state).state_dict()
+    for name, weights in network.state_dict().items():
+        assert torch.equal(weights, expected[name]), name
+
+
+class Settings(dict[str, object]):
+    """Stands for the classes that published files pickle; it is not among ours."""
+
+
+class Bomb:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Path.touch, (self.path,)
+
+
+def test_a_pickled_configuration_is_passed_over_and_no_code_run(tmp_path: Path) -> None:
+    bomb = tmp_path / "executed"
+    settings = Settings(
+        optimizer={"type": "SGD"}, transform=np.linspace, path=Path("x"), at=Bomb(bomb)
+    )
+    state = OrderedDict(reference_state("shared"))
+    weights = torch.nn.Parameter(state["sod_feature_map.feature_out.weight"])
+    state["sod_feature_map.feature_out.weight"] = weights  # a view of other numbers
+    torch.save(
+        {"cfg": settings, "model_state_dict": state, "rng": np.random.default_rng(1)},
+        tmp_path / "published.pth",
+    )
+    network = load_reference_state_dict(str(tmp_path / "published.pth"))
+    assert not bomb.exists()
+    inputs = reference_inputs(32, 32)
+    with torch.no_grad():
+        expected = load_reference_state_dict(reference_state("shared"))(inputs)
+        for ours, theirs in zip(network(inputs), expected, strict=True):
+            assert torch.equal(ours, theirs)
+    torch.load(tmp_path / "published.pth", weights_only=False)
+    assert bomb.exists()  # the bomb is a real one
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 but no archive", b"weights"])
+def test_what_is_no_checkpoint_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "best.pth").write_bytes(content)
     with pytest.raises(RunError, match="cannot read weights from"):
-        load_reference(tmp_path / "code.pth")
+        load_reference_state_dict(tmp_path / "best.pth")
+    with pytest.raises(RunError, match="no weights at"):
+        load_reference_state_dict(tmp_path / "absent.pth")
+
+
+def test_tensors_that_leave_their_numbers_are_refused(tmp_path: Path) -> None:
+    torch.save({"a": torch.zeros(4)}, tmp_path / "best.pth")
+    with zipfile.ZipFile(tmp_path / "best.pth") as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(tmp_path / "bad.pth", "w") as archive:
+        for name, part in parts.items():
+            archive.writestr(name, part[:8] if name.endswith("data/0") else part)
+    with pytest.raises(RunError, match="8 bytes are not 4 numbers"):
+        read_tensors(tmp_path / "bad.pth")
+
+
+def test_a_file_without_named_weights_is_refused(tmp_path: Path) -> None:
+    torch.save([torch.zeros(2)], tmp_path / "list.pth")
+    with pytest.raises(RunError, match="holds no named weights"):
+        load_reference_state_dict(tmp_path / "list.pth")
 
 
 def test_missing_weights_are_named() -> None:
     state = reference_state("shared")
     del state["bridge.double_conv.double_conv.3.weight"]
     with pytest.raises(RunError, match=r"no 'bridge\.double_conv\.double_conv\.3\.weight'"):
-        load_reference(state)
+        load_reference_state_dict(state)
 
 
 def test_another_number_of_channels_is_refused() -> None:
     with pytest.raises(RunError, match="take 16 channels, 2 are named"):
-        load_reference(reference_state("shared"), ("hh", "hv"))
+        load_reference_state_dict(reference_state("shared"), ("hh", "hv"))

@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from seaice_model.config import Decoders, ModelConfig, SicHead
+from seaice_model.config import Decoders, Fusion, ModelConfig, SicHead
+from seaice_model.errors import ConfigError
 from seaice_model.unet import MultiTaskUNet, Prediction
 
 SMALL = ModelConfig(channels=("hh", "hv"), filters=(4, 4, 8, 8))
@@ -19,12 +20,49 @@ def test_the_default_network_has_the_parameters_of_the_paper() -> None:
 
 @pytest.mark.parametrize("decoders", ["shared", "separate"])
 @pytest.mark.parametrize("sic", ["regression", "classes"])
-def test_every_parameter_is_used(decoders: Decoders, sic: SicHead) -> None:
-    config = ModelConfig(channels=("hh",), filters=(4, 8), decoders=decoders, sic=sic)
+@pytest.mark.parametrize("fusion", ["input", "bottleneck"])
+@pytest.mark.parametrize("filters", [(4,), (4, 8), (2, 3, 5, 4)])
+def test_every_parameter_is_used(
+    decoders: Decoders, sic: SicHead, fusion: Fusion, filters: tuple[int, ...]
+) -> None:
+    config = ModelConfig(
+        channels=("hh", "t2m", "hv"),
+        filters=filters,
+        decoders=decoders,
+        sic=sic,
+        fusion=fusion,
+    )
     network = MultiTaskUNet(config)
-    prediction = network(torch.randn(2, 1, 12, 12, generator=torch.Generator()))
-    sum(plane.square().sum() for plane in prediction).backward()
-    assert all(weights.grad is not None for weights in network.parameters())
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(3):  # a ReLU may hide a weight in one batch, not in all
+        prediction = network(torch.randn(2, 3, 40, 40, generator=generator))
+        sum(plane.square().sum() for plane in prediction).backward()
+    for name, weights in network.named_parameters():
+        assert weights.grad is not None, name
+        assert weights.grad.any(), name
+
+
+def test_ancillary_channels_enter_at_the_bridge_if_asked_for() -> None:
+    config = ModelConfig(channels=("hh", "t2m", "hv"), filters=(4, 8), fusion="bottleneck")
+    assert (config.at_input, config.at_bridge) == (("hh", "hv"), ("t2m",))
+    network = MultiTaskUNet(config).eval()
+    assert network.contract[0][0].weight.shape[1] == 2
+    assert network.contract[-1][0].weight.shape[1] == 8 + 1
+    inputs = torch.zeros(1, 3, 16, 16)
+    changed = inputs.clone()
+    changed[0, 1, 8:12, 8:12] = 8  # one pixel of the bridge, whose grid is 4 x 4
+    bridges = []
+    network.contract[-1].register_forward_pre_hook(lambda _, args: bridges.append(args[0]))
+    with torch.no_grad():
+        plain, other = network(inputs), network(changed)
+    assert (bridges[1] - bridges[0]).nonzero().tolist() == [[0, 8, 2, 2]]
+    assert not torch.equal(plain.sod, other.sod)
+
+
+def test_fusion_at_the_bottleneck_needs_channels_on_both_sides() -> None:
+    for channels in (("hh", "hv"), ("t2m",)):
+        with pytest.raises(ConfigError, match="needs ancillary channels and others"):
+            ModelConfig(channels=channels, fusion="bottleneck")
 
 
 @pytest.mark.parametrize(
