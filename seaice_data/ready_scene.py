@@ -7,10 +7,10 @@ import numpy as np
 
 from seaice_data.arrays import ChartArray, FloatArray
 from seaice_data.channels import Channel
-from seaice_data.charts import CHARTS
+from seaice_data.charts import CHART_FILL, CHARTS
 from seaice_data.encode import TiePoints
 from seaice_data.grid import Grid, tie_point_positions
-from seaice_data.netcdf import NetcdfFile, Variable
+from seaice_data.netcdf import NetcdfFile, Values, Variable
 from seaice_data.scene_base import SAR_GRID, SPACING_M, Band, Scene
 
 _ID = re.compile(r"(\d{8}T\d{6})_(cis|dmi)")
@@ -19,6 +19,36 @@ _ID = re.compile(r"(\d{8}T\d{6})_(cis|dmi)")
 def holds_charts(file: NetcdfFile) -> bool:
     """Whether a file holds charts; one of them is enough to miss the others."""
     return any(chart.name in file for chart in CHARTS)
+
+
+def find_id(file: NetcdfFile) -> str:
+    """Return the id of a scene, from the attribute ``scene_id`` or the name of the file.
+
+    Raises
+    ------
+    SceneError
+        If neither begins like ``20180607T184326_dmi``.
+    """
+    told = file.text("scene_id")
+    for text in (told, file.path.name):
+        if match := _ID.match(text):
+            return match[0]
+    raise file.error(
+        f"attribute 'scene_id' is {told!r}, not like '20180607T184326_dmi_prep.nc'"
+    )
+
+
+def read_charts(file: NetcdfFile, rows: slice, charts: ChartArray) -> None:
+    """Read a band of the painted charts into `charts`, shape ``(chart, rows, x)``.
+
+    Raises
+    ------
+    SceneError
+        If a chart is missing, or holds what is no class.
+    """
+    for plane, chart in zip(charts, CHARTS, strict=True):
+        values = file.variable(chart.name).stored_rows(rows)
+        plane[:] = _checked_classes(file, chart.name, values, chart.n_classes)
 
 
 class ReadyScene(Scene):
@@ -43,13 +73,7 @@ class ReadyScene(Scene):
     @cached_property
     def id(self) -> str:
         """Acquisition time and ice service, from the attribute ``scene_id``."""
-        told = self._file.text("scene_id")
-        for text in (told, self.path.name):
-            if match := _ID.match(text):
-                return self._checked_id(match[0])
-        raise self._error(
-            f"attribute 'scene_id' is {told!r}, not like '20180607T184326_dmi_prep.nc'"
-        )
+        return self._checked_id(find_id(self._file))
 
     @cached_property
     def original_name(self) -> str:
@@ -118,9 +142,7 @@ class ReadyScene(Scene):
         """Read a band of the painted charts; all fill if the scene has none."""
         charts = self._no_charts(rows)
         if self.has_charts:
-            for plane, chart in zip(charts, CHARTS, strict=True):
-                values = self._charts.variable(chart.name).stored_rows(rows)
-                plane[:] = self._checked_classes(chart.name, values, chart.n_classes)
+            read_charts(self._charts, rows, charts)
         return charts
 
     def _standardise(self, values: FloatArray, channel: Channel) -> FloatArray:  # noqa: ARG002
@@ -134,3 +156,23 @@ class ReadyScene(Scene):
             if chart.name not in self._charts:
                 raise self._charts.error(f"chart {chart.name!r} is missing")
         return (*planes, *(self._charts.variable(chart.name) for chart in CHARTS))
+
+
+def _checked_classes(
+    file: NetcdfFile, name: str, values: Values, n_classes: int
+) -> ChartArray:
+    """Return classes as uint8, or say which value is none."""
+    if values.dtype.kind == "f":
+        values = np.where(np.isnan(values), CHART_FILL, values)
+    if values.dtype == np.uint8:
+        # Below its first class a byte wraps around: one comparison finds all.
+        wrong = (values - np.uint8(n_classes)) < CHART_FILL - n_classes
+    else:
+        wrong = (values != CHART_FILL) & ((values < 0) | (values >= n_classes))
+        wrong |= values != np.floor(values)
+    if wrong.any():
+        raise file.error(
+            f"{name} holds {values[wrong].flat[0]}, "
+            f"which is no class (0-{n_classes - 1} or 255)"
+        )
+    return np.asarray(values, np.uint8)

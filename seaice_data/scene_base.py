@@ -18,7 +18,7 @@ from seaice_data.encode import TiePoints, acquisition_time
 from seaice_data.errors import SceneError
 from seaice_data.grid import CELL_PIXELS, Grid
 from seaice_data.icecodes import PolygonTable
-from seaice_data.netcdf import NetcdfFile, Values, Variable
+from seaice_data.netcdf import NetcdfFile, Variable
 
 SAR_GRID = tuple(find_channel(n) for n in ("hh", "hv", "incidence_angle", "distance_map"))
 """Channels on the SAR grid, in the order in which `Scene.read_band` stacks them."""
@@ -38,6 +38,18 @@ inflated once, larger ones several times; with them a process stays below 400 MB
 
 _LARGEST_SIDE = 20_000  # pixels; a Sentinel-1 EW scene has about 10 000 of 40 m
 _REGION = re.compile(r"_icechart_(?:cis_([A-Z]+)_|dmi_\d+_([A-Za-z]+)_)")
+
+
+def region_in(original_name: str) -> str:
+    """Return the chart region in the name of a raw file; empty if there is none.
+
+    Examples
+    --------
+    >>> region_in("S1A_EW_GRDM_1SDH_icechart_dmi_201806071840_NorthEast_RIC.nc")
+    'NorthEast'
+    """
+    match = _REGION.search(original_name)
+    return (match[1] or match[2]) if match else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +142,7 @@ class Scene(ABC):
     @property
     def region(self) -> str:
         """Chart region of the ice service; empty if unknown."""
-        match = _REGION.search(self.original_name)
-        return (match[1] or match[2]) if match else ""
+        return region_in(self.original_name)
 
     @property
     def cell_shape(self) -> tuple[int, int]:
@@ -233,23 +244,6 @@ class Scene(ABC):
         if not ((np.diff(lines) > 0).all() and (np.diff(samples) > 0).all()):
             raise self._error("positions of the tie points do not increase")
         return TiePoints(latitude, longitude, lines, samples)
-
-    def _checked_classes(self, name: str, values: Values, n_classes: int) -> ChartArray:
-        """Return classes as uint8, or say which value is none."""
-        if values.dtype.kind == "f":
-            values = np.where(np.isnan(values), CHART_FILL, values)
-        if values.dtype == np.uint8:
-            # Below its first class a byte wraps around: one comparison finds all.
-            wrong = (values - np.uint8(n_classes)) < CHART_FILL - n_classes
-        else:
-            wrong = (values != CHART_FILL) & ((values < 0) | (values >= n_classes))
-            wrong |= values != np.floor(values)
-        if wrong.any():
-            raise self._error(
-                f"{name} holds {values[wrong].flat[0]}, "
-                f"which is no class (0-{n_classes - 1} or 255)"
-            )
-        return np.asarray(values, np.uint8)
 
     def _error(self, message: str, hint: str | None = None) -> SceneError:
         return self._file.error(message, hint)

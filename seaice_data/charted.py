@@ -1,0 +1,221 @@
+"""Scenes with their ice charts, wherever the charts lie: what maps are scored against.
+
+``find_charts`` takes a store or a folder of AI4Arctic netCDF files: scenes that bring their
+charts, and the ``_reference`` files of test scenes, with or without the scene beside them.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from seaice_data.arrays import ChartArray
+from seaice_data.charts import CHARTS
+from seaice_data.encode import acquisition_time
+from seaice_data.errors import SceneError, StoreError
+from seaice_data.grid import Grid, row_bands
+from seaice_data.netcdf import NetcdfFile
+from seaice_data.ready_scene import find_id, holds_charts, read_charts
+from seaice_data.scene import find_scenes, open_scene, reference_of
+from seaice_data.scene_base import SPACING_M, region_in
+from seaice_data.store import Store, StoredScene
+
+_BAND_ROWS = 500
+REFERENCE_RATIO = 10
+"""Ratio of the reference implementation (Chen et al. 2024, Table 3), for charts that lie
+in no store."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChartedScene:
+    """A scene whose charts can be read."""
+
+    id: str
+    """As ``20180607T184326_dmi``."""
+
+    region: str
+    """Chart region of the ice service; empty if unknown."""
+
+    grid: Grid
+    """80 m grid of the charts."""
+
+    read: Callable[[], ChartArray]
+    """Read the charts, shape ``(chart, y, x)``; 255 is fill."""
+
+    @property
+    def acquired(self) -> datetime:
+        """Start of the acquisition, UTC."""
+        return acquisition_time(self.id)
+
+    @property
+    def service(self) -> str:
+        """Ice service that drew the chart: ``cis`` or ``dmi``."""
+        return self.id[-3:]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChartedScenes:
+    """The scenes in a store or a folder that have charts."""
+
+    path: str
+    """Store or folder, as the user gave it."""
+
+    scenes: Mapping[str, ChartedScene]
+    """Scenes with charts by id, sorted."""
+
+    uncharted: frozenset[str]
+    """Ids of scenes without charts."""
+
+    expected: tuple[str, ...]
+    """Ids of the scenes that a submission must hold: the test scenes of a store, all
+    scenes of a folder."""
+
+    ratio: int
+    """Ratio at which the reference way of scoring downscales: that of the store, or 10."""
+
+    store: Store | None
+    """The store, if it is one: its training scenes tell what is usual."""
+
+
+def find_charts(path: str) -> ChartedScenes:
+    """Find the scenes with charts in a store, or in a folder of netCDF files.
+
+    Raises
+    ------
+    StoreError
+        If `path` is a URL without a store, or neither a store nor a folder of scenes.
+    SceneError
+        If a file in the folder is no scene or damaged, a scene lies there twice, or no
+        file has charts.
+    """
+    folder = Path(path)
+    if not folder.is_dir() or _is_store(folder):
+        return charts_of(Store.open(path))
+    try:
+        files = find_scenes(folder)
+    except SceneError as error:
+        raise StoreError(
+            f"{path!r} is neither a store nor a folder with netCDF files",
+            hint="name a store, or the folder of the files with the charts",
+        ) from error
+    return _charts_in(path, files)
+
+
+def charts_of(store: Store) -> ChartedScenes:
+    """Return the scenes with charts of a store."""
+    scenes = [store.scene(scene_id) for scene_id in store.scenes]
+    charted = {scene.id: _of_store(scene) for scene in scenes if scene.has_charts}
+    return ChartedScenes(
+        path=store.path,
+        scenes=charted,
+        uncharted=frozenset(store.scenes) - {*charted},
+        expected=tuple(i for i in store.splits["test"] if i in charted) or tuple(charted),
+        ratio=store.recipe.ratio,
+        store=store,
+    )
+
+
+def _is_store(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in ("zarr.json", ".zgroup", ".zattrs"))
+
+
+def _of_store(scene: StoredScene) -> ChartedScene:
+    return ChartedScene(
+        id=scene.id,
+        region=str(scene.attributes.get("region", "")),
+        grid=scene.source_grid,
+        read=scene.full_charts,
+    )
+
+
+def _charts_in(path: str, files: tuple[Path, ...]) -> ChartedScenes:
+    """Look into each file once; charts are read when they are asked for."""
+    charted: dict[str, ChartedScene] = {}
+    uncharted = set()
+    places: dict[str, Path] = {}
+    for file in files:
+        scene_id, scene = _in_file(file)
+        if scene_id in places:
+            raise SceneError(
+                f"scene {scene_id!r} lies in {path!r} twice: {places[scene_id].name!r} "
+                f"and {file.name!r}",
+                hint="move one of them away",
+            )
+        places[scene_id] = file
+        if scene is None:
+            uncharted.add(scene_id)
+        else:
+            charted[scene_id] = scene
+    if not charted:
+        raise SceneError(
+            f"none of the {len(files)} files in {path!r} holds a chart",
+            hint="put the `_prep_reference.nc` files of test scenes beside them",
+        )
+    return ChartedScenes(
+        path=path,
+        scenes=dict(sorted(charted.items())),
+        uncharted=frozenset(uncharted),
+        expected=tuple(sorted(charted)),
+        ratio=REFERENCE_RATIO,
+        store=None,
+    )
+
+
+def _in_file(path: Path) -> tuple[str, ChartedScene | None]:
+    """Return the scene of a file, and its charts if there are any."""
+    with closing(NetcdfFile(path)) as file:
+        if holds_charts(file):
+            return _painted(file, file)
+        if (beside := reference_of(path)) is not None:
+            with closing(NetcdfFile(beside)) as reference:
+                return _painted(file, reference)
+    with closing(open_scene(path)) as scene:
+        if not scene.has_charts:
+            return scene.id, None
+        return scene.id, ChartedScene(
+            id=scene.id,
+            region=scene.region,
+            grid=scene.grid,
+            read=partial(_read_polygons, path),
+        )
+
+
+def _painted(file: NetcdfFile, charts: NetcdfFile) -> tuple[str, ChartedScene]:
+    """Return a scene whose charts are painted, in its own file or in another."""
+    scene_id = find_id(file)
+    try:
+        acquisition_time(scene_id)
+    except ValueError:
+        raise file.error(f"{scene_id[:15]!r} is no acquisition time") from None
+    shapes = {charts.variable(chart.name).shape for chart in CHARTS}
+    if len(shapes) != 1:
+        raise charts.error("its charts differ in shape")
+    height, width = shapes.pop()
+    return scene_id, ChartedScene(
+        id=scene_id,
+        region=region_in(file.text("original_id") or charts.text("original_id")),
+        grid=Grid(height, width, SPACING_M),
+        read=partial(_read_painted, charts.path),
+    )
+
+
+def _read_painted(path: Path) -> ChartArray:
+    with closing(NetcdfFile(path)) as file:
+        height, width = file.variable(CHARTS[0].name).shape
+        charts = np.empty((len(CHARTS), height, width), np.uint8)
+        for rows in row_bands(height, _BAND_ROWS):
+            read_charts(file, rows, charts[:, rows])
+    return charts
+
+
+def _read_polygons(path: Path) -> ChartArray:
+    """Paint the charts of a raw file, as `seaice prepare` does."""
+    with closing(open_scene(path)) as scene:
+        charts = np.empty((len(CHARTS), *scene.grid.shape), np.uint8)
+        for rows in row_bands(scene.grid.height, _BAND_ROWS):
+            charts[:, rows] = scene.read_band(rows).charts
+    return charts
