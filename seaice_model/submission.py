@@ -1,0 +1,191 @@
+"""Submission files of the AutoICE challenge.
+
+One netCDF file with a variable ``{scene}_{chart}`` for each chart of each test scene:
+uint8, on two dimensions of its own, classes as in the charts, on the 80 m grid. Files of
+any participant are read, not only ours.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import h5py
+import numpy as np
+
+from seaice_data.arrays import ChartArray
+from seaice_data.charts import CHART_FILL, CHARTS
+from seaice_model.errors import MapError
+
+_NAME = re.compile(r"(\d{8}T\d{6}_(?:cis|dmi))(?:_prep(?:\.nc)?)?_([A-Z]+)")
+_BROKEN = (OSError, RuntimeError, ValueError, TypeError, KeyError)
+
+
+def variable_name(scene_id: str, chart: str) -> str:
+    """Return the name of a chart's variable.
+
+    Examples
+    --------
+    >>> variable_name("20180124T194759_dmi", "SIC")
+    '20180124T194759_dmi_SIC'
+    """
+    return f"{scene_id}_{chart}"
+
+
+class Submission:
+    """A submission file, open for reading; a context manager.
+
+    Raises
+    ------
+    MapError
+        If there is none at `path`, or it is damaged, holds other variables, or lacks a
+        chart of one of its scenes; or if a variable is no plane of bytes.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._file = h5py.File(path, "r")
+        except FileNotFoundError as error:
+            raise MapError(f"no submission file at {str(path)!r}") from error
+        except OSError as error:
+            raise MapError(
+                f"cannot read {str(path)!r} as netCDF-4: {error}",
+                hint="a folder of maps, or a submission file of the challenge, is scored",
+            ) from error
+        try:
+            self._variables = self._find_variables()
+        except BaseException:
+            self._file.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    @property
+    def scenes(self) -> tuple[str, ...]:
+        """Ids of the scenes in the file, sorted."""
+        return tuple(self._variables)
+
+    def check_scenes(self, expected: Sequence[str], known: Iterable[str]) -> None:
+        """Make sure that the file holds all scenes that it must and none that is unknown.
+
+        Raises
+        ------
+        MapError
+            If it does not; the scenes are named.
+        """
+        if missing := [scene for scene in expected if scene not in self._variables]:
+            raise MapError(
+                f"submission {str(self.path)!r} lacks {len(missing)} of the "
+                f"{len(expected)} scenes: {_listed(missing)}"
+            )
+        if strange := sorted({*self._variables} - {*known}):
+            raise MapError(
+                f"submission {str(self.path)!r} holds {len(strange)} scenes without a "
+                f"chart in the reference: {_listed(strange)}"
+            )
+
+    def read(self, scene_id: str, shape: tuple[int, int]) -> ChartArray:
+        """Read the charts of a scene, ``(chart, y, x)``; 255 where there is no class.
+
+        Parameters
+        ----------
+        scene_id
+            One of `scenes`.
+        shape
+            Height and width that the charts must have.
+
+        Raises
+        ------
+        MapError
+            If a chart has another shape, is damaged, or holds what is no class.
+        """
+        charts = np.empty((len(CHARTS), *shape), np.uint8)
+        for plane, chart in zip(charts, CHARTS, strict=True):
+            variable = self._variables[scene_id][chart.name]
+            if variable.shape != shape:
+                found = " x ".join(map(str, variable.shape))
+                raise MapError(
+                    f"{self._named(variable)} has {found} pixels, its chart has "
+                    f"{shape[0]} x {shape[1]}",
+                    hint="a submission is on the 80 m grid of the scenes",
+                )
+            try:
+                variable.read_direct(plane)
+            except _BROKEN as error:
+                raise MapError(f"cannot read {self._named(variable)}: {error}") from error
+            counts = np.bincount(plane.ravel(), minlength=256)
+            if counts[chart.n_classes : CHART_FILL].any():
+                wrong = int(np.flatnonzero(counts[:CHART_FILL])[-1])
+                raise MapError(
+                    f"{self._named(variable)} holds {wrong} in {counts[wrong]} pixels, "
+                    f"which is no class (0-{chart.n_classes - 1}, or 255 for none)"
+                )
+        return charts
+
+    def _find_variables(self) -> dict[str, dict[str, h5py.Dataset]]:
+        """Return the planes by scene and chart; refuse what does not belong there."""
+        found: dict[str, dict[str, h5py.Dataset]] = {}
+        try:
+            items = [(n, v) for n, v in self._file.items() if not _is_dimension(v)]
+            for name, variable in items:
+                match = _NAME.fullmatch(name)
+                if match is None or match[2] not in {chart.name for chart in CHARTS}:
+                    raise MapError(
+                        f"{str(self.path)!r} is no submission file: it holds {name!r}",
+                        hint="its variables are named as "
+                        f"{variable_name('20180124T194759_dmi', 'SIC')!r}",
+                    )
+                if variable.dtype != np.uint8 or variable.ndim != 2:
+                    raise MapError(
+                        f"{self._named(variable)} must be uint8 on two axes, got "
+                        f"{variable.dtype} on {variable.ndim}"
+                    )
+                charts = found.setdefault(match[1], {})
+                if match[2] in charts:
+                    raise MapError(
+                        f"{str(self.path)!r} holds {match[2]} of {match[1]} twice"
+                    )
+                charts[match[2]] = variable
+        except _BROKEN as error:
+            raise MapError(f"submission {str(self.path)!r} is damaged: {error}") from error
+        if not found:
+            raise MapError(f"{str(self.path)!r} is no submission file: it holds no charts")
+        self._refuse_incomplete(found)
+        return dict(sorted(found.items()))
+
+    def _refuse_incomplete(self, found: Mapping[str, Mapping[str, h5py.Dataset]]) -> None:
+        for scene_id, charts in found.items():
+            missing = [chart.name for chart in CHARTS if chart.name not in charts]
+            if missing:
+                raise MapError(
+                    f"submission {str(self.path)!r} lacks {', '.join(missing)} of scene "
+                    f"{scene_id!r}"
+                )
+
+    def _named(self, variable: h5py.Dataset) -> str:
+        return f"{variable.name[1:]!r} of {str(self.path)!r}"
+
+
+def _is_dimension(variable: h5py.Dataset) -> bool:
+    """Whether a dataset only stands for a dimension, with or without coordinates."""
+    return bool(variable.attrs.get("CLASS") == b"DIMENSION_SCALE")
+
+
+def _listed(scenes: Sequence[str], most: int = 5) -> str:
+    more = f" and {len(scenes) - most} more" if len(scenes) > most else ""
+    return ", ".join(scenes[:most]) + more
