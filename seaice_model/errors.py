@@ -1,4 +1,4 @@
-"""Errors of training, prediction and scoring.
+"""Errors of training, prediction, scoring and studies.
 
 Those of the data are in `seaice_data.errors`.
 """
@@ -16,3 +16,7 @@ class RunError(SeaIceError):
 
 class MapError(SeaIceError):
     """A map is missing, not ours, or does not fit what is asked of it."""
+
+
+class StudyError(SeaIceError):
+    """A study cannot be planned, or what it finds in its folder does not fit."""

@@ -136,11 +136,11 @@ def predict_store(
     if not ids:
         raise RunError("no scene to predict", hint="name scenes, or another split")
     stored = [store.scene(scene_id) for scene_id in dict.fromkeys(ids)]
-    provenance = _provenance(store, checkpoint, run_path)
+    provenance = provenance_of(store, checkpoint, run_path)
     paths = {scene.id: maps_path / f"{scene.id}.nc" for scene in stored}
     kept = set() if overwrite else _kept(paths, provenance)
     machine = find_device(device)
-    network = _on_device(checkpoint.network(), machine)
+    network = on_device(checkpoint.network(), machine)
     _make_folder(maps_path)
     for n_done, scene in enumerate(stored, start=1):
         path = paths[scene.id]
@@ -303,7 +303,8 @@ def _unseen_scenes(store: Store, checkpoint: Checkpoint, run_path: Path) -> tupl
     return ids
 
 
-def _provenance(store: Store, checkpoint: Checkpoint, run_path: Path) -> Provenance:
+def provenance_of(store: Store, checkpoint: Checkpoint, run_path: Path) -> Provenance:
+    """Return what maps of a store by a run are made from."""
     return Provenance(
         run=str(run_path),
         weights=weights_fingerprint(checkpoint),
@@ -348,7 +349,8 @@ def _make_folder(path: Path) -> None:
         ) from error
 
 
-def _on_device(network: MultiTaskUNet, device: torch.device) -> MultiTaskUNet:
+def on_device(network: MultiTaskUNet, device: torch.device) -> MultiTaskUNet:
+    """Move a network to a device, in the memory format that its inputs have."""
     network = network.to(device)
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
