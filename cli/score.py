@@ -31,16 +31,16 @@ def score(
 
     Example: seaice score maps/ --reference store.zarr
     """
-    from seaice_data.store import Store
+    from seaice_data.charted import charts_of, find_charts
     from seaice_model.score import score_maps
 
-    store = Store.open(reference) if reference else _store_of_the_maps(maps)
+    charts = find_charts(reference) if reference else charts_of(_store_of_the_maps(maps))
     with Progress("maps") as progress:
 
         def show(step: "ScoreProgress") -> None:
             progress(step.n_done, step.n_maps, step.scene)
 
-        report = score_maps(maps, store, progress=show)
+        report = score_maps(maps, charts, progress=show)
     if as_json:
         say_json(
             {
@@ -50,7 +50,7 @@ def score(
                     name: _mapping(b.scores) for name, b in report.baselines.items()
                 },
                 "scenes": {i: _mapping(scores) for i, scores in report.scenes.items()},
-                "confusion": report.confusion,
+                "confusion": report.grids["original"].confusion,
                 "without_charts": report.without_charts,
                 "elapsed_s": round(report.elapsed_s, 3),
             }
@@ -66,7 +66,7 @@ def score(
     for scene_id in report.without_charts:
         note(f"not scored: {scene_id} has no chart")
     elapsed = seconds(report.elapsed_s)
-    say(f"{len(report.scenes)} maps scored against {store.path} in {elapsed}")
+    say(f"{len(report.scenes)} maps scored against {charts.path} in {elapsed}")
 
 
 def _store_of_the_maps(maps: Path) -> "Store":

@@ -212,10 +212,10 @@ def best_constants(class_counts: Mapping[str, Sequence[int]]) -> dict[str, int]:
     }
 
 
-def score_constants(
+def count_constants(
     class_counts: Mapping[str, Sequence[int]], constants: Mapping[str, int]
-) -> Scores:
-    """Return the scores of maps that show one class everywhere.
+) -> ChartScorer:
+    """Count maps that show one class everywhere; none of them is drawn.
 
     Parameters
     ----------
@@ -229,7 +229,7 @@ def score_constants(
     for chart in CHARTS:
         counts = np.asarray(class_counts[chart.name])[: chart.n_classes]
         scorer.confusion[chart.name][:, constants[chart.name]] = counts
-    return scorer.scores()
+    return scorer
 
 
 @compiled

@@ -1,33 +1,55 @@
-"""Score maps against the ice charts of their scenes, on the 80 m grid.
+"""Score maps against the ice charts of their scenes.
 
-As the challenge scores: the original charts, pixels of all scenes pooled. (The reference
-scores against charts that were downscaled and enlarged again.)
-Beside it stand the scores of maps that show one class everywhere, the best one for the
-training scenes: what a network must beat.
+On three grids, because the challenge and the reference implementation count differently
+(`GRIDS`). Beside the scores stand those of maps that need no network, how far the ice edge
+is displaced, and whether the uncertainty in the maps can be believed.
+
+Scenes are read one at a time and counts are added up, so memory does not grow with their
+number.
 """
 
-import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
-from seaice_data.charts import CHARTS
-from seaice_data.stats import add_counts
-from seaice_data.store import Store
+from seaice_data.arrays import ChartArray, IntArray
+from seaice_data.charted import ChartedScene, ChartedScenes
+from seaice_data.charts import CHARTS, SIC
+from seaice_data.grid import picks_of_pixels
+from seaice_model.baselines import Baseline, score_baselines
+from seaice_model.calibration import Calibration, CalibrationScorer
+from seaice_model.edge import EdgeScore, EdgeScorer
 from seaice_model.errors import MapError
-from seaice_model.maps import find_maps, read_netcdf
-from seaice_model.metrics import (
-    ChartScorer,
-    Scores,
-    best_constants,
-    majority_classes,
-    score_constants,
+from seaice_model.maps import (
+    find_maps,
+    read_netcdf,
+    read_provenance,
+    read_scene_id,
 )
+from seaice_model.metrics import ChartScorer, Scores
+from seaice_model.submission import Submission
 
-log = logging.getLogger(__name__)
+GRIDS = {
+    "original": "original 80 m charts: the score of the challenge",
+    "enlarged": "charts decimated by the ratio (every n-th pixel) and enlarged to 80 m "
+    "again, both nearest: the test score of the reference implementation",
+    "downscaled": "charts decimated by the ratio, maps at the same pixels: the validation "
+    "score of the reference implementation",
+}
+"""What maps are scored on. The second and third let a map be compared with published
+figures of the reference implementation (its charts lose what lies between the pixels that
+it picks); only the first is honest."""
+
+_THREADS = 2
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,33 +67,59 @@ class ScoreProgress:
 
 
 @dataclass(frozen=True, slots=True)
-class Baseline:
-    """Maps that show one class everywhere."""
-
-    constants: Mapping[str, int]
-    """The class by chart, chosen by looking at the training scenes alone."""
-
-    scores: Scores
-    """Scores of such maps on the same pixels."""
-
-
-@dataclass(frozen=True, slots=True)
-class ScoreReport:
-    """Scores of a folder of maps."""
+class GridScores:
+    """Scores counted on one grid."""
 
     pooled: Scores
-    """Pixels of all scenes together: the score of the challenge."""
+    """Pixels of all scenes together."""
 
     scenes: Mapping[str, Scores]
     """Scores of each scene by its id."""
 
-    baselines: Mapping[str, Baseline]
-    """What to beat: the ``majority class`` of each chart everywhere, and the ``best
-    constant``, which differs for SIC. None if the store has no training scenes."""
+    months: Mapping[str, Scores]
+    """By month of the acquisition, as ``03``."""
+
+    services: Mapping[str, Scores]
+    """By ice service: ``cis``, ``dmi``."""
+
+    regions: Mapping[str, Scores]
+    """By chart region of the ice service; ``unknown`` where a scene does not tell."""
 
     confusion: Mapping[str, tuple[tuple[int, ...], ...]]
-    """Pixels by class of the chart (row) and of the map (column), by chart; the last column
-    is for pixels without a class in the map."""
+    """Pixels by class of the chart (row) and of the map (column), by chart; the last
+    column is for pixels without a class in the map."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreReport:
+    """Scores of maps."""
+
+    maps: str
+    """Folder of maps or submission file, as it was given."""
+
+    run: str
+    """What made the maps, as far as they tell; empty for a submission."""
+
+    reference: str
+    """Store or folder with the charts, as it was given."""
+
+    ratio: int
+    """Ratio of the grids ``enlarged`` and ``downscaled``."""
+
+    grids: Mapping[str, GridScores]
+    """Scores by grid, see `GRIDS`."""
+
+    baselines: Mapping[str, Baseline]
+    """What to beat, on the original grid. None if there are no training scenes."""
+
+    edge: EdgeScore
+    """Displacement of the ice edge over all scenes."""
+
+    scene_edges: Mapping[str, EdgeScore]
+    """The same of each scene by its id."""
+
+    calibration: Calibration | None
+    """Whether probabilities and spread come true; none if the maps hold neither."""
 
     without_charts: tuple[str, ...]
     """Scenes that have a map but no ice chart to score it against."""
@@ -79,110 +127,268 @@ class ScoreReport:
     elapsed_s: float
     """Seconds in all."""
 
+    @property
+    def pooled(self) -> Scores:
+        """Pixels of all scenes together on the original grid: the challenge."""
+        return self.grids["original"].pooled
+
+    @property
+    def scenes(self) -> Mapping[str, Scores]:
+        """Scores of each scene on the original grid."""
+        return self.grids["original"].scenes
+
 
 def score_maps(
     maps_path: Path,
-    store: Store,
+    reference: ChartedScenes,
     *,
     progress: Callable[[ScoreProgress], None] | None = None,
 ) -> ScoreReport:
-    """Score every map in a folder against the charts in a store.
+    """Score maps against charts.
 
     Parameters
     ----------
     maps_path
-        Folder with the files that `predict_store` wrote.
-    store
-        A store that holds the scenes of the maps.
+        Folder with the files that `predict_store` wrote, or a submission file of the
+        challenge.
+    reference
+        Scenes with charts, as `seaice_data.charted.find_charts` finds them.
     progress
         Told after each map.
 
     Raises
     ------
     MapError
-        If the folder has no maps, a map is damaged or does not fit its scene, a scene has
-        two maps, or no scene has charts.
-    StoreError
-        If a scene is not in the store.
+        If there are no maps, one is damaged or does not fit its scene, a scene has two
+        maps, the maps come from several runs, a scene is not in `reference`, or no scene
+        has charts.
+    StoreError, SceneError
+        If charts cannot be read.
     """
     start = time.perf_counter()
-    paths = find_maps(maps_path)
-    pooled = ChartScorer()
-    scenes: dict[str, Scores] = {}
+    maps = (_in_submission if maps_path.is_file() else _in_folder)(maps_path, reference)
+    pooled, scored = _Counts(), _Scored()
     without: list[str] = []
-    seen: dict[str, Path] = {}
-    for n_done, path in enumerate(paths, start=1):
-        scene_id, scorer = _score_map(path, store)
-        if scene_id in seen:
-            raise MapError(
-                f"scene {scene_id!r} has two maps: {seen[scene_id].name!r} "
-                f"and {path.name!r}",
-                hint="move one of them away, so that no pixel counts twice",
-            )
-        seen[scene_id] = path
-        if scorer is None:
+    jobs = (partial(_count_scene, maps, reference, scene) for scene in maps.readers)
+    for n_done, (scene_id, counts) in enumerate(_in_turn(jobs), start=1):
+        if counts is None:
             without.append(scene_id)
         else:
-            scenes[scene_id] = scorer.scores()
-            pooled.merge(scorer)
-            log.info("%s: combined %s", scene_id, scenes[scene_id].combined)
+            pooled.merge(counts)
+            scored.add(reference.scenes[scene_id], counts)
         if progress is not None:
-            progress(ScoreProgress(n_done, len(paths), scene_id))
-    if not scenes:
+            progress(ScoreProgress(n_done, len(maps.readers), scene_id))
+    if not scored.scenes:
         raise MapError(
-            f"none of the {len(paths)} maps in {str(maps_path)!r} has charts to be "
+            f"none of the {len(maps.readers)} maps in {str(maps_path)!r} has charts to be "
             "scored against",
-            hint="a store of scenes with charts is needed",
+            hint="a store or folder of scenes with charts is needed",
         )
+    store = reference.store
     return ScoreReport(
-        pooled=pooled.scores(),
-        scenes=scenes,
-        baselines=_baselines(store, pooled),
-        confusion={
-            name: tuple(tuple(row) for row in matrix.tolist())
-            for name, matrix in pooled.confusion.items()
-        },
+        maps=str(maps_path),
+        run=maps.run,
+        reference=reference.path,
+        ratio=reference.ratio,
+        grids={name: scored.on(name, pooled.grids[name]) for name in GRIDS},
+        baselines={} if store is None else score_baselines(store, scored.class_counts()),
+        edge=pooled.edge.score(),
+        scene_edges=scored.edges,
+        calibration=pooled.calibration.calibration(),
         without_charts=tuple(without),
         elapsed_s=time.perf_counter() - start,
     )
 
 
-def _score_map(path: Path, store: Store) -> tuple[str, ChartScorer | None]:
-    """Return the scene of a map, and its scorer if it has charts."""
-    chart_map = read_netcdf(path)
-    scene = store.scene(chart_map.scene)
-    if not scene.has_charts:
-        return scene.id, None
-    charts = scene.full_charts()
-    if charts.shape != chart_map.charts.shape:
-        raise MapError(
-            f"map {str(path)!r} has {_size(chart_map.charts.shape)} pixels, "
-            f"its scene has {_size(charts.shape)}"
+class _Counts:
+    """What is counted of a scene, or of several."""
+
+    def __init__(self) -> None:
+        self.grids = {name: ChartScorer() for name in GRIDS}
+        self.edge = EdgeScorer()
+        self.calibration = CalibrationScorer()
+
+    def merge(self, other: "_Counts") -> None:
+        for name, scorer in self.grids.items():
+            scorer.merge(other.grids[name])
+        self.edge.merge(other.edge)
+        self.calibration.merge(other.calibration)
+
+
+class _Scored:
+    """Scenes that were scored, and what groups of them are made from."""
+
+    def __init__(self) -> None:
+        self.scenes: list[ChartedScene] = []
+        self.scorers: list[dict[str, ChartScorer]] = []
+        self.edges: dict[str, EdgeScore] = {}
+
+    def add(self, scene: ChartedScene, counts: _Counts) -> None:
+        self.scenes.append(scene)
+        self.scorers.append(counts.grids)
+        self.edges[scene.id] = counts.edge.score()
+
+    def on(self, grid: str, pooled: ChartScorer) -> GridScores:
+        """Return the scores on a grid, of all scenes and by groups."""
+        scorers = [by_grid[grid] for by_grid in self.scorers]
+        return GridScores(
+            pooled=pooled.scores(),
+            scenes=_grouped([scene.id for scene in self.scenes], scorers),
+            months=_grouped([f"{s.acquired.month:02d}" for s in self.scenes], scorers),
+            services=_grouped([scene.service for scene in self.scenes], scorers),
+            regions=_grouped([s.region or "unknown" for s in self.scenes], scorers),
+            confusion={
+                name: tuple(tuple(row) for row in matrix.tolist())
+                for name, matrix in pooled.confusion.items()
+            },
         )
-    scorer = ChartScorer()
-    scorer.add(charts, chart_map.charts)
-    return scene.id, scorer
+
+    def class_counts(self) -> list[tuple[ChartedScene, dict[str, list[int]]]]:
+        """Return the scenes with the pixels of each class in their charts."""
+        return [
+            (
+                scene,
+                {
+                    name: matrix.sum(axis=1).tolist()
+                    for name, matrix in by_grid["original"].confusion.items()
+                },
+            )
+            for scene, by_grid in zip(self.scenes, self.scorers, strict=True)
+        ]
 
 
-def _baselines(store: Store, pooled: ChartScorer) -> dict[str, Baseline]:
-    """Score maps of one class on the pixels that the maps were scored on."""
-    training = [store.scene(scene).full_class_counts for scene in store.splits["train"]]
-    if not training:
-        return {}
-    seen = add_counts(training)
-    counts = {
-        chart.name: np.sum(pooled.confusion[chart.name], axis=1).tolist()
-        for chart in CHARTS
-    }
-    chosen = {
-        "majority class": majority_classes(seen),
-        "best constant": best_constants(seen),
-    }
-    return {
-        name: Baseline(constants, score_constants(counts, constants))
-        for name, constants in chosen.items()
-    }
+def _grouped(names: Sequence[str], scorers: Sequence[ChartScorer]) -> dict[str, Scores]:
+    """Return the scores of the scenes of each name together, by name."""
+    groups: dict[str, ChartScorer] = defaultdict(ChartScorer)
+    for name, scorer in zip(names, scorers, strict=True):
+        groups[name].merge(scorer)
+    return {name: groups[name].scores() for name in sorted(groups)}
 
 
-def _size(shape: Sequence[int]) -> str:
-    return f"{shape[-2]} x {shape[-1]}"
+@dataclass(frozen=True, slots=True)
+class _Maps:
+    """Maps to score, and how they are read."""
+
+    run: str
+    """What made them."""
+
+    readers: Mapping[str, Callable[[ChartedScene], ChartArray]]
+    """By scene; each reads the charts of a map, shape ``(chart, y, x)``."""
+
+
+def _in_folder(folder: Path, reference: ChartedScenes) -> _Maps:
+    """Look into a folder of maps; refuse what cannot be scored together."""
+    paths: dict[str, Path] = {}
+    runs: dict[str, str] = {}
+    for path in find_maps(folder):
+        scene_id, made_by = read_scene_id(path), read_provenance(path)
+        if scene_id in paths:
+            raise MapError(
+                f"scene {scene_id!r} has two maps: {paths[scene_id].name!r} "
+                f"and {path.name!r}",
+                hint="move one of them away, so that no pixel counts twice",
+            )
+        if scene_id not in reference.scenes and scene_id not in reference.uncharted:
+            raise MapError(
+                f"map {str(path)!r} shows scene {scene_id!r}, which "
+                f"{reference.path!r} does not hold",
+                hint="name the store or folder with its chart by --reference",
+            )
+        paths[scene_id] = path
+        runs.setdefault(made_by.weights, f"{made_by.run}, epoch {made_by.epoch}")
+    if len(runs) > 1:
+        raise MapError(
+            f"the maps in {str(folder)!r} come from {len(runs)} runs: "
+            + "; ".join(runs.values()),
+            hint="score the maps of each run in a folder of their own",
+        )
+    (run,) = runs.values()
+    return _Maps(run, {scene: partial(_read_map, path) for scene, path in paths.items()})
+
+
+def _read_map(path: Path, scene: ChartedScene) -> ChartArray:
+    charts = read_netcdf(path).charts
+    if charts.shape[1:] != scene.grid.shape:
+        raise MapError(
+            f"map {str(path)!r} has {charts.shape[1]} x {charts.shape[2]} pixels, "
+            f"its scene has {scene.grid.height} x {scene.grid.width}"
+        )
+    return charts
+
+
+def _in_submission(path: Path, reference: ChartedScenes) -> _Maps:
+    """Look into a submission file; refuse one that lacks scenes."""
+    with Submission(path) as submission:
+        submission.check_scenes(reference.expected, reference.scenes)
+        return _Maps(
+            "", {scene: partial(_read_submission, path) for scene in submission.scenes}
+        )
+
+
+def _read_submission(path: Path, scene: ChartedScene) -> ChartArray:
+    with Submission(path) as submission:
+        return submission.read(scene.id, scene.grid.shape)
+
+
+def _count_scene(
+    maps: _Maps, reference: ChartedScenes, scene_id: str
+) -> tuple[str, _Counts | None]:
+    """Count the pixels of a scene; none if it has no charts."""
+    if scene_id not in reference.scenes:
+        return scene_id, None
+    scene = reference.scenes[scene_id]
+    predicted = maps.readers[scene_id](scene)
+    charts = scene.read()
+    counts = _Counts()
+    counts.grids["original"].add(charts, predicted)
+    _count_as_reference(charts, predicted, reference.ratio, counts)
+    sic = CHARTS.index(SIC)
+    counts.edge.add(charts[sic], predicted[sic], pixel_spacing_m=scene.grid.pixel_spacing_m)
+    return scene_id, counts
+
+
+def _count_as_reference(
+    charts: ChartArray, predicted: ChartArray, ratio: int, counts: _Counts
+) -> None:
+    """Count as the reference implementation does: charts decimated, and enlarged again.
+
+    Its test path takes row ``ratio * i`` of the charts, and enlarges ``n // ratio`` rows by
+    ``floor(r * (n // ratio) / n)``. Downscaled, a map is looked at where both that rule and
+    plain blocks of `ratio` rows lead to row i.
+    """
+    picked, enlarged, of_map = zip(
+        *(_reference_indices(size, ratio) for size in charts.shape[1:]), strict=True
+    )
+    for chart, truth, guess in zip(CHARTS, charts, predicted, strict=True):
+        coarse = truth[picked[0][:, np.newaxis], picked[1]]
+        counts.grids["downscaled"].add_chart(
+            chart, coarse, guess[of_map[0][:, np.newaxis], of_map[1]]
+        )
+        again = coarse[enlarged[0]].take(enlarged[1], axis=1)
+        counts.grids["enlarged"].add_chart(chart, again, guess)
+
+
+def _reference_indices(n_pixels: int, ratio: int) -> tuple[IntArray, IntArray, IntArray]:
+    """Return the picked pixels, the picked one of each pixel, and where maps are looked at.
+
+    Examples
+    --------
+    >>> _reference_indices(7, 3)
+    (array([0, 3]), array([0, 0, 0, 0, 1, 1, 1]), array([0, 4]))
+    """
+    ratio = min(ratio, n_pixels)
+    n_picked = n_pixels // ratio
+    places = np.arange(n_picked)
+    looked_at = -(-places * n_pixels // n_picked)
+    return places * ratio, picks_of_pixels(n_pixels, ratio), looked_at
+
+
+def _in_turn(jobs: Iterable[Callable[[], _Result]]) -> Iterator[_Result]:
+    """Do a few jobs at a time, and give the results in order."""
+    remaining = iter(jobs)
+    with ThreadPoolExecutor(_THREADS) as pool:
+        waiting = deque(pool.submit(job) for job in islice(remaining, _THREADS))
+        while waiting:
+            result = waiting.popleft().result()
+            waiting.extend(pool.submit(job) for job in islice(remaining, 1))
+            yield result

@@ -16,8 +16,8 @@ from seaice_model.metrics import (
     ChartScorer,
     best_constants,
     class_f1,
+    count_constants,
     r2,
-    score_constants,
     weighted_f1,
 )
 
@@ -192,7 +192,10 @@ def test_no_constant_map_scores_better_than_the_best_one() -> None:
     best = best_constants(counts)
     for chart in CHARTS:
         scores = [
-            score_constants(counts, {**best, chart.name: value}).charts[chart.name].score
+            count_constants(counts, {**best, chart.name: value})
+            .scores()
+            .charts[chart.name]
+            .score
             for value in range(chart.n_classes)
         ]
         assert int(np.argmax(scores)) == best[chart.name]
@@ -204,4 +207,4 @@ def test_a_constant_map_scores_as_one_that_is_drawn() -> None:
     constants = {"SIC": 5, "SOD": 1, "FLOE": 6}
     scorer = ChartScorer()
     scorer.add(charts, planes([5] * 4, [1] * 4, [6] * 4))
-    assert score_constants(counts, constants) == scorer.scores()
+    assert count_constants(counts, constants).scores() == scorer.scores()
