@@ -1,7 +1,10 @@
 """`seaice train`: the network, from a store."""
 
-from dataclasses import replace
+import os
+import re
+from collections.abc import Sequence
 from pathlib import Path
+from statistics import mean, pstdev
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,23 +12,39 @@ import typer
 from .console import Progress, note, say, say_json, seconds
 
 if TYPE_CHECKING:
+    from seaice_data.store import Store
     from seaice_model.config import RunConfig
-    from seaice_model.train import TrainProgress
+    from seaice_model.presets import PaperScores
+    from seaice_model.report import TrainProgress, TrainReport
 
 STOPPED = 75
 """Exit code of a training that a signal stopped: run it again with --resume."""
 
 
 def train(
-    store: Annotated[str, typer.Argument(help="Store with the training scenes")],
+    store: Annotated[
+        str | None,
+        typer.Argument(help="Store with the training scenes", show_default=False),
+    ] = None,
     run: Annotated[Path, typer.Option(help="Folder for settings, log, checkpoints")] = Path(
         "run"
     ),
     preset: Annotated[
         str, typer.Option(help="default (if not given), tiny (for CPUs), model1 to model9")
     ] = "",
+    profile: Annotated[
+        str,
+        typer.Option(
+            help="How to read the paper: default (if not given), paper, or official"
+        ),
+    ] = "",
     config: Annotated[
-        Path | None, typer.Option(help="TOML file with tables [model] and [train], instead")
+        Path | None,
+        typer.Option(help="TOML file with tables like [model], [train], over the preset"),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="One setting, key=value, over all; can be repeated"),
     ] = None,
     epochs: Annotated[
         int | None,
@@ -34,11 +53,20 @@ def train(
     seed: Annotated[
         int | None, typer.Option(min=0, help="Another seed, another network")
     ] = None,
+    seeds: Annotated[
+        str, typer.Option(help="Several networks, as 0-4 or 0,2,5: RUN/seed-0 and so on")
+    ] = "",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write events for TensorBoard, too")
+    ] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run where it stopped")
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run")] = False,
+    list_presets: Annotated[
+        bool, typer.Option("--list-presets", help="Show presets and profiles, and end")
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the report as JSON")
     ] = False,
@@ -50,88 +78,217 @@ def train(
     scored and the best weights kept. A run that was stopped (Ctrl-C, or SLURM: exit code
     75) goes on with --resume.
 
+    Several GPUs: torchrun --nproc-per-node 4 --no-python seaice train store.zarr
+
     Example: seaice train store.zarr --preset tiny
     """
-    from seaice_data.settings import read_toml
-    from seaice_data.store import Store
-    from seaice_model.checkpoint import settings_to_resume
-    from seaice_model.config import RunConfig
-    from seaice_model.presets import find_preset
-    from seaice_model.train import train as run_training
-
+    if list_presets:
+        _list_presets(as_json=as_json)
+        return
+    if store is None:
+        raise typer.BadParameter("name a store", param_hint="STORE")
     if resume and overwrite:
         raise typer.BadParameter("give either --resume or --overwrite")
-    if preset and config:
-        raise typer.BadParameter("give either --preset or --config")
+    if seeds and seed is not None:
+        raise typer.BadParameter("give either --seed or --seeds")
+    numbers = _numbers(seeds)
+
+    from seaice_data.settings import to_mapping, to_toml
+    from seaice_data.store import Store
+    from seaice_model.ensemble import train_seeds
+    from seaice_model.train import train as run_training
+
     opened = Store.open(store)
-    if config:
-        chosen = read_toml(RunConfig, config)
-    elif resume and not preset:
-        chosen = settings_to_resume(run).config
+    changes = list(settings or [])
+    changes += [f"train.n_epochs={epochs}"] if epochs is not None else []
+    changes += [f"train.seed={seed}"] if seed is not None else []
+    is_chosen = bool(preset or profile or config)
+    if resume and not is_chosen:
+        chosen = _resumed(run, changes, is_several=bool(numbers))
     else:
-        named = find_preset(preset or "default")
-        chosen = named.config
-        if named.ratio != opened.recipe.ratio:
-            note(
-                f"note: preset {named.name!r} is meant for a store of ratio {named.ratio}, "
-                f"this one has ratio {opened.recipe.ratio}"
-            )
-    # `run_training` compares what is chosen with the settings of a run that goes on.
-    chosen = _changed(chosen, n_epochs=epochs, seed=seed)
+        chosen = _resolved(opened, profile, preset, config, changes)
+    if _is_first():
+        note(to_toml(to_mapping(chosen)))
+    options: dict[str, Any] = {
+        "resume": resume,
+        "overwrite": overwrite,
+        "device": device,
+        "tensorboard": tensorboard,
+    }
     with Progress("batches") as progress:
-        report = run_training(
-            opened,
-            run,
-            chosen,
-            resume=resume,
-            overwrite=overwrite,
-            device=device,
-            progress=_Lines(progress),
+        if numbers:
+            reports = train_seeds(
+                opened, run, chosen, numbers, **options,
+                progress=lambda number: _Lines(progress, f"seed {number}, "),
+            )  # fmt: skip
+        else:
+            reports = [
+                run_training(opened, run, chosen, **options, progress=_Lines(progress))
+            ]
+    if _is_first():
+        _tell(reports, is_several=bool(numbers), as_json=as_json)
+    if not reports[-1].is_complete:
+        raise typer.Exit(STOPPED)
+
+
+def _is_first() -> bool:
+    """Tell whether this is the process that speaks, among those that torchrun started."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _numbers(text: str) -> list[int]:
+    """Read ``0-4`` or ``0,2,5-7``."""
+    numbers: list[int] = []
+    for part in filter(None, text.split(",")):
+        found = re.fullmatch(r"\s*(\d+)(?:\s*-\s*(\d+))?\s*", part)
+        if found is None or int(found[2] or found[1]) < int(found[1]):
+            raise typer.BadParameter(f"cannot read {part!r} as seeds; write 0-4 or 0,2,5")
+        numbers += range(int(found[1]), int(found[2] or found[1]) + 1)
+    if len(set(numbers)) < len(numbers):
+        raise typer.BadParameter(f"a seed is named twice in {text!r}")
+    return numbers
+
+
+def _resolved(
+    store: "Store", profile: str, preset: str, config: Path | None, changes: list[str]
+) -> "RunConfig":
+    """Return the configuration asked for; note where the store is another than meant."""
+    from seaice_model.presets import find_preset, find_profile
+    from seaice_model.resolve import resolve
+
+    profile, preset = profile or "default", preset or "default"
+    chosen = resolve(profile, preset, config, changes)
+    departures = find_profile(profile).departures(store.recipe, find_preset(preset).ratio)
+    if departures and _is_first():
+        note(
+            f"note: this store is not prepared as preset {preset!r} of profile {profile!r} "
+            f"means it: {'; '.join(departures)}"
         )
+    return chosen
+
+
+def _resumed(run: Path, changes: list[str], *, is_several: bool) -> "RunConfig":
+    """Return the configuration of a run that goes on, with changes."""
+    from seaice_data.settings import assign, read_assignments
+    from seaice_model.checkpoint import settings_to_resume
+    from seaice_model.run_folder import RunFolder
+
+    started = RunFolder(run).seeds() if is_several else ()
+    chosen = settings_to_resume(started[0].path if started else run).config
+    for change in changes:
+        chosen = assign(chosen, read_assignments(change))
+    return chosen
+
+
+def _tell(reports: "Sequence[TrainReport]", *, is_several: bool, as_json: bool) -> None:
+    if as_json:
+        told = [_as_json(report) for report in reports]
+        say_json({"runs": told} if is_several else told[0])
+    else:
+        for report in reports:
+            if report.best_score is not None:
+                say(
+                    f"{report.n_epochs} epochs in {report.run}: best combined score "
+                    f"{report.best_score:.1f} % on validation (epoch {report.best_epoch}), "
+                    f"{report.patches_per_s:.1f} patches/s, in {seconds(report.elapsed_s)}"
+                )
+        scores = [report.best_score for report in reports if report.best_score is not None]
+        if is_several and len(scores) > 1:
+            say(
+                f"{len(scores)} seeds: mean of their best combined scores "
+                f"{mean(scores):.1f} %, standard deviation {pstdev(scores):.1f}"
+            )
+    if not reports[-1].is_complete:
+        note(f"stopped after {reports[-1].n_epochs} epochs; go on with --resume")
+
+
+def _as_json(report: "TrainReport") -> dict[str, Any]:
+    return {
+        "run": str(report.run),
+        "complete": report.is_complete,
+        "epochs": report.n_epochs,
+        "best_score_percent": report.best_score,
+        "best_epoch": report.best_epoch,
+        "parameters": report.n_parameters,
+        "patches_per_s": round(report.patches_per_s, 1),
+        "wait_share": round(report.wait_share, 4),
+        "elapsed_s": round(report.elapsed_s, 3),
+    }
+
+
+def _list_presets(*, as_json: bool) -> None:
+    """Show every preset with what the paper reports of it, and every profile."""
+    from dataclasses import asdict
+
+    from seaice_model.presets import PRESETS, PROFILES
+
     if as_json:
         say_json(
             {
-                "run": str(report.run),
-                "complete": report.is_complete,
-                "epochs": report.n_epochs,
-                "best_score_percent": report.best_score,
-                "best_epoch": report.best_epoch,
-                "parameters": report.n_parameters,
-                "patches_per_s": round(report.patches_per_s, 1),
-                "wait_share": round(report.wait_share, 4),
-                "elapsed_s": round(report.elapsed_s, 3),
+                "presets": {
+                    name: {
+                        "summary": preset.summary,
+                        "ratio": preset.ratio,
+                        "channels": preset.config.model.channels,
+                        "paper_validation_percent": preset.validation
+                        and asdict(preset.validation),
+                        "paper_test_percent": preset.test and asdict(preset.test),
+                    }
+                    for name, preset in PRESETS.items()
+                },
+                "profiles": {name: item.summary for name, item in PROFILES.items()},
             }
         )
-    elif report.best_score is not None:
-        say(
-            f"{report.n_epochs} epochs in {run}: best combined score "
-            f"{report.best_score:.1f} % on validation (epoch {report.best_epoch}), "
-            f"{report.patches_per_s:.1f} patches/s, in {seconds(report.elapsed_s)}"
+        return
+    head = ("preset", "change", "ratio", "channels", "validation, paper", "test, paper")
+    rows = [
+        (
+            name,
+            preset.summary,
+            str(preset.ratio),
+            str(len(preset.config.model.channels)),
+            _paper(preset.validation),
+            _paper(preset.test),
         )
-    if not report.is_complete:
-        note(f"stopped after {report.n_epochs} epochs; go on with --resume")
-        raise typer.Exit(STOPPED)
+        for name, preset in PRESETS.items()
+    ]
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    for row in (head, *rows):
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        say("  ".join(cells).rstrip())
+    say("Scores: combined (standard deviation of 20 networks) SIC SOD FLOE, in percent")
+    say("(Chen et al. 2024, Table 4). Channels are those of the default profile.")
+    say("")
+    for name, profile in PROFILES.items():
+        say(f"profile {name.ljust(9)} {profile.summary}")
+
+
+def _paper(scores: "PaperScores | None") -> str:
+    if scores is None:
+        return "-"
+    return f"{scores.combined} ({scores.std}) {scores.sic} {scores.sod} {scores.floe}"
 
 
 class _Lines:
     """Shows a line for each epoch, and the batches in between."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: Progress, prefix: str = "") -> None:
         self._progress = progress
+        self._prefix = prefix
 
     def __call__(self, step: "TrainProgress") -> None:
         done = (step.epoch - 1) * step.n_iterations + step.iteration
-        text = f"epoch {step.epoch}/{step.n_epochs}, loss {step.loss:.3f}"
-        if step.scores is None:
+        text = f"{self._prefix}epoch {step.epoch}/{step.n_epochs}, loss {step.loss:.3f}"
+        entry = step.entry
+        if entry is None or step.scores is None:
             self._progress(done, step.n_epochs * step.n_iterations, text)
             return
         shown = {name: chart.score for name, chart in step.scores.charts.items()}
         shown = {"combined": step.scores.combined, **shown}
         scores = ", ".join(f"{k} {v:.1f} %" for k, v in shown.items() if v is not None)
-        note(f"{text}, learning rate {step.learning_rate:.2g}, validation: {scores}")
-
-
-def _changed(config: "RunConfig", **values: Any) -> "RunConfig":
-    """Replace the training settings that were given on the command line."""
-    given = {key: value for key, value in values.items() if value is not None}
-    return replace(config, train=replace(config.train, **given))
+        note(
+            f"{text} (SIC {entry.loss_sic:.3f}, SOD {entry.loss_sod:.3f}, "
+            f"FLOE {entry.loss_floe:.3f}), learning rate {step.learning_rate:.2g}, "
+            f"validation: {scores}{' (best)' if entry.is_best else ''}, "
+            f"{entry.patches_per_s:.1f} patches/s, {100 * entry.wait_share:.0f} % waiting"
+        )

@@ -14,7 +14,8 @@ import re
 import tomllib
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -57,14 +58,51 @@ def read_toml(kind: type[Settings], path: Path) -> Settings:
     SettingsError
         If the file cannot be read, is not TOML, or does not fit `kind`.
     """
+    with naming_file(path):
+        return from_mapping(kind, read_table(path))
+
+
+def read_table(path: Path) -> dict[str, Any]:
+    """Read a TOML file as it is.
+
+    Raises
+    ------
+    SettingsError
+        If the file cannot be read or is not TOML.
+    """
     try:
-        mapping = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"cannot read settings from {str(path)!r}: {error}") from error
+
+
+@contextmanager
+def naming_file(path: Path) -> Iterator[None]:
+    """Let an error about a setting say in which file it is."""
     try:
-        return from_mapping(kind, mapping)
+        yield
     except SettingsError as error:
+        if str(path) in str(error):
+            raise
         raise type(error)(f"{str(path)!r}: {error}", hint=error.hint) from error
+
+
+def to_toml(mapping: Mapping[str, Any]) -> str:
+    """Write tables of JSON-ready values as TOML; what is none is left out.
+
+    Examples
+    --------
+    >>> print(to_toml({"model": {"filters": [4, 8], "sic": "classes", "name": None}}))
+    [model]
+    filters = [4, 8]
+    sic = "classes"
+    """
+    lines = []
+    for name, table in mapping.items():
+        lines.append(f"[{name}]")
+        # Text, numbers, truth values and lists are written alike in JSON and TOML.
+        lines += [f"{k} = {json.dumps(v)}" for k, v in table.items() if v is not None]
+    return "\n".join(lines)
 
 
 def read_assignments(text: str) -> dict[str, Any]:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from seaice_model.predict import PredictReport, predict_scene, predict_store
     from seaice_model.presets import PRESETS, find_preset
     from seaice_model.reference import load_reference_state_dict
+    from seaice_model.report import TrainReport
     from seaice_model.score import ScoreReport, score_maps
-    from seaice_model.train import TrainReport
     from seaice_model.unet import MultiTaskUNet, Prediction
 
 __all__ = [
@@ -57,8 +57,8 @@ _MODULES = {
     "predict": ("PredictReport", "predict_scene", "predict_store"),
     "presets": ("PRESETS", "find_preset"),
     "reference": ("load_reference_state_dict",),
+    "report": ("TrainReport",),
     "score": ("ScoreReport", "score_maps"),
-    "train": ("TrainReport",),
     "unet": ("MultiTaskUNet", "Prediction"),
 }
 

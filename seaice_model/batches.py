@@ -38,13 +38,23 @@ class Batch:
 
 
 def batches(
-    sampler: PatchSampler, first: int, last: int, batch_size: int, device: torch.device
+    sampler: PatchSampler,
+    first: int,
+    last: int,
+    batch_size: int,
+    device: torch.device,
+    *,
+    rank: int = 0,
+    count: int = 1,
 ) -> Generator[Batch, None, None]:
     """Give the patches `first` to `last` (excluded) in batches.
 
     The patches of batch ``b`` are ``range(first + b * batch_size, ...)``: the same for any
     number of threads. A last batch of fewer patches is given too. A tensor of an earlier
     batch is not changed by later ones.
+
+    Of `count` processes that train together, number `rank` is given its part of every
+    batch: the patches that leave the rest `rank` when their number is divided by `count`.
 
     Parameters
     ----------
@@ -56,15 +66,18 @@ def batches(
         Patches in a batch.
     device
         Where the tensors go.
+    rank, count
+        Which of how many processes this is.
     """
     starts = range(first, last, batch_size)
-    buffers = [_Buffer(sampler, batch_size, device) for _ in range(_N_AHEAD + 1)]
+    share = -(-batch_size // count)
+    buffers = [_Buffer(sampler, share, device) for _ in range(_N_AHEAD + 1)]
     pending: deque[tuple[_Buffer, Future[Patch]]] = deque()
     with ThreadPoolExecutor(1, thread_name_prefix="batches") as pool:
         try:
             for position, start in enumerate(starts):
                 buffer = buffers[position % len(buffers)]
-                numbers = range(start, min(start + batch_size, last))
+                numbers = range(start + rank, min(start + batch_size, last), count)
                 pending.append((buffer, pool.submit(buffer.fill, sampler, numbers)))
                 # One buffer is always free: the one whose batch has just been given.
                 if len(pending) > _N_AHEAD:

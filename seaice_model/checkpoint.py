@@ -3,15 +3,6 @@
 Nothing is pickled, so opening a checkpoint never runs code. One file holds what is needed
 to predict (network, channels and their standardisation) and to go on with the training
 (momentum, number of the next patch). It is whole or absent.
-
-A run is a folder::
-
-    run/
-      settings.json         what was asked for: configuration, store, scenes
-      log.jsonl             one line an epoch
-      best.safetensors      checkpoint of the epoch with the highest combined score
-      last.safetensors      checkpoint to go on from
-      learning_curve.png    the log as a picture
 """
 
 import hashlib
@@ -30,9 +21,9 @@ from seaice_data.errors import SettingsError
 from seaice_data.recipe import Recipe
 from seaice_data.settings import from_mapping, to_mapping
 from seaice_model.config import RunConfig
-from seaice_model.device import memory_in_words
 from seaice_model.errors import ConfigError, RunError
 from seaice_model.files import replacing
+from seaice_model.run_folder import RunFolder
 from seaice_model.unet import MultiTaskUNet
 
 FORMAT_VERSION = 1
@@ -40,51 +31,6 @@ FORMAT_VERSION = 1
 
 _KEY = "seaice"
 _WEIGHTS, _MOMENTUM = "weights.", "momentum."
-
-
-@dataclass(frozen=True, slots=True)
-class RunFolder:
-    """Where the files of a run are."""
-
-    path: Path
-    """The folder."""
-
-    @property
-    def settings(self) -> Path:
-        """What was asked for, as JSON."""
-        return self.path / "settings.json"
-
-    @property
-    def log(self) -> Path:
-        """One line of JSON an epoch."""
-        return self.path / "log.jsonl"
-
-    @property
-    def best(self) -> Path:
-        """Checkpoint of the best epoch."""
-        return self.path / "best.safetensors"
-
-    @property
-    def last(self) -> Path:
-        """Checkpoint to go on from."""
-        return self.path / "last.safetensors"
-
-    @property
-    def learning_curve(self) -> Path:
-        """The log as a picture."""
-        return self.path / "learning_curve.png"
-
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """Every file that a training writes."""
-        return (self.settings, self.log, self.best, self.last, self.learning_curve)
-
-    @property
-    def has_results(self) -> bool:
-        """Whether anything was learned: a checkpoint is there, or an epoch was finished."""
-        results = (self.best, self.last, self.learning_curve)
-        is_logged = self.log.exists() and b"\n" in self.log.read_bytes()
-        return is_logged or any(path.exists() for path in results)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -191,27 +137,9 @@ class Checkpoint:
         )
 
     def network(self) -> MultiTaskUNet:
-        """Build the network, ready to predict.
-
-        Raises
-        ------
-        RunError
-            If the weights are not those of the network, or not finite, or the network is
-            larger than the memory.
-        """
-        model = self.settings.config.model
-        with memory_in_words("the network", "take fewer filters, or a larger machine"):
-            network = MultiTaskUNet(model)
-        for name, weights in self.weights.items():
-            if not bool(torch.isfinite(weights).all()):
-                raise RunError(f"weights {name!r} are not finite")
-        try:
-            network.load_state_dict(dict(self.weights))
-        except RuntimeError as error:
-            raise RunError(
-                f"weights are not those of a network of filters {list(model.filters)}: "
-                f"{_first_difference(self.weights, network.state_dict())}"
-            ) from error
+        """Return the network, ready to predict; it shares its memory with `weights`."""
+        network = MultiTaskUNet(self.settings.config.model, seed=None)
+        network.load_state_dict(dict(self.weights), assign=True)
         return network.eval()
 
 
@@ -265,7 +193,7 @@ def load(path: Path) -> Checkpoint:
     except _DAMAGE as error:
         raise _damaged(path, error) from error
     try:
-        checkpoint.network()
+        _check_weights(checkpoint)
         _check_momentum(checkpoint)
     except RunError as error:
         raise _damaged(path, error) from error
@@ -382,6 +310,19 @@ def _mending(path: Path) -> str:
     return "bring it back from a copy, or train anew with `seaice train --overwrite`"
 
 
+def _check_weights(checkpoint: Checkpoint) -> None:
+    model = checkpoint.settings.config.model
+    wanted = MultiTaskUNet(model, seed=None).state_dict()
+    if difference := _first_difference(checkpoint.weights, wanted):
+        raise RunError(
+            f"weights are not those of a network of filters {list(model.filters)}: "
+            f"{difference}"
+        )
+    for name, weights in checkpoint.weights.items():
+        if not bool(torch.isfinite(weights).all()):
+            raise RunError(f"weights {name!r} are not finite")
+
+
 def _check_momentum(checkpoint: Checkpoint) -> None:
     for name, momentum in checkpoint.momentum.items():
         if name not in checkpoint.weights:
@@ -401,7 +342,9 @@ def _first_difference(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor])
         if found[name].shape != wanted[name].shape:
             shapes = (tuple(found[name].shape), tuple(wanted[name].shape))
             return f"{name!r} has shape {shapes[0]} instead of {shapes[1]}"
-    return "their types differ"
+        if found[name].dtype != wanted[name].dtype:
+            return f"{name!r} is {found[name].dtype} instead of {wanted[name].dtype}"
+    return ""
 
 
 def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

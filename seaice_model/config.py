@@ -16,8 +16,9 @@ Decoders = Literal["shared", "separate"]
 SicHead = Literal["regression", "classes"]
 Fusion = Literal["input", "bottleneck"]
 ClassLoss = Literal["cross-entropy", "focal", "ordinal"]
-Validation = Literal["store", "drawn"]
+Validation = Literal["store", "drawn", "listed"]
 Precision = Literal["auto", "float32", "bfloat16"]
+Compile = Literal["auto", "always", "never"]
 
 _MOST_FILTERS = 2**16  # weights are counted in 64 bits, which their squares must not leave
 _SEEDS = 2**63  # PyTorch takes no others
@@ -94,7 +95,7 @@ class TrainConfig:
     """Pixels of the store along one side of a patch (Table 3)."""
 
     batch_size: int = 16
-    """Patches in a batch (Table 3)."""
+    """Patches in a batch (Table 3), of all processes together if several train."""
 
     n_iterations: int = 500
     """Batches in an epoch (Table 3)."""
@@ -127,14 +128,23 @@ class TrainConfig:
     2017 recommend 2)."""
 
     validation: Validation = "store"
-    """Validate on the split of the store, or on as many scenes that this run draws anew by
-    its seed from both splits, as the paper does for each of its 20 runs (section 3.5)."""
+    """Validate on the split of the store; on as many scenes that this run draws anew by
+    its seed from both splits, as the paper does for each of its 20 runs (section 3.5); or
+    on those listed in `validation_scenes`."""
+
+    validation_scenes: tuple[str, ...] = ()
+    """Ids of the scenes to validate on, if they are listed. The others of both splits
+    train, but for those of the same orbit passes."""
 
     seed: int = 0
     """Decides the first weights, the patches and the drawn validation scenes."""
 
     precision: Precision = "auto"
     """Arithmetic of the convolutions; "auto" is bfloat16 on a GPU and float32 elsewhere."""
+
+    compile: Compile = "auto"
+    """Whether operations are fused by ``torch.compile``, which takes a minute at the start;
+    "auto" is on a GPU only: on two CPU cores it gained nothing over eager operations."""
 
     def __post_init__(self) -> None:
         """Refuse a training that cannot work."""
@@ -157,6 +167,12 @@ class TrainConfig:
             raise ConfigError(f"seed must not be negative, got {self.seed}")
         if self.seed >= _SEEDS:
             raise ConfigError(f"seed must be below 2**63, got {self.seed}")
+        if (self.validation == "listed") != bool(self.validation_scenes):
+            raise ConfigError(
+                f"validation is {self.validation!r}, and validation_scenes name "
+                f"{len(self.validation_scenes)} scenes",
+                hint="name scenes exactly if validation is 'listed'",
+            )
         self._check_loss_weights()
 
     def _check_loss_weights(self) -> None:

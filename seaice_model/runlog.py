@@ -60,6 +60,19 @@ class LogEntry:
     validation_s: float
     """Seconds of validation."""
 
+    n_patches: int
+    """Patches trained on in `train_s`."""
+
+    @property
+    def patches_per_s(self) -> float:
+        """Speed of the training, without validation."""
+        return self.n_patches / max(self.train_s, 1e-9)
+
+    @property
+    def wait_share(self) -> float:
+        """Share of the training time that the network waited for patches."""
+        return self.wait_s / max(self.train_s, 1e-9)
+
 
 def append(path: Path, entry: LogEntry) -> None:
     """Add a line to the log; it is on the disk when this returns."""

@@ -13,114 +13,41 @@ CPU with as many threads, with the very weights it would have had without.
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
-from importlib.metadata import version
+from contextlib import ExitStack, closing
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from seaice_data.channels import find_channel
 from seaice_data.charts import FLOE, SIC, SOD
 from seaice_data.sampler import PatchSampler
-from seaice_data.settings import differences, to_mapping
-from seaice_data.split import split_scenes
 from seaice_data.store import Store
 from seaice_model import checkpoint as checkpoints
 from seaice_model import runlog
-from seaice_model.batches import Batch, batches
-from seaice_model.checkpoint import (
-    Checkpoint,
-    RunFolder,
-    RunSettings,
-    StoreRecord,
-    TrainState,
-    best_is_lost,
-    settings_to_resume,
-)
+from seaice_model.batches import batches
+from seaice_model.checkpoint import Checkpoint, RunSettings, TrainState, best_is_lost
 from seaice_model.config import RunConfig, TrainConfig
-from seaice_model.device import arithmetic, find_device, memory_in_words
+from seaice_model.device import memory_in_words
 from seaice_model.errors import RunError
-from seaice_model.files import alone_in
-from seaice_model.losses import total_loss
+from seaice_model.events import Events, event_writer
+from seaice_model.learner import Learner
 from seaice_model.metrics import ChartScorer, Scores
 from seaice_model.pictures import draw_learning_curve, save_picture
+from seaice_model.plan import check_checkpoint, new_settings, resumed_settings
 from seaice_model.predict import predict_classes, read_inputs
+from seaice_model.processes import Processes, joined
+from seaice_model.report import Progress, Timing, TrainProgress, TrainReport
+from seaice_model.run_folder import RunFolder, alone, in_words
 from seaice_model.runlog import LogEntry
 from seaice_model.stop import StopRequest, stop_on_signals
-from seaice_model.unet import MultiTaskUNet
 
 log = logging.getLogger(__name__)
 
 _CHECK_EVERY = {"cpu": 1}
 _CHECK_EVERY_ELSEWHERE = 25
 _DRAW_EVERY_S = 60.0
-_MARKS_OF_A_STORE = ("zarr.json", ".zgroup")
-
-
-@dataclass(frozen=True, slots=True)
-class TrainProgress:
-    """Told every few batches, and after each validation."""
-
-    epoch: int
-    """Epoch under way, from 1."""
-
-    n_epochs: int
-    """Epochs in all."""
-
-    iteration: int
-    """Batches of this epoch done."""
-
-    n_iterations: int
-    """Batches in an epoch."""
-
-    loss: float
-    """Mean loss of the epoch so far."""
-
-    learning_rate: float
-    """Learning rate of the last batch."""
-
-    scores: Scores | None
-    """Scores on the validation scenes, once the epoch is validated."""
-
-
-@dataclass(frozen=True, slots=True)
-class TrainReport:
-    """What `train` did."""
-
-    run: Path
-    """Folder of the run."""
-
-    n_epochs: int
-    """Epochs finished, those of earlier calls included."""
-
-    is_complete: bool
-    """False if a signal stopped the training; it can go on with ``resume``."""
-
-    best_score: float | None
-    """Highest combined score in percent, on the grid of the store."""
-
-    best_epoch: int | None
-    """Its epoch, from 1."""
-
-    n_parameters: int
-    """Numbers that were trained."""
-
-    patches_per_s: float
-    """Speed of this call, without validation."""
-
-    wait_share: float
-    """Share of the training time that the network waited for patches."""
-
-    elapsed_s: float
-    """Seconds of this call."""
-
-
-Progress = Callable[[TrainProgress], None]
 
 
 def train(
@@ -131,18 +58,20 @@ def train(
     resume: bool = False,
     overwrite: bool = False,
     device: str = "auto",
+    tensorboard: bool = False,
     progress: Progress | None = None,
 ) -> TrainReport:
     """Train a network on the training scenes of a store.
 
-    SIGTERM and Ctrl-C stop at the next batch with everything saved.
+    SIGTERM and Ctrl-C stop at the next batch with everything saved. Started by torchrun,
+    several processes train one network together (`seaice_model.processes`).
 
     Parameters
     ----------
     store
         Where the patches come from.
     run_path
-        Folder for settings, log and checkpoints (`seaice_model.checkpoint` lists them).
+        Folder for settings, log and checkpoints (`seaice_model.run_folder` lists them).
     config
         Network and training; the defaults of the paper if not given. When resuming, that
         of the run; a given one must equal it but for the number of epochs.
@@ -153,8 +82,10 @@ def train(
         epoch is replaced unasked.
     device
         Where to train: "auto", "cpu", "cuda" and so on.
+    tensorboard
+        Whether to write events for TensorBoard beside the log.
     progress
-        Told every few batches, and after each validation.
+        Told every few batches, and after each validation; by the first process only.
 
     Raises
     ------
@@ -168,31 +99,25 @@ def train(
     start = time.perf_counter()
     folder = RunFolder(run_path)
     if resume:
-        settings = _settings_to_resume(store, folder, config)
+        settings = resumed_settings(store, folder, config)
     else:
-        settings = _new_settings(store, config or RunConfig())
-    machine = find_device(device)
-    with memory_in_words("training", "take a smaller batch_size, patch_size or filters"):
-        training = _Training(store, folder, settings, machine)
-        with _alone(folder):
-            if resume:
-                training.restore()
-            else:
-                _claim(folder, settings, overwrite=overwrite)
-            training.run(progress)
-    state = training.state
-    train_s = max(sum(t.train_s for t in training.timing), 1e-9)
-    return TrainReport(
-        run=run_path,
-        n_epochs=state.n_epochs,
-        is_complete=state.n_epochs >= settings.config.train.n_epochs,
-        best_score=state.best_score,
-        best_epoch=state.best_epoch,
-        n_parameters=sum(w.numel() for w in training.network.parameters()),
-        patches_per_s=sum(t.n_patches for t in training.timing) / train_s,
-        wait_share=sum(t.wait_s for t in training.timing) / train_s,
-        elapsed_s=time.perf_counter() - start,
-    )
+        settings = new_settings(store, config or RunConfig())
+    with ExitStack() as stack:
+        hint = "take a smaller batch_size, patch_size or filters"
+        stack.enter_context(memory_in_words("training", hint))
+        processes = stack.enter_context(joined(device))
+        training = _Training(store, folder, settings, processes)
+        if processes.is_first:
+            stack.enter_context(alone(folder))
+        if resume:
+            training.restore()
+        else:
+            training.claim(overwrite=overwrite)
+        if tensorboard and processes.is_first:
+            writer = event_writer(folder.events, training.state.n_epochs)
+            training.events = stack.enter_context(writer)
+        training.run(progress if processes.is_first else None)
+    return training.report(time.perf_counter() - start)
 
 
 def learning_rate(config: TrainConfig, iteration: int) -> float:
@@ -212,40 +137,29 @@ def learning_rate(config: TrainConfig, iteration: int) -> float:
     return config.learning_rate * (1 + math.cos(math.pi * phase)) / 2
 
 
-@dataclass(slots=True)
-class _Timing:
-    """Where the time of this process went in an epoch, in seconds."""
-
-    n_patches: int = 0
-    train_s: float = 0.0
-    wait_s: float = 0.0
-    validation_s: float = 0.0
-
-
 class _Training:
-    """A network, its optimiser and how far they have come."""
+    """A network that learns, and how far it has come."""
 
     def __init__(
-        self, store: Store, folder: RunFolder, settings: RunSettings, device: torch.device
+        self, store: Store, folder: RunFolder, settings: RunSettings, processes: Processes
     ) -> None:
         self.store = store
         self.folder = folder
         self.settings = settings
-        self.device = device
+        self.processes = processes
         self.config = settings.config.train
         self.state = TrainState()
-        self.timing = [_Timing()]
+        self.timing = [Timing()]
         self.drawn = time.perf_counter()
-        network = MultiTaskUNet(settings.config.model, seed=self.config.seed).to(device)
-        self.network: MultiTaskUNet = network.to(  # type: ignore[call-overload]
-            memory_format=torch.channels_last
-        )
-        self.optimiser = torch.optim.SGD(
-            self.network.parameters(),
-            lr=self.config.learning_rate,
-            momentum=self.config.momentum,
-            weight_decay=self.config.weight_decay,
-        )
+        self.events: Events | None = None
+        self.is_stopped = False
+        if self.config.batch_size % processes.count:
+            raise RunError(
+                f"a batch of {self.config.batch_size} patches cannot be divided among "
+                f"{processes.count} processes",
+                hint="take another batch_size or number of processes",
+            )
+        self.learner = Learner(settings.config, processes)
         self.sampler = PatchSampler(
             store,
             scenes=settings.train_scenes,
@@ -262,67 +176,75 @@ class _Training:
     def run(self, progress: Progress | None) -> None:
         """Train and validate the epochs that are left, until a signal comes."""
         with stop_on_signals() as stop:
-            while self.state.n_epochs < self.config.n_epochs and not stop.is_made:
+            while self.state.n_epochs < self.config.n_epochs and not self._stopped(stop):
                 self.train_epoch(stop, progress)
-                scores = self.validate(stop)
+                scores = None if self.is_stopped else self.validate(stop)
                 if scores is None:
                     self.save(self.folder.last)
                     break
-                told = self.told(scores)
-                self.finish_epoch(scores)
-                if progress is not None:
-                    progress(told)
+                self.finish_epoch(scores, progress)
         self.draw_learning_curve()
 
     def train_epoch(self, stop: StopRequest, progress: Progress | None) -> None:
         """Train on the batches of the epoch that are left; all of them, unless stopped."""
-        self.network.train()
-        self.timing.append(_Timing())
+        self.learner.network.train()
+        self.timing.append(Timing())
+        size = self.config.batch_size
         first = self.state.next_patch
-        last = (self.state.n_epochs + 1) * self.config.n_iterations * self.config.batch_size
-        every = _CHECK_EVERY.get(self.device.type, _CHECK_EVERY_ELSEWHERE)
+        last = (self.state.n_epochs + 1) * self.config.n_iterations * size
+        every = _CHECK_EVERY.get(self.processes.device.type, _CHECK_EVERY_ELSEWHERE)
         unchecked: list[Tensor] = []
         start = time.perf_counter()
-        stream = batches(self.sampler, first, last, self.config.batch_size, self.device)
-        iterations = range(first // self.config.batch_size, last // self.config.batch_size)
+        stream = batches(
+            self.sampler, first, last, size, self.processes.device,
+            rank=self.processes.rank, count=self.processes.count,
+        )  # fmt: skip
+        iterations = range(first // size, last // size)
         with closing(stream):
             for iteration, batch in zip(iterations, stream, strict=True):
-                unchecked.append(self._step(iteration, batch))
+                rate = learning_rate(self.config, iteration)
+                unchecked.append(self.learner.learn(batch, rate))
                 self.timing[-1].wait_s += batch.wait_s
-                is_last = iteration + 1 == iterations.stop
-                if len(unchecked) == every or is_last or stop.is_made:
-                    self._account(unchecked)
-                    unchecked.clear()
-                    if progress is not None:
-                        progress(self.told(None))
-                if stop.is_made:
+                if len(unchecked) < every and iteration + 1 < iterations.stop:
+                    continue
+                self._account(unchecked)
+                unchecked.clear()
+                if progress is not None:
+                    progress(self._told())
+                if self._stopped(stop):
                     break
         self.timing[-1].train_s = time.perf_counter() - start
         self.timing[-1].n_patches = self.state.next_patch - first
 
     def validate(self, stop: StopRequest) -> Scores | None:
         """Score the network on the validation scenes; none if stopped before the end."""
-        self.network.eval()
+        network = self.learner.network.eval()
         start = time.perf_counter()
         scorer = ChartScorer()
-        for scene_id in self.settings.validation_scenes:
+        for scene_id in self.processes.share(self.settings.validation_scenes):
             if stop.is_made:
-                return None
+                break
             scene = self.store.scene(scene_id)
             inputs = read_inputs(scene, self.settings.config.model.channels)
-            predicted = predict_classes(self.network, inputs, self.config.precision)
+            predicted = predict_classes(network, inputs, self.config.precision)
             scorer.add(np.moveaxis(scene.charts, -1, 0), predicted)
         self.timing[-1].validation_s = time.perf_counter() - start
-        return None if stop.is_made else scorer.scores()
+        if self._stopped(stop):
+            return None
+        for counts in scorer.confusion.values():
+            counts[...] = self.processes.sum(torch.from_numpy(counts)).numpy()
+        return scorer.scores()
 
-    def finish_epoch(self, scores: Scores) -> None:
+    def finish_epoch(self, scores: Scores, progress: Progress | None) -> None:
         """Log the epoch and save the network, as the best too if it is."""
-        self._check_weights()
+        if (name := self.learner.broken_weights()) is not None:
+            raise self._diverged(f"weights {name!r} are not finite")
         if scores.combined is None:
             raise RunError("no pixel of the validation scenes has a class")
         best = self.state.best_score
         is_best = best is None or scores.combined > best
         entry = self._log_entry(scores, scores.combined, is_best=is_best)
+        told = replace(self._told(), scores=scores, entry=entry)
         self.state = replace(
             self.state,
             n_epochs=entry.epoch,
@@ -330,98 +252,74 @@ class _Training:
             best_score=scores.combined if is_best else best,
             best_epoch=entry.epoch if is_best else self.state.best_epoch,
         )
-        # A process killed in between repeats the epoch from the last checkpoint, drops
-        # its line of the log, and finds the same best weights again.
-        runlog.append(self.folder.log, entry)
-        if is_best:
-            self.save(self.folder.best)
-        self.save(self.folder.last)
-        if time.perf_counter() - self.drawn > _DRAW_EVERY_S:
-            self.draw_learning_curve()
-        log.info(
-            "epoch %d: loss %.4f, combined score %.2f %%, %.1f s of training, %.1f s of "
-            "validation",
-            entry.epoch, entry.loss, entry.combined, entry.train_s, entry.validation_s,
-        )  # fmt: skip
+        if self.processes.is_first:
+            self._write_epoch(entry)
+        if progress is not None:
+            progress(told)
 
-    def draw_learning_curve(self) -> None:
-        """Draw the log, if an epoch is finished."""
-        if entries := runlog.read_log(self.folder.log):
-            save_picture(draw_learning_curve(entries), self.folder.learning_curve)
-        self.drawn = time.perf_counter()
+    def claim(self, *, overwrite: bool) -> None:
+        """Write the settings of a new run; remove the files of an old one if asked to.
 
-    def told(self, scores: Scores | None) -> TrainProgress:
-        """Return how far the training is."""
-        return TrainProgress(
-            epoch=self.state.n_epochs + 1,
-            n_epochs=self.config.n_epochs,
-            iteration=self._n_done,
-            n_iterations=self.config.n_iterations,
-            loss=self.state.losses[0] / max(self._n_done, 1),
-            learning_rate=learning_rate(self.config, self._iteration - 1),
-            scores=scores,
-        )
-
-    def save(self, path: Path) -> None:
-        """Write everything that is needed to predict and to go on."""
-        momentum = {
-            name: self.optimiser.state[weights]["momentum_buffer"]
-            for name, weights in self.network.named_parameters()
-            if weights in self.optimiser.state
-        }
-        checkpoint = Checkpoint(
-            settings=self.settings,
-            state=self.state,
-            weights=self.network.state_dict(),
-            momentum=momentum,
-        )
-        checkpoints.save(checkpoint, path)
+        Not asked for are the files of one that has learned nothing yet.
+        """
+        if not self.processes.is_first:
+            return
+        if not overwrite:
+            self.folder.refuse_results()
+        self.folder.clear()
+        with in_words(self.folder):
+            checkpoints.save_settings(self.settings, self.folder.settings)
 
     def restore(self) -> None:
         """Go back to the last checkpoint, else the best, else to the start."""
         newest = next((p for p in (self.folder.last, self.folder.best) if p.exists()), None)
         if newest is not None:
             checkpoint = checkpoints.load(newest)
-            self._check_checkpoint(checkpoint, newest)
+            check_checkpoint(checkpoint, self.settings, str(newest))
             self.state = checkpoint.state
-            self.network.load_state_dict(dict(checkpoint.weights))
-            for name, weights in self.network.named_parameters():
-                if name in checkpoint.momentum:
-                    buffer = torch.empty_like(weights.detach())  # same memory format
-                    buffer.copy_(checkpoint.momentum[name])
-                    self.optimiser.state[weights]["momentum_buffer"] = buffer
+            self.learner.restore(checkpoint.weights, checkpoint.momentum)
             if not self.folder.best.exists() and self.state.best_epoch is not None:
                 if not checkpoint.is_best:
                     raise best_is_lost(self.folder, checkpoint)
                 self.save(self.folder.best)
-        runlog.keep_epochs(self.folder.log, self.state.n_epochs)
-        checkpoints.save_settings(self.settings, self.folder.settings)
+        if self.processes.is_first:
+            runlog.keep_epochs(self.folder.log, self.state.n_epochs)
+            checkpoints.save_settings(self.settings, self.folder.settings)
 
-    def _check_checkpoint(self, checkpoint: Checkpoint, path: Path) -> None:
-        """Refuse a checkpoint of another run, or one that is past the epochs wanted."""
-        ours = to_mapping(self.settings.config)
-        theirs = to_mapping(checkpoint.settings.config)
-        theirs["train"]["n_epochs"] = self.config.n_epochs
-        if changed := _differences(theirs, ours):
-            raise RunError(
-                f"{str(path)!r} is of a run with other settings: {'; '.join(changed)}",
-                hint="bring back the files of one run, or start another run",
-            )
-        state = checkpoint.state
-        per_epoch = self.config.n_iterations * self.config.batch_size
-        n_seen = state.next_patch - state.n_epochs * per_epoch
-        if not 0 <= n_seen <= per_epoch or n_seen % self.config.batch_size:
-            raise RunError(
-                f"{str(path)!r} is damaged: patch {state.next_patch} is not the next one "
-                f"after {state.n_epochs} epochs",
-                hint="bring it back from a copy, or start another run",
-            )
-        if state.n_epochs > self.config.n_epochs:
-            raise RunError(
-                f"the run at {str(self.folder.path)!r} has {state.n_epochs} epochs "
-                f"already, asked for are {self.config.n_epochs}",
-                hint="ask for more with --epochs, or start another run",
-            )
+    def save(self, path: Path) -> None:
+        """Write everything that is needed to predict and to go on."""
+        if not self.processes.is_first:
+            return
+        checkpoint = Checkpoint(
+            settings=self.settings,
+            state=self.state,
+            weights=self.learner.network.state_dict(),
+            momentum=self.learner.momentum(),
+        )
+        checkpoints.save(checkpoint, path)
+
+    def draw_learning_curve(self) -> None:
+        """Draw the log, if an epoch is finished."""
+        if not self.processes.is_first:
+            return
+        if entries := runlog.read_log(self.folder.log):
+            save_picture(draw_learning_curve(entries), self.folder.learning_curve)
+        self.drawn = time.perf_counter()
+
+    def report(self, elapsed_s: float) -> TrainReport:
+        """Return what was done in `elapsed_s` seconds."""
+        train_s = max(sum(t.train_s for t in self.timing), 1e-9)
+        return TrainReport(
+            run=self.folder.path,
+            n_epochs=self.state.n_epochs,
+            is_complete=self.state.n_epochs >= self.config.n_epochs,
+            best_score=self.state.best_score,
+            best_epoch=self.state.best_epoch,
+            n_parameters=sum(w.numel() for w in self.learner.network.parameters()),
+            patches_per_s=sum(t.n_patches for t in self.timing) / train_s,
+            wait_share=sum(t.wait_s for t in self.timing) / train_s,
+            elapsed_s=elapsed_s,
+        )
 
     @property
     def _iteration(self) -> int:
@@ -433,21 +331,15 @@ class _Training:
         """Batches done in the epoch under way."""
         return self._iteration - self.state.n_epochs * self.config.n_iterations
 
-    def _step(self, iteration: int, batch: Batch) -> Tensor:
-        """Train on one batch; return its losses, still on the device."""
-        for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate(self.config, iteration)
-        with arithmetic(self.device, self.config.precision):
-            prediction = self.network(batch.inputs)
-        losses = total_loss(prediction, batch.charts, self.config)
-        self.optimiser.zero_grad(set_to_none=True)
-        losses.total.backward()  # type: ignore[no-untyped-call]
-        self.optimiser.step()
-        return torch.stack(losses).detach()
+    def _stopped(self, stop: StopRequest) -> bool:
+        """Agree with the other processes on whether to stop."""
+        self.is_stopped = self.processes.any(stop.is_made)
+        return self.is_stopped
 
-    def _account(self, losses: Sequence[Tensor]) -> None:
+    def _account(self, unchecked: list[Tensor]) -> None:
         """Take trained batches into the state; stop if a loss is not finite."""
-        table = torch.stack(list(losses)).cpu().double().numpy()
+        losses = self.processes.mean(torch.stack(unchecked))
+        table = losses.cpu().double().numpy()
         finite = np.isfinite(table).all(axis=1)
         if not finite.all():
             position = int(np.flatnonzero(~finite)[0])
@@ -460,15 +352,9 @@ class _Training:
             sums = sums + row
         self.state = replace(
             self.state,
-            next_patch=self.state.next_patch + len(losses) * self.config.batch_size,
+            next_patch=self.state.next_patch + len(table) * self.config.batch_size,
             losses=tuple(sums.tolist()),
         )
-
-    def _check_weights(self) -> None:
-        """Stop before weights that are not finite are saved."""
-        for name, weights in self.network.state_dict().items():
-            if not bool(torch.isfinite(weights).all()):
-                raise self._diverged(f"weights {name!r} are not finite")
 
     def _diverged(self, reason: str) -> RunError:
         return RunError(
@@ -477,6 +363,34 @@ class _Training:
             f"{str(self.folder.path)!r} stays as it was after epoch {self.state.n_epochs}"
             if self.state.n_epochs
             else f"lower learning_rate ({self.config.learning_rate})",
+        )
+
+    def _write_epoch(self, entry: LogEntry) -> None:
+        # A process killed in between repeats the epoch from the last checkpoint, drops
+        # its line of the log, and finds the same best weights again.
+        runlog.append(self.folder.log, entry)
+        if entry.is_best:
+            self.save(self.folder.best)
+        self.save(self.folder.last)
+        if self.events is not None:
+            self.events(entry)
+        if time.perf_counter() - self.drawn > _DRAW_EVERY_S:
+            self.draw_learning_curve()
+        log.info(
+            "epoch %d: loss %.4f, combined score %.2f %%, %.1f s of training, %.1f s of "
+            "validation",
+            entry.epoch, entry.loss, entry.combined, entry.train_s, entry.validation_s,
+        )  # fmt: skip
+
+    def _told(self) -> TrainProgress:
+        """Return how far the training is."""
+        return TrainProgress(
+            epoch=self.state.n_epochs + 1,
+            n_epochs=self.config.n_epochs,
+            iteration=self._n_done,
+            n_iterations=self.config.n_iterations,
+            loss=self.state.losses[0] / max(self._n_done, 1),
+            learning_rate=learning_rate(self.config, self._iteration - 1),
         )
 
     def _log_entry(self, scores: Scores, combined: float, *, is_best: bool) -> LogEntry:
@@ -498,119 +412,5 @@ class _Training:
             train_s=self.timing[-1].train_s,
             wait_s=self.timing[-1].wait_s,
             validation_s=self.timing[-1].validation_s,
+            n_patches=self.timing[-1].n_patches,
         )
-
-
-def _new_settings(store: Store, config: RunConfig) -> RunSettings:
-    train_scenes, validation_scenes = _scenes(store, config.train)
-    channels = [find_channel(name) for name in config.model.channels]
-    return RunSettings(
-        config=config,
-        store=StoreRecord(
-            path=store.path,
-            fingerprint=store.fingerprint,
-            recipe=store.recipe,
-            means=tuple(channel.mean for channel in channels),
-            stds=tuple(channel.std for channel in channels),
-        ),
-        train_scenes=train_scenes,
-        validation_scenes=validation_scenes,
-        software=f"seaice {version('seaice')}",
-    )
-
-
-def _scenes(store: Store, config: TrainConfig) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the scenes to train and to validate on."""
-    splits = store.splits
-    if config.validation == "drawn":
-        both = (*splits["train"], *splits["validation"])
-        splits = split_scenes(both, tests=(), seed=config.seed)
-    for name, kind in (("train", "training"), ("validation", "validation")):
-        if not splits[name]:
-            raise RunError(
-                f"the store {store.path!r} has no {kind} scenes",
-                hint="prepare more scenes: of five, one validates and four train",
-            )
-    return splits["train"], splits["validation"]
-
-
-def _settings_to_resume(
-    store: Store, folder: RunFolder, config: RunConfig | None
-) -> RunSettings:
-    """Return the settings of a run; of `config`, only the number of epochs may be new."""
-    settings = settings_to_resume(folder.path)
-    if store.fingerprint != settings.store.fingerprint:
-        changed = differences(to_mapping(store.recipe), to_mapping(settings.store.recipe))
-        raise RunError(
-            f"the run at {str(folder.path)!r} was trained on a store of another recipe: "
-            f"{'; '.join(changed)}"
-        )
-    if config is None:
-        return settings
-    n_epochs = config.train.n_epochs
-    continued = replace(
-        settings.config, train=replace(settings.config.train, n_epochs=n_epochs)
-    )
-    if config != continued:
-        changed = _differences(to_mapping(config), to_mapping(continued))
-        raise RunError(
-            f"the run at {str(folder.path)!r} has other settings: {'; '.join(changed)}",
-            hint="resume with the settings of the run, or start another run",
-        )
-    return replace(settings, config=continued)
-
-
-def _differences(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
-    """List what differs between two configurations."""
-    return [
-        difference
-        for part in ("model", "train")
-        for difference in differences(ours[part], theirs[part])
-    ]
-
-
-@contextmanager
-def _alone(folder: RunFolder) -> Iterator[None]:
-    """Make the folder of a run; refuse it while another process trains in it."""
-    found = [name for name in _MARKS_OF_A_STORE if (folder.path / name).exists()]
-    if found:
-        raise RunError(
-            f"{str(folder.path)!r} is a store, and no folder for a run",
-            hint="name another folder with --run",
-        )
-    try:
-        folder.path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _cannot_write(folder, error) from error
-    with alone_in(folder.path) as is_alone:
-        if not is_alone:
-            raise RunError(
-                f"another process is training the run at {str(folder.path)!r}",
-                hint="wait until it has ended, or name another folder with --run",
-            )
-        yield
-
-
-def _claim(folder: RunFolder, settings: RunSettings, *, overwrite: bool) -> None:
-    """Write the settings of a new run; remove the files of an old one if asked to.
-
-    Not asked for are the files of one that has learned nothing yet.
-    """
-    if folder.has_results and not overwrite:
-        raise RunError(
-            f"there is a run at {str(folder.path)!r}",
-            hint="go on with it by --resume, replace it by --overwrite, or name another "
-            "with --run",
-        )
-    try:
-        for path in folder.files:
-            path.unlink(missing_ok=True)
-        checkpoints.save_settings(settings, folder.settings)
-    except OSError as error:
-        raise _cannot_write(folder, error) from error
-
-
-def _cannot_write(folder: RunFolder, error: OSError) -> RunError:
-    return RunError(
-        f"cannot write a run to {str(folder.path)!r}: {error.strerror or error}"
-    )

@@ -12,7 +12,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.utils import skip_init
 
 from seaice_data.charts import CHARTS, FLOE, SIC, SOD
 from seaice_model.config import ModelConfig
@@ -60,6 +59,8 @@ class MultiTaskUNet(nn.Module):
         Channels and where they enter, filters, decoders and the kind of the SIC head.
     seed
         Decides the first weights; the global random state is neither read nor changed.
+        None leaves them without memory, on PyTorch's device "meta": for those who look at
+        shapes only, or bring weights along.
 
     Examples
     --------
@@ -68,7 +69,7 @@ class MultiTaskUNet(nn.Module):
     522958
     """
 
-    def __init__(self, config: ModelConfig, *, seed: int = 0) -> None:
+    def __init__(self, config: ModelConfig, *, seed: int | None = 0) -> None:
         super().__init__()
         self.config = config
         filters = config.filters
@@ -87,7 +88,9 @@ class MultiTaskUNet(nn.Module):
             _convolution(filters[0], n_out, size=1)
             for n_out in (n_sic, SOD.n_classes, FLOE.n_classes)
         )
-        _initialise(self, torch.Generator().manual_seed(seed))
+        if seed is not None:
+            self.to_empty(device="cpu")
+            _initialise(self, torch.Generator().manual_seed(seed))
 
     def forward(self, inputs: Tensor) -> Prediction:
         """Predict the charts of a batch.
@@ -125,10 +128,10 @@ class _DoubleConv(nn.Sequential):
     def __init__(self, n_in: int, n_out: int) -> None:
         super().__init__(
             _convolution(n_in, n_out, size=3),
-            nn.BatchNorm2d(n_out),
+            nn.BatchNorm2d(n_out, device="meta"),
             nn.ReLU(inplace=True),
             _convolution(n_out, n_out, size=3),
-            nn.BatchNorm2d(n_out),
+            nn.BatchNorm2d(n_out, device="meta"),
             nn.ReLU(inplace=True),
         )
 
@@ -156,12 +159,11 @@ class _Decoder(nn.Module):
 
 
 def _convolution(n_in: int, n_out: int, *, size: int) -> nn.Conv2d:
-    # Weights are left as they are in memory: `_initialise` draws them without touching
-    # the global random state. The batch norm behind 3 x 3 makes a bias pointless.
-    layer: nn.Conv2d = skip_init(  # type: ignore[no-untyped-call]
-        nn.Conv2d, n_in, n_out, kernel_size=size, padding=size // 2, bias=size == 1
+    # Layers have no memory yet, so that none draws weights from the global random state.
+    # The batch norm behind 3 x 3 makes a bias pointless.
+    return nn.Conv2d(
+        n_in, n_out, kernel_size=size, padding=size // 2, bias=size == 1, device="meta"
     )
-    return layer
 
 
 def _padded_to(plane: Tensor, skip: Tensor) -> Tensor:
@@ -186,6 +188,8 @@ def _grown(inputs: Tensor, smallest: int) -> Tensor:
 def _initialise(network: nn.Module, generator: torch.Generator) -> None:
     """Draw weights as PyTorch does by default: uniform, bound by the root of the fan-in."""
     for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.reset_parameters()
         if isinstance(module, nn.Conv2d):
             bound = 1 / math.sqrt(module.weight[0].numel())
             nn.init.uniform_(module.weight, -bound, bound, generator=generator)

@@ -51,6 +51,7 @@ ENTRY = LogEntry(
     train_s=10.0,
     wait_s=0.5,
     validation_s=2.0,
+    n_patches=64,
 )
 
 

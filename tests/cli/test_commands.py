@@ -284,10 +284,91 @@ def test_another_seed_is_refused_when_resuming(seaice, store_path, run_path) -> 
     assert "has other settings: seed: 5 instead of 0" in result.err
 
 
-def test_an_unknown_preset_names_its_neighbour(seaice, store_path) -> None:
-    result = seaice("train", store_path, "--preset", "tinny")
-    assert result.code == 1
-    assert "hint: did you mean 'tiny'?" in result.err
+def test_unknown_names_and_settings_name_their_neighbours(seaice, store_path) -> None:
+    for options, hint in (
+        (["--preset", "tinny"], "did you mean 'tiny'?"),
+        (["--profile", "offical"], "did you mean 'official'?"),
+        (["--set", "batchsize=4"], "did you mean 'batch_size'?"),
+    ):
+        result = seaice("train", store_path, *options)
+        assert result.code == 1
+        assert f"hint: {hint}" in result.err
+
+
+def test_presets_are_listed_with_the_figures_of_the_paper(seaice) -> None:
+    lines = seaice("train", "--list-presets").out.splitlines()
+    models = [line for line in lines if line.startswith("model")]
+    assert len(models) == 9
+    assert re.split("  +", models[2]) == [
+        "model3",
+        "HH and HV only",
+        "10",
+        "2",
+        "87.9 (2.6) 91.1 86.8 83.5",
+        "78.6 (1.4) 84.8 75.1 73.1",
+    ]
+    told = json.loads(seaice("train", "--list-presets", "--json").out)
+    assert told["presets"]["model2"]["ratio"] == 1
+    assert told["presets"]["model9"]["paper_test_percent"]["combined"] == 87.3
+    assert list(told["profiles"]) == ["default", "paper", "official"]
+
+
+def test_the_configuration_of_a_run_is_shown_and_repeats_it(
+    seaice, store_path, config_path, run_path, tmp_path
+) -> None:
+    options = ["--config", config_path, "--set", "seed=0", "--run", tmp_path / "run"]
+    err = seaice("train", store_path, *options).err
+    shown = err[err.index("[model]") : err.index("epoch 1/2")].strip()
+    (tmp_path / "shown.toml").write_text(shown)
+    options = ["--config", tmp_path / "shown.toml", "--run", tmp_path / "again"]
+    assert seaice("train", store_path, *options).code == 0
+    runs = (run_path, tmp_path / "run", tmp_path / "again")
+    assert len({(run / "best.safetensors").read_bytes() for run in runs}) == 1
+
+
+def test_a_preset_for_another_store_is_noted(seaice, store_path, tmp_path) -> None:
+    options = ["--run", tmp_path / "run", "--set", "patch_size=32", "--epochs", 1]
+    options += ["--set", "n_iterations=1, batch_size=2", "--preset", "model2"]
+    result = seaice("train", store_path, *options)
+    assert result.code == 0
+    assert "note: this store is not prepared as preset 'model2'" in result.err
+    assert "ratio: 5 instead of 1" in result.err
+
+
+def test_an_epoch_is_told_in_a_line(seaice, store_path, config_path, tmp_path) -> None:
+    options = ["--config", config_path, "--run", tmp_path / "run", "--epochs", 1]
+    line = seaice("train", store_path, *options).err.splitlines()[-1]
+    for words in (
+        "epoch 1/1, loss ",
+        "(SIC ",
+        "learning rate ",
+        "combined ",
+        "FLOE ",
+        "(best)",
+        " patches/s, ",
+        " % waiting",
+    ):
+        assert words in line
+
+
+def test_several_seeds_train_from_one_command(
+    seaice, store_path, config_path, tmp_path
+) -> None:
+    options = ["--run", tmp_path / "run", "--epochs", 1, "--json"]
+    result = seaice(
+        "train", store_path, "--config", config_path, "--seeds", "0,2", *options
+    )
+    runs = json.loads(result.out)["runs"]
+    assert [Path(run["run"]).name for run in runs] == ["seed-0", "seed-2"]
+    refused = seaice("train", store_path, "--config", config_path, "--seeds", "2", *options)
+    assert refused.code == 1
+    assert "there is a run at" in refused.err
+    before = (tmp_path / "run" / "seed-2" / "best.safetensors").read_bytes()
+    more = seaice("train", store_path, "--seeds", "0-2", "--resume", *options)
+    assert [run["epochs"] for run in json.loads(more.out)["runs"]] == [1, 1, 1]
+    assert (tmp_path / "run" / "seed-2" / "best.safetensors").read_bytes() == before
+    told = seaice("train", store_path, "--seeds", "0-2", "--resume", *options[:-1])
+    assert "3 seeds: mean of their best combined scores" in told.out
 
 
 def test_predict_draws_the_scenes_that_the_run_has_not_seen(maps_path: Path) -> None:
@@ -361,7 +442,11 @@ def test_score_without_maps_is_told(seaice, tmp_path) -> None:
         ["prepare"],
         ["train", "a", "b"],
         ["train", "a", "--resume", "--overwrite"],
-        ["train", "a", "--preset", "tiny", "--config", "c.toml"],
+        ["train"],
+        ["train", "a", "--seed", "1", "--seeds", "0-2"],
+        ["train", "a", "--seeds", "4-2"],
+        ["train", "a", "--seeds", "0-3,2"],
+        ["train", "a", "--seeds", "all"],
         ["predict", "--nope"],
         ["predict", "a", "--split", "test", "--scene", "b"],
         ["predict", "a", "--scene", ""],

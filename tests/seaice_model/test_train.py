@@ -14,7 +14,6 @@ from learnable_scenes import RECIPE, SCENES, TINY, StoreMaker
 from seaice_data.recipe import Recipe
 from seaice_data.store import Store
 from seaice_model.checkpoint import (
-    RunFolder,
     load,
     load_best,
     save,
@@ -23,8 +22,10 @@ from seaice_model.checkpoint import (
 from seaice_model.config import ModelConfig, RunConfig, TrainConfig
 from seaice_model.errors import RunError
 from seaice_model.files import alone_in
+from seaice_model.report import TrainProgress, TrainReport
+from seaice_model.run_folder import RunFolder
 from seaice_model.runlog import LogEntry, read_log
-from seaice_model.train import TrainProgress, TrainReport, learning_rate, train
+from seaice_model.train import learning_rate, train
 
 
 def with_train(**changes: object) -> RunConfig:

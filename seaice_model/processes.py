@@ -1,0 +1,114 @@
+"""Processes that train one network together, each on its share of every batch.
+
+``torchrun --nproc-per-node 2 --no-python seaice train store.zarr`` starts two and tells
+each its number. A batch of the settings is the batch of all processes together: patch
+numbers are divided by arithmetic, so the recipe, its patches and its gradients are the same
+for any number of processes, and a run that was stopped may go on with another number.
+
+Batch norm takes its means over all processes on GPUs (``SyncBatchNorm``). PyTorch has none
+for CPUs: there each process normalises its own share, which is as if one process normalised
+the parts of a batch one by one.
+"""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+from torch import Tensor, distributed, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from seaice_model.device import find_device
+from seaice_model.errors import RunError
+
+Item = TypeVar("Item")
+
+_VARIABLES = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Processes:
+    """The processes that train together, and the place of this one among them."""
+
+    rank: int = 0
+    """Number of this process, from 0."""
+
+    count: int = 1
+    """How many there are."""
+
+    device: torch.device
+    """Where this one trains."""
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this is the one that writes files and speaks."""
+        return self.rank == 0
+
+    def share(self, items: Sequence[Item]) -> Sequence[Item]:
+        """Return this process's part of a list, every `count`-th."""
+        return items[self.rank :: self.count]
+
+    def mean(self, tensor: Tensor) -> Tensor:
+        """Return the mean of a tensor over all processes."""
+        return self.sum(tensor) / self.count if self.count > 1 else tensor
+
+    def sum(self, tensor: Tensor) -> Tensor:
+        """Return the sum of a tensor over all processes."""
+        if self.count == 1:
+            return tensor
+        total = tensor.detach().to(self.device, copy=True)
+        distributed.all_reduce(total)
+        return total.to(tensor.device)
+
+    def any(self, is_so: bool) -> bool:
+        """Return whether something is so in any of the processes."""
+        return bool(self.sum(torch.tensor(float(is_so), device=self.device)) > 0)
+
+    def together(self, network: nn.Module) -> nn.Module:
+        """Return `network` so that its gradients are the means over all processes."""
+        if self.count == 1:
+            return network
+        if self.device.type == "cuda":
+            network = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
+            return DistributedDataParallel(network, device_ids=[self.device.index])
+        return DistributedDataParallel(network)
+
+
+@contextmanager
+def joined(device: str, environment: Mapping[str, str] = os.environ) -> Iterator[Processes]:
+    """Meet the other processes that torchrun has started; be alone if it has not.
+
+    Parameters
+    ----------
+    device
+        "auto", "cpu", "cuda" and so on; with several processes each takes the GPU of its
+        number on the machine.
+    environment
+        Where torchrun has written who this process is.
+
+    Raises
+    ------
+    RunError
+        If there is no such device.
+    """
+    count = int(environment.get("WORLD_SIZE", "1"))
+    if count == 1 or any(name not in environment for name in _VARIABLES):
+        yield Processes(device=find_device(device))
+        return
+    if device == "cuda" or (device == "auto" and torch.cuda.is_available()):
+        device = f"cuda:{environment['LOCAL_RANK']}"
+    elif device not in ("auto", "cpu"):
+        raise RunError(
+            f"device {device!r} is one for {count} processes",
+            hint="leave out --device: each process takes a GPU of its own",
+        )
+    found = find_device(device)
+    if found.type == "cuda":
+        torch.cuda.set_device(found)
+    distributed.init_process_group("nccl" if found.type == "cuda" else "gloo")
+    try:
+        yield Processes(rank=int(environment["RANK"]), count=count, device=found)
+    finally:
+        distributed.destroy_process_group()

@@ -1,0 +1,32 @@
+from pathlib import Path
+
+import pytest
+from learnable_scenes import TINY
+
+from seaice_data.store import Store
+from seaice_model.run_folder import RunFolder
+from seaice_model.runlog import read_log
+from seaice_model.train import train
+
+pytest.importorskip("tensorboard")
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of TensorBoard, about itself
+def test_tensorboard_reads_the_epochs_of_a_run(tmp_path: Path, store: Store) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    folder = RunFolder(tmp_path / "run")
+    train(store, folder.path, TINY, device="cpu", tensorboard=True)
+    events = EventAccumulator(str(folder.events))
+    events.Reload()
+    log = read_log(folder.log)
+    combined = events.Scalars("score/combined")
+    assert [event.step for event in combined] == [1, 2, 3]
+    assert [event.value for event in combined] == pytest.approx(
+        [entry.combined for entry in log]
+    )
+    assert {"loss/SIC", "learning rate", "speed/share of time waiting"} <= set(
+        events.Tags()["scalars"]
+    )
+    train(store, folder.path, TINY, device="cpu", overwrite=True)
+    assert not folder.events.exists()
