@@ -93,7 +93,7 @@ def _compute_here(tasks: list[Delayed], jobs: int, count: Callable[..., None]) -
         with Callback(posttask=count):
             return list(compute(*tasks, scheduler="synchronous"))
     resource_tracker.ensure_running()  # else it would unblock Ctrl-C in between
-    pool = ProcessPoolExecutor(min(jobs, len(tasks)), _Context(), _begin)
+    pool = ProcessPoolExecutor(min(jobs, len(tasks)), WorkerContext(), begin_worker)
     try:
         with Callback(posttask=count), pool:
             return list(compute(*tasks, scheduler="processes", pool=pool, chunksize=1))
@@ -179,23 +179,29 @@ class _Process(SpawnProcess):
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-class _Context(SpawnContext):
-    """Starts processes of that kind."""
+class WorkerContext(SpawnContext):
+    """Starts processes that call `begin_worker` first."""
 
     Process = _Process
-
-
-def _begin() -> None:
-    """Leave Ctrl-C to the process that coordinates the others, and end when it does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    signal.signal(signal.SIGTERM, _end)
-    threading.Thread(target=_follow, daemon=True).start()
 
 
 def _end(number: int, _frame: FrameType | None) -> None:
     """Tidy up on the way out: half-written files go away."""
     raise _Ended(128 + number)
+
+
+def begin_worker(terminate: Callable[[int, FrameType | None], None] = _end) -> None:
+    """Leave Ctrl-C to the process that coordinates the others, and end when it does.
+
+    Parameters
+    ----------
+    terminate
+        Handler of SIGTERM, by which the others are told to end.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    signal.signal(signal.SIGTERM, terminate)
+    threading.Thread(target=_follow, daemon=True).start()
 
 
 def _follow() -> None:

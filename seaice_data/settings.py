@@ -153,15 +153,18 @@ def assign(settings: Settings, assignments: Mapping[str, Any]) -> Settings:
     mapping = to_mapping(settings)
     places = _places(mapping)
     for key, value in assignments.items():
-        found = [place for place in places if key in (place[-1], ".".join(place))]
+        found = [place for place in places if f".{'.'.join(place)}".endswith(f".{key}")]
         if not found:
             names = [place[-1] for place in places]
             raise SettingsError(f"unknown setting {key!r}", hint=nearest(key, names))
         if len(found) > 1:
             ways = " or ".join(".".join(place) for place in found)
             raise SettingsError(f"setting {key!r} has several places", hint=f"write {ways}")
-        *part, name = found[0]
-        (mapping[part[0]] if part else mapping)[name] = value
+        *parts, name = found[0]
+        inner = mapping
+        for part in parts:
+            inner = inner[part]
+        inner[name] = value
     return from_mapping(type(settings), mapping)
 
 
@@ -205,11 +208,11 @@ def _read_value(text: str) -> Any:
 
 
 def _places(mapping: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """Return where the fields of settings are: the name, or the part and the name."""
+    """Return where the fields of settings are: their parts, and their name."""
     places: list[tuple[str, ...]] = []
     for name, value in mapping.items():
         if isinstance(value, Mapping):
-            places += [(name, inner) for inner in value]
+            places += [(name, *place) for place in _places(value)]
         else:
             places.append((name,))
     return places

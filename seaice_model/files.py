@@ -1,7 +1,7 @@
 """Files that are whole or absent, whatever happens while they are written.
 
 ``replacing`` writes a whole file, ``naming`` lets errors of a full disk say which file,
-``alone_in`` keeps a second process out of a folder.
+``alone_in`` keeps a second process out of a folder, ``claimed`` shares work by lock files.
 """
 
 import os
@@ -78,15 +78,47 @@ def alone_in(folder: Path) -> Iterator[bool]:
 
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        is_alone = True
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            # Other errors are those of file systems that have no locks.
-            is_alone = not isinstance(error, BlockingIOError)
-        yield is_alone
+        yield _is_locked(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def claimed(path: Path, *, wait: bool = False) -> Iterator[bool]:
+    """Tell whether this process holds the lock on a file, which is made and stays.
+
+    Unlike a folder, a file can be locked on network disks too, by processes of several
+    machines. A file system without locks lets everybody hold it. A killed process lets go.
+
+    Parameters
+    ----------
+    path
+        The file; nothing is written to it.
+    wait
+        Whether to wait until another process lets go.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        if os.name != "posix":
+            yield True
+            return
+        import fcntl  # there is none elsewhere
+
+        yield _is_locked(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    finally:
+        os.close(descriptor)
+
+
+def _is_locked(descriptor: int, how: int) -> bool:
+    """Lock an open file or folder; false if another process holds it."""
+    import fcntl  # there is none elsewhere
+
+    try:
+        fcntl.flock(descriptor, how)
+    except OSError as error:
+        # Other errors are those of file systems that have no locks.
+        return not isinstance(error, BlockingIOError)
+    return True
 
 
 def _sync_folder(folder: Path) -> None:
