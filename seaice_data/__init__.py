@@ -9,8 +9,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from seaice_data.augment import AUGMENTATIONS, Augmentation
     from seaice_data.channels import CHANNELS, OFFICIAL_CHANNELS, PAPER_CHANNELS
     from seaice_data.charts import CHART_FILL, CHARTS, FLOE, SIC, SOD
+    from seaice_data.drawing import Drawing
     from seaice_data.errors import RecipeError, SceneError, SeaIceError, StoreError
     from seaice_data.recipe import Recipe
     from seaice_data.sampler import Patch, PatchSampler
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from seaice_data.store import Store, StoredScene
 
 _HOMES = {
+    "AUGMENTATIONS": "augment",
+    "Augmentation": "augment",
     "CHANNELS": "channels",
     "OFFICIAL_CHANNELS": "channels",
     "PAPER_CHANNELS": "channels",
@@ -26,6 +30,7 @@ _HOMES = {
     "FLOE": "charts",
     "SIC": "charts",
     "SOD": "charts",
+    "Drawing": "drawing",
     "RecipeError": "errors",
     "SceneError": "errors",
     "SeaIceError": "errors",
@@ -44,7 +49,7 @@ __all__ = [  # noqa: RUF022 - in the order of the flow
     "find_scenes", "open_scene", "Scene",
     "Recipe",
     "Store", "StoredScene",
-    "PatchSampler", "Patch",
+    "PatchSampler", "Patch", "Drawing", "Augmentation", "AUGMENTATIONS",
     "CHANNELS", "OFFICIAL_CHANNELS", "PAPER_CHANNELS",
     "CHARTS", "CHART_FILL", "SIC", "SOD", "FLOE",
     "SeaIceError", "SceneError", "RecipeError", "StoreError",

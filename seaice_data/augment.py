@@ -65,8 +65,8 @@ class Augmentation:
     over batches (the batch of Chen et al. 2024, Table 3)."""
 
     method: Method = "bilinear"
-    """How inputs are taken from between pixels. Fill has no weight; where fill would weigh
-    more than half, the pixel is fill."""
+    """How inputs are taken from between pixels. Fill has no weight, and a place is fill
+    where its nearest pixel is."""
 
     beyond: Beyond = "scene"
     """What appears where a turned patch reaches beyond its window: the scene, as far as it

@@ -152,17 +152,19 @@ def tie_point_positions(n_pixels: int, n_points: int = 21) -> FloatArray:
     return (raw - 0.5) / 2
 
 
-def random_window(
-    rng: np.random.Generator, shape: tuple[int, int], size: int
-) -> tuple[int, int]:
-    """Draw the top left corner of a window, uniformly over all that fit.
+def n_corners(shape: tuple[int, ...], size: int) -> tuple[int, int]:
+    """Return how many rows and columns the top left corner of a window may have.
 
-    Along an axis shorter than `size` the corner is 0: the window overhangs.
+    The last ones let a window touch the last row and column. Along an axis shorter than
+    `size` there is one: the window overhangs.
+
+    Examples
+    --------
+    >>> n_corners((7, 300), 5), n_corners((7, 3), 7)
+    ((3, 296), (1, 1))
     """
-    # `integers` excludes its end: + 1 lets a window touch the last row and column.
-    top = int(rng.integers(0, max(shape[0] - size, 0) + 1))
-    left = int(rng.integers(0, max(shape[1] - size, 0) + 1))
-    return top, left
+    height, width = shape
+    return max(height - size, 0) + 1, max(width - size, 0) + 1
 
 
 def row_bands(height: int, band: int) -> Iterator[slice]:

@@ -14,7 +14,8 @@ matters here:
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
 from functools import cached_property, partial
@@ -64,6 +65,7 @@ UNREADABLE = (ValueError, KeyError, TypeError, IndexError, RuntimeError, FileNot
 _PLAIN = re.compile(r"[A-Za-z0-9_-]+")  # an id cannot leave the folder of the scenes
 _ID = re.compile(r"\d{8}T\d{6}_(cis|dmi)")
 _SCENE_KEYS = {"acquired", "service", "has_charts", "grid", "source_grid", "class_counts"}
+_ALL = slice(None)
 _DOCUMENTS = {2: (".zattrs", ".zgroup"), 3: ("zarr.json",)}
 """Files of a group by zarr format. Attributes are in the first, the last makes it one."""
 
@@ -318,6 +320,11 @@ class StoredScene:
         """Pixels of each class on the 80 m grid, fill last."""
         return dict(self.attributes["full_class_counts"])
 
+    @property
+    def is_mapped(self) -> bool:
+        """Whether inputs and charts are files that any process can map into its memory."""
+        return self.store.storage.is_local and self.store.recipe.codec == "none"
+
     @cached_property
     def inputs(self) -> FloatArray:
         """Standardised planes, ``(y, x, channel)``; NaN is fill. Mapped if possible."""
@@ -395,13 +402,44 @@ class StoredScene:
 
         return zarr.open_array(self.store.storage.open_zarr(f"scenes/{self.id}/{name}"))
 
-    def _read(self, name: str) -> np.ndarray[Any, Any]:
-        try:
+    def whole_array(self, name: str) -> "zarr.Array[Any]":
+        """Open an array of the scene with zarr, and see that no chunk is missing.
+
+        Raises
+        ------
+        StoreError
+            If one is: zarr would take it for fill, and so for a class.
+        """
+        with self._telling_damage(name):
             array = self.array(name)
-            # zarr takes a chunk that is not there for fill, and so for a class.
             if absent := array.nchunks - array.nchunks_initialized:
                 raise self._damaged(f"{name!r} lacks {absent} of {array.nchunks} chunks")
-            return np.asarray(array[...])
+        return array
+
+    def read_part(
+        self,
+        name: str,
+        array: "zarr.Array[Any]",
+        rows: slice = _ALL,
+        columns: slice = _ALL,
+    ) -> np.ndarray[Any, Any]:
+        """Read a part of an array of the scene, opened by `whole_array`.
+
+        Raises
+        ------
+        StoreError
+            If it is damaged.
+        """
+        with self._telling_damage(name):
+            return np.asarray(array[(rows, columns)[: array.ndim]])
+
+    def _read(self, name: str) -> np.ndarray[Any, Any]:
+        return self.read_part(name, self.whole_array(name))
+
+    @contextmanager
+    def _telling_damage(self, name: str) -> Iterator[None]:
+        try:
+            yield
         except UNREADABLE as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise self._damaged(f"{name!r} cannot be read: {reason}") from error
@@ -417,7 +455,7 @@ class StoredScene:
     ) -> np.ndarray[Any, Any]:
         """Map an array that is one uncompressed chunk on a local disk, or read it."""
         storage, recipe = self.store.storage, self.store.recipe
-        if not storage.is_local or recipe.codec != "none":
+        if not self.is_mapped:
             return self._read(name)
         zeros = ["0"] * len(shape)
         names = ["c", *zeros] if recipe.zarr_format == 3 else [".".join(zeros)]

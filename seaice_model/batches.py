@@ -121,6 +121,7 @@ class _Buffer:
             inputs=self._patches["inputs"][:n],
             charts=self._patches["charts"][:n],
             scene=self._patches["scene"][:n],
+            probability=self._patches["probability"][:n],
         )
         return sampler.batch(numbers, out)
 

@@ -8,7 +8,6 @@ from seaice_data.grid import (
     blocks_of_pixels,
     nearest_indices,
     picks_of_pixels,
-    random_window,
     tie_point_positions,
 )
 
@@ -47,13 +46,3 @@ def test_tie_points_of_the_published_raw_shape() -> None:
 def test_a_ratio_larger_than_the_scene_is_refused() -> None:
     with pytest.raises(RecipeError, match="ratio 10 is larger than the scene of 9 x 400"):
         Grid(9, 400, 80.0).downscaled(10)
-
-
-def test_windows_reach_the_first_and_last_row() -> None:
-    rng = np.random.default_rng(0)
-    tops = {random_window(rng, (7, 300), 5)[0] for _ in range(200)}
-    assert tops == {0, 1, 2}
-
-
-def test_a_window_larger_than_the_plane_starts_at_its_corner() -> None:
-    assert random_window(np.random.default_rng(0), (3, 4), 8) == (0, 0)

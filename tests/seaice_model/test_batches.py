@@ -40,8 +40,8 @@ def test_later_batches_leave_earlier_ones_alone(sampler: PatchSampler) -> None:
 
 
 def test_tensors_are_channels_last_float32_and_int64(sampler: PatchSampler) -> None:
-    batch = next(batches(sampler, 0, 4, 4, CPU))
-    assert batch.inputs.shape == (4, 2, 24, 24)
+    batch = next(batches(sampler, 0, 32, 32, CPU))
+    assert batch.inputs.shape == (32, 2, 24, 24)
     assert batch.inputs.is_contiguous(memory_format=torch.channels_last)
     assert (batch.inputs.dtype, batch.charts.dtype) == (torch.float32, torch.int64)
     assert batch.charts.max() == CHART_FILL
