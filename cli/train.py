@@ -78,7 +78,7 @@ def train(
     scored and the best weights kept. A run that was stopped (Ctrl-C, or SLURM: exit code
     75) goes on with --resume.
 
-    Several GPUs: torchrun --nproc-per-node 4 --no-python seaice train store.zarr
+    Several GPUs: torchrun --nproc-per-node 4 --no-python -- seaice train store.zarr
 
     Example: seaice train store.zarr --preset tiny
     """

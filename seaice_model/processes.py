@@ -1,6 +1,6 @@
 """Processes that train one network together, each on its share of every batch.
 
-``torchrun --nproc-per-node 2 --no-python seaice train store.zarr`` starts two and tells
+``torchrun --nproc-per-node 2 --no-python -- seaice train store.zarr`` starts two and tells
 each its number. A batch of the settings is the batch of all processes together: patch
 numbers are divided by arithmetic, so the recipe, its patches and its gradients are the same
 for any number of processes, and a run that was stopped may go on with another number.
@@ -65,6 +65,21 @@ class Processes:
     def any(self, is_so: bool) -> bool:
         """Return whether something is so in any of the processes."""
         return bool(self.sum(torch.tensor(float(is_so), device=self.device)) > 0)
+
+    def check_batch(self, n_patches: int) -> None:
+        """Refuse a batch that cannot be shared evenly.
+
+        Raises
+        ------
+        RunError
+            If its patches cannot be divided among the processes.
+        """
+        if n_patches % self.count:
+            raise RunError(
+                f"a batch of {n_patches} patches cannot be shared by {self.count} "
+                "processes",
+                hint="take another batch_size or number of processes",
+            )
 
     def together(self, network: nn.Module) -> nn.Module:
         """Return `network` so that its gradients are the means over all processes."""

@@ -153,12 +153,7 @@ class _Training:
         self.drawn = time.perf_counter()
         self.events: Events | None = None
         self.is_stopped = False
-        if self.config.batch_size % processes.count:
-            raise RunError(
-                f"a batch of {self.config.batch_size} patches cannot be divided among "
-                f"{processes.count} processes",
-                hint="take another batch_size or number of processes",
-            )
+        processes.check_batch(self.config.batch_size)
         self.learner = Learner(settings.config, processes)
         self.sampler = PatchSampler(
             store,

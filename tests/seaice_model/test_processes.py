@@ -1,0 +1,192 @@
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from learnable_scenes import TINY
+from torch import Tensor
+
+from seaice_data.sampler import PatchSampler
+from seaice_data.store import Store
+from seaice_model.batches import Batch, batches
+from seaice_model.checkpoint import load
+from seaice_model.errors import RunError
+from seaice_model.learner import Learner
+from seaice_model.losses import count_valid, total_loss
+from seaice_model.processes import Processes, joined
+from seaice_model.run_folder import RunFolder
+from seaice_model.runlog import read_log
+from seaice_model.unet import MultiTaskUNet, Prediction
+
+# Without decay and after one step, momentum is the gradient.
+CONFIG = replace(TINY, train=replace(TINY.train, weight_decay=0.0))
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run"]
+TORCHRUN += ["--standalone", "--nproc-per-node", "2"]
+
+ONE_STEP = """
+import sys, torch
+from pathlib import Path
+from seaice_data.store import Store
+sys.path.insert(0, sys.argv[3])
+from test_processes import CONFIG, batch_of
+from seaice_model.learner import Learner
+from seaice_model.processes import joined
+
+torch.set_num_threads(1)
+store = Store.open(sys.argv[1])
+for kind in ("frozen", "own"):
+    with joined("cpu") as processes:
+        learner = Learner(CONFIG, processes)
+        learner.network.train(kind == "own")
+        batch = batch_of(store, rank=processes.rank, count=processes.count)
+        losses = processes.mean(learner.learn(batch, 0.1))
+        torch.save(
+            {"inputs": batch.inputs, "charts": batch.charts, "losses": losses,
+             "gradients": learner.momentum()},
+            Path(sys.argv[2], f"{kind}-{processes.rank}.pt"),
+        )
+"""
+
+
+def batch_of(store: Store, *, rank: int = 0, count: int = 1) -> Batch:
+    sampler = PatchSampler(store, channels=CONFIG.model.channels, size=16, seed=3)
+    return next(batches(sampler, 8, 12, 4, torch.device("cpu"), rank=rank, count=count))
+
+
+@pytest.fixture(scope="module")
+def steps(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Let two processes train on their shares of a batch of four."""
+    folder = tmp_path_factory.mktemp("steps")
+    (folder / "step.py").write_text(ONE_STEP)
+    here = [Path(__file__).parent, Path(__file__).parents[1]]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, here))}
+    command = [*TORCHRUN, folder / "step.py", store.path, folder, Path(__file__).parent]
+    subprocess.run(command, check=True, env=environment)
+    return folder
+
+
+def read(folder: Path, kind: str) -> list[dict[str, Tensor]]:
+    return [torch.load(folder / f"{kind}-{rank}.pt") for rank in (0, 1)]
+
+
+def assert_close(ours: dict[str, Tensor], theirs: dict[str, Tensor]) -> None:
+    assert set(ours) == set(theirs)
+    for name, tensor in ours.items():
+        torch.testing.assert_close(tensor, theirs[name], rtol=1e-4, atol=1e-6)
+
+
+def test_two_processes_take_the_patches_of_one(steps: Path, store: Store) -> None:
+    first, second = read(steps, "own")
+    whole = batch_of(store)
+    assert torch.equal(
+        torch.stack([first["inputs"], second["inputs"]], 1).flatten(0, 1), whole.inputs
+    )
+    assert torch.equal(
+        torch.stack([first["charts"], second["charts"]], 1).flatten(0, 1), whole.charts
+    )
+
+
+def test_their_gradients_are_those_of_the_double_batch(steps: Path, store: Store) -> None:
+    # Batch norm takes its running means here: what is left is what is exchanged.
+    learner = Learner(CONFIG, Processes(device=torch.device("cpu")))
+    learner.network.eval()
+    losses = learner.learn(batch_of(store), 0.1)
+    for share in read(steps, "frozen"):
+        torch.testing.assert_close(share["losses"], losses)
+        assert_close(share["gradients"], learner.momentum())
+
+
+def test_on_cpus_each_process_normalises_its_own_share(steps: Path, store: Store) -> None:
+    whole = batch_of(store)
+    network = MultiTaskUNet(CONFIG.model, seed=CONFIG.train.seed)
+    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    parts = [network(whole.inputs[rank::2]) for rank in (0, 1)]
+    prediction = Prediction(*(torch.cat(pair) for pair in zip(*parts, strict=True)))
+    charts = torch.cat([whole.charts[0::2], whole.charts[1::2]])
+    losses = total_loss(prediction, charts, CONFIG.train, count_valid(charts))
+    losses.total.backward()  # type: ignore[no-untyped-call]
+    gradients = {n: w.grad for n, w in network.named_parameters() if w.grad is not None}
+    for share in read(steps, "own"):
+        torch.testing.assert_close(share["losses"], torch.stack(losses).detach())
+        assert_close(share["gradients"], gradients)
+
+
+TINY_TOML = """
+[model]
+channels = ["hh", "hv"]
+filters = [4, 8]
+[train]
+patch_size = 16
+batch_size = 4
+n_iterations = 4
+n_epochs = 2
+learning_rate = 0.02
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_train_a_run_that_goes_on_to_the_same_weights(
+    store: Store, tmp_path: Path
+) -> None:
+    (tmp_path / "tiny.toml").write_text(TINY_TOML)
+
+    def train(run: Path, *options: str) -> None:
+        seaice = Path(sys.executable).with_name("seaice")
+        command = [
+            *TORCHRUN,
+            "--no-python",
+            "--",
+            seaice,
+            "train",
+            store.path,
+            "--run",
+            run,
+        ]
+        subprocess.run([*command, "--config", tmp_path / "tiny.toml", *options], check=True)
+
+    train(tmp_path / "run", "--epochs", "1")
+    train(tmp_path / "run", "--resume")
+    train(tmp_path / "peaceful")
+    ours, peaceful = RunFolder(tmp_path / "run"), RunFolder(tmp_path / "peaceful")
+    assert ours.last.read_bytes() == peaceful.last.read_bytes()
+    assert [e.combined for e in read_log(ours.log)] == [
+        e.combined for e in read_log(peaceful.log)
+    ]
+    assert load(ours.last).state.next_patch == 2 * 4 * 4
+    assert {path.name for path in ours.path.iterdir()} == {f.name for f in ours.files}
+
+
+def test_a_process_without_torchrun_is_alone() -> None:
+    with joined("cpu", {"WORLD_SIZE": "4"}) as processes:  # set by others, too
+        assert (processes.rank, processes.count) == (0, 1)
+        assert processes.is_first
+        assert processes.any(True)
+        assert not processes.any(False)
+
+
+def test_one_device_for_two_processes_is_refused() -> None:
+    environment = dict.fromkeys(
+        ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"), "0"
+    ) | {"WORLD_SIZE": "2"}
+    with (
+        pytest.raises(RunError, match="'cuda:0' is one for 2 processes"),
+        joined("cuda:0", environment),
+    ):
+        pass
+
+
+def test_scenes_are_shared_without_rest() -> None:
+    scenes = ["a", "b", "c", "d", "e"]
+    device = torch.device("cpu")
+    shares = [Processes(rank=r, count=2, device=device).share(scenes) for r in (0, 1)]
+    assert shares == [["a", "c", "e"], ["b", "d"]]
+
+
+def test_a_batch_that_leaves_a_rest_is_refused() -> None:
+    processes = Processes(count=3, device=torch.device("cpu"))
+    processes.check_batch(6)
+    with pytest.raises(RunError, match="16 patches cannot be shared by 3 processes"):
+        processes.check_batch(16)
