@@ -41,6 +41,8 @@ def test_an_unknown_setting_names_its_nearest_neighbour() -> None:
         ("focal_gamma", float("nan"), "focal_gamma must not be negative"),
         ("seed", -1, "seed must not be negative"),
         ("seed", 2**63, r"seed must be below 2\*\*63, got 9223372036854775808"),
+        ("validation", "listed", "validation is 'listed', and validation_scenes name 0"),
+        ("validation_scenes", ("a",), "validation is 'store', and .* name 1 scenes"),
         ("loss_weights", (1.0, 3.0), "one number a chart"),
         ("loss_weights", (0.0, 0.0, 0.0), "not all 0"),
     ],

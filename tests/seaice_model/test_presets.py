@@ -1,9 +1,16 @@
+from pathlib import Path
+
 import pytest
 
+from seaice_data.prepare import prepare
 from seaice_data.recipe import Recipe
+from seaice_data.store import Store
+from seaice_model.checkpoint import load_best
 from seaice_model.config import RunConfig
-from seaice_model.errors import ConfigError
+from seaice_model.errors import ConfigError, RunError
 from seaice_model.presets import PRESETS, PROFILES, find_preset, find_profile
+from seaice_model.resolve import resolve
+from seaice_model.train import train
 
 
 def test_the_default_preset_has_the_defaults() -> None:
@@ -79,3 +86,56 @@ def test_an_unknown_preset_names_its_nearest_neighbour() -> None:
     with pytest.raises(ConfigError, match="unknown preset 'model10'") as caught:
         find_preset("model10")
     assert caught.value.hint == "did you mean 'model1'?"
+
+
+SMALL = ["patch_size=32, batch_size=2, n_iterations=2, n_epochs=2, filters=[4, 4, 8, 8]"]
+
+
+@pytest.fixture(scope="module")
+def full_store_path(raw_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Hold the synthetic scenes without downscaling, as Model 2 wants them."""
+    path = str(tmp_path_factory.mktemp("full") / "store.zarr")
+    prepare(raw_folder, path, Recipe(ratio=1))
+    return path
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_trains_on_synthetic_scenes(
+    name: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    fixture = "full_store_path" if find_preset(name).ratio == 1 else "store_path"
+    store = Store.open(request.getfixturevalue(fixture))
+    config = resolve(preset=name, changes=SMALL)
+    report = train(store, tmp_path / "run", config, device="cpu")
+    assert report.n_epochs == 2
+    assert report.best_score is not None
+    checkpoint = load_best(tmp_path / "run")
+    assert checkpoint.settings.config == config
+    assert checkpoint.network().config == config.model
+
+
+@pytest.mark.parametrize("name", ["paper", "official"])
+def test_every_profile_trains_on_synthetic_scenes(
+    name: str, store_path: str, tmp_path: Path
+) -> None:
+    changes = [*SMALL, "validation=store, validation_scenes=[]"]
+    config = resolve(profile=name, changes=changes)
+    assert train(Store.open(store_path), tmp_path / "run", config).n_epochs == 2
+
+
+def test_listed_scenes_that_the_store_lacks_are_told(
+    store_path: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = Store.open(store_path)
+    with pytest.raises(RunError, match="has no listed validation scenes") as caught:
+        train(store, tmp_path / "run", resolve("official", changes=SMALL))
+    assert caught.value.hint == "list others, or take validation 'store' or 'drawn'"
+    one = store.splits["train"][1]
+    listed = f"validation=listed, validation_scenes=[{one}, 20210321T194818_dmi]"
+    caplog.clear()
+    train(store, tmp_path / "run", resolve(changes=[*SMALL, listed]))
+    settings = load_best(tmp_path / "run").settings
+    assert settings.validation_scenes == (one,)
+    assert one not in settings.train_scenes
+    assert set(store.splits["validation"]) <= set(settings.train_scenes)
+    assert "1 of 2 listed validation scenes are not in the store" in caplog.text
