@@ -1,27 +1,167 @@
-"""`seaice bench train`: steps of the optimiser."""
+"""`seaice bench train`: steps of the optimiser, beside the reference's way.
+
+The reference's way is a plain U-Net of PyTorch's modules: channels first, skip connections
+as PyTorch joins them, memory as the C library hands it out. It starts from the same weights
+and is shown the same batches, so the losses of both can be compared step by step.
+"""
 
 import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
 
 from .console import say
+from .machine import n_cores
 from .timing import line
+
+if TYPE_CHECKING:
+    from seaice_data.store import Store
+    from seaice_model.batches import Batch
+    from seaice_model.config import RunConfig
+
+_STEPS: list[Iterator[tuple[float, float]]] = []
+"""What a process goes on with, step by step."""
 
 
 def measure(path: Path, rounds: int) -> None:
-    """Print how many patches are learned from in a second."""
-    from dataclasses import replace
-
+    """Print how fast a step is, ours and the reference's way, and whole training."""
     from seaice_data.store import Store
     from seaice_model.presets import find_preset
-    from seaice_model.train import train
 
     config = find_preset("default").config
-    config = replace(config, train=replace(config.train, n_iterations=2, n_epochs=1))
+    config = replace(config, train=replace(config.train, precision="float32"))
     store = Store.open(str(path))
-    speeds = []
+    shape = f"batch 16, {len(config.model.channels)} x 256 x 256 f32, {n_cores()} threads"
+    _compare_steps(str(path), config, rounds, shape)
+    _train(store, config, rounds, shape)
+
+
+def _compare_steps(path: str, config: "RunConfig", rounds: int, what: str) -> None:
+    titles = {"ours": "training step", "plain": "training step, the reference's way"}
+    times: dict[str, list[float]] = {way: [] for way in titles}
+    losses: dict[str, list[float]] = {way: [] for way in titles}
+    with ExitStack() as stack:
+        # A process each, because memory is kept by process; rounds take turns, so that
+        # what else the machine does meets both.
+        pools = {
+            way: stack.enter_context(
+                ProcessPoolExecutor(1, mp_context=get_context("spawn"))
+            )
+            for way in titles
+        }
+        for way, pool in pools.items():
+            pool.submit(_begin, way, path, config).result()
+        for _ in range(rounds + 1):
+            for way, pool in pools.items():
+                elapsed_s, loss = pool.submit(_step).result()
+                times[way].append(elapsed_s)
+                losses[way].append(loss)
+        n_flop = pools["ours"].submit(_flop_of_a_step, path, config).result()
+    for way, title in titles.items():
+        say(line(title, times[way][1:], "s/step", what))
+        say(f"{title}: losses {' '.join(f'{loss:.4f}' for loss in losses[way])}")
+    ours, plain = median(times["ours"][1:]), median(times["plain"][1:])
+    say(f"a training step is {plain / ours:.2f} x as fast as the reference's way")
+    say(f"{n_flop / 1e9:.0f} GFLOP a step: {n_flop / 1e9 / ours:.0f} GFLOP/s")
+
+
+def _train(store: "Store", config: "RunConfig", rounds: int, what: str) -> None:
+    """Print the speed of training as `seaice train` does it, patches and all."""
+    from seaice_model.train import train
+
+    config = replace(config, train=replace(config.train, n_iterations=2, n_epochs=1))
     with tempfile.TemporaryDirectory() as folder:
-        for number in range(rounds + 1):
-            speeds.append(train(store, Path(folder, str(number)), config).patches_per_s)
-    what = "default network, batch 16, 16 x 256 x 256, auto device"
-    say(line("train, warm", speeds[1:], "patches/s", what))
-    say(line("train, warm", [16 / s for s in speeds[1:]], "s/step", what))
+        reports = [
+            train(store, Path(folder, str(number)), config) for number in range(rounds + 1)
+        ]
+    speeds = [report.patches_per_s for report in reports[1:]]
+    waiting = 100 * median(report.wait_share for report in reports[1:])
+    say(line("train, warm", speeds, "patches/s", f"{what}, {waiting:.0f} % waiting"))
+
+
+def _begin(way: str, path: str, config: "RunConfig") -> None:
+    """Make this process ready for steps."""
+    import torch
+
+    torch.set_num_threads(n_cores())
+    _STEPS.append({"ours": _ours, "plain": _plain}[way](path, config))
+
+
+def _step() -> tuple[float, float]:
+    """Train on the next batch; return seconds and loss."""
+    return next(_STEPS[0])
+
+
+def _ours(path: str, config: "RunConfig") -> Iterator[tuple[float, float]]:
+    import torch
+
+    from seaice_model.learner import Learner
+    from seaice_model.pages import kept_pages
+    from seaice_model.processes import Processes
+
+    with kept_pages():
+        learner = Learner(config, Processes(device=torch.device("cpu")))
+        for batch in _batches(path, config):
+            start = time.perf_counter()
+            loss = float(learner.learn(batch, config.train.learning_rate)[0])
+            yield time.perf_counter() - start, loss
+
+
+def _plain(path: str, config: "RunConfig") -> Iterator[tuple[float, float]]:
+    import torch
+
+    from seaice_model.losses import total_loss
+    from seaice_model.unet import MultiTaskUNet, Prediction
+
+    from .plain_unet import PlainUNet
+
+    network = PlainUNet(config.model)
+    network.take_weights(MultiTaskUNet(config.model, seed=config.train.seed))
+    optimiser = torch.optim.SGD(
+        network.parameters(),
+        lr=config.train.learning_rate,
+        momentum=config.train.momentum,
+        weight_decay=config.train.weight_decay,
+    )
+    for batch in _batches(path, config):
+        inputs, charts = batch.inputs.contiguous(), batch.charts.contiguous()
+        start = time.perf_counter()
+        losses = total_loss(Prediction(*network(inputs)), charts, config.train)
+        optimiser.zero_grad()
+        losses.total.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        loss = float(losses.total)
+        yield time.perf_counter() - start, loss
+
+
+def _batches(path: str, config: "RunConfig") -> "Iterator[Batch]":
+    """Give batches without end, none of them drawn while a step is measured."""
+    from itertools import count
+
+    import torch
+
+    from seaice_data.sampler import PatchSampler
+    from seaice_data.store import Store
+    from seaice_model.batches import batches
+
+    size = config.train.batch_size
+    sampler = PatchSampler(
+        Store.open(path), channels=config.model.channels, size=config.train.patch_size
+    )
+    for first in count(0, size):
+        yield next(batches(sampler, first, first + size, size, torch.device("cpu")))
+
+
+def _flop_of_a_step(path: str, config: "RunConfig") -> int:
+    """Count the floating-point operations of a step: two for a multiplication and a sum."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with FlopCounterMode(display=False) as counter:
+        next(_ours(path, config))
+    return int(counter.get_total_flops())

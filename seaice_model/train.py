@@ -34,6 +34,7 @@ from seaice_model.errors import RunError
 from seaice_model.events import Events, event_writer
 from seaice_model.learner import Learner
 from seaice_model.metrics import ChartScorer, Scores
+from seaice_model.pages import kept_pages
 from seaice_model.pictures import draw_learning_curve, save_picture
 from seaice_model.plan import check_checkpoint, new_settings, resumed_settings
 from seaice_model.predict import predict_classes, read_inputs
@@ -106,6 +107,8 @@ def train(
         hint = "take a smaller batch_size, patch_size or filters"
         stack.enter_context(memory_in_words("training", hint))
         processes = stack.enter_context(joined(device))
+        if processes.device.type == "cpu":
+            stack.enter_context(kept_pages())
         training = _Training(store, folder, settings, processes)
         if processes.is_first:
             stack.enter_context(alone(folder))
