@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from seaice_data.recipe import Recipe
     from seaice_data.sampler import Patch, PatchSampler
     from seaice_data.scene import Scene, find_scenes, open_scene
+    from seaice_data.selection import select
     from seaice_data.store import Store, StoredScene
+    from seaice_data.tiles import Tile, TileGrid
 
 _HOMES = {
     "AUGMENTATIONS": "augment",
@@ -41,15 +43,19 @@ _HOMES = {
     "Scene": "scene",
     "find_scenes": "scene",
     "open_scene": "scene",
+    "select": "selection",
     "Store": "store",
     "StoredScene": "store",
+    "Tile": "tiles",
+    "TileGrid": "tiles",
 }
 
 __all__ = [  # noqa: RUF022 - in the order of the flow
     "find_scenes", "open_scene", "Scene",
     "Recipe",
-    "Store", "StoredScene",
+    "Store", "StoredScene", "select",
     "PatchSampler", "Patch", "Drawing", "Augmentation", "AUGMENTATIONS",
+    "TileGrid", "Tile",
     "CHANNELS", "OFFICIAL_CHANNELS", "PAPER_CHANNELS",
     "CHARTS", "CHART_FILL", "SIC", "SOD", "FLOE",
     "SeaIceError", "SceneError", "RecipeError", "StoreError",

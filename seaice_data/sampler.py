@@ -14,7 +14,8 @@ sampler as it is. Faster is `PatchSampler.batch` into the same memory again and 
 
 - *Which* patches are drawn says `seaice_data.drawing.Drawing`: evenly over scenes, over
   area or by class, and how many valid pixels a patch needs. Scenes without such a patch
-  are told (`PatchSampler.skipped`), not tried.
+  are told (`PatchSampler.skipped`), not tried. Which scenes to draw from at all, by split,
+  month, service or region, says `seaice_data.selection.select`.
 - *What happens* to them says `seaice_data.augment.Augmentation`: nothing by default;
   `AUGMENTATIONS` has the profiles. Flips, rotation and scale are one map from patch to
   scene, so a patch is resampled once, and where it reaches beyond its window it shows the
@@ -198,6 +199,12 @@ class PatchSampler:
         self.wind = self._find_wind()
         """Wind components that are turned, one a row: channel in the patch, channels of u
         and v in the store."""
+        columns = [store.channels.index(name) for name in self.channels]
+        self.sources = (
+            *columns,
+            *sorted({*self.wind[:, 1:].ravel().tolist()} - {*columns}),
+        )
+        """Positions in the store of the channels, and of what they are computed from."""
         ids = store.splits["train"] if scenes is None else scenes
         wanted = [store.scene(scene_id) for scene_id in ids]
         usable = self._find_usable(wanted, kept_bytes)
@@ -213,7 +220,8 @@ class PatchSampler:
         self._stored = [wanted[k] for k in usable]
         names = [self.channels[channel] for channel in self.wind[:, 0]]
         still = [[name == WIND[0], name == WIND[1], False] for name in names]
-        self._still_wind = np.array(still, np.float64).reshape(-1, 3)
+        self.still_wind = np.array(still, np.float64).reshape(-1, 3)
+        """What `Cuts.wind` is where the wind is not turned."""
         self._dtype = np.dtype(store.recipe.dtype)
         self._shapes = np.array([scene.grid.shape for scene in self._stored])
         self._kept_bytes = kept_bytes
@@ -314,7 +322,7 @@ class PatchSampler:
         affine = np.zeros((n, 2, 3))
         affine[:, :, :2] = np.eye(2)
         affine[:, :, 2] = places.corner
-        wind: FloatArray = np.broadcast_to(self._still_wind, (n, len(self.wind), 3))
+        wind: FloatArray = np.broadcast_to(self.still_wind, (n, len(self.wind), 3))
         if not self.augmentation.turns_none:
             turns = draw_turns(self.augmentation, self.seed, numbers)
             affine[:, :, :2] = turns.to_scene()
@@ -365,7 +373,7 @@ class PatchSampler:
         from seaice_data.cut import cut_bilinear, cut_nearest  # late: takes 0.2 s
 
         affine, bounds, turn = cuts.affine[k], cuts.bounds[k], cuts.wind[k]
-        is_turned = (turn != self._still_wind).any()
+        is_turned = (turn != self.still_wind).any()
         part = self._part_around(int(cuts.scene[k]), affine, bounds, box)
         # Numba takes half precision for its bits.
         is_half = self._dtype == np.float16

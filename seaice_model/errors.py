@@ -20,3 +20,7 @@ class MapError(SeaIceError):
 
 class StudyError(SeaIceError):
     """A study cannot be planned, or what it finds in its folder does not fit."""
+
+
+class MemoryNeededError(RunError):
+    """A device has less free memory than something takes; nothing has been begun."""

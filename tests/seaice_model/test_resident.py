@@ -1,0 +1,122 @@
+"""Patches from the memory of a device are those from the disk."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from coded_scenes import write_coded
+
+from seaice_data.augment import AUGMENTATIONS, Augmentation
+from seaice_data.drawing import Drawing
+from seaice_data.prepare import prepare
+from seaice_data.recipe import Recipe
+from seaice_data.sampler import Patch, PatchSampler
+from seaice_data.store import Store
+from seaice_model import resident
+from seaice_model.errors import MemoryNeededError
+from seaice_model.resident import ResidentPatches, bytes_needed, free_bytes
+
+CPU = torch.device("cpu")
+DEVICES = [
+    "cpu",
+    pytest.param("cuda", marks=[
+        pytest.mark.gpu,
+        pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
+    ]),
+]  # fmt: skip
+A, TINY = "20190101T000000_dmi", "20190501T000000_cis"
+
+
+@pytest.fixture(scope="module")
+def wide(store_path: str) -> Store:
+    return Store.open(store_path)
+
+
+def both(store: Store, device: str = "cpu", **settings: Any) -> tuple[Patch, Patch]:
+    """Return the same batch from the disk and from the memory of a device."""
+    settings = {"scenes": store.scenes, "size": 48, "seed": 2, **settings}
+    sampler = PatchSampler(store, **settings)
+    patches = ResidentPatches(sampler, torch.device(device), 32)
+    batch = patches.batch(range(64, 96))
+    got = Patch(
+        inputs=batch.inputs.cpu().numpy(), charts=batch.charts.cpu().numpy(),
+        scene=np.empty(0), probability=batch.probability.cpu().numpy(),
+    )  # fmt: skip
+    return sampler.batch(range(64, 96)), got
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("channels", [None, ("skt", "v10m", "hh")])
+def test_plain_patches_are_equal_to_the_bit(
+    wide: Store, device: str, channels: tuple[str, ...] | None
+) -> None:
+    expected, got = both(wide, device, channels=channels, drawing=Drawing(over="classes"))
+    assert got["inputs"].dtype == expected["inputs"].dtype
+    np.testing.assert_array_equal(got["inputs"], expected["inputs"])
+    np.testing.assert_array_equal(got["charts"], expected["charts"])
+    np.testing.assert_allclose(got["probability"], expected["probability"], rtol=1e-6)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("name", ["official", "paper"])
+def test_patches_of_nearest_pixels_are_equal_to_the_bit(
+    wide: Store, device: str, name: str
+) -> None:
+    expected, got = both(wide, device, augmentation=AUGMENTATIONS[name])
+    np.testing.assert_array_equal(got["inputs"], expected["inputs"])
+    np.testing.assert_array_equal(got["charts"], expected["charts"])
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize(
+    "augmentation",
+    [Augmentation(), Augmentation(cutmix=1, rotation=1), Augmentation(method="nearest")],
+)
+@pytest.mark.parametrize("channels", [None, ("v10m", "hh"), ("hv", "u10m", "v10m")])
+def test_turned_patches_are_equal_within_rounding(
+    wide: Store, device: str, augmentation: Augmentation, channels: tuple[str, ...] | None
+) -> None:
+    expected, got = both(wide, device, channels=channels, augmentation=augmentation)
+    np.testing.assert_array_equal(got["charts"], expected["charts"])
+    np.testing.assert_array_equal(np.isnan(got["inputs"]), np.isnan(expected["inputs"]))
+    # Half precision has 11 bits: one unit in the last place, and the rounding of sums.
+    np.testing.assert_allclose(
+        got["inputs"].astype(np.float64), expected["inputs"].astype(np.float64),
+        rtol=2**-10, atol=2e-4,
+    )  # fmt: skip
+
+
+def test_scenes_smaller_than_a_patch_are_padded(tmp_path: Path) -> None:
+    write_coded(tmp_path / "raw", 90, 70, A)
+    write_coded(tmp_path / "raw", 30, 50, TINY)
+    recipe = Recipe(ratio=1, dtype="float32", codec="zstd")
+    prepare(tmp_path / "raw", str(tmp_path / "store.zarr"), recipe)
+    store = Store.open(str(tmp_path / "store.zarr"))
+    for augmentation in (None, AUGMENTATIONS["paper"]):
+        expected, got = both(store, size=64, augmentation=augmentation)
+        np.testing.assert_array_equal(got["inputs"], expected["inputs"])
+        np.testing.assert_array_equal(got["charts"], expected["charts"])
+        assert np.isnan(got["inputs"]).any()
+
+
+def test_what_does_not_fit_is_refused_before_reading(
+    wide: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sampler = PatchSampler(wide, scenes=wide.scenes, size=48, channels=("hh", "hv"))
+    needed = bytes_needed(sampler, 16)
+    n_pixels = sum(np.prod(wide.scene(i).grid.shape) for i in wide.scenes)
+    assert needed >= n_pixels * (2 * 2 + 3)
+    monkeypatch.setattr(resident, "free_bytes", lambda _: needed - 1)
+    with pytest.raises(
+        MemoryNeededError, match=r"6 scenes of 2 channels take 0.0 GB"
+    ) as caught:
+        ResidentPatches(sampler, CPU, 16)
+    assert "on its disk" in str(caught.value.hint)
+    monkeypatch.setattr(resident, "free_bytes", lambda _: needed)
+    ResidentPatches(sampler, CPU, 16)
+
+
+def test_free_memory_is_what_the_system_says() -> None:
+    assert 2**20 < free_bytes(CPU) < 2**63
