@@ -20,7 +20,7 @@ import typer
 
 from seaice_data.errors import SeaIceError
 
-from . import bench, info, predict, prepare, score, split, synth, train, verify
+from . import bench, info, predict, prepare, score, split, study, synth, train, verify
 from .console import fail
 
 app = typer.Typer(
@@ -64,6 +64,7 @@ _HINTS = {
     "synth": _AGAIN,
     "prepare": _AGAIN,
     "predict": _AGAIN,
+    "study": _AGAIN,
     "train": "go on with --resume",
 }
 """How a command goes on that was interrupted."""
@@ -142,6 +143,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     train.train,
     predict.predict,
     score.score,
+    study.study,
     bench.bench,
 )
 for _command in _COMMANDS:

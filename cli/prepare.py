@@ -9,7 +9,7 @@ from .console import Progress, note, say, say_json, seconds
 from .machine import n_cores
 
 
-def _read_part(text: str) -> tuple[int, int]:
+def read_part(text: str) -> tuple[int, int]:
     """Read ``3/8``."""
     number, _, n_parts = text.partition("/")
     if not (number.isdecimal() and n_parts.isdecimal()):
@@ -93,7 +93,7 @@ def prepare(
             chosen,
             jobs=jobs or (1 if store.startswith("memory:") else n_cores()),
             scheduler=scheduler,
-            part=_read_part(part) if part else None,
+            part=read_part(part) if part else None,
             overwrite=overwrite,
             strict=strict,
             progress=progress,

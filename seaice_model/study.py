@@ -26,6 +26,7 @@ import torch
 from seaice_data.errors import SeaIceError
 from seaice_data.parallel import WorkerContext, begin_worker
 from seaice_data.store import Store
+from seaice_model.device import find_device
 from seaice_model.errors import StudyError
 from seaice_model.stop import StopRequest, stop_on_signals
 from seaice_model.study_rows import Row
@@ -157,6 +158,8 @@ def plan_study(
     """
     if n_runs < 1:
         raise StudyError(f"a row needs at least 1 run, got {n_runs}")
+    if not rows:
+        raise StudyError("a study needs at least one row", hint="name some with --presets")
     found = {row.name: _find_store(row, stores) for row in rows}
     missing = tuple(row for row in rows if found[row.name] is None)
     if missing and (not skip_missing or len(missing) == len(rows)):
@@ -228,6 +231,19 @@ def run_study(
         is_stopped=not is_done,
         elapsed_s=time.perf_counter() - start,
     )
+
+
+def find_devices(device: str) -> tuple[str, ...]:
+    """Return the devices to train on: all GPUs for "auto", else the one named.
+
+    Examples
+    --------
+    >>> find_devices("cpu")
+    ('cpu',)
+    """
+    if device == "auto" and torch.cuda.is_available():
+        return tuple(f"cuda:{number}" for number in range(torch.cuda.device_count()))
+    return (str(find_device(device)),)
 
 
 def _find_store(row: Row, stores: Sequence[Store]) -> Store | None:

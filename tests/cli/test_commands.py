@@ -62,6 +62,7 @@ COMMANDS = [
     "train",
     "predict",
     "score",
+    "study",
     "bench",
 ]
 

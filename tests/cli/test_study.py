@@ -1,0 +1,141 @@
+"""`seaice study` in process: rows, tables, exit codes; its submit script in a shell."""
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from seaice_cli.main import app
+
+SMALL = "filters=[8, 8], patch_size=32, batch_size=4, n_iterations=6, n_epochs=1"
+ROWS = (
+    "--presets", "",
+    "--variant", f"model1: ratio=5, {SMALL}",
+    "--variant", f"model3: preset=model3, ratio=5, {SMALL}",
+)  # fmt: skip
+
+
+class Result:
+    def __init__(self, *arguments: object) -> None:
+        result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+        self.code, self.out, self.err = result.exit_code, result.stdout, result.stderr
+
+
+@pytest.fixture
+def seaice() -> Callable[..., Result]:
+    return Result
+
+
+@pytest.fixture(scope="module")
+def out(store_path: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a finished study."""
+    path = tmp_path_factory.mktemp("study") / "study"
+    assert Result("study", store_path, *ROWS, "--runs", 2, "--out", path).code == 0
+    return path
+
+
+def test_a_study_prints_its_table_and_writes_it(seaice, store_path, out) -> None:
+    result = seaice("study", store_path, *ROWS, "--runs", 2, "--out", out)
+    assert result.code == 0
+    assert re.search(r"^model3 +preset=model3, ratio=5, .* 2 ", result.out, re.MULTILINE)
+    assert "Differences to model1" in result.out
+    assert "4 of 4 runs finished" in result.err
+    for end in ("csv", "json", "md", "png", "tex"):
+        assert (out / f"table.{end}").stat().st_size > 200
+
+
+def test_the_table_can_be_printed_as_json(seaice, store_path, out) -> None:
+    result = seaice("study", store_path, *ROWS, "--runs", 2, "--out", out, "--json")
+    mapping = json.loads(result.out)
+    assert mapping == json.loads((out / "table.json").read_text())
+    assert len(mapping["rows"][0]["splits"]["test"]["runs_percent"]) == 2
+
+
+def test_parts_make_the_whole(seaice, store_path, tmp_path) -> None:
+    command = ("study", store_path, *ROWS, "--runs", 1, "--out", tmp_path)
+    first = seaice(*command, "--part", "1/2")
+    assert "1 of 2 runs finished" in first.err
+    assert "1 of 2 runs are not finished" in first.out
+    second = seaice(*command, "--part", "2/2")
+    assert "2 of 2 runs finished" in second.err
+    assert "not finished" not in second.out
+
+
+def test_a_row_without_a_store_is_refused_at_once(seaice, store_path, tmp_path) -> None:
+    command = ("study", store_path, "--presets", "model1", *ROWS[4:], "--out", tmp_path)
+    result = seaice(*command, "--runs", 1)
+    assert result.code == 1
+    assert "'model1' (ratio=10)" in result.err
+    assert "--skip-missing" in result.err
+    assert not list(tmp_path.iterdir())
+    result = seaice(*command, "--runs", 1, "--skip-missing")
+    assert result.code == 0
+    assert "left out: model1 has no store" in result.err
+    assert "Left out for want of a store: model1" in result.out
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--presets", "model10"], "unknown row 'model10'"),
+        (["--variant", "a: n_epoch=3"], "unknown setting 'n_epoch'"),
+        (["--profile", "papr"], "unknown profile 'papr'"),
+        (["--presets", ""], "a study needs at least one row"),
+    ],
+)
+def test_wrong_rows_are_refused(seaice, store_path, tmp_path, options, message) -> None:
+    result = seaice("study", store_path, *options, "--out", tmp_path)
+    assert result.code == 1
+    assert message in result.err
+
+
+def test_a_failed_run_is_named_and_the_exit_code_tells(
+    seaice, store_path, tmp_path
+) -> None:
+    wild = f"wild: ratio=5, {SMALL}, learning_rate=1e30"
+    result = seaice(
+        "study", store_path, *ROWS[:4], "--variant", wild, "--runs", 1, "--out", tmp_path
+    )
+    assert result.code == 1
+    assert "failed: wild, seed 0: training diverged" in result.err
+    assert "1 of 2 runs finished" in result.err
+
+
+def test_the_submit_script_runs_each_run_and_requeues_what_was_stopped(
+    seaice, store_path, out, tmp_path
+) -> None:
+    script = tmp_path / "submit.sh"
+    result = seaice(
+        "study", store_path, *ROWS, "--runs", 2, "--out", out, "--slurm", script
+    )
+    assert result.code == 0
+    assert "4 tasks" in result.out
+    assert "#SBATCH --array=1-4\n" in script.read_text()
+    # The tools of SLURM, as far as the script calls them.
+    for name, text in (("srun", 'echo "$@"; exit $CODE'), ("scontrol", 'echo "$@"')):
+        (tmp_path / name).write_text(f"#!/bin/bash\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    environment = {
+        **os.environ,
+        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+        "SLURM_ARRAY_JOB_ID": "77",
+        "SLURM_ARRAY_TASK_ID": "3",
+    }
+    for code, last in (("0", ""), ("75", "requeue 77_3\n")):
+        done = subprocess.run(
+            [script],
+            env={**environment, "CODE": code},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == int(code)
+        line, _, rest = done.stdout.partition("\n")
+        assert line.startswith("seaice study ")
+        assert line.endswith("--jobs 1 --part 3/4")
+        assert rest == last
