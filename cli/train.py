@@ -56,6 +56,10 @@ def train(
     seeds: Annotated[
         str, typer.Option(help="Several networks, as 0-4 or 0,2,5: RUN/seed-0 and so on")
     ] = "",
+    where: Annotated[
+        str | None,
+        typer.Option(help='Train on some scenes only: "month in 5..9 and service == cis"'),
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Write events for TensorBoard, too")
@@ -93,20 +97,18 @@ def train(
         raise typer.BadParameter("give either --seed or --seeds")
     numbers = _numbers(seeds)
 
-    from seaice_data.settings import to_mapping, to_toml
+    from seaice_data.settings import assign, to_mapping, to_toml
     from seaice_data.store import Store
     from seaice_model.ensemble import train_seeds
     from seaice_model.train import train as run_training
 
     opened = Store.open(store)
-    changes = list(settings or [])
-    changes += [f"train.n_epochs={epochs}"] if epochs is not None else []
-    changes += [f"train.seed={seed}"] if seed is not None else []
-    is_chosen = bool(preset or profile or config)
-    if resume and not is_chosen:
-        chosen = _resumed(run, changes, is_several=bool(numbers))
+    if resume and not (preset or profile or config):
+        chosen = _resumed(run, settings or [], is_several=bool(numbers))
     else:
-        chosen = _resolved(opened, profile, preset, config, changes)
+        chosen = _resolved(opened, profile, preset, config, settings or [])
+    given = {"train.n_epochs": epochs, "train.seed": seed, "train.where": where}
+    chosen = assign(chosen, {k: value for k, value in given.items() if value is not None})
     if _is_first():
         note(to_toml(to_mapping(chosen)))
     options: dict[str, Any] = {

@@ -1,13 +1,16 @@
-"""From patches on disk to tensors on the device, one batch ahead of the network.
+"""From numbered patches to tensors on the device, one batch ahead of the network.
 
-A thread gathers the next patches while the network works on the last; numpy copies
-without holding the interpreter's lock. Patches travel in the type of the store (float16 by
-default) and are widened on the device, where fill becomes 0, the mean of every channel.
+On a GPU that has room for the store, patches are cut there (`seaice_model.resident`) and
+nothing travels. Elsewhere a thread gathers the next patches while the network works on the
+last; numpy copies without holding the interpreter's lock. These patches travel in the type
+of the store (float16 by default), to a GPU from pinned memory and without waiting, and are
+widened on the device, where fill becomes 0, the mean of every channel.
 """
 
+import logging
 import time
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +22,9 @@ from torch import Tensor
 
 from seaice_data.arrays import FloatArray
 from seaice_data.sampler import Patch, PatchSampler
+from seaice_model.resident import ResidentPatches, bytes_needed, free_bytes
+
+log = logging.getLogger(__name__)
 
 _N_AHEAD = 2
 
@@ -33,12 +39,15 @@ class Batch:
     charts: Tensor
     """Shape ``(batch, chart, y, x)``, int64, 255 where unlabelled."""
 
+    probability: Tensor
+    """How often each patch is drawn, relative to drawing over scenes, ``(batch,)``."""
+
     wait_s: float
     """Seconds that the caller waited for it."""
 
 
 def batches(
-    sampler: PatchSampler,
+    patches: PatchSampler | ResidentPatches,
     first: int,
     last: int,
     batch_size: int,
@@ -54,12 +63,12 @@ def batches(
     batch is not changed by later ones.
 
     Of `count` processes that train together, number `rank` is given its part of every
-    batch: the patches that leave the rest `rank` when their number is divided by `count`.
+    batch: every `count`-th patch.
 
     Parameters
     ----------
-    sampler
-        Where the patches come from.
+    patches
+        Where the patches come from; see `patch_source`.
     first, last
         Numbers of patches.
     batch_size
@@ -70,14 +79,53 @@ def batches(
         Which of how many processes this is.
     """
     starts = range(first, last, batch_size)
-    share = -(-batch_size // count)
-    buffers = [_Buffer(sampler, share, device) for _ in range(_N_AHEAD + 1)]
+    shares = [range(s + rank, min(s + batch_size, last), count) for s in starts]
+    if isinstance(patches, ResidentPatches):
+        yield from _cut_on_device(patches, shares)
+    else:
+        yield from _sent_to_device(patches, shares, -(-batch_size // count), device)
+
+
+def patch_source(
+    sampler: PatchSampler, device: torch.device, batch_size: int
+) -> PatchSampler | ResidentPatches:
+    """Return the patches of `sampler` in the memory of a GPU, if half of it has room.
+
+    The other half is the network's. On a CPU patches stay where they are: files that are
+    mapped are as near.
+    """
+    if device.type != "cuda":
+        return sampler
+    needed, free = bytes_needed(sampler, batch_size), free_bytes(device)
+    if needed > free / 2:
+        log.warning(
+            "the store takes %.1f GB and %s has %.1f GB free: patches are copied batch by "
+            "batch",
+            needed / 1e9, device, free / 1e9,
+        )  # fmt: skip
+        return sampler
+    return ResidentPatches(sampler, device, batch_size)
+
+
+def _cut_on_device(
+    patches: ResidentPatches, shares: Sequence[range]
+) -> Generator[Batch, None, None]:
+    for numbers in shares:
+        start = time.perf_counter()
+        cut = patches.batch(numbers)
+        inputs, charts = _widened(cut.inputs), _as_classes(cut.charts)
+        yield Batch(inputs, charts, cut.probability, time.perf_counter() - start)
+
+
+def _sent_to_device(
+    sampler: PatchSampler, shares: Sequence[range], batch_size: int, device: torch.device
+) -> Generator[Batch, None, None]:
+    buffers = [_Buffer(sampler, batch_size, device) for _ in range(_N_AHEAD + 1)]
     pending: deque[tuple[_Buffer, Future[Patch]]] = deque()
     with ThreadPoolExecutor(1, thread_name_prefix="batches") as pool:
         try:
-            for position, start in enumerate(starts):
+            for position, numbers in enumerate(shares):
                 buffer = buffers[position % len(buffers)]
-                numbers = range(start + rank, min(start + batch_size, last), count)
                 pending.append((buffer, pool.submit(buffer.fill, sampler, numbers)))
                 # One buffer is always free: the one whose batch has just been given.
                 if len(pending) > _N_AHEAD:
@@ -94,9 +142,17 @@ def to_device(planes: FloatArray, device: torch.device) -> Tensor:
     The result is float32, in channels-last memory (a view), with 0 for NaN. It never
     shares memory with `planes`.
     """
-    tensor = torch.from_numpy(planes).to(device, non_blocking=True)
-    wide = tensor.to(torch.float32, copy=True).nan_to_num_(nan=0.0)
+    return _widened(torch.from_numpy(planes).to(device, non_blocking=True))
+
+
+def _widened(planes: Tensor) -> Tensor:
+    """Return planes as the network takes them, in memory of their own."""
+    wide = planes.to(torch.float32, copy=True).nan_to_num_(nan=0.0)
     return wide.permute(0, 3, 1, 2)
+
+
+def _as_classes(charts: Tensor) -> Tensor:
+    return charts.to(torch.int64).permute(0, 3, 1, 2)
 
 
 class _Buffer:
@@ -138,8 +194,10 @@ def _next(pending: deque[tuple[_Buffer, Future[Patch]]], device: torch.device) -
     wait_s = time.perf_counter() - start
     inputs = to_device(patches["inputs"], device)
     charts = torch.from_numpy(patches["charts"]).to(device, non_blocking=True)
+    # Copied now, because the memory of the buffer is used again.
+    probability = torch.tensor(patches["probability"], dtype=torch.float32).to(device)
     buffer.mark_copied()
-    return Batch(inputs, charts.to(torch.int64).permute(0, 3, 1, 2), wait_s)
+    return Batch(inputs, _as_classes(charts), probability, wait_s)
 
 
 def _pinned(array: NDArray[Any]) -> NDArray[Any]:

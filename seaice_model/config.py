@@ -1,15 +1,19 @@
 """Settings of the network and of its training, with the defaults of Chen et al. (2024).
 
-``RunConfig`` is the whole of a TOML file given to ``seaice train``: a table ``[model]``
-and a table ``[train]``. Named configurations are in `seaice_model.presets`.
+``RunConfig`` is the whole of a TOML file given to ``seaice train``: tables ``[model]``,
+``[train]``, ``[drawing]`` and ``[augmentation]``; the last two are settings of patches
+(`seaice_data.drawing`, `seaice_data.augment`). Named configurations are in
+`seaice_model.presets`.
 """
 
 import math
 from dataclasses import dataclass, field
 from typing import Literal
 
+from seaice_data.augment import Augmentation
 from seaice_data.channels import OFFICIAL_CHANNELS, Group, find_channel
 from seaice_data.charts import CHARTS
+from seaice_data.drawing import Drawing
 from seaice_model.errors import ConfigError
 
 Decoders = Literal["shared", "separate"]
@@ -127,6 +131,15 @@ class TrainConfig:
     """How fast sure pixels fade in the focal loss; 0 is the cross entropy (Lin et al.
     2017 recommend 2)."""
 
+    where: str = ""
+    """Condition for the scenes to train on, as ``month in 5..9`` (see
+    `seaice_data.selection`); all of the split if empty. Validation is not changed."""
+
+    divide_by_probability: bool = False
+    """Divide the loss of each patch by how often it is drawn relative to drawing over
+    scenes: with ``drawing.over`` other than "scenes" the gradient is then, on average, that
+    of drawing over scenes, and only its noise is another."""
+
     validation: Validation = "store"
     """Validate on the split of the store; on as many scenes that this run draws anew by
     its seed from both splits, as the paper does for each of its 20 runs (section 3.5); or
@@ -194,6 +207,12 @@ class RunConfig:
 
     train: TrainConfig = field(default_factory=TrainConfig)
     """Its training."""
+
+    drawing: Drawing = field(default_factory=Drawing)
+    """Which patches it is trained on."""
+
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    """What happens to them."""
 
     def __post_init__(self) -> None:
         """Refuse patches that the network shrinks to a single pixel."""

@@ -12,7 +12,7 @@ from seaice_model.losses import count_valid, total_loss
 from seaice_model.processes import Processes
 from seaice_model.unet import MultiTaskUNet
 
-_Forward = Callable[[Tensor, Tensor, Tensor], Tensor]
+_Forward = Callable[[Tensor, Tensor, Tensor, Tensor | None], Tensor]
 
 
 class Learner:
@@ -52,8 +52,9 @@ class Learner:
             Losses before the step, still on the device: total, SIC, SOD, FLOE. Their mean
             over all processes is the loss of the batch.
         """
-        n_valid = self.processes.mean(count_valid(batch.charts).float())
-        losses = self._forward(batch.inputs, batch.charts, n_valid)
+        weights = 1 / batch.probability if self.config.divide_by_probability else None
+        n_valid = self.processes.mean(count_valid(batch.charts, weights).float())
+        losses = self._forward(batch.inputs, batch.charts, n_valid, weights)
         self._optimiser.zero_grad(set_to_none=True)
         losses[0].backward()  # type: ignore[no-untyped-call]
         for group in self._optimiser.param_groups:
@@ -88,10 +89,12 @@ class Learner:
                 return name
         return None
 
-    def _losses(self, inputs: Tensor, charts: Tensor, n_valid: Tensor) -> Tensor:
+    def _losses(
+        self, inputs: Tensor, charts: Tensor, n_valid: Tensor, weights: Tensor | None
+    ) -> Tensor:
         with arithmetic(self.processes.device, self.config.precision):
             prediction = self._together(inputs)
-        return torch.stack(total_loss(prediction, charts, self.config, n_valid))
+        return torch.stack(total_loss(prediction, charts, self.config, n_valid, weights))
 
     def _compiled(self, forward: _Forward) -> _Forward:
         """Fuse operations, where that pays; see `TrainConfig.compile`."""

@@ -77,6 +77,7 @@ def total_loss(
     charts: Tensor,
     config: TrainConfig,
     n_valid: Tensor | None = None,
+    weights: Tensor | None = None,
 ) -> Losses:
     """Return the loss of each chart and their weighted sum.
 
@@ -92,12 +93,14 @@ def total_loss(
         Valid pixels of each chart that its loss is divided by, shape ``(chart,)``; those
         in `charts` if not given. A process that holds a share of a batch divides by the
         mean over all processes, so that the mean of their losses is that of the batch.
+    weights
+        What a pixel of each patch counts, shape ``(batch,)``; 1 if not given.
     """
     planes = list(zip(prediction, charts.unbind(dim=1), strict=True))
     if n_valid is None:
-        n_valid = count_valid(charts)
+        n_valid = count_valid(charts, weights)
     parts = [
-        _mean(_pixel_losses(plane, chart, config), n)
+        _mean(_pixel_losses(plane, chart, config), n, weights)
         for (plane, chart), n in zip(planes, n_valid.unbind(), strict=True)
     ]
     total = torch.stack(
@@ -106,13 +109,21 @@ def total_loss(
     return Losses(total, *parts)
 
 
-def count_valid(charts: Tensor) -> Tensor:
-    """Count valid pixels: of one chart ``(batch, y, x)``, or of each of several."""
-    axes = (0, *range(charts.ndim - 2, charts.ndim))
-    return (charts != CHART_FILL).sum(dim=axes)
+def count_valid(charts: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Count valid pixels, each as often as its patch weighs: of a chart, or of each.
+
+    `charts` have shape ``(batch, y, x)`` or ``(batch, chart, y, x)``.
+    """
+    per_patch = (charts != CHART_FILL).sum(dim=(-2, -1))
+    if weights is None:
+        return per_patch.sum(dim=0)
+    weighted: Tensor = torch.tensordot(weights, per_patch.to(weights.dtype), dims=1)
+    return weighted
 
 
-def _mean(losses: Tensor, n_valid: Tensor) -> Tensor:
+def _mean(losses: Tensor, n_valid: Tensor, weights: Tensor | None = None) -> Tensor:
+    if weights is not None:
+        losses = losses * weights[:, None, None]
     # Nothing is divided by 1, not by the smallest count: a share may be below 1.
     return losses.sum() / torch.where(n_valid > 0, n_valid, 1)
 

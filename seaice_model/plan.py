@@ -7,6 +7,7 @@ from importlib.metadata import version
 from typing import Any
 
 from seaice_data.channels import find_channel
+from seaice_data.selection import select
 from seaice_data.settings import differences, to_mapping
 from seaice_data.split import split_scenes
 from seaice_data.store import Store
@@ -130,6 +131,14 @@ def _scenes(store: Store, config: TrainConfig) -> tuple[tuple[str, ...], tuple[s
         "drawn": "prepare more scenes: of five, one validates and four train",
         "listed": "list others, or take validation 'store' or 'drawn'",
     }
+    if config.where:
+        chosen = set(select(store, config.where))
+        splits = {**splits, "train": tuple(s for s in splits["train"] if s in chosen)}
+        if not splits["train"]:
+            raise RunError(
+                f"no training scene of {store.path!r} satisfies {config.where!r}",
+                hint="`seaice info` shows scenes by split, month, service and region",
+            )
     for name, kind in (("train", "training"), ("validation", "validation")):
         if not splits[name]:
             listed_too = "listed " if config.validation == "listed" else ""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
+from seaice_data.augment import AUGMENTATIONS
 from seaice_data.channels import CHANNELS, OFFICIAL_CHANNELS, PAPER_CHANNELS, Group
 from seaice_data.recipe import Recipe
 from seaice_data.settings import differences, nearest, to_mapping
@@ -148,6 +149,7 @@ _PROFILES = (
         config=RunConfig(
             model=ModelConfig(channels=PAPER_CHANNELS),
             train=TrainConfig(validation="drawn"),
+            augmentation=AUGMENTATIONS["paper"],
         ),
         recipe=Recipe(sar="nearest", charts="nearest"),
     ),
@@ -157,6 +159,7 @@ _PROFILES = (
         config=RunConfig(
             model=ModelConfig(channels=OFFICIAL_CHANNELS),
             train=TrainConfig(validation="listed", validation_scenes=LISTED_VALIDATION),
+            augmentation=AUGMENTATIONS["official"],
         ),
         recipe=_NEAREST,
     ),

@@ -26,7 +26,7 @@ from seaice_data.sampler import PatchSampler
 from seaice_data.store import Store
 from seaice_model import checkpoint as checkpoints
 from seaice_model import runlog
-from seaice_model.batches import batches
+from seaice_model.batches import batches, patch_source
 from seaice_model.checkpoint import Checkpoint, RunSettings, TrainState, best_is_lost
 from seaice_model.config import RunConfig, TrainConfig
 from seaice_model.device import memory_in_words
@@ -158,18 +158,21 @@ class _Training:
         self.is_stopped = False
         processes.check_batch(self.config.batch_size)
         self.learner = Learner(settings.config, processes)
-        self.sampler = PatchSampler(
+        sampler = PatchSampler(
             store,
             scenes=settings.train_scenes,
             channels=settings.config.model.channels,
             size=self.config.patch_size,
             seed=self.config.seed,
+            drawing=settings.config.drawing,
+            augmentation=settings.config.augmentation,
         )
-        if self.sampler.skipped:
+        if sampler.skipped:
             log.warning(
-                "%d training scenes have no labels and give no patches: %s",
-                len(self.sampler.skipped), ", ".join(self.sampler.skipped),
+                "%d training scenes have too few labels and give no patches: %s",
+                len(sampler.skipped), ", ".join(sampler.skipped),
             )  # fmt: skip
+        self.patches = patch_source(sampler, processes.device, self.config.batch_size)
 
     def run(self, progress: Progress | None) -> None:
         """Train and validate the epochs that are left, until a signal comes."""
@@ -194,7 +197,7 @@ class _Training:
         unchecked: list[Tensor] = []
         start = time.perf_counter()
         stream = batches(
-            self.sampler, first, last, size, self.processes.device,
+            self.patches, first, last, size, self.processes.device,
             rank=self.processes.rank, count=self.processes.count,
         )  # fmt: skip
         iterations = range(first // size, last // size)

@@ -2,10 +2,13 @@ import numpy as np
 import pytest
 import torch
 
+from seaice_data.augment import AUGMENTATIONS
 from seaice_data.charts import CHART_FILL
+from seaice_data.drawing import Drawing
 from seaice_data.sampler import PatchSampler
 from seaice_data.store import Store
-from seaice_model.batches import batches, to_device
+from seaice_model.batches import batches, patch_source, to_device
+from seaice_model.resident import ResidentPatches
 
 CPU = torch.device("cpu")
 
@@ -66,3 +69,34 @@ def test_nothing_is_left_running_when_the_caller_stops(sampler: PatchSampler) ->
 def test_an_error_of_the_sampler_reaches_the_caller(sampler: PatchSampler) -> None:
     with pytest.raises(ValueError, match="expected non-negative"):
         list(batches(sampler, -4, 0, 4, CPU))
+
+
+def test_processes_share_every_batch(sampler: PatchSampler) -> None:
+    whole = list(batches(sampler, 8, 16, 4, CPU))
+    shares = [list(batches(sampler, 8, 16, 4, CPU, rank=r, count=2)) for r in (0, 1)]
+    for k, batch in enumerate(whole):
+        for rank in (0, 1):
+            assert torch.equal(shares[rank][k].inputs, batch.inputs[rank::2])
+            assert torch.equal(shares[rank][k].charts, batch.charts[rank::2])
+
+
+def test_a_store_held_on_the_device_gives_the_same_batches(store: Store) -> None:
+    sampler = PatchSampler(
+        store,
+        channels=("hv", "hh"),
+        size=24,
+        drawing=Drawing(over="classes"),
+        augmentation=AUGMENTATIONS["official"],
+    )
+    resident = ResidentPatches(sampler, CPU, 4)
+    for ours, theirs in zip(
+        batches(resident, 4, 14, 4, CPU), batches(sampler, 4, 14, 4, CPU), strict=True
+    ):
+        assert torch.equal(ours.inputs, theirs.inputs)
+        assert torch.equal(ours.charts, theirs.charts)
+        torch.testing.assert_close(ours.probability, theirs.probability)
+        assert ours.inputs.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_on_a_cpu_patches_stay_in_their_files(sampler: PatchSampler) -> None:
+    assert patch_source(sampler, CPU, 4) is sampler

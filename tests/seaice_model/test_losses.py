@@ -157,3 +157,15 @@ def test_half_precision_is_summed_in_full() -> None:
     prediction = torch.ones(1, 200, 300, dtype=torch.bfloat16)
     chart = torch.full((1, 200, 300), 3)
     assert masked_mse(prediction, chart) == 4
+
+
+def test_patches_count_by_their_weight() -> None:
+    prediction = Prediction(
+        torch.tensor([[[1.0]], [[2.0]]]), torch.zeros(2, 6, 1, 1), torch.zeros(2, 7, 1, 1)
+    )
+    charts = torch.zeros(2, 3, 1, 1, dtype=torch.int64)
+    weights = torch.tensor([3.0, 1.0])
+    assert count_valid(charts, weights).tolist() == [4, 4, 4]
+    losses = total_loss(prediction, charts, PAPER, weights=weights)
+    assert losses.sic == (3 * 1 + 1 * 4) / 4
+    torch.testing.assert_close(losses.sod, torch.tensor(math.log(6)))

@@ -11,6 +11,8 @@ import pytest
 import torch
 from learnable_scenes import RECIPE, SCENES, TINY, StoreMaker
 
+from seaice_data.augment import AUGMENTATIONS
+from seaice_data.drawing import Drawing
 from seaice_data.recipe import Recipe
 from seaice_data.store import Store
 from seaice_model.checkpoint import (
@@ -267,6 +269,37 @@ def test_validation_scenes_can_be_drawn_by_the_seed(tmp_path: Path, store: Store
         assert {*settings.train_scenes, *settings.validation_scenes} == {*SCENES}
         drawn.append(settings.validation_scenes)
     assert len(set(drawn)) > 1
+
+
+def test_training_scenes_can_be_chosen_by_a_condition(tmp_path: Path, store: Store) -> None:
+    one = store.splits["train"][0]
+    config = with_train(where=f"id == {one}", n_epochs=1)
+    train(store, tmp_path / "run", config, device="cpu")
+    settings = load_best(tmp_path / "run").settings
+    assert settings.train_scenes == (one,)
+    assert settings.validation_scenes == store.splits["validation"]
+    config = with_train(where="split == test")
+    with pytest.raises(RunError, match=r"no training scene of .* satisfies 'split == te"):
+        train(store, tmp_path / "other", config)
+
+
+def test_drawing_and_augmentation_are_settings_of_the_run(
+    tmp_path: Path, store: Store, run: Path
+) -> None:
+    weights = {weights_of(run)}
+    for name, config in {
+        "plain": replace(TINY, augmentation=AUGMENTATIONS["none"]),
+        "by class": replace(TINY, drawing=Drawing(over="classes")),
+        "weighed": replace(
+            with_train(divide_by_probability=True), drawing=Drawing(over="classes")
+        ),
+    }.items():
+        train(store, tmp_path / name, config, device="cpu")
+        assert load_best(tmp_path / name).settings.config == config
+        weights.add(weights_of(tmp_path / name))
+    assert len(weights) == 4
+    with pytest.raises(RunError, match=r"other settings: cutmix: 0\.5 instead of 0"):
+        train(store, tmp_path / "plain", TINY, resume=True)
 
 
 def test_a_missing_channel_is_named(tmp_path: Path, store: Store) -> None:
