@@ -12,7 +12,7 @@ def measure(path: Path, rounds: int) -> None:
     from dataclasses import replace
 
     from seaice_data.store import Store
-    from seaice_model.predict import predict_store
+    from seaice_model.predict import PredictSettings, predict_store
     from seaice_model.presets import find_preset
     from seaice_model.train import train
 
@@ -27,7 +27,11 @@ def measure(path: Path, rounds: int) -> None:
         for pictures in (False, True):
             times = timed(
                 lambda pictures=pictures: predict_store(  # type: ignore[misc]
-                    store, run, maps, scenes=store.scenes, overwrite=True, pictures=pictures
+                    store,
+                    run,
+                    maps,
+                    PredictSettings(overwrite=True, pictures=pictures),
+                    scenes=store.scenes,
                 ),
                 rounds,
             )

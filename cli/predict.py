@@ -1,21 +1,38 @@
-"""`seaice predict`: maps of the scenes of a store."""
+"""`seaice predict`: maps of the scenes of a store, or of netCDF files."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .console import Progress, say, say_json, seconds
+from .console import Progress, note, say, say_json, seconds
 
 if TYPE_CHECKING:
     from seaice_data.store import Store
     from seaice_model.predict import PredictProgress
 
 
+class GridName(StrEnum):
+    """Grid of a map."""
+
+    original = "original"
+    spacing_80m = "80m"
+    store = "store"
+
+
 def predict(
-    store: Annotated[str, typer.Argument(help="Store with the scenes")],
+    source: Annotated[
+        str, typer.Argument(help="Store with the scenes, or netCDF file or folder of them")
+    ],
     out: Annotated[Path, typer.Option(help="Folder for the maps")] = Path("maps"),
-    run: Annotated[Path, typer.Option(help="Folder of the run")] = Path("run"),
+    run: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Folder of the run [default: run]; given several times, or a folder of "
+            "seed-0, seed-1 and so on, the networks decide together"
+        ),
+    ] = None,
     split: Annotated[
         str,
         typer.Option(
@@ -25,6 +42,15 @@ def predict(
     scene: Annotated[
         list[str] | None, typer.Option(help="Only this scene; may be given several times")
     ] = None,
+    grid: Annotated[
+        GridName,
+        typer.Option(
+            help="original (that of the netCDF file: 80 m, 40 m if raw), 80m, or store"
+        ),
+    ] = GridName.original,
+    probabilities: Annotated[
+        bool, typer.Option("--probabilities", help="Keep the probability of each class")
+    ] = False,
     pictures: Annotated[bool, typer.Option(help="Draw a picture of each map")] = True,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
     overwrite: Annotated[
@@ -36,50 +62,74 @@ def predict(
 ) -> None:
     """Draw ice charts of scenes, as data and as pictures.
 
-    The best weights of a run draw them. Each scene gives a CF netCDF file on its 80 m grid
-    and a PNG. If no scenes are named, those are drawn that the run has neither trained nor
-    validated on. Maps that are there already are kept, so run it again to go on after an
-    interruption.
+    The best weights of a run draw them; of several runs, the mean decides, and their spread
+    tells how sure it is. Each scene gives a CF netCDF file on its original grid and a PNG.
+    Of a store those scenes are drawn that no run has trained or validated on, if none are
+    named; netCDF files are prepared in memory as the run wants it. Maps that are there
+    already are kept, so run it again to go on after an interruption. A bad scene is named
+    at the end and does not stop the others.
 
     Example: seaice predict store.zarr --out maps/
     """
+    from seaice_data.charted import is_store
     from seaice_data.store import Store
-    from seaice_model.predict import predict_store
+    from seaice_model.predict import PredictSettings, predict_files, predict_store
 
     if split and scene:
         raise typer.BadParameter("give either --split or --scene")
     if scene and not all(scene):
         raise typer.BadParameter("the id of a scene is empty", param_hint="--scene")
-    opened = Store.open(store)
+    settings = PredictSettings(
+        grid=grid.value, probabilities=probabilities, pictures=pictures, overwrite=overwrite
+    )
+    runs = run or [Path("run")]
     with Progress("maps") as progress:
 
         def show(step: "PredictProgress") -> None:
             progress(step.n_done, step.n_scenes, step.scene)
 
-        report = predict_store(
-            opened,
-            run,
-            out,
-            scenes=scene or _scenes_of(opened, split),
-            overwrite=overwrite,
-            pictures=pictures,
-            device=device,
-            progress=show,
-        )
+        if is_store(source):
+            store = Store.open(source)
+            report = predict_store(
+                store,
+                runs,
+                out,
+                settings,
+                scenes=scene or _scenes_of(store, split),
+                device=device,
+                progress=show,
+            )
+        elif split:
+            raise typer.BadParameter("netCDF files have no splits", param_hint="--split")
+        else:
+            report = predict_files(
+                Path(source),
+                runs,
+                out,
+                settings,
+                scenes=scene,
+                device=device,
+                progress=show,
+            )
+    for failure in report.failed:
+        note(f"left out: {failure.reason}" + (f" ({failure.hint})" if failure.hint else ""))
     if as_json:
         say_json(
             {
                 "maps": [str(path) for path in report.maps],
                 "written": report.n_written,
                 "kept": report.n_kept,
+                "failed": [{"scene": f.scene, "reason": f.reason} for f in report.failed],
                 "elapsed_s": round(report.elapsed_s, 3),
             }
         )
     else:
         say(
             f"{report.n_written} maps drawn in {out}, {report.n_kept} kept, "
-            f"in {seconds(report.elapsed_s)}"
+            f"{len(report.failed)} left out, in {seconds(report.elapsed_s)}"
         )
+    if report.failed:
+        raise typer.Exit(1)
 
 
 def _scenes_of(store: "Store", split: str) -> tuple[str, ...] | None:

@@ -92,11 +92,10 @@ def find_charts(path: str) -> ChartedScenes:
         If a file in the folder is no scene or damaged, a scene lies there twice, or no
         file has charts.
     """
-    folder = Path(path)
-    if not folder.is_dir() or _is_store(folder):
+    if is_store(path) or Path(path).is_file():
         return charts_of(Store.open(path))
     try:
-        files = find_scenes(folder)
+        files = find_scenes(Path(path))
     except SceneError as error:
         raise StoreError(
             f"{path!r} is neither a store nor a folder with netCDF files",
@@ -119,8 +118,14 @@ def charts_of(store: Store) -> ChartedScenes:
     )
 
 
-def _is_store(folder: Path) -> bool:
-    return any((folder / name).is_file() for name in ("zarr.json", ".zgroup", ".zattrs"))
+def is_store(path: str) -> bool:
+    """Whether `path` names a store, to open it, and no netCDF file or folder of them."""
+    place = Path(path)
+    if place.is_file():
+        return False
+    if not place.is_dir():
+        return True  # a URL, or a store that is not there
+    return any((place / name).is_file() for name in ("zarr.json", ".zgroup", ".zattrs"))
 
 
 def _of_store(scene: StoredScene) -> ChartedScene:

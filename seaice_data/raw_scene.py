@@ -55,6 +55,12 @@ class RawScene(Scene):
         height, width = self._variable_of(SAR_GRID[0]).shape
         return Grid(height // 2, width // 2, SPACING_M)
 
+    @property
+    def original_grid(self) -> Grid:
+        """Grid of the SAR planes, 40 m."""
+        height, width = self._variable_of(SAR_GRID[0]).shape
+        return Grid(height, width, SPACING_M / 2)
+
     @cached_property
     def tie_points(self) -> TiePoints:
         """Geolocation grid at its recorded positions."""

@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from seaice_data.arrays import IntArray
 from seaice_data.channels import CHANNEL_NAMES, find_channel
 from seaice_data.errors import RecipeError
+from seaice_data.grid import blocks_of_pixels, picks_of_pixels
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,3 +67,15 @@ class Recipe:
             find_channel(name)
         if len(set(self.channels)) < len(self.channels):
             raise RecipeError("a channel is named twice in the recipe")
+
+    def stand_ins(self, n_pixels: int) -> IntArray:
+        """Return the stored pixel that stands for each pixel of an axis of the 80 m grid.
+
+        Examples
+        --------
+        >>> Recipe(ratio=3).stand_ins(7)
+        array([0, 0, 0, 1, 1, 1, 1])
+        """
+        if self.sar == "nearest":
+            return picks_of_pixels(n_pixels, self.ratio)
+        return blocks_of_pixels(n_pixels, self.ratio)

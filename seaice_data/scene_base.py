@@ -106,6 +106,11 @@ class Scene(ABC):
         """Shape at 80 m."""
 
     @property
+    def original_grid(self) -> Grid:
+        """Grid of the SAR planes in the file."""
+        return self.grid
+
+    @property
     @abstractmethod
     def tie_points(self) -> TiePoints:
         """Geolocation grid, positions in 80 m pixels."""

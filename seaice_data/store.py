@@ -30,7 +30,7 @@ from seaice_data.channels import find_channel
 from seaice_data.charts import CHART_FILL, CHARTS
 from seaice_data.encode import TiePoints, acquisition_time
 from seaice_data.errors import SettingsError, StoreError
-from seaice_data.grid import Grid, blocks_of_pixels, picks_of_pixels
+from seaice_data.grid import Grid
 from seaice_data.icecodes import COLUMNS, PolygonTable
 from seaice_data.prepared import FLAG_LAND, FLAG_NO_SAR, FLAG_REMAINDER, PreparedScene
 from seaice_data.recipe import Recipe
@@ -355,12 +355,12 @@ class StoredScene:
     @property
     def rows(self) -> IntArray:
         """Stored row that stands for each row of the 80 m grid."""
-        return self._sources(self.source_grid.height)
+        return self.store.recipe.stand_ins(self.source_grid.height)
 
     @property
     def columns(self) -> IntArray:
         """Stored column that stands for each column of the 80 m grid."""
-        return self._sources(self.source_grid.width)
+        return self.store.recipe.stand_ins(self.source_grid.width)
 
     def to_xarray(self) -> "xr.Dataset":
         """Return the scene in physical units, one variable a channel and a chart.
@@ -389,12 +389,6 @@ class StoredScene:
             n: variables.pop(n) for n in ("latitude", "longitude") if n in variables
         }
         return xr.Dataset(variables, coordinates, {**self.attributes})
-
-    def _sources(self, n_pixels: int) -> IntArray:
-        recipe = self.store.recipe
-        if recipe.sar == "nearest":
-            return picks_of_pixels(n_pixels, recipe.ratio)
-        return blocks_of_pixels(n_pixels, recipe.ratio)
 
     def array(self, name: str) -> "zarr.Array[Any]":
         """Open an array of the scene with zarr, to read from."""

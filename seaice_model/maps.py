@@ -3,6 +3,13 @@
 The files follow CF-1.11. Latitude and longitude are tie points that CF-aware software
 interpolates (section 8.3, "bi_linear"); as full planes they would be fifty times the size
 of everything else. `ChartMap.tie_points` gives them at any pixel in Python.
+
+How sure a network is lies on the grid of the store, where it decides (dimensions
+``store_y``, ``store_x``): at full resolution it would be a hundred times as large and say
+no more. ``store_row`` and ``store_column`` hold, for each pixel of the map, the pixel of
+the store that stands for it; in xarray
+``entropy_sod.isel(store_y=dataset.store_row, store_x=dataset.store_column)`` is a plane on
+the grid of the map.
 """
 
 import math
@@ -23,13 +30,15 @@ from seaice_data.charts import CHART_FILL, CHARTS, SIC, Chart
 from seaice_data.encode import TiePoints
 from seaice_data.grid import Grid
 from seaice_data.prepared import FLAG_LAND, FLAG_NO_SAR, FLAG_REMAINDER
+from seaice_model.decision import Decision
+from seaice_model.decision_file import holds_probabilities, read_decision, write_decision
 from seaice_model.errors import MapError
 from seaice_model.files import replacing
 
 SIC_STEP_PERCENT = 10
 """Percent of ice concentration from one class of SIC to the next."""
 
-_FORMAT = "seaice map 1"
+_FORMAT = "seaice map 2"
 _NAMES = {
     "SIC": "sea_ice_area_fraction",
     "SOD": "stage_of_development",
@@ -48,19 +57,19 @@ class Provenance:
     """What a map was made from."""
 
     run: str
-    """Folder of the run, as it was given."""
+    """Folder of the run, as it was given; of several runs, with commas between them."""
 
     weights: str
-    """Fingerprint of the weights."""
+    """Fingerprint of the weights, of all runs together."""
 
-    epoch: int
-    """Epoch of the weights, from 1."""
+    epochs: tuple[int, ...]
+    """Epoch of the weights of each run, from 1."""
 
     store: str
-    """Path or URL of the store, as it was given."""
+    """Path or URL of the store, or of the netCDF files, as it was given."""
 
     store_fingerprint: str
-    """Fingerprint of its recipe."""
+    """Fingerprint of the recipe that the scenes were prepared by."""
 
     software: str
     """Name and version of this package."""
@@ -91,6 +100,13 @@ class ChartMap:
 
     provenance: Provenance
     """What it was made from."""
+
+    grid_name: str = "80m"
+    """Which grid it is: ``original``, that of the netCDF file; ``80m``; or ``store``."""
+
+    decision: Decision | None = None
+    """Classes before masks and how sure they are, on the grid of the store; none in a map
+    of which only the charts are known."""
 
 
 def write_netcdf(chart_map: ChartMap, path: Path) -> None:
@@ -129,6 +145,40 @@ def read_netcdf(path: Path) -> ChartMap:
         return _read(file)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MapDescription:
+    """What is said of a map, without its planes."""
+
+    scene: str
+    """Id of the scene."""
+
+    grid_name: str
+    """Grid that was asked for: ``original``, ``80m`` or ``store``."""
+
+    has_probabilities: bool
+    """Whether it holds class probabilities."""
+
+    provenance: Provenance
+    """What it was made from."""
+
+
+def describe(path: Path) -> MapDescription:
+    """Read what is said of a map.
+
+    Raises
+    ------
+    MapError
+        If there is no map at `path`, it is not one of ours, or damaged.
+    """
+    with _opened(path) as file:
+        return MapDescription(
+            scene=_text(file.attrs, "scene"),
+            grid_name=_text(file.attrs, "grid_name"),
+            has_probabilities=holds_probabilities(file),
+            provenance=_provenance(file.attrs),
+        )
+
+
 def read_provenance(path: Path) -> Provenance:
     """Read what a map was made from, without its planes.
 
@@ -137,20 +187,7 @@ def read_provenance(path: Path) -> Provenance:
     MapError
         If there is no map at `path`, it is not one of ours, or damaged.
     """
-    with _opened(path) as file:
-        return _provenance(file.attrs)
-
-
-def read_scene_id(path: Path) -> str:
-    """Read which scene a map shows, without its planes.
-
-    Raises
-    ------
-    MapError
-        If there is no map at `path`, it is not one of ours, or damaged.
-    """
-    with _opened(path) as file:
-        return _text(file.attrs, "scene")
+    return describe(path).provenance
 
 
 def find_maps(folder: Path) -> list[Path]:
@@ -195,6 +232,8 @@ def _write(file: h5netcdf.File, chart_map: ChartMap) -> None:
         else:
             _write_plane(file, _NAMES[chart.name], plane, _flag_attributes(chart))
     _write_plane(file, "status_flag", chart_map.flags, _status_attributes())
+    if chart_map.decision is not None:
+        write_decision(file, chart_map.decision)
 
 
 def _write_plane(
@@ -261,7 +300,8 @@ def _write_time(file: h5netcdf.File, acquired: datetime) -> None:
 
 def _global_attributes(chart_map: ChartMap) -> dict[str, Any]:
     made = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    software = chart_map.provenance.software
+    provenance = chart_map.provenance
+    epochs = ", ".join(map(str, provenance.epochs))
     return {
         "Conventions": "CF-1.11",
         "format": _FORMAT,
@@ -270,12 +310,14 @@ def _global_attributes(chart_map: ChartMap) -> dict[str, Any]:
         "references": "Chen et al. (2024), doi:10.5194/tc-18-1621-2024",
         "comment": "Not an official ice chart. Classes are decided on the grid of the "
         "store and brought to the SAR grid by nearest neighbour.",
-        "history": f"{made} {software}: predicted with epoch {chart_map.provenance.epoch} "
-        f"of run {chart_map.provenance.run}",
+        "history": f"{made} {provenance.software}: predicted with epoch {epochs} "
+        f"of run {provenance.run}",
         "scene": chart_map.scene,
         "acquired": chart_map.acquired.isoformat(),
+        "grid_name": chart_map.grid_name,
         "pixel_spacing_m": chart_map.grid.pixel_spacing_m,
-        **asdict(chart_map.provenance),
+        **asdict(provenance),
+        "epochs": np.array(provenance.epochs, np.int32),
     }
 
 
@@ -315,8 +357,14 @@ def _opened(path: Path) -> Iterator[h5py.File]:
     """Open a map to read it; whatever is wrong with the file becomes a `MapError`."""
     try:
         with h5py.File(path, "r") as file:
-            found = file.attrs.get("format")
-            if not isinstance(found, str) or found != _FORMAT:
+            found = str(file.attrs.get("format"))
+            if found != _FORMAT and found.startswith("seaice map "):
+                raise MapError(
+                    f"map {str(path)!r} has format {found!r}, this version reads "
+                    f"{_FORMAT!r}",
+                    hint="draw it again with `seaice predict --overwrite`",
+                )
+            if found != _FORMAT:
                 raise MapError(
                     f"{str(path)!r} is not a map of seaice",
                     hint="move it away: a folder of maps holds no other netCDF files",
@@ -354,15 +402,18 @@ def _read(file: h5py.File) -> ChartMap:
         flags=flags,
         tie_points=_read_tie_points(file),
         provenance=_provenance(file.attrs),
+        grid_name=_text(file.attrs, "grid_name"),
+        decision=read_decision(file, (height, width)),
     )
 
 
 def _provenance(attributes: Mapping[str, Any]) -> Provenance:
-    names = [field.name for field in fields(Provenance) if field.name != "epoch"]
-    epoch = _attribute(attributes, "epoch")
-    if not isinstance(epoch, int | np.integer):
-        raise ValueError(f"attribute 'epoch' must be a whole number, got {epoch}")
-    return Provenance(epoch=int(epoch), **{name: _text(attributes, name) for name in names})
+    names = [field.name for field in fields(Provenance) if field.name != "epochs"]
+    epochs = np.atleast_1d(_attribute(attributes, "epochs"))
+    if epochs.dtype.kind not in "iu":
+        raise ValueError(f"attribute 'epochs' must be whole numbers, got {epochs[0]}")
+    texts = {name: _text(attributes, name) for name in names}
+    return Provenance(epochs=tuple(map(int, epochs)), **texts)
 
 
 def _read_plane(file: h5py.File, name: str) -> ChartArray:

@@ -6,46 +6,38 @@ of the stored pixel that stands for it (Chen et al. 2024, section 3.2).
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from seaice_data.arrays import ChartArray, FloatArray
+from seaice_data.arrays import Mask
 from seaice_data.channels import find_channel
 from seaice_data.charts import CHART_FILL, CHARTS
-from seaice_data.grid import Window
+from seaice_data.errors import RecipeError, SceneError, StoreError
 from seaice_data.prepared import FLAG_LAND, FLAG_NO_SAR
 from seaice_data.settings import differences, to_mapping
-from seaice_data.store import Store, StoredScene
-from seaice_model.batches import to_device
-from seaice_model.checkpoint import Checkpoint, load_best, weights_fingerprint
-from seaice_model.config import Precision
-from seaice_model.device import arithmetic, find_device, memory_in_words
+from seaice_data.store import Store
+from seaice_model.checkpoint import Checkpoint
+from seaice_model.decision import UNKNOWN, Decision
+from seaice_model.device import find_device, memory_in_words
 from seaice_model.errors import MapError, RunError
 from seaice_model.maps import (
     ChartMap,
     Provenance,
+    describe,
     read_netcdf,
-    read_provenance,
-    read_scene_id,
     write_netcdf,
 )
 from seaice_model.metrics import ChartScorer
 from seaice_model.pictures import draw_map, save_picture
-from seaice_model.unet import MultiTaskUNet
+from seaice_model.placement import MapGrid, Placement, place
+from seaice_model.predictor import Outcome, Predictor
+from seaice_model.sources import Failure, FileSource, SceneInputs, Source, StoreSource
 
 log = logging.getLogger(__name__)
-
-TILE = 2048
-"""Pixels along one side of a tile. Scenes of up to this size are predicted whole."""
-
-MARGIN = 128
-"""Pixels around a tile that its prediction sees: more than half the receptive field of the
-default network, 230 pixels, and a multiple of its stride."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +59,7 @@ class PredictProgress:
 
 @dataclass(frozen=True, slots=True)
 class PredictReport:
-    """What `predict_store` did."""
+    """What `predict_store` or `predict_files` did."""
 
     maps: tuple[Path, ...]
     """Maps of all scenes asked for, written or kept."""
@@ -78,117 +70,161 @@ class PredictReport:
     n_kept: int
     """Maps of the same weights that were there already."""
 
+    failed: tuple[Failure, ...]
+    """Scenes without a map."""
+
     elapsed_s: float
     """Seconds in all."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PredictSettings:
+    """How maps are drawn."""
+
+    grid: MapGrid = "original"
+    """Grid of the maps."""
+
+    probabilities: bool = False
+    """Whether maps hold the probability of each class."""
+
+    pictures: bool = True
+    """Whether to draw a picture beside each map."""
+
+    overwrite: bool = False
+    """Whether to draw maps anew that are there already, and replace those of other
+    weights."""
+
+
 def predict_store(
     store: Store,
-    run_path: Path,
+    run_paths: Path | Sequence[Path],
     maps_path: Path,
+    settings: PredictSettings | None = None,
     *,
     scenes: Sequence[str] | None = None,
-    overwrite: bool = False,
-    pictures: bool = True,
     device: str = "auto",
     progress: Callable[[PredictProgress], None] | None = None,
 ) -> PredictReport:
-    """Draw maps of the scenes of a store with the best weights of a run.
+    """Draw maps of the scenes of a store with the best weights of a run, or of several.
 
     Each map is a netCDF file, and a picture of the same name. A map of the same weights
     and the same store that is there already is kept, so an interrupted call is repeated
-    to go on; its picture is drawn if it is missing.
+    to go on; its picture is drawn if it is missing. A scene that is damaged is left out,
+    and the rest is drawn.
 
     Parameters
     ----------
     store
         Where the scenes are.
-    run_path
-        Folder of the run.
+    run_paths
+        Folder of the run; or of several, which decide together. A folder of
+        ``seed-<number>`` folders stands for all of these.
     maps_path
         Folder for the maps, made if needed.
+    settings
+        How to draw; the default settings if not given.
     scenes
-        Ids of the scenes; all that the run has neither trained nor validated on if not
+        Ids of the scenes; all that the runs have neither trained nor validated on if not
         given.
-    overwrite
-        Draw maps anew that are there already, and replace those of other weights.
-    pictures
-        Whether to draw a picture beside each map.
     device
-        Where the network runs: "auto", "cpu", "cuda" and so on.
+        Where the networks run: "auto", "cpu", "cuda" and so on.
     progress
         Told after each scene.
 
     Raises
     ------
     RunError
-        If there is no run, it is damaged, the store does not fit it, or there is no scene
-        to predict.
+        If there is no run, it is damaged, the store does not fit it, runs do not go
+        together, or there is no scene to predict.
     MapError
-        If a map of other weights or of another scene is in the way.
+        If a map of other weights, on another grid, or of another scene is in the way, or
+        none can be written.
     StoreError
         If a scene is not in the store.
     """
     start = time.perf_counter()
-    checkpoint = load_best(run_path)
-    check_store(store, checkpoint)
-    ids = _unseen_scenes(store, checkpoint, run_path) if scenes is None else scenes
+    predictor = _load(run_paths, device)
+    for checkpoint in predictor.checkpoints:
+        check_store(store, checkpoint)
+    ids = _unseen_scenes(store, predictor) if scenes is None else scenes
     if not ids:
         raise RunError("no scene to predict", hint="name scenes, or another split")
-    stored = [store.scene(scene_id) for scene_id in dict.fromkeys(ids)]
-    provenance = provenance_of(store, checkpoint, run_path)
-    paths = {scene.id: maps_path / f"{scene.id}.nc" for scene in stored}
-    kept = set() if overwrite else _kept(paths, provenance)
-    machine = find_device(device)
-    network = on_device(checkpoint.network(), machine)
-    _make_folder(maps_path)
-    for n_done, scene in enumerate(stored, start=1):
-        path = paths[scene.id]
-        picture = path.with_suffix(".png")
-        if scene.id not in kept:
-            with memory_in_words("predicting", "use --device cpu, or a larger machine"):
-                chart_map = predict_scene(network, scene, provenance)
-            if pictures:
-                _write_picture(chart_map, scene, picture)
-            # The map comes last: where it is, the picture is too, if it was wanted.
-            write_netcdf(chart_map, path)
-        elif pictures and not picture.exists():
-            _write_picture(read_netcdf(path), scene, picture)
-        if progress is not None:
-            progress(PredictProgress(n_done, len(stored), scene.id, scene.id in kept))
-    return PredictReport(
-        maps=tuple(paths.values()),
-        n_written=len(paths) - len(kept),
-        n_kept=len(kept),
-        elapsed_s=time.perf_counter() - start,
-    )
+    source = StoreSource(store, ids)
+    return _predict(source, predictor, maps_path, settings, progress, start)
+
+
+def predict_files(
+    path: Path,
+    run_paths: Path | Sequence[Path],
+    maps_path: Path,
+    settings: PredictSettings | None = None,
+    *,
+    scenes: Sequence[str] | None = None,
+    device: str = "auto",
+    progress: Callable[[PredictProgress], None] | None = None,
+) -> PredictReport:
+    """Draw maps of AI4Arctic netCDF files, without a store.
+
+    Each scene is prepared in memory by the recipe of the run, and gives the map that it
+    would give from a store of this recipe. All else is as in `predict_store`.
+
+    Parameters
+    ----------
+    path
+        A file, or a folder that is searched with all folders below it.
+    run_paths, maps_path, settings, device, progress
+        See `predict_store`.
+    scenes
+        Ids of the scenes; all if not given.
+
+    Raises
+    ------
+    SceneError
+        If there is no netCDF file, or none of a scene that is named.
+    RunError, MapError
+        See `predict_store`.
+    """
+    start = time.perf_counter()
+    predictor = _load(run_paths, device)
+    for checkpoint in predictor.checkpoints:
+        _check_constants(checkpoint)
+    source = FileSource(path, predictor.recipe, scenes)
+    return _predict(source, predictor, maps_path, settings, progress, start)
 
 
 def predict_scene(
-    network: MultiTaskUNet, scene: StoredScene, provenance: Provenance
+    predictor: Predictor,
+    scene: SceneInputs,
+    provenance: Provenance,
+    *,
+    grid: MapGrid = "original",
+    probabilities: bool = False,
 ) -> ChartMap:
-    """Predict the charts of one scene on its 80 m grid.
+    """Predict the charts of one scene.
 
     Pixels without SAR and land are 255. Pixels behind the last whole block take the class
     of their neighbour and are flagged.
 
     Parameters
     ----------
-    network
-        In evaluation mode, on any device; its channels must be in the store.
+    predictor
+        The networks; its channels must be among those of the scene.
     scene
-        A scene of a store.
+        A scene of a `Source`.
     provenance
         What to write into the map.
+    grid
+        Grid of the map.
+    probabilities
+        Whether to keep the class probabilities.
     """
     start = time.perf_counter()
-    coarse = predict_classes(network, read_inputs(scene, network.config.channels))
-    rows, columns = scene.rows, scene.columns
-    flags = scene.full_flags()
-    charts = np.empty((len(CHARTS), *scene.source_grid.shape), np.uint8)
-    is_masked = (flags & (FLAG_NO_SAR | FLAG_LAND)) != 0
-    for plane, source in zip(charts, coarse, strict=True):
-        np.take(source[rows], columns, axis=1, out=plane)
+    outcome = predictor.decide(scene.planes, scene.channels, probabilities=probabilities)
+    placed = place(scene, grid)
+    is_masked = (placed.flags & (FLAG_NO_SAR | FLAG_LAND)) != 0
+    charts = np.empty((len(CHARTS), *placed.grid.shape), np.uint8)
+    for plane, source in zip(charts, outcome.classes, strict=True):
+        np.take(source[placed.rows], placed.columns, axis=1, out=plane)
         plane[is_masked] = CHART_FILL
     log.info(
         "%s: predicted in %.2f s, %.0f %% masked",
@@ -197,55 +233,14 @@ def predict_scene(
     return ChartMap(
         scene=scene.id,
         acquired=scene.acquired,
-        grid=scene.source_grid,
+        grid=placed.grid,
         charts=charts,
-        flags=flags,
-        tie_points=scene.tie_points,
+        flags=placed.flags,
+        tie_points=placed.tie_points,
         provenance=provenance,
+        grid_name=grid,
+        decision=_decision(outcome, placed, is_masked, predictor.n_networks),
     )
-
-
-def predict_classes(
-    network: MultiTaskUNet, inputs: FloatArray, precision: Precision = "float32"
-) -> ChartArray:
-    """Predict classes on the grid of `inputs`.
-
-    Large planes are predicted in overlapping tiles, each of which sees `MARGIN` pixels of
-    its neighbours.
-
-    Parameters
-    ----------
-    network
-        In evaluation mode, on any device.
-    inputs
-        Shape ``(y, x, channel)``, standardised, NaN is fill.
-    precision
-        Arithmetic of the convolutions.
-
-    Returns
-    -------
-    ChartArray
-        Shape ``(chart, y, x)``; every pixel has a class.
-    """
-    height, width = inputs.shape[:2]
-    device = next(network.parameters()).device
-    classes = np.empty((len(CHARTS), height, width), np.uint8)
-    for tile, seen in _tiles(height, width):
-        with torch.inference_mode(), arithmetic(device, precision):
-            batch = to_device(np.ascontiguousarray(inputs[seen][np.newaxis]), device)
-            planes = network(batch).classes()[0].cpu().numpy()
-        inner = tuple(
-            slice(part.start - whole.start, part.stop - whole.start)
-            for part, whole in zip(tile, seen, strict=True)
-        )
-        classes[:, *tile] = planes[:, *inner]
-    return classes
-
-
-def read_inputs(scene: StoredScene, channels: Sequence[str]) -> FloatArray:
-    """Return the planes of a scene in the order of `channels`, ``(y, x, channel)``."""
-    stored = scene.store.channels
-    return np.asarray(scene.inputs[..., [stored.index(name) for name in channels]])
 
 
 def check_store(store: Store, checkpoint: Checkpoint) -> None:
@@ -271,6 +266,107 @@ def check_store(store: Store, checkpoint: Checkpoint) -> None:
             f"the store {store.path!r} has ratio {store.recipe.ratio}, "
             f"the run was trained on ratio {record.recipe.ratio}"
         )
+    _check_constants(checkpoint)
+    ours = {**to_mapping(store.recipe), "channels": None}
+    theirs = {**to_mapping(record.recipe), "channels": None}
+    for difference in differences(ours, theirs):
+        log.warning("store and run differ in %s", difference)
+
+
+def _load(run_paths: Path | Sequence[Path], device: str) -> Predictor:
+    paths = [run_paths] if isinstance(run_paths, Path) else run_paths
+    return Predictor.load(paths, find_device(device))
+
+
+def _predict(
+    source: Source,
+    predictor: Predictor,
+    maps_path: Path,
+    settings: PredictSettings | None,
+    progress: Callable[[PredictProgress], None] | None,
+    start: float,
+) -> PredictReport:
+    """Draw the maps that are not there."""
+    settings = settings or PredictSettings()
+    provenance = provenance_of(source, predictor)
+    paths = {scene: maps_path / f"{scene}.nc" for scene in source.scenes}
+    kept = set() if settings.overwrite else _kept(paths, provenance, settings)
+    _make_folder(maps_path)
+    failed = [*source.failed]
+    for n_done, (scene, path) in enumerate(paths.items(), start=1):
+        try:
+            if scene not in kept:
+                _draw(source, scene, predictor, path, provenance, settings)
+            elif settings.pictures and not path.with_suffix(".png").exists():
+                inputs = source.read(scene, charts=True)
+                _write_picture(read_netcdf(path), inputs, path.with_suffix(".png"))
+        except (SceneError, StoreError, RecipeError) as error:
+            log.info("%s left out: %s", scene, error)
+            failed.append(Failure(scene, str(error), error.hint))
+        if progress is not None:
+            progress(PredictProgress(n_done, len(paths), scene, scene in kept))
+    without = {entry.scene for entry in failed}
+    maps = tuple(path for scene, path in paths.items() if scene not in without)
+    return PredictReport(
+        maps=maps,
+        n_written=len(maps) - len(kept - without),
+        n_kept=len(kept - without),
+        failed=tuple(failed),
+        elapsed_s=time.perf_counter() - start,
+    )
+
+
+def _draw(
+    source: Source,
+    scene_id: str,
+    predictor: Predictor,
+    path: Path,
+    provenance: Provenance,
+    settings: PredictSettings,
+) -> None:
+    """Draw the map of a scene, and its picture."""
+    scene = source.read(scene_id, charts=settings.pictures)
+    with memory_in_words("predicting", "use --device cpu, or a larger machine"):
+        chart_map = predict_scene(
+            predictor,
+            scene,
+            provenance,
+            grid=settings.grid,
+            probabilities=settings.probabilities,
+        )
+    if settings.pictures:
+        _write_picture(chart_map, scene, path.with_suffix(".png"))
+    # The map comes last: where it is, the picture is too, if it was wanted.
+    write_netcdf(chart_map, path)
+
+
+def _decision(
+    outcome: Outcome, placed: Placement, is_masked: Mask, n_networks: int
+) -> Decision:
+    """Place what was decided; how sure it is counts only where a pixel shows it."""
+    shown = placed.blocks_with(~is_masked, outcome.concentration.shape)
+    for planes in (
+        outcome.entropy,
+        outcome.spread,
+        *(outcome.probabilities or {}).values(),
+    ):
+        if planes is not None:
+            planes[..., ~shown] = UNKNOWN
+    return Decision(
+        classes=outcome.classes,
+        concentration=outcome.concentration,
+        entropy=outcome.entropy,
+        spread=outcome.spread,
+        probabilities=outcome.probabilities,
+        n_networks=n_networks,
+        rows=placed.rows,
+        columns=placed.columns,
+    )
+
+
+def _check_constants(checkpoint: Checkpoint) -> None:
+    """Refuse a run that was trained on planes that were standardised in another way."""
+    record, channels = checkpoint.settings.store, checkpoint.settings.config.model.channels
     changed = [
         name
         for name, mean, std in zip(channels, record.means, record.stds, strict=True)
@@ -278,65 +374,69 @@ def check_store(store: Store, checkpoint: Checkpoint) -> None:
     ]
     if changed:
         raise RunError(f"the run has other means or deviations of: {', '.join(changed)}")
-    ours = {**to_mapping(store.recipe), "channels": None}
-    theirs = {**to_mapping(record.recipe), "channels": None}
-    for difference in differences(ours, theirs):
-        log.warning("store and run differ in %s", difference)
 
 
-def _unseen_scenes(store: Store, checkpoint: Checkpoint, run_path: Path) -> tuple[str, ...]:
-    """Return the scenes that the run has not seen."""
+def _unseen_scenes(store: Store, predictor: Predictor) -> tuple[str, ...]:
+    """Return the scenes that no run has seen."""
     if not store.scenes:
         raise RunError(
             f"the store {store.path!r} has no scenes",
             hint=f"add some with `seaice prepare raw/ {store.path}`",
         )
-    settings = checkpoint.settings
-    seen = {*settings.train_scenes, *settings.validation_scenes}
+    seen: set[str] = set()
+    for settings in (checkpoint.settings for checkpoint in predictor.checkpoints):
+        seen.update(settings.train_scenes, settings.validation_scenes)
     ids = tuple(scene for scene in store.scenes if scene not in seen)
     if not ids:
         raise RunError(
-            f"the run {str(run_path)!r} was trained or validated on every scene of "
+            f"the run {predictor.name!r} was trained or validated on every scene of "
             f"{store.path!r}",
             hint="name scenes with --scene, or give a store of other scenes",
         )
     return ids
 
 
-def provenance_of(store: Store, checkpoint: Checkpoint, run_path: Path) -> Provenance:
-    """Return what maps of a store by a run are made from."""
+def provenance_of(source: Source, predictor: Predictor) -> Provenance:
+    """Return what maps of these scenes by these networks are made from."""
     return Provenance(
-        run=str(run_path),
-        weights=weights_fingerprint(checkpoint),
-        epoch=checkpoint.state.n_epochs,
-        store=store.path,
-        store_fingerprint=store.fingerprint,
+        run=predictor.name,
+        weights=predictor.weights,
+        epochs=tuple(checkpoint.state.n_epochs for checkpoint in predictor.checkpoints),
+        store=source.name,
+        store_fingerprint=source.fingerprint,
         software=f"seaice {version('seaice')}",
     )
 
 
-def _kept(paths: dict[str, Path], provenance: Provenance) -> set[str]:
-    """Return the scenes whose maps are there; refuse maps of other weights or stores."""
+def _kept(
+    paths: dict[str, Path], provenance: Provenance, settings: PredictSettings
+) -> set[str]:
+    """Return the scenes whose maps are there; refuse maps that were made otherwise."""
     kept = set()
     for scene, path in paths.items():
         if not path.exists():
             continue
-        found = read_provenance(path)
-        if (found.weights, found.store_fingerprint) != (
-            provenance.weights,
-            provenance.store_fingerprint,
-        ):
+        found = describe(path)
+        made_of = (found.provenance.weights, found.provenance.store_fingerprint)
+        if made_of != (provenance.weights, provenance.store_fingerprint):
             raise MapError(
                 f"map {str(path)!r} was made from other weights or another store "
-                f"(epoch {found.epoch} of {found.run!r}, {found.store!r})",
+                f"(epoch {', '.join(map(str, found.provenance.epochs))} of "
+                f"{found.provenance.run!r}, {found.provenance.store!r})",
                 hint="choose another folder, or replace it with --overwrite",
             )
-        if (shown := read_scene_id(path)) != scene:
+        if found.scene != scene:
             raise MapError(
-                f"map {str(path)!r} shows another scene, {shown!r}",
+                f"map {str(path)!r} shows another scene, {found.scene!r}",
                 hint="move it away, or replace it with --overwrite",
             )
-        kept.add(scene)
+        if found.grid_name != settings.grid:
+            raise MapError(
+                f"map {str(path)!r} was drawn on another grid, --grid {found.grid_name}",
+                hint="choose another folder, or replace it with --overwrite",
+            )
+        if found.has_probabilities or not settings.probabilities:
+            kept.add(scene)
     return kept
 
 
@@ -349,46 +449,11 @@ def _make_folder(path: Path) -> None:
         ) from error
 
 
-def on_device(network: MultiTaskUNet, device: torch.device) -> MultiTaskUNet:
-    """Move a network to a device, in the memory format that its inputs have."""
-    network = network.to(device)
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
-
-
-def _tiles(height: int, width: int) -> Iterator[tuple[Window, Window]]:
-    """Cover a plane by tiles; give each tile and what its prediction sees."""
-    for rows, rows_seen in _spans(height):
-        for columns, columns_seen in _spans(width):
-            yield (rows, columns), (rows_seen, columns_seen)
-
-
-def _spans(n_pixels: int) -> Iterator[tuple[slice, slice]]:
-    """Cut an axis into tiles, and add the margins that fit into the plane.
-
-    Examples
-    --------
-    >>> [(t.start, t.stop, s.start, s.stop) for t, s in _spans(3000)]
-    [(0, 2048, 0, 2176), (2048, 3000, 1920, 3000)]
-    """
-    for start in range(0, n_pixels, TILE):
-        stop = min(start + TILE, n_pixels)
-        seen = slice(max(start - MARGIN, 0), min(stop + MARGIN, n_pixels))
-        yield slice(start, stop), seen
-
-
-def _write_picture(chart_map: ChartMap, scene: StoredScene, path: Path) -> None:
-    charts = scores = None
-    if scene.has_charts:
-        charts = scene.full_charts()
+def _write_picture(chart_map: ChartMap, scene: SceneInputs, path: Path) -> None:
+    scores = None
+    if scene.charts is not None and scene.charts.shape == chart_map.charts.shape:
         scorer = ChartScorer()
-        scorer.add(charts, chart_map.charts)
+        scorer.add(scene.charts, chart_map.charts)
         scores = scorer.scores()
-    names = [name for name in scene.store.channels if name in ("hh", "hv")]
-    sar = {name: _in_decibels(scene, name) for name in names}
-    save_picture(draw_map(chart_map, sar=sar, charts=charts, scores=scores), path)
-
-
-def _in_decibels(scene: StoredScene, name: str) -> FloatArray:
-    channel = find_channel(name)
-    plane = scene.inputs[..., scene.store.channels.index(name)].astype(np.float32)
-    return np.asarray(plane * channel.std + channel.mean, np.float32)
+    picture = draw_map(chart_map, sar=scene.decibels(), charts=scene.charts, scores=scores)
+    save_picture(picture, path)

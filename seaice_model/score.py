@@ -28,12 +28,7 @@ from seaice_model.baselines import Baseline, score_baselines
 from seaice_model.calibration import Calibration, CalibrationScorer
 from seaice_model.edge import EdgeScore, EdgeScorer
 from seaice_model.errors import MapError
-from seaice_model.maps import (
-    find_maps,
-    read_netcdf,
-    read_provenance,
-    read_scene_id,
-)
+from seaice_model.maps import describe, find_maps, read_netcdf
 from seaice_model.metrics import ChartScorer, Scores
 from seaice_model.submission import Submission
 
@@ -281,7 +276,8 @@ def _in_folder(folder: Path, reference: ChartedScenes) -> _Maps:
     paths: dict[str, Path] = {}
     runs: dict[str, str] = {}
     for path in find_maps(folder):
-        scene_id, made_by = read_scene_id(path), read_provenance(path)
+        described = describe(path)
+        scene_id, made_by = described.scene, described.provenance
         if scene_id in paths:
             raise MapError(
                 f"scene {scene_id!r} has two maps: {paths[scene_id].name!r} "
@@ -295,7 +291,9 @@ def _in_folder(folder: Path, reference: ChartedScenes) -> _Maps:
                 hint="name the store or folder with its chart by --reference",
             )
         paths[scene_id] = path
-        runs.setdefault(made_by.weights, f"{made_by.run}, epoch {made_by.epoch}")
+        runs.setdefault(
+            made_by.weights, f"{made_by.run}, epoch {', '.join(map(str, made_by.epochs))}"
+        )
     if len(runs) > 1:
         raise MapError(
             f"the maps in {str(folder)!r} come from {len(runs)} runs: "

@@ -28,15 +28,17 @@ from seaice_data.charts import CHARTS
 from seaice_data.errors import SeaIceError, SettingsError
 from seaice_data.settings import differences, from_mapping, to_mapping
 from seaice_data.store import Store
-from seaice_model.checkpoint import load_best, load_settings
+from seaice_model.checkpoint import load_settings
 from seaice_model.config import RunConfig
 from seaice_model.device import find_device, memory_in_words
 from seaice_model.errors import StudyError
 from seaice_model.files import claimed, replacing
 from seaice_model.metrics import ChartScorer
-from seaice_model.predict import on_device, predict_scene, provenance_of
+from seaice_model.predict import predict_scene, provenance_of
+from seaice_model.predictor import Predictor
 from seaice_model.report import TrainProgress
 from seaice_model.run_folder import RunFolder
+from seaice_model.sources import StoreSource
 from seaice_model.statistics import Confusion
 from seaice_model.stop import StopRequest
 from seaice_model.study_rows import Row
@@ -240,19 +242,20 @@ def score_run(store: Store, run_path: Path, device: str = "auto") -> RunRecord:
     On the 80 m grid of the scenes, as `seaice_model.score`; scenes without a chart are
     passed over. Maps are not kept: `seaice_model.predict` draws them from the run.
     """
-    checkpoint = load_best(run_path)
-    network = on_device(checkpoint.network(), find_device(device))
-    provenance = provenance_of(store, checkpoint, run_path)
+    predictor = Predictor.load([run_path], find_device(device))
+    checkpoint = predictor.checkpoints[0]
     scenes = (checkpoint.settings.validation_scenes, store.splits["test"])
     confusion: dict[str, dict[str, Confusion]] = {split: {} for split in SPLITS}
     for split, ids in zip(SPLITS, scenes, strict=True):
-        for scene in map(store.scene, ids):
-            if not scene.has_charts:
+        source = StoreSource(store, ids)
+        for scene in (source.read(scene_id, charts=True) for scene_id in source.scenes):
+            if scene.charts is None:
                 continue
             with memory_in_words("predicting", "use --device cpu, or a larger machine"):
-                chart_map = predict_scene(network, scene, provenance)
+                made_of = provenance_of(source, predictor)
+                chart_map = predict_scene(predictor, scene, made_of)
             scorer = ChartScorer()
-            scorer.add(scene.full_charts(), chart_map.charts)
+            scorer.add(scene.charts, chart_map.charts)
             confusion[split][scene.id] = scorer.confusion
     return RunRecord(
         config=checkpoint.settings.config,

@@ -37,7 +37,7 @@ from seaice_model.metrics import ChartScorer, Scores
 from seaice_model.pages import kept_pages
 from seaice_model.pictures import draw_learning_curve, save_picture
 from seaice_model.plan import check_checkpoint, new_settings, resumed_settings
-from seaice_model.predict import predict_classes, read_inputs
+from seaice_model.predictor import predict_classes, read_inputs
 from seaice_model.processes import Processes, joined
 from seaice_model.report import Progress, Timing, TrainProgress, TrainReport
 from seaice_model.run_folder import RunFolder, alone, in_words

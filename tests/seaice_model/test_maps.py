@@ -17,10 +17,10 @@ from seaice_model.errors import MapError
 from seaice_model.maps import (
     ChartMap,
     Provenance,
+    describe,
     find_maps,
     read_netcdf,
     read_provenance,
-    read_scene_id,
     write_netcdf,
 )
 
@@ -48,7 +48,7 @@ def chart_map() -> ChartMap:
         provenance=Provenance(
             run="run",
             weights="abc",
-            epoch=7,
+            epochs=(7,),
             store="store.zarr",
             store_fingerprint="def",
             software="seaice 0",
@@ -169,7 +169,7 @@ def test_a_file_instead_of_a_folder_is_told(path: Path) -> None:
         ("acquired", "yesterday", "'acquired' must be a time, got 'yesterday'"),
         ("acquired", "2018-06-07", "'acquired' has no time zone"),
         ("acquired", 7, "'acquired' must be text"),
-        ("epoch", "x", "'epoch' must be a whole number, got x"),
+        ("epochs", "x", "'epochs' must be whole numbers, got x"),
         ("weights", 1.5, "'weights' must be text"),
         ("pixel_spacing_m", "x", "'pixel_spacing_m' must be above 0, got x"),
         ("pixel_spacing_m", -80.0, "'pixel_spacing_m' must be above 0"),
@@ -187,12 +187,12 @@ def test_a_damaged_attribute_is_named(
     with pytest.raises(MapError, match=rf"map '.*map\.nc' is damaged: .*{words}") as caught:
         read_netcdf(path)
     assert "seaice predict" in str(caught.value.hint)
-    if name in ("epoch", "weights", "run"):
+    if name in ("epochs", "weights", "run"):
         with pytest.raises(MapError, match=words):
             read_provenance(path)
     elif name == "scene":
         with pytest.raises(MapError, match=words):
-            read_scene_id(path)
+            describe(path)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,12 @@ from seaice_model.pictures import COLOURS, draw_learning_curve, draw_map, save_p
 from seaice_model.runlog import LogEntry
 
 PROVENANCE = Provenance(
-    run="run", weights="a", epoch=1, store="s", store_fingerprint="f", software="seaice 0"
+    run="run",
+    weights="a",
+    epochs=(1,),
+    store="s",
+    store_fingerprint="f",
+    software="seaice 0",
 )
 
 

@@ -9,20 +9,32 @@ from learnable_scenes import RECIPE, SCENES, TEST_SCENE, TINY, UNCHARTED, StoreM
 
 from seaice_data.charts import CHART_FILL
 from seaice_data.store import Store
-from seaice_model import predict
+from seaice_model import predictor
 from seaice_model.checkpoint import load_best, save, weights_fingerprint
 from seaice_model.config import ModelConfig
 from seaice_model.errors import MapError, RunError
 from seaice_model.maps import read_netcdf
-from seaice_model.predict import PredictProgress, predict_classes, predict_store
+from seaice_model.predict import PredictProgress, PredictSettings, predict_store
+from seaice_model.predictor import predict_classes
 from seaice_model.train import train
 from seaice_model.unet import MultiTaskUNet
+
+DATA_ONLY = PredictSettings(pictures=False)
 
 
 @pytest.fixture(scope="module")
 def maps(tmp_path_factory: pytest.TempPathFactory, run: Path, store: Store) -> Path:
     path = tmp_path_factory.mktemp("maps")
     predict_store(store, run, path, device="cpu")
+    return path
+
+
+@pytest.fixture(scope="module")
+def other_run(tmp_path_factory: pytest.TempPathFactory, store: Store) -> Path:
+    """Return a run that differs from `run` in its seed."""
+    path = tmp_path_factory.mktemp("other") / "run"
+    settings = replace(TINY.train, n_epochs=1, seed=5)
+    train(store, path, replace(TINY, train=settings), device="cpu")
     return path
 
 
@@ -70,7 +82,7 @@ def test_a_map_says_what_it_was_made_from(maps: Path, store: Store, run: Path) -
     provenance = read_netcdf(maps / f"{TEST_SCENE}.nc").provenance
     checkpoint = load_best(run)
     assert provenance.weights == weights_fingerprint(checkpoint)
-    assert provenance.epoch == checkpoint.state.best_epoch
+    assert provenance.epochs == (checkpoint.state.best_epoch,)
     assert provenance.run == str(run)
     assert provenance.store_fingerprint == store.fingerprint
 
@@ -93,12 +105,16 @@ def test_maps_of_other_weights_are_in_the_way(
     (tmp_path / "other").mkdir()
     save(checkpoint, tmp_path / "other" / "best.safetensors")
     maps = tmp_path / "maps"
-    predict_store(store, run, maps, scenes=[TEST_SCENE], pictures=False)
+    predict_store(store, run, maps, DATA_ONLY, scenes=[TEST_SCENE])
     with pytest.raises(MapError, match="from other weights or another store") as caught:
         predict_store(store, tmp_path / "other", maps, scenes=[TEST_SCENE])
     assert "--overwrite" in str(caught.value.hint)
     report = predict_store(
-        store, tmp_path / "other", maps, scenes=[TEST_SCENE], overwrite=True, pictures=False
+        store,
+        tmp_path / "other",
+        maps,
+        PredictSettings(pictures=False, overwrite=True),
+        scenes=[TEST_SCENE],
     )
     assert report.n_written == 1
 
@@ -106,7 +122,7 @@ def test_maps_of_other_weights_are_in_the_way(
 def test_a_missing_picture_of_a_kept_map_is_drawn(
     tmp_path: Path, store: Store, run: Path
 ) -> None:
-    predict_store(store, run, tmp_path, scenes=[TEST_SCENE], pictures=False)
+    predict_store(store, run, tmp_path, DATA_ONLY, scenes=[TEST_SCENE])
     before = (tmp_path / f"{TEST_SCENE}.nc").stat().st_mtime_ns
     report = predict_store(store, run, tmp_path, scenes=[TEST_SCENE])
     assert (report.n_written, report.n_kept) == (0, 1)
@@ -126,7 +142,7 @@ def test_a_scene_that_is_named_twice_is_drawn_once(
     tmp_path: Path, store: Store, run: Path
 ) -> None:
     scenes = [TEST_SCENE, TEST_SCENE]
-    report = predict_store(store, run, tmp_path, scenes=scenes, pictures=False)
+    report = predict_store(store, run, tmp_path, DATA_ONLY, scenes=scenes)
     assert (report.n_written, len(report.maps)) == (1, 1)
 
 
@@ -141,7 +157,7 @@ def test_nothing_to_predict_is_told(
 
 
 def test_any_scene_can_be_named(tmp_path: Path, store: Store, run: Path) -> None:
-    report = predict_store(store, run, tmp_path, scenes=SCENES[:2], pictures=False)
+    report = predict_store(store, run, tmp_path, DATA_ONLY, scenes=SCENES[:2])
     assert [path.name for path in report.maps] == [f"{scene}.nc" for scene in SCENES[:2]]
 
 
@@ -178,7 +194,7 @@ def test_channels_may_lie_in_another_order(
 ) -> None:
     recipe = replace(RECIPE, channels=("hv", "hh", "skt", "t2m"), dtype="float32")
     store = make_store(tmp_path / "store.zarr", recipe=recipe)
-    predict_store(store, run, tmp_path, scenes=[TEST_SCENE], pictures=False)
+    predict_store(store, run, tmp_path, DATA_ONLY, scenes=[TEST_SCENE])
     assert read_netcdf(tmp_path / f"{TEST_SCENE}.nc").charts.shape == (3, 81, 90)
 
 
@@ -189,8 +205,8 @@ def test_a_file_in_the_way_is_named(tmp_path: Path, store: Store, run: Path) -> 
 
 
 def test_tiles_cover_every_pixel_and_see_their_margins() -> None:
-    n = 2 * predict.TILE + 300
-    spans = list(predict._spans(n))
+    n = 2 * predictor.TILE + 300
+    spans = list(predictor._spans(n))
     assert [tile.start for tile, _ in spans] == [0, 2048, 4096]
     assert spans[-1][0].stop == n
     assert [(seen.start, seen.stop) for _, seen in spans] == [
@@ -206,8 +222,8 @@ def test_a_plane_in_tiles_is_predicted_as_a_whole(monkeypatch: pytest.MonkeyPatc
     rng = np.random.default_rng(0)
     inputs = rng.normal(size=(50, 41, 1)).astype(np.float32)
     whole = predict_classes(network, inputs)
-    monkeypatch.setattr(predict, "TILE", 16)
-    monkeypatch.setattr(predict, "MARGIN", 16)
+    monkeypatch.setattr(predictor, "TILE", 16)
+    monkeypatch.setattr(predictor, "MARGIN", 16)
     tiled = predict_classes(network, inputs)
     # Bilinear weights depend on the size of the plane (corners are aligned).
     assert (whole == tiled).mean() > 0.98
@@ -226,3 +242,105 @@ def test_a_gpu_predicts_what_the_cpu_predicts(run: Path, store: Store) -> None:
     inputs = np.asarray(store.scene(TEST_SCENE).inputs)[..., 1:]
     expected = predict_classes(network, inputs)
     assert (predict_classes(network.cuda(), inputs) == expected).mean() > 0.999
+
+
+def test_several_runs_decide_together(
+    tmp_path: Path, store: Store, run: Path, other_run: Path
+) -> None:
+    settings = PredictSettings(pictures=False, probabilities=True)
+    predict_store(store, [run, other_run], tmp_path, settings, scenes=[TEST_SCENE])
+    chart_map = read_netcdf(tmp_path / f"{TEST_SCENE}.nc")
+    decision = chart_map.decision
+    assert decision is not None
+    assert decision.n_networks == 2
+    inputs = np.asarray(store.scene(TEST_SCENE).inputs)[..., 1:]
+    networks = [load_best(path).network() for path in (run, other_run)]
+    sic = [sic_of(network, inputs).clip(0, 10) for network in networks]
+    expected = np.mean(sic, axis=0)
+    np.testing.assert_array_equal(decision.classes[0], np.rint(expected))
+    np.testing.assert_allclose(decision.concentration_percent(), 10 * expected, atol=0.26)
+    spread = decision.spread_percent()
+    assert spread is not None
+    shown = ~np.isnan(spread)
+    np.testing.assert_allclose(spread[shown], 10 * np.std(sic, axis=0)[shown], atol=0.11)
+    assert chart_map.provenance.run == f"{run}, {other_run}"
+    assert chart_map.provenance.epochs == tuple(
+        load_best(path).state.n_epochs for path in (run, other_run)
+    )
+
+
+def test_a_folder_of_seeds_stands_for_its_runs(
+    tmp_path: Path, store: Store, run: Path, other_run: Path
+) -> None:
+    shutil.copytree(run, tmp_path / "runs" / "seed-10")
+    shutil.copytree(other_run, tmp_path / "runs" / "seed-9")
+    maps = tmp_path / "maps"
+    predict_store(store, tmp_path / "runs", maps, DATA_ONLY, scenes=[TEST_SCENE])
+    found = read_netcdf(maps / f"{TEST_SCENE}.nc").provenance
+    assert found.run == ", ".join(str(tmp_path / "runs" / f"seed-{n}") for n in (9, 10))
+    # The order of the runs does not matter: the map is kept.
+    report = predict_store(store, [run, other_run], maps, DATA_ONLY, scenes=[TEST_SCENE])
+    assert (report.n_written, report.n_kept) == (0, 1)
+
+
+def test_how_sure_a_map_is_counts_where_a_pixel_shows_it(maps: Path) -> None:
+    chart_map = read_netcdf(maps / f"{TEST_SCENE}.nc")
+    decision = chart_map.decision
+    assert decision is not None
+    assert decision.probabilities is None
+    assert (decision.entropy[0] == 255).all()  # a single number tells nothing
+    entropy = decision.entropy[1][decision.rows][:, decision.columns]
+    is_shown = chart_map.charts[1] != CHART_FILL
+    assert (entropy[is_shown] != 255).all()
+    # Two columns of blocks have no SAR; classes are there all the same.
+    assert (decision.entropy[1][:, :2] == 255).all()
+    assert (decision.classes < 11).all()
+
+
+def test_probabilities_are_added_to_a_map_without(
+    tmp_path: Path, store: Store, run: Path
+) -> None:
+    predict_store(store, run, tmp_path, DATA_ONLY, scenes=[TEST_SCENE])
+    asked = replace(DATA_ONLY, probabilities=True)
+    report = predict_store(store, run, tmp_path, asked, scenes=[TEST_SCENE])
+    assert (report.n_written, report.n_kept) == (1, 0)
+    # It holds all that is asked for now.
+    report = predict_store(store, run, tmp_path, DATA_ONLY, scenes=[TEST_SCENE])
+    assert (report.n_written, report.n_kept) == (0, 1)
+    decision = read_netcdf(tmp_path / f"{TEST_SCENE}.nc").decision
+    assert decision is not None
+    sod = decision.probabilities_of("SOD")
+    assert sod is not None
+    shown = ~np.isnan(sod[0])
+    np.testing.assert_allclose(sod.sum(axis=0)[shown], 1, atol=6 * 0.002)
+    # Rounded to steps, the second best may be as probable.
+    decided = np.take_along_axis(sod, decision.classes[1][np.newaxis].astype(int), axis=0)
+    np.testing.assert_array_equal(decided[0][shown], sod.max(axis=0)[shown])
+
+
+def test_a_damaged_scene_does_not_stop_the_others(
+    tmp_path: Path, run: Path, make_store: StoreMaker
+) -> None:
+    store = make_store(tmp_path / "store.zarr", scenes=(*SCENES[:1], TEST_SCENE))
+    (tmp_path / "store.zarr/scenes" / SCENES[0] / "inputs/c/0/0/0").write_bytes(b"cut")
+    report = predict_store(store, run, tmp_path / "maps", DATA_ONLY, scenes=store.scenes)
+    assert [path.stem for path in report.maps] == [TEST_SCENE]
+    assert (report.n_written, report.n_kept) == (1, 0)
+    assert [failure.scene for failure in report.failed] == [SCENES[0]]
+    assert "has not the size" in report.failed[0].reason
+
+
+def test_runs_that_do_not_go_together_say_why(
+    tmp_path: Path, store: Store, run: Path, make_store: StoreMaker
+) -> None:
+    other = make_store(tmp_path / "other.zarr", recipe=replace(RECIPE, ratio=3))
+    train(other, tmp_path / "other", replace(TINY, train=replace(TINY.train, n_epochs=1)))
+    with pytest.raises(RunError, match=r"differ in ratio: 2 instead of 3"):
+        predict_store(store, [run, tmp_path / "other"], tmp_path / "maps")
+
+
+def sic_of(network: MultiTaskUNet, inputs: np.ndarray) -> np.ndarray:
+    """Return SIC as the number that a network predicts, shape ``(y, x)``."""
+    batch = torch.from_numpy(inputs.astype(np.float32)).nan_to_num()
+    with torch.inference_mode():
+        return network(batch.permute(2, 0, 1)[None]).sic[0].numpy()

@@ -14,7 +14,7 @@ from seaice_data.store import Store
 from seaice_model.errors import MapError
 from seaice_model.maps import read_netcdf
 from seaice_model.metrics import ChartScorer
-from seaice_model.predict import predict_store
+from seaice_model.predict import PredictSettings, predict_store
 from seaice_model.score import ScoreProgress, ScoreReport, score_maps
 
 
@@ -22,7 +22,7 @@ from seaice_model.score import ScoreProgress, ScoreReport, score_maps
 def maps(tmp_path_factory: pytest.TempPathFactory, run: Path, store: Store) -> Path:
     path = tmp_path_factory.mktemp("maps")
     scenes = [TEST_SCENE, UNCHARTED, SCENES[0]]
-    predict_store(store, run, path, scenes=scenes, pictures=False)
+    predict_store(store, run, path, PredictSettings(pictures=False), scenes=scenes)
     return path
 
 
@@ -83,7 +83,7 @@ def test_an_empty_folder_is_named(tmp_path: Path, store: Store) -> None:
 def test_maps_without_any_chart_cannot_be_scored(
     tmp_path: Path, store: Store, run: Path
 ) -> None:
-    predict_store(store, run, tmp_path, scenes=[UNCHARTED], pictures=False)
+    predict_store(store, run, tmp_path, PredictSettings(pictures=False), scenes=[UNCHARTED])
     with pytest.raises(MapError, match=r"none of the 1 maps in .* has charts"):
         score_maps(tmp_path, charts_of(store))
 

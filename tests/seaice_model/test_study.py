@@ -17,7 +17,7 @@ from seaice_model.config import ModelConfig, RunConfig
 from seaice_model.errors import StudyError
 from seaice_model.files import claimed
 from seaice_model.metrics import ChartScorer
-from seaice_model.predict import predict_store
+from seaice_model.predict import PredictSettings, predict_store
 from seaice_model.run_folder import RunFolder
 from seaice_model.score import score_maps
 from seaice_model.stop import StopRequest
@@ -83,7 +83,8 @@ def test_the_matrices_are_those_of_maps_that_are_drawn_and_scored(
     plan: StudyPlan, store: Store, tmp_path: Path
 ) -> None:
     run = plan.runs[0]
-    predict_store(store, run.path, tmp_path, scenes=[TEST_SCENE], pictures=False)
+    settings = PredictSettings(pictures=False)
+    predict_store(store, run.path, tmp_path, settings, scenes=[TEST_SCENE])
     expected = score_maps(tmp_path, charts_of(store)).pooled
     scorer = ChartScorer()
     for name, matrix in load_record(run.record).confusion["test"][TEST_SCENE].items():

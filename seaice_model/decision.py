@@ -1,0 +1,118 @@
+"""What networks decide on the grid of the store, and how sure they are of it.
+
+Everything is a byte, as in the files of maps: probabilities, entropy and percent in steps
+that `Steps` turns into numbers and back. 255 is "not known" throughout.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from seaice_data.arrays import ChartArray, FloatArray, IntArray
+from seaice_data.charts import CHARTS
+
+UNKNOWN = 255
+"""Byte that stands for no value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """Numbers from 0 upwards as bytes: how large a step is."""
+
+    step: float
+    """Difference between a byte and the next; 254 steps are the largest number."""
+
+    def encode(self, values: FloatArray) -> ChartArray:
+        """Return the nearest bytes; what is too large takes the largest, NaN is 255.
+
+        Examples
+        --------
+        >>> Steps(0.5).encode(np.array([0.0, 0.3, 200.0, np.nan]))
+        array([  0,   1, 254, 255], dtype=uint8)
+        """
+        rounded = np.rint(np.clip(values / self.step, 0, UNKNOWN - 1))
+        return np.where(np.isnan(rounded), UNKNOWN, rounded).astype(np.uint8)
+
+    def decode(self, codes: ChartArray) -> FloatArray:
+        """Return the numbers, float32; NaN for 255.
+
+        Examples
+        --------
+        >>> Steps(0.5).decode(np.array([0, 1, 254, 255], np.uint8))
+        array([  0. ,   0.5, 127. ,   nan], dtype=float32)
+        """
+        numbers = codes * np.float32(self.step)
+        return np.where(codes == UNKNOWN, np.float32(np.nan), numbers)
+
+
+PROBABILITY = Steps(0.004)
+"""Probabilities of classes: 250 is 1."""
+
+ENTROPY = Steps(0.004)
+"""Entropy over that of equally probable classes: 250 is 1, wholly undecided."""
+
+CONCENTRATION = Steps(0.5)
+"""Ice concentration in percent: 200 is 100 %."""
+
+SPREAD = Steps(0.2)
+"""Deviation of the ice concentration in percent; it cannot be above 50 %."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Decision:
+    """Classes on the grid of the store, before masks, and how sure they are.
+
+    Planes that say how sure are 255 where all pixels of the map are masked.
+    """
+
+    classes: ChartArray
+    """Shape ``(chart, y, x)``; every pixel has a class, on land and without SAR too."""
+
+    concentration: ChartArray
+    """Ice concentration before it becomes a class, in steps `CONCENTRATION`: the mean over
+    networks and, where SIC is predicted as classes, over their probabilities."""
+
+    entropy: ChartArray
+    """Entropy of the class probabilities in steps `ENTROPY`, shape ``(chart, y, x)``. 255
+    for SIC where there are no probabilities."""
+
+    spread: ChartArray | None
+    """Standard deviation of the ice concentration, in steps `SPREAD`: of the numbers that
+    several networks predict, or of the probabilities where SIC is predicted as classes.
+    None for one network that predicts a number."""
+
+    probabilities: Mapping[str, ChartArray] | None
+    """Class probabilities by chart in steps `PROBABILITY`, shape ``(class, y, x)``: the
+    mean over networks. Of SIC predicted as a number, the share of the networks that vote
+    for a class; absent for a single one. None if they were not asked for."""
+
+    n_networks: int
+    """Networks that took part."""
+
+    rows: IntArray
+    """Row of these planes that stands for each row of the map."""
+
+    columns: IntArray
+    """Column of these planes that stands for each column of the map."""
+
+    def entropy_of(self, chart: str) -> FloatArray:
+        """Return the entropy of a chart, 0 sure to 1 undecided; NaN where not known."""
+        names = [known.name for known in CHARTS]
+        return ENTROPY.decode(self.entropy[names.index(chart)])
+
+    def probabilities_of(self, chart: str) -> FloatArray | None:
+        """Return the class probabilities of a chart, ``(class, y, x)``, if there are any.
+
+        They are rounded to 0.004, so their sum is 1 but for 0.002 a class.
+        """
+        codes = (self.probabilities or {}).get(chart)
+        return None if codes is None else PROBABILITY.decode(codes)
+
+    def concentration_percent(self) -> FloatArray:
+        """Return the ice concentration before it becomes a class, in percent."""
+        return CONCENTRATION.decode(self.concentration)
+
+    def spread_percent(self) -> FloatArray | None:
+        """Return the standard deviation of the ice concentration, in percent, if known."""
+        return None if self.spread is None else SPREAD.decode(self.spread)

@@ -1,0 +1,227 @@
+"""The planes of a `Decision` in the netCDF file of a map, on dimensions of their own."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import h5netcdf
+import h5py
+import numpy as np
+
+from seaice_data.arrays import ChartArray, IntArray
+from seaice_data.charts import CHARTS, SIC, Chart
+from seaice_model.decision import (
+    CONCENTRATION,
+    ENTROPY,
+    PROBABILITY,
+    SPREAD,
+    UNKNOWN,
+    Decision,
+    Steps,
+)
+
+_PLANE = ("store_y", "store_x")
+_INDEX = {"store_row": "y", "store_column": "x"}
+_AT_PIXELS = (
+    "on the grid of the store; pixel (r, c) of the map has the value at "
+    "[store_row[r], store_column[c]]"
+)
+
+
+def write_decision(file: h5netcdf.File, decision: Decision) -> None:
+    """Write the planes into a file that has the dimensions of the map, ``y`` and ``x``."""
+    height, width = decision.concentration.shape
+    file.dimensions["store_y"], file.dimensions["store_x"] = height, width
+    for name, positions in zip(_INDEX, (decision.rows, decision.columns), strict=True):
+        index = file.create_variable(
+            name,
+            (_INDEX[name],),
+            np.int32,
+            data=positions.astype(np.int32),
+            compression="gzip",
+        )
+        index.attrs["long_name"] = (
+            f"index along store_{_INDEX[name]} that stands for each pixel along "
+            f"{_INDEX[name]}"
+        )
+    file.attrs["n_networks"] = np.int32(decision.n_networks)
+    for chart, plane in zip(CHARTS, decision.classes, strict=True):
+        _write(file, _class_name(chart), plane, _class_attributes(chart))
+    _write_steps(
+        file, "concentration", decision.concentration, CONCENTRATION,
+        {
+            "standard_name": str(SIC.standard_name),
+            "long_name": "sea ice concentration before it becomes a class, before masks",
+            "units": "%",
+        },
+    )  # fmt: skip
+    if decision.spread is not None:
+        _write_steps(
+            file, "concentration_spread", decision.spread, SPREAD,
+            {
+                "standard_name": f"{SIC.standard_name} standard_error",
+                "long_name": "standard deviation of the sea ice concentration",
+                "units": "%",
+            },
+        )  # fmt: skip
+    for chart, plane in zip(CHARTS, decision.entropy, strict=True):
+        _write_steps(file, _entropy_name(chart), plane, ENTROPY, _entropy_attributes(chart))
+    for chart in CHARTS:
+        if decision.probabilities and chart.name in decision.probabilities:
+            _write_probabilities(file, chart, decision.probabilities[chart.name])
+
+
+def read_decision(file: h5py.File, shape: tuple[int, int]) -> Decision | None:
+    """Read the planes; none if there are none.
+
+    Parameters
+    ----------
+    file
+        A map.
+    shape
+        Height and width of the map.
+
+    Raises
+    ------
+    ValueError
+        If planes do not fit together or hold what is no class.
+    """
+    if "concentration" not in file:
+        return None
+    concentration = file["concentration"][...]
+    rows, columns = (
+        _read_index(file, name, n_pixels, n_store)
+        for name, n_pixels, n_store in zip(_INDEX, shape, concentration.shape, strict=True)
+    )
+    decision = Decision(
+        classes=np.stack([file[_class_name(chart)][...] for chart in CHARTS]),
+        concentration=concentration,
+        entropy=np.stack([file[_entropy_name(chart)][...] for chart in CHARTS]),
+        spread=file["concentration_spread"][...]
+        if "concentration_spread" in file
+        else None,
+        probabilities=_read_probabilities(file),
+        n_networks=int(np.ravel(file.attrs["n_networks"])[0]),
+        rows=rows,
+        columns=columns,
+    )
+    _check(decision)
+    return decision
+
+
+def holds_probabilities(file: h5py.File) -> bool:
+    """Whether a map holds class probabilities of any chart."""
+    return any(_probability_name(chart) in file for chart in CHARTS)
+
+
+def _write(
+    file: h5netcdf.File,
+    name: str,
+    plane: ChartArray,
+    attributes: Mapping[str, Any],
+    dimensions: tuple[str, ...] = _PLANE,
+    fill: int | None = None,
+) -> None:
+    variable = file.create_variable(
+        name,
+        dimensions,
+        np.uint8,
+        data=plane,
+        compression="gzip",
+        compression_opts=4,
+        fillvalue=None if fill is None else np.uint8(fill),
+    )
+    variable.attrs.update({**attributes, "comment": _AT_PIXELS})
+
+
+def _write_steps(
+    file: h5netcdf.File,
+    name: str,
+    plane: ChartArray,
+    steps: Steps,
+    attributes: Mapping[str, Any],
+    dimensions: tuple[str, ...] = _PLANE,
+) -> None:
+    """Write a plane that CF-aware software turns into numbers and NaN."""
+    scaled = {**attributes, "scale_factor": np.float32(steps.step)}
+    _write(file, name, plane, scaled, dimensions, UNKNOWN)
+
+
+def _write_probabilities(file: h5netcdf.File, chart: Chart, planes: ChartArray) -> None:
+    dimension = f"{chart.name.lower()}_class"
+    file.dimensions[dimension] = chart.n_classes
+    numbers = np.arange(chart.n_classes, dtype=np.uint8)
+    classes = file.create_variable(dimension, (dimension,), np.uint8, data=numbers)
+    classes.attrs.update(
+        {
+            "long_name": f"class of {chart.long_name}",
+            "flag_values": numbers,
+            "flag_meanings": " ".join(chart.flag_meanings.split()),
+        }
+    )
+    attributes = {"long_name": f"probability of each class of {chart.long_name}"}
+    _write_steps(
+        file, _probability_name(chart), planes, PROBABILITY,
+        {**attributes, "units": "1"}, (dimension, *_PLANE),
+    )  # fmt: skip
+
+
+def _class_attributes(chart: Chart) -> dict[str, Any]:
+    return {
+        "long_name": f"{chart.long_name} before masks",
+        "flag_values": np.arange(chart.n_classes, dtype=np.uint8),
+        "flag_meanings": chart.flag_meanings,
+    }
+
+
+def _entropy_attributes(chart: Chart) -> dict[str, Any]:
+    return {
+        "long_name": f"entropy of the class probabilities of {chart.long_name}, "
+        "0 sure to 1 undecided",
+        "units": "1",
+    }
+
+
+def _class_name(chart: Chart) -> str:
+    return f"class_{chart.name.lower()}"
+
+
+def _entropy_name(chart: Chart) -> str:
+    return f"entropy_{chart.name.lower()}"
+
+
+def _probability_name(chart: Chart) -> str:
+    return f"probability_{chart.name.lower()}"
+
+
+def _read_index(file: h5py.File, name: str, n_pixels: int, n_store: int) -> IntArray:
+    positions: IntArray = file[name][...].astype(np.int64)
+    if positions.shape != (n_pixels,) or positions.min() < 0 or positions.max() >= n_store:
+        raise ValueError(f"{name!r} does not lead from the map to the grid of the store")
+    return positions
+
+
+def _read_probabilities(file: h5py.File) -> dict[str, ChartArray] | None:
+    found = {
+        chart.name: file[_probability_name(chart)][...]
+        for chart in CHARTS
+        if _probability_name(chart) in file
+    }
+    return found or None
+
+
+def _check(decision: Decision) -> None:
+    """Refuse planes that differ in shape or type, or hold what is no class."""
+    shape = decision.concentration.shape
+    planes = [*decision.classes, *decision.entropy, decision.concentration]
+    planes += [] if decision.spread is None else [decision.spread]
+    for chart in CHARTS:
+        probabilities = (decision.probabilities or {}).get(chart.name)
+        if probabilities is not None:
+            if len(probabilities) != chart.n_classes:
+                raise ValueError(f"{chart.name} has {len(probabilities)} probabilities")
+            planes += [*probabilities]
+    if any(plane.shape != shape or plane.dtype != np.uint8 for plane in planes):
+        raise ValueError("its planes on the grid of the store differ in shape or type")
+    for chart, plane in zip(CHARTS, decision.classes, strict=True):
+        if plane.max() >= chart.n_classes:
+            raise ValueError(f"{chart.name} has no class {plane.max()} before masks")

@@ -1,0 +1,278 @@
+"""Networks that decide together on the classes of whole scenes.
+
+``Predictor`` holds the best weights of one run or several, ``predict_classes`` asks a
+single network, as a training does to validate.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+
+from seaice_data.arrays import ChartArray, FloatArray
+from seaice_data.charts import CHARTS
+from seaice_data.grid import Window
+from seaice_data.recipe import Recipe
+from seaice_data.settings import differences, to_mapping
+from seaice_data.store import StoredScene
+from seaice_model.ballot import Ballot
+from seaice_model.batches import to_device
+from seaice_model.checkpoint import Checkpoint, load_best, weights_fingerprint
+from seaice_model.config import Precision
+from seaice_model.device import arithmetic
+from seaice_model.errors import RunError
+from seaice_model.run_folder import RunFolder
+from seaice_model.unet import MultiTaskUNet, Prediction
+
+TILE = 2048
+"""Pixels along one side of a tile. Scenes of up to this size are predicted whole."""
+
+MARGIN = 128
+"""Pixels around a tile that its prediction sees: more than half the receptive field of the
+default network, 230 pixels, and a multiple of its stride."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """What the networks decide on for each pixel of the planes; see `Decision`."""
+
+    classes: ChartArray
+    concentration: ChartArray
+    entropy: ChartArray
+    spread: ChartArray | None
+    probabilities: dict[str, ChartArray] | None
+
+
+class Predictor:
+    """The best networks of one run or several, on a device, in evaluation mode.
+
+    Parameters
+    ----------
+    paths
+        Folders of the runs, as the user gave them.
+    checkpoints
+        Their best checkpoints.
+    device
+        Where the networks run.
+
+    Raises
+    ------
+    RunError
+        If the runs were not trained on the same kind of store.
+    """
+
+    def __init__(
+        self, paths: Sequence[Path], checkpoints: Sequence[Checkpoint], device: torch.device
+    ) -> None:
+        self.paths = tuple(paths)
+        self.checkpoints = tuple(checkpoints)
+        for path, checkpoint in zip(paths[1:], checkpoints[1:], strict=True):
+            _check_alike(paths[0], checkpoints[0], path, checkpoint)
+        self._networks = [_on_device(c.network(), device) for c in checkpoints]
+        self._device = device
+
+    @classmethod
+    def load(cls, paths: Sequence[Path], device: torch.device) -> Self:
+        """Load the best networks of runs.
+
+        Raises
+        ------
+        RunError
+            If there is no run, it is damaged, or runs do not go together.
+        """
+        folders = map(RunFolder, paths)
+        runs = [run.path for f in folders for run in f.seeds() or (f,)]
+        return cls(runs, [load_best(run) for run in runs], device)
+
+    @property
+    def name(self) -> str:
+        """The folders, with commas between them."""
+        return ", ".join(map(str, self.paths))
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Channels that at least one of the networks takes."""
+        names = (n for network in self._networks for n in network.config.channels)
+        return tuple(dict.fromkeys(names))
+
+    @property
+    def recipe(self) -> Recipe:
+        """Recipe of the store that the runs were trained on, for these channels alone."""
+        return replace(self.checkpoints[0].settings.store.recipe, channels=self.channels)
+
+    @property
+    def n_networks(self) -> int:
+        """Networks that decide together."""
+        return len(self._networks)
+
+    @property
+    def weights(self) -> str:
+        """Fingerprint of the weights of all networks, in any order."""
+        prints = sorted(map(weights_fingerprint, self.checkpoints))
+        if len(prints) == 1:
+            return prints[0]
+        return hashlib.sha256("".join(prints).encode()).hexdigest()[:16]
+
+    def decide(
+        self, planes: FloatArray, channels: Sequence[str], *, probabilities: bool = False
+    ) -> Outcome:
+        """Decide on the classes of a scene.
+
+        Parameters
+        ----------
+        planes
+            Shape ``(y, x, channel)``, standardised, NaN is fill.
+        channels
+            Names on the channel axis; all of `Predictor.channels` are among them.
+        probabilities
+            Whether to keep the class probabilities.
+        """
+        places = [
+            [channels.index(name) for name in network.config.channels]
+            for network in self._networks
+        ]
+        shape = planes.shape[:2]
+        outcomes = []
+        for tile, seen in _tiles(*shape):
+            ballot = Ballot()
+            for network, place in zip(self._networks, places, strict=True):
+                ballot.add(_forward(network, planes[seen][..., place], tile, seen))
+            outcomes.append((tile, _outcome(ballot, keep=probabilities)))
+        return _joined(outcomes, shape)
+
+
+def predict_classes(
+    network: MultiTaskUNet, inputs: FloatArray, precision: Precision = "float32"
+) -> ChartArray:
+    """Predict classes on the grid of `inputs`.
+
+    Large planes are predicted in overlapping tiles, each of which sees `MARGIN` pixels of
+    its neighbours.
+
+    Parameters
+    ----------
+    network
+        In evaluation mode, on any device.
+    inputs
+        Shape ``(y, x, channel)``, standardised, NaN is fill.
+    precision
+        Arithmetic of the convolutions.
+
+    Returns
+    -------
+    ChartArray
+        Shape ``(chart, y, x)``; every pixel has a class.
+    """
+    height, width = inputs.shape[:2]
+    classes = np.empty((len(CHARTS), height, width), np.uint8)
+    for tile, seen in _tiles(height, width):
+        prediction = _forward(network, inputs[seen], tile, seen, precision)
+        classes[:, *tile] = prediction.classes()[0].cpu().numpy()
+    return classes
+
+
+def read_inputs(scene: StoredScene, channels: Sequence[str]) -> FloatArray:
+    """Return the planes of a scene in the order of `channels`, ``(y, x, channel)``."""
+    stored = scene.store.channels
+    return np.asarray(scene.inputs[..., [stored.index(name) for name in channels]])
+
+
+def _forward(
+    network: MultiTaskUNet,
+    planes: FloatArray,
+    tile: Window,
+    seen: Window,
+    precision: Precision = "float32",
+) -> Prediction:
+    """Predict a tile from the planes that it sees."""
+    device = next(network.parameters()).device
+    inner = tuple(
+        slice(part.start - whole.start, part.stop - whole.start)
+        for part, whole in zip(tile, seen, strict=True)
+    )
+    with torch.inference_mode(), arithmetic(device, precision):
+        batch = to_device(np.ascontiguousarray(planes[np.newaxis]), device)
+        return Prediction(*(plane[..., *inner] for plane in network(batch)))
+
+
+def _outcome(ballot: Ballot, *, keep: bool) -> Outcome:
+    return Outcome(
+        classes=ballot.classes(),
+        concentration=ballot.concentration(),
+        entropy=ballot.entropy(),
+        spread=ballot.spread(),
+        probabilities=ballot.probabilities() if keep else None,
+    )
+
+
+def _joined(parts: Sequence[tuple[Window, Outcome]], shape: tuple[int, int]) -> Outcome:
+    """Put tiles together."""
+    if len(parts) == 1:
+        return parts[0][1]
+
+    def join(planes: Sequence[ChartArray]) -> ChartArray:
+        whole = np.empty((*planes[0].shape[:-2], *shape), np.uint8)
+        for (tile, _), plane in zip(parts, planes, strict=True):
+            whole[..., *tile] = plane
+        return whole
+
+    outcomes = [outcome for _, outcome in parts]
+    spreads = [outcome.spread for outcome in outcomes if outcome.spread is not None]
+    shares = [o.probabilities for o in outcomes if o.probabilities is not None]
+    return Outcome(
+        classes=join([outcome.classes for outcome in outcomes]),
+        concentration=join([outcome.concentration for outcome in outcomes]),
+        entropy=join([outcome.entropy for outcome in outcomes]),
+        spread=join(spreads) if spreads else None,
+        probabilities={name: join([share[name] for share in shares]) for name in shares[0]}
+        if shares
+        else None,
+    )
+
+
+def _check_alike(
+    path: Path, first: Checkpoint, other_path: Path, other: Checkpoint
+) -> None:
+    """Refuse networks that cannot look at the same planes, or decide together."""
+    ours = {**to_mapping(first.settings.store.recipe), "channels": None}
+    theirs = {**to_mapping(other.settings.store.recipe), "channels": None}
+    listed = list(differences(ours, theirs))
+    heads = [c.settings.config.model.sic for c in (first, other)]
+    if heads[0] != heads[1]:
+        listed.append(f"sic: {heads[0]} and {heads[1]}")
+    if listed:
+        raise RunError(
+            f"the runs {str(path)!r} and {str(other_path)!r} cannot decide together, "
+            f"they differ in {'; '.join(listed)}",
+            hint="take runs of one preset that were trained on one store",
+        )
+
+
+def _on_device(network: MultiTaskUNet, device: torch.device) -> MultiTaskUNet:
+    network = network.to(device)
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def _tiles(height: int, width: int) -> Iterator[tuple[Window, Window]]:
+    """Cover a plane by tiles; give each tile and what its prediction sees."""
+    for rows, rows_seen in _spans(height):
+        for columns, columns_seen in _spans(width):
+            yield (rows, columns), (rows_seen, columns_seen)
+
+
+def _spans(n_pixels: int) -> Iterator[tuple[slice, slice]]:
+    """Cut an axis into tiles, and add the margins that fit into the plane.
+
+    Examples
+    --------
+    >>> [(t.start, t.stop, s.start, s.stop) for t, s in _spans(3000)]
+    [(0, 2048, 0, 2176), (2048, 3000, 1920, 3000)]
+    """
+    for start in range(0, n_pixels, TILE):
+        stop = min(start + TILE, n_pixels)
+        seen = slice(max(start - MARGIN, 0), min(stop + MARGIN, n_pixels))
+        yield slice(start, stop), seen

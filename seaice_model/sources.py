@@ -1,0 +1,222 @@
+"""Scenes to predict, from a store or straight from netCDF files.
+
+Both give the same planes: files are prepared in memory by the recipe of the run, on the
+path of `seaice prepare`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from seaice_data.arrays import ChartArray, FloatArray, IntArray
+from seaice_data.assemble import assemble
+from seaice_data.channels import find_channel
+from seaice_data.encode import TiePoints, acquisition_time
+from seaice_data.errors import SceneError, SeaIceError
+from seaice_data.grid import Grid
+from seaice_data.recipe import Recipe
+from seaice_data.scene import find_scenes, open_scene
+from seaice_data.settings import fingerprint
+from seaice_data.store import Store
+
+SHOWN = ("hh", "hv")
+"""Channels that pictures show beside a map."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A scene without a map, and why."""
+
+    scene: str
+    """Its id, or the path of a file that is no scene."""
+
+    reason: str
+    """What is wrong with it."""
+
+    hint: str | None
+    """What to do about it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SceneInputs:
+    """A scene as networks and pictures want it."""
+
+    id: str
+    """As ``20180607T184326_dmi``."""
+
+    acquired: datetime
+    """Start of the acquisition, UTC."""
+
+    planes: FloatArray
+    """Shape ``(y, x, channel)`` on the grid of the store; standardised, NaN is fill."""
+
+    channels: tuple[str, ...]
+    """Names on the channel axis."""
+
+    grid: Grid
+    """80 m grid of the scene."""
+
+    original_grid: Grid
+    """Grid of the file: 40 m for raw files, as far as known."""
+
+    flags: ChartArray
+    """Flags on the 80 m grid."""
+
+    rows: IntArray
+    """Row of the planes that stands for each row of the 80 m grid."""
+
+    columns: IntArray
+    """Column of the planes that stands for each column of the 80 m grid."""
+
+    tie_points: TiePoints
+    """Geolocation grid, positions in 80 m pixels."""
+
+    charts: ChartArray | None
+    """Ice charts on the 80 m grid, shape ``(chart, y, x)``, if there are any."""
+
+    def decibels(self) -> dict[str, FloatArray]:
+        """Return backscatter in dB by channel name, as far as there is any."""
+        return {name: self._in_unit(name) for name in SHOWN if name in self.channels}
+
+    def _in_unit(self, name: str) -> FloatArray:
+        channel = find_channel(name)
+        plane = self.planes[..., self.channels.index(name)].astype(np.float32)
+        return np.asarray(plane * channel.std + channel.mean, np.float32)
+
+
+class Source(Protocol):
+    """Where scenes come from."""
+
+    name: str
+    """Store, folder or file, as the user gave it."""
+
+    fingerprint: str
+    """Fingerprint of the recipe that the scenes are prepared by."""
+
+    scenes: tuple[str, ...]
+    """Ids of the scenes to predict."""
+
+    failed: tuple[Failure, ...]
+    """Files that are no scene."""
+
+    def read(self, scene_id: str, *, charts: bool) -> SceneInputs:
+        """Read a scene, with its ice charts if asked for and there are any."""
+
+
+class StoreSource:
+    """Scenes of a store."""
+
+    def __init__(self, store: Store, scenes: Sequence[str]) -> None:
+        self.name = store.path
+        self.fingerprint = store.fingerprint
+        self.scenes = tuple(dict.fromkeys(scenes))
+        self.failed: tuple[Failure, ...] = ()
+        self._store = store
+        for scene_id in self.scenes:
+            store.scene(scene_id)  # a scene that is not there is a slip of the caller
+
+    def read(self, scene_id: str, *, charts: bool) -> SceneInputs:
+        """Read a scene of the store.
+
+        Raises
+        ------
+        StoreError
+            If it is damaged.
+        """
+        scene = self._store.scene(scene_id)
+        return SceneInputs(
+            id=scene.id,
+            acquired=scene.acquired,
+            planes=np.asarray(scene.inputs),
+            channels=self._store.channels,
+            grid=scene.source_grid,
+            original_grid=scene.source_grid,
+            flags=scene.full_flags(),
+            rows=scene.rows,
+            columns=scene.columns,
+            tie_points=scene.tie_points,
+            charts=scene.full_charts() if charts and scene.has_charts else None,
+        )
+
+
+class FileSource:
+    """Scenes of netCDF files, prepared in memory.
+
+    Parameters
+    ----------
+    path
+        A file, or a folder that is searched with all folders below it.
+    recipe
+        That of the run.
+    scenes
+        Ids of the scenes wanted; all if not given.
+
+    Raises
+    ------
+    SceneError
+        If there is no such folder, no netCDF file in it, or none of a scene that is
+        wanted.
+    """
+
+    def __init__(
+        self, path: Path, recipe: Recipe, scenes: Sequence[str] | None = None
+    ) -> None:
+        self.name = str(path)
+        self.fingerprint = fingerprint(recipe)
+        shown = tuple(name for name in SHOWN if name not in recipe.channels)
+        self._recipe = replace(recipe, channels=(*recipe.channels, *shown))
+        self._files, self.failed = _find(find_scenes(path))
+        self.scenes = tuple(self._files if scenes is None else dict.fromkeys(scenes))
+        for scene_id in self.scenes:
+            if scene_id not in self._files:
+                raise SceneError(f"no scene {scene_id!r} in {str(path)!r}")
+
+    def read(self, scene_id: str, *, charts: bool) -> SceneInputs:
+        """Prepare a scene.
+
+        Raises
+        ------
+        SceneError
+            If the file is damaged, or smaller than one pixel of the store.
+        """
+        path = self._files[scene_id]
+        try:
+            with open_scene(path, self._recipe.dominance_threshold) as scene:
+                original_grid = scene.original_grid
+                prepared = assemble(scene, self._recipe)
+        except OSError as error:
+            raise SceneError(f"{str(path)!r}: {error.strerror or error}") from error
+        grid = prepared.source_grid
+        return SceneInputs(
+            id=prepared.id,
+            acquired=acquisition_time(prepared.id),
+            planes=prepared.inputs,
+            channels=self._recipe.channels,
+            grid=grid,
+            original_grid=original_grid,
+            flags=prepared.full_flags,
+            rows=self._recipe.stand_ins(grid.height),
+            columns=self._recipe.stand_ins(grid.width),
+            tie_points=prepared.tie_points,
+            charts=prepared.full_charts if charts and prepared.has_charts else None,
+        )
+
+
+def _find(paths: Sequence[Path]) -> tuple[Mapping[str, Path], tuple[Failure, ...]]:
+    """Find out which scene each file holds, and which files are bad at first sight."""
+    found: dict[str, Path] = {}
+    failed: list[Failure] = []
+    for path in paths:
+        try:
+            with open_scene(path) as scene:
+                scene_id = scene.id
+            if other := found.get(scene_id):
+                raise SceneError(f"{str(path)!r}: same scene as {str(other)!r}")
+            found[scene_id] = path
+        except SeaIceError as error:
+            failed.append(Failure(str(path), str(error), error.hint))
+    return found, tuple(failed)
