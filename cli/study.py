@@ -23,7 +23,7 @@ def study(
         str,
         typer.Option(
             help="Rows, with commas: presets (model1-model9), and the open questions "
-            "ratios, patches, time, fusion, losses, resampling"
+            "ratios, patches, time, fusion, sampling, losses, resampling"
         ),
     ] = "model1-model9",
     variant: Annotated[

@@ -291,6 +291,13 @@ QUESTIONS: Mapping[str, tuple[ReadyRow, ...]] = MappingProxyType(
                 {"fusion": "bottleneck"},
             ),
         ),
+        "sampling": (
+            ReadyRow(
+                "class-balanced",
+                "half of the patches drawn by SOD class",
+                {"over": "classes"},
+            ),
+        ),
         "losses": tuple(
             ReadyRow(loss, f"{loss} loss of SOD and FLOE", {"class_loss": loss})
             for loss in ("focal", "ordinal")
@@ -304,5 +311,5 @@ QUESTIONS: Mapping[str, tuple[ReadyRow, ...]] = MappingProxyType(
 )
 """Rows by the question that they answer beside Model 1, all of which the paper leaves open
 or answers without figures: other ratios than 10, other patches than 256, a month that does
-not jump in January, ancillary fields in the bottleneck, losses for rare classes, and SAR
-that is not averaged."""
+not jump in January, ancillary fields in the bottleneck, patches and losses for rare
+classes, and SAR that is not averaged."""
