@@ -20,7 +20,19 @@ import typer
 
 from seaice_data.errors import SeaIceError
 
-from . import bench, info, predict, prepare, score, split, study, synth, train, verify
+from . import (
+    bench,
+    convert,
+    info,
+    predict,
+    prepare,
+    score,
+    split,
+    study,
+    synth,
+    train,
+    verify,
+)
 from .console import fail
 
 app = typer.Typer(
@@ -142,6 +154,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     split.split,
     train.train,
     predict.predict,
+    convert.convert,
     score.score,
     study.study,
     bench.bench,

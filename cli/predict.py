@@ -39,6 +39,10 @@ def predict(
             help="train, validation, test or all; if not given, the unseen scenes"
         ),
     ] = "",
+    where: Annotated[
+        str,
+        typer.Option(help='Only scenes of the store such as "month in 5..9"; see train'),
+    ] = "",
     scene: Annotated[
         list[str] | None, typer.Option(help="Only this scene; may be given several times")
     ] = None,
@@ -75,8 +79,8 @@ def predict(
     from seaice_data.store import Store
     from seaice_model.predict import PredictSettings, predict_files, predict_store
 
-    if split and scene:
-        raise typer.BadParameter("give either --split or --scene")
+    if bool(split) + bool(where) + bool(scene) > 1:
+        raise typer.BadParameter("give one of --split, --where and --scene")
     if scene and not all(scene):
         raise typer.BadParameter("the id of a scene is empty", param_hint="--scene")
     settings = PredictSettings(
@@ -95,12 +99,12 @@ def predict(
                 runs,
                 out,
                 settings,
-                scenes=scene or _scenes_of(store, split),
+                scenes=scene or _scenes_of(store, split, where),
                 device=device,
                 progress=show,
             )
-        elif split:
-            raise typer.BadParameter("netCDF files have no splits", param_hint="--split")
+        elif split or where:
+            raise typer.BadParameter("--split and --where choose scenes of a store")
         else:
             report = predict_files(
                 Path(source),
@@ -132,11 +136,14 @@ def predict(
         raise typer.Exit(1)
 
 
-def _scenes_of(store: "Store", split: str) -> tuple[str, ...] | None:
-    """Return the scenes of a split; none leaves the choice to the run."""
+def _scenes_of(store: "Store", split: str, where: str) -> tuple[str, ...] | None:
+    """Return the scenes asked for; none leaves the choice to the run."""
     from seaice_data.errors import SettingsError
+    from seaice_data.selection import select
     from seaice_data.settings import nearest
 
+    if where:
+        return select(store, where)
     if not split:
         return None
     splits = {**store.splits, "all": store.scenes}

@@ -54,6 +54,16 @@ FLOE_CLASSES: Mapping[int, int] = {
 }
 """Class of each code for the form of ice."""
 
+SIC_CODES = ("01", *(f"{10 * tenths}" for tenths in range(1, 10)), "92")
+"""A code for each class of concentration: open water (below one tenth) to ten tenths."""
+
+SOD_CODES = ("-9", "81", "83", "87", "93", "95")
+"""A code for each stage of development: none, new, young, thin and thick first-year, old
+ice. A class covers several codes; this is the one that is named as the class is."""
+
+FLOE_CODES = ("-9", "02", "03", "04", "05", "06", "10")
+"""A code for each floe size: none, cake, small, medium, big, vast floe, icebergs."""
+
 # Codes outside the tables stay apart from all classes and from each other.
 _UNLISTED = 1000
 

@@ -294,6 +294,7 @@ def _write_time(file: h5netcdf.File, acquired: datetime) -> None:
             "long_name": "start of the acquisition",
             "units": "seconds since 1970-01-01T00:00:00Z",
             "calendar": "standard",
+            "units_metadata": "leap_seconds: none",
         }
     )
 
@@ -347,6 +348,9 @@ def _status_attributes() -> dict[str, Any]:
     return {
         "standard_name": "status_flag",
         "long_name": "why a pixel has no class, or one borrowed from its neighbour",
+        "comment": "no_sar: the file has no backscatter there: outside the swath or, in a "
+        "file with an ice chart, outside the chart; land: distance zone 0; "
+        "beyond_last_block: the class is that of the neighbour",
         "flag_masks": np.array(list(_FLAGS.values()), np.uint8),
         "flag_meanings": " ".join(_FLAGS),
     }

@@ -42,7 +42,7 @@ class Placement:
 
     def blocks_with(self, wanted: Mask, shape: tuple[int, int]) -> Mask:
         """Return which pixels of the store, `shape` in all, stand for a `wanted` pixel."""
-        return _counted(wanted, self.rows, self.columns, shape) > 0
+        return counted(wanted, self.rows, self.columns, shape) > 0
 
 
 def place(scene: SceneInputs, grid: MapGrid) -> Placement:
@@ -81,11 +81,11 @@ def _on_store(scene: SceneInputs) -> Placement:
     """Take the pixels of the store; their flags are those of most of their pixels."""
     height, width = scene.planes.shape[:2]
     wanted = np.ones(scene.grid.shape, bool)
-    n_pixels = _counted(wanted, scene.rows, scene.columns, (height, width))
+    n_pixels = counted(wanted, scene.rows, scene.columns, (height, width))
     flags = np.zeros((height, width), np.uint8)
     for bit in (FLAG_NO_SAR, FLAG_LAND):
         np.not_equal(scene.flags & bit, 0, out=wanted)
-        n_flagged = _counted(wanted, scene.rows, scene.columns, (height, width))
+        n_flagged = counted(wanted, scene.rows, scene.columns, (height, width))
         flags[2 * n_flagged >= n_pixels] |= bit
     steps = [_step(scene.rows), _step(scene.columns)]
     known = [step for step in steps if step] or [float(max(scene.grid.shape))]
@@ -123,10 +123,20 @@ def _moved(tie_points: TiePoints, step_y: float, step_x: float) -> TiePoints:
     )
 
 
-def _counted(
+def counted(
     wanted: Mask, rows: IntArray, columns: IntArray, shape: tuple[int, int]
 ) -> IntArray:
-    """Return how many of the `wanted` pixels each pixel of the store stands for."""
+    """Return how many of the `wanted` pixels each pixel of the store stands for.
+
+    Parameters
+    ----------
+    wanted
+        On the grid of the map, shape ``(len(rows), len(columns))``.
+    rows, columns
+        Row and column of the store that stand for those of the map.
+    shape
+        Of the store's grid.
+    """
     counts = np.zeros(shape, np.int64)
     _count(wanted, rows, columns, counts)
     return counts

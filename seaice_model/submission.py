@@ -2,21 +2,27 @@
 
 One netCDF file with a variable ``{scene}_{chart}`` for each chart of each test scene:
 uint8, on two dimensions of its own, classes as in the charts, on the 80 m grid. Files of
-any participant are read, not only ours.
+any participant are read, not only ours. The challenge scores every pixel that has a class
+in the chart, a few on land among them: what we write has a class everywhere.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import h5netcdf
 import h5py
 import numpy as np
 
 from seaice_data.arrays import ChartArray
 from seaice_data.charts import CHART_FILL, CHARTS
+from seaice_data.scene_base import SPACING_M
 from seaice_model.errors import MapError
+from seaice_model.files import replacing
+from seaice_model.maps import ChartMap, read_netcdf
 
 _NAME = re.compile(r"(\d{8}T\d{6}_(?:cis|dmi))(?:_prep(?:\.nc)?)?_([A-Z]+)")
 _BROKEN = (OSError, RuntimeError, ValueError, TypeError, KeyError)
@@ -31,6 +37,92 @@ def variable_name(scene_id: str, chart: str) -> str:
     '20180124T194759_dmi_SIC'
     """
     return f"{scene_id}_{chart}"
+
+
+def charts_everywhere(chart_map: ChartMap) -> ChartArray:
+    """Return the charts of a map on the 80 m grid, with a class on every pixel.
+
+    Land and pixels without SAR have what the networks decided there.
+
+    Raises
+    ------
+    MapError
+        If the map does not hold that, or is on the grid of the store.
+    """
+    decision, spacing_m = chart_map.decision, chart_map.grid.pixel_spacing_m
+    if decision is None:
+        raise MapError(
+            f"the map of {chart_map.scene} does not say what was decided on land",
+            hint="draw it again with `seaice predict --overwrite`",
+        )
+    if spacing_m not in (SPACING_M, SPACING_M / 2):
+        raise MapError(
+            f"the map of {chart_map.scene} has pixels of {spacing_m:g} m, a submission "
+            f"{SPACING_M:g} m",
+            hint="draw it again with `seaice predict --grid 80m --overwrite`",
+        )
+    step = round(SPACING_M / spacing_m)
+    rows, columns = (
+        stand_ins[: len(stand_ins) // step * step : step]
+        for stand_ins in (decision.rows, decision.columns)
+    )
+    return np.ascontiguousarray(decision.classes[:, rows][:, :, columns])
+
+
+def write_submission(
+    maps: Sequence[Path],
+    path: Path,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> None:
+    """Write maps as a submission file; one at `path` stays until the new one is whole.
+
+    Parameters
+    ----------
+    maps
+        Files of `seaice predict`, a scene each.
+    path
+        The file to write.
+    progress
+        Told after each map: maps done, maps in all, the scene.
+
+    Raises
+    ------
+    MapError
+        If a map cannot be read or does not hold what is needed, two show one scene, or the
+        file cannot be written.
+    """
+    whole = BytesIO()  # HDF5 ends the process when it cannot close a file on a full disk
+    seen: dict[str, Path] = {}
+    with h5netcdf.File(whole, "w") as file:
+        for n_done, map_path in enumerate(maps, start=1):
+            chart_map = read_netcdf(map_path)
+            if seen.setdefault(chart_map.scene, map_path) != map_path:
+                raise MapError(
+                    f"scene {chart_map.scene!r} has two maps: "
+                    f"{str(seen[chart_map.scene])!r} and {str(map_path)!r}"
+                )
+            _add(file, chart_map)
+            if progress is not None:
+                progress(n_done, len(maps), chart_map.scene)
+    try:
+        with replacing(path) as new:
+            new.write_bytes(whole.getbuffer())
+    except OSError as error:
+        raise MapError(
+            f"cannot write submission {str(path)!r}: {error.strerror or error}"
+        ) from error
+
+
+def _add(file: h5netcdf.File, chart_map: ChartMap) -> None:
+    """Add the charts of a scene, each on dimensions of its own."""
+    for chart, plane in zip(CHARTS, charts_everywhere(chart_map), strict=True):
+        name = variable_name(chart_map.scene, chart.name)
+        dimensions = (f"{name}_dim0", f"{name}_dim1")
+        for dimension, n_pixels in zip(dimensions, plane.shape, strict=True):
+            file.dimensions[dimension] = n_pixels
+        file.create_variable(
+            name, dimensions, np.uint8, data=plane, compression="gzip", compression_opts=1
+        )
 
 
 class Submission:

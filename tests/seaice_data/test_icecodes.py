@@ -3,7 +3,16 @@ import pytest
 
 from seaice_data.charts import CHART_FILL, CHARTS
 from seaice_data.errors import SceneError, SettingsError
-from seaice_data.icecodes import PolygonTable, paint_charts
+from seaice_data.icecodes import (
+    FLOE_CLASSES,
+    FLOE_CODES,
+    SIC_CLASSES,
+    SIC_CODES,
+    SOD_CLASSES,
+    SOD_CODES,
+    PolygonTable,
+    paint_charts,
+)
 
 HEADER = "poly_id;CT;CA;SA;FA;CB;SB;FB;CC;SC;FC;CN;CD;CF;POLY_TYPE"
 NO_TYPE = "-9;-9;-9"
@@ -234,3 +243,12 @@ def test_threshold_reaches_the_map() -> None:
 def test_map_without_polygons_is_all_fill() -> None:
     assert (paint_charts(np.full((2, 2), np.nan), TABLE) == CHART_FILL).all()
     assert paint_charts(np.zeros((0, 4)), TABLE).shape == (0, 4, 3)
+
+
+def test_each_class_has_a_code_that_means_it() -> None:
+    for number, code in enumerate(SIC_CODES):
+        assert SIC_CLASSES[int(code)] == number
+    for number, code in enumerate(SOD_CODES[1:], start=1):
+        assert SOD_CLASSES[int(code)] == number
+    for number, code in enumerate(FLOE_CODES[1:], start=1):
+        assert FLOE_CLASSES[int(code)] == number

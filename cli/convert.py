@@ -1,0 +1,93 @@
+"""`seaice convert`: maps in the formats of others."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .console import Progress, note, say, say_json, seconds
+
+
+class Format(StrEnum):
+    """What a map is written as."""
+
+    tif = "tif"
+    gpkg = "gpkg"
+    shp = "shp"
+    submission = "submission"
+
+
+class Projection(StrEnum):
+    """Polar stereographic projections."""
+
+    nsidc = "EPSG:3413"
+    arctic = "EPSG:3995"
+
+
+def convert(
+    maps: Annotated[Path, typer.Argument(help="Folder of maps, or one map")],
+    to: Annotated[
+        list[Format],
+        typer.Option(
+            help="tif (GeoTIFF), gpkg or shp (polygons with egg codes), submission (file "
+            "of the AutoICE challenge); may be given several times"
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for the files")] = Path("charts"),
+    crs: Annotated[
+        Projection, typer.Option(help="Projection of GeoTIFF and polygons")
+    ] = Projection.nsidc,
+    spacing: Annotated[
+        float | None,
+        typer.Option(help="Pixel of a GeoTIFF in metres; that of the map if not given"),
+    ] = None,
+    max_kb: Annotated[
+        float | None,
+        typer.Option(help="Largest size of the polygons of a map in kB: simplify to it"),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the report as JSON")
+    ] = False,
+) -> None:
+    """Write maps in other formats, without predicting again.
+
+    GeoTIFF (one file a chart: SIC in percent, SOD and FLOE as classes, 255 no data) and
+    polygons with the fields of SIGRID-3 (CT, SA, FA, POLY_TYPE) are in a polar
+    stereographic projection and need the extra geo. The submission file has a class on
+    every pixel, land too, since the challenge scores some. A bad map is named at the end
+    and does not stop the others.
+
+    Example: seaice convert maps/ --to tif --to gpkg --max-kb 200 --out charts/
+    """
+    from seaice_model.convert import convert_maps
+
+    with Progress("maps") as progress:
+        report = convert_maps(
+            maps,
+            out,
+            [kind.value for kind in to],
+            crs=crs.value,
+            spacing_m=spacing,
+            max_kb=max_kb,
+            progress=progress,
+        )
+    for failure in report.failed:
+        note(f"left out: {failure.reason}" + (f" ({failure.hint})" if failure.hint else ""))
+    n_bytes = sum(path.stat().st_size for path in report.written)
+    if as_json:
+        say_json(
+            {
+                "files": [str(path) for path in report.written],
+                "bytes": n_bytes,
+                "failed": [{"map": f.scene, "reason": f.reason} for f in report.failed],
+                "elapsed_s": round(report.elapsed_s, 3),
+            }
+        )
+    else:
+        say(
+            f"{len(report.written)} files written to {out}, {n_bytes / 1000:.0f} kB, "
+            f"{len(report.failed)} maps left out, in {seconds(report.elapsed_s)}"
+        )
+    if report.failed:
+        raise typer.Exit(1)

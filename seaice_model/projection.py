@@ -1,0 +1,54 @@
+"""Where the pixels of a map lie in a polar stereographic projection.
+
+Tie points are projected first, and what is between them is bilinear in the projection: no
+longitude wraps around there.
+"""
+
+import numpy as np
+
+from seaice_data.arrays import FloatArray
+from seaice_data.encode import TiePoints, tie_point_plane
+from seaice_model.errors import MapError
+
+PROJECTIONS = ("EPSG:3413", "EPSG:3995")
+"""Polar stereographic: of NSIDC (true at 70 degrees north, 45 degrees west upwards), and of
+the Arctic as a whole (true at 71 degrees north, Greenwich upwards)."""
+
+_GEO_HINT = "install what it needs: pip install 'seaice[geo]'"
+
+
+def check_projection(crs: str) -> str:
+    """Return the name of a projection, or refuse it.
+
+    Raises
+    ------
+    MapError
+        If it is none of `PROJECTIONS`, or the extra ``geo`` is not installed.
+    """
+    if crs not in PROJECTIONS:
+        raise MapError(
+            f"unknown projection {crs!r}", hint=f"known are {', '.join(PROJECTIONS)}"
+        )
+    try:
+        import pyproj  # noqa: F401 - late: an extra
+        import rasterio  # noqa: F401
+    except ImportError as error:
+        raise MapError(f"no package {error.name!r}", hint=_GEO_HINT) from error
+    return crs
+
+
+def project(longitude: FloatArray, latitude: FloatArray, crs: str) -> FloatArray:
+    """Return metres eastwards and northwards, shape ``(2, ...)``."""
+    from pyproj import Transformer  # late: an extra
+
+    transformer = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
+    return np.stack(transformer.transform(longitude, latitude))
+
+
+def places(
+    tie_points: TiePoints, rows: FloatArray, columns: FloatArray, crs: str
+) -> FloatArray:
+    """Return where pixel positions lie, in metres, shape ``(2, rows, columns)``."""
+    lines, samples = tie_points.lines, tie_points.samples
+    at = project(tie_points.longitude, tie_points.latitude, crs)
+    return np.stack([tie_point_plane(v, lines, samples, rows, columns) for v in at])

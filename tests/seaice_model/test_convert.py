@@ -1,0 +1,130 @@
+from dataclasses import replace
+from pathlib import Path
+
+import netCDF4
+import numpy as np
+import pytest
+from chart_maps import GRID, chart_map
+
+from seaice_data.charts import CHART_FILL
+from seaice_data.encode import TiePoints
+from seaice_data.grid import Grid
+from seaice_model.convert import convert_maps
+from seaice_model.errors import MapError
+from seaice_model.maps import ChartMap, write_netcdf
+from seaice_model.submission import Submission, charts_everywhere
+
+OTHER = "20180714T120000_cis"
+
+
+@pytest.fixture
+def maps(tmp_path: Path) -> Path:
+    """Hold two maps."""
+    (tmp_path / "maps").mkdir()
+    for scene in (chart_map().scene, OTHER):
+        write_netcdf(replace(chart_map(), scene=scene), tmp_path / "maps" / f"{scene}.nc")
+    return tmp_path / "maps"
+
+
+def test_a_submission_is_what_the_challenge_wants(maps: Path, tmp_path: Path) -> None:
+    report = convert_maps(maps, tmp_path / "out", ["submission"])
+    assert report.written == (tmp_path / "out" / "submission.nc",)
+    with netCDF4.Dataset(report.written[0]) as file:
+        file.set_auto_mask(False)
+        scenes = (chart_map().scene, OTHER)
+        names = [f"{scene}_{chart}" for scene in scenes for chart in ("SIC", "SOD", "FLOE")]
+        assert set(file.variables) == set(names)
+        for name in names:
+            variable = file[name]
+            assert variable.dtype == np.uint8
+            assert variable.dimensions == (f"{name}_dim0", f"{name}_dim1")
+            assert variable.shape == GRID.shape
+            assert variable.filters()["zlib"]
+            assert variable.filters()["complevel"] == 1
+        sod = file[names[1]][:]
+    # Land has a class too: the challenge scores every pixel that has one in the chart.
+    shown = chart_map().charts[1] != CHART_FILL
+    assert not shown.all()
+    np.testing.assert_array_equal(sod[shown], chart_map().charts[1][shown])
+    assert (sod < 6).all()
+    with Submission(report.written[0]) as submission:
+        assert submission.scenes == scenes
+
+
+def test_a_map_of_40_m_gives_the_submission_of_80_m() -> None:
+    coarse = chart_map()
+    assert coarse.decision is not None
+    # 121 x 160 pixels of 40 m: the last row is half a pixel of 80 m.
+    rows = np.minimum(np.arange(121) // 2, 59)
+    fine = replace(
+        coarse,
+        grid=Grid(121, 160, 40.0),
+        decision=replace(
+            coarse.decision,
+            rows=coarse.decision.rows[rows],
+            columns=coarse.decision.columns[np.arange(160) // 2],
+        ),
+    )
+    np.testing.assert_array_equal(charts_everywhere(fine), charts_everywhere(coarse))
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        (replace(chart_map(), decision=None), "does not say what was decided on land"),
+        (replace(chart_map(), grid=Grid(60, 80, 800.0)), "has pixels of 800 m"),
+    ],
+)
+def test_a_map_that_cannot_be_submitted_says_why(
+    tmp_path: Path, changed: ChartMap, words: str
+) -> None:
+    write_netcdf(changed, tmp_path / "map.nc")
+    with pytest.raises(MapError, match=words) as caught:
+        convert_maps(tmp_path / "map.nc", tmp_path / "out", ["submission"])
+    assert "seaice predict" in str(caught.value.hint)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_two_maps_of_a_scene_are_not_submitted(maps: Path, tmp_path: Path) -> None:
+    write_netcdf(chart_map(), maps / "copy.nc")
+    with pytest.raises(MapError, match="has two maps"):
+        convert_maps(maps, tmp_path / "out", ["submission"])
+
+
+def test_a_bad_map_does_not_stop_the_others(maps: Path, tmp_path: Path) -> None:
+    (maps / "bad.nc").write_text("half")
+    told: list[tuple[int, int, str]] = []
+    report = convert_maps(
+        maps,
+        tmp_path / "out",
+        ["tif", "shp"],
+        progress=lambda *step: told.append(step),
+    )
+    assert [failure.scene for failure in report.failed] == ["bad"]
+    assert "cannot read map" in report.failed[0].reason
+    stems = {path.stem for path in report.written if path.suffix in (".tif", ".shp")}
+    assert stems == {
+        stem
+        for scene in (chart_map().scene, OTHER)
+        for stem in (scene, *(f"{scene}_{chart}" for chart in ("SIC", "SOD", "FLOE")))
+    }
+    assert [step[:2] for step in told] == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_an_unknown_projection_is_told(maps: Path, tmp_path: Path) -> None:
+    with pytest.raises(MapError, match="unknown projection 'EPSG:4326'") as caught:
+        convert_maps(maps, tmp_path / "out", ["tif"], crs="EPSG:4326")
+    assert "EPSG:3413" in str(caught.value.hint)
+
+
+def test_tie_points_of_the_map_are_enough(tmp_path: Path) -> None:
+    corners = TiePoints(
+        np.array([[75.0, 75.0], [74.9, 74.9]]),
+        np.array([[-60.0, -59.8], [-60.0, -59.8]]),
+        np.array([0.0, 59.0]),
+        np.array([0.0, 79.0]),
+    )
+    write_netcdf(replace(chart_map(), tie_points=corners), tmp_path / "map.nc")
+    report = convert_maps(tmp_path / "map.nc", tmp_path / "out", ["tif", "gpkg"])
+    assert report.failed == ()
+    assert len(report.written) == 4
