@@ -23,6 +23,7 @@ from seaice_data.errors import SeaIceError
 from . import (
     bench,
     convert,
+    export,
     info,
     predict,
     prepare,
@@ -155,6 +156,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     train.train,
     predict.predict,
     convert.convert,
+    export.export,
     score.score,
     study.study,
     bench.bench,

@@ -1,0 +1,47 @@
+"""`seaice export`: a network for other programs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .console import say, say_json, seconds
+
+
+def export(
+    run: Annotated[Path, typer.Argument(help="Folder of the run")],
+    path: Annotated[Path, typer.Argument(help="ONNX file to write")],
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a file that is there")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the report as JSON")
+    ] = False,
+) -> None:
+    """Write the best network of a run as ONNX, for programs without seaice or PyTorch.
+
+    Takes planes of any height and width. Channels, their means and deviations, the recipe
+    and the names of the classes are in the metadata of the file. It is compared with
+    PyTorch before it is written. Needs the extra onnx.
+
+    Example: seaice export run/ model.onnx
+    """
+    from seaice_model.export import export_run
+
+    report = export_run(run, path, overwrite=overwrite)
+    if as_json:
+        say_json(
+            {
+                "file": str(report.path),
+                "bytes": report.n_bytes,
+                "largest_difference": report.largest_difference,
+                "sizes": report.sizes,
+                "elapsed_s": round(report.elapsed_s, 3),
+            }
+        )
+    else:
+        say(
+            f"{path} written, {report.n_bytes / 1e6:.1f} MB, at most "
+            f"{report.largest_difference:.1g} from PyTorch on {len(report.sizes)} sizes, "
+            f"in {seconds(report.elapsed_s)}"
+        )
