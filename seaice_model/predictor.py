@@ -26,14 +26,14 @@ from seaice_model.config import Precision
 from seaice_model.device import arithmetic
 from seaice_model.errors import RunError
 from seaice_model.run_folder import RunFolder
-from seaice_model.unet import MultiTaskUNet, Prediction
+from seaice_model.unet import MultiTaskUNet, Place, Prediction
 
-TILE = 2048
-"""Pixels along one side of a tile. Scenes of up to this size are predicted whole."""
+TILE = 1024
+"""Pixels along one side of a tile, for networks whose stride is not larger."""
 
-MARGIN = 128
-"""Pixels around a tile that its prediction sees: more than half the receptive field of the
-default network, 230 pixels, and a multiple of its stride."""
+MARGIN = 8
+"""Pixels of the bridge around a tile that its prediction sees: more than half the receptive
+field of a network, which is less than 16 of them whatever its depth."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -136,11 +136,12 @@ class Predictor:
             for network in self._networks
         ]
         shape = planes.shape[:2]
+        stride = max(network.config.stride for network in self._networks)
         outcomes = []
-        for tile, seen in _tiles(*shape):
+        for tile, seen in _tiles(shape, stride):
             ballot = Ballot()
             for network, place in zip(self._networks, places, strict=True):
-                ballot.add(_forward(network, planes[seen][..., place], tile, seen))
+                ballot.add(_forward(network, planes[..., place], tile, seen))
             outcomes.append((tile, _outcome(ballot, keep=probabilities)))
         return _joined(outcomes, shape)
 
@@ -150,8 +151,8 @@ def predict_classes(
 ) -> ChartArray:
     """Predict classes on the grid of `inputs`.
 
-    Large planes are predicted in overlapping tiles, each of which sees `MARGIN` pixels of
-    its neighbours.
+    Large planes are predicted in tiles, each of which sees a margin of its neighbours and
+    knows its place, so that the classes are those of the whole plane.
 
     Parameters
     ----------
@@ -167,10 +168,10 @@ def predict_classes(
     ChartArray
         Shape ``(chart, y, x)``; every pixel has a class.
     """
-    height, width = inputs.shape[:2]
-    classes = np.empty((len(CHARTS), height, width), np.uint8)
-    for tile, seen in _tiles(height, width):
-        prediction = _forward(network, inputs[seen], tile, seen, precision)
+    shape = inputs.shape[:2]
+    classes = np.empty((len(CHARTS), *shape), np.uint8)
+    for tile, seen in _tiles(shape, network.config.stride):
+        prediction = _forward(network, inputs, tile, seen, precision)
         classes[:, *tile] = prediction.classes()[0].cpu().numpy()
     return classes
 
@@ -188,15 +189,18 @@ def _forward(
     seen: Window,
     precision: Precision = "float32",
 ) -> Prediction:
-    """Predict a tile from the planes that it sees."""
+    """Predict a tile of `planes` from the part that it sees."""
     device = next(network.parameters()).device
+    top, left = (part.start for part in seen)
+    is_whole = planes[seen].shape == planes.shape
+    place = None if is_whole else Place(top, left, *planes.shape[:2])
     inner = tuple(
-        slice(part.start - whole.start, part.stop - whole.start)
-        for part, whole in zip(tile, seen, strict=True)
+        slice(part.start - first, part.stop - first)
+        for part, first in zip(tile, (top, left), strict=True)
     )
     with torch.inference_mode(), arithmetic(device, precision):
-        batch = to_device(np.ascontiguousarray(planes[np.newaxis]), device)
-        return Prediction(*(plane[..., *inner] for plane in network(batch)))
+        batch = to_device(np.ascontiguousarray(planes[seen][np.newaxis]), device)
+        return Prediction(*(plane[..., *inner] for plane in network(batch, place)))
 
 
 def _outcome(ballot: Ballot, *, keep: bool) -> Outcome:
@@ -257,22 +261,29 @@ def _on_device(network: MultiTaskUNet, device: torch.device) -> MultiTaskUNet:
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
-def _tiles(height: int, width: int) -> Iterator[tuple[Window, Window]]:
+def _tiles(shape: tuple[int, ...], stride: int) -> Iterator[tuple[Window, Window]]:
     """Cover a plane by tiles; give each tile and what its prediction sees."""
-    for rows, rows_seen in _spans(height):
-        for columns, columns_seen in _spans(width):
+    height, width = shape
+    for rows, rows_seen in _spans(height, stride):
+        for columns, columns_seen in _spans(width, stride):
             yield (rows, columns), (rows_seen, columns_seen)
 
 
-def _spans(n_pixels: int) -> Iterator[tuple[slice, slice]]:
+def _spans(n_pixels: int, stride: int) -> Iterator[tuple[slice, slice]]:
     """Cut an axis into tiles, and add the margins that fit into the plane.
+
+    An axis that a tile with its margins covers is not cut.
 
     Examples
     --------
-    >>> [(t.start, t.stop, s.start, s.stop) for t, s in _spans(3000)]
-    [(0, 2048, 0, 2176), (2048, 3000, 1920, 3000)]
+    >>> [(t.start, t.stop, s.start, s.stop) for t, s in _spans(2000, 16)]
+    [(0, 1024, 0, 1152), (1024, 2000, 896, 2000)]
     """
-    for start in range(0, n_pixels, TILE):
-        stop = min(start + TILE, n_pixels)
-        seen = slice(max(start - MARGIN, 0), min(stop + MARGIN, n_pixels))
+    margin = MARGIN * stride
+    size = max(TILE // stride, 1) * stride
+    if n_pixels <= size + 2 * margin:
+        size = n_pixels
+    for start in range(0, n_pixels, size):
+        stop = min(start + size, n_pixels)
+        seen = slice(max(start - margin, 0), min(stop + margin, n_pixels))
         yield slice(start, stop), seen

@@ -50,6 +50,26 @@ def _decide(plane: Tensor) -> Tensor:
     return plane.argmax(dim=1).to(torch.uint8)
 
 
+class Place(NamedTuple):
+    """Where a tile lies in a larger plane.
+
+    Enlarging aligns the corners of the whole plane, so how far a pixel moves depends on
+    where it is. A network that knows this predicts a tile as it predicts the whole.
+    """
+
+    top: int
+    """First row of the tile in the plane, a multiple of the network's stride."""
+
+    left: int
+    """First column, a multiple of the stride."""
+
+    height: int
+    """Rows of the plane."""
+
+    width: int
+    """Columns of the plane."""
+
+
 class MultiTaskUNet(nn.Module):
     """Map input planes to the three charts.
 
@@ -92,7 +112,7 @@ class MultiTaskUNet(nn.Module):
             self.to_empty(device="cpu")
             _initialise(self, torch.Generator().manual_seed(seed))
 
-    def forward(self, inputs: Tensor) -> Prediction:
+    def forward(self, inputs: Tensor, place: Place | None = None) -> Prediction:
         """Predict the charts of a batch.
 
         Parameters
@@ -101,6 +121,9 @@ class MultiTaskUNet(nn.Module):
             Shape ``(batch, channel, y, x)``, standardised, fill set to 0. Any height and
             width: a plane smaller than one pixel of the bridge is continued by zeros, and
             the prediction is cut back to it.
+        place
+            Where `inputs` lie in a larger plane, if they are a tile of it: height and width
+            are multiples of the stride, unless the tile ends with the plane.
         """
         height, width = inputs.shape[-2:]
         inputs = _grown(inputs, self.config.stride)
@@ -113,7 +136,7 @@ class MultiTaskUNet(nn.Module):
             coarse = functional.avg_pool2d(inputs[:, self._at_bridge], self.config.stride)
             coarsest = torch.cat([coarsest, coarse], dim=1)
         levels.append(self.contract[-1](coarsest))
-        features = [decoder(levels)[..., :height, :width] for decoder in self.decoders]
+        features = [d(levels, place)[..., :height, :width] for d in self.decoders]
         if len(features) == 1:
             features = features * len(CHARTS)
         sic, sod, floe = (
@@ -148,14 +171,50 @@ class _Decoder(nn.Module):
             for n_below, n_skip in zip(below, skips, strict=True)
         )
 
-    def forward(self, levels: Sequence[Tensor]) -> Tensor:
+    def forward(self, levels: Sequence[Tensor], place: Place | None) -> Tensor:
         plane = levels[-1]
-        for block, skip in zip(self.expand, levels[-2::-1], strict=True):
-            plane = functional.interpolate(
-                plane, scale_factor=2, mode="bilinear", align_corners=True
-            )
+        for block, skip, ratio in zip(
+            self.expand, levels[-2::-1], _ratios(len(levels)), strict=True
+        ):
+            if place is None:
+                plane = functional.interpolate(
+                    plane, scale_factor=2, mode="bilinear", align_corners=True
+                )
+            else:
+                plane = _enlarged(plane, -2, place.top // ratio, place.height // ratio)
+                plane = _enlarged(plane, -1, place.left // ratio, place.width // ratio)
             plane = block(torch.cat([_padded_to(plane, skip), skip], dim=1))
         return plane
+
+
+def _ratios(n_levels: int) -> list[int]:
+    """Return how many pixels one pixel of each level stands for, from the bridge up.
+
+    Examples
+    --------
+    >>> _ratios(4)
+    [8, 4, 2]
+    """
+    return [2**level for level in range(n_levels - 1, 0, -1)]
+
+
+def _enlarged(plane: Tensor, axis: int, first: int, n_whole: int) -> Tensor:
+    """Double a tile along an axis, as it is doubled within a plane of `n_whole` pixels.
+
+    `first` is where the tile begins. Beyond its ends its outermost pixels go on.
+    """
+    n = plane.shape[axis]
+    position = torch.arange(2 * first, 2 * (first + n), device=plane.device)
+    source = position * ((n_whole - 1) / (2 * n_whole - 1)) - first
+    before = source.floor().clamp(0, n - 1)
+    weight = (source - before).clamp(0, 1).to(plane.dtype)
+    low = before.long()
+    high = (low + 1).clamp(max=n - 1)
+    shape = [1] * plane.ndim
+    shape[axis] = -1
+    return torch.lerp(
+        plane.index_select(axis, low), plane.index_select(axis, high), weight.view(shape)
+    )
 
 
 def _convolution(n_in: int, n_out: int, *, size: int) -> nn.Conv2d:
