@@ -1,39 +1,234 @@
-"""`seaice bench sampler`: patches from a store, beside a plain copy of as many bytes."""
+"""`seaice bench sampler`: patches from a store, beside their limits and the reference."""
 
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from statistics import median
+from typing import TYPE_CHECKING, Any
 
 from .console import say
-from .timing import line, timed
+from .machine import n_cores
+from .timing import line, taking_turns
 
 if TYPE_CHECKING:
-    from seaice_data.arrays import FloatArray
-
-
-def measure(path: Path, rounds: int) -> None:
-    """Print how many patches are drawn in a second."""
-    import numpy as np
-
-    from seaice_data.channels import OFFICIAL_CHANNELS
+    from seaice_data.augment import Augmentation
     from seaice_data.sampler import PatchSampler
     from seaice_data.store import Store
 
-    patches = PatchSampler(Store.open(str(path)), channels=OFFICIAL_CHANNELS)
-    out = patches.empty(16)
-    n_batches = 12
-    times = timed(
-        lambda: [patches.batch(range(16 * k, 16 * k + 16), out) for k in range(n_batches)],
-        rounds,
+_BATCH = 16
+_N_BATCHES = 4
+_SIZE = 256
+_N_COLD_SCENES = 500
+_PUBLISHED = (
+    "the reference itself, on another 2-core machine: 163-181 plain, 62-88 augmented"
+)
+
+_COLD = """
+import sys, time
+import numpy
+from seaice_data.sampler import PatchSampler
+from seaice_data.store import Store
+start = time.perf_counter()
+store = Store.open(sys.argv[1])
+patches = PatchSampler(store, scenes=store.scenes, channels=store.channels[:16])
+patches.batch(range(16))
+print(time.perf_counter() - start)
+"""
+
+
+def measure(path: Path, rounds: int) -> None:
+    """Print how many patches are drawn in a second, all tasks in turns."""
+    import torch
+
+    from seaice_data.channels import OFFICIAL_CHANNELS
+    from seaice_data.store import Store
+
+    torch.set_num_threads(1)  # the reference's copies are small: more threads slow it down
+    store = Store.open(str(path))
+    channels = tuple(name for name in OFFICIAL_CHANNELS if name in store.channels)
+    few, all_ = f"{len(channels)} channels", f"{len(store.channels)} channels"
+    tasks = _plain_tasks(store, channels, few) | _plain_tasks(store, store.channels, all_)
+    tasks |= _augmented_tasks(store, channels) | _reference_tasks(store, channels)
+    tasks |= _resident_tasks(store, channels)
+    n = _BATCH * _N_BATCHES
+    rates = {
+        title: [n / t for t in times]
+        for title, times in taking_turns(tasks, rounds).items()
+    }
+    what = f"{_SIZE} x {_SIZE} {store.recipe.dtype}, {len(store.scenes)} scenes"
+    for title, values in rates.items():
+        say(line(title, values, "patches/s", what))
+    _say_ratios({title: median(values) for title, values in rates.items()}, few, all_)
+    times = _cold_starts(path, min(rounds, 3))
+    say(line("first batch of a cold process", times, "s", f"{_N_COLD_SCENES} scenes"))
+
+
+def _sampler(store: "Store", channels: tuple[str, ...], **settings: Any) -> "PatchSampler":
+    from seaice_data.sampler import PatchSampler
+
+    return PatchSampler(
+        store, scenes=store.scenes, channels=channels, size=_SIZE, **settings
     )
-    source = np.ones_like(out["inputs"])
-    copies = timed(lambda: _copy(source, out["inputs"], n_batches), rounds)
-    n = 16 * n_batches
-    what = f"16 x 256 x 256 {out['inputs'].dtype}, {len(patches.scenes)} scenes, 1 thread"
-    say(line("sampler, warm", [n / t for t in times], "patches/s", what))
-    say(line("copy of the same batch", [n / t for t in copies], "patches/s", what))
 
 
-def _copy(source: "FloatArray", out: "FloatArray", n_batches: int) -> None:
-    """Copy one batch several times: what memory allows."""
-    for _ in range(n_batches):
-        out[...] = source
+def _drawing(patches: "PatchSampler") -> Callable[[], object]:
+    """Return what draws batches of the next numbers into the same memory."""
+    out, batches = patches.empty(_BATCH), iter(range(2**40))
+
+    def draw() -> None:
+        for _ in range(_N_BATCHES):
+            first = _BATCH * next(batches)
+            patches.batch(range(first, first + _BATCH), out)
+
+    return draw
+
+
+def _plain_tasks(
+    store: "Store", channels: tuple[str, ...], title: str
+) -> dict[str, Callable[[], object]]:
+    """Return windows as they lie, by the sampler and by copies alone."""
+    patches = _sampler(store, channels)
+    out, n = patches.empty(_BATCH), len(channels)
+    planes = [(s.inputs.view(), s.charts.view()) for s in map(store.scene, patches.scenes)]
+    places = [patches.draw(number) for number in range(_BATCH * _N_BATCHES)]
+
+    def gather() -> None:
+        for k, (scene, top, left) in enumerate(places):
+            inputs, charts = planes[scene]
+            rows, columns = slice(top, top + _SIZE), slice(left, left + _SIZE)
+            window = inputs[rows, columns, :n]
+            height, width = window.shape[:2]
+            out["inputs"][k % _BATCH, :height, :width] = window
+            out["charts"][k % _BATCH, :height, :width] = charts[rows, columns]
+
+    return {
+        f"plain, {title}, 1 thread": _drawing(patches),
+        f"gather limit, {title}, 1 thread": gather,
+    }
+
+
+def _augmented_tasks(
+    store: "Store", channels: tuple[str, ...]
+) -> dict[str, Callable[[], object]]:
+    """Return augmented patches, on one thread and on all cores."""
+    from seaice_data.augment import AUGMENTATIONS
+
+    ours = AUGMENTATIONS["default"]
+    kinds: dict[str, Augmentation] = {
+        "augmented, nearest": replace(ours, method="nearest"),
+        "augmented, bilinear": ours,
+        "augmented, profile official": AUGMENTATIONS["official"],
+    }
+    tasks = {
+        f"{title}, 1 thread": _drawing(_sampler(store, channels, augmentation=kind))
+        for title, kind in kinds.items()
+    }
+    if (n := n_cores()) > 1:
+        for title, kind in (
+            ("plain", AUGMENTATIONS["none"]),
+            ("augmented, bilinear", ours),
+        ):
+            patches = _sampler(store, channels, augmentation=kind, n_threads=n)
+            tasks[f"{title}, {n} threads"] = _drawing(patches)
+    return tasks
+
+
+def _reference_tasks(
+    store: "Store", channels: tuple[str, ...]
+) -> dict[str, Callable[[], object]]:
+    """Return what the reference does, re-created."""
+    import numpy as np
+
+    from .reference_sampler import ReferenceSampler
+
+    reference = ReferenceSampler(store, store.scenes, channels, _SIZE)
+    rng = np.random.default_rng(0)
+
+    def drawing(*, augmented: bool) -> Callable[[], object]:
+        return lambda: [
+            reference.batch(_BATCH, rng, augmented=augmented) for _ in range(_N_BATCHES)
+        ]
+
+    return {
+        "reference re-created, plain": drawing(augmented=False),
+        "reference re-created, augmented": drawing(augmented=True),
+    }
+
+
+def _resident_tasks(
+    store: "Store", channels: tuple[str, ...]
+) -> dict[str, Callable[[], object]]:
+    """Return patches from the memory of the CPU, and of a GPU if there is one."""
+    import torch
+
+    from seaice_data.augment import AUGMENTATIONS
+    from seaice_model.resident import ResidentPatches
+
+    tasks = {}
+    patches = _sampler(store, channels, augmentation=AUGMENTATIONS["default"])
+    for name in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
+        resident = ResidentPatches(patches, torch.device(name), _BATCH)
+        tasks[f"augmented, bilinear, resident on {name}"] = _drawing_resident(
+            resident, name
+        )
+    return tasks
+
+
+def _drawing_resident(resident: Any, name: str) -> Callable[[], object]:
+    import torch
+
+    batches = iter(range(2**40))
+
+    def draw() -> None:
+        for _ in range(_N_BATCHES):
+            first = _BATCH * next(batches)
+            resident.batch(range(first, first + _BATCH))
+        if name == "cuda":
+            torch.cuda.synchronize()
+
+    return draw
+
+
+def _say_ratios(rates: dict[str, float], few: str, all_: str) -> None:
+    plain, augmented = (
+        rates[f"reference re-created, {kind}"] for kind in ("plain", "augmented")
+    )
+    for title in (few, all_):
+        ours, limit = (
+            rates[f"{kind}, {title}, 1 thread"] for kind in ("plain", "gather limit")
+        )
+        say(
+            f"plain, {title}: {ours / plain:.1f} x the reference re-created at {few}, "
+            f"{100 * ours / limit:.0f} % of the gather limit"
+        )
+    for title in ("nearest", "bilinear", "profile official"):
+        ours = rates[f"augmented, {title}, 1 thread"]
+        say(f"augmented, {title}: {ours / augmented:.1f} x the reference re-created")
+    say(f"published: {_PUBLISHED} (patches/s, 16 channels)")
+
+
+def _cold_starts(path: Path, rounds: int) -> list[float]:
+    """Return the seconds of new processes from the open store to the first batch.
+
+    The store is made to have many scenes by links to those that it has.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        many = Path(folder, "many.zarr")
+        many.mkdir()
+        for name in ("zarr.json", ".zattrs", ".zgroup"):
+            if (path / name).is_file():
+                (many / name).write_bytes((path / name).read_bytes())
+        (many / "scenes").mkdir()
+        originals = sorted(p for p in (path / "scenes").iterdir() if p.is_dir())
+        for k in range(_N_COLD_SCENES):
+            original = originals[k % len(originals)].resolve()
+            name = f"{20180101 + k // 500:08d}T{k:06d}_{original.name[-3:]}"
+            (many / "scenes" / name).symlink_to(original)
+        command = [sys.executable, "-c", _COLD, str(many)]
+        return [
+            float(subprocess.run(command, check=True, capture_output=True).stdout)  # noqa: S603 - our own
+            for _ in range(rounds + 1)
+        ][1:]

@@ -2,7 +2,7 @@
 
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
@@ -18,6 +18,22 @@ def timed(work: Callable[[], object], rounds: int) -> list[float]:
         work()
         times.append(time.perf_counter() - start)
     return times[1:]
+
+
+def taking_turns(
+    tasks: Mapping[str, Callable[[], object]], rounds: int
+) -> dict[str, list[float]]:
+    """Return the seconds of each round of each task, after one that does not count.
+
+    What else the machine does meets all of them: each round runs every task once.
+    """
+    times: dict[str, list[float]] = {title: [] for title in tasks}
+    for _ in range(rounds + 1):
+        for title, work in tasks.items():
+            start = time.perf_counter()
+            work()
+            times[title].append(time.perf_counter() - start)
+    return {title: values[1:] for title, values in times.items()}
 
 
 def line(title: str, values: list[float], unit: str, what: str) -> str:

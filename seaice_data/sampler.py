@@ -103,8 +103,7 @@ class Cuts:
     @property
     def is_window(self) -> NDArray[np.bool_]:
         """Whether a patch is a window as it lies in the scene. Shape ``(patch,)``."""
-        still: NDArray[np.bool_] = (self.affine[:, :, :2] == np.eye(2)).all(axis=(1, 2))
-        return still
+        return _is_still(self.affine)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +133,7 @@ class PatchSampler:
     By default as in Chen et al. (2024), section 3.2, and the reference implementation, but
     for augmentation: scenes are drawn uniformly, windows uniformly over all that hold at
     least two valid SIC pixels, up to the last row and column. A scene smaller than a patch
-    lies in its top left corner; the rest is fill.
+    lies in its top left corner, or turned in its middle; the rest is fill.
 
     Parameters
     ----------
@@ -328,6 +327,8 @@ class PatchSampler:
             affine[:, :, :2] = turns.to_scene()
             # The centre of the patch is the centre of the window.
             affine[:, :, 2] += middle - middle * affine[:, :, :2].sum(axis=2)
+            if self.augmentation.beyond == "scene":
+                affine[:, :, 2] -= self._overhang(affine, places.scene)
             if len(self.wind):
                 wind = self._turned_wind(turns.of_vectors())
         bounds = np.zeros((n, 4), np.int64)
@@ -336,6 +337,15 @@ class PatchSampler:
             bounds[:, ::2] = places.corner
             bounds[:, 1::2] = np.minimum(bounds[:, 1::2], places.corner + size)
         return Cuts(places.scene, places.probability, affine, bounds, wind)
+
+    def _overhang(self, affine: FloatArray, scene: IntArray) -> IntArray:
+        """Return how far scenes smaller than a patch are moved to its middle.
+
+        In a corner they would turn out of the patch.
+        """
+        overhang: IntArray = np.maximum(self.size - self._shapes[scene], 0) // 2
+        overhang[_is_still(affine)] = 0
+        return overhang
 
     def _turned_wind(self, matrices: FloatArray) -> FloatArray:
         """Turn standardised components: as their values in m s-1 turn."""
@@ -461,6 +471,11 @@ class PatchSampler:
         sources = [self.store.channels.index(name) for name in WIND] if turned else []
         rows = [[self.channels.index(name), *sources] for name in turned]
         return np.array(rows, np.int64).reshape(-1, 3)
+
+
+def _is_still(affine: FloatArray) -> NDArray[np.bool_]:
+    still: NDArray[np.bool_] = (affine[:, :, :2] == np.eye(2)).all(axis=(1, 2))
+    return still
 
 
 def _each(work: Callable[[int], None], positions: range) -> None:

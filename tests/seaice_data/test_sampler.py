@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from coded_scenes import write_coded
 
+from seaice_data.augment import AUGMENTATIONS
 from seaice_data.channels import PAPER_CHANNELS
-from seaice_data.errors import StoreError
+from seaice_data.drawing import Drawing, Over
+from seaice_data.errors import SeaIceError, StoreError
 from seaice_data.prepare import prepare
 from seaice_data.recipe import Recipe
 from seaice_data.sampler import PatchSampler
@@ -111,3 +113,105 @@ def test_an_unknown_channel_names_its_neighbour(store: Store) -> None:
     with pytest.raises(StoreError, match="no channel 'btemp_18_7'") as caught:
         PatchSampler(store, scenes=[A], channels=["btemp_18_7"])
     assert caught.value.hint == "did you mean 'btemp_18_7v'?"
+
+
+UGLY: dict[str, tuple[tuple[int, int], list[tuple[int, int]]]] = {
+    "tiny": ((25, 26), []),
+    "exactly a patch": ((256, 256), []),
+    "two pixels in a corner": ((256, 300), [(255, 0), (254, 0)]),
+    "two pixels in a tiny scene": ((25, 25), [(0, 0), (24, 24)]),
+    "one pixel, tiny": ((25, 26), [(3, 3)]),
+    "one pixel": ((300, 280), [(3, 3)]),
+    "two pixels that no patch holds": ((600, 300), [(0, 0), (599, 299)]),
+}
+"""Shapes of scenes, and the pixels that have a class: all if none is named."""
+
+
+@pytest.fixture(scope="module")
+def ugly(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Store]:
+    """Hold a store for each."""
+    stores = {}
+    for name, (shape, valid) in UGLY.items():
+        folder = tmp_path_factory.mktemp("ugly")
+        charts = np.full(shape, 255 if valid else 1, np.uint8)
+        for y, x in valid:
+            charts[y, x] = 1
+        write_coded(folder / "raw", *shape, A, SIC=charts, SOD=charts, FLOE=charts)
+        recipe = Recipe(ratio=1, channels=("hh", "u10m", "v10m"))
+        prepare(folder / "raw", str(folder / "store.zarr"), recipe, jobs=1)
+        stores[name] = Store.open(str(folder / "store.zarr"))
+    return stores
+
+
+@pytest.mark.parametrize("augmentation", [*AUGMENTATIONS])
+@pytest.mark.parametrize("over", ["scenes", "area", "classes"])
+@pytest.mark.parametrize("name", [*UGLY][:4])
+def test_ugly_scenes_give_patches(
+    ugly: dict[str, Store], name: str, over: Over, augmentation: str
+) -> None:
+    patches = PatchSampler(
+        ugly[name],
+        scenes=[A],
+        drawing=Drawing(over=over),
+        augmentation=AUGMENTATIONS[augmentation],
+    )
+    batch = patches.batch(range(6))
+    assert (batch["probability"] > 0).all()
+    assert batch["inputs"].shape == (6, 256, 256, 3)
+    if augmentation in ("none", "default"):
+        assert not np.isnan(batch["inputs"][..., 0]).all(axis=(1, 2)).any()
+    if augmentation == "none":
+        assert ((batch["charts"][..., 0] != 255).sum(axis=(1, 2)) >= 2).all()
+
+
+@pytest.mark.parametrize("over", ["scenes", "area", "classes"])
+@pytest.mark.parametrize("name", [*UGLY][4:])
+def test_scenes_without_a_patch_are_told(
+    ugly: dict[str, Store], name: str, over: Over
+) -> None:
+    with pytest.raises(StoreError, match=r"none of 1 scenes .* has labels to draw from"):
+        PatchSampler(ugly[name], scenes=[A], drawing=Drawing(over=over))
+
+
+def test_a_least_share_of_valid_pixels_holds_in_every_patch(store: Store) -> None:
+    drawing = Drawing(min_valid_share=(0.9, 0.9, 0.0))
+    patches = PatchSampler(store, size=48, drawing=drawing, scenes=[A, TINY, DOT, BLANK])
+    assert patches.scenes == (A,)
+    assert patches.skipped == (TINY, DOT, BLANK)
+    charts = patches.batch(range(20))["charts"]
+    assert ((charts[..., :2] != 255).mean(axis=(1, 2)) >= 0.9).all()
+
+
+def test_scenes_without_charts_are_drawn_where_none_are_needed(store: Store) -> None:
+    drawing = Drawing(min_valid_share=(0.0, 0.0, 0.0))
+    patches = PatchSampler(store, size=48, drawing=drawing, scenes=[BLANK])
+    assert (patches[0]["charts"] == 255).all()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"seed": -1}, "seed must be in"),
+        ({"size": 0}, "size must be at least 1, got 0"),
+        ({"n_threads": 0}, "n_threads must be at least 1, got 0"),
+        ({"scenes": ["20990101T000000_cis"]}, "no scene '20990101T000000_cis'"),
+    ],
+)
+def test_what_cannot_work_is_refused(
+    store: Store, settings: dict[str, object], message: str
+) -> None:
+    with pytest.raises(SeaIceError, match=message):
+        PatchSampler(store, **{"scenes": [A], **settings})  # type: ignore[arg-type]
+
+
+def test_the_memory_of_a_batch_is_used_again(store: Store) -> None:
+    patches = PatchSampler(
+        store, scenes=[A, TINY], size=64, augmentation=AUGMENTATIONS["default"]
+    )
+    out = patches.empty(8)
+    for first in (0, 8):
+        batch = patches.batch(range(first, first + 8), out)
+        assert batch["inputs"] is out["inputs"]
+        fresh = patches.batch(range(first, first + 8))
+        for name in ("inputs", "charts", "scene", "probability"):
+            np.testing.assert_array_equal(out[name], fresh[name])  # type: ignore[literal-required]

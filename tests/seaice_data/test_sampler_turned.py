@@ -174,6 +174,16 @@ def test_every_profile_keeps_charts_and_inputs_together(
         assert_charts_fit(patches[number])
 
 
+@pytest.mark.parametrize("method", ["nearest", "bilinear"])
+def test_small_scenes_stay_in_the_patch(store: Store, method: str) -> None:
+    augmentation = Augmentation(cutmix=0, scale=0, method=method)  # type: ignore[arg-type]
+    patches = PatchSampler(store, scenes=[TINY], size=64, augmentation=augmentation)
+    for number in range(30):
+        # Of 30 x 50 pixels: in the middle even the diagonal, 58, fits.
+        n_seen = (~np.isnan(patches[number]["inputs"][..., 0])).sum()
+        assert abs(n_seen - 30 * 50) < 60
+
+
 # ---- wind
 
 
