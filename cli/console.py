@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Self
 
 import typer
@@ -18,6 +18,27 @@ _LINE_EVERY_S = 15.0
 def say(line: str) -> None:
     """Print a result."""
     typer.echo(line)
+
+
+def say_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table as wide as its longest cells; its first column names the rows.
+
+    An empty row becomes a line between the others.
+    """
+    from rich import box  # late: only results with a table need it
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for position, name in enumerate(columns):
+        table.add_column(name, justify="right" if position else "left", no_wrap=True)
+    for row in rows:
+        if row:
+            table.add_row(*row)
+        else:
+            table.add_section()
+    width = None if sys.stdout.isatty() else 10_000  # a pipe has no edge to cut at
+    Console(width=width, highlight=False, markup=False).print(table)
 
 
 def say_json(values: Mapping[str, Any]) -> None:

@@ -21,12 +21,13 @@ from scipy.spatial import KDTree
 from seaice_data.arrays import ChartArray, FloatArray, IntArray
 from seaice_data.charts import CHART_FILL
 from seaice_data.compiled import compiled
+from seaice_data.memory import large_array
 
 EDGE_PERCENT = 15
 """Concentration at the ice edge, as the ice services have it."""
 
 _FIRST_ICE_CLASS = 2  # of SIC: 20 %, the first one above the edge
-_OF_CHART, _OF_MAP = 1, 2
+_OF_MAP, _OF_CHART = 1, 2
 _BIN_KM = 0.08
 _N_BINS = 10_000
 _MOST_PIXELS = 50_000
@@ -120,13 +121,14 @@ class EdgeScorer:
         if chart.shape != predicted.shape:
             raise ValueError(f"shapes differ: {chart.shape} and {predicted.shape}")
         spacing_km = pixel_spacing_m / 1000
-        edges = np.zeros(chart.shape, np.uint8)
-        areas = np.zeros(2, np.int64)
+        edges = large_array(chart.shape, np.uint8)
+        counts = np.zeros(4, np.int64)
         _find_edges(
-            np.ascontiguousarray(chart), np.ascontiguousarray(predicted), edges, areas
+            np.ascontiguousarray(chart), np.ascontiguousarray(predicted), edges, counts
         )
-        self._areas_km2 += areas * spacing_km**2
-        of_map, of_chart = (_positions(edges, bit) for bit in (_OF_MAP, _OF_CHART))
+        self._areas_km2 += counts[:2] * spacing_km**2
+        of_map, of_chart = np.empty((counts[2], 2)), np.empty((counts[3], 2))
+        _collect(edges, of_map, of_chart)
         self._n_edge_pixels += len(of_map), len(of_chart)
         if len(of_chart) == 0 or len(of_map) == 0:
             self._n_scenes[1 if len(of_chart) == 0 else 2] += 1
@@ -184,22 +186,25 @@ class EdgeScorer:
 
 @compiled
 def _find_edges(
-    chart: ChartArray, predicted: ChartArray, edges: ChartArray, areas: IntArray
+    chart: ChartArray, predicted: ChartArray, edges: ChartArray, counts: IntArray
 ) -> None:
-    """Mark the edge pixels of chart (bit 1) and map (bit 2); count where they disagree."""
+    """Mark the edge pixels of map (bit 1) and chart (bit 2).
+
+    Counted are pixels with ice in the map only, in the chart only, and those of the edges
+    of map and chart.
+    """
     height, width = chart.shape
     for y in range(height):
         for x in range(width):
-            if chart[y, x] == CHART_FILL or predicted[y, x] == CHART_FILL:
-                continue
             in_chart = chart[y, x] >= _FIRST_ICE_CLASS
             in_map = predicted[y, x] >= _FIRST_ICE_CLASS
-            if in_map and not in_chart:
-                areas[0] += 1
-            if in_chart and not in_map:
-                areas[1] += 1
-            if not (in_chart or in_map):
+            if not (in_chart or in_map):  # most pixels: fill counts as ice here
                 continue
+            if chart[y, x] == CHART_FILL or predicted[y, x] == CHART_FILL:
+                continue
+            if in_chart != in_map:
+                counts[0 if in_map else 1] += 1
+            near_chart = near_map = False
             for step in range(4):
                 ny = y + (step == 0) - (step == 1)
                 nx = x + (step == 2) - (step == 3)
@@ -207,13 +212,25 @@ def _find_edges(
                     continue
                 if chart[ny, nx] == CHART_FILL or predicted[ny, nx] == CHART_FILL:
                     continue
-                if in_chart and chart[ny, nx] < _FIRST_ICE_CLASS:
-                    edges[y, x] |= _OF_CHART
-                if in_map and predicted[ny, nx] < _FIRST_ICE_CLASS:
-                    edges[y, x] |= _OF_MAP
+                near_chart |= chart[ny, nx] < _FIRST_ICE_CLASS
+                near_map |= predicted[ny, nx] < _FIRST_ICE_CLASS
+            if in_map and near_map:
+                edges[y, x] |= _OF_MAP
+                counts[2] += 1
+            if in_chart and near_chart:
+                edges[y, x] |= _OF_CHART
+                counts[3] += 1
 
 
-def _positions(edges: ChartArray, bit: int) -> FloatArray:
-    """Return row and column of the edge pixels, shape ``(pixel, 2)``."""
-    rows, columns = np.divmod(np.flatnonzero(edges & bit), edges.shape[1])
-    return np.stack([rows, columns], axis=1).astype(np.float64)
+@compiled
+def _collect(edges: ChartArray, of_map: FloatArray, of_chart: FloatArray) -> None:
+    """Write row and column of the edge pixels, shape ``(pixel, 2)``."""
+    n_map = n_chart = 0
+    for y in range(edges.shape[0]):
+        for x in range(edges.shape[1]):
+            if edges[y, x] & _OF_MAP:
+                of_map[n_map, 0], of_map[n_map, 1] = y, x
+                n_map += 1
+            if edges[y, x] & _OF_CHART:
+                of_chart[n_chart, 0], of_chart[n_chart, 1] = y, x
+                n_chart += 1

@@ -108,6 +108,49 @@ class ChartScorer:
             raise ValueError(f"shapes differ: {truth.shape} and {predicted.shape}")
         pairs = np.zeros((_N_BYTES, _N_BYTES), np.int64)
         _count_pairs(truth.ravel(), predicted.ravel(), pairs)
+        self._add_pairs(chart, pairs)
+
+    def add_enlarged(
+        self,
+        chart: Chart,
+        truth: ChartArray,
+        predicted: ChartArray,
+        rows: IntArray,
+        columns: IntArray,
+    ) -> None:
+        """Count the pixels of one chart that lies on a coarser grid than the map.
+
+        As `add_chart` with ``truth[rows][:, columns]``, which is never made.
+
+        Parameters
+        ----------
+        chart
+            Which one.
+        truth
+            Classes, shape ``(y, x)``, 255 is fill.
+        predicted
+            The same of the map, of any other shape.
+        rows, columns
+            Row and column of `truth` for each row and column of `predicted`.
+
+        Raises
+        ------
+        ValueError
+            If a value is neither a class of `chart` nor 255.
+        IndexError
+            If `rows` or `columns` do not lead from `predicted` to `truth`.
+        """
+        for places, n_from, n_to in zip(
+            (rows, columns), predicted.shape, truth.shape, strict=True
+        ):
+            if len(places) != n_from or places.min() < 0 or places.max() >= n_to:
+                raise IndexError(f"no way from {predicted.shape} to {truth.shape}")
+        pairs = np.zeros((_N_BYTES, _N_BYTES), np.int64)
+        _count_enlarged(truth, predicted, rows, columns, pairs)
+        self._add_pairs(chart, pairs)
+
+    def _add_pairs(self, chart: Chart, pairs: IntArray) -> None:
+        """Add pairs of values; refuse those that are no classes."""
         known = [*range(chart.n_classes), CHART_FILL]
         unknown = pairs.copy()
         unknown[np.ix_(known, known)] = 0
@@ -237,6 +280,20 @@ def _count_pairs(truth: ChartArray, predicted: ChartArray, pairs: IntArray) -> N
     """Count how often each pair of values lies on one pixel, shape ``(256, 256)``."""
     for pixel in range(truth.size):
         pairs[truth[pixel], predicted[pixel]] += 1
+
+
+@compiled
+def _count_enlarged(
+    truth: ChartArray,
+    predicted: ChartArray,
+    rows: IntArray,
+    columns: IntArray,
+    pairs: IntArray,
+) -> None:
+    """Count how often each pair of values lies on one pixel of `predicted`."""
+    for y in range(predicted.shape[0]):
+        for x in range(predicted.shape[1]):
+            pairs[truth[rows[y], columns[x]], predicted[y, x]] += 1
 
 
 def _moments(confusion: IntArray) -> tuple[int, int, int]:

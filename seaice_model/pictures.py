@@ -2,6 +2,7 @@
 
 - ``draw_map``: SAR, predicted charts and ice charts of a scene side by side, as in
   Chen et al. (2024), Figures 2 and 3;
+- ``draw_comparison``: charts of a scene by several networks, as in the same figures;
 - ``draw_learning_curve``: losses and scores of a run.
 
 Colours follow the charts of the World Meteorological Organization (WMO No. 1215) where
@@ -88,6 +89,60 @@ def draw_map(
     _draw_scale_bar(first, chart_map.grid)
     _draw_north_arrow(first, chart_map.tie_points, chart_map.grid)
     figure.suptitle(_title(chart_map, scores), fontsize=13, x=0.01, ha="left")
+    return figure
+
+
+def draw_comparison(
+    title: str,
+    rows: Mapping[str, ChartArray],
+    grid: Grid,
+    scores: Mapping[str, Scores] | None = None,
+) -> Figure:
+    """Draw the charts of one scene by several sources, a row each.
+
+    Parameters
+    ----------
+    title
+        Above all.
+    rows
+        Charts by the name of their source, shape ``(chart, y, x)``; 255 stays white.
+    grid
+        80 m grid of the scene.
+    scores
+        Scores of the rows that are maps, for the titles of their panels.
+
+    Notes
+    -----
+    Chen et al. (2024), Figures 2 and 3: a row for each model, then the ice chart.
+    """
+    width, legend = 3.1, 1.55
+    height = min(max(width * grid.height / grid.width, 0.8), 6.0)
+    n_columns = len(CHARTS)
+    figure = Figure(
+        figsize=(width * n_columns + 0.4, (height + 0.3) * len(rows) + legend + 0.5),
+        layout="constrained",
+    )
+    cells = figure.add_gridspec(
+        len(rows) + 1, n_columns, height_ratios=[*[height] * len(rows), legend]
+    )
+    for row, (name, planes) in enumerate(rows.items()):
+        of_row = (scores or {}).get(name)
+        for column, (chart, plane) in enumerate(zip(CHARTS, planes, strict=True)):
+            axes = _bare(figure.add_subplot(cells[row, column]), grid)
+            _draw_chart(axes, chart, plane)
+            score = None if of_row is None else of_row.charts[chart.name].score
+            kind = "R2" if chart is SIC else "F1"
+            told = "" if score is None else f" ({kind} {score:.1f} %)"
+            axes.set_title(f"{chart.name}{told}", fontsize=9)
+            if column == 0:
+                axes.set_ylabel(name, fontsize=10)
+                if row == 0:
+                    _draw_scale_bar(axes, grid)
+    for column, chart in enumerate(CHARTS):
+        axes = figure.add_subplot(cells[len(rows), column])
+        axes.set_axis_off()
+        _draw_legend(axes, chart)
+    figure.suptitle(title, fontsize=12, x=0.01, ha="left")
     return figure
 
 

@@ -24,6 +24,7 @@ from seaice_model.checkpoint import Checkpoint
 from seaice_model.decision import UNKNOWN, Decision
 from seaice_model.device import find_device, memory_in_words
 from seaice_model.errors import MapError, RunError
+from seaice_model.index_page import add_entry, write_index
 from seaice_model.maps import (
     ChartMap,
     Provenance,
@@ -307,6 +308,8 @@ def _predict(
             progress(PredictProgress(n_done, len(paths), scene, scene in kept))
     without = {entry.scene for entry in failed}
     maps = tuple(path for scene, path in paths.items() if scene not in without)
+    if settings.pictures and maps:
+        _write_index(maps_path)
     return PredictReport(
         maps=maps,
         n_written=len(maps) - len(kept - without),
@@ -336,6 +339,7 @@ def _draw(
         )
     if settings.pictures:
         _write_picture(chart_map, scene, path.with_suffix(".png"))
+        add_entry(path.parent, chart_map, scene.grid, scene.charts)
     # The map comes last: where it is, the picture is too, if it was wanted.
     write_netcdf(chart_map, path)
 
@@ -447,6 +451,14 @@ def _make_folder(path: Path) -> None:
         raise MapError(
             f"cannot write maps to {str(path)!r}: {error.strerror or error}"
         ) from error
+
+
+def _write_index(maps_path: Path) -> None:
+    """Write index.html; what else lies in the folder is no reason to fail."""
+    try:
+        write_index(maps_path)
+    except MapError as error:
+        log.warning("index.html is not written: %s", error)
 
 
 def _write_picture(chart_map: ChartMap, scene: SceneInputs, path: Path) -> None:

@@ -24,8 +24,10 @@ from seaice_data.arrays import ChartArray, IntArray
 from seaice_data.charted import ChartedScene, ChartedScenes
 from seaice_data.charts import CHARTS, SIC
 from seaice_data.grid import picks_of_pixels
+from seaice_model.alignment import Aligned, align, without_decision
 from seaice_model.baselines import Baseline, score_baselines
 from seaice_model.calibration import Calibration, CalibrationScorer
+from seaice_model.decision import Decision
 from seaice_model.edge import EdgeScore, EdgeScorer
 from seaice_model.errors import MapError
 from seaice_model.maps import describe, find_maps, read_netcdf
@@ -195,6 +197,29 @@ def score_maps(
     )
 
 
+def read_scored(maps_path: Path, scene: ChartedScene) -> ChartArray:
+    """Read the charts of a map as they are scored, ``(chart, y, x)`` on the 80 m grid.
+
+    Parameters
+    ----------
+    maps_path
+        Folder of maps or submission file.
+    scene
+        One that it holds.
+
+    Raises
+    ------
+    MapError
+        If it has no map of the scene, or a damaged one.
+    """
+    if maps_path.is_file():
+        return _read_submission(maps_path, scene).charts
+    for path in find_maps(maps_path):
+        if describe(path).scene == scene.id:
+            return _read_map(path, scene).charts
+    raise MapError(f"no map of scene {scene.id!r} in {str(maps_path)!r}")
+
+
 class _Counts:
     """What is counted of a scene, or of several."""
 
@@ -267,8 +292,8 @@ class _Maps:
     run: str
     """What made them."""
 
-    readers: Mapping[str, Callable[[ChartedScene], ChartArray]]
-    """By scene; each reads the charts of a map, shape ``(chart, y, x)``."""
+    readers: Mapping[str, Callable[[ChartedScene], Aligned]]
+    """By scene; each reads a map on the 80 m grid."""
 
 
 def _in_folder(folder: Path, reference: ChartedScenes) -> _Maps:
@@ -304,14 +329,8 @@ def _in_folder(folder: Path, reference: ChartedScenes) -> _Maps:
     return _Maps(run, {scene: partial(_read_map, path) for scene, path in paths.items()})
 
 
-def _read_map(path: Path, scene: ChartedScene) -> ChartArray:
-    charts = read_netcdf(path).charts
-    if charts.shape[1:] != scene.grid.shape:
-        raise MapError(
-            f"map {str(path)!r} has {charts.shape[1]} x {charts.shape[2]} pixels, "
-            f"its scene has {scene.grid.height} x {scene.grid.width}"
-        )
-    return charts
+def _read_map(path: Path, scene: ChartedScene) -> Aligned:
+    return align(read_netcdf(path), scene.grid)
 
 
 def _in_submission(path: Path, reference: ChartedScenes) -> _Maps:
@@ -323,9 +342,9 @@ def _in_submission(path: Path, reference: ChartedScenes) -> _Maps:
         )
 
 
-def _read_submission(path: Path, scene: ChartedScene) -> ChartArray:
+def _read_submission(path: Path, scene: ChartedScene) -> Aligned:
     with Submission(path) as submission:
-        return submission.read(scene.id, scene.grid.shape)
+        return without_decision(submission.read(scene.id, scene.grid.shape))
 
 
 def _count_scene(
@@ -335,14 +354,31 @@ def _count_scene(
     if scene_id not in reference.scenes:
         return scene_id, None
     scene = reference.scenes[scene_id]
-    predicted = maps.readers[scene_id](scene)
-    charts = scene.read()
+    aligned = maps.readers[scene_id](scene)
+    predicted, charts = aligned.charts, scene.read()
     counts = _Counts()
     counts.grids["original"].add(charts, predicted)
     _count_as_reference(charts, predicted, reference.ratio, counts)
     sic = CHARTS.index(SIC)
     counts.edge.add(charts[sic], predicted[sic], pixel_spacing_m=scene.grid.pixel_spacing_m)
+    if aligned.decision is not None:
+        _count_uncertainty(charts, aligned, aligned.decision, counts.calibration)
     return scene_id, counts
+
+
+def _count_uncertainty(
+    charts: ChartArray, aligned: Aligned, decision: Decision, scorer: CalibrationScorer
+) -> None:
+    """Count what the map says of its own uncertainty, as far as it does."""
+    places = aligned.rows, aligned.columns
+    for chart, truth in zip(CHARTS, charts, strict=True):
+        probabilities = decision.probabilities_of(chart.name)
+        if probabilities is not None:
+            scorer.add_probabilities(chart, truth, probabilities, *places)
+    spread = decision.spread_percent()
+    if spread is not None:
+        sic = charts[CHARTS.index(SIC)]
+        scorer.add_spread(sic, decision.concentration_percent(), spread, *places)
 
 
 def _count_as_reference(
@@ -362,8 +398,7 @@ def _count_as_reference(
         counts.grids["downscaled"].add_chart(
             chart, coarse, guess[of_map[0][:, np.newaxis], of_map[1]]
         )
-        again = coarse[enlarged[0]].take(enlarged[1], axis=1)
-        counts.grids["enlarged"].add_chart(chart, again, guess)
+        counts.grids["enlarged"].add_enlarged(chart, coarse, guess, *enlarged)
 
 
 def _reference_indices(n_pixels: int, ratio: int) -> tuple[IntArray, IntArray, IntArray]:

@@ -1,5 +1,6 @@
 """The command line, in process: what it prints, where, and its exit codes."""
 
+import csv
 import json
 import os
 import re
@@ -11,9 +12,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import h5netcdf
+import numpy as np
 import pytest
 from coded_scenes import write_coded
 from typer.main import get_command
+from webpages import check_page
 
 from seaice_cli.main import app
 from seaice_data.store import Store
@@ -414,6 +418,86 @@ def test_score_finds_the_store_of_the_maps(seaice, maps_path) -> None:
     assert "baseline: majority class" in result.out
     scores = json.loads(seaice("score", maps_path, "--json").out)
     assert set(scores["pooled"]) == {"combined", "SIC", "SOD", "FLOE"}
+
+
+def test_score_prints_tables_that_fit_a_terminal(seaice, maps_path) -> None:
+    result = seaice("score", maps_path)
+    lines = result.out.splitlines()
+    assert max(map(len, lines)) <= 80
+    for told in (
+        "original charts (the challenge)", "charts enlarged again (reference test)",
+        "downscaled (reference validation)", "baseline: climatology", "SOD old ice",
+        "ice in the map only",
+    ):  # fmt: skip
+        assert told in result.out
+    assert "Pixels with a charted class count, also where the map has none" in result.err
+
+
+def test_score_writes_csv_a_report_and_the_index(seaice, maps_path, tmp_path) -> None:
+    report = tmp_path / "scores.html"
+    result = seaice("score", maps_path, "--csv", "--report", report)
+    assert result.code == 0
+    rows = list(csv.DictReader(result.out.splitlines()))
+    (pooled,) = [
+        row
+        for row in rows
+        if (row["grid"], row["by"], row["chart"]) == ("original", "all", "combined")
+    ]
+    scores = json.loads(seaice("score", maps_path, "--json").out)
+    assert float(pooled["value"]) == scores["pooled"]["combined"]
+    assert scores["grids"]["original"]["classes"]["SOD"]["class_recall"]
+    assert all(image.startswith("data:") for image in check_page(report))
+    assert len(check_page(maps_path / "index.html")) == 6
+    assert seaice("score", maps_path, "--csv", "--json").code == 2
+
+
+def test_score_takes_a_folder_of_files_with_charts(seaice, maps_path, raw_folder) -> None:
+    ours = json.loads(seaice("score", maps_path, "--json").out)
+    folder = json.loads(seaice("score", maps_path, "--reference", raw_folder, "--json").out)
+    assert folder["pooled"] == ours["pooled"]
+    assert (ours["ratio"], folder["ratio"]) == (5, 10)
+    assert folder["baselines"] == {}
+    result = seaice("score", maps_path, "--reference", raw_folder)
+    assert "no baselines: the reference has no training scenes" in result.out
+
+
+def test_score_of_a_submission_needs_a_reference(seaice, tmp_path, store_path) -> None:
+    (scene,) = Store.open(store_path).splits["test"]
+    shape = Store.open(store_path).scene(scene).source_grid.shape
+    with h5netcdf.File(tmp_path / "upload.nc", "w") as file:
+        for chart in ("SIC", "SOD", "FLOE"):
+            file.dimensions.update({f"{chart}0": shape[0], f"{chart}1": shape[1]})
+            name = f"{scene}_{chart}"
+            file.create_variable(name, (f"{chart}0", f"{chart}1"), np.uint8)
+    result = seaice("score", tmp_path / "upload.nc", "--reference", store_path, "--json")
+    assert json.loads(result.out)["pooled"]["SIC"] <= 0  # nothing but open water
+    result = seaice("score", tmp_path / "upload.nc")
+    assert result.code == 1
+    assert "does not say where the charts of its scenes are" in result.err
+
+
+def test_score_goes_on_where_the_index_cannot_be_written(
+    seaice, maps_path, tmp_path
+) -> None:
+    shutil.copytree(maps_path, tmp_path / "maps")
+    shutil.rmtree(tmp_path / "maps" / "index", ignore_errors=True)
+    (tmp_path / "maps" / "index").write_text("a file in the way")
+    result = seaice("score", tmp_path / "maps")
+    assert result.code == 0
+    assert "index.html in" in result.err
+
+
+def test_score_against_a_store_without_charts_is_told(
+    seaice, maps_path, tmp_path, raw_folder
+) -> None:
+    scene = next(maps_path.glob("*.nc")).stem
+    (tmp_path / "raw").mkdir()
+    shutil.copy(raw_folder / f"{scene}_prep.nc", tmp_path / "raw")
+    store = tmp_path / "store.zarr"
+    assert seaice("prepare", tmp_path / "raw", store, "--jobs", 1).code == 0
+    result = seaice("score", maps_path, "--reference", store)
+    assert result.code == 1
+    assert "none of the 1 maps in" in result.err
 
 
 def test_score_without_the_store_of_the_maps_is_told(

@@ -1,20 +1,11 @@
 import numpy as np
 import pytest
+from drawn_uncertainty import drawn, errors
 from sklearn.calibration import calibration_curve
 
 from seaice_data.arrays import ChartArray, FloatArray
 from seaice_data.charts import FLOE, SOD
 from seaice_model.calibration import CalibrationScorer, Coverage, Reliability
-
-
-def drawn(seed: int = 0, sharpness: float = 1.0) -> tuple[ChartArray, FloatArray]:
-    """Draw probabilities, and charts that follow them if `sharpness` is 1."""
-    rng = np.random.default_rng(seed)
-    true = rng.dirichlet(np.full(SOD.n_classes, 0.5), (60, 80))
-    levels = rng.random((60, 80, 1))
-    truth = (levels > true.cumsum(axis=2)).sum(axis=2).clip(max=SOD.n_classes - 1)
-    told = true**sharpness / (true**sharpness).sum(axis=2, keepdims=True)
-    return truth.astype(np.uint8), np.moveaxis(told, 2, 0).astype(np.float32)
 
 
 def reliability(truth: ChartArray, probabilities: FloatArray) -> Reliability:
@@ -109,14 +100,6 @@ def test_shapes_that_do_not_fit_are_refused() -> None:
         scorer.add_probabilities(SOD, truth[:5], probabilities)
     with pytest.raises(ValueError, match="shapes differ"):
         scorer.add_spread(truth, np.zeros((2, 2)), np.zeros((2, 3)))
-
-
-def errors(seed: int, told: float = 1.0) -> tuple[ChartArray, FloatArray, FloatArray]:
-    """Draw a chart and maps with normal errors; `told` times their spread is told."""
-    rng = np.random.default_rng(seed)
-    truth = rng.integers(0, 11, (200, 300), np.uint8)
-    spread = rng.uniform(3, 15, truth.shape)
-    return truth, truth * 10 + rng.normal(0, spread), told * spread
 
 
 def coverage(truth: ChartArray, mean: FloatArray, spread: FloatArray) -> Coverage:

@@ -104,6 +104,21 @@ def test_planes_of_different_shapes_are_refused() -> None:
         ChartScorer().add_chart(SOD, np.zeros((2, 2), np.uint8), np.zeros(4, np.uint8))
 
 
+def test_a_coarser_chart_counts_as_if_it_were_enlarged() -> None:
+    rng = np.random.default_rng(4)
+    coarse, shown = (
+        rng.integers(0, 6, (3, 4), np.uint8),
+        rng.integers(0, 6, (7, 9), np.uint8),
+    )
+    rows, columns = np.arange(7) * 3 // 7, np.arange(9) * 4 // 9
+    ours, expected = ChartScorer(), ChartScorer()
+    ours.add_enlarged(SOD, coarse, shown, rows, columns)
+    expected.add_chart(SOD, coarse[rows][:, columns], shown)
+    assert ours.scores() == expected.scores()
+    with pytest.raises(IndexError, match="no way from"):
+        ours.add_enlarged(SOD, coarse, shown, rows, columns + 1)
+
+
 def test_scores_are_ready_for_json() -> None:
     scorer = ChartScorer()
     scorer.add(planes([0, 10], [0, 5], [255, 255]), planes([0, 9], [0, 5], [0, 6]))

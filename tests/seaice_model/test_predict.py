@@ -40,7 +40,9 @@ def other_run(tmp_path_factory: pytest.TempPathFactory, store: Store) -> Path:
 
 def test_the_scenes_that_the_run_has_not_seen_are_predicted(maps: Path) -> None:
     assert {path.name for path in maps.iterdir()} == {
-        f"{scene}.{kind}" for scene in (TEST_SCENE, UNCHARTED) for kind in ("nc", "png")
+        *(f"{scene}.{kind}" for scene in (TEST_SCENE, UNCHARTED) for kind in ("nc", "png")),
+        "index",
+        "index.html",
     }
 
 

@@ -1,21 +1,33 @@
 import json
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
+import h5netcdf
 import numpy as np
 import pytest
-from learnable_scenes import RECIPE, SCENES, TEST_SCENE, UNCHARTED, prepared_scene
+from learnable_scenes import (
+    RECIPE,
+    SCENES,
+    TEST_SCENE,
+    UNCHARTED,
+    StoreMaker,
+    prepared_scene,
+)
 
 from seaice_data.charted import charts_of
+from seaice_data.charts import CHARTS
 from seaice_data.grid import Grid
 from seaice_data.prepare import finish
 from seaice_data.store import Store
+from seaice_model.alignment import align
+from seaice_model.baselines import score_baselines
 from seaice_model.errors import MapError
-from seaice_model.maps import read_netcdf
+from seaice_model.maps import read_netcdf, write_netcdf
 from seaice_model.metrics import ChartScorer
 from seaice_model.predict import PredictSettings, predict_store
 from seaice_model.score import ScoreProgress, ScoreReport, score_maps
+from seaice_model.submission import variable_name
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +81,140 @@ def test_a_report_is_ready_for_json(report: ScoreReport) -> None:
     assert json.loads(json.dumps(asdict(report)))["grids"]["original"]["pooled"]
 
 
+def test_the_reference_way_is_followed_pixel_by_pixel(
+    report: ScoreReport, maps: Path, store: Store
+) -> None:
+    enlarged, downscaled = ChartScorer(), ChartScorer()
+    for scene in (TEST_SCENE, SCENES[0]):
+        charts = store.scene(scene).full_charts()
+        shown = read_netcdf(maps / f"{scene}.nc").charts
+        # 81 x 90 pixels at ratio 2: pixel 2 i is picked, 81 rows are made from 40.
+        small = charts[:, :80:2, ::2]
+        rows, columns = np.arange(81) * 40 // 81, np.arange(90) // 2
+        enlarged.add(small[:, rows][:, :, columns], shown)
+        looked_at = [int(np.flatnonzero(rows == i)[0]) for i in range(40)]
+        downscaled.add(small, shown[:, looked_at][:, :, ::2])
+    assert report.ratio == 2
+    assert report.grids["enlarged"].pooled == enlarged.scores()
+    assert report.grids["downscaled"].pooled == downscaled.scores()
+
+
+def test_groups_hold_their_scenes(report: ScoreReport) -> None:
+    scored = report.grids["original"]
+    assert set(scored.months) == {"01"}  # both scenes
+    assert scored.months["01"] == report.pooled
+    assert set(scored.services) == {"dmi"}
+    assert set(scored.regions) == {"unknown"}
+
+
+def test_climatology_takes_the_class_of_the_month(store: Store) -> None:
+    # All training scenes are of January, so that month and all are the same.
+    training = [store.scene(scene) for scene in store.splits["train"]]
+    assert {scene.acquired.month for scene in training} == {1}
+    baselines = score_baselines(
+        store,
+        [
+            (charted, store.scene(charted.id).full_class_counts)
+            for charted in charts_of(store).scenes.values()
+        ],
+    )
+    assert baselines["climatology"].scores == baselines["best constant"].scores
+
+
+def test_a_submission_scores_as_the_maps_that_it_holds(
+    report: ScoreReport, maps: Path, store: Store, tmp_path: Path
+) -> None:
+    scenes = [TEST_SCENE, SCENES[0]]
+    with h5netcdf.File(tmp_path / "upload.nc", "w") as file:
+        for scene in scenes:
+            for chart, plane in zip(
+                CHARTS, read_netcdf(maps / f"{scene}.nc").charts, strict=True
+            ):
+                name = variable_name(scene, chart.name)
+                dimensions = (f"{name}_dim0", f"{name}_dim1")
+                file.dimensions.update(zip(dimensions, plane.shape, strict=True))
+                file.create_variable(name, dimensions, data=plane)
+    scored = score_maps(tmp_path / "upload.nc", charts_of(store))
+    assert scored.pooled == report.pooled
+    assert scored.edge == report.edge
+    assert scored.run == ""
+
+
+def test_uncertainty_in_the_maps_is_judged_on_every_pixel_of_the_charts(
+    tmp_path: Path, run: Path, store: Store
+) -> None:
+    settings = PredictSettings(pictures=False, probabilities=True)
+    predict_store(store, run, tmp_path, settings, scenes=[TEST_SCENE])
+    calibration = score_maps(tmp_path, charts_of(store)).calibration
+    assert calibration is not None
+    ours = calibration.reliability["SOD"]
+    # The same pixel by pixel: probabilities brought to the grid of the map.
+    decision = read_netcdf(tmp_path / f"{TEST_SCENE}.nc").decision
+    assert decision is not None
+    told = decision.probabilities_of("SOD")
+    assert told is not None
+    told = told[:, decision.rows][:, :, decision.columns]
+    truth = store.scene(TEST_SCENE).full_charts()[1]
+    valid = (truth != 255) & ~np.isnan(told[0])
+    assert ours.n_pixels == valid.sum()
+    right = told.argmax(axis=0) == truth
+    assert ours.accuracy == pytest.approx(right[valid].mean())
+    assert ours.mean_probability == pytest.approx(told.max(axis=0)[valid].mean(), abs=1e-5)
+
+
+def test_maps_without_probabilities_have_no_reliability(report: ScoreReport) -> None:
+    assert report.calibration is None
+
+
+def test_maps_of_several_runs_are_not_mixed(
+    tmp_path: Path, maps: Path, store: Store
+) -> None:
+    shutil.copytree(maps, tmp_path / "maps")
+    path = tmp_path / "maps" / f"{TEST_SCENE}.nc"
+    ours = read_netcdf(path)
+    write_netcdf(
+        replace(ours, provenance=replace(ours.provenance, run="other", weights="b")), path
+    )
+    with pytest.raises(MapError, match=r"come from 2 runs: .*other"):
+        score_maps(tmp_path / "maps", charts_of(store))
+
+
+def test_maps_of_scenes_that_are_not_in_the_reference_are_named(
+    tmp_path: Path, maps: Path, make_store: StoreMaker
+) -> None:
+    other = make_store(tmp_path / "other.zarr", scenes=SCENES[1:3])
+    message = f"map .* shows scene '{TEST_SCENE}', which .*other.zarr' does not hold"
+    with pytest.raises(MapError, match=message):
+        score_maps(maps, charts_of(other))
+
+
+def test_a_map_on_a_finer_grid_is_scored_on_that_of_the_chart(
+    maps: Path, store: Store
+) -> None:
+    ours = read_netcdf(maps / f"{TEST_SCENE}.nc")
+    fine = replace(
+        ours,
+        grid=Grid(2 * 81 + 1, 2 * 90, 40.0),
+        charts=np.pad(
+            ours.charts.repeat(2, axis=1).repeat(2, axis=2), [(0, 0), (0, 1), (0, 0)]
+        ),
+        flags=np.pad(ours.flags.repeat(2, axis=0).repeat(2, axis=1), [(0, 1), (0, 0)]),
+    )
+    grid = store.scene(TEST_SCENE).source_grid
+    np.testing.assert_array_equal(align(fine, grid).charts, ours.charts)
+    coarse = replace(ours, grid=Grid(40, 45, 160.0))
+    with pytest.raises(MapError, match=r"40 x 45 pixels of 160 m, its scene has 81 x 90"):
+        align(coarse, grid)
+
+
+def test_a_damaged_map_is_named(tmp_path: Path, maps: Path, store: Store) -> None:
+    shutil.copytree(maps, tmp_path / "maps")
+    path = tmp_path / "maps" / f"{TEST_SCENE}.nc"
+    path.write_bytes(path.read_bytes()[:3000])
+    with pytest.raises(MapError, match=f"{TEST_SCENE}.nc"):
+        score_maps(tmp_path / "maps", charts_of(store))
+
+
 def test_progress_is_told_for_every_map(maps: Path, store: Store) -> None:
     told: list[ScoreProgress] = []
     score_maps(maps, charts_of(store), progress=told.append)
@@ -93,7 +239,9 @@ def test_a_map_of_another_size_is_refused(tmp_path: Path, maps: Path) -> None:
     for scene in (TEST_SCENE, UNCHARTED, SCENES[0]):
         other.write(prepared_scene(scene, source=Grid(60, 90, 80.0)), {})
     finish(other)
-    with pytest.raises(MapError, match="has 81 x 90 pixels, its scene has 60 x 90"):
+    with pytest.raises(
+        MapError, match=r"has 81 x 90 pixels of 80 m, its scene has 60 x 90"
+    ):
         score_maps(maps, charts_of(Store.open(other.path)))
 
 

@@ -1,0 +1,126 @@
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from learnable_scenes import SCENES, TEST_SCENE, UNCHARTED
+from matplotlib.colors import to_rgb
+from PIL import Image
+from webpages import check_page
+
+from seaice_data.charted import charts_of
+from seaice_data.store import Store
+from seaice_model.errors import MapError
+from seaice_model.index_page import add_entry, write_index
+from seaice_model.maps import read_netcdf
+from seaice_model.pictures import COLOURS
+from seaice_model.predict import PredictSettings, predict_store
+from seaice_model.score import score_maps
+
+DATA_ONLY = PredictSettings(pictures=False)
+
+
+@pytest.fixture
+def maps(tmp_path: Path, run: Path, store: Store) -> Path:
+    path = tmp_path / "maps"
+    predict_store(store, run, path, DATA_ONLY, scenes=[TEST_SCENE, UNCHARTED, SCENES[0]])
+    return path
+
+
+def test_the_page_shows_all_scenes_with_chart_and_map(maps: Path, store: Store) -> None:
+    page = write_index(maps, charts_of(store))
+    images = check_page(page)
+    # Three charts: of the map, and of the ice service where there is one.
+    assert len(images) == len(set(images)) == 3 * (2 + 1 + 2)
+    text = page.read_text()
+    for scene in (TEST_SCENE, UNCHARTED, SCENES[0]):
+        assert f'<section id="{scene}"' in text
+        assert f'href="{scene}.nc"' in text
+    assert text.count('type="range"') == 2
+    assert "thick first-year ice" in text
+
+
+def test_the_scores_on_the_page_are_those_of_scoring(maps: Path, store: Store) -> None:
+    text = write_index(maps, charts_of(store)).read_text()
+    combined = score_maps(maps, charts_of(store)).scenes[TEST_SCENE].combined
+    assert f"combined score {combined:.1f} %" in text
+
+
+def test_pictures_have_the_colours_of_the_classes(maps: Path, store: Store) -> None:
+    write_index(maps, charts_of(store))
+    with Image.open(maps / "index" / f"{TEST_SCENE}_SOD_map.png") as picture:
+        drawn = np.asarray(picture.convert("RGB"))
+    shown = read_netcdf(maps / f"{TEST_SCENE}.nc").charts[1]
+    assert drawn.shape[:2] == shown.shape  # a small scene is not thinned
+    for value in np.unique(shown):
+        colour = "#ffffff" if value == 255 else COLOURS["SOD"][value]
+        assert np.abs(drawn[shown == value] / 255 - to_rgb(colour)).max() < 0.01
+
+
+def test_entries_are_kept_until_weights_or_charts_change(maps: Path, store: Store) -> None:
+    write_index(maps)
+    entry = maps / "index" / f"{TEST_SCENE}.json"
+    assert json.loads(entry.read_text())["scores"] == {}
+    write_index(maps, charts_of(store))
+    made = entry.stat().st_mtime_ns
+    assert json.loads(entry.read_text())["scores"]["combined"] is not None
+    write_index(maps)
+    write_index(maps, charts_of(store))
+    assert entry.stat().st_mtime_ns == made
+    known = json.loads(entry.read_text())
+    entry.write_text(json.dumps({**known, "weights": "others"}))
+    write_index(maps)
+    assert json.loads(entry.read_text())["weights"] == known["weights"]
+    entry.write_text("damaged")
+    write_index(maps)
+    assert json.loads(entry.read_text())["weights"] == known["weights"]
+
+
+def test_entries_can_be_made_one_by_one(maps: Path, store: Store) -> None:
+    charts = charts_of(store)
+    for path in maps.glob("*.nc"):
+        chart_map = read_netcdf(path)
+        charted = charts.scenes.get(chart_map.scene)
+        add_entry(maps, chart_map, chart_map.grid, charted.read() if charted else None)
+    before = {p: p.stat().st_mtime_ns for p in (maps / "index").iterdir()}
+    write_index(maps)
+    assert {p: p.stat().st_mtime_ns for p in (maps / "index").iterdir()} == before
+
+
+def test_a_map_on_the_grid_of_the_store_is_shown_without_scores(
+    store: Store, run: Path, tmp_path: Path
+) -> None:
+    coarse = PredictSettings(grid="store")
+    predict_store(store, run, tmp_path, coarse, scenes=[TEST_SCENE])
+    assert len(check_page(tmp_path / "index.html")) == 6
+    assert "combined score -" in (tmp_path / "index.html").read_text()
+
+
+def test_other_files_in_the_folder_do_not_stop_predictions(
+    store: Store, run: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "other.nc").write_text("no map")
+    report = predict_store(store, run, tmp_path, scenes=[TEST_SCENE])
+    assert report.n_written == 1
+    assert "index.html is not written: cannot read map" in caplog.text
+
+
+def test_a_map_that_is_gone_leaves_the_page(maps: Path) -> None:
+    write_index(maps)
+    (maps / f"{TEST_SCENE}.nc").unlink()
+    assert TEST_SCENE not in write_index(maps).read_text()
+
+
+def test_a_folder_without_maps_is_told(tmp_path: Path) -> None:
+    with pytest.raises(MapError, match="no maps in"):
+        write_index(tmp_path)
+
+
+def test_names_are_escaped(store: Store, run: Path, tmp_path: Path) -> None:
+    odd = tmp_path / "a <b> & 'c'"
+    shutil.copytree(run, odd)
+    predict_store(store, odd, tmp_path / "m & n", scenes=[TEST_SCENE])
+    page = tmp_path / "m & n" / "index.html"
+    assert len(check_page(page)) == 6
+    assert "a &lt;b&gt; &amp;" in page.read_text()
