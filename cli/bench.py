@@ -19,6 +19,7 @@ class Step(StrEnum):
 
     prepare = "prepare"
     sampler = "sampler"
+    layouts = "layouts"
     train = "train"
     predict = "predict"
 
@@ -33,6 +34,8 @@ def bench(
     Prints the median and the range of several rounds after one that does not count. With
     `prepare`, the reference path is what training codes do at every start (open with
     xarray, stack, take every tenth pixel), and the floor is reading and inflating alone.
+    With `sampler`, the reference is re-created and the limit is copying the same windows;
+    `layouts` writes the corner of a scene in several chunk layouts beside the store.
 
     Example: seaice bench sampler store.zarr
     """

@@ -231,7 +231,8 @@ def draw_mixing(
     a = augmentation
     number = np.asarray(numbers, np.int64)
     group, member = np.divmod(number, a.cutmix_group)
-    draws = uniform(seed, Stream.CUTMIX, group, 5).T
+    groups, of_group = np.unique(group, return_inverse=True)
+    draws = uniform(seed, Stream.CUTMIX, groups, 5)[of_group].T
     half = (size * np.sqrt(draws[1])).astype(np.int64) // 2
     box = np.zeros((len(number), 4), np.int64)
     for axis in (0, 1):

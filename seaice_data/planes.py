@@ -158,7 +158,10 @@ class ReadPlanes:
         if absent := [key for key in keys if key not in chunks]:
             chunks |= self._read(scene, array, absent)
             self._keep(chunks)
-        out = np.empty((bottom - top, right - left, *array.shape[2:]), array.dtype)
+        shape = (bottom - top, right - left, *array.shape[2:])
+        if len(keys) == 1 and chunks[keys[0]].shape == shape:
+            return _plain(chunks[keys[0]])
+        out = np.empty(shape, array.dtype)
         for _, _, row, column in keys:
             y, x = row * high, column * wide
             from_y, from_x = max(top - y, 0), max(left - x, 0)

@@ -24,8 +24,10 @@ sampler as it is. Faster is `PatchSampler.batch` into the same memory again and 
 - Fill is NaN in inputs and 255 in charts, whether a scene ends, its chart does, or its
   swath. Beyond the end of a scene all channels are NaN, the month too.
 
-Stores that are not uncompressed files on a local disk are read through zarr, chunk by
-chunk; ``kept_bytes`` bounds what is kept of them.
+An uncompressed store on a local disk is mapped: nothing is copied into a process, and
+scenes may together, or each, be larger than memory. That holds at ratio 1 too, where one
+chunk a scene is the fastest layout by far (`seaice bench layouts`). Any other store is read
+through zarr, chunk by chunk; ``kept_bytes`` bounds what is kept of it.
 """
 
 import os
@@ -209,7 +211,9 @@ class PatchSampler:
         usable = self._find_usable(wanted, kept_bytes)
         self.scenes = tuple(wanted[k].id for k in usable)
         """Ids of the scenes that patches come from."""
-        self.skipped = tuple(s.id for k, s in enumerate(wanted) if k not in {*usable})
+        self.skipped = tuple(
+            wanted[k].id for k in sorted({*range(len(wanted))} - {*usable})
+        )
         """Ids of the scenes of which no patch may be drawn: without enough valid pixels."""
         if not usable:
             raise StoreError(

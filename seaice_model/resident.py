@@ -120,20 +120,19 @@ class ResidentPatches:
         """Weigh the four pixels around each place; see `seaice_data.cut.cut_bilinear`."""
         y0, x0 = y.floor(), x.floor()
         dy, dx = mix((y - y0).float()), mix((x - x0).float())
-        shape = (*near.shape, self._inputs.shape[1])
-        total = torch.zeros(shape, device=self._device)
-        weight = torch.zeros_like(total)
-        is_fill = torch.zeros_like(total, dtype=torch.bool)
+        total = torch.zeros((*near.shape, self._inputs.shape[1]), device=self._device)
+        weight = torch.ones_like(total)
         for below in (0, 1):
             for right in (0, 1):
                 pixel = mix(pixel_of((y0 + below).long(), (x0 + right).long()))
                 share = ((dy if below else 1 - dy) * (dx if right else 1 - dx))[..., None]
-                value = self._inputs[pixel].float()
+                value = self._inputs[pixel]
                 absent = value.isnan()
-                total.add_(value.masked_fill_(absent, 0).mul_(share))
-                weight.add_(torch.where(absent, 0, share))
-                is_fill.logical_or_(absent & (pixel == near)[..., None])
+                # Few passes over few bytes: this is bound by the memory of the device.
+                total.addcmul_(value.masked_fill_(absent, 0), share)
+                weight.addcmul_(absent, share, value=-1)
         # A pixel of fill beyond a scene may be near and yet weigh nothing.
+        is_fill = self._inputs[near].isnan()
         return total.div_(weight).masked_fill_(is_fill, torch.nan)
 
     def _turn_wind(self, inputs: Tensor, cuts: list[Cuts], mix: "_Mixer") -> Tensor:

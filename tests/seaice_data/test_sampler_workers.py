@@ -1,16 +1,22 @@
 """The same patches however they are asked for: processes, threads, ranks, resumed."""
 
 import pickle
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import pytest
 import torch
+from coded_scenes import write_coded
 from torch.utils.data import DataLoader, Dataset
 
 from seaice_data.augment import Augmentation
 from seaice_data.drawing import Drawing
+from seaice_data.prepare import prepare
+from seaice_data.recipe import Recipe
 from seaice_data.sampler import Patch, PatchSampler
 from seaice_data.store import Store
 
@@ -64,17 +70,11 @@ def test_a_loader_without_workers_gives_the_same_patches(
     assert_same(stacked(iter(loader(make(store_path)))), expected)
 
 
-@pytest.mark.parametrize("codec", ["none", "zstd"])
-def test_forked_workers_read_packed_stores(
-    raw_folder: Any, tmp_path: Any, codec: str
-) -> None:
-    from seaice_data.prepare import prepare
-    from seaice_data.recipe import Recipe
-
+def test_forked_workers_read_packed_stores(raw_folder: Path, tmp_path: Path) -> None:
     path = str(tmp_path / "store.zarr")
-    prepare(raw_folder, path, Recipe(ratio=5, codec=codec))  # type: ignore[arg-type]
+    prepare(raw_folder, path, Recipe(ratio=5, codec="zstd"))
     patches = make(path)
-    here = patches.batch(range(N))
+    here = patches.batch(range(N))  # the parent has arrays open and chunks kept
     there = loader(patches, num_workers=2, multiprocessing_context="fork")
     assert_same(stacked(iter(there)), here)
 
@@ -119,3 +119,45 @@ def test_a_sampler_travels_without_pixels(store_path: str, expected: Patch) -> N
     sent = pickle.dumps(patches)
     assert len(sent) < 200_000
     assert_same(pickle.loads(sent).batch(range(N)), expected)  # noqa: S301 - our own
+
+
+def test_plain_patches_need_no_compiler_and_no_zarr(store_path: str) -> None:
+    """What takes long to import would come before the first batch of every worker."""
+    program = (
+        "import sys; from seaice_data.store import Store; "
+        "from seaice_data.sampler import PatchSampler; s = Store.open(sys.argv[1]); "
+        "PatchSampler(s, scenes=s.scenes, size=32).batch(range(16)); "
+        "print(*{'numba', 'zarr', 'torch', 'xarray', 'dask'} & {*sys.modules})"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program, store_path],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert result.stdout.strip() == ""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("augmentation", [None, Augmentation()])
+def test_processes_hold_no_planes_of_their_own(
+    tmp_path: Path, augmentation: Augmentation | None
+) -> None:
+    write_coded(tmp_path / "raw", 700, 700)
+    prepare(tmp_path / "raw", str(tmp_path / "store.zarr"), Recipe(ratio=1), jobs=1)
+    store = Store.open(str(tmp_path / "store.zarr"))
+    n_bytes = 700 * 700 * len(store.channels) * 2
+    patches = PatchSampler(store, scenes=store.scenes, size=64, augmentation=augmentation)
+    out = patches.empty(16)
+    patches.batch(range(16), out)
+    before = own_bytes()
+    for first in range(16, 320, 16):
+        patches.batch(range(first, first + 16), out)
+    # All of the scene has been seen, and is in the memory that processes share.
+    assert own_bytes() - before < n_bytes / 4
+
+
+def own_bytes() -> int:
+    """Return the memory of this process that is no part of a file."""
+    lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
+    return 1024 * int(next(x.split()[1] for x in lines if x.startswith("Anonymous:")))
