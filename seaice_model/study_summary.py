@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from seaice_data.arrays import FloatArray
+from seaice_model.errors import StudyError
 from seaice_model.presets import PRESETS, PaperScores
 from seaice_model.statistics import SCORES, Effect, Sample, compare, run_scores
 from seaice_model.study import StudyPlan
@@ -151,6 +152,7 @@ def summarise(plan: StudyPlan) -> StudyTable:
     names = [row.name for row in plan.rows]
     reference = REFERENCE if REFERENCE in names else names[0]
     samples = {split: _samples(plan, split) for split in SPLITS}
+    _check_test_scenes(samples["test"])
     return StudyTable(
         rows=tuple(
             RowResult(
@@ -181,6 +183,19 @@ def _samples(plan: StudyPlan, split: str) -> dict[str, Sample]:
         for row in plan.rows
     }
     return {name: Sample.of(runs) for name, runs in records.items() if runs}
+
+
+def _check_test_scenes(samples: Mapping[str, Sample]) -> None:
+    """Make sure that every run was scored on the same test scenes."""
+    scenes = {frozenset(ids) for sample in samples.values() for ids in sample.scenes}
+    if len(scenes) > 1:
+        changed = sorted(frozenset.union(*scenes) - frozenset.intersection(*scenes))
+        raise StudyError(
+            f"runs were scored on different test scenes: {', '.join(changed[:3])}"
+            f"{' ...' if changed[3:] else ''}",
+            hint="remove the records of the runs (seed-*.json) and run the study again: "
+            "it scores them anew, and trains none again",
+        )
 
 
 def _result(

@@ -13,6 +13,7 @@ from coded_scenes import write_coded
 from seaice_data.prepare import prepare
 from seaice_data.store import FORMAT_VERSION
 from seaice_data.synthetic_set import write_scenes
+from seaice_model.study_rows import QUESTIONS
 
 ROOT = Path(__file__).parent.parent
 
@@ -58,6 +59,26 @@ def test_store_md_tells_the_version(root: zarr.Group) -> None:
     assert root.attrs["format_version"] == FORMAT_VERSION
     text = (ROOT / "seaice_data" / "STORE.md").read_text()
     assert f"format version {FORMAT_VERSION}\n" in text
+
+
+def study_md() -> str:
+    return (ROOT / "seaice_model" / "STUDY.md").read_text()
+
+
+def test_study_md_names_every_row_of_every_question() -> None:
+    rows = re.findall(r"^\| `([a-z]+)` \| (.*) \|$", study_md(), re.MULTILINE)
+    documented = {name: re.findall(r"`([a-z]+[\w-]*)`", text) for name, text in rows}
+    assert documented == {
+        name: [row.name for row in ready] for name, ready in QUESTIONS.items()
+    }
+
+
+def test_study_md_shows_three_runs_of_all_nine_models() -> None:
+    title, table = re.split(r"\n\n(?=\| row \| change \| runs)", study_md())
+    assert "QUICK STUDY" in title
+    rows = re.findall(r"^\| (model\d) \| [^|]* \| (\d+) \|", table, re.MULTILINE)
+    assert [name for name, _ in rows] == [f"model{n}" for n in range(1, 10)]
+    assert all(int(n_runs) >= 3 for _, n_runs in rows)
 
 
 def blocks(kind: str) -> list[str]:

@@ -328,6 +328,20 @@ def test_more_runs_join_those_that_are_there(
     assert {told.step.seed for told in told} == {2}
 
 
+def test_a_missing_record_is_counted_anew_from_the_run(
+    plan: StudyPlan, store: Store, tmp_path: Path
+) -> None:
+    shutil.copytree(plan.out, tmp_path / "study")
+    ours = plan_study(tmp_path / "study", [store], ROWS, n_runs=2)
+    ours.runs[2].record.unlink()
+    told: list[StudyProgress] = []
+    assert run_study(ours, devices=["cpu"], progress=told.append).n_finished == 4
+    assert [(t.step.row, t.step.seed, t.step.is_finished) for t in told] == [
+        ("hh", 0, True)
+    ]
+    assert ours.runs[2].record.read_text() == plan.runs[2].record.read_text()
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

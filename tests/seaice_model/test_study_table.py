@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from seaice_data.charts import CHARTS
+from seaice_model.errors import StudyError
 from seaice_model.presets import find_preset
 from seaice_model.study import StudyPlan
 from seaice_model.study_picture import draw_study
@@ -198,6 +199,14 @@ def test_a_single_run_has_no_deviation_and_no_interval(tmp_path: Path) -> None:
     text = as_text(summarise(plan))
     assert "(" not in text.splitlines()[-1]
     assert "[" not in text.split("Differences")[1]
+
+
+def test_runs_scored_on_other_test_scenes_are_refused(tmp_path: Path) -> None:
+    plan = make_plan(tmp_path, read_rows("model1"))
+    for run in plan.runs:
+        finish(run, 80, [70] * (2 + run.seed))
+    with pytest.raises(StudyError, match="different test scenes: t2, t3"):
+        summarise(plan)
 
 
 def test_without_model_1_the_first_row_is_the_reference(tmp_path: Path) -> None:
