@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 def study(
     stores: Annotated[
-        list[str], typer.Argument(help="Store, or several of the same scenes: other ratios")
+        list[str],
+        typer.Argument(
+            metavar="STORE...", help="Store, or several of the same scenes: other ratios"
+        ),
     ],
     presets: Annotated[
         str,
@@ -68,7 +71,7 @@ def study(
 
     Each run draws its weights, patches and validation scenes from its seed, and is scored
     on the test scenes. The table holds means and standard deviations, the paper's figures,
-    and the differences to Model 1 with intervals; it is in OUT as CSV, Markdown, LaTeX,
+    and the differences to Model 1 with intervals; OUT holds it as CSV, Markdown, LaTeX,
     JSON and picture. Model 2 needs a store of ratio 1 beside the other.
 
     Run it again to go on after an interruption, or beside itself to share the work: every

@@ -110,7 +110,7 @@ from test_study import ROWS
 from seaice_model.study import plan_study, run_study
 
 torch.set_num_threads(1)
-out, store, kill_after, pause_s = sys.argv[1:]
+out, store, kill_after, pause_s, jobs = sys.argv[1:]
 n_told = 0
 
 def progress(told):
@@ -124,20 +124,20 @@ def progress(told):
 
 if __name__ == "__main__":
     plan = plan_study(Path(out), [Store.open(store)], ROWS, n_runs=2)
-    run_study(plan, devices=["cpu"], progress=progress)
+    run_study(plan, jobs=int(jobs), devices=["cpu"], progress=progress)
 """
 
 
 def start_study(
-    out: Path, store: Store, kill_after: int, pause_s: float = 0
+    out: Path, store: Store, *, kill_after: int = 0, pause_s: float = 0, jobs: int = 1
 ) -> "subprocess.Popen[str]":
     here = Path(__file__).parent
-    path = os.pathsep.join([str(here), str(here.parent)])
+    options = [str(option) for option in (kill_after, pause_s, jobs)]
     return subprocess.Popen(
-        [sys.executable, "-c", STUDY, str(out), store.path, str(kill_after), str(pause_s)],
+        [sys.executable, "-c", STUDY, str(out), store.path, *options],
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": path},
+        env={**os.environ, "PYTHONPATH": f"{here}{os.pathsep}{here.parent}"},
     )
 
 
@@ -168,11 +168,25 @@ def test_a_killed_study_goes_on_without_repeating_a_finished_run(
 
 
 def test_two_processes_share_the_runs_of_a_folder(tmp_path: Path, store: Store) -> None:
-    both = [start_study(tmp_path, store, kill_after=0, pause_s=0.1) for _ in range(2)]
+    both = [start_study(tmp_path, store, pause_s=0.1) for _ in range(2)]
     done = [process.communicate()[0].splitlines() for process in both]
     assert [process.returncode for process in both] == [0, 0]
     assert all(done)
     assert sorted(done[0] + done[1]) == ["hh 0", "hh 1", "model1 0", "model1 1"]
+
+
+def test_the_processes_of_a_killed_study_end_and_leave_their_runs_free(
+    tmp_path: Path, store: Store
+) -> None:
+    killed = start_study(tmp_path, store, kill_after=1, jobs=2)
+    killed.communicate()  # its pipe closes when the last process has ended
+    assert killed.returncode == -signal.SIGKILL
+    plan = plan_study(tmp_path, [store], ROWS, n_runs=2)
+    assert not all(run.is_finished for run in plan.runs)
+    for lock in tmp_path.rglob("*.lock"):
+        with claimed(lock) as is_ours:
+            assert is_ours
+    assert run_study(plan, devices=["cpu"]).n_finished == 4
 
 
 def test_several_jobs_do_the_work_of_one(
