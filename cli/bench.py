@@ -26,7 +26,9 @@ class Step(StrEnum):
 
 def bench(
     step: Annotated[Step, typer.Argument(help="What to measure")],
-    path: Annotated[Path, typer.Argument(help="Folder of scenes (prepare), or a store")],
+    path: Annotated[
+        Path, typer.Argument(help="Folder of scenes (prepare, predict), or a store")
+    ],
     rounds: Annotated[int, typer.Option(min=1, help="How often to measure")] = 7,
 ) -> None:
     """Measure how fast a step runs on this machine.

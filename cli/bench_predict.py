@@ -1,39 +1,96 @@
-"""`seaice bench predict`: whole scenes to maps on the SAR grid."""
+"""`seaice bench predict`: whole scenes to maps on their original grid.
+
+Of a store, maps are drawn from the store; of a folder of netCDF files from these, and from
+a store that is made of them. The network has the size of the paper's and has learned
+nothing.
+"""
 
 import tempfile
+import time
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
 
+from .bench_prepare import peak_mb
 from .console import say
-from .timing import line, timed
+from .machine import n_cores
+from .timing import line
 
 
 def measure(path: Path, rounds: int) -> None:
-    """Print how fast maps are made."""
-    from dataclasses import replace
+    """Print how fast maps are made, and in how much memory."""
+    from seaice_data.charted import is_store
+    from seaice_data.prepare import prepare
 
+    with tempfile.TemporaryDirectory() as folder:
+        store, run = path, Path(folder, "run")
+        sources = [path]
+        if not is_store(str(path)):
+            store = Path(folder, "store.zarr")
+            prepare(path, str(store), jobs=n_cores())
+            sources = [store, path]
+        _pretend_to_train(store, run)
+        _measure(store, sources, run, Path(folder, "maps"), rounds)
+
+
+def _measure(
+    store_path: Path, sources: list[Path], run: Path, maps: Path, rounds: int
+) -> None:
     from seaice_data.store import Store
-    from seaice_model.predict import PredictSettings, predict_store
+
+    store = Store.open(str(store_path))
+    size = max(store.scene(scene_id).source_grid.shape for scene_id in store.scenes)
+    tasks = [(source, pictures) for source in sources for pictures in (False, True)]
+    times: dict[tuple[Path, bool], list[float]] = {task: [] for task in tasks}
+    with ExitStack() as stack:
+        # A process each, so that each has its own peak of memory; rounds take turns, so
+        # that what else the machine does meets all of them.
+        pools = {
+            task: stack.enter_context(
+                ProcessPoolExecutor(1, mp_context=get_context("spawn"))
+            )
+            for task in tasks
+        }
+        for _ in range(rounds + 1):
+            for task, pool in pools.items():
+                elapsed_s = pool.submit(_predict_once, *task, run, maps).result()
+                times[task].append(elapsed_s / len(store.scenes))
+        peaks = {task: pool.submit(peak_mb).result() for task, pool in pools.items()}
+    for (source, pictures), values in times.items():
+        written = "netCDF and PNG" if pictures else "netCDF"
+        origin = "a store" if source == store_path else "netCDF files"
+        say(
+            line(
+                f"predict from {origin} to {written}, warm", values[1:], "s/scene",
+                f"up to {size[0]} x {size[1]}, peak {peaks[source, pictures]:.0f} MB",
+            )
+        )  # fmt: skip
+
+
+def _pretend_to_train(store: Path, run: Path) -> None:
+    """Make a run whose network is as large as that of the paper."""
+    from seaice_data.store import Store
     from seaice_model.presets import find_preset
     from seaice_model.train import train
 
     config = find_preset("default").config
-    config = replace(config, train=replace(config.train, n_iterations=1, n_epochs=1))
-    store = Store.open(str(path))
-    n = len(store.scenes)
-    size = max(store.scene(scene_id).source_grid.shape for scene_id in store.scenes)
-    with tempfile.TemporaryDirectory() as folder:
-        run, maps = Path(folder, "run"), Path(folder, "maps")
-        train(store, run, config)
-        for pictures in (False, True):
-            times = timed(
-                lambda pictures=pictures: predict_store(  # type: ignore[misc]
-                    store,
-                    run,
-                    maps,
-                    PredictSettings(overwrite=True, pictures=pictures),
-                    scenes=store.scenes,
-                ),
-                rounds,
-            )
-            what = f"netCDF{' and PNG' if pictures else ''}, up to {size[0]} x {size[1]}"
-            say(line("predict, warm", [t / n for t in times], "s/scene", what))
+    small = replace(config.train, n_iterations=1, n_epochs=1, batch_size=2)
+    train(Store.open(str(store)), run, replace(config, train=small))
+
+
+def _predict_once(source: Path, pictures: bool, run: Path, maps: Path) -> float:
+    """Draw the maps of all scenes and return the seconds."""
+    from seaice_data.charted import is_store
+    from seaice_data.store import Store
+    from seaice_model.predict import PredictSettings, predict_files, predict_store
+
+    settings = PredictSettings(overwrite=True, pictures=pictures)
+    start = time.perf_counter()
+    if is_store(str(source)):
+        store = Store.open(str(source))
+        predict_store(store, run, maps, settings, scenes=store.scenes)
+    else:
+        predict_files(source, run, maps, settings)
+    return time.perf_counter() - start

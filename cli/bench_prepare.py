@@ -45,7 +45,7 @@ def measure(raw: Path, rounds: int) -> None:
                 elapsed_s = pools[title].submit(task, paths, raw, jobs).result()
                 times[title].append(elapsed_s / n)
         for title, pool in pools.items():
-            peaks[title] = pool.submit(_peak_mb).result()
+            peaks[title] = pool.submit(peak_mb).result()
     for title, values in times.items():
         processes = f"{min(jobs, n)} jobs" if title == "prepare" else "1 process"
         what = f"{n} scenes, {processes}, peak {peaks[title]:.0f} MB a process"
@@ -103,7 +103,7 @@ def _floor_once(paths: tuple[Path, ...], _raw: Path, _jobs: int) -> float:
     return time.perf_counter() - start
 
 
-def _peak_mb() -> float:
+def peak_mb() -> float:
     """Return the most memory that this process or one of its children ever had."""
     import resource
 

@@ -11,10 +11,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from seaice_model.checkpoint import Checkpoint, load_best
     from seaice_model.config import ModelConfig, RunConfig, TrainConfig
+    from seaice_model.decision import Decision
     from seaice_model.errors import ConfigError, MapError, RunError
     from seaice_model.maps import ChartMap, read_netcdf, write_netcdf
     from seaice_model.metrics import ChartScorer, Scores
-    from seaice_model.predict import PredictReport, predict_scene, predict_store
+    from seaice_model.predict import (
+        PredictReport,
+        PredictSettings,
+        predict_files,
+        predict_scene,
+        predict_store,
+    )
+    from seaice_model.predictor import Predictor
     from seaice_model.presets import PRESETS, find_preset
     from seaice_model.reference import load_reference_state_dict
     from seaice_model.report import TrainReport
@@ -27,11 +35,14 @@ __all__ = [
     "ChartScorer",
     "Checkpoint",
     "ConfigError",
+    "Decision",
     "MapError",
     "ModelConfig",
     "MultiTaskUNet",
     "PredictReport",
+    "PredictSettings",
     "Prediction",
+    "Predictor",
     "RunConfig",
     "RunError",
     "ScoreReport",
@@ -41,6 +52,7 @@ __all__ = [
     "find_preset",
     "load_best",
     "load_reference_state_dict",
+    "predict_files",
     "predict_scene",
     "predict_store",
     "read_netcdf",
@@ -51,10 +63,18 @@ __all__ = [
 _MODULES = {
     "checkpoint": ("Checkpoint", "load_best"),
     "config": ("ModelConfig", "RunConfig", "TrainConfig"),
+    "decision": ("Decision",),
     "errors": ("ConfigError", "MapError", "RunError"),
     "maps": ("ChartMap", "read_netcdf", "write_netcdf"),
     "metrics": ("ChartScorer", "Scores"),
-    "predict": ("PredictReport", "predict_scene", "predict_store"),
+    "predict": (
+        "PredictReport",
+        "PredictSettings",
+        "predict_files",
+        "predict_scene",
+        "predict_store",
+    ),
+    "predictor": ("Predictor",),
     "presets": ("PRESETS", "find_preset"),
     "reference": ("load_reference_state_dict",),
     "report": ("TrainReport",),

@@ -4,8 +4,10 @@ One cloud-optimised file a chart, with the colours and the names of the classes,
 looks right wherever it is opened. Pixels of all scenes lie on one raster: their files
 overlay each other without resampling.
 
-Tie points are ground control points, through which GDAL bends a thin plate. How far pixels
-come to lie from where the tie points place them is measured, and written into each file.
+Tie points are ground control points, through which GDAL bends a thin plate. It is asked
+where every 16th pixel comes from, which is exact enough for those between: its own warper
+takes three times as long. How far pixels come to lie from where the tie points place them
+is measured, and written into each file.
 """
 
 from collections.abc import Sequence
@@ -17,6 +19,7 @@ import numpy as np
 
 from seaice_data.arrays import ChartArray, FloatArray
 from seaice_data.charts import CHART_FILL, CHARTS, SIC, Chart
+from seaice_data.compiled import compiled
 from seaice_model.errors import MapError
 from seaice_model.files import replacing
 from seaice_model.maps import SIC_STEP_PERCENT, ChartMap
@@ -24,6 +27,7 @@ from seaice_model.pictures import COLOURS
 from seaice_model.projection import places
 
 _N_BORDER = 200  # points along a side of a scene that tell how far it reaches
+_STEP = 16  # pixels between those whose place GDAL is asked for
 _N_CHECKED = 101  # points along an axis at which the geolocation is checked
 
 
@@ -94,22 +98,9 @@ def warp(planes: ChartArray, chart_map: ChartMap, raster: Raster) -> ChartArray:
     ChartArray
         Shape ``(plane, *raster.shape)``; 255 outside the scene.
     """
-    from rasterio.warp import Resampling, reproject  # late: an extra
-
     warped = np.full((len(planes), *raster.shape), CHART_FILL, np.uint8)
-    reproject(
-        planes,
-        warped,
-        gcps=_control_points(chart_map, raster.crs),
-        src_crs=raster.crs,
-        dst_crs=raster.crs,
-        dst_transform=raster.transform,
-        src_nodata=CHART_FILL,
-        dst_nodata=CHART_FILL,
-        resampling=Resampling.nearest,
-        num_threads=2,
-        SRC_METHOD="GCP_TPS",
-    )
+    rows, columns = _sources(chart_map, raster)
+    _pick(planes, rows, columns, _STEP, warped)
     return warped
 
 
@@ -179,6 +170,50 @@ def write_geotiff(
             ) from error
         paths.append(path)
     return tuple(paths)
+
+
+def _sources(chart_map: ChartMap, raster: Raster) -> tuple[FloatArray, FloatArray]:
+    """Return row and column of the map under every `_STEP`-th pixel of a raster.
+
+    Of shape ``(y, x)``, with one more behind the last pixel of each axis.
+    """
+    from rasterio.transform import GCPTransformer  # late: an extra
+
+    down, across = (np.arange(0, n + _STEP, _STEP) + 0.5 for n in raster.shape)
+    x = raster.left_m + across * raster.spacing_m
+    y = raster.top_m - down * raster.spacing_m
+    at_x, at_y = np.meshgrid(x, y)
+    with GCPTransformer(_control_points(chart_map, raster.crs), tps=True) as transformer:
+        rows, columns = transformer.rowcol(at_x.ravel(), at_y.ravel(), op=np.asarray)
+    return np.reshape(rows, at_x.shape) - 0.5, np.reshape(columns, at_x.shape) - 0.5
+
+
+@compiled
+def _pick(
+    planes: ChartArray,
+    rows: FloatArray,
+    columns: FloatArray,
+    step: int,
+    warped: ChartArray,
+) -> None:
+    """Give pixels their nearest; leave those outside as they are.
+
+    Where a pixel comes from is bilinear between `rows` and `columns`, `step` pixels apart.
+    """
+    height, width = planes.shape[1:]
+    for i in range(warped.shape[1]):
+        a, f = i // step, (i % step) / step
+        for j in range(warped.shape[2]):
+            b, g = j // step, (j % step) / step
+            above = rows[a, b] * (1 - g) + rows[a, b + 1] * g
+            below = rows[a + 1, b] * (1 - g) + rows[a + 1, b + 1] * g
+            row = int(np.floor(above * (1 - f) + below * f + 0.5))
+            above = columns[a, b] * (1 - g) + columns[a, b + 1] * g
+            below = columns[a + 1, b] * (1 - g) + columns[a + 1, b + 1] * g
+            column = int(np.floor(above * (1 - f) + below * f + 0.5))
+            if 0 <= row < height and 0 <= column < width:
+                for k in range(planes.shape[0]):
+                    warped[k, i, j] = planes[k, row, column]
 
 
 def _control_points(chart_map: ChartMap, crs: str) -> Sequence[Any]:

@@ -485,13 +485,15 @@ def _pixel_spacing_m(attributes: Mapping[str, Any]) -> float:
 
 
 def _to_percent(sic: ChartArray) -> ChartArray:
-    return np.where(sic == CHART_FILL, CHART_FILL, sic * SIC_STEP_PERCENT).astype(np.uint8)
+    percent = np.full(256, CHART_FILL, np.uint8)
+    percent[: SIC.n_classes] = np.arange(SIC.n_classes) * SIC_STEP_PERCENT
+    return percent[sic]
 
 
 def _from_percent(percent: ChartArray) -> ChartArray:
-    return np.where(percent == CHART_FILL, CHART_FILL, percent // SIC_STEP_PERCENT).astype(
-        np.uint8
-    )
+    sic = np.full(256, CHART_FILL, np.uint8)
+    sic[np.arange(SIC.n_classes) * SIC_STEP_PERCENT] = np.arange(SIC.n_classes)
+    return sic[percent]
 
 
 def _on_pixels(tie_points: TiePoints, grid: Grid) -> TiePoints:

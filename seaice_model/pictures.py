@@ -43,7 +43,7 @@ COLOURS = {
 }  # fmt: skip
 """Colour of each class, by chart; open water is light blue, no data stays white."""
 
-_LONGEST_SIDE = 900
+_LONGEST_SIDE = 530  # pixels; a panel has 340, a scene at ratio 10 as many as this
 _DECIBELS = {"hh": (-30.0, -5.0), "hv": (-35.0, -15.0)}
 _INK = "#333333"
 _HALO = withStroke(linewidth=3, foreground="white")

@@ -10,8 +10,10 @@ from typing import Literal
 import numpy as np
 
 from seaice_data.arrays import ChartArray, FloatArray, IntArray, Mask
+from seaice_data.charts import CHART_FILL
 from seaice_data.compiled import compiled
 from seaice_data.encode import TiePoints
+from seaice_data.errors import SceneError
 from seaice_data.grid import Grid
 from seaice_data.prepared import FLAG_LAND, FLAG_NO_SAR, FLAG_REMAINDER
 from seaice_model.sources import SceneInputs
@@ -40,13 +42,45 @@ class Placement:
     tie_points: TiePoints
     """Geolocation grid, positions in pixels of the map."""
 
+    def spread(self, classes: ChartArray, is_masked: Mask) -> ChartArray:
+        """Give each pixel of the map the class that stands for it; 255 where masked.
+
+        Parameters
+        ----------
+        classes
+            On the grid of the store, shape ``(chart, y, x)``.
+        is_masked
+            On the grid of the map.
+        """
+        charts = np.empty((len(classes), *self.grid.shape), np.uint8)
+        for plane, source in zip(charts, classes, strict=True):
+            _spread(source, self.rows, self.columns, is_masked, plane)
+        return charts
+
     def blocks_with(self, wanted: Mask, shape: tuple[int, int]) -> Mask:
         """Return which pixels of the store, `shape` in all, stand for a `wanted` pixel."""
         return counted(wanted, self.rows, self.columns, shape) > 0
 
 
 def place(scene: SceneInputs, grid: MapGrid) -> Placement:
-    """Place the pixels of the store on the grid of a map."""
+    """Place the pixels of the store on the grid of a map.
+
+    Raises
+    ------
+    SceneError
+        If the map would be a single line of pixels, which tie points cannot place.
+    """
+    placement = _placed(scene, grid)
+    height, width = placement.grid.shape
+    if min(height, width) < 2:
+        raise SceneError(
+            f"scene {scene.id}: a map of {height} x {width} pixels cannot be placed",
+            hint="draw it on a finer grid, --grid 80m" if grid == "store" else None,
+        )
+    return placement
+
+
+def _placed(scene: SceneInputs, grid: MapGrid) -> Placement:
     if grid == "store":
         return _on_store(scene)
     if grid == "original" and scene.original_grid != scene.grid:
@@ -140,6 +174,20 @@ def counted(
     counts = np.zeros(shape, np.int64)
     _count(wanted, rows, columns, counts)
     return counts
+
+
+@compiled
+def _spread(
+    source: ChartArray,
+    rows: IntArray,
+    columns: IntArray,
+    is_masked: Mask,
+    plane: ChartArray,
+) -> None:
+    for y in range(plane.shape[0]):
+        row = source[rows[y]]
+        for x in range(plane.shape[1]):
+            plane[y, x] = CHART_FILL if is_masked[y, x] else row[columns[x]]
 
 
 @compiled

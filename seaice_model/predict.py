@@ -11,15 +11,13 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
-
 from seaice_data.arrays import Mask
 from seaice_data.channels import find_channel
-from seaice_data.charts import CHART_FILL, CHARTS
 from seaice_data.errors import RecipeError, SceneError, StoreError
 from seaice_data.prepared import FLAG_LAND, FLAG_NO_SAR
 from seaice_data.settings import differences, to_mapping
 from seaice_data.store import Store
+from seaice_model.alignment import align
 from seaice_model.checkpoint import Checkpoint
 from seaice_model.decision import UNKNOWN, Decision
 from seaice_model.device import find_device, memory_in_words
@@ -223,10 +221,7 @@ def predict_scene(
     outcome = predictor.decide(scene.planes, scene.channels, probabilities=probabilities)
     placed = place(scene, grid)
     is_masked = (placed.flags & (FLAG_NO_SAR | FLAG_LAND)) != 0
-    charts = np.empty((len(CHARTS), *placed.grid.shape), np.uint8)
-    for plane, source in zip(charts, outcome.classes, strict=True):
-        np.take(source[placed.rows], placed.columns, axis=1, out=plane)
-        plane[is_masked] = CHART_FILL
+    charts = placed.spread(outcome.classes, is_masked)
     log.info(
         "%s: predicted in %.2f s, %.0f %% masked",
         scene.id, time.perf_counter() - start, 100 * is_masked.mean(),
@@ -463,9 +458,9 @@ def _write_index(maps_path: Path) -> None:
 
 def _write_picture(chart_map: ChartMap, scene: SceneInputs, path: Path) -> None:
     scores = None
-    if scene.charts is not None and scene.charts.shape == chart_map.charts.shape:
+    if scene.charts is not None and chart_map.grid_name != "store":
         scorer = ChartScorer()
-        scorer.add(scene.charts, chart_map.charts)
+        scorer.add(scene.charts, align(chart_map, scene.grid).charts)
         scores = scorer.scores()
     picture = draw_map(chart_map, sar=scene.decibels(), charts=scene.charts, scores=scores)
     save_picture(picture, path)

@@ -15,6 +15,7 @@ from pathlib import Path
 import h5netcdf
 import numpy as np
 import pytest
+import xarray as xr
 from coded_scenes import write_coded
 from typer.main import get_command
 from webpages import check_page
@@ -65,6 +66,8 @@ COMMANDS = [
     "split",
     "train",
     "predict",
+    "convert",
+    "export",
     "score",
     "study",
     "bench",
@@ -379,6 +382,78 @@ def test_several_seeds_train_from_one_command(
 def test_predict_draws_the_scenes_that_the_run_has_not_seen(maps_path: Path) -> None:
     assert len(list(maps_path.glob("*.nc"))) == 1
     assert len(list(maps_path.glob("*.png"))) == 1
+
+
+def test_predict_draws_files_without_a_store(
+    seaice, raw_folder, run_path, tmp_path
+) -> None:
+    result = seaice(
+        "predict", raw_folder, "--run", run_path, "--out", tmp_path, "--no-pictures",
+        "--grid", "store", "--probabilities", "--json",
+    )  # fmt: skip
+    assert result.code == 0
+    report = json.loads(result.out)
+    assert (report["written"], report["kept"], report["failed"]) == (6, 0, [])
+    with xr.open_dataset(report["maps"][0]) as opened:
+        assert opened.attrs["grid_name"] == "store"
+        assert "probability_sod" in opened
+
+
+def test_predict_names_bad_files_and_draws_the_others(
+    seaice, raw_folder, run_path, tmp_path
+) -> None:
+    files = tmp_path / "files"
+    files.mkdir()
+    good, bad = sorted(raw_folder.glob("*_prep.nc"))[:2]
+    shutil.copy(good, files)
+    (files / bad.name).write_text("half")
+    arguments = ("predict", files, "--run", run_path, "--out", tmp_path / "maps")
+    result = seaice(*arguments, "--no-pictures")
+    assert result.code == 1
+    assert "1 maps drawn" in result.out
+    assert "1 left out" in result.out
+    assert f"left out: '{files / bad.name}': cannot read it as netCDF-4" in result.err
+    again = seaice(*arguments, "--no-pictures")
+    assert (again.code, "0 maps drawn" in again.out) == (1, True)
+
+
+def test_predict_takes_a_condition_for_scenes_of_a_store_only(
+    seaice, store_path, raw_folder, run_path, tmp_path
+) -> None:
+    arguments = ("--run", run_path, "--out", tmp_path, "--where", "split == test")
+    assert seaice("predict", store_path, *arguments, "--no-pictures").code == 0
+    assert len(list(tmp_path.glob("*.nc"))) == 1
+    result = seaice("predict", raw_folder, *arguments)
+    assert result.code == 2
+    assert "choose scenes of a store" in result.err
+
+
+def test_convert_writes_what_is_asked_for(seaice, maps_path, tmp_path) -> None:
+    result = seaice(
+        "convert", maps_path, "--to", "tif", "--to", "shp", "--to", "submission",
+        "--out", tmp_path, "--spacing", "400", "--max-kb", "100",
+    )  # fmt: skip
+    assert result.code == 0
+    assert "0 maps left out" in result.out
+    suffixes = {path.suffix for path in tmp_path.iterdir()}
+    assert suffixes == {".tif", ".shp", ".shx", ".dbf", ".prj", ".cpg", ".nc"}
+
+
+def test_convert_without_maps_is_told(seaice, tmp_path) -> None:
+    result = seaice("convert", tmp_path, "--to", "tif", "--out", tmp_path)
+    assert result.code == 1
+    assert "no maps in" in result.err
+
+
+def test_export_writes_a_network_and_says_how_close_it_is(
+    seaice, run_path, tmp_path
+) -> None:
+    path = tmp_path / "model.onnx"
+    result = seaice("export", run_path, path)
+    assert result.code == 0
+    assert "from PyTorch on 4 sizes" in result.out
+    assert path.stat().st_size > 1000
+    assert seaice("export", run_path, path).code == 1
 
 
 def test_predict_without_a_run_is_told(seaice, store_path, tmp_path) -> None:
