@@ -6,17 +6,25 @@ little more than its charts.
 
 import numpy as np
 
-from seaice_data.arrays import ChartArray, FloatArray, IntArray
-from seaice_data.channels import Channel, Group, find_channel
-from seaice_data.charts import CHARTS
+from seaice_data.arrays import FloatArray, IntArray
+from seaice_data.blocks import (
+    add_up,
+    average_blocks,
+    blend_cells,
+    interleave,
+    store_numbers,
+    vote_blocks,
+)
+from seaice_data.channels import Group, find_channel
+from seaice_data.charts import CHART_FILL, CHARTS
 from seaice_data.encode import encode_time
 from seaice_data.errors import SceneError
 from seaice_data.grid import Grid, block_centres, cell_centres, nearest_indices, row_bands
 from seaice_data.memory import give_back, large_array
-from seaice_data.prepared import FLAG_LAND, FLAG_NO_SAR, FLAG_REMAINDER, PreparedScene
+from seaice_data.prepared import FLAG_NO_SAR, FLAG_REMAINDER, PreparedScene
 from seaice_data.recipe import Recipe
 from seaice_data.resample import (
-    downscale,
+    brackets,
     downscale_chart,
     interpolate,
     interpolate_nearest,
@@ -26,6 +34,7 @@ from seaice_data.scene import NO_POLYGON, SAR_GRID, Band, Scene
 from seaice_data.stats import ChannelStats, count_classes
 
 _BAND_ROWS = 50  # a band of one plane, 1 MB, stays in the processor's cache
+_STORE_ROWS = 8  # of all channels: half a MB
 
 # Zone 0 is land. Zones are means of four pixels, so halves occur: rounding must not decide.
 _LAND_BELOW = 0.49
@@ -46,26 +55,12 @@ def assemble(scene: Scene, recipe: Recipe) -> PreparedScene:
         If the ratio does not fit the scene.
     """
     give_back()
-    grid = scene.grid.downscaled(recipe.ratio)
-    planes = large_array((len(recipe.channels), *grid.shape), np.float32)
-    full_charts = large_array((len(CHARTS), *scene.grid.shape), np.uint8)
-    full_flags = large_array(scene.grid.shape, np.uint8)
-    ids = np.full(grid.shape, NO_POLYGON, np.int32)
+    sar = _SarGrid(scene, recipe)
     band_rows = recipe.ratio * max(_BAND_ROWS // recipe.ratio, 1)
     for rows in row_bands(scene.grid.height, band_rows):
-        band = scene.read_band(rows)
-        full_charts[:, rows] = band.charts
-        full_flags[rows] = _flags(band)
-        _place_band(planes, band, rows, scene.grid, recipe)
-        if band.polygon_ids is not None:
-            _place_ids(ids, band.polygon_ids, rows, scene.grid, recipe)
-    if (full_flags & FLAG_NO_SAR).all():
-        raise SceneError(f"{str(scene.path)!r}: no pixel has SAR and lies on the chart")
-    _flag_remainder(full_flags, recipe)
-    _place_cells(planes, scene, recipe)
-    _place_encodings(planes, scene, recipe)
-    charts = _downscale_charts(full_charts, recipe)
-    stats = ChannelStats.of(planes)
+        sar.add(rows)
+    sar.finish()
+    inputs, stats = _stack(sar.planes, scene, recipe)
     _check_range(scene, stats, recipe)
     return PreparedScene(
         id=scene.id,
@@ -74,83 +69,101 @@ def assemble(scene: Scene, recipe: Recipe) -> PreparedScene:
         original_name=scene.original_name,
         has_charts=scene.has_charts,
         is_test_file=scene.is_test_file,
-        grid=grid,
+        grid=sar.grid,
         source_grid=scene.grid,
-        inputs=_channels_last(planes, recipe.dtype),
-        charts=charts,
-        full_charts=full_charts,
-        full_flags=full_flags,
+        inputs=inputs,
+        charts=sar.charts,
+        full_charts=sar.full_charts,
+        full_flags=sar.full_flags,
         polygons=scene.polygons,
-        polygon_ids=ids if scene.polygons else None,
+        polygon_ids=sar.ids if scene.polygons else None,
         tie_points=scene.tie_points,
         stats=stats,
-        class_counts=count_classes(np.moveaxis(charts, -1, 0)),
-        full_class_counts=count_classes(full_charts),
+        class_counts=count_classes(np.moveaxis(sar.charts, -1, 0)),
+        full_class_counts=sar.full_class_counts,
     )
 
 
-def _flags(band: Band) -> ChartArray:
-    """Say of each pixel of a band whether it has SAR and whether it is land."""
-    distance = find_channel("distance_map")
-    is_land = band.planes[3] < np.float32((_LAND_BELOW - distance.mean) / distance.std)
-    flags: ChartArray = np.multiply(is_land.view(np.uint8), np.uint8(FLAG_LAND))
-    np.add(flags, FLAG_NO_SAR, out=flags, where=~band.valid)
-    return flags
+class _SarGrid:
+    """What comes from the SAR grid of a scene, filled band by band."""
 
+    def __init__(self, scene: Scene, recipe: Recipe) -> None:
+        self._scene, self._recipe = scene, recipe
+        self.grid = scene.grid.downscaled(recipe.ratio)
+        self.planes = np.empty((len(SAR_GRID), *self.grid.shape), np.float32)
+        self.full_charts = large_array((len(CHARTS), *scene.grid.shape), np.uint8)
+        self.full_flags = large_array(scene.grid.shape, np.uint8)
+        self.charts = np.empty((*self.grid.shape, len(CHARTS)), np.uint8)
+        self.ids = np.full(self.grid.shape, NO_POLYGON, np.int32)
+        self._counts = np.zeros((len(CHARTS), 256), np.int64)
+        distance = find_channel("distance_map")
+        self._land_below = np.float32((_LAND_BELOW - distance.mean) / distance.std)
+        self._fills = np.array(scene.fills, np.float32)
+        self._sums = np.empty((2 * len(SAR_GRID), scene.grid.width), np.float32)
+        self._differs = np.empty(scene.grid.width, np.uint8)
 
-def _flag_remainder(flags: ChartArray, recipe: Recipe) -> None:
-    """Mark the rows and columns behind the last whole block."""
-    if recipe.sar == "mean":
-        height, width = flags.shape
-        flags[height - height % recipe.ratio :] |= FLAG_REMAINDER
-        flags[:, width - width % recipe.ratio :] |= FLAG_REMAINDER
+    def add(self, rows: slice) -> None:
+        """Read a band and bring it to the grid of the store."""
+        ratio = self._recipe.ratio
+        band = self._scene.read_band(rows, self.full_charts[:, rows])
+        blocks = slice(rows.start // ratio, rows.stop // ratio)
+        means = self.planes[:, blocks]
+        votes = np.empty((len(CHARTS), *means.shape[1:]), np.uint8)
+        flags = self.full_flags[rows]
+        is_finite = average_blocks(
+            band.planes, self._fills, ratio, self._land_below, means, flags, self._sums
+        )
+        if not is_finite:
+            self._scene.check_planes(band)
+        for k, chart in enumerate(CHARTS):
+            vote_blocks(
+                band.charts[k],
+                ratio,
+                chart.n_classes,
+                CHART_FILL,
+                votes[k],
+                self._counts[k],
+                self._differs,
+            )
+        self.charts[blocks] = np.moveaxis(votes, 0, -1)
+        if band.polygon_ids is not None and len(means[0]):
+            self.ids[blocks] = downscale_chart(band.polygon_ids, ratio, NO_POLYGON)
+        self._pick(band, rows)
 
+    def _pick(self, band: Band, rows: slice) -> None:
+        """Take single pixels instead, where the recipe wants that."""
+        if "nearest" not in (self._recipe.sar, self._recipe.charts):
+            return
+        target, picked, columns = _picks(rows, self._scene.grid, self._recipe.ratio)
+        if self._recipe.sar == "nearest":
+            values = pick(band.planes, picked, columns)
+            has_no_sar = (self.full_flags[rows] & FLAG_NO_SAR) > 0
+            values[:3, pick(has_no_sar, picked, columns)] = np.nan
+            self.planes[:, target] = values
+        if self._recipe.charts == "nearest":
+            self.charts[target] = np.moveaxis(pick(band.charts, picked, columns), 0, -1)
+            if band.polygon_ids is not None:
+                self.ids[target] = pick(band.polygon_ids, picked, columns)
 
-def _place_band(
-    planes: FloatArray, band: Band, rows: slice, full: Grid, recipe: Recipe
-) -> None:
-    """Downscale a band of SAR planes into the rows of `planes` that it covers."""
-    wanted = [(k, _position(recipe, channel)) for k, channel in enumerate(SAR_GRID)]
-    masks = [band.valid, band.valid, band.valid, None]  # all is distance map
-    if recipe.sar == "nearest":
-        target, picked, columns = _picks(rows, full, recipe.ratio)
-        for k, position in wanted:
-            if position is not None:
-                values, valid = pick(band.planes[k], picked, columns), masks[k]
-                if valid is not None:
-                    values[~pick(valid, picked, columns)] = np.nan
-                planes[position, target] = values
-    elif _whole_blocks(rows, recipe.ratio):
-        blocks = slice(rows.start // recipe.ratio, rows.stop // recipe.ratio)
-        for k, position in wanted:
-            if position is not None:
-                planes[position, blocks] = downscale(band.planes[k], recipe.ratio, masks[k])
+    def finish(self) -> None:
+        """Look at the whole; mark the rows and columns behind the last whole block."""
+        self._scene.check_classes(self._counts)
+        if (self.full_flags & FLAG_NO_SAR).all():
+            raise SceneError(
+                f"{str(self._scene.path)!r}: no pixel has SAR and lies on the chart"
+            )
+        if self._recipe.sar == "mean":
+            height, width = self.full_flags.shape
+            self.full_flags[height - height % self._recipe.ratio :] |= FLAG_REMAINDER
+            self.full_flags[:, width - width % self._recipe.ratio :] |= FLAG_REMAINDER
 
-
-def _place_ids(
-    ids: IntArray, band: IntArray, rows: slice, full: Grid, recipe: Recipe
-) -> None:
-    """Downscale a band of polygon ids into the rows that it covers."""
-    if recipe.charts == "nearest":
-        target, picked, columns = _picks(rows, full, recipe.ratio)
-        ids[target] = pick(band, picked, columns)
-    elif _whole_blocks(rows, recipe.ratio):
-        blocks = slice(rows.start // recipe.ratio, rows.stop // recipe.ratio)
-        ids[blocks] = downscale_chart(band, recipe.ratio, NO_POLYGON)
-
-
-def _downscale_charts(full: ChartArray, recipe: Recipe) -> ChartArray:
-    """Downscale whole charts; the chart axis goes last."""
-    height, width = full.shape[1:]
-    if recipe.charts == "nearest":
-        rows, columns = (nearest_indices(n, recipe.ratio) for n in (height, width))
-        return np.ascontiguousarray(np.moveaxis(pick(full, rows, columns), 0, -1))
-    return np.stack([downscale_chart(chart, recipe.ratio) for chart in full], axis=-1)
-
-
-def _whole_blocks(rows: slice, ratio: int) -> bool:
-    """Whether a band, which starts at a block, holds a whole one: the last may not."""
-    return bool(rows.stop - rows.start >= ratio)
+    @property
+    def full_class_counts(self) -> dict[str, list[int]]:
+        """Pixels of each class on the 80 m grid, fill last."""
+        return {
+            chart.name: [*pixels[: chart.n_classes].tolist(), int(pixels[CHART_FILL])]
+            for chart, pixels in zip(CHARTS, self._counts, strict=True)
+        }
 
 
 def _picks(rows: slice, full: Grid, ratio: int) -> tuple[slice, IntArray, IntArray]:
@@ -164,27 +177,98 @@ def _picks(rows: slice, full: Grid, ratio: int) -> tuple[slice, IntArray, IntArr
     )
 
 
-def _place_cells(planes: FloatArray, scene: Scene, recipe: Recipe) -> None:
-    """Bring the 2 km channels to the grid of the store, cells placed by their centres."""
-    method = interpolate if recipe.ancillary == "bilinear" else interpolate_nearest
-    at = (cell_centres(scene.cell_shape[0]), cell_centres(scene.cell_shape[1]))
+def _stack(
+    sar: FloatArray, scene: Scene, recipe: Recipe
+) -> tuple[FloatArray, ChannelStats]:
+    """Put all channels of a pixel together, as patches want them, and add them up."""
+    planes = {c.name: plane for c, plane in zip(SAR_GRID, sar, strict=True)}
     to = pixel_positions(scene.grid, recipe)
-    for position, channel in enumerate(map(find_channel, recipe.channels)):
-        if channel.group in (Group.AMSR2, Group.ERA5):
-            planes[position] = method(scene.read_cells(channel), at, to)
+    cells = _Cells(scene, recipe, to)
+    wanted = [name for name in recipe.channels if name not in cells.names]
+    planes |= cells.planes | _encodings(scene, to, [n for n in wanted if n not in planes])
+    stacked = np.stack([planes[name] for name in wanted]) if wanted else sar[:0]
+    at = _positions(recipe, wanted)
+    inputs = large_array((*sar.shape[1:], len(recipe.channels)), recipe.dtype)
+    # Numba takes half precision for its bits.
+    bits = inputs.view(np.uint16) if recipe.dtype == "float16" else inputs
+    sums = ChannelStats.empty_sums(len(recipe.channels))
+    for rows in row_bands(len(inputs), _STORE_ROWS):
+        pixels = np.empty((rows.stop - rows.start, *inputs.shape[1:]), np.float32)
+        interleave(stacked[:, rows], at, pixels)
+        cells.blend(rows, pixels)
+        add_up(pixels, sums)
+        store_numbers(pixels.reshape(-1), bits[rows].reshape(-1))
+    return inputs, ChannelStats.from_sums(sums)
 
 
-def _place_encodings(planes: FloatArray, scene: Scene, recipe: Recipe) -> None:
-    """Fill in the planes of place and time."""
-    to = pixel_positions(scene.grid, recipe)
-    values: dict[str, FloatArray | float] = {
-        "latitude": scene.tie_points.latitudes(*to),
-        "longitude": scene.tie_points.longitudes(*to),
-        **encode_time(scene.acquired),
-    }
-    for position, channel in enumerate(map(find_channel, recipe.channels)):
-        if channel.group == Group.ENCODING:
-            planes[position] = (values[channel.name] - channel.mean) / channel.std
+class _Cells:
+    """The 2 km channels of a scene, placed by the centres of their cells."""
+
+    def __init__(
+        self, scene: Scene, recipe: Recipe, to: tuple[FloatArray, FloatArray]
+    ) -> None:
+        at = (cell_centres(scene.cell_shape[0]), cell_centres(scene.cell_shape[1]))
+        is_bilinear = recipe.ancillary == "bilinear" and min(scene.cell_shape) > 1
+        self.planes: dict[str, FloatArray] = {}
+        """Channels that had to be brought to the grid one by one."""
+        blended: dict[str, FloatArray] = {}
+        for name in recipe.channels:
+            channel = find_channel(name)
+            if channel.group not in (Group.AMSR2, Group.ERA5):
+                continue
+            values = scene.read_cells(channel)
+            if is_bilinear and not np.isnan(values).any():
+                blended[name] = values
+            else:
+                method = (
+                    interpolate if recipe.ancillary == "bilinear" else interpolate_nearest
+                )
+                self.planes[name] = method(values, at, to)
+        self.names = [*blended]
+        """Channels that `blend` fills in."""
+        self._cells = np.stack([*blended.values()], axis=-1) if blended else None
+        self._at = _positions(recipe, self.names)
+        self._y, self._x = (brackets(a, t) for a, t in zip(at, to, strict=True))
+
+    def blend(self, rows: slice, pixels: FloatArray) -> None:
+        """Fill in the channels `names` of a band of pixels."""
+        if self._cells is None:
+            return
+        _, upper_y, weight_y = self._y
+        _, upper_x, weight_x = self._x
+        blend_cells(
+            self._cells,
+            upper_y[rows],
+            weight_y[rows].astype(np.float32),
+            upper_x,
+            weight_x.astype(np.float32),
+            self._at,
+            pixels,
+            np.empty(self._cells.shape[1:], np.float32),
+        )
+
+
+def _encodings(
+    scene: Scene, to: tuple[FloatArray, FloatArray], names: list[str]
+) -> dict[str, FloatArray]:
+    """Return the planes of place and time."""
+    shape = (len(to[0]), len(to[1]))
+    times = encode_time(scene.acquired)
+    planes = {}
+    for name in names:
+        channel = find_channel(name)
+        if channel.group != Group.ENCODING:
+            continue
+        values: FloatArray | float
+        if name == "latitude":
+            values = scene.tie_points.latitudes(*to)
+        elif name == "longitude":
+            values = scene.tie_points.longitudes(*to)
+        else:
+            values = times[name]
+        standardised = (values - channel.mean) / channel.std
+        planes[name] = np.broadcast_to(np.float32(standardised), shape)
+    return planes
 
 
 def pixel_positions(full: Grid, recipe: Recipe) -> tuple[FloatArray, FloatArray]:
@@ -195,9 +279,9 @@ def pixel_positions(full: Grid, recipe: Recipe) -> tuple[FloatArray, FloatArray]
     return block_centres(full.height, recipe.ratio), block_centres(full.width, recipe.ratio)
 
 
-def _position(recipe: Recipe, channel: Channel) -> int | None:
-    """Return where a channel stands on the channel axis, if it does."""
-    return recipe.channels.index(channel.name) if channel.name in recipe.channels else None
+def _positions(recipe: Recipe, names: list[str]) -> IntArray:
+    """Return where channels stand on the channel axis."""
+    return np.array([recipe.channels.index(name) for name in names], np.int64)
 
 
 def _check_range(scene: Scene, stats: ChannelStats, recipe: Recipe) -> None:
@@ -212,11 +296,3 @@ def _check_range(scene: Scene, stats: ChannelStats, recipe: Recipe) -> None:
                 f"which does not fit into {recipe.dtype}",
                 hint="the file may be damaged, or not be standardised as it says",
             )
-
-
-def _channels_last(planes: FloatArray, dtype: str) -> FloatArray:
-    """Return the planes with the channels of a pixel together, as patches want them."""
-    inputs = large_array((*planes.shape[1:], len(planes)), dtype)
-    for rows in row_bands(planes.shape[1], 4):  # few enough for the processor's cache
-        inputs[rows] = np.moveaxis(planes[:, rows].astype(dtype), 0, -1)
-    return inputs

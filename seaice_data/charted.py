@@ -192,10 +192,6 @@ def _in_file(path: Path) -> tuple[str, ChartedScene | None]:
 def _painted(file: NetcdfFile, charts: NetcdfFile) -> tuple[str, ChartedScene]:
     """Return a scene whose charts are painted, in its own file or in another."""
     scene_id = find_id(file)
-    try:
-        acquisition_time(scene_id)
-    except ValueError:
-        raise file.error(f"{scene_id[:15]!r} is no acquisition time") from None
     shapes = {charts.variable(chart.name).shape for chart in CHARTS}
     if len(shapes) != 1:
         raise charts.error("its charts differ in shape")
@@ -222,5 +218,5 @@ def _read_polygons(path: Path) -> ChartArray:
     with closing(open_scene(path)) as scene:
         charts = np.empty((len(CHARTS), *scene.grid.shape), np.uint8)
         for rows in row_bands(scene.grid.height, _BAND_ROWS):
-            charts[:, rows] = scene.read_band(rows).charts
+            scene.read_band(rows, charts[:, rows])
     return charts

@@ -22,16 +22,15 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic
 
 from seaice_data.arrays import ChartArray, FloatArray, IntArray
 from seaice_data.charts import CHART_FILL
 from seaice_data.compiled import compiled
+from seaice_data.halves import instruction, narrowed, widened
 
 # ---- what numba has no words for, in those of its compiler (LLVM)
 
 _Loop = Callable[..., Any]
-_instruction = cast("Callable[[_Loop], _Loop]", intrinsic)
 _declare = cast("_Loop", cgutils.get_or_insert_function)
 
 _EIGHT = 8
@@ -40,35 +39,7 @@ _FLOATS, _HALVES = ir.VectorType(_FLOAT, _EIGHT), ir.VectorType(_HALF, _EIGHT)
 _INT = ir.IntType(32)
 
 
-@_instruction
-def _widened(_context: Any, value: Any) -> Any:
-    """Return a stored number as float32."""
-    if value != types.uint16:
-        return types.float32(types.float32), _unchanged
-
-    def write(_target: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        return builder.fpext(builder.bitcast(args[0], _HALF), _FLOAT)
-
-    return types.float32(types.uint16), write
-
-
-@_instruction
-def _narrowed(_context: Any, value: Any, like: Any) -> Any:  # noqa: ARG001 - typed as such
-    """Return a float32 as it is stored, in the type of `like`, rounded to nearest even."""
-    if like != types.uint16:
-        return types.float32(types.float32, types.float32), _unchanged
-
-    def write(_target: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        return builder.bitcast(builder.fptrunc(args[0], _HALF), ir.IntType(16))
-
-    return types.uint16(types.float32, types.uint16), write
-
-
-def _unchanged(_target: Any, _builder: Any, _signature: Any, args: Any) -> Any:
-    return args[0]
-
-
-@_instruction
+@instruction
 def _ask_for(_context: Any, array: Any, position: Any) -> Any:
     """Let the processor fetch what lies at a position of an array."""
 
@@ -84,7 +55,7 @@ def _ask_for(_context: Any, array: Any, position: Any) -> Any:
     return types.void(array, position), write
 
 
-@_instruction
+@instruction
 def _copy_eight(_context: Any, source: Any, a: Any, out: Any, to: Any) -> Any:
     """Copy eight numbers."""
 
@@ -97,7 +68,7 @@ def _copy_eight(_context: Any, source: Any, a: Any, out: Any, to: Any) -> Any:
     return types.void(source, a, out, to), write
 
 
-@_instruction
+@instruction
 def _weigh_eight(
     _context: Any,
     source: Any,
@@ -132,7 +103,7 @@ def _weigh_eight(
     return types.void(source, *positions, *w, out, to), write
 
 
-@_instruction
+@instruction
 def _weighed(
     _context: Any,
     a: Any,
@@ -312,11 +283,11 @@ def cut_nearest(
                     k = np.uint64(min(c, n - 8))
                     _copy_eight(source, run + k, out, run_to + k)
             if wind.shape[0]:
-                u = _widened(source[pixel + np.uint64(wind[0, 1])])
-                v = _widened(source[pixel + np.uint64(wind[0, 2])])
+                u = widened(source[pixel + np.uint64(wind[0, 1])])
+                v = widened(source[pixel + np.uint64(wind[0, 2])])
                 for w in range(wind.shape[0]):
                     turned = turn[w, 0] * u + turn[w, 1] * v + turn[w, 2]
-                    out[to + np.uint64(wind[w, 0])] = _narrowed(turned, fill)
+                    out[to + np.uint64(wind[w, 0])] = narrowed(turned, fill)
             pixel_charts = np.uint64(pixels[j] * n_charts)
             for c in range(n_charts):
                 out_classes[to_charts + np.uint64(c)] = classes[pixel_charts + np.uint64(c)]
@@ -396,14 +367,14 @@ def cut_bilinear(
                     for m in range(n):
                         k = np.uint64(runs[r, 1] + m)
                         value = _weighed(
-                            _widened(source[a + k]),
-                            _widened(source[b + k]),
-                            _widened(source[c + k]),
-                            _widened(source[d + k]),
-                            _widened(source[near + k]),
+                            widened(source[a + k]),
+                            widened(source[b + k]),
+                            widened(source[c + k]),
+                            widened(source[d + k]),
+                            widened(source[near + k]),
                             *weights,
                         )
-                        out[run_to + np.uint64(m)] = _narrowed(value, fill)
+                        out[run_to + np.uint64(m)] = narrowed(value, fill)
                     continue
                 for m in range(0, n, 8):
                     # The last eight may be computed in part for the second time.
@@ -416,25 +387,25 @@ def cut_bilinear(
             if wind.shape[0]:
                 k = np.uint64(wind[0, 1])
                 u = _weighed(
-                    _widened(source[a + k]),
-                    _widened(source[b + k]),
-                    _widened(source[c + k]),
-                    _widened(source[d + k]),
-                    _widened(source[near + k]),
+                    widened(source[a + k]),
+                    widened(source[b + k]),
+                    widened(source[c + k]),
+                    widened(source[d + k]),
+                    widened(source[near + k]),
                     *weights,
                 )
                 k = np.uint64(wind[0, 2])
                 v = _weighed(
-                    _widened(source[a + k]),
-                    _widened(source[b + k]),
-                    _widened(source[c + k]),
-                    _widened(source[d + k]),
-                    _widened(source[near + k]),
+                    widened(source[a + k]),
+                    widened(source[b + k]),
+                    widened(source[c + k]),
+                    widened(source[d + k]),
+                    widened(source[near + k]),
                     *weights,
                 )
                 for w in range(wind.shape[0]):
                     turned = turn[w, 0] * u + turn[w, 1] * v + turn[w, 2]
-                    out[to + np.uint64(wind[w, 0])] = _narrowed(turned, fill)
+                    out[to + np.uint64(wind[w, 0])] = narrowed(turned, fill)
             pixel_charts = np.uint64(near_pixel * n_charts)
             for m in range(n_charts):
                 out_classes[to_charts + np.uint64(m)] = classes[pixel_charts + np.uint64(m)]

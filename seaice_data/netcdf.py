@@ -11,6 +11,7 @@ What h5py raises on a broken file leaves here as a `SceneError` that names the f
 variable.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -55,25 +56,16 @@ class NetcdfFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._variables: dict[str, Variable] = {}
-        try:
+        with _telling_why(path):
             with path.open("rb") as stream:
-                magic = stream.read(8)
-            if magic[:3] == b"CDF":
+                magic = stream.read(3)
+            if magic == b"CDF":
                 raise SceneError(
                     f"{str(path)!r}: netCDF classic format, not netCDF-4",
                     hint="convert it with `nccopy -k nc4`",
                 )
             # Rows are kept by `Variable`: chunks that HDF5 keeps would be kept twice.
-            self._file = h5py.File(path, "r", rdcc_nbytes=0)
-        except FileNotFoundError as error:
-            gone = "a link to a file that is gone" if path.is_symlink() else "no such file"
-            raise SceneError(f"{str(path)!r}: {gone}") from error
-        except _BROKEN as error:
-            reason = _reason(error).removeprefix("Unable to synchronously open file ")
-            raise SceneError(
-                f"{str(path)!r}: cannot read it as netCDF-4: {reason.strip('()')}",
-                hint="the file may be truncated; fetch it again",
-            ) from error
+            self._file = h5py.File(path, "r", driver="sec2", rdcc_nbytes=0)
 
     def close(self) -> None:
         """Close the file."""
@@ -122,6 +114,12 @@ class NetcdfFile:
             return value.decode("utf-8", "replace")
         return value if isinstance(value, str) else ""
 
+    def read_bytes(self, offset: int, values: Values) -> bool:
+        """Read the bytes of an array from the file; false if the file ends before them."""
+        descriptor = self._file.id.get_vfd_handle()  # that of the driver "sec2"
+        n_read: int = os.preadv(descriptor, [values.data], offset)
+        return n_read == values.nbytes
+
     def error(self, message: str, hint: str | None = None) -> SceneError:
         """Return an error that names the file."""
         return SceneError(f"{str(self.path)!r}: {message}", hint=hint)
@@ -160,6 +158,7 @@ class Variable:
         self._dataset = dataset
         self._chunks: tuple[int, ...] | None = dataset.chunks
         self._is_deflated = _is_deflated(dataset)
+        self._offset = _offset(dataset)
         self._is_shuffled = bool(dataset.shuffle)
         self._kept: tuple[slice, Values] | None = None
         self._buffer: Values | None = None
@@ -218,6 +217,24 @@ class Variable:
             values[start - rows.start : stop - rows.start] = piece
             start = stop
         return values
+
+    def read_rows(self, rows: slice, values: Values) -> None:
+        """Read rows of a plane into an array; undo packing as `rows` does."""
+        scale, offset, fill = self._packing
+        if scale is None and offset is None and (fill is None or np.isnan(fill)):
+            self.read_stored_rows(rows, values)
+            return
+        with np.errstate(over="ignore"):
+            values[...] = self.rows(rows)
+
+    def read_stored_rows(self, rows: slice, values: Values) -> None:
+        """Read rows of a plane into an array, as the file holds them."""
+        if self._offset is not None and values.dtype == self.dtype:
+            at = self._offset + rows.start * self.row_bytes
+            if values.flags.c_contiguous and self._file.read_bytes(at, values):
+                return
+        with np.errstate(over="ignore"):
+            values[...] = self.stored_rows(rows)
 
     def _read(self, index: slice | tuple[slice, ...] | EllipsisType) -> Values:
         with self._file._reading(self.name):
@@ -313,16 +330,51 @@ class Variable:
         return chunk if len(chunk) == n_bytes else None
 
 
+@contextmanager
+def _telling_why(path: Path) -> Iterator[None]:
+    """Turn what opening a file raises into an error in words."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        gone = "a link to a file that is gone" if path.is_symlink() else "no such file"
+        raise SceneError(f"{str(path)!r}: {gone}") from error
+    except _BROKEN as error:
+        reason = _reason(error).removeprefix("Unable to synchronously open file ")
+        raise SceneError(
+            f"{str(path)!r}: cannot read it as netCDF-4: {reason.strip('()')}",
+            hint="the file may be truncated; fetch it again",
+        ) from error
+
+
+def _offset(dataset: h5py.Dataset) -> int | None:
+    """Return where a plane lies in the file as it lies in memory, or None."""
+    created = dataset.id.get_create_plist()
+    is_plain = (
+        created.get_layout() == h5py.h5d.CONTIGUOUS
+        and created.get_external_count() == 0
+        and dataset.id.get_storage_size() == dataset.size * dataset.dtype.itemsize
+        and _is_native(dataset)
+    )
+    offset: int | None = dataset.id.get_offset() if is_plain else None
+    return offset
+
+
+def _is_native(dataset: h5py.Dataset) -> bool:
+    """Whether values lie in the file as in memory.
+
+    Other byte orders, packed bits and enumerations are not equal to a plain type.
+    """
+    plain = h5py.h5t.py_create(dataset.dtype)
+    return bool(dataset.dtype.isnative and dataset.id.get_type() == plain)
+
+
 def _is_deflated(dataset: h5py.Dataset) -> bool:
     """Whether a plane lies in large chunks that are deflated, shuffled at most."""
     if dataset.chunks is None or len(dataset.chunks) != 2:
         return False
     if np.prod(dataset.chunks) * dataset.dtype.itemsize < _LARGE_CHUNK_BYTES:
         return False
-    # Other byte orders, packed bits and enumerations are not equal to a plain type.
-    if dataset.id.get_type() != h5py.h5t.py_create(dataset.dtype):
-        return False
-    if not dataset.dtype.isnative:
+    if not _is_native(dataset):
         return False
     created = dataset.id.get_create_plist()
     filters = [created.get_filter(k) for k in range(created.get_nfilters())]

@@ -8,9 +8,10 @@ may work on one store at the same time; a run that replaces it wants to be alone
 import errno
 import hashlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,13 @@ from seaice_data.assemble import assemble
 from seaice_data.errors import RecipeError, SceneError, SeaIceError, StoreError
 from seaice_data.parallel import Progress, run_tasks
 from seaice_data.recipe import Recipe
-from seaice_data.scene import Scene, find_scenes, open_scene, reference_of
+from seaice_data.scene import (
+    Scene,
+    find_scene_id,
+    find_scenes,
+    open_scene,
+    reference_of,
+)
 from seaice_data.settings import from_mapping, to_mapping
 from seaice_data.split import TEST_IDS, SplitSettings, leaking_pairs, split_scenes
 from seaice_data.stats import ChannelStats, add_counts
@@ -88,7 +95,9 @@ def prepare(
         ``(3, 8)``: take the third of eight shares of the files, and leave what is written
         of all scenes together (splits, statistics) to a later run without `part`.
     overwrite
-        Replace a store that exists, if there is a file that can be prepared.
+        Replace a store that exists: the new one is made beside it, under the same name with
+        ``.replacement``, and takes its place in the end. The old one stays if no file can
+        be prepared, or not one of a scene that it holds.
     strict
         Stop at the first file that cannot be prepared.
     progress
@@ -118,32 +127,114 @@ def prepare(
                 "one part of the scenes cannot replace the store of all",
                 hint="remove the store before the first part, or choose another path",
             )
-    recipe = recipe or Recipe()
     storage = Storage(store_path)
     if not storage.is_shared and (jobs > 1 or scheduler):
         raise StoreError(
             f"other processes cannot write to {store_path!r}", hint="take --jobs 1"
         )
+    fill = partial(
+        _fill,
+        paths,
+        recipe=recipe or Recipe(),
+        jobs=jobs,
+        scheduler=scheduler,
+        strict=strict,
+        progress=progress,
+    )
+    if overwrite and not Store.is_absent(store_path):
+        report = _replace(storage, paths, fill)
+    else:
+        report = fill(store_path, part=part)
+    return replace(report, elapsed_s=time.monotonic() - start)
+
+
+def _replace(
+    storage: Storage, paths: Sequence[Path], fill: Callable[[str], PrepareReport]
+) -> PrepareReport:
+    """Fill a new store beside the old one, and let them change places in the end.
+
+    The old store goes only when nothing of it is lost. An object store cannot rename: there
+    the old one goes first.
+    """
+    Store.refuse_to_remove(storage.path)
+    with storage.lock(alone=True):
+        if not storage.is_local:
+            _, failed = _look(paths)
+            _refuse_loss(storage.path, len(failed) < len(paths), failed)
+            Store.erase(storage.path)
+            return fill(storage.path)
+        beside = storage.beside
+        Store.erase(beside.path)
+        try:
+            report = fill(beside.path)
+            _refuse_loss(storage.path, bool(report.written), report.failed)
+            storage.exchange(beside)
+        finally:
+            _remove(beside)
+        return report
+
+
+def _refuse_loss(store_path: str, is_any: bool, failed: Sequence[Failure]) -> None:
+    """Refuse to replace a store by one without scenes, or without one that it holds."""
+    if not is_any:
+        raise SceneError(
+            f"none of {len(failed)} files can be prepared, so the store {store_path!r} "
+            f"is left as it is; {failed[0].reason}",
+            hint=failed[0].hint,
+        )
+    held = _source_names(store_path)
+    for failure in failed:
+        if Path(failure.path).name in held:
+            raise SceneError(
+                f"the store {store_path!r} is left as it is: it holds a scene that cannot "
+                f"be prepared again; {failure.reason}",
+                hint="mend the file, or remove the store first",
+            )
+
+
+def _source_names(store_path: str) -> set[str]:
+    """Return the names of the files of which a store of this version was made."""
+    try:
+        store = Store.open(store_path)
+        scenes = [store.scene(scene_id) for scene_id in store.scenes]
+    except StoreError:  # of another version, or damaged: it cannot be read anyway
+        return set()
+    sources = (scene.attributes.get("source_files", ()) for scene in scenes)
+    return {str(source["name"]) for listed in sources for source in listed}
+
+
+def _remove(storage: Storage) -> None:
+    """Remove a store and its folder, if there is one."""
+    if storage.exists():
+        Store.erase(storage.path)
+        storage.drop_folder()
+
+
+def _fill(
+    paths: Sequence[Path],
+    store_path: str,
+    *,
+    recipe: Recipe,
+    jobs: int,
+    scheduler: str | None,
+    strict: bool,
+    progress: Progress | None,
+    part: tuple[int, int] | None = None,
+) -> PrepareReport:
+    """Bring files into a store; make it, if there is none."""
+    storage = Storage(store_path)
     is_new = Store.is_absent(store_path)
-    found, failed = _open_all(paths, recipe)
+    found, failed = _look(paths)
     if strict and failed:
         raise SceneError(failed[0].reason, hint=failed[0].hint)
-    if not found:
-        if is_new:
-            return PrepareReport((), (), tuple(failed), time.monotonic() - start)
-        if overwrite:
-            raise SceneError(
-                f"none of {len(paths)} files can be prepared, so the store {store_path!r} "
-                f"is left as it is; {failed[0].reason}",
-                hint=failed[0].hint,
-            )
+    if is_new and not found:
+        return PrepareReport((), (), tuple(failed), 0.0)
     with ExitStack() as opened:
         if is_new and not part:  # other parts count on it
             opened.callback(_drop_if_empty, store_path)
-        opened.enter_context(storage.lock(alone=overwrite))
+        opened.enter_context(storage.lock(alone=False))
         opened.callback(_tidy, storage)
-        make = Store.replace if overwrite else Store.create
-        store = make(store_path, recipe)
+        store = Store.create(store_path, recipe)
         todo, kept, changed = _plan(found, store)
         failed += changed
         if strict and failed:
@@ -163,8 +254,7 @@ def prepare(
         kept += [scene_id for scene_id, outcome in done.items() if outcome is False]
         if part is None:
             finish(store)
-        elapsed_s = time.monotonic() - start
-        return PrepareReport(tuple(written), tuple(sorted(kept)), tuple(failed), elapsed_s)
+        return PrepareReport(tuple(written), tuple(sorted(kept)), tuple(failed), 0.0)
 
 
 def finish(store: Store) -> None:
@@ -218,17 +308,13 @@ def file_fingerprint(path: Path) -> dict[str, Any]:
     return {"name": path.name, "size": size, "blake2b_of_samples": digest.hexdigest()}
 
 
-def _open_all(
-    paths: Sequence[Path], recipe: Recipe
-) -> tuple[dict[str, Path], list[Failure]]:
+def _look(paths: Sequence[Path]) -> tuple[dict[str, Path], list[Failure]]:
     """Find out which scene each file holds, and which files are bad at first sight."""
     found: dict[str, Path] = {}
     failed: list[Failure] = []
     for path in paths:
         try:
-            with open_scene(path) as scene:
-                scene_id = scene.id
-                _check_ratio(scene, recipe)
+            scene_id = find_scene_id(path)
             if other := found.get(scene_id):
                 raise SceneError(f"{str(path)!r}: same scene as {str(other)!r}")
             found[scene_id] = path
@@ -249,6 +335,10 @@ def _tidy(storage: Storage) -> None:
     """Remove what killed processes left, if the disk lets us; else the next run will."""
     with suppress(OSError):
         storage.drop_staging()
+    if storage.is_local and not storage.is_replacement:
+        # Nobody is replacing the store: this process keeps them from it.
+        with suppress(OSError, StoreError):
+            _remove(storage.beside)
 
 
 def _drop_if_empty(store_path: str) -> None:
@@ -311,6 +401,7 @@ def _prepare_scene(
         with open_scene(path, store.recipe.dominance_threshold) as scene:
             if store.holds(scene.id):
                 return False
+            _check_ratio(scene, store.recipe)
             prepared = assemble(scene, store.recipe)
         source_files = _source_files(path)
     except SeaIceError as error:

@@ -13,9 +13,26 @@ from seaice_data.errors import SceneError
 from seaice_data.grid import Grid
 from seaice_data.icecodes import PolygonTable, paint_charts
 from seaice_data.netcdf import NetcdfFile, Values, Variable
-from seaice_data.scene_base import NO_POLYGON, SAR_GRID, SPACING_M, Band, Scene
+from seaice_data.scene_base import NO_POLYGON, SAR_GRID, SPACING_M, Band, Scene, checked_id
 
 _NAME = re.compile(r"_(\d{8}T\d{6})_\d{8}T\d{6}_.*_icechart_(cis|dmi)_")
+
+
+def find_id(file: NetcdfFile) -> str:
+    """Return the id of a scene, from the name of its file.
+
+    Raises
+    ------
+    SceneError
+        If the name does not tell acquisition time and ice service.
+    """
+    match = _NAME.search(file.path.name)
+    if match is None:
+        raise file.error(
+            "cannot tell acquisition time and ice service from the file's name",
+            hint="raw files end in _<start>_<stop>_..._icechart_<cis or dmi>_....nc",
+        )
+    return checked_id(file, f"{match[1]}_{match[2]}")
 
 
 class RawScene(Scene):
@@ -36,13 +53,7 @@ class RawScene(Scene):
     @cached_property
     def id(self) -> str:
         """Acquisition time and ice service; only the file's name tells them."""
-        match = _NAME.search(self.path.name)
-        if match is None:
-            raise self._error(
-                "cannot tell acquisition time and ice service from the file's name",
-                hint="raw files end in _<start>_<stop>_..._icechart_<cis or dmi>_....nc",
-            )
-        return self._checked_id(f"{match[1]}_{match[2]}")
+        return find_id(self._file)
 
     @property
     def original_name(self) -> str:
@@ -97,7 +108,7 @@ class RawScene(Scene):
         except SceneError as error:
             raise self._error(f"cannot read 'polygon_codes': {error}") from error
 
-    def read_band(self, rows: slice) -> Band:
+    def read_band(self, rows: slice, charts: ChartArray) -> Band:
         """Read a band; valid is where all four 40 m pixels are, and where a chart is."""
         shape = (rows.stop - rows.start, self.grid.width)
         planes = np.empty((len(SAR_GRID), *shape), np.float32)
@@ -112,16 +123,18 @@ class RawScene(Scene):
             has_nan = self._refuse_infinite(plane, str(channel.variable))
             if has_nan and channel.name != "distance_map":
                 invalid |= np.isnan(plane)
-        charts, ids = self._paint(rows) if self.polygons else (self._no_charts(rows), None)
-        if ids is not None:
+        ids = self._paint(rows, charts) if self.polygons else None
+        if ids is None:
+            charts[...] = CHART_FILL
+        else:
             invalid |= charts[0] == CHART_FILL
             ids[invalid] = NO_POLYGON
         if invalid.any():
             planes[:3, invalid] = 0
             charts[:, invalid] = CHART_FILL
-        return Band(planes, ~invalid, charts, ids)
+        return Band(planes, charts, ids)
 
-    def _paint(self, rows: slice) -> tuple[ChartArray, IntArray]:
+    def _paint(self, rows: slice, charts: ChartArray) -> IntArray:
         """Paint polygons; keep the highest of 2 x 2 classes, and the first id."""
         ids = self._raw_band(self._file.variable("polygon_icechart"), rows)
         first = np.ascontiguousarray(ids[0::2, 0::2])
@@ -132,10 +145,13 @@ class RawScene(Scene):
             differs |= (first != other) & ~(np.isnan(first) & np.isnan(other))
         mixed_y, mixed_x = np.nonzero(differs)
         four = ids.reshape(len(ids) // 2, 2, -1, 2)[mixed_y, :, mixed_x, :]
-        charts = np.ascontiguousarray(np.moveaxis(self._classes_of(first), -1, 0))
+        charts[...] = np.moveaxis(self._classes_of(first), -1, 0)
         highest = self._classes_of(four.reshape(-1, 4)).max(axis=1)
         charts[:, mixed_y, mixed_x] = highest.T
-        return charts, np.where(np.isnan(first), NO_POLYGON, first).astype(np.int32)
+        ids_of_band: IntArray = np.where(np.isnan(first), NO_POLYGON, first).astype(
+            np.int32
+        )
+        return ids_of_band
 
     def _classes_of(self, ids: FloatArray) -> ChartArray:
         """Return the classes of polygon ids, the charts along the last axis."""

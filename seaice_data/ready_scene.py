@@ -7,11 +7,11 @@ import numpy as np
 
 from seaice_data.arrays import ChartArray, FloatArray
 from seaice_data.channels import Channel
-from seaice_data.charts import CHART_FILL, CHARTS
+from seaice_data.charts import CHART_FILL, CHARTS, Chart
 from seaice_data.encode import TiePoints
 from seaice_data.grid import Grid, tie_point_positions
-from seaice_data.netcdf import NetcdfFile, Values, Variable
-from seaice_data.scene_base import SAR_GRID, SPACING_M, Band, Scene
+from seaice_data.netcdf import NetcdfFile, Variable
+from seaice_data.scene_base import SAR_GRID, SPACING_M, Band, Scene, checked_id, no_class
 
 _ID = re.compile(r"(\d{8}T\d{6})_(cis|dmi)")
 
@@ -27,12 +27,12 @@ def find_id(file: NetcdfFile) -> str:
     Raises
     ------
     SceneError
-        If neither begins like ``20180607T184326_dmi``.
+        If neither begins like ``20180607T184326_dmi``, or the digits are no time.
     """
     told = file.text("scene_id")
     for text in (told, file.path.name):
         if match := _ID.match(text):
-            return match[0]
+            return checked_id(file, match[0])
     raise file.error(
         f"attribute 'scene_id' is {told!r}, not like '20180607T184326_dmi_prep.nc'"
     )
@@ -47,8 +47,11 @@ def read_charts(file: NetcdfFile, rows: slice, charts: ChartArray) -> None:
         If a chart is missing, or holds what is no class.
     """
     for plane, chart in zip(charts, CHARTS, strict=True):
-        values = file.variable(chart.name).stored_rows(rows)
-        plane[:] = _checked_classes(file, chart.name, values, chart.n_classes)
+        _read_classes(file, chart, rows, plane)
+        # Below its first class a byte wraps around: one comparison finds all.
+        wrong = (plane - np.uint8(chart.n_classes)) < CHART_FILL - chart.n_classes
+        if wrong.any():
+            raise no_class(file, chart, plane[wrong][0])
 
 
 class ReadyScene(Scene):
@@ -61,8 +64,9 @@ class ReadyScene(Scene):
         self._reference = reference
         self._charts = file if reference is None else reference
         self._check()
-        fills = [self._variable_of(c).number("variable_fill_value") for c in SAR_GRID]
-        self._fills = [np.float32(0 if fill is None else fill) for fill in fills]
+        fills = [self._variable_of(c).number("variable_fill_value") for c in SAR_GRID[:3]]
+        self.fills = tuple(0.0 if fill is None else fill for fill in fills)
+        self._planes: FloatArray | None = None
 
     def close(self) -> None:
         """Close the file, and its reference file."""
@@ -73,7 +77,7 @@ class ReadyScene(Scene):
     @cached_property
     def id(self) -> str:
         """Acquisition time and ice service, from the attribute ``scene_id``."""
-        return self._checked_id(find_id(self._file))
+        return find_id(self._file)
 
     @cached_property
     def original_name(self) -> str:
@@ -117,33 +121,24 @@ class ReadyScene(Scene):
         """None: the charts come painted."""
         return
 
-    def read_band(self, rows: slice) -> Band:
+    def read_band(self, rows: slice, charts: ChartArray) -> Band:
         """Read a band; pixels where HH, HV and incidence angle are all fill are not valid.
 
         A valid pixel may be 0 in one plane by rounding, never in all three at once.
         """
-        shape = (rows.stop - rows.start, self.grid.width)
-        planes = np.empty((len(SAR_GRID), *shape), np.float32)
-        invalid = np.ones(shape, bool)
-        is_zeroed = True
-        for plane, channel, fill in zip(planes, SAR_GRID, self._fills, strict=True):
-            variable = self._variable_of(channel)
-            with np.errstate(over="ignore"):
-                plane[:] = variable.rows(rows)
-            has_nan = self._refuse_infinite(plane, variable.name)
-            if channel.name != "distance_map":
-                invalid &= (plane == fill) | np.isnan(plane) if has_nan else plane == fill
-                is_zeroed &= fill == 0 and not has_nan
-        if not is_zeroed:
-            planes[:3, invalid] = 0
-        return Band(planes, ~invalid, self._read_charts(rows), None)
-
-    def _read_charts(self, rows: slice) -> ChartArray:
-        """Read a band of the painted charts; all fill if the scene has none."""
-        charts = self._no_charts(rows)
+        n_rows = rows.stop - rows.start
+        if self._planes is None or self._planes.shape[1] < n_rows:
+            shape = (len(SAR_GRID), n_rows, self.grid.width)
+            self._planes = np.empty(shape, np.float32)
+        planes = self._planes[:, :n_rows]
+        for plane, channel in zip(planes, SAR_GRID, strict=True):
+            self._variable_of(channel).read_rows(rows, plane)
         if self.has_charts:
-            read_charts(self._charts, rows, charts)
-        return charts
+            for plane, chart in zip(charts, CHARTS, strict=True):
+                _read_classes(self._charts, chart, rows, plane)
+        else:
+            charts[...] = CHART_FILL
+        return Band(planes, charts, None)
 
     def _standardise(self, values: FloatArray, channel: Channel) -> FloatArray:  # noqa: ARG002
         return values  # the file is standardised, with the constants of `channels`
@@ -158,21 +153,16 @@ class ReadyScene(Scene):
         return (*planes, *(self._charts.variable(chart.name) for chart in CHARTS))
 
 
-def _checked_classes(
-    file: NetcdfFile, name: str, values: Values, n_classes: int
-) -> ChartArray:
-    """Return classes as uint8, or say which value is none."""
+def _read_classes(file: NetcdfFile, chart: Chart, rows: slice, plane: ChartArray) -> None:
+    """Read a band of a painted chart; refuse what a byte cannot hold."""
+    variable = file.variable(chart.name)
+    if variable.dtype == np.uint8:
+        variable.read_stored_rows(rows, plane)
+        return
+    values = variable.stored_rows(rows)
     if values.dtype.kind == "f":
         values = np.where(np.isnan(values), CHART_FILL, values)
-    if values.dtype == np.uint8:
-        # Below its first class a byte wraps around: one comparison finds all.
-        wrong = (values - np.uint8(n_classes)) < CHART_FILL - n_classes
-    else:
-        wrong = (values != CHART_FILL) & ((values < 0) | (values >= n_classes))
-        wrong |= values != np.floor(values)
+    wrong = (values < 0) | (values > CHART_FILL) | (values != np.floor(values))
     if wrong.any():
-        raise file.error(
-            f"{name} holds {values[wrong].flat[0]}, "
-            f"which is no class (0-{n_classes - 1} or 255)"
-        )
-    return np.asarray(values, np.uint8)
+        raise no_class(file, chart, values[wrong].flat[0])
+    plane[...] = values

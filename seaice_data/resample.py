@@ -167,7 +167,7 @@ def interpolate(
     >>> interpolate(cells, (row, np.array([12.0, 37.0])), (row, np.array([24.5])))
     array([[5.]])
     """
-    y, x = _brackets(at[0], to[0]), _brackets(at[1], to[1])
+    y, x = brackets(at[0], to[0]), brackets(at[1], to[1])
     invalid = np.isnan(planes)
     if not invalid.any():
         return _blend(planes, y, x)
@@ -187,7 +187,7 @@ def interpolate_nearest(
     """
     nearest = []
     for axis in (0, 1):
-        lower, upper, weight = _brackets(at[axis], to[axis])
+        lower, upper, weight = brackets(at[axis], to[axis])
         nearest.append(np.where(weight > 0.5, upper, lower))
     return pick(planes, nearest[0], nearest[1])
 
@@ -248,8 +248,8 @@ Brackets = tuple[IntArray, IntArray, FloatArray]
 """Lower pixel, upper pixel and weight of the upper one, for each position of an axis."""
 
 
-def _brackets(at: FloatArray, to: FloatArray) -> Brackets:
-    """Find the pixels on either side of each position."""
+def brackets(at: FloatArray, to: FloatArray) -> Brackets:
+    """Find the pixels on either side of each position, and the weight of the upper one."""
     upper = np.clip(np.searchsorted(at, to, side="right"), 1, max(len(at) - 1, 1))
     lower = upper - 1
     upper = np.minimum(upper, len(at) - 1)  # a single pixel is its own neighbour

@@ -11,9 +11,10 @@ Both give the same: standardised planes on the 80 m grid and charts with 255 as 
 bands of rows, so that memory does not grow with the scene.
 """
 
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
+from seaice_data import raw_scene, ready_scene
 from seaice_data.errors import SceneError
 from seaice_data.netcdf import NetcdfFile
 from seaice_data.raw_scene import RawScene
@@ -25,6 +26,7 @@ __all__ = [
     "SAR_GRID",
     "Band",
     "Scene",
+    "find_scene_id",
     "find_scenes",
     "open_scene",
     "reference_of",
@@ -50,23 +52,42 @@ def open_scene(path: Path, dominance_threshold: float = 0.65) -> Scene:
         file = NetcdfFile(path)
         opened.callback(file.close)
         scene: Scene
-        if "sar_grid2d_latitude" in file:
+        if _is_ready(file):
             reference = None
             beside = reference_of(path)
             if beside is not None and not holds_charts(file):
                 reference = NetcdfFile(beside)
                 opened.callback(reference.close)
             scene = ReadyScene(file, reference)
-        elif "sar_grid_latitude" in file:
-            scene = RawScene(file, dominance_threshold)
         else:
-            raise file.error(
-                "not an AI4Arctic scene",
-                hint="it has neither 'sar_grid2d_latitude' (ready to train) nor "
-                "'sar_grid_latitude' (raw)",
-            )
+            scene = RawScene(file, dominance_threshold)
         opened.pop_all()
         return scene
+
+
+def find_scene_id(path: Path) -> str:
+    """Return the id of the scene in a file, and look at nothing else: a file a millisecond.
+
+    Raises
+    ------
+    SceneError
+        If the file cannot be read, is not a scene, or does not tell its id.
+    """
+    with closing(NetcdfFile(path)) as file:
+        return ready_scene.find_id(file) if _is_ready(file) else raw_scene.find_id(file)
+
+
+def _is_ready(file: NetcdfFile) -> bool:
+    """Whether a file is ready to train, or raw; refuse what is neither."""
+    if "sar_grid2d_latitude" in file:
+        return True
+    if "sar_grid_latitude" in file:
+        return False
+    raise file.error(
+        "not an AI4Arctic scene",
+        hint="it has neither 'sar_grid2d_latitude' (ready to train) nor "
+        "'sar_grid_latitude' (raw)",
+    )
 
 
 def find_scenes(folder: Path) -> tuple[Path, ...]:

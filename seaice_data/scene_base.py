@@ -11,9 +11,9 @@ from typing import Self
 
 import numpy as np
 
-from seaice_data.arrays import ChartArray, FloatArray, IntArray, Mask
+from seaice_data.arrays import ChartArray, FloatArray, IntArray
 from seaice_data.channels import CHANNELS, Channel, Group, find_channel
-from seaice_data.charts import CHART_FILL, CHARTS
+from seaice_data.charts import CHART_FILL, CHARTS, Chart
 from seaice_data.encode import TiePoints, acquisition_time
 from seaice_data.errors import SceneError
 from seaice_data.grid import CELL_PIXELS, Grid
@@ -52,16 +52,30 @@ def region_in(original_name: str) -> str:
     return (match[1] or match[2]) if match else ""
 
 
+def checked_id(file: NetcdfFile, scene_id: str) -> str:
+    """Refuse an id whose digits are no time."""
+    try:
+        acquisition_time(scene_id)
+    except ValueError:
+        raise file.error(f"{scene_id[:15]!r} is no acquisition time") from None
+    return scene_id
+
+
+def no_class(file: NetcdfFile, chart: Chart, value: float) -> SceneError:
+    """Return the error for a file whose chart holds what is no class."""
+    return file.error(
+        f"{chart.name} holds {value:g}, "
+        f"which is no class (0-{chart.n_classes - 1} or {CHART_FILL})"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Band:
-    """A band of rows of a scene at 80 m."""
+    """A band of rows of a scene at 80 m, as a ready file holds it."""
 
     planes: FloatArray
-    """The channels `SAR_GRID`, shape ``(4, rows, x)``: standardised, float32, finite or
-    NaN; those before the distance map are 0 where not valid."""
-
-    valid: Mask
-    """Where there is SAR, and a chart if the scene has one; shape ``(rows, x)``."""
+    """The channels `SAR_GRID`, shape ``(4, rows, x)``: standardised, float32. Pixels where
+    the first three are all fill or NaN are not valid."""
 
     charts: ChartArray
     """Shape ``(chart, rows, x)``; 255 is fill, everywhere if the scene has no chart."""
@@ -75,6 +89,9 @@ class Scene(ABC):
 
     version: str
     """``ready`` or ``raw``."""
+
+    fills: tuple[float, ...] = (0.0, 0.0, 0.0)
+    """Fill values of the channels before the distance map in `Band.planes`."""
 
     def __init__(self, file: NetcdfFile) -> None:
         self._file = file
@@ -131,8 +148,35 @@ class Scene(ABC):
         """Egg codes of the polygons of the chart. Raw files only."""
 
     @abstractmethod
-    def read_band(self, rows: slice) -> Band:
-        """Read a band of rows at 80 m. Compressed files are read fastest in order."""
+    def read_band(self, rows: slice, charts: ChartArray) -> Band:
+        """Read a band of rows at 80 m. Compressed files are read fastest in order.
+
+        Parameters
+        ----------
+        rows
+            The band. What is read of it holds until the next one is read.
+        charts
+            Where to put the charts, shape ``(chart, rows, x)``. Whether they hold what is
+            no class is for `check_classes` to say.
+        """
+
+    def check_planes(self, band: Band) -> None:
+        """Refuse a band that holds infinite values."""
+        for channel, plane in zip(SAR_GRID, band.planes, strict=True):
+            self._refuse_infinite(plane, str(channel.variable))
+
+    def check_classes(self, counts: IntArray) -> None:
+        """Refuse charts with values that are no class, by their pixels of each value.
+
+        Parameters
+        ----------
+        counts
+            Shape ``(chart, 256)``.
+        """
+        for chart, pixels in zip(CHARTS, counts, strict=True):
+            wrong = np.flatnonzero(pixels[chart.n_classes : CHART_FILL])
+            if wrong.size:
+                raise no_class(self._file, chart, chart.n_classes + int(wrong[0]))
 
     @property
     def service(self) -> str:
@@ -205,11 +249,6 @@ class Scene(ABC):
     def _variable_of(self, channel: Channel) -> Variable:
         return self._file.variable(str(channel.variable))
 
-    def _no_charts(self, rows: slice) -> ChartArray:
-        """Return a band without a chart."""
-        shape = (len(CHARTS), rows.stop - rows.start, self.grid.width)
-        return np.full(shape, CHART_FILL, np.uint8)
-
     def _refuse_infinite(self, values: FloatArray, name: str) -> bool:
         """Refuse infinite values; return whether there is a NaN."""
         # Highest and lowest value are NaN if any is, and are found in no time.
@@ -218,14 +257,6 @@ class Scene(ABC):
         if np.isinf(values).any():
             raise self._error(f"{name!r} holds values that are infinite or beyond float32")
         return True
-
-    def _checked_id(self, scene_id: str) -> str:
-        """Refuse an id whose digits are no time."""
-        try:
-            acquisition_time(scene_id)
-        except ValueError:
-            raise self._error(f"{scene_id[:15]!r} is no acquisition time") from None
-        return scene_id
 
     def _checked_tie_points(
         self,

@@ -39,6 +39,18 @@ class ChannelStats:
         return cls(sums[:, 0].astype(np.int64), *sums[:, 1:].T)
 
     @classmethod
+    def from_sums(cls, sums: FloatArray) -> "ChannelStats":
+        """Take what `blocks.add_up` added up, rows in the order of the fields."""
+        return cls(sums[0].astype(np.int64), *sums[1:])
+
+    @staticmethod
+    def empty_sums(n_channels: int) -> FloatArray:
+        """Return the sums of nothing, for `blocks.add_up`; shape ``(5, channel)``."""
+        sums = np.zeros((5, n_channels))
+        sums[3], sums[4] = np.inf, -np.inf
+        return sums
+
+    @classmethod
     def merge(cls, parts: Iterable["ChannelStats"]) -> "ChannelStats":
         """Add up the statistics of several scenes, at least one."""
         all_parts = list(parts)

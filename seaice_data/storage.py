@@ -8,6 +8,7 @@ A run that adds scenes and one that replaces the store exclude each other by a l
 folder; several that add do not, for they write the same bytes. Object stores have no locks.
 """
 
+import ctypes
 import errno
 import logging
 import os
@@ -15,25 +16,27 @@ import shutil
 import socket
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import fsspec
 
+from seaice_data.array_files import Content
 from seaice_data.errors import StoreError
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store as ZarrStore
-    from zarr.core.buffer import Buffer
 
 log = logging.getLogger(__name__)
 
 STAGING = ".staging"
 """Folder in the store of what is being written or removed; readers ignore it."""
 
+_REPLACEMENT = ".replacement"
 _ABANDONED_S = 24 * 3600.0
+_HERE, _RENAME_EXCHANGE = -100, 2  # of Linux: AT_FDCWD and the flag of renameat2
 _NO_LOCKS = {errno.EBADF, errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
 
 
@@ -148,10 +151,7 @@ class Storage:
                 os.link(staged / "content", self.local(name))
 
     def put_folder(
-        self,
-        name: str,
-        witness: str,
-        write: "Callable[[ZarrStore], Mapping[str, bytes]]",
+        self, name: str, witness: str, contents: Iterable[tuple[str, Content]]
     ) -> None:
         """Write a folder that appears whole, or not at all.
 
@@ -161,31 +161,53 @@ class Storage:
             Of the folder. One that is there, with its `witness`, is kept.
         witness
             The file that makes the folder appear.
-        write
-            Writes zarr arrays, and returns files to be written after them: `witness` as
-            the last.
+        contents
+            Names of files in the folder, or in folders in it, and their contents; `witness`
+            is the last.
         """
-        from zarr.storage import LocalStore, MemoryStore  # late: readers need no zarr
-
         with self._told():
             if not self.is_local:
                 self._remove_objects(name)  # the rest of something
-                contents: dict[str, Buffer] = {}
-                last = write(MemoryStore(contents))
+                objects = {f"{name}/{file}": bytes(content) for file, content in contents}
+                inner = {
+                    k: v for k, v in objects.items() if k.count("/") > name.count("/") + 1
+                }
                 # All at once: each takes a round trip.
-                self._files.pipe(
-                    {self._full(f"{name}/{k}"): v.to_bytes() for k, v in contents.items()}
+                self._files.pipe({self._full(k): v for k, v in inner.items()})
+                for file in objects.keys() - inner.keys() - {f"{name}/{witness}"}:
+                    self._files.pipe_file(self._full(file), objects[file])
+                self._files.pipe_file(
+                    self._full(f"{name}/{witness}"), objects[f"{name}/{witness}"]
                 )
-                for file, content in last.items():
-                    self._files.pipe_file(self._full(f"{name}/{file}"), content)
                 return
             with self._staged(Path(name).name) as staged:
-                for file, content in write(LocalStore(staged)).items():
+                for file, content in contents:
+                    (staged / file).parent.mkdir(parents=True, exist_ok=True)
                     (staged / file).write_bytes(content)
                 final = self.local(name)
                 if final.exists() and not (final / witness).exists():
                     self.remove_folder(name, [witness])  # the rest of something
                 _move(staged, final, witness)
+
+    @property
+    def beside(self) -> "Storage":
+        """The place for what will take the place of this folder, on the same disk."""
+        return Storage(f"{self._root}{_REPLACEMENT}")
+
+    @property
+    def is_replacement(self) -> bool:
+        """Whether it lies beside the folder that it will replace."""
+        return bool(self._root.endswith(_REPLACEMENT))
+
+    def exchange(self, other: "Storage") -> None:
+        """Let two folders of one disk change places: at once, if the system can do that."""
+        one, two = self.local(), other.local()
+        if _exchange(one, two):
+            return
+        aside = one.with_name(f"{one.name}.replaced")
+        one.replace(aside)
+        two.replace(one)
+        aside.replace(two)
 
     def remove_folder(self, name: str, first: Sequence[str]) -> None:
         """Remove a folder so that it disappears at once.
@@ -242,24 +264,37 @@ class Storage:
         if not self.is_local or (self.local().exists() and not self.local().is_dir()):
             yield
             return
+        folder = None
+        while folder is None:
+            folder = self._locked_folder(alone=alone)
+        try:
+            yield
+        finally:
+            os.close(folder)
+
+    def _locked_folder(self, *, alone: bool) -> int | None:
+        """Open and lock the folder; None if another one took its place meanwhile."""
         try:
             self.local().mkdir(parents=True, exist_ok=True)
             folder = os.open(self.local(), os.O_RDONLY)
         except OSError as error:
             raise StoreError(f"cannot write to {self.path!r}: {error.strerror}") from error
         try:
-            try:
-                if not _lock(folder, alone=alone):
-                    log.info("%s: the file system has no locks", self.path)
-            except BlockingIOError as error:
-                doing = "writing to" if alone else "replacing"
-                raise StoreError(
-                    f"another process is {doing} the store {self.path!r}",
-                    hint="wait until it has ended, or choose another path",
-                ) from error
-            yield
-        finally:
+            if not _lock(folder, alone=alone):
+                log.info("%s: the file system has no locks", self.path)
+            if os.path.samestat(os.fstat(folder), self.local().stat()):
+                return folder
+        except BlockingIOError as error:
             os.close(folder)
+            doing = "writing to" if alone else "replacing"
+            raise StoreError(
+                f"another process is {doing} the store {self.path!r}",
+                hint="wait until it has ended, or choose another path",
+            ) from error
+        except FileNotFoundError:
+            pass
+        os.close(folder)
+        return None
 
     def drop_staging(self) -> None:
         """Remove what killed writers left behind; leave what may still be written.
@@ -333,6 +368,15 @@ def _move(staged: Path, final: Path, witness: str) -> None:
     except OSError:
         if not (final / witness).exists():
             raise
+
+
+def _exchange(one: Path, two: Path) -> bool:
+    """Exchange two names in one step; false where that cannot be done."""
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if rename is None:
+        return False
+    names = os.fsencode(one), os.fsencode(two)
+    return bool(rename(_HERE, names[0], _HERE, names[1], _RENAME_EXCHANGE) == 0)
 
 
 def lock_file(number: int) -> bool:

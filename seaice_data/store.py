@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 import google_crc32c
 import numpy as np
 
+from seaice_data.array_files import ArrayFiles, Content
 from seaice_data.arrays import ChartArray, FloatArray, IntArray
 from seaice_data.channels import find_channel
 from seaice_data.charts import CHART_FILL, CHARTS
@@ -40,7 +41,6 @@ from seaice_data.storage import STAGING, Storage
 if TYPE_CHECKING:
     import xarray as xr
     import zarr
-    from zarr.abc.store import Store as ZarrStore
 
 FORMAT_VERSION = 1
 """Version of the store format; see ``STORE.md``."""
@@ -110,23 +110,34 @@ class Store:
         return store
 
     @classmethod
-    def replace(cls, path: str, recipe: Recipe) -> "Store":
-        """Make an empty store in place of the one at `path`, if there is one.
+    def refuse_to_remove(cls, path: str) -> None:
+        """Refuse what must not be removed: it is no store, or holds something else.
 
         Raises
         ------
         StoreError
-            If there is something else, or something else in it.
+            If so. A store may be of any version or recipe.
+        """
+        storage = Storage(path)
+        _read_root(storage)
+        _refuse_strangers(storage)
+
+    @classmethod
+    def erase(cls, path: str) -> None:
+        """Remove the store at `path`, of whatever version or recipe, if there is one.
+
+        Raises
+        ------
+        StoreError
+            As `refuse_to_remove`.
         """
         storage = Storage(path)
         if not _is_blank(storage):
-            # Of whatever version or recipe: it goes away.
-            _, zarr_format = _read_root(storage)
-            _refuse_strangers(storage)
-            _clear(storage, zarr_format)
+            cls.refuse_to_remove(path)
+            _clear(storage, _read_root(storage)[1])
+        storage.drop_staging()
         for name in _DOCUMENTS[2]:
             storage.remove_file(name)
-        return cls.create(path, recipe)
 
     @classmethod
     def open(cls, path: str) -> "Store":
@@ -252,7 +263,7 @@ class Store:
         self.storage.put_folder(
             f"scenes/{scene.id}",
             self._documents[-1],
-            partial(_write_scene, scene=scene, recipe=self.recipe, attributes=attributes),
+            _scene_files(scene, self.recipe, attributes),
         )
 
     def remove(self, scene_id: str) -> None:
@@ -486,16 +497,24 @@ def checksum(values: Any) -> str:
 
 
 def metadata_checksum(
-    attributes: Mapping[str, Any], arrays: Mapping[str, "zarr.Array[Any]"]
+    attributes: Mapping[str, Any], described: Mapping[str, Mapping[str, Any]]
 ) -> str:
-    """Return the CRC-32C of what describes a scene: attributes, and those of its arrays."""
+    """Return the CRC-32C of what describes a scene: attributes, and those of its arrays.
+
+    Parameters
+    ----------
+    attributes
+        Of the scene's group.
+    described
+        By name of the array, as `describe` gives it.
+    """
     known = {k: v for k, v in attributes.items() if k not in _CHECKSUMS}
-    described = {name: _describe(array) for name, array in arrays.items()}
     content = json.dumps([known, described], sort_keys=True, separators=(",", ":"))
     return f"{google_crc32c.value(content.encode()):08x}"
 
 
-def _describe(array: "zarr.Array[Any]") -> dict[str, Any]:
+def describe(array: "zarr.Array[Any]") -> dict[str, Any]:
+    """Return what describes an array, whatever the format."""
     attributes = array.attrs.asdict()
     dimensions = attributes.pop("_ARRAY_DIMENSIONS", None)
     if array.metadata.zarr_format == 3:
@@ -509,165 +528,141 @@ def _describe(array: "zarr.Array[Any]") -> dict[str, Any]:
     }
 
 
-def _write_scene(
-    target: "ZarrStore", *, scene: PreparedScene, recipe: Recipe, attributes: dict[str, Any]
-) -> dict[str, bytes]:
-    """Write the arrays of a scene, and return the metadata that makes them a group."""
-    arrays = _ArrayWriter(target, recipe)
-    _write_arrays(arrays, scene, recipe)
-    checksums = {
-        "checksums": arrays.checksums,
-        "metadata_checksum": metadata_checksum(attributes, arrays.written),
+def _scene_files(
+    scene: PreparedScene, recipe: Recipe, attributes: dict[str, Any]
+) -> Iterator[tuple[str, Content]]:
+    """Yield the files of a scene: those of its arrays, then what makes them a group."""
+    checksums, described = {}, {}
+    for array in _arrays(scene, recipe):
+        yield from array
+        checksums[array.name] = checksum(array.values)
+        described[array.name] = array.description
+    made = {
+        "checksums": checksums,
+        "metadata_checksum": metadata_checksum(attributes, described),
     }
-    return _group({**attributes, **checksums, "complete": True}, recipe.zarr_format)
+    group = {**attributes, **made, "complete": True}
+    yield from _group(group, recipe.zarr_format).items()
 
 
-def _write_arrays(arrays: "_ArrayWriter", scene: PreparedScene, recipe: Recipe) -> None:
-    """Write the arrays of a scene."""
-    pixels, whole = ("y", "x"), scene.grid.shape
-    channels, names = np.array(recipe.channels), np.array([chart.name for chart in CHARTS])
-    arrays.write("channel", channels, ("channel",))
-    arrays.write("chart", names, ("chart",))
-    catalogue = [find_channel(name) for name in recipe.channels]
-    for name in ("mean", "std"):
-        values = np.array([getattr(channel, name) for channel in catalogue])
-        attributes: dict[str, Any] = {"long_name": f"{name} of each channel in its unit"}
-        arrays.write(f"channel_{name}", values, ("channel",), attributes)
-    attributes = {
-        "long_name": "standardised input planes",
-        "channel_units": [channel.unit for channel in catalogue],
-        "comment": "value in its unit = inputs * channel_std + channel_mean; NaN is fill",
-    }
-    packed = recipe.codec == "zstd"
-    square = (_INPUT_CHUNK, _INPUT_CHUNK, -1) if packed else (*whole, -1)
-    dimensions: tuple[str, ...] = (*pixels, "channel")
-    arrays.write("inputs", scene.inputs, dimensions, attributes, square, packed)
-    attributes = {
-        "long_name": "ice charts as classes",
+def _arrays(scene: PreparedScene, recipe: Recipe) -> Iterator[ArrayFiles]:
+    """Yield the arrays of a scene."""
+    make = partial(ArrayFiles, zarr_format=recipe.zarr_format)
+    yield from _label_arrays(recipe)
+    packed, is_packed = recipe.codec == "zstd", {"is_compressed": True}
+    pixels = ("y", "x")
+    yield make(
+        name="inputs",
+        values=scene.inputs,
+        dimensions=(*pixels, "channel"),
+        attributes={
+            "long_name": "standardised input planes",
+            "channel_units": [find_channel(name).unit for name in recipe.channels],
+            "comment": "value in its unit = inputs * channel_std + channel_mean; "
+            "NaN is fill",
+        },
+        chunks=(_INPUT_CHUNK, _INPUT_CHUNK, -1) if packed else None,
+        is_compressed=packed,
+    )
+    classes = {
         "flag_values": [[*chart.flag_values] for chart in CHARTS],
         "flag_meanings": [f"{chart.flag_meanings} fill" for chart in CHARTS],
     }
-    dimensions = (*pixels, "chart")
-    square = (*whole, -1)
-    arrays.write("charts", scene.charts, dimensions, attributes, square, packed, CHART_FILL)
-    full = (_FULL_CHUNK_ROWS, -1)
-    attributes = {**attributes, "long_name": "ice charts as classes on the 80 m grid"}
-    dimensions = ("chart", "y80", "x80")
-    values, square = scene.full_charts, (1, *full)
-    arrays.write("full_charts", values, dimensions, attributes, square, True, CHART_FILL)
-    attributes = {
-        "long_name": "what is known of each pixel of the 80 m grid",
-        "flag_masks": [FLAG_NO_SAR, FLAG_LAND, FLAG_REMAINDER],
-        "flag_meanings": "no_sar land remainder",
-    }
-    arrays.write("full_flags", scene.full_flags, ("y80", "x80"), attributes, full, True)
-    _write_tie_points(arrays, scene.tie_points)
-    if scene.polygons is not None:
-        _write_polygons(arrays, scene.polygons, scene.polygon_ids)
-
-
-def _write_polygons(
-    arrays: "_ArrayWriter", polygons: PolygonTable, ids: IntArray | None
-) -> None:
-    """Write what the analysts said of each polygon: mixed ice is lost in the charts."""
-    columns = np.array(["id", *COLUMNS, "is_water"])
-    table = np.column_stack([polygons.ids, polygons.codes, polygons.is_water]).astype(
-        np.int32
+    yield make(
+        name="charts",
+        values=scene.charts,
+        dimensions=(*pixels, "chart"),
+        attributes={"long_name": "ice charts as classes", **classes},
+        is_compressed=packed,
+        fill=CHART_FILL,
     )
-    attributes: dict[str, Any] = {
-        "long_name": "egg codes of the polygons (SIGRID-3)",
-        "comment": "-9 is not given; CT total, CA-CC partial concentrations, SA-SC stages, "
-        "FA-FC floe sizes",
-    }
-    arrays.write("polygon_column", columns, ("polygon_column",))
-    arrays.write("polygons", table, ("polygon", "polygon_column"), attributes)
-    attributes = {"long_name": "id of the polygon of each pixel", "comment": "-1 is none"}
-    arrays.write("polygon_id", ids, ("y", "x"), attributes, compressed=True)
+    yield make(
+        name="full_charts",
+        values=scene.full_charts,
+        dimensions=("chart", "y80", "x80"),
+        attributes={"long_name": "ice charts as classes on the 80 m grid", **classes},
+        chunks=(1, _FULL_CHUNK_ROWS, -1),
+        fill=CHART_FILL,
+        **is_packed,
+    )
+    yield make(
+        name="full_flags",
+        values=scene.full_flags,
+        dimensions=("y80", "x80"),
+        attributes={
+            "long_name": "what is known of each pixel of the 80 m grid",
+            "flag_masks": [FLAG_NO_SAR, FLAG_LAND, FLAG_REMAINDER],
+            "flag_meanings": "no_sar land remainder",
+        },
+        chunks=(_FULL_CHUNK_ROWS, -1),
+        **is_packed,
+    )
+    yield from _tie_point_arrays(scene.tie_points, recipe)
+    if scene.polygons is not None and scene.polygon_ids is not None:
+        yield from _polygon_arrays(scene.polygons, scene.polygon_ids, recipe)
 
 
-def _write_tie_points(arrays: "_ArrayWriter", tie: TiePoints) -> None:
+def _label_arrays(recipe: Recipe) -> Iterator[ArrayFiles]:
+    """Yield the names on the axes, and how the inputs were standardised."""
+    make = partial(ArrayFiles, zarr_format=recipe.zarr_format, dimensions=("channel",))
+    catalogue = [find_channel(name) for name in recipe.channels]
+    yield make(name="channel", values=np.array(recipe.channels))
+    names = np.array([chart.name for chart in CHARTS])
+    yield make(name="chart", values=names, dimensions=("chart",))
+    for name in ("mean", "std"):
+        yield make(
+            name=f"channel_{name}",
+            values=np.array([getattr(channel, name) for channel in catalogue]),
+            attributes={"long_name": f"{name} of each channel in its unit"},
+        )
+
+
+def _polygon_arrays(
+    polygons: PolygonTable, ids: IntArray, recipe: Recipe
+) -> Iterator[ArrayFiles]:
+    """Yield what the analysts said of each polygon: mixed ice is lost in the charts."""
+    make = partial(ArrayFiles, zarr_format=recipe.zarr_format)
+    columns = np.array(["id", *COLUMNS, "is_water"])
+    yield make(name="polygon_column", values=columns, dimensions=("polygon_column",))
+    table = np.column_stack([polygons.ids, polygons.codes, polygons.is_water])
+    yield make(
+        name="polygons",
+        values=table.astype(np.int32),
+        dimensions=("polygon", "polygon_column"),
+        attributes={
+            "long_name": "egg codes of the polygons (SIGRID-3)",
+            "comment": "-9 is not given; CT total, CA-CC partial concentrations, SA-SC "
+            "stages, FA-FC floe sizes",
+        },
+    )
+    yield make(
+        name="polygon_id",
+        values=ids,
+        dimensions=("y", "x"),
+        attributes={
+            "long_name": "id of the polygon of each pixel",
+            "comment": "-1 is none",
+        },
+        is_compressed=True,
+    )
+
+
+def _tie_point_arrays(tie: TiePoints, recipe: Recipe) -> Iterator[ArrayFiles]:
+    make = partial(ArrayFiles, zarr_format=recipe.zarr_format)
     line, sample = ("tie_line",), ("tie_sample",)
     place = {"units": "1", "long_name": "position of tie points in 80 m pixels"}
-    arrays.write("tie_line", tie.lines, line, place)
-    arrays.write("tie_sample", tie.samples, sample, place)
-    north = {"standard_name": "latitude", "units": "degrees_north"}
-    arrays.write("tie_latitude", tie.latitude, line + sample, north)
-    east = {"standard_name": "longitude", "units": "degrees_east"}
-    arrays.write("tie_longitude", tie.longitude, line + sample, east)
-
-
-class _ArrayWriter:
-    """Writes arrays side by side; each is its own root, so no group appears yet."""
-
-    def __init__(self, target: "ZarrStore", recipe: Recipe) -> None:
-        self._target = target
-        self._zarr_format = recipe.zarr_format
-        self.checksums: dict[str, str] = {}
-        self.written: dict[str, zarr.Array[Any]] = {}
-
-    def write(
-        self,
-        name: str,
-        values: Any,
-        dimensions: tuple[str, ...],
-        attributes: Mapping[str, Any] | None = None,
-        chunks: tuple[int, ...] | None = None,
-        compressed: bool = False,
-        fill: int = 0,
-    ) -> None:
-        """Write an array; -1 in `chunks` is the whole axis, no `chunks` the whole array."""
-        import zarr  # late: mapped arrays are read without
-
-        shape = tuple(
-            size if chunk == -1 else min(chunk, size)
-            for chunk, size in zip(chunks or values.shape, values.shape, strict=True)
+    yield make(name="tie_line", values=tie.lines, dimensions=line, attributes=place)
+    yield make(name="tie_sample", values=tie.samples, dimensions=sample, attributes=place)
+    for name, values, unit in (
+        ("latitude", tie.latitude, "degrees_north"),
+        ("longitude", tie.longitude, "degrees_east"),
+    ):
+        yield make(
+            name=f"tie_{name}",
+            values=values,
+            dimensions=line + sample,
+            attributes={"standard_name": name, "units": unit},
         )
-        array = zarr.create_array(
-            self._target,
-            name=name,
-            shape=values.shape,
-            chunks=shape,
-            # A chunk of nothing but fill is a file like any other: it can be mapped.
-            config={"write_empty_chunks": True},
-            **self._format(
-                values.dtype, dimensions, dict(attributes or {}), compressed, fill
-            ),
-        )
-        array[...] = values
-        self.checksums[name] = checksum(values)
-        self.written[name] = array
-
-    def _format(
-        self,
-        dtype: np.dtype[Any],
-        dimensions: tuple[str, ...],
-        attributes: dict[str, Any],
-        compressed: bool,
-        fill: int,
-    ) -> dict[str, Any]:
-        """Say the same in the words of either zarr format."""
-        if self._zarr_format == 2:
-            import numcodecs  # late: as zarr
-
-            return {
-                "zarr_format": 2,
-                "dtype": dtype,
-                "compressors": numcodecs.Zstd(level=1) if compressed else None,
-                # Readers of format 2 would take a fill value for missing data, as 0 % ice.
-                "fill_value": None,
-                "attributes": {**attributes, "_ARRAY_DIMENSIONS": list(dimensions)},
-            }
-        from zarr.codecs import ZstdCodec  # late: as zarr
-
-        is_text = dtype.kind == "U"
-        return {
-            "zarr_format": 3,
-            "dtype": str if is_text else dtype,
-            "compressors": ZstdCodec(level=1) if compressed else None,
-            "fill_value": "" if is_text else (np.nan if dtype.kind == "f" else fill),
-            "dimension_names": dimensions,
-            "attributes": attributes,
-        }
 
 
 def _root_attributes(recipe: Recipe) -> dict[str, Any]:

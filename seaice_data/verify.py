@@ -17,6 +17,7 @@ from seaice_data.store import (
     Store,
     StoredScene,
     checksum,
+    describe,
     metadata_checksum,
 )
 
@@ -135,8 +136,9 @@ def _compare(scene: StoredScene, name: str, array: Any, expected: str) -> str:
 
 def _is_described(scene: StoredScene, arrays: dict[str, Any]) -> bool:
     written = scene.attributes.get("metadata_checksum")
+    described = {name: describe(array) for name, array in arrays.items()}
     return (
-        written == metadata_checksum(scene.attributes, arrays)
+        written == metadata_checksum(scene.attributes, described)
         and scene.attributes.get("fingerprint") == scene.store.fingerprint
     )
 

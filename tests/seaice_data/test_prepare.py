@@ -173,3 +173,40 @@ def test_a_link_to_a_store_is_followed(raw: Path, store: str, tmp_path: Path) ->
     assert len(prepare(raw, str(link), Recipe(ratio=5), overwrite=True).written) == 7
     assert link.is_symlink()
     assert Store.open(store).recipe.ratio == 5
+
+
+def test_overwrite_loses_no_scene_whose_file_is_bad_now(raw: Path, store: str) -> None:
+    prepare(raw, store)
+    write_coded(raw, 203, 251, IDS[3], SIC=np.full((203, 251), 42, np.uint8))
+    with pytest.raises(SceneError, match=r"left as it is: it holds a scene.*SIC holds 42"):
+        prepare(raw, store, Recipe(ratio=5), overwrite=True)
+    assert Store.open(store).recipe.ratio == 10
+    assert Store.open(store).scenes == tuple(IDS)
+    assert {path.name for path in raw.parent.iterdir()} == {"raw", "store.zarr"}
+
+
+def test_overwrite_leaves_out_a_bad_file_of_which_the_store_holds_nothing(
+    raw: Path, store: str
+) -> None:
+    prepare(raw, store)
+    (raw / "new.nc").write_bytes(b"no netCDF")
+    report = prepare(raw, store, Recipe(ratio=5), overwrite=True)
+    assert (len(report.written), len(report.failed)) == (7, 1)
+    assert Store.open(store).recipe.ratio == 5
+
+
+def test_what_a_killed_replacement_left_is_removed(raw: Path, store: str) -> None:
+    prepare(raw, store)
+    prepare(raw, f"{store}.replacement", part=(1, 2))
+    assert prepare(raw, store).kept == tuple(IDS)
+    assert {path.name for path in raw.parent.iterdir()} == {"raw", "store.zarr"}
+
+
+def test_a_system_that_cannot_exchange_names_replaces_too(
+    raw: Path, store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("seaice_data.storage._RENAME_EXCHANGE", 1 << 20)  # no such flag
+    prepare(raw, store)
+    prepare(raw, store, Recipe(ratio=5), overwrite=True)
+    assert Store.open(store).recipe.ratio == 5
+    assert {path.name for path in raw.parent.iterdir()} == {"raw", "store.zarr"}

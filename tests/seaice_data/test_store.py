@@ -258,13 +258,14 @@ def test_a_store_of_another_version_is_replaced(store: Store) -> None:
     root.write_text(json.dumps(content))
     with pytest.raises(StoreError, match="format version 9"):
         Store.open(store.path)
-    assert Store.replace(store.path, Recipe(ratio=4)).scenes == ()
+    Store.erase(store.path)
+    assert Store.create(store.path, Recipe(ratio=4)).scenes == ()
 
 
 @pytest.mark.parametrize("name", ["thesis.txt", "scenes/notes"])
 def test_what_is_no_part_of_a_store_is_not_deleted(store: Store, name: str) -> None:
     Path(store.path, name).write_text("mine")
     with pytest.raises(StoreError, match=f"holds '{name}', which is no part of a store"):
-        Store.replace(store.path, Recipe())
+        Store.erase(store.path)
     assert Store.open(store.path).scenes == (SCENE_ID,)
     assert Path(store.path, name).read_text() == "mine"
