@@ -22,6 +22,7 @@ class Step(StrEnum):
     layouts = "layouts"
     train = "train"
     predict = "predict"
+    score = "score"
 
 
 def bench(

@@ -24,6 +24,7 @@ from . import (
     bench,
     convert,
     export,
+    figures,
     info,
     predict,
     prepare,
@@ -158,6 +159,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     convert.convert,
     export.export,
     score.score,
+    figures.figures,
     study.study,
     bench.bench,
 )

@@ -10,3 +10,5 @@ seaice prepare "$folder/raw" "$folder/store.zarr" >&2
 seaice bench sampler "$folder/store.zarr"
 seaice bench train "$folder/store.zarr" --rounds 3
 seaice bench predict "$folder/raw" --rounds 3
+seaice bench predict "$folder/store.zarr" --rounds 3
+seaice bench score "$folder/store.zarr" --rounds 3

@@ -69,6 +69,7 @@ COMMANDS = [
     "convert",
     "export",
     "score",
+    "figures",
     "study",
     "bench",
 ]
@@ -573,6 +574,28 @@ def test_score_against_a_store_without_charts_is_told(
     result = seaice("score", maps_path, "--reference", store)
     assert result.code == 1
     assert "none of the 1 maps in" in result.err
+
+
+def test_figures_are_drawn_from_maps_and_runs(
+    seaice, maps_path, run_path, store_path, tmp_path
+) -> None:
+    out = tmp_path / "figures"
+    options = ["--reference", store_path, "--out", out]
+    result = seaice("figures", f"Model 1={maps_path}", run_path, *options, "--json")
+    assert result.code == 0
+    scene = next(maps_path.glob("*.nc")).stem
+    assert json.loads(result.out) == {
+        f"Figures 2, 3: {scene}": str(out / f"scene_{scene}.png"),
+        "Figure 4: Model 1": str(out / "confusion_Model_1.png"),
+        "Figure 4: run": str(out / "confusion_run.png"),
+        "Figure 5": str(out / "classes.png"),
+    }
+    assert all(Path(path).stat().st_size for path in json.loads(result.out).values())
+    assert seaice("figures", maps_path, maps_path, *options).code == 2
+    assert seaice("figures", "a=", *options).code == 2
+    result = seaice("figures", maps_path, *options, "--scene", "20190101T000000_dmi")
+    assert result.code == 1
+    assert "has no map of scene '20190101T000000_dmi'" in result.err
 
 
 def test_score_without_the_store_of_the_maps_is_told(

@@ -1,0 +1,57 @@
+"""`seaice figures`: the figures of the paper, from any runs or maps."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .console import Progress, say, say_json
+
+
+def figures(
+    models: Annotated[
+        list[str],
+        typer.Argument(help="Folders of maps or runs, as NAME=FOLDER or FOLDER"),
+    ],
+    reference: Annotated[
+        str, typer.Option(help="Store, or folder of netCDF files, with the charts")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for the pictures")] = Path("figures"),
+    scene: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Scene for Figures 2 and 3; may be given several times. "
+            "If not given, those of the paper, or the first two"
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the files as JSON")
+    ] = False,
+) -> None:
+    """Draw Figures 2 to 5 of the paper.
+
+    The charts of scenes by each model above those of the ice service, the confusion of SOD
+    and FLOE of each model, and how often each class occurs in the training scenes.
+
+    Example: seaice figures full=maps/ hh-hv=run2/ --reference store.zarr
+    """
+    from seaice_data.charted import find_charts
+    from seaice_model.paper_figures import draw_figures
+
+    named = {}
+    for model in models:
+        name, equals, folder = model.partition("=")
+        name, folder = (name, folder) if equals else (Path(model).resolve().name, model)
+        if name in named:
+            raise typer.BadParameter(f"two models are called {name!r}")
+        if not name or not folder or not Path(folder).is_dir():
+            raise typer.BadParameter(f"{model!r} names no folder")
+        named[name] = Path(folder)
+    charts = find_charts(reference)
+    with Progress("models") as progress:
+        report = draw_figures(named, charts, out, scenes=scene or (), progress=progress)
+    if as_json:
+        say_json({shown: str(path) for shown, path in report.pictures.items()})
+        return
+    for shown, path in report.pictures.items():
+        say(f"{shown}: {path}")
