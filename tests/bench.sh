@@ -8,6 +8,10 @@ seaice synth "$folder/raw" --scenes 4 --size 5000 >&2
 seaice bench prepare "$folder/raw" --rounds 3
 seaice prepare "$folder/raw" "$folder/store.zarr" >&2
 seaice bench sampler "$folder/store.zarr"
+# A store of the channels of the reference alone: half the bytes around each pixel.
+seaice prepare "$folder/raw" "$folder/store16.zarr" --channels \
+    sar,geometry,btemp_18_7h,btemp_18_7v,btemp_36_5h,btemp_36_5v,u10m,v10m,t2m,tcwv,tclw,month,latitude,longitude >&2
+seaice bench sampler "$folder/store16.zarr"
 seaice bench train "$folder/store.zarr" --rounds 3
 seaice bench predict "$folder/raw" --rounds 3
 seaice bench predict "$folder/store.zarr" --rounds 3
