@@ -46,6 +46,9 @@ def convert(
         float | None,
         typer.Option(help="Largest size of the polygons of a map in kB: simplify to it"),
     ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace files that are there")
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the report as JSON")
     ] = False,
@@ -70,6 +73,7 @@ def convert(
             crs=crs.value,
             spacing_m=spacing,
             max_kb=max_kb,
+            overwrite=overwrite,
             progress=progress,
         )
     for failure in report.failed:

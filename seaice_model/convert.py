@@ -48,6 +48,7 @@ def convert_maps(
     crs: str = "EPSG:3413",
     spacing_m: float | None = None,
     max_kb: float | None = None,
+    overwrite: bool = False,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> ConvertReport:
     """Write the maps of a folder in other formats; a bad map does not stop the others.
@@ -66,6 +67,8 @@ def convert_maps(
         Side of a pixel of a GeoTIFF in metres; that of the map if not given.
     max_kb
         Largest size of the polygons of a map in kilobytes.
+    overwrite
+        Replace files that are there; else they are left, and the map is among the failed.
     progress
         Told after each map: maps done, maps in all, the scene.
 
@@ -73,7 +76,7 @@ def convert_maps(
     ------
     MapError
         If there are no maps, the projection is unknown, the extra ``geo`` is not
-        installed, or `out` cannot be made.
+        installed, `out` cannot be made, or a submission is in the way or cannot be written.
     """
     start = time.perf_counter()
     paths = [maps_path] if maps_path.is_file() else find_maps(maps_path)
@@ -86,12 +89,16 @@ def convert_maps(
         raise MapError(
             f"cannot write to {str(out)!r}: {error.strerror or error}"
         ) from error
+    if "submission" in formats and not overwrite:
+        _refuse(out / SUBMISSION)
     written: list[Path] = []
     failed: list[Failure] = []
     for n_done, path in enumerate(paths if placed else (), start=1):
         try:
             chart_map = read_netcdf(path)
             for kind in placed:
+                if not overwrite:
+                    _refuse(out / _known_by(chart_map, kind))
                 written += _write(chart_map, out, kind, crs, spacing_m, max_kb)
         except SeaIceError as error:
             failed.append(Failure(path.stem, str(error), error.hint))
@@ -101,6 +108,19 @@ def convert_maps(
         write_submission(paths, out / SUBMISSION, progress)
         written.append(out / SUBMISSION)
     return ConvertReport(tuple(written), tuple(failed), time.perf_counter() - start)
+
+
+def _refuse(path: Path) -> None:
+    """Refuse to replace a file."""
+    if path.exists():
+        raise MapError(
+            f"there is a file at {str(path)!r}", hint="replace it by --overwrite"
+        )
+
+
+def _known_by(chart_map: ChartMap, kind: MapFormat) -> str:
+    """Return the name of the file by which one knows that a map has been written."""
+    return f"{chart_map.scene}{'_FLOE' if kind == 'tif' else ''}.{kind}"
 
 
 def _write(

@@ -86,6 +86,8 @@ class Predictor:
         """
         folders = map(RunFolder, paths)
         runs = [run.path for f in folders for run in f.seeds() or (f,)]
+        if twice := [run for run in runs if runs.count(run) > 1]:
+            raise RunError(f"the run {str(twice[0])!r} is named twice")
         return cls(runs, [load_best(run) for run in runs], device)
 
     @property

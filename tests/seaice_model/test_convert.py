@@ -111,6 +111,21 @@ def test_a_bad_map_does_not_stop_the_others(maps: Path, tmp_path: Path) -> None:
     assert [step[:2] for step in told] == [(1, 3), (2, 3), (3, 3)]
 
 
+def test_files_that_are_there_are_kept_unless_told(maps: Path, tmp_path: Path) -> None:
+    formats = ("tif", "submission")
+    convert_maps(maps, tmp_path / "out", formats, spacing_m=400.0)
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").iterdir()}
+    report = convert_maps(maps, tmp_path / "out", ["tif"], spacing_m=400.0)
+    assert (report.written, len(report.failed)) == ((), 2)
+    assert "there is a file at" in report.failed[0].reason
+    with pytest.raises(MapError, match=r"there is a file at '.*submission\.nc'"):
+        convert_maps(maps, tmp_path / "out", ["submission"])
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+    report = convert_maps(maps, tmp_path / "out", formats, spacing_m=400.0, overwrite=True)
+    assert len(report.written) == 7
+    assert all(path.stat().st_mtime_ns > time for path, time in before.items())
+
+
 def test_an_unknown_projection_is_told(maps: Path, tmp_path: Path) -> None:
     with pytest.raises(MapError, match="unknown projection 'EPSG:4326'") as caught:
         convert_maps(maps, tmp_path / "out", ["tif"], crs="EPSG:4326")

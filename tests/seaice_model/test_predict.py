@@ -362,6 +362,11 @@ def test_runs_that_do_not_go_together_say_why(
         predict_store(store, [run, tmp_path / "other"], tmp_path / "maps")
 
 
+def test_a_run_does_not_vote_twice(tmp_path: Path, store: Store, run: Path) -> None:
+    with pytest.raises(RunError, match=r"the run '.*run' is named twice"):
+        predict_store(store, [run, run], tmp_path)
+
+
 def sic_of(network: MultiTaskUNet, inputs: np.ndarray) -> np.ndarray:
     """Return SIC as the number that a network predicts, shape ``(y, x)``."""
     batch = torch.from_numpy(inputs.astype(np.float32)).nan_to_num()
