@@ -60,6 +60,18 @@ def test_the_learning_rate_is_that_of_the_reference() -> None:
     np.testing.assert_allclose(ours, expected, rtol=1e-12)
 
 
+def test_the_learning_rate_is_that_of_pytorch_for_30_000_steps() -> None:
+    optimiser = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.001)
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(optimiser, T_0=10_000)
+    judged = []
+    for _ in range(30_000):
+        judged.append(optimiser.param_groups[0]["lr"])
+        optimiser.step()
+        scheduler.step()
+    ours = [learning_rate(TrainConfig(), step) for step in range(30_000)]
+    np.testing.assert_allclose(ours, judged, rtol=1e-9, atol=1e-15)
+
+
 def test_a_run_holds_settings_log_checkpoints_and_learning_curve(run: Path) -> None:
     assert {path.name for path in run.iterdir()} == {
         "settings.json",

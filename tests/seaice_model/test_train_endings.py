@@ -1,0 +1,136 @@
+"""Trainings that end before their time: killed, stopped, diverged, without disk."""
+
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import pytest
+from learnable_scenes import TINY
+
+from seaice_data.settings import read_toml
+from seaice_data.store import Store
+from seaice_model.checkpoint import load, save, weights_fingerprint
+from seaice_model.config import RunConfig
+from seaice_model.errors import RunError
+from seaice_model.run_folder import RunFolder
+from seaice_model.runlog import read_log
+from seaice_model.train import train
+
+SEAICE = Path(sys.executable).with_name("seaice")
+LONGER = replace(TINY, train=replace(TINY.train, n_epochs=30))
+
+CONFIG = """
+[model]
+channels = ["hh", "hv"]
+filters = [8, 8]
+[train]
+patch_size = 16
+batch_size = 4
+n_iterations = 4
+n_epochs = 2
+learning_rate = 0.02
+"""
+
+
+def changed_at(path: Path) -> int:
+    return path.stat().st_mtime_ns if path.exists() else 0
+
+
+def losses_of(folder: RunFolder) -> list[tuple[int, float, float]]:
+    return [(e.epoch, e.loss, e.combined) for e in read_log(folder.log)]
+
+
+@pytest.mark.slow
+def test_a_run_killed_again_and_again_ends_with_the_same_weights(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # as this process has it
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["seaice_model.train"])
+    rng = np.random.default_rng(5)
+    folder = RunFolder(tmp_path / "run")
+    for _ in range(5):
+        process = context.Process(
+            target=train,
+            args=(Store.open(store.path), folder.path, LONGER),
+            kwargs={"resume": folder.settings.exists(), "device": "cpu"},
+        )
+        before = changed_at(folder.last)
+        process.start()
+        while changed_at(folder.last) == before and process.is_alive():
+            time.sleep(0.001)  # until one epoch is done, so that the run gets on
+        process.join(rng.uniform(0, 0.2))
+        process.kill()
+        process.join()
+        assert process.exitcode == -signal.SIGKILL
+    report = train(store, folder.path, LONGER, resume=True, device="cpu")
+    assert report.is_complete
+    peaceful = RunFolder(tmp_path / "peaceful")
+    train(store, peaceful.path, LONGER, device="cpu")
+    for ours, theirs in ((folder.last, peaceful.last), (folder.best, peaceful.best)):
+        assert weights_fingerprint(load(ours)) == weights_fingerprint(load(theirs))
+    assert losses_of(folder) == losses_of(peaceful)
+
+
+def test_sigterm_saves_and_exits_with_its_own_code(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(CONFIG.replace("n_epochs = 2", "n_epochs = 9999"))
+    folder = RunFolder(tmp_path / "run")
+    command = [SEAICE, "train", store.path, "--run", folder.path]
+    command += ["--config", tmp_path / "config.toml"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    while not folder.last.exists() and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    err = process.communicate(timeout=60)[1]
+    assert process.returncode == 75
+    assert "go on with --resume" in err.splitlines()[-1]
+    state = load(folder.last).state
+    assert state.n_epochs >= 1
+    assert state.n_epochs == len(read_log(folder.log))
+
+
+def test_a_training_that_diverges_keeps_its_last_good_checkpoint(
+    store: Store, tmp_path: Path
+) -> None:
+    folder = RunFolder(tmp_path / "run")
+    train(store, folder.path, replace(TINY, train=replace(TINY.train, n_epochs=1)))
+    last = load(folder.last)
+    weights = {n: w * 1e25 if "heads" in n else w for n, w in last.weights.items()}
+    save(replace(last, weights=weights), folder.last)  # finite, but no loss of theirs is
+    before = folder.last.read_bytes()
+    with pytest.raises(RunError, match="diverged in epoch 2: the loss of batch") as caught:
+        train(store, folder.path, TINY, resume=True)
+    assert "stays as it was after epoch 1" in str(caught.value.hint)
+    assert folder.last.read_bytes() == before
+
+
+def test_a_disk_that_is_full_is_told_before_the_old_checkpoint_is_touched(
+    store: Store, tmp_path: Path
+) -> None:
+    (tmp_path / "config.toml").write_text(CONFIG)
+    folder = RunFolder(tmp_path / "run")
+    arguments = [store.path, "--run", folder.path]
+    config = read_toml(RunConfig, tmp_path / "config.toml")
+    once = replace(config, train=replace(config.train, n_epochs=1))
+    train(store, folder.path, once)
+    before = {path: path.read_bytes() for path in (folder.last, folder.best)}
+    # Files of at most 20 kB: settings and log fit, a checkpoint does not.
+    assert all(len(content) > 20480 for content in before.values())
+    limited = 'ulimit -f 20; exec "$0" train "$@" --resume --epochs 2'
+    done = subprocess.run(
+        ["bash", "-c", limited, SEAICE, *arguments], capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    message = done.stderr.splitlines()[-1]
+    assert message.startswith(f"error: '{folder.path}")
+    assert message.endswith(".safetensors': File too large")
+    assert {path: path.read_bytes() for path in before} == before
+    assert not [path for path in folder.path.iterdir() if path.name.startswith(".")]
+    train(store, folder.path, config, resume=True)
+    assert load(folder.last).state.n_epochs == 2
+    assert len(read_log(folder.log)) == 2
