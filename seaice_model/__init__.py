@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         predict_store,
     )
     from seaice_model.predictor import Predictor
-    from seaice_model.presets import PRESETS, find_preset
+    from seaice_model.presets import PRESETS, PROFILES, find_preset, find_profile
     from seaice_model.reference import load_reference_state_dict
     from seaice_model.report import TrainReport
     from seaice_model.score import ScoreReport, score_maps
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PRESETS",
+    "PROFILES",
     "ChartMap",
     "ChartScorer",
     "Checkpoint",
@@ -50,6 +51,7 @@ __all__ = [
     "TrainConfig",
     "TrainReport",
     "find_preset",
+    "find_profile",
     "load_best",
     "load_reference_state_dict",
     "predict_files",
@@ -75,7 +77,7 @@ _MODULES = {
         "predict_store",
     ),
     "predictor": ("Predictor",),
-    "presets": ("PRESETS", "find_preset"),
+    "presets": ("PRESETS", "PROFILES", "find_preset", "find_profile"),
     "reference": ("load_reference_state_dict",),
     "report": ("TrainReport",),
     "score": ("ScoreReport", "score_maps"),

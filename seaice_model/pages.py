@@ -1,7 +1,7 @@
 """Let this process keep the memory that it has freed, for the next batch.
 
 A training step asks for the same gigabytes again and again. The C library gives large
-blocks back to the system at once, which then clears every page anew: a quarter of a step on
+blocks back to the system at once, which then clears every page anew: a third of a step on
 CPUs. Only speed depends on this, never a result.
 """
 

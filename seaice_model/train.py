@@ -33,16 +33,16 @@ from seaice_model.device import memory_in_words
 from seaice_model.errors import RunError
 from seaice_model.events import Events, event_writer
 from seaice_model.learner import Learner
-from seaice_model.metrics import ChartScorer, Scores
+from seaice_model.metrics import Scores
 from seaice_model.pages import kept_pages
 from seaice_model.pictures import draw_learning_curve, save_picture
 from seaice_model.plan import check_checkpoint, new_settings, resumed_settings
-from seaice_model.predictor import predict_classes, read_inputs
 from seaice_model.processes import Processes, joined
 from seaice_model.report import Progress, Timing, TrainProgress, TrainReport
 from seaice_model.run_folder import RunFolder, alone, in_words
 from seaice_model.runlog import LogEntry
 from seaice_model.stop import StopRequest, stop_on_signals
+from seaice_model.validation import Validation
 
 log = logging.getLogger(__name__)
 
@@ -173,6 +173,12 @@ class _Training:
                 len(sampler.skipped), ", ".join(sampler.skipped),
             )  # fmt: skip
         self.patches = patch_source(sampler, processes.device, self.config.batch_size)
+        self.validation = Validation(
+            [store.scene(i) for i in processes.share(settings.validation_scenes)],
+            settings.config.model.channels,
+            self.config.precision,
+            is_kept=processes.device.type == "cuda",
+        )
 
     def run(self, progress: Progress | None) -> None:
         """Train and validate the epochs that are left, until a signal comes."""
@@ -219,16 +225,8 @@ class _Training:
 
     def validate(self, stop: StopRequest) -> Scores | None:
         """Score the network on the validation scenes; none if stopped before the end."""
-        network = self.learner.network.eval()
         start = time.perf_counter()
-        scorer = ChartScorer()
-        for scene_id in self.processes.share(self.settings.validation_scenes):
-            if stop.is_made:
-                break
-            scene = self.store.scene(scene_id)
-            inputs = read_inputs(scene, self.settings.config.model.channels)
-            predicted = predict_classes(network, inputs, self.config.precision)
-            scorer.add(np.moveaxis(scene.charts, -1, 0), predicted)
+        scorer = self.validation.score(self.learner.network, stop)
         self.timing[-1].validation_s = time.perf_counter() - start
         if self._stopped(stop):
             return None

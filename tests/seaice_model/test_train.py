@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -312,6 +313,19 @@ def test_drawing_and_augmentation_are_settings_of_the_run(
     assert len(weights) == 4
     with pytest.raises(RunError, match=r"other settings: cutmix: 0\.5 instead of 0"):
         train(store, tmp_path / "plain", TINY, resume=True)
+
+
+@pytest.mark.filterwarnings("ignore")  # of the compiler, about itself
+def test_a_compiled_network_learns_the_same(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # All of the compiler but its last step, which takes a minute here.
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))
+    for way in ("always", "never"):
+        config = with_train(compile=way, n_epochs=1)
+        train(store, tmp_path / way, config, device="cpu")
+    ours, theirs = losses_of(tmp_path / "always"), losses_of(tmp_path / "never")
+    np.testing.assert_allclose(ours, theirs, rtol=1e-4)
 
 
 def test_a_missing_channel_is_named(tmp_path: Path, store: Store) -> None:
