@@ -21,7 +21,6 @@ from .machine import n_cores
 from .timing import line
 
 if TYPE_CHECKING:
-    from seaice_data.store import Store
     from seaice_model.batches import Batch
     from seaice_model.config import RunConfig
 
@@ -31,15 +30,13 @@ _STEPS: list[Iterator[tuple[float, float]]] = []
 
 def measure(path: Path, rounds: int) -> None:
     """Print how fast a step is, ours and the reference's way, and whole training."""
-    from seaice_data.store import Store
     from seaice_model.presets import find_preset
 
     config = find_preset("default").config
     config = replace(config, train=replace(config.train, precision="float32"))
-    store = Store.open(str(path))
-    shape = f"batch 16, {len(config.model.channels)} x 256 x 256 f32, {n_cores()} threads"
-    _compare_steps(str(path), config, rounds, shape)
-    _train(store, config, rounds, shape)
+    what = f"batch 16, {len(config.model.channels)} x 256 x 256 f32, {n_cores()} threads"
+    _compare_steps(str(path), config, rounds, what)
+    _train(str(path), rounds)
 
 
 def _compare_steps(path: str, config: "RunConfig", rounds: int, what: str) -> None:
@@ -71,18 +68,35 @@ def _compare_steps(path: str, config: "RunConfig", rounds: int, what: str) -> No
     say(f"{n_flop / 1e9:.0f} GFLOP a step: {n_flop / 1e9 / ours:.0f} GFLOP/s")
 
 
-def _train(store: "Store", config: "RunConfig", rounds: int, what: str) -> None:
-    """Print the speed of training as `seaice train` does it, patches and all."""
+def _train(path: str, rounds: int) -> None:
+    """Print the speed of `seaice train`: patches, validation and all."""
+    from seaice_data.store import Store
+    from seaice_model.device import find_device
+    from seaice_model.presets import find_preset
+    from seaice_model.run_folder import RunFolder
+    from seaice_model.runlog import read_log
     from seaice_model.train import train
 
-    config = replace(config, train=replace(config.train, n_iterations=2, n_epochs=1))
+    recipe = find_preset("default").config
+    device = find_device("auto")
+    # On a GPU an epoch is over in a second or two, and the first one compiles.
+    n_iterations = 2 if device.type == "cpu" else recipe.train.n_iterations
+    short = replace(recipe.train, n_iterations=n_iterations, n_epochs=rounds + 1)
     with tempfile.TemporaryDirectory() as folder:
-        reports = [
-            train(store, Path(folder, str(number)), config) for number in range(rounds + 1)
-        ]
-    speeds = [report.patches_per_s for report in reports[1:]]
-    waiting = 100 * median(report.wait_share for report in reports[1:])
-    say(line("train, warm", speeds, "patches/s", f"{what}, {waiting:.0f} % waiting"))
+        train(Store.open(path), Path(folder), replace(recipe, train=short))
+        epochs = read_log(RunFolder(Path(folder)).log)[1:]
+    speeds = [epoch.patches_per_s for epoch in epochs]
+    waiting = 100 * median(epoch.wait_share for epoch in epochs)
+    what = f"the default preset on {device}, {waiting:.0f} % waiting for patches"
+    say(line("train, warm", speeds, "patches/s", what))
+    train_s = recipe.train.n_iterations * recipe.train.batch_size / median(speeds)
+    validation_s = median(epoch.validation_s for epoch in epochs)
+    hours = recipe.train.n_epochs * (train_s + validation_s) / 3600
+    say(
+        f"the whole recipe: {hours:.3g} h for {recipe.train.n_epochs} epochs of "
+        f"{recipe.train.n_iterations} batches; validation takes "
+        f"{100 * validation_s / (train_s + validation_s):.1f} % of an epoch"
+    )
 
 
 def _begin(way: str, path: str, config: "RunConfig") -> None:
@@ -136,7 +150,7 @@ def _plain(path: str, config: "RunConfig") -> Iterator[tuple[float, float]]:
         optimiser.zero_grad()
         losses.total.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
-        loss = float(losses.total)
+        loss = float(losses.total.detach())
         yield time.perf_counter() - start, loss
 
 
