@@ -106,5 +106,5 @@ class Learner:
         # With CUDA graphs a step is launched at once: 262 launches take longer than what
         # they do. They cannot hold the exchange of gradients between processes.
         has_graphs = is_on_gpu and self.processes.count == 1
-        mode = "max-autotune" if has_graphs else None
+        mode = "reduce-overhead" if has_graphs else None
         return torch.compile(forward, mode=mode, dynamic=False)
