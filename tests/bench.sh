@@ -14,5 +14,4 @@ seaice prepare "$folder/raw" "$folder/store16.zarr" --channels \
 seaice bench sampler "$folder/store16.zarr"
 seaice bench train "$folder/store.zarr" --rounds 3
 seaice bench predict "$folder/raw" --rounds 3
-seaice bench predict "$folder/store.zarr" --rounds 3
 seaice bench score "$folder/store.zarr" --rounds 3
