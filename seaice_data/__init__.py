@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from seaice_data.augment import AUGMENTATIONS, Augmentation
     from seaice_data.channels import CHANNELS, OFFICIAL_CHANNELS, PAPER_CHANNELS
+    from seaice_data.charted import ChartedScenes, find_charts
     from seaice_data.charts import CHART_FILL, CHARTS, FLOE, SIC, SOD
     from seaice_data.drawing import Drawing
     from seaice_data.errors import RecipeError, SceneError, SeaIceError, StoreError
@@ -27,6 +28,8 @@ _HOMES = {
     "CHANNELS": "channels",
     "OFFICIAL_CHANNELS": "channels",
     "PAPER_CHANNELS": "channels",
+    "ChartedScenes": "charted",
+    "find_charts": "charted",
     "CHARTS": "charts",
     "CHART_FILL": "charts",
     "FLOE": "charts",
@@ -52,6 +55,7 @@ _HOMES = {
 
 __all__ = [  # noqa: RUF022 - in the order of the flow
     "find_scenes", "open_scene", "Scene",
+    "find_charts", "ChartedScenes",
     "Recipe",
     "Store", "StoredScene", "select",
     "PatchSampler", "Patch", "Drawing", "Augmentation", "AUGMENTATIONS",

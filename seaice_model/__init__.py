@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from seaice_model.config import ModelConfig, RunConfig, TrainConfig
     from seaice_model.decision import Decision
     from seaice_model.errors import ConfigError, MapError, RunError
+    from seaice_model.index_page import write_index
     from seaice_model.maps import ChartMap, read_netcdf, write_netcdf
     from seaice_model.metrics import ChartScorer, Scores
     from seaice_model.predict import (
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from seaice_model.reference import load_reference_state_dict
     from seaice_model.report import TrainReport
     from seaice_model.score import ScoreReport, score_maps
+    from seaice_model.score_report import write_report
     from seaice_model.unet import MultiTaskUNet, Prediction
 
 __all__ = [
@@ -59,7 +61,9 @@ __all__ = [
     "predict_store",
     "read_netcdf",
     "score_maps",
+    "write_index",
     "write_netcdf",
+    "write_report",
 ]
 
 _MODULES = {
@@ -67,6 +71,7 @@ _MODULES = {
     "config": ("ModelConfig", "RunConfig", "TrainConfig"),
     "decision": ("Decision",),
     "errors": ("ConfigError", "MapError", "RunError"),
+    "index_page": ("write_index",),
     "maps": ("ChartMap", "read_netcdf", "write_netcdf"),
     "metrics": ("ChartScorer", "Scores"),
     "predict": (
@@ -81,6 +86,7 @@ _MODULES = {
     "reference": ("load_reference_state_dict",),
     "report": ("TrainReport",),
     "score": ("ScoreReport", "score_maps"),
+    "score_report": ("write_report",),
     "unet": ("MultiTaskUNet", "Prediction"),
 }
 

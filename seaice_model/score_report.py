@@ -292,7 +292,7 @@ def _calibration_part(calibration: Calibration | None) -> Iterator[Markup]:
         draw_calibration(calibration),
         "How often probabilities come true, and what the spread of SIC covers",
         "A perfect map follows the dashed lines. The calibration error is the mean gap "
-        "(Guo et al. 2017). Charts have steps of 10 % SIC, which a spread does not know.",
+        "(Guo et al. 2017).",
     )
     rows = [
         [
@@ -315,7 +315,8 @@ def _calibration_part(calibration: Calibration | None) -> Iterator[Markup]:
             )
         ]
         columns = ["within", "if errors are normal", "observed"]
-        yield table("Pixels whose SIC lies within the spread, %", columns, covered)
+        caption = "Pixels whose SIC lies within the spread, %; charts have steps of 10 %"
+        yield table(caption, columns, covered)
 
 
 def _group_table(
