@@ -59,7 +59,7 @@ def convert(
     polygons with the fields of SIGRID-3 (CT, SA, FA, POLY_TYPE) are in a polar
     stereographic projection and need the extra geo. The submission file has a class on
     every pixel, land too, since the challenge scores some. A bad map is named at the end
-    and does not stop the others.
+    and does not stop the others; files that are there are kept unless told to --overwrite.
 
     Example: seaice convert maps/ --to tif --to gpkg --max-kb 200 --out charts/
     """

@@ -8,6 +8,7 @@ probabilities. A single number tells nothing of how sure it is.
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -101,8 +102,7 @@ class Ballot:
             planes.append(_encoded(entropy, ENTROPY))
         if not self._knows_sic:
             planes[0].fill(UNKNOWN)
-        stacked: ChartArray = torch.stack([torch.from_numpy(p) for p in planes]).numpy()
-        return stacked
+        return np.stack(planes)
 
     def probabilities(self) -> dict[str, ChartArray]:
         """Return class probabilities by chart in steps `PROBABILITY`, where known."""

@@ -155,7 +155,7 @@ def _write_probabilities(file: h5netcdf.File, chart: Chart, planes: ChartArray) 
         {
             "long_name": f"class of {chart.long_name}",
             "flag_values": numbers,
-            "flag_meanings": " ".join(chart.flag_meanings.split()),
+            "flag_meanings": chart.flag_meanings,
         }
     )
     attributes = {"long_name": f"probability of each class of {chart.long_name}"}
