@@ -31,7 +31,10 @@ def measure(path: Path, rounds: int) -> None:
             store = Path(folder, "store.zarr")
             prepare(path, str(store), jobs=n_cores())
             sources = [store, path]
-        _pretend_to_train(store, run)
+        # In a process of its own: the peak of memory of a process counts for those that it
+        # starts.
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+            pool.submit(_pretend_to_train, store, run).result()
         _measure(store, sources, run, Path(folder, "maps"), rounds)
 
 
