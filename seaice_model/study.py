@@ -91,10 +91,10 @@ class StudyProgress:
     """Told after each epoch of a run."""
 
     n_finished: int
-    """Runs of this call that are finished, by whomever."""
+    """Runs that were left and are finished, by whomever."""
 
     n_runs: int
-    """Runs of this call."""
+    """Runs that were left when this call began."""
 
     step: RunProgress
     """What was done last."""
@@ -212,14 +212,14 @@ def run_study(
         If a process was killed.
     """
     start = time.perf_counter()
-    runs = plan.part(*part)
+    runs = [run for run in plan.part(*part) if not run.is_finished]
 
     def tell(step: RunProgress) -> None:
         if progress is not None:
             n_finished = sum(run.is_finished for run in runs)
             progress(StudyProgress(n_finished, len(runs), step))
 
-    jobs = min(jobs, sum(not run.is_finished for run in runs))
+    jobs = min(jobs, len(runs))
     if jobs > 1:
         is_done = _work_in_processes(runs, jobs, devices, tell)
     else:
