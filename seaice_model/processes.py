@@ -10,9 +10,9 @@ for CPUs: there each process normalises its own share, which is as if one proces
 the parts of a batch one by one.
 """
 
+import atexit
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -91,9 +91,11 @@ class Processes:
         return DistributedDataParallel(network)
 
 
-@contextmanager
-def joined(device: str, environment: Mapping[str, str] = os.environ) -> Iterator[Processes]:
+def join(device: str, environment: Mapping[str, str] = os.environ) -> Processes:
     """Meet the other processes that torchrun has started; be alone if it has not.
+
+    They stay together until they end: processes that part and meet again find what they
+    left behind the first time, and wait for each other for ever.
 
     Parameters
     ----------
@@ -110,8 +112,7 @@ def joined(device: str, environment: Mapping[str, str] = os.environ) -> Iterator
     """
     count = int(environment.get("WORLD_SIZE", "1"))
     if count == 1 or any(name not in environment for name in _VARIABLES):
-        yield Processes(device=find_device(device))
-        return
+        return Processes(device=find_device(device))
     if device == "cuda" or (device == "auto" and torch.cuda.is_available()):
         device = f"cuda:{environment['LOCAL_RANK']}"
     elif device not in ("auto", "cpu"):
@@ -122,8 +123,7 @@ def joined(device: str, environment: Mapping[str, str] = os.environ) -> Iterator
     found = find_device(device)
     if found.type == "cuda":
         torch.cuda.set_device(found)
-    distributed.init_process_group("nccl" if found.type == "cuda" else "gloo")
-    try:
-        yield Processes(rank=int(environment["RANK"]), count=count, device=found)
-    finally:
-        distributed.destroy_process_group()
+    if not distributed.is_initialized():
+        distributed.init_process_group("nccl" if found.type == "cuda" else "gloo")
+        atexit.register(distributed.destroy_process_group)
+    return Processes(rank=int(environment["RANK"]), count=count, device=found)

@@ -37,7 +37,7 @@ from seaice_model.metrics import Scores
 from seaice_model.pages import kept_pages
 from seaice_model.pictures import draw_learning_curve, save_picture
 from seaice_model.plan import check_checkpoint, new_settings, resumed_settings
-from seaice_model.processes import Processes, joined
+from seaice_model.processes import Processes, join
 from seaice_model.report import Progress, Timing, TrainProgress, TrainReport
 from seaice_model.run_folder import RunFolder, alone, in_words
 from seaice_model.runlog import LogEntry
@@ -106,7 +106,7 @@ def train(
     with ExitStack() as stack:
         hint = "take a smaller batch_size, patch_size or filters"
         stack.enter_context(memory_in_words("training", hint))
-        processes = stack.enter_context(joined(device))
+        processes = join(device)
         if processes.device.type == "cpu":
             stack.enter_context(kept_pages())
         training = _Training(store, folder, settings, processes)

@@ -16,7 +16,7 @@ from seaice_model.checkpoint import load
 from seaice_model.errors import RunError
 from seaice_model.learner import Learner
 from seaice_model.losses import count_valid, total_loss
-from seaice_model.processes import Processes, joined
+from seaice_model.processes import Processes, join
 from seaice_model.run_folder import RunFolder
 from seaice_model.runlog import read_log
 from seaice_model.unet import MultiTaskUNet, Prediction
@@ -33,21 +33,21 @@ from seaice_data.store import Store
 sys.path.insert(0, sys.argv[3])
 from test_processes import CONFIG, batch_of
 from seaice_model.learner import Learner
-from seaice_model.processes import joined
+from seaice_model.processes import join
 
 torch.set_num_threads(1)
 store = Store.open(sys.argv[1])
 for kind in ("frozen", "own"):
-    with joined("cpu") as processes:
-        learner = Learner(CONFIG, processes)
-        learner.network.train(kind == "own")
-        batch = batch_of(store, rank=processes.rank, count=processes.count)
-        losses = processes.mean(learner.learn(batch, 0.1))
-        torch.save(
-            {"inputs": batch.inputs, "charts": batch.charts, "losses": losses,
-             "gradients": learner.momentum()},
-            Path(sys.argv[2], f"{kind}-{processes.rank}.pt"),
-        )
+    processes = join("cpu")
+    learner = Learner(CONFIG, processes)
+    learner.network.train(kind == "own")
+    batch = batch_of(store, rank=processes.rank, count=processes.count)
+    losses = processes.mean(learner.learn(batch, 0.1))
+    torch.save(
+        {"inputs": batch.inputs, "charts": batch.charts, "losses": losses,
+         "gradients": learner.momentum()},
+        Path(sys.argv[2], f"{kind}-{processes.rank}.pt"),
+    )
 """
 
 
@@ -64,7 +64,7 @@ def steps(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Path:
     here = [Path(__file__).parent, Path(__file__).parents[1]]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, here))}
     command = [*TORCHRUN, folder / "step.py", store.path, folder, Path(__file__).parent]
-    subprocess.run(command, check=True, env=environment)
+    subprocess.run(command, check=True, env=environment, timeout=300)
     return folder
 
 
@@ -145,7 +145,8 @@ def test_two_processes_train_a_run_that_goes_on_to_the_same_weights(
             "--run",
             run,
         ]
-        subprocess.run([*command, "--config", tmp_path / "tiny.toml", *options], check=True)
+        command += ["--config", tmp_path / "tiny.toml", *options]
+        subprocess.run(command, check=True, timeout=300)
 
     train(tmp_path / "run", "--epochs", "1")
     train(tmp_path / "run", "--resume")
@@ -160,22 +161,19 @@ def test_two_processes_train_a_run_that_goes_on_to_the_same_weights(
 
 
 def test_a_process_without_torchrun_is_alone() -> None:
-    with joined("cpu", {"WORLD_SIZE": "4"}) as processes:  # set by others, too
-        assert (processes.rank, processes.count) == (0, 1)
-        assert processes.is_first
-        assert processes.any(True)
-        assert not processes.any(False)
+    processes = join("cpu", {"WORLD_SIZE": "4"})  # set by others, too
+    assert (processes.rank, processes.count) == (0, 1)
+    assert processes.is_first
+    assert processes.any(True)
+    assert not processes.any(False)
 
 
 def test_one_device_for_two_processes_is_refused() -> None:
     environment = dict.fromkeys(
         ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"), "0"
     ) | {"WORLD_SIZE": "2"}
-    with (
-        pytest.raises(RunError, match="'cuda:0' is one for 2 processes"),
-        joined("cuda:0", environment),
-    ):
-        pass
+    with pytest.raises(RunError, match="'cuda:0' is one for 2 processes"):
+        join("cuda:0", environment)
 
 
 def test_scenes_are_shared_without_rest() -> None:
