@@ -27,7 +27,7 @@ import numpy as np
 
 from seaice_data.array_files import ArrayFiles, Content
 from seaice_data.arrays import ChartArray, FloatArray, IntArray
-from seaice_data.channels import find_channel
+from seaice_data.channels import Channel, find_channel
 from seaice_data.charts import CHART_FILL, CHARTS
 from seaice_data.encode import TiePoints, acquisition_time
 from seaice_data.errors import SettingsError, StoreError
@@ -57,6 +57,10 @@ SOURCE = {
 }
 """Where the data come from, for the root attributes."""
 
+_ICE_SERVICES = {
+    "cis": "Canadian Ice Service (ice chart)",
+    "dmi": "Danish Meteorological Institute (ice chart)",
+}
 _FULL_CHUNK_ROWS = 1024
 _INPUT_CHUNK = 256
 UNREADABLE = (ValueError, KeyError, TypeError, IndexError, RuntimeError, FileNotFoundError)
@@ -377,29 +381,49 @@ class StoredScene:
         """Return the scene in physical units, one variable a channel and a chart.
 
         Charts keep their classes and 255, as ``flag_values`` and ``flag_meanings`` say.
+        What the store holds of the scene as texts and numbers is in the attributes; it can
+        be written as netCDF that follows CF 1.11.
         """
         import xarray as xr  # late: the sampler does not need it
 
+        pixels = ("y", "x")
         variables: dict[str, Any] = {}
         for position, name in enumerate(self.store.channels):
             channel = find_channel(name)
             values = (
                 self.inputs[..., position].astype(np.float32) * channel.std + channel.mean
             )
-            attributes = {"long_name": channel.long_name, "units": channel.unit}
-            if channel.standard_name:
-                attributes["standard_name"] = channel.standard_name
-            variables[name] = (("y", "x"), values.astype(np.float32), attributes)
+            variables[name] = (pixels, values.astype(np.float32), _attributes_of(channel))
         for position, chart in enumerate(CHARTS):
-            variables[chart.name] = (
-                ("y", "x"),
-                self.charts[..., position],
-                _flags_of(chart),
-            )
-        coordinates = {
+            plane = self.charts[..., position]
+            variables[chart.name] = (pixels, plane, _flags_of(chart))
+        coordinates: dict[str, Any] = {
             n: variables.pop(n) for n in ("latitude", "longitude") if n in variables
         }
-        return xr.Dataset(variables, coordinates, {**self.attributes})
+        acquired = np.datetime64(self.acquired.replace(tzinfo=None), "ns")
+        about = {"standard_name": "time", "long_name": "start of the acquisition"}
+        about["units_metadata"] = "leap_seconds: none"
+        coordinates["time"] = ((), acquired, about)
+        return xr.Dataset(variables, coordinates, self._global_attributes())
+
+    def _global_attributes(self) -> dict[str, Any]:
+        """Return the CF attributes of the scene, and what it has of texts and numbers."""
+        plain = {
+            name: int(value) if isinstance(value, bool) else value
+            for name, value in self.attributes.items()
+            if isinstance(value, (str, int, float))
+        }
+        recipe = self.store.recipe
+        return {
+            "Conventions": "CF-1.11",
+            "title": f"Sentinel-1 scene {self.id} with ancillary data and ice charts",
+            "institution": _ICE_SERVICES[self.service],
+            "history": f"{self.store.attributes['software']}: downscaled by "
+            f"{recipe.ratio} ({recipe.sar}), recipe {self.store.fingerprint}",
+            "comment": "inputs in physical units; NaN is fill",
+            **SOURCE,
+            **plain,
+        }
 
     def array(self, name: str) -> "zarr.Array[Any]":
         """Open an array of the scene with zarr, to read from."""
@@ -699,6 +723,16 @@ def _scene_attributes(scene: PreparedScene) -> dict[str, Any]:
         "full_class_counts": scene.full_class_counts,
         "stats": scene.stats.to_mapping(),
     }
+
+
+def _attributes_of(channel: Channel) -> dict[str, Any]:
+    """Return the CF attributes of a channel."""
+    attributes = {"long_name": channel.long_name, "units": channel.unit}
+    if channel.standard_name:
+        attributes["standard_name"] = channel.standard_name
+    if channel.unit == "K":
+        attributes["units_metadata"] = "temperature: on_scale"
+    return attributes
 
 
 def _flags_of(chart: Any) -> dict[str, Any]:
