@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from seaice_data.errors import SceneError
 
@@ -13,8 +14,10 @@ from .console import say
 from .machine import n_cores
 from .timing import line
 
+Paths = tuple[Path, ...]
 
-def measure(raw: Path, rounds: int) -> None:
+
+def measure(path: Path, rounds: int) -> None:
     """Print how fast scenes are prepared."""
     from concurrent.futures import ProcessPoolExecutor
     from contextlib import ExitStack
@@ -22,14 +25,14 @@ def measure(raw: Path, rounds: int) -> None:
 
     from seaice_data.scene import find_scenes
 
-    paths = tuple(find_scenes(raw))
-    n, jobs = len(paths), n_cores()
-    tasks: dict[str, Callable[[tuple[Path, ...], Path, int], float]] = {
+    paths = find_scenes(path)
+    n, jobs = len(paths), min(n_cores(), len(paths))
+    tasks: dict[str, Callable[[Paths, Path, int], list[float]]] = {
         "prepare": _prepare_once,
         "reference path": _reference_once,
         "floor, reading and inflating": _floor_once,
     }
-    times: dict[str, list[float]] = {title: [] for title in tasks}
+    times: dict[str, list[list[float]]] = {title: [] for title in tasks}
     peaks = {}
     with ExitStack() as stack:
         # A process each, so that each has its own peak of memory; rounds take turns, so
@@ -42,53 +45,114 @@ def measure(raw: Path, rounds: int) -> None:
         }
         for _ in range(rounds + 1):
             for title, task in tasks.items():
-                elapsed_s = pools[title].submit(task, paths, raw, jobs).result()
-                times[title].append(elapsed_s / n)
+                times[title].append(pools[title].submit(task, paths, path, jobs).result())
         for title, pool in pools.items():
             peaks[title] = pool.submit(peak_mb).result()
-    for title, values in times.items():
-        processes = f"{min(jobs, n)} jobs" if title == "prepare" else "1 process"
-        what = f"{n} scenes, {processes}, peak {peaks[title]:.0f} MB a process"
-        say(line(f"{title}, warm", values[1:], "s/scene", what))
-    ours, reference, floor = (median(values[1:]) for values in times.values())
+    counted = {title: values[1:] for title, values in times.items()}
+    per_scene = {t: [whole / n for _, whole in values] for t, values in counted.items()}
+    what = f"{n} scenes, {_layout(paths)}"
+    for title, seconds in per_scene.items():
+        who = f"{jobs} jobs" if title == "prepare" else "1 process"
+        peak = f"peak {peaks[title]:.0f} MB a process"
+        say(line(f"{title}, warm", seconds, "s/scene", f"{what}, {who}, {peak}"))
+    # The first scenes of all jobs wait for their processes; the others come at their rate.
+    rates = [_rate(done, n, jobs) for done in counted["prepare"]]
+    say(line("prepare, each further scene", rates, "s/scene", f"{what}, {jobs} jobs"))
+    starts = [
+        done[1] - n * rate for done, rate in zip(counted["prepare"], rates, strict=True)
+    ]
+    say(line("prepare, start and end", starts, "s", f"{what}, {jobs} jobs"))
+    reference, floor = (median(per_scene[title]) for title in [*tasks][1:])
+    ours, rate = median(per_scene["prepare"]), median(rates)
     say(
-        f"prepare is {reference / ours:.1f} x the reference path, {ours / floor:.1f} floors"
+        f"prepare is {reference / ours:.1f} x the reference path with its start, "
+        f"{reference / rate:.1f} x without; {rate / floor:.1f} floors"
     )
 
 
-def _prepare_once(_paths: tuple[Path, ...], raw: Path, jobs: int) -> float:
-    """Prepare all scenes into a new store and return the seconds."""
+def _rate(done: list[float], n: int, jobs: int) -> float:
+    """Return the seconds from scene to scene, when all jobs are at work."""
+    first, last = done[0], done[1]
+    return (last - first) / max(n - jobs, 1) if n > jobs else last / n
+
+
+def _layout(paths: Paths) -> str:
+    """Say how the SAR lies in the first file."""
+    import h5py
+
+    with h5py.File(paths[0]) as file:
+        sar = file["nersc_sar_primary"]
+        packing = f"{sar.compression} {sar.compression_opts}" if sar.compression else ""
+        return packing or ("chunked" if sar.chunks else "uncompressed")
+
+
+def _prepare_once(paths: Paths, raw: Path, jobs: int) -> list[float]:
+    """Prepare all scenes into a new store.
+
+    Returns when each job had done its first scene, and when all was done.
+    """
     from seaice_data.prepare import prepare
 
+    done: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        report = prepare(raw, str(Path(folder, "store.zarr")), jobs=jobs)
-        elapsed_s = time.perf_counter() - start
+        report = prepare(
+            raw,
+            str(Path(folder, "store.zarr")),
+            jobs=jobs,
+            progress=lambda *_: done.append(time.perf_counter() - start),
+        )
+        whole = time.perf_counter() - start
     if report.failed:
         raise SceneError(report.failed[0].reason)
-    return elapsed_s
+    return [done[min(jobs, len(paths)) - 1], whole]
 
 
-def _reference_once(paths: tuple[Path, ...], _raw: Path, _jobs: int) -> float:
-    """Do what training codes do at every start: open, stack, take every tenth pixel."""
+def _reference_once(paths: Paths, _raw: Path, _jobs: int) -> list[float]:
+    """Do what the reference implementation does with each scene at every start.
+
+    Variables on the SAR grid are stacked and picked at every tenth row and column, those
+    of the 2 km grid are stacked, tie points brought to the picked grid: all of it by the
+    nearest neighbour, and held in memory. Charts of test scenes lie in a second file.
+    """
+    import numpy as np
+    import torch
     import xarray as xr
 
+    from seaice_data.scene import reference_of
+
+    def pick(planes: Any, shape: tuple[int, int]) -> Any:
+        tensor = torch.from_numpy(np.asarray(planes))[np.newaxis]
+        return torch.nn.functional.interpolate(tensor, size=shape, mode="nearest").numpy()
+
+    held = []
     start = time.perf_counter()
     for path in paths:
         with xr.open_dataset(path) as opened:
-            on_sar_grid = opened.nersc_sar_primary.dims
-            names = [name for name in opened if opened[name].dims == on_sar_grid]
-            opened[names].to_array().values[:, ::10, ::10].copy()
-    return time.perf_counter() - start
+            sar = opened.nersc_sar_primary
+            shape = sar.shape[0] // 10, sar.shape[1] // 10
+            names = [name for name in opened if opened[name].dims == sar.dims]
+            held.append(pick(opened[names].to_array(), shape))
+            cells = opened.btemp_6_9h.dims
+            names = [name for name in opened if opened[name].dims == cells]
+            held.append(np.array(opened[names].to_array()))
+            for name in ("sar_grid2d_latitude", "sar_grid2d_longitude"):
+                held.append(pick(opened[name].values[np.newaxis], shape))
+        if beside := reference_of(path):
+            with xr.open_dataset(beside) as charts:
+                held.append(pick(charts[["SIC", "SOD", "FLOE"]].to_array(), shape))
+    return [0.0, time.perf_counter() - start]
 
 
-def _floor_once(paths: tuple[Path, ...], _raw: Path, _jobs: int) -> float:
+def _floor_once(paths: Paths, _raw: Path, _jobs: int) -> list[float]:
     """Read all variables, inflate compressed ones, and do nothing with them."""
     import deflate
     import h5py
 
+    from seaice_data.scene import reference_of
+
     start = time.perf_counter()
-    for path in paths:
+    for path in [file for p in paths for file in (p, reference_of(p)) if file]:
         with h5py.File(path, rdcc_nbytes=0) as file:
             for variable in file.values():
                 if variable.chunks is None or variable.compression != "gzip":
@@ -100,7 +164,7 @@ def _floor_once(paths: tuple[Path, ...], _raw: Path, _jobs: int) -> float:
                     offset = variable.id.get_chunk_info(k).chunk_offset
                     packed = variable.id.read_direct_chunk(offset)[1]
                     deflate.zlib_decompress(packed, n_bytes)
-    return time.perf_counter() - start
+    return [0.0, time.perf_counter() - start]
 
 
 def peak_mb() -> float:

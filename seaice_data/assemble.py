@@ -147,6 +147,7 @@ class _SarGrid:
 
     def finish(self) -> None:
         """Look at the whole; mark the rows and columns behind the last whole block."""
+        self._scene.let_go()
         self._scene.check_classes(self._counts)
         if (self.full_flags & FLAG_NO_SAR).all():
             raise SceneError(

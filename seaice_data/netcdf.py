@@ -236,6 +236,10 @@ class Variable:
         with np.errstate(over="ignore"):
             values[...] = self.stored_rows(rows)
 
+    def let_go(self) -> None:
+        """Give back the rows that are kept inflated."""
+        self._kept = self._buffer = None
+
     def _read(self, index: slice | tuple[slice, ...] | EllipsisType) -> Values:
         with self._file._reading(self.name):
             return np.asarray(self._dataset[index])

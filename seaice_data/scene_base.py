@@ -32,7 +32,7 @@ NO_POLYGON = -1
 SPACING_M = 80.0
 """Pixel spacing of ready files, and of every scene as this module gives it."""
 
-KEPT_BYTES = 120 * 2**20
+KEPT_BYTES = 44 * 2**20
 """Rows of compressed planes that a scene keeps inflated. Chunks of the usual 4 MB are then
 inflated once, larger ones several times; with them a process stays below 400 MB."""
 
@@ -159,6 +159,11 @@ class Scene(ABC):
             Where to put the charts, shape ``(chart, rows, x)``. Whether they hold what is
             no class is for `check_classes` to say.
         """
+
+    def let_go(self) -> None:
+        """Give back the memory for reading bands; the next band takes it again."""
+        for variable in self._sar_variables():
+            variable.let_go()
 
     def check_planes(self, band: Band) -> None:
         """Refuse a band that holds infinite values."""

@@ -103,7 +103,10 @@ class Storage:
             for name, content in zip(names, found, strict=True):
                 if isinstance(content, bytes):
                     contents[name] = content
-                elif not isinstance(content, (FileNotFoundError, NotADirectoryError)):
+                    continue
+                # Its traceback leads to this frame, and to callers that hold whole scenes.
+                content.__traceback__ = None
+                if not isinstance(content, (FileNotFoundError, NotADirectoryError)):
                     raise content
             return contents
 

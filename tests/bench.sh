@@ -4,8 +4,11 @@ set -euo pipefail
 folder="$(mktemp -d)"
 trap 'rm -rf "$folder"' EXIT
 
-seaice synth "$folder/raw" --scenes 4 --size 5000 >&2
+seaice synth "$folder/raw" --scenes 12 --size 5000 >&2
 seaice bench prepare "$folder/raw" --rounds 3
+python "$(dirname "$0")/pack.py" "$folder/raw" "$folder/packed"
+seaice bench prepare "$folder/packed" --rounds 3
+rm -r "$folder/packed"
 seaice prepare "$folder/raw" "$folder/store.zarr" >&2
 seaice bench sampler "$folder/store.zarr"
 # A store of the channels of the reference alone: half the bytes around each pixel.
