@@ -254,6 +254,7 @@ def _fill(
         kept += [scene_id for scene_id, outcome in done.items() if outcome is False]
         if part is None:
             finish(store)
+        failed.sort(key=lambda failure: failure.path)
         return PrepareReport(tuple(written), tuple(sorted(kept)), tuple(failed), 0.0)
 
 

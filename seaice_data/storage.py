@@ -245,7 +245,11 @@ class Storage:
 
         if self.is_local:
             return LocalStore(self.local(folder), read_only=True)
-        return FsspecStore.from_url(f"{self.path.rstrip('/')}/{folder}", read_only=True)
+        # In a chain of URLs, as zip://::store.zip, the folder belongs to the first one.
+        first, chain, rest = self.path.partition("::")
+        slash = "" if first.endswith("/") else "/"
+        url = f"{first}{slash}{folder}{chain}{rest}"
+        return FsspecStore.from_url(url, read_only=True)
 
     def drop_folder(self) -> None:
         """Remove the folder itself, if nothing is left in it."""
@@ -359,7 +363,9 @@ class Storage:
             self._files.rm(self._full(folder), recursive=True)
 
     def _full(self, name: str) -> str:
-        return f"{self._root}/{name}" if name else str(self._root)
+        return "/".join(
+            part for part in (self._root, name) if part
+        )  # an archive has no root
 
 
 def _move(staged: Path, final: Path, witness: str) -> None:

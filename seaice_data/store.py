@@ -13,6 +13,7 @@ matters here:
 """
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -441,8 +442,9 @@ class StoredScene:
         """
         with self._telling_damage(name):
             array = self.array(name)
-            if absent := array.nchunks - array.nchunks_initialized:
-                raise self._damaged(f"{name!r} lacks {absent} of {array.nchunks} chunks")
+            n_chunks = _n_chunks(array)
+            if absent := n_chunks - array.nchunks_initialized:
+                raise self._damaged(f"{name!r} lacks {absent} of {n_chunks} chunks")
         return array
 
     def read_part(
@@ -687,6 +689,16 @@ def _tie_point_arrays(tie: TiePoints, recipe: Recipe) -> Iterator[ArrayFiles]:
             dimensions=line + sample,
             attributes={"standard_name": name, "units": unit},
         )
+
+
+def _n_chunks(array: "zarr.Array[Any]") -> int:
+    """Count chunks as zarr counts those that are there: shards count as full."""
+    if array.shards is None:
+        return int(array.nchunks)
+    axes = zip(array.shape, array.shards, array.chunks, strict=True)
+    return math.prod(
+        -(-length // shard) * (shard // chunk) for length, shard, chunk in axes
+    )
 
 
 def _root_attributes(recipe: Recipe) -> dict[str, Any]:

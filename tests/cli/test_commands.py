@@ -499,7 +499,7 @@ def test_score_finds_the_store_of_the_maps(seaice, maps_path) -> None:
 def test_score_prints_tables_that_fit_a_terminal(seaice, maps_path) -> None:
     result = seaice("score", maps_path)
     lines = result.out.splitlines()
-    assert max(map(len, lines)) <= 80
+    assert max(map(len, lines[:-1])) <= 80  # the last one has the path of the store
     for told in (
         "original charts (the challenge)", "charts enlarged again (reference test)",
         "downscaled (reference validation)", "baseline: climatology", "SOD old ice",
@@ -657,8 +657,8 @@ def test_a_reader_that_goes_away_is_no_error(store_path: str) -> None:
 
 
 def test_ctrl_c_ends_prepare_in_words_and_loses_nothing(tmp_path: Path) -> None:
-    for month in range(1, 10):
-        write_coded(tmp_path / "raw", 1203, 1251, f"2019{month:02d}14T101830_dmi")
+    for day in range(1, 29):
+        write_coded(tmp_path / "raw", 1203, 1251, f"201901{day:02d}T101830_dmi")
     command = [sys.executable, "-c", "from seaice_cli.main import run; run()", "prepare"]
     command += [str(tmp_path / "raw"), str(tmp_path / "store.zarr"), "--jobs", "2"]
     process = subprocess.Popen(
@@ -677,7 +677,7 @@ def test_ctrl_c_ends_prepare_in_words_and_loses_nothing(tmp_path: Path) -> None:
     assert err.startswith("error: interrupted\nhint: nothing is lost")
     assert "Traceback" not in err
     assert run_app(*command[3:], "--jobs", "1") == 0
-    assert len(list(tmp_path.glob("store.zarr/scenes/*/zarr.json"))) == 9
+    assert len(list(tmp_path.glob("store.zarr/scenes/*/zarr.json"))) == 28
     assert not (tmp_path / "store.zarr" / ".staging").exists()
 
 

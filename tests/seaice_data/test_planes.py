@@ -1,10 +1,13 @@
 """Planes of stores that can be mapped and of those that cannot: the same patches."""
 
 import pickle
+import shutil
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+import zarr
 from coded_scenes import write_coded
 
 from seaice_data.augment import Augmentation
@@ -59,15 +62,39 @@ def test_packed_and_mapped_stores_give_the_same_patches(
 
 
 def test_an_object_store_gives_the_same_patches(raw: Path, mapped: Store) -> None:
-    path = "memory://sampled.zarr"
-    prepare(raw, path, PACKED, jobs=1)
-    one, other = (
-        PatchSampler(store, scenes=store.scenes, size=64)
-        for store in (mapped, Store.open(path))
+    prepare(raw, "memory://sampled.zarr", PACKED, jobs=1)
+    assert_same_patches(mapped, Store.open("memory://sampled.zarr"))
+
+
+def test_a_zipped_store_gives_the_same_patches(
+    mapped: Store, packed: Store, tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(tmp_path / "store.zip", "w") as archive:
+        for path in Path(packed.path).rglob("*"):
+            archive.write(path, path.relative_to(packed.path))
+    assert_same_patches(mapped, Store.open(f"zip://::{tmp_path / 'store.zip'}"))
+
+
+def test_a_sharded_store_gives_the_same_patches(
+    mapped: Store, packed: Store, tmp_path: Path
+) -> None:
+    shutil.copytree(packed.path, tmp_path / "sharded.zarr")
+    for scene in (A, B, TINY):
+        group = zarr.open_group(tmp_path / "sharded.zarr" / "scenes" / scene)
+        planes = np.asarray(group["inputs"])
+        group.create_array(
+            "inputs", data=planes, chunks=(16, 16, 4), shards=(64, 64, 4), overwrite=True
+        )
+    assert_same_patches(mapped, Store.open(str(tmp_path / "sharded.zarr")))
+
+
+def assert_same_patches(one: Store, other: Store) -> None:
+    expected, got = (
+        PatchSampler(store, scenes=store.scenes, size=64).batch(range(8))
+        for store in (one, other)
     )
-    np.testing.assert_array_equal(
-        one.batch(range(8))["inputs"], other.batch(range(8))["inputs"]
-    )
+    for name in ("inputs", "charts", "scene"):
+        np.testing.assert_array_equal(got[name], expected[name])  # type: ignore[literal-required]
 
 
 def test_what_is_read_is_kept_within_bounds(packed: Store) -> None:
