@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -91,17 +92,20 @@ def test_killed_at_any_moment_no_scene_is_half_there(
     seen = []
     for number in range(N_KILLS):
         full = bool(seen and seen[-1] == len(IDS))
+        overwrites = full and number % 5 == 0
+        if full and not overwrites:
+            shutil.rmtree(store)
         left = {*store.glob(".staging/*_dmi*")}
-        process = start(raw, store, "--jobs", "2", *(["--overwrite"] if full else []))
+        process = start(raw, store, "--jobs", "2", *(["--overwrite"] if overwrites else []))
         if number % 6 == 0:
             time.sleep(moments.uniform(0.3, 1))  # anywhere, also before there is a store
         else:
             wait_for(lambda: {*store.glob(".staging/*_dmi*")} - left, process)  # noqa: B023
-            time.sleep(moments.uniform(0, 0.3))
+            time.sleep(moments.uniform(0, 0.08))
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
         seen.append(assert_whole(store, arrays))
-    assert len(set(seen)) > 3  # the kills came at different moments
+    assert len(set(seen)) > 2  # the kills came at different moments
     process = start(raw, store, "--jobs", "2")
     assert process.communicate()[1] == ""
     assert process.returncode == 0
