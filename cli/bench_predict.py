@@ -8,15 +8,14 @@ nothing.
 import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
-from .bench_prepare import peak_mb
 from .console import say
 from .machine import n_cores
-from .timing import line
+from .timing import line, taking_turns_apart
 
 
 def measure(path: Path, rounds: int) -> None:
@@ -46,27 +45,16 @@ def _measure(
     store = Store.open(str(store_path))
     size = max(store.scene(scene_id).source_grid.shape for scene_id in store.scenes)
     tasks = [(source, pictures) for source in sources for pictures in (False, True)]
-    times: dict[tuple[Path, bool], list[float]] = {task: [] for task in tasks}
-    with ExitStack() as stack:
-        # A process each, so that each has its own peak of memory; rounds take turns, so
-        # that what else the machine does meets all of them.
-        pools = {
-            task: stack.enter_context(
-                ProcessPoolExecutor(1, mp_context=get_context("spawn"))
-            )
-            for task in tasks
-        }
-        for _ in range(rounds + 1):
-            for task, pool in pools.items():
-                elapsed_s = pool.submit(_predict_once, *task, run, maps).result()
-                times[task].append(elapsed_s / len(store.scenes))
-        peaks = {task: pool.submit(peak_mb).result() for task, pool in pools.items()}
+    times, peaks = taking_turns_apart(
+        {task: partial(_predict_once, *task, run, maps) for task in tasks}, rounds
+    )
     for (source, pictures), values in times.items():
+        per_scene = [elapsed_s / len(store.scenes) for elapsed_s in values]
         written = "netCDF and PNG" if pictures else "netCDF"
         origin = "a store" if source == store_path else "netCDF files"
         say(
             line(
-                f"predict from {origin} to {written}, warm", values[1:], "s/scene",
+                f"predict from {origin} to {written}, warm", per_scene, "s/scene",
                 f"up to {size[0]} x {size[1]}, peak {peaks[source, pictures]:.0f} MB",
             )
         )  # fmt: skip

@@ -4,6 +4,7 @@ import math
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -12,17 +13,13 @@ from seaice_data.errors import SceneError
 
 from .console import say
 from .machine import n_cores
-from .timing import line
+from .timing import line, taking_turns_apart
 
 Paths = tuple[Path, ...]
 
 
 def measure(path: Path, rounds: int) -> None:
     """Print how fast scenes are prepared."""
-    from concurrent.futures import ProcessPoolExecutor
-    from contextlib import ExitStack
-    from multiprocessing import get_context
-
     from seaice_data.scene import find_scenes
 
     paths = find_scenes(path)
@@ -32,23 +29,9 @@ def measure(path: Path, rounds: int) -> None:
         "reference path": _reference_once,
         "floor, reading and inflating": _floor_once,
     }
-    times: dict[str, list[list[float]]] = {title: [] for title in tasks}
-    peaks = {}
-    with ExitStack() as stack:
-        # A process each, so that each has its own peak of memory; rounds take turns, so
-        # that what else the machine does meets all of them.
-        pools = {
-            title: stack.enter_context(
-                ProcessPoolExecutor(1, mp_context=get_context("spawn"))
-            )
-            for title in tasks
-        }
-        for _ in range(rounds + 1):
-            for title, task in tasks.items():
-                times[title].append(pools[title].submit(task, paths, path, jobs).result())
-        for title, pool in pools.items():
-            peaks[title] = pool.submit(peak_mb).result()
-    counted = {title: values[1:] for title, values in times.items()}
+    counted, peaks = taking_turns_apart(
+        {title: partial(task, paths, path, jobs) for title, task in tasks.items()}, rounds
+    )
     per_scene = {t: [whole / n for _, whole in values] for t, values in counted.items()}
     what = f"{n} scenes, {_layout(paths)}"
     for title, seconds in per_scene.items():
@@ -165,11 +148,3 @@ def _floor_once(paths: Paths, _raw: Path, _jobs: int) -> list[float]:
                     packed = variable.id.read_direct_chunk(offset)[1]
                     deflate.zlib_decompress(packed, n_bytes)
     return [0.0, time.perf_counter() - start]
-
-
-def peak_mb() -> float:
-    """Return the most memory that this process or one of its children ever had."""
-    import resource
-
-    kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    return max(resource.getrusage(kind).ru_maxrss for kind in kinds) / 1024

@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 from .console import say
-from .timing import line, timed
+from .timing import line, peak_mb, timed
 
 _N_SCENES = 20  # as many as the challenge has
 
@@ -31,18 +31,16 @@ def measure(path: Path, rounds: int) -> None:
         predict_store(store, run, maps, PredictSettings(pictures=False), scenes=scenes)
         # A process of its own, so that it has its own peak of memory.
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-            times, peak_mb = pool.submit(_score, maps, str(path), rounds).result()
-    what = f"{len(scenes)} scenes up to {size[0]} x {size[1]}, peak {peak_mb:.0f} MB"
+            times, peak = pool.submit(_score, maps, str(path), rounds).result()
+    what = f"{len(scenes)} scenes up to {size[0]} x {size[1]}, peak {peak:.0f} MB"
     say(line("score, warm", times, "s", what))
 
 
 def _score(maps: Path, store: str, rounds: int) -> tuple[list[float], float]:
     """Score all maps; return the seconds of each round and the most memory in MB."""
-    import resource
-
     from seaice_data.charted import find_charts
     from seaice_model.score import score_maps
 
     reference = find_charts(store)
     times = timed(lambda: score_maps(maps, reference), rounds)
-    return times, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return times, peak_mb()

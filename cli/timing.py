@@ -2,22 +2,21 @@
 
 import platform
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
+from typing import TypeVar
 
 from .machine import n_cores
+
+Task = TypeVar("Task", bound=Hashable)
+Result = TypeVar("Result")
 
 
 def timed(work: Callable[[], object], rounds: int) -> list[float]:
     """Return the seconds of each round, after one that does not count."""
-    times = []
-    for _ in range(rounds + 1):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return times[1:]
+    return taking_turns({"": work}, rounds)[""]
 
 
 def taking_turns(
@@ -34,6 +33,41 @@ def taking_turns(
             work()
             times[title].append(time.perf_counter() - start)
     return {title: values[1:] for title, values in times.items()}
+
+
+def taking_turns_apart(
+    tasks: Mapping[Task, Callable[[], Result]], rounds: int
+) -> tuple[dict[Task, list[Result]], dict[Task, float]]:
+    """Return what tasks give in each round but the first, and their peaks of memory in MB.
+
+    Each task runs in a process of its own, so that it has its own peak; rounds take turns,
+    so that what else the machine does meets all of them.
+    """
+    from concurrent.futures import ProcessPoolExecutor  # late: `seaice --help` is quick
+    from contextlib import ExitStack
+    from multiprocessing import get_context
+
+    results: dict[Task, list[Result]] = {task: [] for task in tasks}
+    with ExitStack() as stack:
+        pools = {
+            task: stack.enter_context(
+                ProcessPoolExecutor(1, mp_context=get_context("spawn"))
+            )
+            for task in tasks
+        }
+        for _ in range(rounds + 1):
+            for task, work in tasks.items():
+                results[task].append(pools[task].submit(work).result())
+        peaks = {task: pool.submit(peak_mb).result() for task, pool in pools.items()}
+    return {task: values[1:] for task, values in results.items()}, peaks
+
+
+def peak_mb() -> float:
+    """Return the most memory that this process or one of its children ever had."""
+    import resource
+
+    kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return max(resource.getrusage(kind).ru_maxrss for kind in kinds) / 1024
 
 
 def line(title: str, values: list[float], unit: str, what: str) -> str:

@@ -1,9 +1,9 @@
 """How a patch is turned, mirrored, zoomed and mixed: settings, and draws that follow them.
 
 - ``Augmentation`` says what may happen to a patch; ``AUGMENTATIONS`` has the profiles;
-- ``draw_turns`` gives the matrix of each patch: one map for flips, rotation and scale;
-- ``draw_mixing`` gives the box and the partner of each patch for cutmix;
-- ``wind_turns`` turns the wind vector with the picture.
+- ``draw_turns`` gives the matrix of each patch, one map for flips, rotation and scale, and
+  the one that turns the wind vector with the picture;
+- ``draw_mixing`` gives the box and the partner of each patch for cutmix.
 
 Everything here is arithmetic on numbers; `seaice_data.cut` moves the pixels.
 """

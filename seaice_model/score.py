@@ -4,7 +4,7 @@ On three grids, because the challenge and the reference implementation count dif
 (`GRIDS`). Beside the scores stand those of maps that need no network, how far the ice edge
 is displaced, and whether the uncertainty in the maps can be believed.
 
-Scenes are read one at a time and counts are added up, so memory does not grow with their
+Two scenes are read at a time and counts are added up, so memory does not grow with their
 number.
 """
 
