@@ -1,13 +1,15 @@
 """Move planes between the SAR grid, coarser grids and the 2 km grid.
 
-- ``downscale`` shrinks SAR planes, which are continuous: average of the valid pixels.
-- ``downscale_chart`` shrinks charts, which are classes: most frequent, never an average.
+What all pixels of a scene go through is in `blocks`: averages of SAR, votes of charts.
+
+- ``downscale_chart`` shrinks planes of any labels, as polygon ids: most frequent, never an
+  average; ``blocks.vote_blocks`` does the same to classes.
 - ``pick`` shrinks either by taking single pixels, as the reference implementation does.
 - ``interpolate`` brings planes on a coarse grid to any positions: bilinear;
   ``interpolate_nearest`` takes the nearest value instead.
 """
 
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
@@ -17,65 +19,6 @@ from seaice_data.errors import RecipeError
 
 Plane = TypeVar("Plane", FloatArray, ChartArray, IntArray, Mask)
 Labels = TypeVar("Labels", ChartArray, IntArray)
-
-
-def downscale(planes: FloatArray, ratio: int, valid: Mask | None = None) -> FloatArray:
-    """Average blocks of ``ratio`` x ``ratio`` pixels into one.
-
-    Only valid pixels count; a block is NaN only when all its pixels are. Rows and columns
-    that do not fill a last block are dropped.
-
-    Parameters
-    ----------
-    planes
-        Shape ``(..., y, x)``, any unit; NaN marks fill.
-    ratio
-        Pixels along one side of a block, at least 1.
-    valid
-        Pixels that count, shape ``(y, x)``; `planes` must be 0 in the others. All count
-        if not given. NaN never counts.
-
-    Returns
-    -------
-    FloatArray
-        Shape ``(..., y // ratio, x // ratio)``, in the unit and type of `planes`.
-
-    Raises
-    ------
-    RecipeError
-        If `ratio` is below 1 or no block fits into the plane.
-
-    Notes
-    -----
-    Ratio 10 turns 80 m pixels into 800 m ones (Chen et al. 2024, section 3.2).
-
-    Examples
-    --------
-    >>> downscale(np.array([[1, 3], [np.nan, 5]], dtype=np.float32), 2)
-    array([[3.]], dtype=float32)
-    """
-    if valid is not None and valid.all():
-        valid = None
-    if ratio == 1:
-        return planes if valid is None else np.where(valid, planes, np.nan)
-    height, width = _blocks(planes.shape[-2:], ratio)
-    planes = planes[..., : height * ratio, : width * ratio]
-    if valid is not None:
-        valid = valid[: height * ratio, : width * ratio]
-    total = _block_sum(planes, ratio)
-    if np.isnan(total).any():
-        # Fill that `valid` does not know of is rare, so looking for it may take its time.
-        is_number = ~np.isnan(planes)
-        valid = is_number if valid is None else is_number & valid
-        total = _block_sum(np.where(is_number, planes, 0), ratio)
-    mean: FloatArray
-    if valid is None:
-        mean = total / (ratio * ratio)
-        return mean
-    count = _block_sum(valid.view(np.uint8), ratio).astype(planes.dtype)
-    mean = np.full_like(total, np.nan)
-    np.divide(total, count, out=mean, where=count > 0)
-    return mean
 
 
 def downscale_chart(chart: Labels, ratio: int, fill: int = CHART_FILL) -> Labels:
@@ -202,21 +145,6 @@ def _blocks(shape: tuple[int, ...], ratio: int) -> tuple[int, int]:
     return height, width
 
 
-def _block_sum(planes: Any, ratio: int) -> Any:
-    """Sum blocks, rows first: adding whole rows runs at the speed of memory."""
-    *lead, n_y, n_x = planes.shape
-    narrow = planes.dtype.kind == "f" or ratio <= np.iinfo(np.uint8).max
-    rows = planes.reshape(*lead, n_y // ratio, ratio, n_x).sum(
-        axis=-2, dtype=planes.dtype if narrow else np.int64
-    )
-    columns = rows.reshape(*lead, n_y // ratio, n_x // ratio, ratio)
-    total = columns[..., 0].astype(rows.dtype if planes.dtype.kind == "f" else np.int64)
-    # A sum over a short last axis costs more than adding its slices.
-    for k in range(1, ratio):
-        total += columns[..., k]
-    return total
-
-
 def _most_frequent(blocks: Labels, fill: int) -> Labels:
     """Return the most frequent valid label of each row of `blocks`, or fill."""
     n_blocks, n_pixels = blocks.shape
@@ -231,15 +159,8 @@ def _most_frequent(blocks: Labels, fill: int) -> Labels:
 
 def _numbered(blocks: Labels, fill: int) -> tuple[Labels, IntArray]:
     """Return the labels that occur, fill last, and of each pixel the place of its own."""
-    if blocks.dtype == np.uint8:
-        labels = np.flatnonzero(np.bincount(blocks.ravel(), minlength=256)).astype(np.uint8)
-    else:
-        labels = np.unique(blocks)
+    labels = np.unique(blocks)
     labels = np.append(labels[labels != fill], np.array(fill, blocks.dtype))
-    if blocks.dtype == np.uint8:
-        places = np.zeros(256, np.int64)
-        places[labels] = np.arange(len(labels))
-        return labels, places.take(blocks)
     keys = np.searchsorted(labels[:-1], blocks)
     return labels, np.where(blocks == fill, len(labels) - 1, keys)
 

@@ -1,15 +1,42 @@
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seaice_data.arrays import ChartArray, FloatArray
+from seaice_data.blocks import average_blocks, vote_blocks
 from seaice_data.errors import RecipeError
-from seaice_data.resample import (
-    downscale,
-    downscale_chart,
-    interpolate,
-    interpolate_nearest,
-)
+from seaice_data.grid import Grid
+from seaice_data.resample import downscale_chart, interpolate, interpolate_nearest
+
+
+def downscale(plane: FloatArray, ratio: int) -> FloatArray:
+    """Average blocks of a plane, as each of the four planes of a band."""
+    shape = Grid(*plane.shape, 80.0).downscaled(ratio).shape
+    means = np.empty((4, *shape), np.float32)
+    band, nowhere = np.stack([plane] * 4), np.full(3, np.inf, np.float32)
+    flags = np.empty(plane.shape, np.uint8)
+    sums = np.empty((8, plane.shape[1]), np.float32)
+    assert average_blocks(band, nowhere, ratio, np.float32(-np.inf), means, flags, sums)
+    np.testing.assert_array_equal(flags, np.isnan(plane))
+    for mean in means[1:]:
+        np.testing.assert_array_equal(mean, means[0])
+    return means[0]
+
+
+def vote(chart: ChartArray, ratio: int) -> ChartArray:
+    """Vote on the blocks of a chart, as of each chart of a band."""
+    votes = np.empty((chart.shape[0] // ratio, chart.shape[1] // ratio), np.uint8)
+    counts, differs = np.zeros(256, np.int64), np.empty(chart.shape[1], np.uint8)
+    vote_blocks(chart, ratio, 11, 255, votes, counts, differs)
+    np.testing.assert_array_equal(counts, np.bincount(chart.ravel(), minlength=256))
+    return votes
+
+
+both_votes = pytest.mark.parametrize("vote_on", [vote, downscale_chart])
+Vote = Callable[[ChartArray, int], ChartArray]
 
 
 def test_fill_does_not_pull_the_mean() -> None:
@@ -54,16 +81,22 @@ def test_mean_of_a_full_plane_survives(ratio: int) -> None:
         ([[255, 255], [255, 255]], 255),
     ],
 )
-def test_most_frequent_class_of_a_block(block: list[list[int]], winner: int) -> None:
+@both_votes
+def test_most_frequent_class_of_a_block(
+    block: list[list[int]], winner: int, vote_on: Vote
+) -> None:
     chart = np.array(block, dtype=np.uint8)
-    np.testing.assert_array_equal(downscale_chart(chart, 2), [[winner]])
+    np.testing.assert_array_equal(vote_on(chart, 2), [[winner]])
 
 
+@both_votes
 @given(st.integers(0, 10_000), st.integers(1, 6))
-def test_most_frequent_equals_counting_each_block(seed: int, ratio: int) -> None:
+def test_most_frequent_equals_counting_each_block(
+    vote_on: Vote, seed: int, ratio: int
+) -> None:
     classes = np.array([0, 1, 2, 10, 255], dtype=np.uint8)
     chart = np.random.default_rng(seed).choice(classes, (13, 17))
-    coarse = downscale_chart(chart, ratio)
+    coarse = vote_on(chart, ratio)
     for y, x in np.ndindex(coarse.shape):
         block = chart[y * ratio : (y + 1) * ratio, x * ratio : (x + 1) * ratio]
         valid = block[block != 255]
