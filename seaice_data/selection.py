@@ -172,9 +172,10 @@ class _Reader:
         sign = self._peek()
         if self._take(*_ORDERS):
             value, compare = self._value(field), _ORDERS[str(sign)]
-            if sign not in ("==", "!=") and FIELDS[field] is str:
+            if sign in ("==", "!="):
+                self._check(field, [value])
+            elif FIELDS[field] is str:
                 raise self._refuse(f"{field} has no order", f"write {field} == ...")
-            self._check(field, [value]) if sign in ("==", "!=") else None
             return lambda facts: compare(facts[field], value)
         is_negated = self._take("not")
         if not self._take("in"):

@@ -35,8 +35,13 @@ class ChannelStats:
         >>> stats.mean, stats.std
         (array([2.]), array([1.]))
         """
-        sums = np.array([_sums(plane) for plane in planes])
-        return cls(sums[:, 0].astype(np.int64), *sums[:, 1:].T)
+        from seaice_data.blocks import add_up  # late: to read statistics takes no loop
+
+        parts = []
+        for plane in planes:
+            parts.append(cls.empty_sums(1))
+            add_up(plane.reshape(1, -1, 1), parts[-1])
+        return cls.from_sums(np.concatenate(parts, axis=1))
 
     @classmethod
     def from_sums(cls, sums: FloatArray) -> "ChannelStats":
@@ -94,17 +99,6 @@ class ChannelStats:
             lowest=np.array([np.inf if v is None else v for v in mapping["lowest"]]),
             highest=np.array([-np.inf if v is None else v for v in mapping["highest"]]),
         )
-
-
-def _sums(plane: FloatArray) -> tuple[float, ...]:
-    """Return count, sum, sum of squares, lowest and highest of the valid values."""
-    values = plane.ravel()
-    if np.isnan(values).any():
-        values = values[~np.isnan(values)]
-    if values.size == 0:
-        return 0, 0.0, 0.0, np.inf, -np.inf
-    squares = np.einsum("i,i->", values, values, dtype=np.float64)
-    return values.size, values.sum(dtype=np.float64), squares, values.min(), values.max()
 
 
 def count_classes(charts: ChartArray) -> dict[str, list[int]]:

@@ -171,17 +171,15 @@ class Storage:
         with self._told():
             if not self.is_local:
                 self._remove_objects(name)  # the rest of something
-                objects = {f"{name}/{file}": bytes(content) for file, content in contents}
-                inner = {
-                    k: v for k, v in objects.items() if k.count("/") > name.count("/") + 1
-                }
+                objects = {file: bytes(content) for file, content in contents}
+                inner = {file for file in objects if "/" in file}
                 # All at once: each takes a round trip.
-                self._files.pipe({self._full(k): v for k, v in inner.items()})
-                for file in objects.keys() - inner.keys() - {f"{name}/{witness}"}:
-                    self._files.pipe_file(self._full(file), objects[file])
-                self._files.pipe_file(
-                    self._full(f"{name}/{witness}"), objects[f"{name}/{witness}"]
+                self._files.pipe(
+                    {self._full(f"{name}/{file}"): objects[file] for file in inner}
                 )
+                for file in objects:
+                    if file not in inner:
+                        self._files.pipe_file(self._full(f"{name}/{file}"), objects[file])
                 return
             with self._staged(Path(name).name) as staged:
                 for file, content in contents:
@@ -363,9 +361,8 @@ class Storage:
             self._files.rm(self._full(folder), recursive=True)
 
     def _full(self, name: str) -> str:
-        return "/".join(
-            part for part in (self._root, name) if part
-        )  # an archive has no root
+        # An archive has no root, and names in it do not begin with a slash.
+        return "/".join(part for part in (self._root, name) if part)
 
 
 def _move(staged: Path, final: Path, witness: str) -> None:

@@ -123,9 +123,7 @@ class Store:
         StoreError
             If so. A store may be of any version or recipe.
         """
-        storage = Storage(path)
-        _read_root(storage)
-        _refuse_strangers(storage)
+        _refuse_strangers(Storage(path))
 
     @classmethod
     def erase(cls, path: str) -> None:
@@ -138,8 +136,7 @@ class Store:
         """
         storage = Storage(path)
         if not _is_blank(storage):
-            cls.refuse_to_remove(path)
-            _clear(storage, _read_root(storage)[1])
+            _clear(storage, _refuse_strangers(storage))
         storage.drop_staging()
         for name in _DOCUMENTS[2]:
             storage.remove_file(name)
@@ -806,8 +803,9 @@ def _read_root(storage: Storage) -> tuple[dict[str, Any], int]:
     return attributes, zarr_format
 
 
-def _refuse_strangers(storage: Storage) -> None:
-    """Refuse to delete what no store holds."""
+def _refuse_strangers(storage: Storage) -> int:
+    """Refuse to delete what is no store, or what no store holds; return the zarr format."""
+    _, zarr_format = _read_root(storage)
     documents = {name for names in _DOCUMENTS.values() for name in names}
     strangers = {*storage.names()} - documents - {"scenes", STAGING}
     strangers |= {
@@ -820,6 +818,7 @@ def _refuse_strangers(storage: Storage) -> None:
             f"{storage.path!r} holds {min(strangers)!r}, which is no part of a store",
             hint="move it away, or choose another path",
         )
+    return zarr_format
 
 
 def _clear(storage: Storage, zarr_format: int) -> None:
