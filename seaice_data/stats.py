@@ -40,7 +40,7 @@ class ChannelStats:
         parts = []
         for plane in planes:
             parts.append(cls.empty_sums(1))
-            add_up(plane.reshape(1, -1, 1), parts[-1])
+            add_up(plane.astype(np.float64).reshape(1, -1, 1), parts[-1])
         return cls.from_sums(np.concatenate(parts, axis=1))
 
     @classmethod
