@@ -134,12 +134,12 @@ def _mapping(report: "ScoreReport") -> dict[str, Any]:
         "run": report.run,
         "reference": report.reference,
         "ratio": report.ratio,
-        "pooled": _of_scores(report.pooled),
+        "pooled": report.pooled.by_name,
         "grids": {
             name: {
                 "about": GRIDS[name],
                 **{
-                    by: {n: _of_scores(scores) for n, scores in groups.items()}
+                    by: {n: scores.by_name for n, scores in groups.items()}
                     for by, groups in groups_of(scored).items()
                 },
                 "classes": {
@@ -150,18 +150,13 @@ def _mapping(report: "ScoreReport") -> dict[str, Any]:
             }
             for name, scored in report.grids.items()
         },
-        "baselines": {n: _of_scores(b.scores) for n, b in report.baselines.items()},
+        "baselines": {n: b.scores.by_name for n, b in report.baselines.items()},
         "edge": asdict(report.edge),
         "scene_edges": {i: asdict(edge) for i, edge in report.scene_edges.items()},
         "calibration": report.calibration and asdict(report.calibration),
         "without_charts": report.without_charts,
         "elapsed_s": round(report.elapsed_s, 3),
     }
-
-
-def _of_scores(scores: "Scores") -> dict[str, float | None]:
-    """Return scores in percent by name."""
-    return {"combined": scores.combined, **{n: c.score for n, c in scores.charts.items()}}
 
 
 def _say_tables(report: "ScoreReport") -> None:
@@ -261,4 +256,4 @@ def _notes(report: "ScoreReport") -> Iterator[str]:
 
 
 def _cells(scores: "Scores") -> list[str]:
-    return ["-" if v is None else f"{v:.1f}" for v in _of_scores(scores).values()]
+    return ["-" if v is None else f"{v:.1f}" for v in scores.by_name.values()]

@@ -285,9 +285,8 @@ class _Lines:
         if entry is None or step.scores is None:
             self._progress(done, step.n_epochs * step.n_iterations, text)
             return
-        shown = {name: chart.score for name, chart in step.scores.charts.items()}
-        shown = {"combined": step.scores.combined, **shown}
-        scores = ", ".join(f"{k} {v:.1f} %" for k, v in shown.items() if v is not None)
+        shown = step.scores.by_name.items()
+        scores = ", ".join(f"{k} {v:.1f} %" for k, v in shown if v is not None)
         note(
             f"{text} (SIC {entry.loss_sic:.3f}, SOD {entry.loss_sod:.3f}, "
             f"FLOE {entry.loss_floe:.3f}), learning rate {step.learning_rate:.2g}, "

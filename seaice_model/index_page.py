@@ -234,8 +234,7 @@ def _palette(chart: Chart) -> list[int]:
 def _scores(charts: ChartArray, shown: ChartArray) -> dict[str, float | None]:
     scorer = ChartScorer()
     scorer.add(charts, shown)
-    scores = scorer.scores()
-    return {"combined": scores.combined, **{n: c.score for n, c in scores.charts.items()}}
+    return scorer.scores().by_name
 
 
 def _picture_name(scene: str, kind: str, chart: Chart) -> str:

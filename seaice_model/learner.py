@@ -10,7 +10,7 @@ from seaice_model.config import RunConfig
 from seaice_model.device import arithmetic
 from seaice_model.losses import count_valid, total_loss
 from seaice_model.processes import Processes
-from seaice_model.unet import MultiTaskUNet
+from seaice_model.unet import MultiTaskUNet, on_device
 
 _Forward = Callable[[Tensor, Tensor, Tensor, Tensor | None], Tensor]
 
@@ -29,10 +29,8 @@ class Learner:
     def __init__(self, config: RunConfig, processes: Processes) -> None:
         self.config = config.train
         self.processes = processes
-        network = MultiTaskUNet(config.model, seed=self.config.seed).to(processes.device)
-        self.network: MultiTaskUNet = network.to(  # type: ignore[call-overload]
-            memory_format=torch.channels_last
-        )
+        network = MultiTaskUNet(config.model, seed=self.config.seed)
+        self.network = on_device(network, processes.device)
         self._together = processes.together(self.network)
         self._forward = self._compiled(self._losses)
         self._optimiser = torch.optim.SGD(

@@ -62,6 +62,11 @@ class Scores:
     charts: Mapping[str, ChartScore]
     """Score of each chart by its name."""
 
+    @property
+    def by_name(self) -> dict[str, float | None]:
+        """All scores in percent: ``combined``, then those of the charts."""
+        return {"combined": self.combined, **{n: c.score for n, c in self.charts.items()}}
+
 
 class ChartScorer:
     """Add charts and maps scene by scene; ask for the scores at any time.

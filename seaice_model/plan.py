@@ -1,10 +1,8 @@
 """What a run is going to do: its settings, made anew or taken up again."""
 
 import logging
-from collections.abc import Mapping
 from dataclasses import replace
 from importlib.metadata import version
-from typing import Any
 
 from seaice_data.channels import find_channel
 from seaice_data.selection import select
@@ -72,7 +70,7 @@ def resumed_settings(
         return settings
     continued = _with_epochs(settings.config, config.train.n_epochs)
     if config != continued:
-        changed = _differences(to_mapping(config), to_mapping(continued))
+        changed = config_differences(config, continued)
         raise RunError(
             f"the run at {str(folder.path)!r} has other settings: {'; '.join(changed)}",
             hint="resume with the settings of the run, or start another run",
@@ -90,7 +88,7 @@ def check_checkpoint(checkpoint: Checkpoint, settings: RunSettings, where: str) 
     """
     train = settings.config.train
     theirs = _with_epochs(checkpoint.settings.config, train.n_epochs)
-    if changed := _differences(to_mapping(theirs), to_mapping(settings.config)):
+    if changed := config_differences(theirs, settings.config):
         raise RunError(
             f"{where!r} is of a run with other settings: {'; '.join(changed)}",
             hint="bring back the files of one run, or start another run",
@@ -110,6 +108,16 @@ def check_checkpoint(checkpoint: Checkpoint, settings: RunSettings, where: str) 
             f"{train.n_epochs}",
             hint="ask for more with --epochs, or start another run",
         )
+
+
+def config_differences(ours: RunConfig, theirs: RunConfig) -> list[str]:
+    """List what differs between two configurations, table by table."""
+    tables = to_mapping(theirs)
+    return [
+        difference
+        for table, values in to_mapping(ours).items()
+        for difference in differences(values, tables[table])
+    ]
 
 
 def _scenes(store: Store, config: TrainConfig) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -151,12 +159,3 @@ def _scenes(store: Store, config: TrainConfig) -> tuple[tuple[str, ...], tuple[s
 
 def _with_epochs(config: RunConfig, n_epochs: int) -> RunConfig:
     return replace(config, train=replace(config.train, n_epochs=n_epochs))
-
-
-def _differences(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
-    """List what differs between two configurations."""
-    return [
-        difference
-        for table, values in ours.items()
-        for difference in differences(values, theirs[table])
-    ]

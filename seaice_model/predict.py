@@ -15,7 +15,6 @@ from seaice_data.arrays import Mask
 from seaice_data.channels import find_channel
 from seaice_data.errors import RecipeError, SceneError, StoreError
 from seaice_data.prepared import FLAG_LAND, FLAG_NO_SAR
-from seaice_data.settings import differences, to_mapping
 from seaice_data.store import Store
 from seaice_model.alignment import align
 from seaice_model.checkpoint import Checkpoint
@@ -33,7 +32,7 @@ from seaice_model.maps import (
 from seaice_model.metrics import ChartScorer
 from seaice_model.pictures import draw_map, save_picture
 from seaice_model.placement import MapGrid, Placement, place
-from seaice_model.predictor import Outcome, Predictor
+from seaice_model.predictor import Outcome, Predictor, recipe_differences
 from seaice_model.sources import Failure, FileSource, SceneInputs, Source, StoreSource
 
 log = logging.getLogger(__name__)
@@ -263,9 +262,7 @@ def check_store(store: Store, checkpoint: Checkpoint) -> None:
             f"the run was trained on ratio {record.recipe.ratio}"
         )
     _check_constants(checkpoint)
-    ours = {**to_mapping(store.recipe), "channels": None}
-    theirs = {**to_mapping(record.recipe), "channels": None}
-    for difference in differences(ours, theirs):
+    for difference in recipe_differences(store.recipe, record.recipe):
         log.warning("store and run differ in %s", difference)
 
 

@@ -26,7 +26,7 @@ from seaice_model.config import Precision
 from seaice_model.device import arithmetic
 from seaice_model.errors import RunError
 from seaice_model.run_folder import RunFolder
-from seaice_model.unet import MultiTaskUNet, Place, Prediction
+from seaice_model.unet import MultiTaskUNet, Place, Prediction, on_device
 
 TILE = 1024
 """Pixels along one side of a tile, for networks whose stride is not larger."""
@@ -34,6 +34,8 @@ TILE = 1024
 MARGIN = 8
 """Pixels of the bridge around a tile that its prediction sees: more than half the receptive
 field of a network, which is less than 16 of them whatever its depth."""
+
+_ALL = slice(None)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,7 +74,7 @@ class Predictor:
         self.checkpoints = tuple(checkpoints)
         for path, checkpoint in zip(paths[1:], checkpoints[1:], strict=True):
             _check_alike(paths[0], checkpoints[0], path, checkpoint)
-        self._networks = [_on_device(c.network(), device) for c in checkpoints]
+        self._networks = [on_device(c.network(), device) for c in checkpoints]
         self._device = device
 
     @classmethod
@@ -143,7 +145,7 @@ class Predictor:
         for tile, seen in _tiles(shape, stride):
             ballot = Ballot()
             for network, place in zip(self._networks, places, strict=True):
-                ballot.add(_forward(network, planes[..., place], tile, seen))
+                ballot.add(_forward(network, planes, tile, seen, place))
             outcomes.append((tile, _outcome(ballot, keep=probabilities)))
         return _joined(outcomes, shape)
 
@@ -173,7 +175,7 @@ def predict_classes(
     shape = inputs.shape[:2]
     classes = np.empty((len(CHARTS), *shape), np.uint8)
     for tile, seen in _tiles(shape, network.config.stride):
-        prediction = _forward(network, inputs, tile, seen, precision)
+        prediction = _forward(network, inputs, tile, seen, precision=precision)
         classes[:, *tile] = prediction.classes()[0].cpu().numpy()
     return classes
 
@@ -184,24 +186,33 @@ def read_inputs(scene: StoredScene, channels: Sequence[str]) -> FloatArray:
     return np.asarray(scene.inputs[..., [stored.index(name) for name in channels]])
 
 
+def recipe_differences(ours: Recipe, theirs: Recipe) -> list[str]:
+    """List what differs between two recipes but for their channels."""
+    both = [{**to_mapping(recipe), "channels": None} for recipe in (ours, theirs)]
+    return differences(*both)
+
+
 def _forward(
     network: MultiTaskUNet,
     planes: FloatArray,
     tile: Window,
     seen: Window,
+    channels: list[int] | slice = _ALL,
+    *,
     precision: Precision = "float32",
 ) -> Prediction:
-    """Predict a tile of `planes` from the part that it sees."""
+    """Predict a tile of `planes` from the part that it sees of some channels."""
     device = next(network.parameters()).device
-    top, left = (part.start for part in seen)
-    is_whole = planes[seen].shape == planes.shape
+    top, left = (span.start for span in seen)
+    part = planes[seen]
+    is_whole = part.shape == planes.shape
     place = None if is_whole else Place(top, left, *planes.shape[:2])
     inner = tuple(
-        slice(part.start - first, part.stop - first)
-        for part, first in zip(tile, (top, left), strict=True)
+        slice(span.start - first, span.stop - first)
+        for span, first in zip(tile, (top, left), strict=True)
     )
     with torch.inference_mode(), arithmetic(device, precision):
-        batch = to_device(np.ascontiguousarray(planes[seen][np.newaxis]), device)
+        batch = to_device(np.ascontiguousarray(part[np.newaxis, ..., channels]), device)
         return Prediction(*(plane[..., *inner] for plane in network(batch, place)))
 
 
@@ -244,9 +255,7 @@ def _check_alike(
     path: Path, first: Checkpoint, other_path: Path, other: Checkpoint
 ) -> None:
     """Refuse networks that cannot look at the same planes, or decide together."""
-    ours = {**to_mapping(first.settings.store.recipe), "channels": None}
-    theirs = {**to_mapping(other.settings.store.recipe), "channels": None}
-    listed = list(differences(ours, theirs))
+    listed = recipe_differences(first.settings.store.recipe, other.settings.store.recipe)
     heads = [c.settings.config.model.sic for c in (first, other)]
     if heads[0] != heads[1]:
         listed.append(f"sic: {heads[0]} and {heads[1]}")
@@ -256,11 +265,6 @@ def _check_alike(
             f"they differ in {'; '.join(listed)}",
             hint="take runs of one preset that were trained on one store",
         )
-
-
-def _on_device(network: MultiTaskUNet, device: torch.device) -> MultiTaskUNet:
-    network = network.to(device)
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
 def _tiles(shape: tuple[int, ...], stride: int) -> Iterator[tuple[Window, Window]]:

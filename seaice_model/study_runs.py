@@ -26,7 +26,7 @@ import numpy as np
 from seaice_data.arrays import IntArray
 from seaice_data.charts import CHARTS
 from seaice_data.errors import SeaIceError, SettingsError
-from seaice_data.settings import differences, from_mapping, to_mapping
+from seaice_data.settings import from_mapping, to_mapping
 from seaice_data.store import Store
 from seaice_model.checkpoint import load_settings
 from seaice_model.config import RunConfig
@@ -34,6 +34,7 @@ from seaice_model.device import find_device, memory_in_words
 from seaice_model.errors import StudyError
 from seaice_model.files import claimed, replacing
 from seaice_model.metrics import ChartScorer
+from seaice_model.plan import config_differences
 from seaice_model.predict import predict_scene, provenance_of
 from seaice_model.predictor import Predictor
 from seaice_model.report import TrainProgress
@@ -248,11 +249,11 @@ def score_run(store: Store, run_path: Path, device: str = "auto") -> RunRecord:
     confusion: dict[str, dict[str, Confusion]] = {split: {} for split in SPLITS}
     for split, ids in zip(SPLITS, scenes, strict=True):
         source = StoreSource(store, ids)
+        made_of = provenance_of(source, predictor)
         for scene in (source.read(scene_id, charts=True) for scene_id in source.scenes):
             if scene.charts is None:
                 continue
             with memory_in_words("predicting", "use --device cpu, or a larger machine"):
-                made_of = provenance_of(source, predictor)
                 chart_map = predict_scene(predictor, scene, made_of)
             scorer = ChartScorer()
             scorer.add(scene.charts, chart_map.charts)
@@ -334,8 +335,7 @@ def check_folder(run: StudyRun, fingerprint: str) -> None:
         config, found = settings.config, settings.store.fingerprint
     else:
         return
-    ours, theirs = to_mapping(run.config), to_mapping(config)
-    changed = [d for part in ours for d in differences(ours[part], theirs.get(part, {}))]
+    changed = config_differences(run.config, config)
     if found != fingerprint:
         changed.append("another store")
     if changed:
