@@ -66,6 +66,10 @@ class Processes:
         """Return whether something is so in any of the processes."""
         return bool(self.sum(torch.tensor(float(is_so), device=self.device)) > 0)
 
+    def meet(self) -> None:
+        """Wait until all processes are here, so that none leaves another alone."""
+        self.any(False)
+
     def check_batch(self, n_patches: int) -> None:
         """Refuse a batch that cannot be shared evenly.
 

@@ -120,6 +120,7 @@ def train(
             writer = event_writer(folder.events, training.state.n_epochs)
             training.events = stack.enter_context(writer)
         training.run(progress if processes.is_first else None)
+        processes.meet()
     return training.report(time.perf_counter() - start)
 
 

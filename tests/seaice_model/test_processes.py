@@ -26,6 +26,16 @@ CONFIG = replace(TINY, train=replace(TINY.train, weight_decay=0.0))
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run"]
 TORCHRUN += ["--standalone", "--nproc-per-node", "2"]
 
+
+def run(*command: str | Path, env: dict[str, str] | None = None) -> None:
+    """Run a command in two processes; show what they said if one of them fails."""
+    result = subprocess.run(
+        [*TORCHRUN, *map(str, command)],
+        capture_output=True, text=True, env=env, timeout=300,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
 ONE_STEP = """
 import sys, torch
 from pathlib import Path
@@ -63,8 +73,7 @@ def steps(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "step.py").write_text(ONE_STEP)
     here = [Path(__file__).parent, Path(__file__).parents[1]]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, here))}
-    command = [*TORCHRUN, folder / "step.py", store.path, folder, Path(__file__).parent]
-    subprocess.run(command, check=True, env=environment, timeout=300)
+    run(folder / "step.py", store.path, folder, Path(__file__).parent, env=environment)
     return folder
 
 
@@ -133,20 +142,10 @@ def test_two_processes_train_a_run_that_goes_on_to_the_same_weights(
 ) -> None:
     (tmp_path / "tiny.toml").write_text(TINY_TOML)
 
-    def train(run: Path, *options: str) -> None:
+    def train(folder: Path, *options: str) -> None:
         seaice = Path(sys.executable).with_name("seaice")
-        command = [
-            *TORCHRUN,
-            "--no-python",
-            "--",
-            seaice,
-            "train",
-            store.path,
-            "--run",
-            run,
-        ]
-        command += ["--config", tmp_path / "tiny.toml", *options]
-        subprocess.run(command, check=True, timeout=300)
+        given = ["--run", folder, "--config", tmp_path / "tiny.toml", *options]
+        run("--no-python", "--", seaice, "train", store.path, *given)
 
     train(tmp_path / "run", "--epochs", "1")
     train(tmp_path / "run", "--resume")
