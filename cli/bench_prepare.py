@@ -32,7 +32,7 @@ def measure(path: Path, rounds: int) -> None:
     counted, peaks = taking_turns_apart(
         {title: partial(task, paths, path, jobs) for title, task in tasks.items()}, rounds
     )
-    per_scene = {t: [whole / n for _, whole in values] for t, values in counted.items()}
+    per_scene = {t: [done[-1] / n for done in values] for t, values in counted.items()}
     what = f"{n} scenes, {_layout(paths)}"
     for title, seconds in per_scene.items():
         who = f"{jobs} jobs" if title == "prepare" else "1 process"
@@ -42,7 +42,7 @@ def measure(path: Path, rounds: int) -> None:
     rates = [_rate(done, n, jobs) for done in counted["prepare"]]
     say(line("prepare, each further scene", rates, "s/scene", f"{what}, {jobs} jobs"))
     starts = [
-        done[1] - n * rate for done, rate in zip(counted["prepare"], rates, strict=True)
+        done[-1] - n * rate for done, rate in zip(counted["prepare"], rates, strict=True)
     ]
     say(line("prepare, start and end", starts, "s", f"{what}, {jobs} jobs"))
     reference, floor = (median(per_scene[title]) for title in [*tasks][1:])
@@ -55,8 +55,8 @@ def measure(path: Path, rounds: int) -> None:
 
 def _rate(done: list[float], n: int, jobs: int) -> float:
     """Return the seconds from scene to scene, when all jobs are at work."""
-    first, last = done[0], done[1]
-    return (last - first) / max(n - jobs, 1) if n > jobs else last / n
+    first, last, whole = done
+    return (last - first) / (n - jobs) if n > jobs else whole / n
 
 
 def _layout(paths: Paths) -> str:
@@ -72,7 +72,8 @@ def _layout(paths: Paths) -> str:
 def _prepare_once(paths: Paths, raw: Path, jobs: int) -> list[float]:
     """Prepare all scenes into a new store.
 
-    Returns when each job had done its first scene, and when all was done.
+    Returns when each job had done its first scene, when the last scene was done, and when
+    the store was.
     """
     from seaice_data.prepare import prepare
 
@@ -88,7 +89,7 @@ def _prepare_once(paths: Paths, raw: Path, jobs: int) -> list[float]:
         whole = time.perf_counter() - start
     if report.failed:
         raise SceneError(report.failed[0].reason)
-    return [done[min(jobs, len(paths)) - 1], whole]
+    return [done[min(jobs, len(paths)) - 1], done[-1], whole]
 
 
 def _reference_once(paths: Paths, _raw: Path, _jobs: int) -> list[float]:
@@ -124,7 +125,7 @@ def _reference_once(paths: Paths, _raw: Path, _jobs: int) -> list[float]:
         if beside := reference_of(path):
             with xr.open_dataset(beside) as charts:
                 held.append(pick(charts[["SIC", "SOD", "FLOE"]].to_array(), shape))
-    return [0.0, time.perf_counter() - start]
+    return [time.perf_counter() - start]
 
 
 def _floor_once(paths: Paths, _raw: Path, _jobs: int) -> list[float]:
@@ -147,4 +148,4 @@ def _floor_once(paths: Paths, _raw: Path, _jobs: int) -> list[float]:
                     offset = variable.id.get_chunk_info(k).chunk_offset
                     packed = variable.id.read_direct_chunk(offset)[1]
                     deflate.zlib_decompress(packed, n_bytes)
-    return [0.0, time.perf_counter() - start]
+    return [time.perf_counter() - start]

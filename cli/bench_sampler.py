@@ -30,14 +30,17 @@ _PUBLISHED = (
 
 _COLD = """
 import sys, time
-import numpy
+times = [time.perf_counter()]
 from seaice_data.sampler import PatchSampler
 from seaice_data.store import Store
-start = time.perf_counter()
+times.append(time.perf_counter())
 store = Store.open(sys.argv[1])
-patches = PatchSampler(store, scenes=store.scenes, channels=store.channels[:16])
+scenes = store.scenes
+times.append(time.perf_counter())
+patches = PatchSampler(store, scenes=scenes, channels=store.channels[:16])
 patches.batch(range(16))
-print(time.perf_counter() - start)
+times.append(time.perf_counter())
+print(*(end - start for start, end in zip(times, times[1:])))
 """
 
 
@@ -65,8 +68,11 @@ def measure(path: Path, rounds: int) -> None:
     for title, values in rates.items():
         say(line(title, values, "patches/s", what))
     _say_ratios({title: median(values) for title, values in rates.items()}, few, all_)
-    times = _cold_starts(path, min(rounds, 3))
-    say(line("first batch of a cold process", times, "s", f"{_N_COLD_SCENES} scenes"))
+    imports, opening, first = zip(*_cold_starts(path, min(rounds, 3)), strict=True)
+    what = f"{_N_COLD_SCENES} scenes"
+    say(line("cold process: imports", [*imports], "s", "without torch"))
+    say(line("cold process: open a store", [*opening], "s", what))
+    say(line("cold process: sampler and first batch", [*first], "s", what))
 
 
 def _sampler(store: "Store", channels: tuple[str, ...], **settings: Any) -> "PatchSampler":
@@ -212,8 +218,8 @@ def _say_ratios(rates: dict[str, float], few: str, all_: str) -> None:
     say(f"published: {_PUBLISHED} (patches/s, 16 channels)")
 
 
-def _cold_starts(path: Path, rounds: int) -> list[float]:
-    """Return the seconds of new processes from the open store to the first batch.
+def _cold_starts(path: Path, rounds: int) -> list[tuple[float, ...]]:
+    """Return the seconds of new processes for imports, a store and a first batch.
 
     The store is made to have many scenes by links to those that it has.
     """
@@ -230,7 +236,8 @@ def _cold_starts(path: Path, rounds: int) -> list[float]:
             name = f"{20180101 + k // 500:08d}T{k:06d}_{original.name[-3:]}"
             (many / "scenes" / name).symlink_to(original)
         command = [sys.executable, "-c", _COLD, str(many)]
-        return [
-            float(subprocess.run(command, check=True, capture_output=True).stdout)  # noqa: S603 - our own
+        told = [
+            subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603 - our own
             for _ in range(rounds + 1)
-        ][1:]
+        ]
+        return [tuple(map(float, line.split())) for line in told[1:]]

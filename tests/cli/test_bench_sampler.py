@@ -25,7 +25,9 @@ def test_the_sampler_is_measured_beside_limit_and_reference(store_path: str) -> 
         "% of the gather limit",
         "x the reference re-created, augmented",
         "published: the reference itself",
-        "first batch of a cold process:",
+        "cold process: imports:",
+        "cold process: open a store:",
+        "cold process: sampler and first batch:",
     ):
         assert words in result.output
 
