@@ -57,8 +57,13 @@ def assemble(scene: Scene, recipe: Recipe) -> PreparedScene:
     give_back()
     sar = _SarGrid(scene, recipe)
     band_rows = recipe.ratio * max(_BAND_ROWS // recipe.ratio, 1)
-    for rows in row_bands(scene.grid.height, band_rows):
+    bands = list(row_bands(scene.grid.height, band_rows))
+    for rows in bands:
         sar.add(rows)
+    scene.let_go()
+    for rows in bands:
+        sar.add_charts(rows)
+    scene.let_go()
     sar.finish()
     inputs, stats = _stack(sar.planes, scene, recipe)
     _check_range(scene, stats, recipe)
@@ -103,21 +108,31 @@ class _SarGrid:
         self._differs = np.empty(scene.grid.width, np.uint8)
 
     def add(self, rows: slice) -> None:
-        """Read a band and bring it to the grid of the store."""
+        """Read the planes of a band and bring them to the grid of the store."""
         ratio = self._recipe.ratio
         band = self._scene.read_band(rows, self.full_charts[:, rows])
         blocks = slice(rows.start // ratio, rows.stop // ratio)
         means = self.planes[:, blocks]
-        votes = np.empty((len(CHARTS), *means.shape[1:]), np.uint8)
         flags = self.full_flags[rows]
         is_finite = average_blocks(
             band.planes, self._fills, ratio, self._land_below, means, flags, self._sums
         )
         if not is_finite:
             self._scene.check_planes(band)
+        if band.polygon_ids is not None and len(means[0]):
+            self.ids[blocks] = downscale_chart(band.polygon_ids, ratio, NO_POLYGON)
+        self._pick(band, rows)
+
+    def add_charts(self, rows: slice) -> None:
+        """Read the charts of a band, and bring them to the grid of the store."""
+        ratio = self._recipe.ratio
+        charts = self.full_charts[:, rows]
+        self._scene.read_charts(rows, charts)
+        blocks = slice(rows.start // ratio, rows.stop // ratio)
+        votes = np.empty((len(CHARTS), *self.charts[blocks].shape[:2]), np.uint8)
         for k, chart in enumerate(CHARTS):
             vote_blocks(
-                band.charts[k],
+                charts[k],
                 ratio,
                 chart.n_classes,
                 CHART_FILL,
@@ -126,9 +141,9 @@ class _SarGrid:
                 self._differs,
             )
         self.charts[blocks] = np.moveaxis(votes, 0, -1)
-        if band.polygon_ids is not None and len(means[0]):
-            self.ids[blocks] = downscale_chart(band.polygon_ids, ratio, NO_POLYGON)
-        self._pick(band, rows)
+        if self._recipe.charts == "nearest":
+            target, picked, columns = _picks(rows, self._scene.grid, ratio)
+            self.charts[target] = np.moveaxis(pick(charts, picked, columns), 0, -1)
 
     def _pick(self, band: Band, rows: slice) -> None:
         """Take single pixels instead, where the recipe wants that."""
@@ -140,14 +155,11 @@ class _SarGrid:
             has_no_sar = (self.full_flags[rows] & FLAG_NO_SAR) > 0
             values[:3, pick(has_no_sar, picked, columns)] = np.nan
             self.planes[:, target] = values
-        if self._recipe.charts == "nearest":
-            self.charts[target] = np.moveaxis(pick(band.charts, picked, columns), 0, -1)
-            if band.polygon_ids is not None:
-                self.ids[target] = pick(band.polygon_ids, picked, columns)
+        if self._recipe.charts == "nearest" and band.polygon_ids is not None:
+            self.ids[target] = pick(band.polygon_ids, picked, columns)
 
     def finish(self) -> None:
         """Look at the whole; mark the rows and columns behind the last whole block."""
-        self._scene.let_go()
         self._scene.check_classes(self._counts)
         if (self.full_flags & FLAG_NO_SAR).all():
             raise SceneError(

@@ -12,6 +12,7 @@ variable.
 """
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,8 +24,9 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from seaice_data.blocks import unshuffle
 from seaice_data.errors import SceneError
-from seaice_data.memory import large_array
+from seaice_data.memory import give_back, large_array
 
 Values: TypeAlias = NDArray[Any]
 """Numbers of any type."""
@@ -265,6 +267,7 @@ class Variable:
             self._kept = None
             if self._is_deflated:
                 self._inflate(rows, values)
+                give_back()  # chunks of 10 MB would pile up
             else:
                 values[...] = self._read(rows)
             self._kept = rows, values
@@ -294,27 +297,33 @@ class Variable:
         """Fill `values` with rows of the plane, chunk by chunk."""
         assert self._chunks is not None  # noqa: S101 - the caller asked
         height, width = self._chunks
-        size = self.dtype.itemsize
         for top in range(rows.start // height * height, rows.stop, height):
             inside = slice(max(rows.start, top), min(rows.stop, top + height))
             target = values[inside.start - rows.start : inside.stop - rows.start]
             for left in range(0, self.shape[1], width):
-                columns = slice(left, min(left + width, self.shape[1]))
-                chunk = self._inflated(top, left)
-                if chunk is None:
-                    target[:, columns] = self._read((inside, columns))
-                    continue
-                taken = slice(inside.start - top, inside.stop - top)
-                n_columns = columns.stop - left
-                if not self._is_shuffled or size == 1:
-                    plane = np.frombuffer(chunk, self.dtype).reshape(height, width)
-                    target[:, columns] = plane[taken, :n_columns]
-                    continue
-                # First bytes of all values come first, then second ones, and so on.
-                planes = np.frombuffer(chunk, np.uint8).reshape(size, height, width)
-                pixels = target.view(np.uint8).reshape(*target.shape, size)
-                for k in range(size):
-                    pixels[:, columns, k] = planes[k, taken, :n_columns]
+                self._inflate_chunk(top, left, inside, target)
+
+    def _inflate_chunk(self, top: int, left: int, rows: slice, target: Values) -> None:
+        """Fill the columns of a chunk into `target`, which has these rows of the plane."""
+        assert self._chunks is not None  # noqa: S101 - the caller asked
+        height, width = self._chunks
+        size, first = self.dtype.itemsize, rows.start - top
+        columns = slice(left, min(left + width, self.shape[1]))
+        n_columns = columns.stop - left
+        chunk = self._inflated(top, left)
+        if chunk is None:
+            target[:, columns] = self._read((rows, columns))
+        elif not self._is_shuffled or size == 1:
+            plane = np.frombuffer(chunk, self.dtype).reshape(height, width)
+            target[:, columns] = plane[first : rows.stop - top, :n_columns]
+        else:
+            planes = np.frombuffer(chunk, np.uint8).reshape(size, height, width)
+            if size == 4 and sys.byteorder == "little":
+                unshuffle(planes, first, n_columns, target.view(np.uint32), left)
+                return
+            pixels = target.view(np.uint8).reshape(*target.shape, size)
+            for k in range(size):
+                pixels[:, columns, k] = planes[k, first : rows.stop - top, :n_columns]
 
     def _inflated(self, top: int, left: int) -> bytearray | None:
         """Inflate a chunk, or return None if HDF5 should judge it."""

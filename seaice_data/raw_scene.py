@@ -13,7 +13,16 @@ from seaice_data.errors import SceneError
 from seaice_data.grid import Grid
 from seaice_data.icecodes import PolygonTable, paint_charts
 from seaice_data.netcdf import NetcdfFile, Values, Variable
-from seaice_data.scene_base import NO_POLYGON, SAR_GRID, SPACING_M, Band, Scene, checked_id
+from seaice_data.scene_base import (
+    KEPT_BESIDE_CHARTS_BYTES,
+    NO_POLYGON,
+    SAR_GRID,
+    SPACING_M,
+    Band,
+    Scene,
+    VariablesAtOnce,
+    checked_id,
+)
 
 _NAME = re.compile(r"_(\d{8}T\d{6})_\d{8}T\d{6}_.*_icechart_(cis|dmi)_")
 
@@ -132,7 +141,10 @@ class RawScene(Scene):
         if invalid.any():
             planes[:3, invalid] = 0
             charts[:, invalid] = CHART_FILL
-        return Band(planes, charts, ids)
+        return Band(planes, ids)
+
+    def read_charts(self, rows: slice, charts: ChartArray) -> None:
+        """Do nothing: `read_band` has painted them, to know which pixels are valid."""
 
     def _paint(self, rows: slice, charts: ChartArray) -> IntArray:
         """Paint polygons; keep the highest of 2 x 2 classes, and the first id."""
@@ -213,10 +225,11 @@ class RawScene(Scene):
     def _standardise(self, values: FloatArray, channel: Channel) -> FloatArray:
         return np.asarray((values - channel.mean) / channel.std)
 
-    def _sar_variables(self) -> tuple[Variable, ...]:
+    def _sar_variables(self) -> tuple[VariablesAtOnce, ...]:
         if min(self.grid.shape) < 1:
             raise self._error(f"the SAR has {self.grid.height} x {self.grid.width} pixels")
         names = ["nersc_sar_primary", "nersc_sar_secondary", "distance_map"]
         if self.has_charts:
             names.append("polygon_icechart")
-        return tuple(self._file.variable(name) for name in names)
+        variables = tuple(self._file.variable(name) for name in names)
+        return ((variables, KEPT_BESIDE_CHARTS_BYTES),)

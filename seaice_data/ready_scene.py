@@ -10,8 +10,18 @@ from seaice_data.channels import Channel
 from seaice_data.charts import CHART_FILL, CHARTS, Chart
 from seaice_data.encode import TiePoints
 from seaice_data.grid import Grid, tie_point_positions
-from seaice_data.netcdf import NetcdfFile, Variable
-from seaice_data.scene_base import SAR_GRID, SPACING_M, Band, Scene, checked_id, no_class
+from seaice_data.netcdf import NetcdfFile
+from seaice_data.scene_base import (
+    KEPT_BESIDE_CHARTS_BYTES,
+    KEPT_BYTES,
+    SAR_GRID,
+    SPACING_M,
+    Band,
+    Scene,
+    VariablesAtOnce,
+    checked_id,
+    no_class,
+)
 
 _ID = re.compile(r"(\d{8}T\d{6})_(cis|dmi)")
 
@@ -121,7 +131,7 @@ class ReadyScene(Scene):
         """None: the charts come painted."""
         return
 
-    def read_band(self, rows: slice, charts: ChartArray) -> Band:
+    def read_band(self, rows: slice, charts: ChartArray) -> Band:  # noqa: ARG002
         """Read a band; pixels where HH, HV and incidence angle are all fill are not valid.
 
         A valid pixel may be 0 in one plane by rounding, never in all three at once.
@@ -133,24 +143,28 @@ class ReadyScene(Scene):
         planes = self._planes[:, :n_rows]
         for plane, channel in zip(planes, SAR_GRID, strict=True):
             self._variable_of(channel).read_rows(rows, plane)
-        if self.has_charts:
-            for plane, chart in zip(charts, CHARTS, strict=True):
-                _read_classes(self._charts, chart, rows, plane)
-        else:
+        return Band(planes, None)
+
+    def read_charts(self, rows: slice, charts: ChartArray) -> None:
+        """Read the painted charts of a band."""
+        if not self.has_charts:
             charts[...] = CHART_FILL
-        return Band(planes, charts, None)
+            return
+        for plane, chart in zip(charts, CHARTS, strict=True):
+            _read_classes(self._charts, chart, rows, plane)
 
     def _standardise(self, values: FloatArray, channel: Channel) -> FloatArray:  # noqa: ARG002
         return values  # the file is standardised, with the constants of `channels`
 
-    def _sar_variables(self) -> tuple[Variable, ...]:
-        planes = tuple(self._variable_of(channel) for channel in SAR_GRID)
+    def _sar_variables(self) -> tuple[VariablesAtOnce, ...]:
+        planes = tuple(self._variable_of(channel) for channel in SAR_GRID), KEPT_BYTES
         if not self.has_charts:
-            return planes
+            return (planes,)
         for chart in CHARTS:
             if chart.name not in self._charts:
                 raise self._charts.error(f"chart {chart.name!r} is missing")
-        return (*planes, *(self._charts.variable(chart.name) for chart in CHARTS))
+        charts = tuple(self._charts.variable(chart.name) for chart in CHARTS)
+        return planes, (charts, KEPT_BESIDE_CHARTS_BYTES)
 
 
 def _read_classes(file: NetcdfFile, chart: Chart, rows: slice, plane: ChartArray) -> None:

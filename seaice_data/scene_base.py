@@ -32,9 +32,16 @@ NO_POLYGON = -1
 SPACING_M = 80.0
 """Pixel spacing of ready files, and of every scene as this module gives it."""
 
-KEPT_BYTES = 44 * 2**20
-"""Rows of compressed planes that a scene keeps inflated. Chunks of the usual 4 MB are then
-inflated once, larger ones several times; with them a process stays below 400 MB."""
+KEPT_BYTES = 148 * 2**20
+"""Rows of compressed planes that a scene keeps inflated before it has charts: a third of
+the four of a ready file, as tall as chunks that the netCDF library chooses. Taller ones are
+inflated several times; so a process stays below 400 MB."""
+
+KEPT_BESIDE_CHARTS_BYTES = 44 * 2**20
+"""The same when charts of the whole scene are in memory, too."""
+
+VariablesAtOnce = tuple[tuple[Variable, ...], int]
+"""Variables that are read band by band side by side, and the bytes to keep of them."""
 
 _LARGEST_SIDE = 20_000  # pixels; a Sentinel-1 EW scene has about 10 000 of 40 m
 _REGION = re.compile(r"_icechart_(?:cis_([A-Z]+)_|dmi_\d+_([A-Za-z]+)_)")
@@ -76,9 +83,6 @@ class Band:
     planes: FloatArray
     """The channels `SAR_GRID`, shape ``(4, rows, x)``: standardised, float32. Pixels where
     the first three are all fill or NaN are not valid."""
-
-    charts: ChartArray
-    """Shape ``(chart, rows, x)``; 255 is fill, everywhere if the scene has no chart."""
 
     polygon_ids: IntArray | None
     """Shape ``(rows, x)``; `NO_POLYGON` where there is none. Raw files only."""
@@ -156,14 +160,31 @@ class Scene(ABC):
         rows
             The band. What is read of it holds until the next one is read.
         charts
-            Where to put the charts, shape ``(chart, rows, x)``. Whether they hold what is
-            no class is for `check_classes` to say.
+            Where the charts belong, shape ``(chart, rows, x)``. Files that need them to
+            tell which pixels are valid fill them in; others leave them to `read_charts`.
+        """
+
+    @abstractmethod
+    def read_charts(self, rows: slice, charts: ChartArray) -> None:
+        """Read the charts of a band that was read, where `read_band` has left them out.
+
+        Once all bands are read and `let_go` has made room: two thirds of a scene's memory
+        are never needed at the same time.
+
+        Parameters
+        ----------
+        rows
+            The band.
+        charts
+            As for `read_band`; 255 is fill, everywhere if the scene has no chart. Whether
+            they hold what is no class is for `check_classes` to say.
         """
 
     def let_go(self) -> None:
         """Give back the memory for reading bands; the next band takes it again."""
-        for variable in self._sar_variables():
-            variable.let_go()
+        for variables, _ in self._sar_variables():
+            for variable in variables:
+                variable.let_go()
 
     def check_planes(self, band: Band) -> None:
         """Refuse a band that holds infinite values."""
@@ -217,7 +238,7 @@ class Scene(ABC):
         """Bring values as the file holds them to mean 0 and deviation 1."""
 
     @abstractmethod
-    def _sar_variables(self) -> tuple[Variable, ...]:
+    def _sar_variables(self) -> tuple[VariablesAtOnce, ...]:
         """Return the variables on the SAR grid; refuse a scene that lacks one."""
 
     def _check(self) -> None:
@@ -227,15 +248,14 @@ class Scene(ABC):
             raise self._error(
                 f"{SAR_GRID[0].variable!r} has shape {sar}, too large for SAR"
             )
-        variables = self._sar_variables()
-        for variable in variables:
-            if variable.shape != sar:
-                raise self._error(
-                    f"{variable.name!r} has shape {variable.shape}, the SAR {sar}"
-                )
-        row_bytes = sum(variable.row_bytes for variable in variables)
-        for variable in variables:
-            variable.n_kept_rows = max(KEPT_BYTES // row_bytes, 1)
+        for variables, kept_bytes in self._sar_variables():
+            row_bytes = sum(variable.row_bytes for variable in variables)
+            for variable in variables:
+                if variable.shape != sar:
+                    raise self._error(
+                        f"{variable.name!r} has shape {variable.shape}, the SAR {sar}"
+                    )
+                variable.n_kept_rows = max(kept_bytes // row_bytes, 1)
         self._check_cells(sar)
 
     def _check_cells(self, sar: tuple[int, ...]) -> None:

@@ -16,7 +16,7 @@ from seaice_data.scene import Scene, find_scenes, open_scene
 
 def read_charts(scene: Scene, n_rows: int) -> np.ndarray:
     charts = np.empty((3, n_rows, scene.grid.width), np.uint8)
-    scene.read_band(slice(0, n_rows), charts)
+    scene.read_charts(slice(0, n_rows), charts)
     return charts
 
 
