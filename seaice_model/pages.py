@@ -1,8 +1,10 @@
-"""Let this process keep the memory that it has freed, for the next batch.
+"""Let this process keep the memory that it has freed, or give it back at once.
 
 A training step asks for the same gigabytes again and again. The C library gives large
 blocks back to the system at once, which then clears every page anew: a third of a step on
-CPUs. Only speed depends on this, never a result.
+CPUs. Scenes to predict differ in size instead, and what is kept of one does not fit the
+next: a process would grow by hundreds of megabytes. Only speed and memory depend on this,
+never a result.
 """
 
 import ctypes
@@ -10,8 +12,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # names of mallopt(3)
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4  # names of mallopt(3)
 _KEPT = {_TRIM_THRESHOLD: 2**31 - 1, _MMAP_MAX: 0}
+_PLANE_BYTES = 16 * 10**6  # a plane at 80 m has 25 MB
 _AS_USUAL = {_TRIM_THRESHOLD: 128 * 1024, _MMAP_MAX: 65536}
 
 
@@ -33,6 +36,16 @@ def kept_pages() -> Iterator[bool]:
         for name, value in _AS_USUAL.items():
             library.mallopt(name, value)
         library.malloc_trim(0)
+
+
+def return_pages() -> None:
+    """From now on give the memory of planes back when they are freed.
+
+    Without this the C library takes the largest block that was ever freed for its measure
+    of what to keep. It needs the C library of GNU, and does nothing elsewhere.
+    """
+    if (library := _gnu_library()) is not None:
+        library.mallopt(_MMAP_THRESHOLD, _PLANE_BYTES)
 
 
 def _gnu_library() -> ctypes.CDLL | None:

@@ -30,6 +30,7 @@ from seaice_model.maps import (
     write_netcdf,
 )
 from seaice_model.metrics import ChartScorer
+from seaice_model.pages import return_pages
 from seaice_model.pictures import draw_map, save_picture
 from seaice_model.placement import MapGrid, Placement, place
 from seaice_model.predictor import Outcome, Predictor, recipe_differences
@@ -280,6 +281,7 @@ def _predict(
     start: float,
 ) -> PredictReport:
     """Draw the maps that are not there."""
+    return_pages()
     settings = settings or PredictSettings()
     provenance = provenance_of(source, predictor)
     paths = {scene: maps_path / f"{scene}.nc" for scene in source.scenes}
