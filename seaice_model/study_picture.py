@@ -71,12 +71,12 @@ def _add_legend(scores: Axes, effects: Axes) -> None:
         scores.plot([], [], "|", color=colour, ms=10, mew=2, label=f"{split}: mean")
         effects.plot([], [], "-o", color=colour, ms=6, label=f"{split}, excludes 0")
     effects.plot([], [], "-o", color=_INK, mfc="white", ms=6, label="does not")
-    for axes in (scores, effects):
+    for axes, n_columns in ((scores, 4), (effects, 2)):
         axes.plot([], [], "D", color=_FAINT, mfc="none", ms=5, label="paper")
         axes.legend(
             frameon=False,
             fontsize=8,
             loc="lower center",
             bbox_to_anchor=(0.5, 1.0),
-            ncols=4,
+            ncols=n_columns,
         )
