@@ -43,6 +43,7 @@ _BROKEN = (
 """What h5py raises on files whose metadata or data are damaged."""
 
 _LARGE_CHUNK_BYTES = 256 * 1024  # below it, HDF5 is as fast as asking for single chunks
+_PILING_BYTES = 5 * 2**20  # chunks above it would stay in memory when they are inflated
 _KEPT_ROWS = 256  # at least, where chunks are lower
 
 
@@ -173,6 +174,12 @@ class Variable:
         """Bytes of a row in memory."""
         return int(np.prod(self.shape[1:], dtype=np.int64)) * self.dtype.itemsize
 
+    @property
+    def _chunk_bytes(self) -> int:
+        """Bytes of an inflated chunk."""
+        n_values = 1 if self._chunks is None else np.prod(self._chunks, dtype=np.int64)
+        return int(n_values) * self.dtype.itemsize
+
     def number(self, name: str) -> float | None:
         """Return an attribute that holds a number, or None if there is none.
 
@@ -267,7 +274,8 @@ class Variable:
             self._kept = None
             if self._is_deflated:
                 self._inflate(rows, values)
-                give_back()  # chunks of 10 MB would pile up
+                if self._chunk_bytes > _PILING_BYTES:
+                    give_back()
             else:
                 values[...] = self._read(rows)
             self._kept = rows, values
@@ -328,7 +336,7 @@ class Variable:
     def _inflated(self, top: int, left: int) -> bytearray | None:
         """Inflate a chunk, or return None if HDF5 should judge it."""
         assert self._chunks is not None  # noqa: S101 - the caller asked
-        n_bytes = self._chunks[0] * self._chunks[1] * self.dtype.itemsize
+        n_bytes = self._chunk_bytes
         dataset = self._dataset.id
         with self._file._reading(self.name):
             info = dataset.get_chunk_info_by_coord((top, left))

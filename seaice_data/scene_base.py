@@ -168,8 +168,8 @@ class Scene(ABC):
     def read_charts(self, rows: slice, charts: ChartArray) -> None:
         """Read the charts of a band that was read, where `read_band` has left them out.
 
-        Once all bands are read and `let_go` has made room: two thirds of a scene's memory
-        are never needed at the same time.
+        Best once all bands are read and `let_go` has given their memory back, so that
+        inflated planes and the charts of a whole scene are not in memory together.
 
         Parameters
         ----------
