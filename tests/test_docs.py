@@ -73,6 +73,15 @@ def test_study_md_names_every_row_of_every_question() -> None:
     }
 
 
+def test_study_md_shows_three_runs_of_all_nine_models() -> None:
+    title, table = re.split(r"\n\n(?=\| row \| change \| runs)", study_md())
+    assert "QUICK STUDY" in title
+    assert "not finished" not in title
+    rows = re.findall(r"^\| (model\d) \| [^|]* \| (\d+) \|", table, re.MULTILINE)
+    assert [name for name, _ in rows] == [f"model{n}" for n in range(1, 10)]
+    assert all(int(n_runs) >= 3 for _, n_runs in rows)
+
+
 def blocks(kind: str) -> list[str]:
     """Return the code blocks of a kind in the README, in order."""
     return re.findall(rf"```{kind}\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
