@@ -7,15 +7,13 @@ nothing.
 
 import tempfile
 import time
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 from .console import say
 from .machine import n_cores
-from .timing import line, taking_turns_apart
+from .timing import apart, line, taking_turns_apart
 
 
 def measure(path: Path, rounds: int) -> None:
@@ -30,10 +28,7 @@ def measure(path: Path, rounds: int) -> None:
             store = Path(folder, "store.zarr")
             prepare(path, str(store), jobs=n_cores())
             sources = [store, path]
-        # In a process of its own: the peak of memory of a process counts for those that it
-        # starts.
-        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-            pool.submit(_pretend_to_train, store, run).result()
+        apart(partial(_pretend_to_train, store, run))
         _measure(store, sources, run, Path(folder, "maps"), rounds)
 
 

@@ -1,34 +1,30 @@
 """`seaice bench score`: maps against charts on the 80 m grid."""
 
 import tempfile
+import time
+from functools import partial
 from pathlib import Path
 
 from .console import say
-from .timing import line, peak_mb, timed
+from .timing import apart, line, taking_turns_apart
 
 _N_SCENES = 20  # as many as the challenge has
 
 
 def measure(path: Path, rounds: int) -> None:
     """Print how fast maps are scored, and how much memory that takes."""
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
-
     from seaice_data.store import Store
 
     store = Store.open(str(path))
     scenes = [s for s in store.scenes if store.scene(s).has_charts][:_N_SCENES]
     size = max(store.scene(scene_id).source_grid.shape for scene_id in scenes)
-    # Each in a process of its own: the peak of a process counts for those that it starts.
-    spawn = get_context("spawn")
     with tempfile.TemporaryDirectory() as folder:
         maps = Path(folder, "maps")
-        with ProcessPoolExecutor(1, mp_context=spawn) as pool:
-            pool.submit(_draw_maps, path, scenes, Path(folder, "run"), maps).result()
-        with ProcessPoolExecutor(1, mp_context=spawn) as pool:
-            times, peak = pool.submit(_score, maps, str(path), rounds).result()
-    what = f"{len(scenes)} scenes up to {size[0]} x {size[1]}, peak {peak:.0f} MB"
-    say(line("score, warm", times, "s", what))
+        apart(partial(_draw_maps, path, scenes, Path(folder, "run"), maps))
+        work = {"score": partial(_score_once, maps, str(path))}
+        times, peaks = taking_turns_apart(work, rounds)
+    what = f"{len(scenes)} scenes up to {size[0]} x {size[1]}, peak {peaks['score']:.0f} MB"
+    say(line("score, warm", times["score"], "s", what))
 
 
 def _draw_maps(path: Path, scenes: list[str], run: Path, maps: Path) -> None:
@@ -47,11 +43,12 @@ def _draw_maps(path: Path, scenes: list[str], run: Path, maps: Path) -> None:
     predict_store(store, run, maps, PredictSettings(pictures=False), scenes=scenes)
 
 
-def _score(maps: Path, store: str, rounds: int) -> tuple[list[float], float]:
-    """Score all maps; return the seconds of each round and the most memory in MB."""
+def _score_once(maps: Path, store: str) -> float:
+    """Score all maps and return the seconds."""
     from seaice_data.charted import find_charts
     from seaice_model.score import score_maps
 
     reference = find_charts(store)
-    times = timed(lambda: score_maps(maps, reference), rounds)
-    return times, peak_mb()
+    start = time.perf_counter()
+    score_maps(maps, reference)
+    return time.perf_counter() - start

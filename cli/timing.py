@@ -35,6 +35,15 @@ def taking_turns(
     return {title: values[1:] for title, values in times.items()}
 
 
+def apart(work: Callable[[], Result]) -> Result:
+    """Work in a process of its own: a peak of memory counts for processes started later."""
+    from concurrent.futures import ProcessPoolExecutor  # late: `seaice --help` is quick
+    from multiprocessing import get_context
+
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(work).result()
+
+
 def taking_turns_apart(
     tasks: Mapping[Task, Callable[[], Result]], rounds: int
 ) -> tuple[dict[Task, list[Result]], dict[Task, float]]:

@@ -174,12 +174,6 @@ class Variable:
         """Bytes of a row in memory."""
         return int(np.prod(self.shape[1:], dtype=np.int64)) * self.dtype.itemsize
 
-    @property
-    def _chunk_bytes(self) -> int:
-        """Bytes of an inflated chunk."""
-        n_values = 1 if self._chunks is None else np.prod(self._chunks, dtype=np.int64)
-        return int(n_values) * self.dtype.itemsize
-
     def number(self, name: str) -> float | None:
         """Return an attribute that holds a number, or None if there is none.
 
@@ -274,7 +268,7 @@ class Variable:
             self._kept = None
             if self._is_deflated:
                 self._inflate(rows, values)
-                if self._chunk_bytes > _PILING_BYTES:
+                if _chunk_bytes(self._dataset) > _PILING_BYTES:
                     give_back()
             else:
                 values[...] = self._read(rows)
@@ -324,11 +318,11 @@ class Variable:
         elif not self._is_shuffled or size == 1:
             plane = np.frombuffer(chunk, self.dtype).reshape(height, width)
             target[:, columns] = plane[first : rows.stop - top, :n_columns]
+        elif size == 4 and sys.byteorder == "little":
+            planes = np.frombuffer(chunk, np.uint8).reshape(size, height, width)
+            unshuffle(planes, first, n_columns, target.view(np.uint32), left)
         else:
             planes = np.frombuffer(chunk, np.uint8).reshape(size, height, width)
-            if size == 4 and sys.byteorder == "little":
-                unshuffle(planes, first, n_columns, target.view(np.uint32), left)
-                return
             pixels = target.view(np.uint8).reshape(*target.shape, size)
             for k in range(size):
                 pixels[:, columns, k] = planes[k, first : rows.stop - top, :n_columns]
@@ -336,7 +330,7 @@ class Variable:
     def _inflated(self, top: int, left: int) -> bytearray | None:
         """Inflate a chunk, or return None if HDF5 should judge it."""
         assert self._chunks is not None  # noqa: S101 - the caller asked
-        n_bytes = self._chunk_bytes
+        n_bytes = _chunk_bytes(self._dataset)
         dataset = self._dataset.id
         with self._file._reading(self.name):
             info = dataset.get_chunk_info_by_coord((top, left))
@@ -389,11 +383,16 @@ def _is_native(dataset: h5py.Dataset) -> bool:
     return bool(dataset.dtype.isnative and dataset.id.get_type() == plain)
 
 
+def _chunk_bytes(dataset: h5py.Dataset) -> int:
+    """Return the bytes of an inflated chunk of a chunked plane."""
+    return int(np.prod(dataset.chunks, dtype=np.int64)) * int(dataset.dtype.itemsize)
+
+
 def _is_deflated(dataset: h5py.Dataset) -> bool:
     """Whether a plane lies in large chunks that are deflated, shuffled at most."""
     if dataset.chunks is None or len(dataset.chunks) != 2:
         return False
-    if np.prod(dataset.chunks) * dataset.dtype.itemsize < _LARGE_CHUNK_BYTES:
+    if _chunk_bytes(dataset) < _LARGE_CHUNK_BYTES:
         return False
     if not _is_native(dataset):
         return False
