@@ -167,20 +167,6 @@ for _command in _COMMANDS:
     app.command()(_in_words(_command))
 
 
-def _leave_group(code: object) -> None:
-    """End at once if torchrun has started this process and all is done.
-
-    While Python tidies up, threads of PyTorch's process group now and then abort the
-    process, and torchrun would take the finished training for a failed one.
-    """
-    distributed = sys.modules.get("torch.distributed")
-    if distributed is None or not distributed.is_available():
-        return
-    if distributed.is_initialized():
-        sys.stderr.flush()
-        os._exit(code if isinstance(code, int) else int(code is not None))
-
-
 def run() -> None:
     """Run the command line; the entry point of `seaice`."""
     # Where the caller closed them (`>&-`) Python has none.
@@ -189,12 +175,12 @@ def run() -> None:
     try:
         try:
             app()
-        except SystemExit as ended:
-            sys.stdout.flush()
-            _leave_group(ended.code)
-            raise
         finally:
             sys.stdout.flush()
+    except SystemExit as ended:
+        if processes := sys.modules.get("seaice_model.processes"):
+            processes.leave(ended.code)
+        raise
     except BrokenPipeError:
         _be_quiet()
     except OSError as error:  # `seaice --help >/dev/full`

@@ -43,7 +43,7 @@ from seaice_data.store import Store
 sys.path.insert(0, sys.argv[3])
 from test_processes import CONFIG, batch_of
 from seaice_model.learner import Learner
-from seaice_model.processes import join
+from seaice_model.processes import join, leave
 
 torch.set_num_threads(1)
 store = Store.open(sys.argv[1])
@@ -58,6 +58,8 @@ for kind in ("frozen", "own"):
          "gradients": learner.momentum()},
         Path(sys.argv[2], f"{kind}-{processes.rank}.pt"),
     )
+processes.meet()
+leave()
 """
 
 
