@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from .console import say
 from .machine import n_cores
+from .many_scenes import link_scenes
 from .timing import line, taking_turns
 
 if TYPE_CHECKING:
@@ -219,22 +220,9 @@ def _say_ratios(rates: dict[str, float], few: str, all_: str) -> None:
 
 
 def _cold_starts(path: Path, rounds: int) -> list[tuple[float, ...]]:
-    """Return the seconds of new processes for imports, a store and a first batch.
-
-    The store is made to have many scenes by links to those that it has.
-    """
+    """Return the seconds of new processes for imports, a store and a first batch."""
     with tempfile.TemporaryDirectory() as folder:
-        many = Path(folder, "many.zarr")
-        many.mkdir()
-        for name in ("zarr.json", ".zattrs", ".zgroup"):
-            if (path / name).is_file():
-                (many / name).write_bytes((path / name).read_bytes())
-        (many / "scenes").mkdir()
-        originals = sorted(p for p in (path / "scenes").iterdir() if p.is_dir())
-        for k in range(_N_COLD_SCENES):
-            original = originals[k % len(originals)].resolve()
-            name = f"{20180101 + k // 500:08d}T{k:06d}_{original.name[-3:]}"
-            (many / "scenes" / name).symlink_to(original)
+        many = link_scenes(path, _N_COLD_SCENES, Path(folder))
         command = [sys.executable, "-c", _COLD, str(many)]
         told = [
             subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603 - our own

@@ -16,23 +16,36 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from .console import say
+from .console import say, seconds
+from .gpu_steps import compare_steps
 from .machine import n_cores
+from .many_scenes import link_scenes
 from .timing import line
 
 if TYPE_CHECKING:
     from seaice_model.batches import Batch
     from seaice_model.config import RunConfig
 
+_N_SCENES = 500
 _STEPS: list[Iterator[tuple[float, float]]] = []
 """What a process goes on with, step by step."""
 
 
 def measure(path: Path, rounds: int) -> None:
-    """Print how fast a step is, ours and the reference's way, and whole training."""
+    """Print how fast a step is, ours and the reference's way, and whole training.
+
+    On a GPU from a store of 500 scenes.
+    """
+    from seaice_model.device import find_device
     from seaice_model.presets import find_preset
 
     config = find_preset("default").config
+    if find_device("auto").type == "cuda":
+        with tempfile.TemporaryDirectory() as folder:
+            many = link_scenes(path, _N_SCENES, Path(folder))
+            compare_steps(many, config, rounds)
+            _train(str(many), rounds)
+        return
     config = replace(config, train=replace(config.train, precision="float32"))
     what = f"batch 16, {len(config.model.channels)} x 256 x 256 f32, {n_cores()} threads"
     _compare_steps(str(path), config, rounds, what)
@@ -91,9 +104,9 @@ def _train(path: str, rounds: int) -> None:
     say(line("train, warm", speeds, "patches/s", what))
     train_s = recipe.train.n_iterations * recipe.train.batch_size / median(speeds)
     validation_s = median(epoch.validation_s for epoch in epochs)
-    hours = recipe.train.n_epochs * (train_s + validation_s) / 3600
+    whole_s = recipe.train.n_epochs * (train_s + validation_s)
     say(
-        f"the whole recipe: {hours:.3g} h for {recipe.train.n_epochs} epochs of "
+        f"the whole recipe: {seconds(whole_s)} for {recipe.train.n_epochs} epochs of "
         f"{recipe.train.n_iterations} batches; validation takes "
         f"{100 * validation_s / (train_s + validation_s):.1f} % of an epoch"
     )
@@ -130,6 +143,7 @@ def _ours(path: str, config: "RunConfig") -> Iterator[tuple[float, float]]:
 def _plain(path: str, config: "RunConfig") -> Iterator[tuple[float, float]]:
     import torch
 
+    from seaice_model.batches import as_classes, as_planes
     from seaice_model.losses import total_loss
     from seaice_model.unet import MultiTaskUNet, Prediction
 
@@ -144,7 +158,8 @@ def _plain(path: str, config: "RunConfig") -> Iterator[tuple[float, float]]:
         weight_decay=config.train.weight_decay,
     )
     for batch in _batches(path, config):
-        inputs, charts = batch.inputs.contiguous(), batch.charts.contiguous()
+        inputs = as_planes(batch.inputs).contiguous()
+        charts = as_classes(batch.charts).contiguous()
         start = time.perf_counter()
         losses = total_loss(Prediction(*network(inputs)), charts, config.train)
         optimiser.zero_grad()

@@ -97,4 +97,10 @@ def machine() -> str:
         ]
         model = names[0].split(": ", 1)[1] if names else model
     versions = ", ".join(f"{name} {version(name)}" for name in ("zarr", "torch"))
-    return f"{n_cores()} cores {model}, {versions}"
+    return f"{n_cores()} cores {model}{_gpu()}, {versions}"
+
+
+def _gpu() -> str:
+    import torch  # late: `seaice --help` is quick
+
+    return f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""

@@ -156,8 +156,9 @@ class TrainConfig:
     """Arithmetic of the convolutions; "auto" is bfloat16 on a GPU and float32 elsewhere."""
 
     compile: Compile = "auto"
-    """Whether operations are fused by ``torch.compile``, which takes a minute at the start;
-    "auto" is on a GPU only: on two CPU cores a step took 3.2 s either way."""
+    """Whether operations are fused by ``torch.compile``, which takes a minute at the start,
+    and on a single GPU recorded as a CUDA graph; "auto" is on a GPU only: on two CPU cores
+    a step took 3.2 s either way."""
 
     def __post_init__(self) -> None:
         """Refuse a training that cannot work."""

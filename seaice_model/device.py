@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, contextmanager
 
 import torch
 
-from seaice_model.config import Precision
+from seaice_model.config import Compile, Precision
 from seaice_model.errors import RunError
 
 
@@ -69,3 +69,8 @@ def arithmetic(device: torch.device, precision: Precision) -> AbstractContextMan
     """
     is_half = precision == "bfloat16" or (precision == "auto" and device.type == "cuda")
     return torch.autocast(device.type, torch.bfloat16, enabled=is_half)
+
+
+def is_compiled(setting: Compile, device: torch.device) -> bool:
+    """Tell whether ``TrainConfig.compile`` means to compile on a device."""
+    return setting == "always" or (setting == "auto" and device.type == "cuda")

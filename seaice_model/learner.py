@@ -1,18 +1,19 @@
 """A network that learns from batches: forward, loss, backward, one step downhill."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import torch
 from torch import Tensor
 
-from seaice_model.batches import Batch
+from seaice_model.batches import Batch, as_classes, as_planes
 from seaice_model.config import RunConfig
-from seaice_model.device import arithmetic
+from seaice_model.device import arithmetic, is_compiled
 from seaice_model.losses import count_valid, total_loss
 from seaice_model.processes import Processes
+from seaice_model.recorded import RecordedStep
 from seaice_model.unet import MultiTaskUNet, on_device
 
-_Forward = Callable[[Tensor, Tensor, Tensor, Tensor | None], Tensor]
+_Forward = Callable[[Tensor, Tensor, Tensor | None, Tensor | None], Tensor]
 
 
 class Learner:
@@ -29,13 +30,23 @@ class Learner:
     def __init__(self, config: RunConfig, processes: Processes) -> None:
         self.config = config.train
         self.processes = processes
-        network = MultiTaskUNet(config.model, seed=self.config.seed)
-        self.network = on_device(network, processes.device)
+        device = processes.device
+        self.network = on_device(MultiTaskUNet(config.model, seed=self.config.seed), device)
         self._together = processes.together(self.network)
-        self._forward = self._compiled(self._losses)
+        compiled = is_compiled(self.config.compile, device)
+        self._forward: _Forward = self._losses
+        if compiled:
+            # A process compiles one function a few times only: count anew.
+            torch.compiler.reset()
+            self._forward = torch.compile(self._losses, dynamic=False)
+        # A record cannot hold what processes send each other.
+        self._is_recorded = compiled and device.type == "cuda" and processes.count == 1
+        self._recorded: RecordedStep | None = None
+        rate = self.config.learning_rate
         self._optimiser = torch.optim.SGD(
             self.network.parameters(),
-            lr=self.config.learning_rate,
+            # In the memory of the device where a record is to find it.
+            lr=torch.tensor(rate, device=device) if self._is_recorded else rate,
             momentum=self.config.momentum,
             weight_decay=self.config.weight_decay,
             fused=True,
@@ -50,16 +61,17 @@ class Learner:
             Losses before the step, still on the device: total, SIC, SOD, FLOE. Their mean
             over all processes is the loss of the batch.
         """
-        weights = 1 / batch.probability if self.config.divide_by_probability else None
-        n_valid = self.processes.mean(count_valid(batch.charts, weights).float())
-        losses = self._forward(batch.inputs, batch.charts, n_valid, weights)
-        self._optimiser.zero_grad(set_to_none=True)
-        losses[0].backward()  # type: ignore[no-untyped-call]
+        patches = (batch.inputs, batch.charts, batch.probability)
         for group in self._optimiser.param_groups:
-            group["lr"] = learning_rate
-        self._optimiser.step()
-        # What a CUDA graph gives out is overwritten by the next batch.
-        return losses.detach().clone()
+            if self._is_recorded:
+                group["lr"].fill_(learning_rate)
+            else:
+                group["lr"] = learning_rate
+        if not self._is_recorded:
+            return self._step(*patches)
+        if self._recorded is None:
+            self._recorded = RecordedStep(self._step, patches, self._changed)
+        return self._recorded(*patches).clone()
 
     def momentum(self) -> dict[str, Tensor]:
         """Return the momentum by the name of its weights; none before the first batch."""
@@ -73,6 +85,7 @@ class Learner:
         self, weights: Mapping[str, Tensor], momentum: Mapping[str, Tensor]
     ) -> None:
         """Take over weights and momentum of a checkpoint."""
+        self._recorded = None  # it knows the memory of the old momentum
         self.network.load_state_dict(dict(weights))
         for name, own in self.network.named_parameters():
             if name in momentum:
@@ -87,22 +100,28 @@ class Learner:
                 return name
         return None
 
+    def _step(self, inputs: Tensor, charts: Tensor, probability: Tensor) -> Tensor:
+        weights = 1 / probability if self.config.divide_by_probability else None
+        n_valid = None
+        if self.processes.count > 1:
+            counted = count_valid(as_classes(charts), weights)
+            n_valid = self.processes.mean(counted.float())
+        losses = self._forward(inputs, charts, weights, n_valid)
+        self._optimiser.zero_grad(set_to_none=True)
+        losses[0].backward()  # type: ignore[no-untyped-call]
+        self._optimiser.step()
+        return losses.detach()
+
     def _losses(
-        self, inputs: Tensor, charts: Tensor, n_valid: Tensor, weights: Tensor | None
+        self, inputs: Tensor, charts: Tensor, weights: Tensor | None, n_valid: Tensor | None
     ) -> Tensor:
         with arithmetic(self.processes.device, self.config.precision):
-            prediction = self._together(inputs)
-        return torch.stack(total_loss(prediction, charts, self.config, n_valid, weights))
+            prediction = self._together(as_planes(inputs))
+        losses = total_loss(prediction, as_classes(charts), self.config, n_valid, weights)
+        return torch.stack(losses)
 
-    def _compiled(self, forward: _Forward) -> _Forward:
-        """Fuse operations, where that pays; see `TrainConfig.compile`."""
-        is_on_gpu = self.processes.device.type == "cuda"
-        if self.config.compile == "never" or (
-            self.config.compile == "auto" and not is_on_gpu
-        ):
-            return forward
-        # With CUDA graphs a step is launched at once: 262 launches take longer than what
-        # they do. They cannot hold the exchange of gradients between processes.
-        has_graphs = is_on_gpu and self.processes.count == 1
-        mode = "reduce-overhead" if has_graphs else None
-        return torch.compile(forward, mode=mode, dynamic=False)
+    def _changed(self) -> Iterator[Tensor]:
+        """Give all that a step changes."""
+        yield from self.network.parameters()
+        yield from self.network.buffers()
+        yield from self.momentum().values()

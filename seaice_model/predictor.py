@@ -24,9 +24,10 @@ from seaice_model.batches import to_device
 from seaice_model.checkpoint import Checkpoint, load_best, weights_fingerprint
 from seaice_model.config import Precision
 from seaice_model.device import arithmetic
+from seaice_model.enlarge import Place
 from seaice_model.errors import RunError
 from seaice_model.run_folder import RunFolder
-from seaice_model.unet import MultiTaskUNet, Place, Prediction, on_device
+from seaice_model.unet import MultiTaskUNet, Prediction, on_device
 
 TILE = 1024
 """Pixels along one side of a tile, for networks whose stride is not larger."""

@@ -1,26 +1,27 @@
 """A store held in the memory of one device, patches cut and augmented there.
 
 Everything random comes from the same `PatchSampler.plan` as on the CPU, so patches have the
-same numbers: bit-equal where nothing lies between pixels, within rounding elsewhere. All
-operations are PyTorch's and run alike on a GPU and on the CPU.
+same numbers: bit-equal where nothing lies between pixels, within rounding elsewhere. The
+plans of many batches are one table of numbers, sent at once; one function of PyTorch's
+operations cuts a batch by its rows of the table. It always does the same to tensors of the
+same shapes, whatever was drawn, so a compiler can make it one pass over the pixels.
 
 The scenes lie one after the other in one tensor of pixels, ``(pixel, channel)``, and one
-pixel of fill ends it: a place beyond its scene is that pixel. A batch is a few gatherings
-of whole pixels. Cutmix changes only where a pixel comes from.
+pixel of fill ends it: a place beyond its scene is that pixel. Cutmix changes only where a
+pixel comes from.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from seaice_data.arrays import FloatArray
 from seaice_data.charts import CHART_FILL, CHARTS
-from seaice_data.sampler import Cuts, PatchSampler, Plan
+from seaice_data.sampler import Cuts, PatchSampler
 from seaice_model.device import memory_in_words
 from seaice_model.errors import MemoryNeededError
 
@@ -50,6 +51,8 @@ class ResidentPatches:
         Where the store goes.
     batch_size
         Patches in a batch at most, which need room too.
+    compiled
+        Whether to compile what cuts a batch: worth it on a GPU.
 
     Raises
     ------
@@ -61,7 +64,12 @@ class ResidentPatches:
     """
 
     def __init__(
-        self, sampler: PatchSampler, device: torch.device, batch_size: int
+        self,
+        sampler: PatchSampler,
+        device: torch.device,
+        batch_size: int,
+        *,
+        compiled: bool = False,
     ) -> None:
         needed, free = bytes_needed(sampler, batch_size), free_bytes(device)
         if needed > free:
@@ -77,84 +85,55 @@ class ResidentPatches:
         self._first_and_width = np.stack([ends - shapes.prod(axis=1), shapes[:, 1]], axis=1)
         with memory_in_words("the store", "leave the store on its disk"):
             self._inputs, self._charts = self._load()
-        self._steps = torch.arange(sampler.size, device=device, dtype=torch.float64)
+        self._way = _way(sampler, self._n_pixels)
+        self._cut = torch.compile(_cut, dynamic=False) if compiled else _cut
+
+    def plan(self, batches: Sequence[Sequence[int]]) -> FloatArray:
+        """Draw all that is random about batches of patches.
+
+        It touches neither pixels nor the device, so that another thread may do it. Many
+        batches at once take half the time.
+
+        Returns
+        -------
+        FloatArray
+            One row a patch, two with a partner: see `_Columns`. Shape
+            ``(patch, 2, column)``.
+        """
+        plan = self._sampler.plan([number for batch in batches for number in batch])
+        table = np.stack([self._rows(plan.cuts)] * 2, axis=1)
+        table[plan.mixed, 1] = self._rows(plan.partners)
+        table[plan.mixed, :, _Columns.BOX] = plan.box[:, None]
+        return table
+
+    def cut(
+        self, table: FloatArray, batches: Sequence[Sequence[int]]
+    ) -> Iterator[ResidentBatch]:
+        """Cut batches of patches by the table of their plan."""
+        sent = torch.from_numpy(table)
+        if self._device.type == "cuda":
+            sent = sent.pin_memory()
+        sent = sent.to(self._device, non_blocking=True)
+        for rows in torch.split(sent, [len(batch) for batch in batches]):
+            yield ResidentBatch(*self._cut(self._inputs, self._charts, rows, self._way))
 
     def batch(self, numbers: Sequence[int]) -> ResidentBatch:
         """Cut the patches of these numbers."""
-        plan = self._sampler.plan(numbers)
-        # Whole patches, then the partners of those that are mixed.
-        cuts = [part for part in (plan.cuts, plan.partners) if len(part)]
-        y, x, pixel_of = self._maps(cuts)
-        mix = _Mixer(plan, self._sampler.size, self._device)
-        near = mix(pixel_of(_rounded(y), _rounded(x)))
-        charts = self._charts[near]
-        is_between = self._sampler.augmentation.method == "bilinear" and not all(
-            part.is_window.all() for part in cuts
-        )
-        if is_between:
-            inputs = self._between(y, x, pixel_of, mix, near)
-        else:
-            inputs = self._inputs[near]
-        inputs = self._turn_wind(inputs, cuts, mix)[..., : len(self._sampler.channels)]
-        probability = torch.from_numpy(plan.cuts.probability).to(
-            self._device, torch.float32, non_blocking=True
-        )
-        return ResidentBatch(inputs.to(self._inputs.dtype), charts, probability)
+        return next(self.cut(self.plan([numbers]), [numbers]))
 
-    def _maps(self, cuts: list[Cuts]) -> tuple[Tensor, Tensor, "_PixelOf"]:
-        """Return where the pixels of patches lie in their scenes, ``(patch, y, x)``."""
-        affine = self._sent(np.concatenate([part.affine for part in cuts]))
-        scene = np.concatenate([part.scene for part in cuts])
-        bounds = np.concatenate([part.bounds for part in cuts])
-        where = self._sent(np.concatenate([bounds, self._first_and_width[scene]], axis=1))
-        a = affine[:, :, :, None, None]
-        # In the order of the compiled loops, so that a half is rounded as there.
-        i, j = self._steps[:, None], self._steps[None, :]
-        y = (a[:, 0, 2] + a[:, 0, 0] * i) + a[:, 0, 1] * j
-        x = (a[:, 1, 2] + a[:, 1, 0] * i) + a[:, 1, 1] * j
-        return y, x, _PixelOf(where[:, :, None, None], self._n_pixels)
-
-    def _between(
-        self, y: Tensor, x: Tensor, pixel_of: "_PixelOf", mix: "_Mixer", near: Tensor
-    ) -> Tensor:
-        """Weigh the four pixels around each place; see `seaice_data.cut.cut_bilinear`."""
-        y0, x0 = y.floor(), x.floor()
-        dy, dx = mix((y - y0).float()), mix((x - x0).float())
-        total = torch.zeros((*near.shape, self._inputs.shape[1]), device=self._device)
-        weight = torch.ones_like(total)
-        for below in (0, 1):
-            for right in (0, 1):
-                pixel = mix(pixel_of((y0 + below).long(), (x0 + right).long()))
-                share = ((dy if below else 1 - dy) * (dx if right else 1 - dx))[..., None]
-                value = self._inputs[pixel]
-                absent = value.isnan()
-                # Few passes over few bytes: this is bound by the memory of the device.
-                total.addcmul_(value.masked_fill_(absent, 0), share)
-                weight.addcmul_(absent, share, value=-1)
-        # A pixel of fill beyond a scene may be near and yet weigh nothing.
-        is_fill = self._inputs[near].isnan()
-        return total.div_(weight).masked_fill_(is_fill, torch.nan)
-
-    def _turn_wind(self, inputs: Tensor, cuts: list[Cuts], mix: "_Mixer") -> Tensor:
-        """Turn the components of the wind in place, as the compiled loops do."""
-        sampler = self._sampler
-        wind = np.concatenate([part.wind for part in cuts])
-        turned = (wind != sampler.still_wind).any(axis=(1, 2))
-        if not len(sampler.wind) or not turned.any():
-            return inputs
-        n, size = len(wind), sampler.size
-        numbered = torch.arange(n, device=self._device)[:, None, None]
-        owner = mix(numbered.expand(n, size, size))
-        factors = self._sent(wind).float()[owner]  # (patch, y, x, component, 3)
-        is_turned = self._sent(turned)[owner]
-        of_u, of_v = (sampler.sources.index(source) for source in sampler.wind[0, 1:])
-        u, v = inputs[..., of_u].float(), inputs[..., of_v].float()
-        # All before any is written: `u` and `v` may be views.
-        components = [f[..., 0] * u + f[..., 1] * v + f[..., 2] for f in factors.unbind(-2)]
-        for channel, new in zip(sampler.wind[:, 0].tolist(), components, strict=True):
-            old = inputs[..., channel]
-            inputs[..., channel] = torch.where(is_turned, new.to(old.dtype), old)
-        return inputs
+    def _rows(self, cuts: Cuts) -> FloatArray:
+        """Write down how patches are cut."""
+        n = len(cuts)
+        rows = np.zeros((n, _Columns.WIND.start + 3 * len(self._sampler.wind)))
+        rows[:, _Columns.AFFINE] = cuts.affine.reshape(n, 6)
+        rows[:, _Columns.BOUNDS] = cuts.bounds
+        rows[:, _Columns.FIRST_AND_WIDTH] = self._first_and_width[cuts.scene]
+        rows[:, _Columns.PROBABILITY] = cuts.probability
+        if len(self._sampler.wind):
+            still = self._sampler.still_wind
+            rows[:, _Columns.IS_TURNED] = (cuts.wind != still).any(axis=(1, 2))
+            rows[:, _Columns.WIND] = cuts.wind.reshape(n, 3 * len(still))
+        return rows
 
     def _load(self) -> tuple[Tensor, Tensor]:
         """Copy all scenes to the device, one after the other."""
@@ -163,10 +142,10 @@ class ResidentPatches:
         inputs = torch.empty((n, len(sampler.sources)), dtype=dtype, device=self._device)
         charts = torch.empty((n, len(CHARTS)), dtype=torch.uint8, device=self._device)
         inputs[-1], charts[-1] = torch.nan, CHART_FILL
+        wanted = _slice_or_list(sampler.sources)
         for scene_id, (first, _) in zip(sampler.scenes, self._first_and_width, strict=True):
             scene = sampler.store.scene(scene_id)
-            planes = np.ascontiguousarray(scene.inputs[..., list(sampler.sources)])
-            planes = planes.reshape(-1, len(sampler.sources))
+            planes = np.array(scene.inputs[..., wanted]).reshape(-1, len(sampler.sources))
             end = first + len(planes)
             inputs[first:end] = torch.from_numpy(planes)
             charts[first:end] = torch.from_numpy(
@@ -174,8 +153,17 @@ class ResidentPatches:
             )
         return inputs, charts
 
-    def _sent(self, array: NDArray[Any]) -> Tensor:
-        return torch.from_numpy(array).to(self._device, non_blocking=True)
+
+def _slice_or_list(places: Sequence[int]) -> slice | list[int]:
+    """Return what numpy is to be asked for: places in a row are read many times as fast.
+
+    Examples
+    --------
+    >>> _slice_or_list((2, 3, 4)), _slice_or_list((2, 4))
+    (slice(2, 5, None), [2, 4])
+    """
+    row = range(places[0], places[0] + len(places))
+    return slice(row.start, row.stop) if list(row) == list(places) else list(places)
 
 
 def bytes_needed(sampler: PatchSampler, batch_size: int) -> int:
@@ -204,43 +192,130 @@ def free_bytes(device: torch.device) -> int:
     return int(kilobytes) * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class _PixelOf:
-    """Finds pixels of scenes in the tensor that holds them all."""
+class _Columns:
+    """Columns of the table that says how patches are cut; positions below 2**53 are exact.
 
-    where: Tensor
-    """Bounds, position of the first pixel, and width; ``(patch, 6, 1, 1)``."""
+    Row 0 of a patch says how it is cut itself, row 1 how its partner is.
+    """
+
+    AFFINE = slice(0, 6)
+    BOUNDS = slice(6, 10)
+    FIRST_AND_WIDTH = slice(10, 12)
+    BOX = slice(12, 16)
+    PROBABILITY = 16
+    IS_TURNED = 17
+    WIND = slice(18, None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """What is the same for all patches of a sampler."""
+
+    size: int
+    """Pixels along a side."""
+
+    n_channels: int
+    """Channels of a patch; those behind serve to compute them."""
+
+    is_between: bool
+    """Whether inputs are taken from between pixels."""
+
+    wind: tuple[tuple[int, int, int], ...]
+    """Channels that are turned: channel, and where its u and v are."""
 
     fill: int
-    """Position of the pixel that stands for all that is beyond."""
-
-    def __call__(self, y: Tensor, x: Tensor) -> Tensor:
-        """Return the position of row `y` and column `x` of each scene."""
-        top, bottom, left, right, first, width = self.where.unbind(1)
-        inside = (y >= top) & (y < bottom) & (x >= left) & (x < right)
-        return torch.where(inside, first + y * width + x, self.fill)
+    """Position of the pixel that stands for all that is beyond a scene."""
 
 
-class _Mixer:
-    """Puts the boxes of partners into whole patches, in any plane of values."""
-
-    def __init__(self, plan: Plan, size: int, device: torch.device) -> None:
-        self._n = len(plan.cuts)
-        self._mixed = torch.from_numpy(plan.mixed).to(device, non_blocking=True)
-        box = torch.from_numpy(plan.box).to(device, non_blocking=True)[:, :, None]
-        step = torch.arange(size, device=device)[None]
-        rows = (step >= box[:, 0]) & (step < box[:, 1])
-        columns = (step >= box[:, 2]) & (step < box[:, 3])
-        self._inside = rows[:, :, None] & columns[:, None, :]
-
-    def __call__(self, planes: Tensor) -> Tensor:
-        """Return patches of whole patches and partners, ``(patch, y, x)``."""
-        if not len(self._mixed):
-            return planes
-        whole, partners = planes[: self._n], planes[self._n :]
-        changed = torch.where(self._inside, partners, whole[self._mixed])
-        return whole.index_copy(0, self._mixed, changed)
+def _way(sampler: PatchSampler, fill: int) -> _Way:
+    wind = [
+        (channel, sampler.sources.index(u), sampler.sources.index(v))
+        for channel, u, v in sampler.wind.tolist()
+    ]
+    augmentation = sampler.augmentation
+    return _Way(
+        size=sampler.size,
+        n_channels=len(sampler.channels),
+        is_between=augmentation.method == "bilinear" and not augmentation.turns_none,
+        wind=tuple(wind),
+        fill=fill,
+    )
 
 
-def _rounded(places: Tensor) -> Tensor:
-    return (places + 0.5).floor().long()
+def _cut(
+    inputs: Tensor, charts: Tensor, table: Tensor, way: _Way
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Cut a batch; return what `ResidentBatch` holds.
+
+    Plain functions of tensors only, which every compiler of PyTorch follows.
+    """
+    # What each pixel goes by, its own patch or the partner. Column by column: a compiler
+    # would write a tensor of all of them to memory.
+    is_in_box = _in_box(table, way.size)
+    own, partner = table[..., None, None].unbind(1)
+    rows = [
+        torch.where(is_in_box, partner[:, column], own[:, column])
+        for column in range(table.shape[2])
+    ]
+    step = torch.arange(way.size, device=table.device, dtype=table.dtype)
+    i, j = step[:, None], step[None, :]
+    # In the order of the compiled loops, so that a half is rounded as there.
+    yi, yj, y0, xi, xj, x0 = rows[_Columns.AFFINE]
+    y, x = (y0 + yi * i) + yj * j, (x0 + xi * i) + xj * j
+    near = _pixel_of((y + 0.5).floor(), (x + 0.5).floor(), rows, way)
+    values = _between(inputs, y, x, rows, way) if way.is_between else inputs[near]
+    if way.is_between:
+        # A pixel of fill beyond a scene may be near and yet weigh nothing.
+        values = torch.where(inputs[near].isnan(), torch.nan, values)
+    if way.wind:
+        values = _turned(values, rows, way)
+    probability = table[:, 0, _Columns.PROBABILITY].float()
+    return values[..., : way.n_channels].to(inputs.dtype), charts[near], probability
+
+
+def _between(inputs: Tensor, y: Tensor, x: Tensor, rows: list[Tensor], way: _Way) -> Tensor:
+    """Weigh the four pixels around each place; see `seaice_data.cut.cut_bilinear`."""
+    above, left = y.floor(), x.floor()
+    dy, dx = (y - above).float(), (x - left).float()
+    total = weight = torch.zeros((), device=inputs.device)
+    for below in (0, 1):
+        for right in (0, 1):
+            pixel = _pixel_of(above + below, left + right, rows, way)
+            share = ((dy if below else 1 - dy) * (dx if right else 1 - dx))[..., None]
+            value = inputs[pixel].float()
+            is_absent = value.isnan()
+            total = total + torch.where(is_absent, 0, value) * share
+            weight = weight + torch.where(is_absent, 0, share)
+    return total / weight
+
+
+def _turned(values: Tensor, rows: list[Tensor], way: _Way) -> Tensor:
+    """Turn the components of the wind, as the compiled loops do."""
+    is_turned = rows[_Columns.IS_TURNED] > 0
+    factors = [factor.float() for factor in rows[_Columns.WIND]]
+    channel_of = torch.arange(values.shape[-1], device=values.device)
+    turned = values
+    for k, (channel, of_u, of_v) in enumerate(way.wind):
+        by_u, by_v, more = factors[3 * k : 3 * k + 3]
+        u, v = values[..., of_u].float(), values[..., of_v].float()
+        new = (by_u * u + by_v * v + more).to(values.dtype)
+        is_new = is_turned[..., None] & (channel_of == channel)
+        turned = torch.where(is_new, new[..., None], turned)
+    return turned
+
+
+def _pixel_of(y: Tensor, x: Tensor, rows: list[Tensor], way: _Way) -> Tensor:
+    """Return where row `y` and column `x` of each scene lie among all pixels."""
+    top, bottom, left, right = rows[_Columns.BOUNDS]
+    first, width = rows[_Columns.FIRST_AND_WIDTH]
+    is_inside = (y >= top) & (y < bottom) & (x >= left) & (x < right)
+    return torch.where(is_inside, first + y * width + x, way.fill).long()
+
+
+def _in_box(table: Tensor, size: int) -> Tensor:
+    """Return which pixels of a batch show a partner, ``(patch, y, x)``."""
+    step = torch.arange(size, device=table.device)
+    top, bottom, left, right = table[:, 0, _Columns.BOX, None].unbind(1)
+    rows = (step >= top) & (step < bottom)
+    columns = (step >= left) & (step < right)
+    return rows[:, :, None] & columns[:, None, :]

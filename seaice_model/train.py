@@ -29,7 +29,7 @@ from seaice_model import runlog
 from seaice_model.batches import batches, patch_source
 from seaice_model.checkpoint import Checkpoint, RunSettings, TrainState, best_is_lost
 from seaice_model.config import RunConfig, TrainConfig
-from seaice_model.device import memory_in_words
+from seaice_model.device import is_compiled, memory_in_words
 from seaice_model.errors import RunError
 from seaice_model.events import Events, event_writer
 from seaice_model.learner import Learner
@@ -173,7 +173,12 @@ class _Training:
                 "%d training scenes have too few labels and give no patches: %s",
                 len(sampler.skipped), ", ".join(sampler.skipped),
             )  # fmt: skip
-        self.patches = patch_source(sampler, processes.device, self.config.batch_size)
+        self.patches = patch_source(
+            sampler,
+            processes.device,
+            self.config.batch_size,
+            compiled=is_compiled(self.config.compile, processes.device),
+        )
         self.validation = Validation(
             [store.scene(i) for i in processes.share(settings.validation_scenes)],
             settings.config.model.channels,

@@ -7,7 +7,7 @@ Weights start as PyTorch starts them, from a seed of their own.
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,11 @@ from torch.nn import functional
 
 from seaice_data.charts import CHARTS, FLOE, SIC, SOD
 from seaice_model.config import ModelConfig
+from seaice_model.convolution import Convolution
+from seaice_model.enlarge import Place, doubled, doubled_tile
+
+_FAST_CHANNELS = 8
+"""Kernels for half precision work on multiples of so many channels."""
 
 
 class Prediction(NamedTuple):
@@ -48,26 +53,6 @@ def _decide(plane: Tensor) -> Tensor:
     if plane.ndim == 3:
         return plane.round().clamp(0, SIC.n_classes - 1).to(torch.uint8)
     return plane.argmax(dim=1).to(torch.uint8)
-
-
-class Place(NamedTuple):
-    """Where a tile lies in a larger plane.
-
-    Enlarging aligns the corners of the whole plane, so how far a pixel moves depends on
-    where it is. A network that knows this predicts a tile as it predicts the whole.
-    """
-
-    top: int
-    """First row of the tile in the plane, a multiple of the network's stride."""
-
-    left: int
-    """First column, a multiple of the stride."""
-
-    height: int
-    """Rows of the plane."""
-
-    width: int
-    """Columns of the plane."""
 
 
 class MultiTaskUNet(nn.Module):
@@ -105,7 +90,7 @@ class MultiTaskUNet(nn.Module):
         self.decoders = nn.ModuleList(_Decoder(filters) for _ in range(n_decoders))
         n_sic = 1 if config.sic == "regression" else SIC.n_classes
         self.heads = nn.ModuleList(
-            _convolution(filters[0], n_out, size=1)
+            nn.Conv2d(filters[0], n_out, kernel_size=1, device="meta")
             for n_out in (n_sic, SOD.n_classes, FLOE.n_classes)
         )
         if seed is not None:
@@ -137,12 +122,23 @@ class MultiTaskUNet(nn.Module):
             coarsest = torch.cat([coarsest, coarse], dim=1)
         levels.append(self.contract[-1](coarsest))
         features = [d(levels, place)[..., :height, :width] for d in self.decoders]
-        if len(features) == 1:
-            features = features * len(CHARTS)
-        sic, sod, floe = (
-            head(plane) for head, plane in zip(self.heads, features, strict=True)
-        )
+        sic, sod, floe = self._ask_heads(features)
         return Prediction(sic.squeeze(1) if sic.shape[1] == 1 else sic, sod, floe)
+
+    def _ask_heads(self, features: list[Tensor]) -> Sequence[Tensor]:
+        if len(features) == len(self.heads):
+            return [head(f) for head, f in zip(self.heads, features, strict=True)]
+        # At once: reading what the decoder says takes longer than any head does. Spare
+        # outputs make their number one that kernels are fast for.
+        heads = cast("list[nn.Conv2d]", list(self.heads))
+        n_outputs = [head.out_channels for head in heads]
+        n_spare = -sum(n_outputs) % _FAST_CHANNELS
+        weights = torch.cat([head.weight for head in heads])
+        biases = torch.cat([cast("Tensor", head.bias) for head in heads])
+        weights = functional.pad(weights, (0, 0, 0, 0, 0, 0, 0, n_spare))
+        biases = functional.pad(biases, (0, n_spare))
+        outputs = functional.conv2d(features[0], weights, biases)
+        return torch.split(outputs, [*n_outputs, n_spare], dim=1)[: len(heads)]
 
 
 def on_device(network: MultiTaskUNet, device: torch.device) -> MultiTaskUNet:
@@ -152,14 +148,17 @@ def on_device(network: MultiTaskUNet, device: torch.device) -> MultiTaskUNet:
 
 
 class _DoubleConv(nn.Sequential):
-    """Twice: 3 x 3 convolution, batch norm, ReLU."""
+    """Twice: 3 x 3 convolution, batch norm (which makes a bias pointless), ReLU.
+
+    Layers have no memory yet, so that none draws weights from the global random state.
+    """
 
     def __init__(self, n_in: int, n_out: int) -> None:
         super().__init__(
-            _convolution(n_in, n_out, size=3),
+            Convolution(n_in, n_out, device="meta"),
             nn.BatchNorm2d(n_out, device="meta"),
             nn.ReLU(inplace=True),
-            _convolution(n_out, n_out, size=3),
+            Convolution(n_out, n_out, device="meta"),
             nn.BatchNorm2d(n_out, device="meta"),
             nn.ReLU(inplace=True),
         )
@@ -182,13 +181,7 @@ class _Decoder(nn.Module):
         for block, skip, ratio in zip(
             self.expand, levels[-2::-1], _ratios(len(levels)), strict=True
         ):
-            if place is None:
-                plane = functional.interpolate(
-                    plane, scale_factor=2, mode="bilinear", align_corners=True
-                )
-            else:
-                plane = _enlarged(plane, -2, place.top // ratio, place.height // ratio)
-                plane = _enlarged(plane, -1, place.left // ratio, place.width // ratio)
+            plane = doubled(plane) if place is None else doubled_tile(plane, place, ratio)
             plane = block(torch.cat([_padded_to(plane, skip), skip], dim=1))
         return plane
 
@@ -204,39 +197,14 @@ def _ratios(n_levels: int) -> list[int]:
     return [2**level for level in range(n_levels - 1, 0, -1)]
 
 
-def _enlarged(plane: Tensor, axis: int, first: int, n_whole: int) -> Tensor:
-    """Double a tile along an axis, as it is doubled within a plane of `n_whole` pixels.
-
-    `first` is where the tile begins. Beyond its ends its outermost pixels go on.
-    """
-    n = plane.shape[axis]
-    position = torch.arange(2 * first, 2 * (first + n), device=plane.device)
-    source = position * ((n_whole - 1) / (2 * n_whole - 1)) - first
-    before = source.floor().clamp(0, n - 1)
-    weight = (source - before).clamp(0, 1).to(plane.dtype)
-    low = before.long()
-    high = (low + 1).clamp(max=n - 1)
-    shape = [1] * plane.ndim
-    shape[axis] = -1
-    return torch.lerp(
-        plane.index_select(axis, low), plane.index_select(axis, high), weight.view(shape)
-    )
-
-
-def _convolution(n_in: int, n_out: int, *, size: int) -> nn.Conv2d:
-    # Layers have no memory yet, so that none draws weights from the global random state.
-    # The batch norm behind 3 x 3 makes a bias pointless.
-    return nn.Conv2d(
-        n_in, n_out, kernel_size=size, padding=size // 2, bias=size == 1, device="meta"
-    )
-
-
 def _padded_to(plane: Tensor, skip: Tensor) -> Tensor:
     """Surround `plane` by zeros up to the size of `skip`, the odd pixel behind."""
     missing_y = skip.shape[-2] - plane.shape[-2]
     missing_x = skip.shape[-1] - plane.shape[-1]
     # An exported network is for any size: what it need not do for this one stays in it.
-    if missing_y == missing_x == 0 and not torch.compiler.is_exporting():
+    # (PyTorch before 2.13 calls compiling exporting, too.)
+    is_for_any = torch.compiler.is_exporting() and not torch.compiler.is_dynamo_compiling()
+    if missing_y == missing_x == 0 and not is_for_any:
         return plane
     top, left = missing_y // 2, missing_x // 2
     return functional.pad(plane, (left, missing_x - left, top, missing_y - top))

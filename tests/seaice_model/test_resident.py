@@ -1,5 +1,6 @@
 """Patches from the memory of a device are those from the disk."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +35,13 @@ def wide(store_path: str) -> Store:
     return Store.open(store_path)
 
 
-def both(store: Store, device: str = "cpu", **settings: Any) -> tuple[Patch, Patch]:
+def both(
+    store: Store, device: str = "cpu", *, compiled: bool = False, **settings: Any
+) -> tuple[Patch, Patch]:
     """Return the same batch from the disk and from the memory of a device."""
     settings = {"scenes": store.scenes, "size": 48, "seed": 2, **settings}
     sampler = PatchSampler(store, **settings)
-    patches = ResidentPatches(sampler, torch.device(device), 32)
+    patches = ResidentPatches(sampler, torch.device(device), 32, compiled=compiled)
     batch = patches.batch(range(64, 96))
     got = Patch(
         inputs=batch.inputs.cpu().numpy(), charts=batch.charts.cpu().numpy(),
@@ -86,6 +89,35 @@ def test_turned_patches_are_equal_within_rounding(
         got["inputs"].astype(np.float64), expected["inputs"].astype(np.float64),
         rtol=2**-10, atol=2e-4,
     )  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore")  # of the compiler, about itself
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("name", ["default", "official"])
+def test_compiled_cuts_are_the_same(
+    wide: Store, device: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if device == "cpu":  # all of the compiler but its last step, which takes long here
+        monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))
+    settings = {"channels": ("v10m", "hh"), "augmentation": AUGMENTATIONS[name]}
+    expected, got = both(wide, device, compiled=True, **settings)
+    np.testing.assert_array_equal(got["charts"], expected["charts"])
+    np.testing.assert_allclose(
+        got["inputs"].astype(np.float64), expected["inputs"].astype(np.float64),
+        rtol=2**-10, atol=2e-4,
+    )  # fmt: skip
+
+
+def test_many_batches_are_planned_at_once(wide: Store) -> None:
+    sampler = PatchSampler(
+        wide, scenes=wide.scenes, size=48, augmentation=AUGMENTATIONS["default"]
+    )
+    patches = ResidentPatches(sampler, CPU, 8)
+    numbers = [range(8, 16), range(5)]
+    for cut, some in zip(patches.cut(patches.plan(numbers), numbers), numbers, strict=True):
+        alone = patches.batch(some)
+        np.testing.assert_array_equal(cut.inputs.numpy(), alone.inputs.numpy())
+        np.testing.assert_array_equal(cut.charts.numpy(), alone.charts.numpy())
 
 
 def test_scenes_smaller_than_a_patch_are_padded(tmp_path: Path) -> None:

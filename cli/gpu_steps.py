@@ -1,0 +1,200 @@
+"""Steps of training on a GPU, beside the reference's way and the limits of the card.
+
+The reference's way is a plain U-Net of PyTorch's modules, step by step from Python, in
+float16 without scaling (its configuration). The limits are counted and measured: the
+floating-point operations of a step at the rate of a large matrix product, and the planes
+that its convolutions read and write, once each, at the rate of a large copy.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
+
+from .console import say
+from .timing import line, timed
+
+if TYPE_CHECKING:
+    import torch
+
+    from seaice_data.sampler import PatchSampler
+    from seaice_model.batches import Batch
+    from seaice_model.config import RunConfig
+
+_N_STEPS = 50
+
+
+def compare_steps(path: Path, config: "RunConfig", rounds: int) -> None:
+    """Print what a step takes on the GPU, ours and the reference's way, and the limits."""
+    import torch
+
+    from seaice_data.sampler import PatchSampler
+    from seaice_data.store import Store
+    from seaice_model.resident import ResidentPatches
+
+    device = torch.device("cuda")
+    size = config.train.batch_size
+    sampler = PatchSampler(
+        Store.open(str(path)),
+        channels=config.model.channels,
+        size=config.train.patch_size,
+        augmentation=config.augmentation,
+    )
+    start = time.perf_counter()
+    resident = ResidentPatches(sampler, device, size, compiled=True)
+    torch.cuda.synchronize()
+    loading_s = time.perf_counter() - start
+    say(f"{len(sampler.scenes)} scenes read and sent to the GPU in {loading_s:.1f} s")
+    batches = [range(k * size, (k + 1) * size) for k in range(_N_STEPS)]
+
+    def cut() -> None:
+        for _ in resident.cut(table, batches):
+            pass
+        torch.cuda.synchronize()
+
+    table = resident.plan(batches)
+    what = f"batch {size}, {len(config.model.channels)} x {sampler.size} x {sampler.size}"
+    planning = timed(lambda: resident.plan(batches), rounds)
+    say(line("plan of a batch (a thread)", _each_ms(planning), "ms", what))
+    say(line("cut of a batch", _each_ms(timed(cut, rounds)), "ms", what))
+    batch = next(_sent(sampler, config))
+    ours = _each_ms(timed(_repeated(_ours(config, batch)), rounds))
+    plain = _each_ms(timed(_repeated(_plain(config, batch)), rounds))
+    say(line("training step", ours, "ms", f"{what}, bfloat16"))
+    say(line("training step, the reference's way", plain, "ms", f"{what}, float16"))
+    say(f"a step is {median(plain) / median(ours):.1f} x as fast as the reference's way")
+    _say_limits(config, batch, median(ours))
+
+
+def _each_ms(times: list[float]) -> list[float]:
+    return [1000 * elapsed_s / _N_STEPS for elapsed_s in times]
+
+
+def _repeated(step: Callable[[], object]) -> Callable[[], None]:
+    import torch
+
+    def work() -> None:
+        for _ in range(_N_STEPS):
+            step()
+        torch.cuda.synchronize()
+
+    return work
+
+
+def _sent(sampler: "PatchSampler", config: "RunConfig") -> "Iterator[Batch]":
+    import torch
+
+    from seaice_model.batches import batches
+
+    size = config.train.batch_size
+    return batches(sampler, 0, 4 * size, size, torch.device("cuda"))
+
+
+def _ours(config: "RunConfig", batch: "Batch") -> Callable[[], object]:
+    import torch
+
+    from seaice_model.learner import Learner
+    from seaice_model.processes import Processes
+
+    learner = Learner(config, Processes(device=torch.device("cuda")))
+    learner.network.train()
+    return lambda: learner.learn(batch, config.train.learning_rate)
+
+
+def _plain(config: "RunConfig", batch: "Batch") -> Callable[[], object]:
+    import torch
+
+    from seaice_model.batches import as_classes, as_planes
+    from seaice_model.losses import total_loss
+    from seaice_model.unet import Prediction
+
+    from .plain_unet import PlainUNet
+
+    network = PlainUNet(config.model).to("cuda")
+    optimiser = torch.optim.SGD(
+        network.parameters(),
+        lr=config.train.learning_rate,
+        momentum=config.train.momentum,
+        weight_decay=config.train.weight_decay,
+    )
+    inputs = as_planes(batch.inputs).contiguous()
+    charts = as_classes(batch.charts).contiguous()
+
+    def step() -> None:
+        optimiser.zero_grad()
+        with torch.autocast("cuda", torch.float16):
+            prediction = Prediction(*network(inputs))
+        total_loss(prediction, charts, config.train).total.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+
+    return step
+
+
+def _say_limits(config: "RunConfig", batch: "Batch", step_ms: float) -> None:
+    n_flop, n_bytes = _counted(config, batch)
+    flop_per_s, bytes_per_s = _matrix_rate(), _copy_rate()
+    arithmetic_ms = 1000 * n_flop / flop_per_s
+    memory_ms = 1000 * n_bytes / bytes_per_s
+    say(
+        f"limits: {n_flop / 1e9:.0f} GFLOP a step at {flop_per_s / 1e12:.0f} TFLOP/s "
+        f"{arithmetic_ms:.2f} ms; {n_bytes / 1e9:.2f} GB that its convolutions read and "
+        f"write at {bytes_per_s / 1e12:.2f} TB/s {memory_ms:.2f} ms; a step takes "
+        f"{step_ms / max(arithmetic_ms, memory_ms):.1f} times the longer one"
+    )
+
+
+def _counted(config: "RunConfig", batch: "Batch") -> tuple[int, int]:
+    """Count the operations of a step, and the bytes of the planes around convolutions."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from seaice_model.batches import as_planes
+    from seaice_model.unet import MultiTaskUNet
+
+    network = MultiTaskUNet(config.model).to("cuda")
+    n_bytes = 0
+
+    def count(_: object, given: "tuple[torch.Tensor, ...]", result: "torch.Tensor") -> None:
+        nonlocal n_bytes
+        # Forward, and two gradients of which the first layer needs one.
+        n_passes = 3 if given[0].requires_grad else 2
+        n_bytes += 2 * n_passes * (given[0].numel() + result.numel())
+
+    for module in network.modules():
+        if isinstance(module, torch.nn.Conv2d):
+            module.register_forward_hook(count)
+    with FlopCounterMode(display=False) as counter:
+        prediction = network(as_planes(batch.inputs))
+        sum(plane.float().sum() for plane in prediction).backward()
+    return int(counter.get_total_flops()), n_bytes
+
+
+def _matrix_rate() -> float:
+    """Return how many operations a second a large product of matrices reaches."""
+    import torch
+
+    n = 8192
+    a, b = (torch.randn(n, n, device="cuda", dtype=torch.bfloat16) for _ in range(2))
+
+    def multiply() -> None:
+        for _ in range(10):
+            a @ b
+        torch.cuda.synchronize()
+
+    return 10 * 2 * n**3 / median(timed(multiply, 3))
+
+
+def _copy_rate() -> float:
+    """Return how many bytes a second a large copy reads and writes."""
+    import torch
+
+    n = 2**31
+    a, b = (torch.zeros(n, device="cuda", dtype=torch.uint8) for _ in range(2))
+
+    def copy() -> None:
+        for _ in range(10):
+            b.copy_(a)
+        torch.cuda.synchronize()
+
+    return 10 * 2 * n / median(timed(copy, 3))
