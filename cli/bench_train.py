@@ -17,7 +17,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from .console import say, seconds
-from .gpu_steps import compare_steps
+from .gpu_steps import compare_sharing, compare_steps
 from .machine import n_cores
 from .many_scenes import link_scenes
 from .timing import line
@@ -45,6 +45,8 @@ def measure(path: Path, rounds: int) -> None:
             many = link_scenes(path, _N_SCENES, Path(folder))
             compare_steps(many, config, rounds)
             _train(str(many), rounds)
+        for preset in ("default", "tiny"):
+            compare_sharing(find_preset(preset).config, f"preset {preset}", rounds)
         return
     config = replace(config, train=replace(config.train, precision="float32"))
     what = f"batch 16, {len(config.model.channels)} x 256 x 256 f32, {n_cores()} threads"

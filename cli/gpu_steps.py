@@ -8,6 +8,7 @@ that its convolutions read and write, once each, at the rate of a large copy.
 
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from seaice_model.config import RunConfig
 
 _N_STEPS = 50
+_N_SHARING = 3
+_STEPS: list[Callable[[], None]] = []
+"""What a process goes on with."""
 
 
 def compare_steps(path: Path, config: "RunConfig", rounds: int) -> None:
@@ -67,6 +71,30 @@ def compare_steps(path: Path, config: "RunConfig", rounds: int) -> None:
     _say_limits(config, batch, median(ours))
 
 
+def compare_sharing(config: "RunConfig", title: str, rounds: int) -> None:
+    """Print what steps of several networks take that share the GPU, a process each."""
+    from concurrent.futures import ProcessPoolExecutor
+    from contextlib import ExitStack
+    from multiprocessing import get_context
+
+    spawn = get_context("spawn")
+    with ExitStack() as stack:
+        pools = [
+            stack.enter_context(ProcessPoolExecutor(1, mp_context=spawn))
+            for _ in range(_N_SHARING)
+        ]
+        for pool in pools:  # one compiles, the others find what it made
+            pool.submit(_begin, config).result()
+
+        def work(n: int) -> None:
+            for future in [pool.submit(_go_on) for pool in pools[:n]]:
+                future.result()
+
+        for n in range(1, _N_SHARING + 1):
+            per_step = [t / n for t in _each_ms(timed(partial(work, n), rounds))]
+            say(line(f"training step, {title}, {n} at once", per_step, "ms", "each"))
+
+
 def _each_ms(times: list[float]) -> list[float]:
     return [1000 * elapsed_s / _N_STEPS for elapsed_s in times]
 
@@ -100,6 +128,27 @@ def _ours(config: "RunConfig", batch: "Batch") -> Callable[[], object]:
     learner = Learner(config, Processes(device=torch.device("cuda")))
     learner.network.train()
     return lambda: learner.learn(batch, config.train.learning_rate)
+
+
+def _begin(config: "RunConfig") -> None:
+    """Make this process ready for steps on patches of noise."""
+    import torch
+
+    from seaice_model.batches import Batch
+
+    shape = (config.train.batch_size, *[config.train.patch_size] * 2)
+    batch = Batch(
+        torch.randn(*shape, len(config.model.channels), device="cuda").half(),
+        torch.randint(0, 6, (*shape, 3), dtype=torch.uint8, device="cuda"),
+        torch.ones(shape[0], device="cuda"),
+        wait_s=0,
+    )
+    _STEPS.append(_repeated(_ours(config, batch)))
+    _go_on()
+
+
+def _go_on() -> None:
+    _STEPS[0]()
 
 
 def _plain(config: "RunConfig", batch: "Batch") -> Callable[[], object]:
