@@ -1,18 +1,22 @@
-"""3 x 3 convolutions, with gradients of weights by a kernel of our own where it is faster.
+"""3 x 3 convolutions, by kernels of our own where these are faster.
 
 Where operations are run one by one this is PyTorch's convolution. Compiled for a GPU in
-half precision, the gradient of the weights comes from `seaice_model.kernels`: the library
-takes three times as long for planes of many pixels and few channels, a third of a step.
+bfloat16, large planes of few channels go to `seaice_model.convolve_kernel` and
+`seaice_model.gradient_kernel`: the library takes two to three times as long for them, which
+is half of a training step.
 """
 
+from importlib.util import find_spec
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 _FEWEST_PIXELS = 16 * 128 * 128
-"""Pixels of a batch from which on our kernel wins (`seaice bench train` on an H200)."""
+"""Pixels of a batch from which on our kernels win on an H200."""
+
+_OURS = {(16, 32), (32, 32), (64, 32), (96, 32)}
+"""Channels of planes and result for which they win."""
 
 
 class Convolution(nn.Conv2d):
@@ -23,56 +27,74 @@ class Convolution(nn.Conv2d):
 
     def forward(self, planes: Tensor) -> Tensor:
         """Convolve planes of shape ``(batch, channel, y, x)``."""
-        if not torch.compiler.is_dynamo_compiling():
-            return super().forward(planes)
-        weights = self.weight
-        kind = planes.device.type
-        if torch.is_autocast_enabled(kind):
-            dtype = torch.get_autocast_dtype(kind)
-            planes, weights = planes.to(dtype), weights.to(dtype)
-        convolved: Tensor = _Convolved.apply(planes, weights)  # type: ignore[no-untyped-call]
-        return convolved
+        if torch.compiler.is_dynamo_compiling():
+            weights = self.weight
+            if torch.is_autocast_enabled(planes.device.type):
+                dtype = torch.get_autocast_dtype(planes.device.type)
+                planes, weights = planes.to(dtype), weights.to(dtype)
+            if _is_ours(planes, weights):
+                convolved: Tensor = _Convolved.apply(planes, weights)  # type: ignore[no-untyped-call]
+                return convolved
+        return super().forward(planes)
 
 
 class _Convolved(torch.autograd.Function):
-    """Convolves, and leaves the gradient of the weights to `weight_gradient`."""
+    """Convolves by our kernels; what nobody asks for, compilers leave out."""
 
     @staticmethod
     def forward(ctx: Any, planes: Tensor, weights: Tensor) -> Tensor:
         ctx.save_for_backward(planes, weights)
-        return functional.conv2d(planes, weights, padding=1)
+        convolved: Tensor = convolve(planes, weights)
+        return convolved
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
         planes, weights = ctx.saved_tensors
-        of_planes, _ = _library_gradients(gradient, planes, weights, [True, False])
-        # Not asked of the library: where nobody wants it, compilers leave it out.
-        return of_planes, weight_gradient(planes, gradient).to(weights.dtype)
+        of_weights = weight_gradient(planes, gradient).to(weights.dtype)
+        return input_gradient(gradient, weights), of_weights
+
+
+@torch.library.custom_op("seaice::convolve", mutates_args=())
+def convolve(planes: Tensor, weights: Tensor) -> Tensor:
+    """Convolve; see `seaice_model.convolve_kernel`."""
+    from seaice_model.convolve_kernel import convolve as by_kernel  # late: needs Triton
+
+    return by_kernel(planes, weights)
+
+
+@convolve.register_fake
+def _(planes: Tensor, weights: Tensor) -> Tensor:
+    return _like(planes, weights.shape[0])
+
+
+@torch.library.custom_op("seaice::input_gradient", mutates_args=())
+def input_gradient(gradient: Tensor, weights: Tensor) -> Tensor:
+    """Return the gradient of the planes; see `seaice_model.convolve_kernel`."""
+    from seaice_model.convolve_kernel import TILINGS
+    from seaice_model.convolve_kernel import input_gradient as by_kernel
+
+    if (weights.shape[0], weights.shape[1]) in TILINGS:
+        return by_kernel(gradient, weights)
+    planes = _like(gradient, weights.shape[1])
+    of_planes, _, _ = torch.ops.aten.convolution_backward(
+        gradient, planes, weights, None,
+        [1, 1], [1, 1], [1, 1], False, [0, 0], 1, [True, False, False],
+    )  # fmt: skip
+    laid: Tensor = of_planes.contiguous(memory_format=torch.channels_last)
+    return laid
+
+
+@input_gradient.register_fake
+def _(gradient: Tensor, weights: Tensor) -> Tensor:
+    return _like(gradient, weights.shape[1])
 
 
 @torch.library.custom_op("seaice::weight_gradient", mutates_args=())
 def weight_gradient(planes: Tensor, gradient: Tensor) -> Tensor:
-    """Return the gradient of the weights of a 3 x 3 convolution.
+    """Return the gradient of the weights; see `seaice_model.gradient_kernel`."""
+    from seaice_model.gradient_kernel import weight_gradient as by_kernel
 
-    Parameters
-    ----------
-    planes
-        What was convolved, shape ``(batch, in, y, x)``.
-    gradient
-        The gradient of the result, shape ``(batch, out, y, x)``.
-
-    Returns
-    -------
-    Tensor
-        Shape ``(out, in, 3, 3)``, float32.
-    """
-    if _is_ours(planes, gradient):
-        from seaice_model.kernels import weight_gradient as by_kernel  # late: needs Triton
-
-        return by_kernel(planes, gradient)
-    weights = planes.new_empty(gradient.shape[1], planes.shape[1], 3, 3)
-    _, of_weights = _library_gradients(gradient, planes, weights, [False, True])
-    return of_weights.float().contiguous()
+    return by_kernel(planes, gradient)
 
 
 @weight_gradient.register_fake
@@ -81,24 +103,25 @@ def _(planes: Tensor, gradient: Tensor) -> Tensor:
     return planes.new_empty(shape, dtype=torch.float32)
 
 
-def _is_ours(planes: Tensor, gradient: Tensor) -> bool:
-    """Tell whether our kernel can, and is the faster one."""
+def _like(planes: Tensor, n_channels: int) -> Tensor:
+    """Return memory for as many planes of another number of channels."""
+    n, _, height, width = planes.shape
+    return torch.empty(
+        (n, n_channels, height, width), dtype=planes.dtype, device=planes.device,
+        memory_format=torch.channels_last,
+    )  # fmt: skip
+
+
+def _is_ours(planes: Tensor, weights: Tensor) -> bool:
+    """Tell whether our kernels can, and are the faster ones."""
     n_pixels = planes.numel() // planes.shape[1]
     return (
         planes.device.type == "cuda"
-        and planes.dtype == torch.bfloat16
-        and n_pixels >= _FEWEST_PIXELS
-        and gradient.shape[1] % 32 == 0
-        and (planes.shape[1] == 16 or planes.shape[1] % 32 == 0)
+        and planes.dtype == weights.dtype == torch.bfloat16
+        and _FEWEST_PIXELS <= n_pixels < 2**31 // max(weights.shape[:2])
+        and (weights.shape[1], weights.shape[0]) in _OURS
+        and _HAS_TRITON
     )
 
 
-def _library_gradients(
-    gradient: Tensor, planes: Tensor, weights: Tensor, wanted: list[bool]
-) -> tuple[Tensor, Tensor]:
-    """Return the gradients of planes and weights that are wanted."""
-    of_planes, of_weights, _ = torch.ops.aten.convolution_backward(
-        gradient, planes, weights, None,
-        [1, 1], [1, 1], [1, 1], False, [0, 0], 1, [*wanted, False],
-    )  # fmt: skip
-    return of_planes, of_weights
+_HAS_TRITON = find_spec("triton") is not None

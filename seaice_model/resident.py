@@ -12,11 +12,14 @@ pixel comes from.
 """
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from seaice_data.arrays import FloatArray
@@ -24,6 +27,9 @@ from seaice_data.charts import CHART_FILL, CHARTS
 from seaice_data.sampler import Cuts, PatchSampler
 from seaice_model.device import memory_in_words
 from seaice_model.errors import MemoryNeededError
+
+_N_LOADING = 4
+"""Threads that copy scenes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,15 +149,30 @@ class ResidentPatches:
         charts = torch.empty((n, len(CHARTS)), dtype=torch.uint8, device=self._device)
         inputs[-1], charts[-1] = torch.nan, CHART_FILL
         wanted = _slice_or_list(sampler.sources)
-        for scene_id, (first, _) in zip(sampler.scenes, self._first_and_width, strict=True):
-            scene = sampler.store.scene(scene_id)
-            planes = np.array(scene.inputs[..., wanted]).reshape(-1, len(sampler.sources))
-            end = first + len(planes)
-            inputs[first:end] = torch.from_numpy(planes)
-            charts[first:end] = torch.from_numpy(
-                np.array(scene.charts).reshape(-1, len(CHARTS))
+
+        def load(k: int) -> None:
+            scene, first = (
+                sampler.store.scene(sampler.scenes[k]),
+                self._first_and_width[k, 0],
             )
+            _send(scene.inputs[..., wanted], inputs[first:])
+            _send(scene.charts, charts[first:])
+
+        with ThreadPoolExecutor(_N_LOADING, thread_name_prefix="scenes") as pool:
+            list(pool.map(load, range(len(sampler.scenes))))
         return inputs, charts
+
+
+def _send(planes: NDArray[Any], to: Tensor) -> None:
+    """Copy planes of shape ``(y, x, channel)`` to the first pixels of `to`."""
+    n = planes.shape[0] * planes.shape[1]
+    if to.device.type == "cpu":
+        np.copyto(to[:n].numpy().reshape(planes.shape), planes)
+        return
+    # Through memory that the GPU reads by itself, which PyTorch uses again.
+    stage = torch.empty(planes.shape, dtype=to.dtype, pin_memory=True)
+    np.copyto(stage.numpy(), planes)
+    to[:n].copy_(stage.view(n, -1), non_blocking=True)
 
 
 def _slice_or_list(places: Sequence[int]) -> slice | list[int]:

@@ -10,7 +10,7 @@ if not torch.cuda.is_available():
 pytest.importorskip("triton", reason="Triton is for Linux")
 
 from seaice_model.convolution import weight_gradient as gradient_op
-from seaice_model.kernels import Tiling, tiling, weight_gradient
+from seaice_model.gradient_kernel import Tiling, tiling, weight_gradient
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 SMALL = Tiling(n_pairs=16, per_processor=1, stages=2)
