@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from seaice_model.config import RunConfig
 
 _N_STEPS = 50
-_N_SHARING = 3
+_N_SHARING = 2
 _STEPS: list[Callable[[], None]] = []
 """What a process goes on with."""
 
@@ -83,8 +83,9 @@ def compare_sharing(config: "RunConfig", title: str, rounds: int) -> None:
             stack.enter_context(ProcessPoolExecutor(1, mp_context=spawn))
             for _ in range(_N_SHARING)
         ]
-        for pool in pools:  # one compiles, the others find what it made
-            pool.submit(_begin, config).result()
+        pools[0].submit(_begin, config).result()  # the others find what it compiles
+        for future in [pool.submit(_begin, config) for pool in pools[1:]]:
+            future.result()
 
         def work(n: int) -> None:
             for future in [pool.submit(_go_on) for pool in pools[:n]]:
