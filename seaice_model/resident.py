@@ -120,8 +120,10 @@ class ResidentPatches:
         if self._device.type == "cuda":
             sent = sent.pin_memory()
         sent = sent.to(self._device, non_blocking=True)
-        for rows in torch.split(sent, [len(batch) for batch in batches]):
-            yield ResidentBatch(*self._cut(self._inputs, self._charts, rows, self._way))
+        lines = _lines(sent, self._way.size)
+        sizes = [len(batch) for batch in batches]
+        for part in zip(torch.split(sent, sizes), torch.split(lines, sizes), strict=True):
+            yield ResidentBatch(*self._cut(self._inputs, self._charts, *part, self._way))
 
     def batch(self, numbers: Sequence[int]) -> ResidentBatch:
         """Cut the patches of these numbers."""
@@ -263,8 +265,26 @@ def _way(sampler: PatchSampler, fill: int) -> _Way:
     )
 
 
+def _lines(table: Tensor, size: int) -> Tensor:
+    """Return what rows and columns of patches add to a place in the scene.
+
+    One by one, outside of what is compiled: a compiler would multiply and add in one, with
+    one rounding for two, and put places that lie half between pixels on the other one.
+
+    Returns
+    -------
+    Tensor
+        Row of the scene by row and by column of the patch, then its column by both. Shape
+        ``(patch, 2, 4, size)``.
+    """
+    step = torch.arange(size, device=table.device, dtype=table.dtype)
+    yi, yj, y0, xi, xj, x0 = table[..., _Columns.AFFINE, None].unbind(2)
+    # In the order of the compiled loops of the CPU.
+    return torch.stack([y0 + yi * step, yj * step, x0 + xi * step, xj * step], dim=2)
+
+
 def _cut(
-    inputs: Tensor, charts: Tensor, table: Tensor, way: _Way
+    inputs: Tensor, charts: Tensor, table: Tensor, lines: Tensor, way: _Way
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Cut a batch; return what `ResidentBatch` holds.
 
@@ -278,11 +298,9 @@ def _cut(
         torch.where(is_in_box, partner[:, column], own[:, column])
         for column in range(table.shape[2])
     ]
-    step = torch.arange(way.size, device=table.device, dtype=table.dtype)
-    i, j = step[:, None], step[None, :]
-    # In the order of the compiled loops, so that a half is rounded as there.
-    yi, yj, y0, xi, xj, x0 = rows[_Columns.AFFINE]
-    y, x = (y0 + yi * i) + yj * j, (x0 + xi * i) + xj * j
+    places = lines[:, :, 0::2, :, None] + lines[:, :, 1::2, None, :]
+    own, partner = places.unbind(1)
+    y, x = torch.where(is_in_box[:, None], partner, own).unbind(1)
     near = _pixel_of((y + 0.5).floor(), (x + 0.5).floor(), rows, way)
     values = _between(inputs, y, x, rows, way) if way.is_between else inputs[near]
     if way.is_between:
