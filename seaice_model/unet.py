@@ -17,7 +17,6 @@ from seaice_data.charts import CHARTS, FLOE, SIC, SOD
 from seaice_model.config import ModelConfig
 from seaice_model.convolution import Convolution
 from seaice_model.enlarge import Place, doubled, doubled_tile
-from seaice_model.normalise import normalised
 
 _FAST_CHANNELS = 8
 """Kernels for half precision work on multiples of so many channels."""
@@ -163,13 +162,6 @@ class _DoubleConv(nn.Sequential):
             nn.BatchNorm2d(n_out, device="meta"),
             nn.ReLU(inplace=True),
         )
-
-    def forward(self, planes: Tensor) -> Tensor:
-        """Go through the layers, each batch norm and its ReLU in one."""
-        layers = list(self)
-        for convolution, norm in zip(layers[0::3], layers[1::3], strict=True):
-            planes = normalised(convolution(planes), cast("nn.BatchNorm2d", norm))
-        return planes
 
 
 class _Decoder(nn.Module):
