@@ -23,7 +23,8 @@ from torch import Tensor
 
 from seaice_data.arrays import FloatArray
 from seaice_data.sampler import Patch, PatchSampler
-from seaice_model.resident import ResidentPatches, bytes_needed, free_bytes
+from seaice_model.resident import ResidentPatches, work_bytes
+from seaice_model.resident_scenes import are_kept, bytes_of, free_bytes
 
 log = logging.getLogger(__name__)
 
@@ -98,8 +99,9 @@ def patch_source(
     """
     if device.type != "cuda":
         return sampler
-    needed, free = bytes_needed(sampler, batch_size), free_bytes(device)
-    if needed > free / 2:
+    needed = bytes_of(sampler, sampler.scenes) + work_bytes(sampler, batch_size)
+    free = free_bytes(device)
+    if needed > free / 2 and not are_kept(sampler, device):
         log.warning(
             "the store takes %.1f GB and %s has %.1f GB free: patches are copied batch by "
             "batch",

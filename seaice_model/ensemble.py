@@ -13,6 +13,7 @@ from seaice_model.checkpoint import load_settings
 from seaice_model.config import RunConfig
 from seaice_model.errors import RunError
 from seaice_model.report import Progress, TrainReport
+from seaice_model.resident_scenes import kept_scenes
 from seaice_model.run_folder import RunFolder
 from seaice_model.train import train
 
@@ -71,21 +72,22 @@ def train_seeds(
         for of_seed in folders.values():
             of_seed.refuse_results()
     reports = []
-    for seed, of_seed in folders.items():
-        reports.append(
-            train(
-                store,
-                of_seed.path,
-                replace(config, train=replace(config.train, seed=seed)),
-                resume=resume and of_seed.settings.exists(),
-                overwrite=overwrite,
-                device=device,
-                tensorboard=tensorboard,
-                progress=None if progress is None else progress(seed),
+    with kept_scenes():
+        for seed, of_seed in folders.items():
+            reports.append(
+                train(
+                    store,
+                    of_seed.path,
+                    replace(config, train=replace(config.train, seed=seed)),
+                    resume=resume and of_seed.settings.exists(),
+                    overwrite=overwrite,
+                    device=device,
+                    tensorboard=tensorboard,
+                    progress=None if progress is None else progress(seed),
+                )
             )
-        )
-        if not reports[-1].is_complete:
-            break
+            if not reports[-1].is_complete:
+                break
     return reports
 
 

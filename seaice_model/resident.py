@@ -6,30 +6,20 @@ plans of many batches are one table of numbers, sent at once; one function of Py
 operations cuts a batch by its rows of the table. It always does the same to tensors of the
 same shapes, whatever was drawn, so a compiler can make it one pass over the pixels.
 
-The scenes lie one after the other in one tensor of pixels, ``(pixel, channel)``, and one
-pixel of fill ends it: a place beyond its scene is that pixel. Cutmix changes only where a
-pixel comes from.
+A place beyond its scene is the pixel of fill that ends all scenes (`resident_scenes`).
+Cutmix changes only where a pixel comes from.
 """
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from seaice_data.arrays import FloatArray
-from seaice_data.charts import CHART_FILL, CHARTS
 from seaice_data.sampler import Cuts, PatchSampler
-from seaice_model.device import memory_in_words
-from seaice_model.errors import MemoryNeededError
-
-_N_LOADING = 4
-"""Threads that copy scenes."""
+from seaice_model.resident_scenes import resident_scenes
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +53,7 @@ class ResidentPatches:
     Raises
     ------
     MemoryNeededError
-        If the device lacks the memory that is needed (`bytes_needed`); nothing has been
-        read then.
+        If the device has too little memory; nothing has been read then.
     StoreError
         If a scene is damaged.
     """
@@ -77,21 +66,12 @@ class ResidentPatches:
         *,
         compiled: bool = False,
     ) -> None:
-        needed, free = bytes_needed(sampler, batch_size), free_bytes(device)
-        if needed > free:
-            raise MemoryNeededError(
-                f"{len(sampler.scenes)} scenes of {len(sampler.sources)} channels take "
-                f"{needed / 1e9:.1f} GB, and {str(device)!r} has {free / 1e9:.1f} GB free",
-                hint="leave the store on its disk, or take fewer scenes or channels",
-            )
         self._sampler, self._device = sampler, device
-        shapes = np.array([sampler.store.scene(i).grid.shape for i in sampler.scenes])
-        ends = shapes.prod(axis=1).cumsum()
-        self._n_pixels = int(ends[-1])
-        self._first_and_width = np.stack([ends - shapes.prod(axis=1), shapes[:, 1]], axis=1)
-        with memory_in_words("the store", "leave the store on its disk"):
-            self._inputs, self._charts = self._load()
-        self._way = _way(sampler, self._n_pixels)
+        work = work_bytes(sampler, batch_size)
+        self._scenes = resident_scenes(sampler, device, spare_bytes=work)
+        places = [self._scenes.places[scene_id] for scene_id in sampler.scenes]
+        self._first_and_width = np.array(places)
+        self._way = _way(sampler, self._scenes.fill)
         self._cut = torch.compile(_cut, dynamic=False) if compiled else _cut
 
     def plan(self, batches: Sequence[Sequence[int]]) -> FloatArray:
@@ -122,8 +102,9 @@ class ResidentPatches:
         sent = sent.to(self._device, non_blocking=True)
         lines = _lines(sent, self._way.size)
         sizes = [len(batch) for batch in batches]
+        scenes = self._scenes
         for part in zip(torch.split(sent, sizes), torch.split(lines, sizes), strict=True):
-            yield ResidentBatch(*self._cut(self._inputs, self._charts, *part, self._way))
+            yield ResidentBatch(*self._cut(scenes.inputs, scenes.charts, *part, self._way))
 
     def batch(self, numbers: Sequence[int]) -> ResidentBatch:
         """Cut the patches of these numbers."""
@@ -143,76 +124,13 @@ class ResidentPatches:
             rows[:, _Columns.WIND] = cuts.wind.reshape(n, 3 * len(still))
         return rows
 
-    def _load(self) -> tuple[Tensor, Tensor]:
-        """Copy all scenes to the device, one after the other."""
-        sampler, n = self._sampler, self._n_pixels + 1
-        dtype = getattr(torch, sampler.store.recipe.dtype)
-        inputs = torch.empty((n, len(sampler.sources)), dtype=dtype, device=self._device)
-        charts = torch.empty((n, len(CHARTS)), dtype=torch.uint8, device=self._device)
-        inputs[-1], charts[-1] = torch.nan, CHART_FILL
-        wanted = _slice_or_list(sampler.sources)
 
-        def load(k: int) -> None:
-            scene, first = (
-                sampler.store.scene(sampler.scenes[k]),
-                self._first_and_width[k, 0],
-            )
-            _send(scene.inputs[..., wanted], inputs[first:])
-            _send(scene.charts, charts[first:])
-
-        with ThreadPoolExecutor(_N_LOADING, thread_name_prefix="scenes") as pool:
-            list(pool.map(load, range(len(sampler.scenes))))
-        return inputs, charts
-
-
-def _send(planes: NDArray[Any], to: Tensor) -> None:
-    """Copy planes of shape ``(y, x, channel)`` to the first pixels of `to`."""
-    n = planes.shape[0] * planes.shape[1]
-    if to.device.type == "cpu":
-        np.copyto(to[:n].numpy().reshape(planes.shape), planes)
-        return
-    # Through memory that the GPU reads by itself, which PyTorch uses again.
-    stage = torch.empty(planes.shape, dtype=to.dtype, pin_memory=True)
-    np.copyto(stage.numpy(), planes)
-    to[:n].copy_(stage.view(n, -1), non_blocking=True)
-
-
-def _slice_or_list(places: Sequence[int]) -> slice | list[int]:
-    """Return what numpy is to be asked for: places in a row are read many times as fast.
-
-    Examples
-    --------
-    >>> _slice_or_list((2, 3, 4)), _slice_or_list((2, 4))
-    (slice(2, 5, None), [2, 4])
-    """
-    row = range(places[0], places[0] + len(places))
-    return slice(row.start, row.stop) if list(row) == list(places) else list(places)
-
-
-def bytes_needed(sampler: PatchSampler, batch_size: int) -> int:
-    """Return how many bytes the scenes of a sampler take, and the work on a batch."""
+def work_bytes(sampler: PatchSampler, batch_size: int) -> int:
+    """Return how many bytes the work on a batch takes, beside the scenes."""
     n_channels = len(sampler.sources)
     itemsize = np.dtype(sampler.store.recipe.dtype).itemsize
-    n_pixels = sum(
-        int(np.prod(sampler.store.scene(scene_id).grid.shape))
-        for scene_id in sampler.scenes
-    )
-    stored = n_pixels * (n_channels * itemsize + len(CHARTS))
     # Of each pixel of a batch: values, their weights and sums in float32, and positions.
-    work = batch_size * sampler.size**2 * (n_channels * (3 * 4 + 3 * itemsize + 2) + 200)
-    return stored + work
-
-
-def free_bytes(device: torch.device) -> int:
-    """Return the memory that is free on a device, in bytes."""
-    if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-    except OSError:  # not Linux, which alone says what programs may still take
-        return 2**63 - 1
-    kilobytes = next(line.split()[1] for line in lines if line.startswith("MemAvailable:"))
-    return int(kilobytes) * 1024
+    return batch_size * sampler.size**2 * (n_channels * (3 * 4 + 3 * itemsize + 2) + 200)
 
 
 class _Columns:

@@ -38,6 +38,7 @@ from seaice_model.plan import config_differences
 from seaice_model.predict import predict_scene, provenance_of
 from seaice_model.predictor import Predictor
 from seaice_model.report import TrainProgress
+from seaice_model.resident_scenes import kept_scenes
 from seaice_model.run_folder import RunFolder
 from seaice_model.sources import StoreSource
 from seaice_model.statistics import Confusion
@@ -189,26 +190,27 @@ def work(
         Whether nobody asked to stop.
     """
     left = list(runs)
-    was_busy = True
-    while was_busy:
-        was_busy = False
-        for run in left:
-            if stop.is_made:
-                return False
-            if run.is_finished or _failed_in(run, attempt):
-                continue
-            run.lock.parent.mkdir(parents=True, exist_ok=True)
-            with claimed(run.lock) as is_ours:
-                if not is_ours or run.is_finished:
-                    continue
-                was_busy = True
-                try:
-                    finished = finish(run, device, progress)
-                except SeaIceError as error:
-                    _note(run, attempt, error)
-                    continue
-                if not finished:
+    with kept_scenes():
+        was_busy = True
+        while was_busy:
+            was_busy = False
+            for run in left:
+                if stop.is_made:
                     return False
+                if run.is_finished or _failed_in(run, attempt):
+                    continue
+                run.lock.parent.mkdir(parents=True, exist_ok=True)
+                with claimed(run.lock) as is_ours:
+                    if not is_ours or run.is_finished:
+                        continue
+                    was_busy = True
+                    try:
+                        finished = finish(run, device, progress)
+                    except SeaIceError as error:
+                        _note(run, attempt, error)
+                        continue
+                    if not finished:
+                        return False
     return True
 
 

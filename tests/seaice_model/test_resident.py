@@ -1,5 +1,6 @@
 """Patches from the memory of a device are those from the disk."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,16 @@ from seaice_data.prepare import prepare
 from seaice_data.recipe import Recipe
 from seaice_data.sampler import Patch, PatchSampler
 from seaice_data.store import Store
-from seaice_model import resident
+from seaice_model import resident_scenes
 from seaice_model.errors import MemoryNeededError
-from seaice_model.resident import ResidentPatches, bytes_needed, free_bytes
+from seaice_model.resident import ResidentPatches, work_bytes
+from seaice_model.resident_scenes import (
+    ResidentScenes,
+    are_kept,
+    bytes_of,
+    free_bytes,
+    kept_scenes,
+)
 
 CPU = torch.device("cpu")
 DEVICES = [
@@ -137,17 +145,58 @@ def test_what_does_not_fit_is_refused_before_reading(
     wide: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sampler = PatchSampler(wide, scenes=wide.scenes, size=48, channels=("hh", "hv"))
-    needed = bytes_needed(sampler, 16)
     n_pixels = sum(np.prod(wide.scene(i).grid.shape) for i in wide.scenes)
-    assert needed >= n_pixels * (2 * 2 + 3)
-    monkeypatch.setattr(resident, "free_bytes", lambda _: needed - 1)
+    assert bytes_of(sampler, sampler.scenes) == n_pixels * (2 * 2 + 3)
+    needed = bytes_of(sampler, sampler.scenes) + work_bytes(sampler, 16)
+    monkeypatch.setattr(resident_scenes, "free_bytes", lambda _: needed - 1)
     with pytest.raises(
         MemoryNeededError, match=r"6 scenes of 2 channels take 0.0 GB"
     ) as caught:
         ResidentPatches(sampler, CPU, 16)
     assert "on its disk" in str(caught.value.hint)
-    monkeypatch.setattr(resident, "free_bytes", lambda _: needed)
+    monkeypatch.setattr(resident_scenes, "free_bytes", lambda _: needed)
     ResidentPatches(sampler, CPU, 16)
+
+
+def test_trainings_in_a_row_share_what_the_first_has_loaded(
+    wide: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = []
+    load = resident_scenes._load
+
+    def counted(store: Store, scenes: Sequence[str], *rest: Any) -> ResidentScenes:
+        loaded.append(set(scenes))
+        return load(store, scenes, *rest)
+
+    monkeypatch.setattr(resident_scenes, "_load", counted)
+    both_splits = {*wide.splits["train"], *wide.splits["validation"]}
+    some, others = sorted(both_splits)[:2], sorted(both_splits)[1:]
+    with kept_scenes():
+        for scenes in (some, others):
+            expected, got = both(wide, scenes=scenes)
+            np.testing.assert_array_equal(got["inputs"], expected["inputs"])
+            np.testing.assert_array_equal(got["charts"], expected["charts"])
+        assert loaded == [both_splits]
+        both(wide, scenes=some, channels=("hh",))
+        both(wide, scenes=others, channels=("hh",))
+        assert loaded == [both_splits] * 2
+    both(wide, scenes=some)
+    assert loaded[2:] == [set(some)]
+
+
+def test_of_what_does_not_fit_only_the_scenes_in_use_are_kept(
+    wide: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scenes = wide.splits["train"][:1]
+    sampler = PatchSampler(wide, scenes=scenes, size=48, channels=("hh", "hv"))
+    needed = bytes_of(sampler, scenes) + work_bytes(sampler, 16)
+    monkeypatch.setattr(resident_scenes, "free_bytes", lambda _: needed)
+    with kept_scenes():
+        ResidentPatches(sampler, CPU, 16)
+        assert are_kept(sampler, CPU)
+        other = PatchSampler(wide, scenes=wide.splits["train"][1:2], size=48)
+        assert not are_kept(other, CPU)
+    assert not are_kept(sampler, CPU)
 
 
 def test_free_memory_is_what_the_system_says() -> None:
