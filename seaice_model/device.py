@@ -61,6 +61,20 @@ def memory_in_words(doing: str, hint: str) -> Iterator[None]:
         raise RunError(f"too little memory for {doing}", hint=hint) from error
 
 
+@contextmanager
+def compiler_in_words() -> Iterator[None]:
+    """Turn what PyTorch's compiler says where it cannot work into a `RunError`."""
+    try:
+        yield
+    except RuntimeError as error:
+        if type(error).__module__ not in ("torch._inductor.exc", "torch._dynamo.exc"):
+            raise
+        raise RunError(
+            f"cannot compile the network here: {str(error).partition(chr(10))[0]}",
+            hint="install a C++ compiler, or set compile to 'never'",
+        ) from error
+
+
 def arithmetic(device: torch.device, precision: Precision) -> AbstractContextManager[None]:
     """Return the context that runs convolutions in `precision` (see `TrainConfig`).
 

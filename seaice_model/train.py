@@ -29,7 +29,7 @@ from seaice_model import runlog
 from seaice_model.batches import batches, patch_source
 from seaice_model.checkpoint import Checkpoint, RunSettings, TrainState, best_is_lost
 from seaice_model.config import RunConfig, TrainConfig
-from seaice_model.device import is_compiled, memory_in_words
+from seaice_model.device import compiler_in_words, is_compiled, memory_in_words
 from seaice_model.errors import RunError
 from seaice_model.events import Events, event_writer
 from seaice_model.learner import Learner
@@ -106,6 +106,7 @@ def train(
     with ExitStack() as stack:
         hint = "take a smaller batch_size, patch_size or filters"
         stack.enter_context(memory_in_words("training", hint))
+        stack.enter_context(compiler_in_words())
         processes = join(device)
         if processes.device.type == "cpu":
             stack.enter_context(kept_pages())

@@ -328,6 +328,19 @@ def test_a_compiled_network_learns_the_same(
     np.testing.assert_allclose(ours, theirs, rtol=1e-4)
 
 
+@pytest.mark.filterwarnings("ignore")  # of the compiler, about itself
+def test_a_machine_without_a_compiler_is_told(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.compiler.reset()
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(torch._inductor.config.cpp, "cxx", (None, "no-such-compiler"))
+    monkeypatch.setattr(torch._inductor.config, "force_disable_caches", True)
+    with pytest.raises(RunError, match="cannot compile the network here: ") as caught:
+        train(store, tmp_path / "run", with_train(compile="always"), device="cpu")
+    assert "set compile to 'never'" in str(caught.value.hint)
+
+
 def test_a_missing_channel_is_named(tmp_path: Path, store: Store) -> None:
     config = RunConfig(model=ModelConfig(channels=("hh", "skt"), filters=(4, 8)))
     with pytest.raises(Exception, match="has no channel 'skt'"):
