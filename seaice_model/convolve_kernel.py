@@ -15,17 +15,14 @@ whose weights take less of the shared memory, for many channels.
 The gradient of what is convolved is the convolution with the weights turned around.
 """
 
-import os
 from dataclasses import dataclass
-from functools import cache
 
 import torch
 import triton
 import triton.language as tl
 from torch import Tensor
 
-_IS_INTERPRETED = os.environ.get("TRITON_INTERPRET", "0") == "1"
-"""Whether kernels run on the CPU, step by step, to test them."""
+from seaice_model.triton_device import IS_INTERPRETED, n_processors
 
 _N_PACKED = 1024
 """Weights that a program of `_pack` writes."""
@@ -115,7 +112,7 @@ def _run(planes: Tensor, weights: Tensor, how: Tiling | None, *, is_turned: bool
     n_strips = triton.cdiv(n_groups, across)
     n_places = n * n_strips * (height + 1)
     n_blocks = n_out // how.n_out
-    n_programs = max(1, how.per_processor * _n_processors(planes.device) // n_blocks)
+    n_programs = max(1, how.per_processor * n_processors(planes.device) // n_blocks)
     per_lane = triton.cdiv(n_places, n_programs * n_lanes)
     packed = planes.new_empty(3 * (how.n_side + 2) * n_in * how.n_side * n_out)
     result = torch.empty(
@@ -131,17 +128,10 @@ def _run(planes: Tensor, weights: Tensor, how: Tiling | None, *, is_turned: bool
         planes, packed, result, height, width, n_strips, n_places, per_lane,
         N_IN=n_in, N_OUT=n_out, TILE_IN=how.n_in, BLOCK_OUT=how.n_out,
         N_SIDE=how.n_side, N_ROWS=how.n_rows, ACROSS=across,
-        BY_REGISTERS=how.by_registers, IS_INTERPRETED=_IS_INTERPRETED,
+        BY_REGISTERS=how.by_registers, IS_INTERPRETED=IS_INTERPRETED,
         num_warps=how.warps, num_stages=how.stages,
     )  # fmt: skip
     return result
-
-
-@cache
-def _n_processors(device: torch.device) -> int:
-    if device.type != "cuda":
-        return 3  # a few programs for the interpreter
-    return int(torch.cuda.get_device_properties(device).multi_processor_count)
 
 
 @triton.jit(do_not_specialize=["step_out", "step_in", "step_y", "step_x"])
@@ -218,12 +208,8 @@ def _convolve(
     here = tl.zeros((N_ROWS, N_SIDE * BLOCK_OUT), tl.float32)
     for step in range(per_lane + 2):
         place = start + step - 1
-        strip = place // (height + 1)
-        y = place - strip * (height + 1)
-        plane = strip // n_strips
-        x = (strip - plane * n_strips) * (ACROSS * N_SIDE) + x_in_strip
+        row, y, x = _found(place, x_in_strip, height, width, n_strips, ACROSS * N_SIDE)
         is_inside = (place >= 0) & (place < n_places) & (y < height)
-        row = (plane * height + y) * width
         tiles = ()
         for x_tap in tl.static_range(n_taps):
             for part in tl.static_range(n_parts):
@@ -259,12 +245,8 @@ def _convolve(
 
         # The sums of the place above are complete.
         done = place - 1
-        strip = done // (height + 1)
-        y = done - strip * (height + 1)
-        plane = strip // n_strips
-        x = (strip - plane * n_strips) * (ACROSS * N_SIDE) + x_in_strip
+        row, y, x = _found(done, x_in_strip, height, width, n_strips, ACROSS * N_SIDE)
         is_done = (step >= 2) & (done < n_places) & (y < height)
-        row = (plane * height + y) * width
         if n_lanes == 1:
             mask = is_done & (x[:, None] + j[None, :] < width)
         else:
@@ -273,6 +255,16 @@ def _convolve(
         tl.store(to, above.to(result.dtype.element_ty), mask=mask)
         above = here
         here = below
+
+
+@triton.jit
+def _found(place, x_in_strip, height, width, n_strips, WIDTH_OF_STRIP: tl.constexpr):
+    """Return where a place lies: the first pixel of its row, the row, and its columns."""
+    strip = place // (height + 1)
+    y = place - strip * (height + 1)
+    plane = strip // n_strips
+    x = (strip - plane * n_strips) * WIDTH_OF_STRIP + x_in_strip
+    return (plane * height + y) * width, y, x
 
 
 @triton.jit

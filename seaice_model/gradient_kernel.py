@@ -17,17 +17,14 @@ three rows of gradients; a tile has ``rows`` rows of planes and ``rows + 2`` of 
 Triton comes with PyTorch for CUDA; nothing else needs it.
 """
 
-import os
 from dataclasses import dataclass
-from functools import cache
 
 import torch
 import triton
 import triton.language as tl
 from torch import Tensor
 
-_IS_INTERPRETED = os.environ.get("TRITON_INTERPRET", "0") == "1"
-"""Whether kernels run on the CPU, step by step, to test them."""
+from seaice_model.triton_device import IS_INTERPRETED, n_processors
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +90,7 @@ def weight_gradient(planes: Tensor, gradient: Tensor, how: Tiling | None = None)
     n_column_tiles = triton.cdiv((width + 1) // 2, pairs_across)
     n_tiles = n * n_row_tiles * n_column_tiles
     n_blocks = (n_in // how.n_in) * (n_out // how.n_out)
-    n_programs = how.per_processor * _n_processors(planes.device) // n_blocks
+    n_programs = how.per_processor * n_processors(planes.device) // n_blocks
     n_programs = max(1, min(n_tiles, n_programs))
     size = 9 * how.n_in * how.n_out
     sums = planes.new_empty(n_programs * n_blocks * size, dtype=torch.float32)
@@ -102,7 +99,7 @@ def weight_gradient(planes: Tensor, gradient: Tensor, how: Tiling | None = None)
         planes, gradient, sums, height, width, n_row_tiles, n_column_tiles, n_tiles,
         N_IN=n_in, N_OUT=n_out, BLOCK_IN=how.n_in, BLOCK_OUT=how.n_out,
         N_PAIRS=how.n_pairs, PAIRS_ACROSS=pairs_across, ROWS=how.rows,
-        IS_SWAPPED=how.is_swapped, IS_INTERPRETED=_IS_INTERPRETED,
+        IS_SWAPPED=how.is_swapped, IS_INTERPRETED=IS_INTERPRETED,
         num_warps=how.warps, num_stages=how.stages,
     )  # fmt: skip
     _sum_programs[(size // _N_SUMMED, n_blocks)](
@@ -115,13 +112,6 @@ def weight_gradient(planes: Tensor, gradient: Tensor, how: Tiling | None = None)
 
 _N_SUMMED = 32
 """Values that a program of `_sum_programs` adds up; it divides those of a block."""
-
-
-@cache
-def _n_processors(device: torch.device) -> int:
-    if device.type != "cuda":
-        return 3  # a few programs for the interpreter
-    return int(torch.cuda.get_device_properties(device).multi_processor_count)
 
 
 # Sizes of planes are not compiled in: once is enough for all.
