@@ -143,31 +143,19 @@ def _ours(path: str, config: "RunConfig") -> Iterator[tuple[float, float]]:
 
 
 def _plain(path: str, config: "RunConfig") -> Iterator[tuple[float, float]]:
-    import torch
-
     from seaice_model.batches import as_classes, as_planes
-    from seaice_model.losses import total_loss
-    from seaice_model.unet import MultiTaskUNet, Prediction
+    from seaice_model.unet import MultiTaskUNet
 
-    from .plain_unet import PlainUNet
+    from .plain_unet import PlainUNet, plain_step
 
     network = PlainUNet(config.model)
     network.take_weights(MultiTaskUNet(config.model, seed=config.train.seed))
-    optimiser = torch.optim.SGD(
-        network.parameters(),
-        lr=config.train.learning_rate,
-        momentum=config.train.momentum,
-        weight_decay=config.train.weight_decay,
-    )
+    step = plain_step(network, config.train)
     for batch in _batches(path, config):
         inputs = as_planes(batch.inputs).contiguous()
         charts = as_classes(batch.charts).contiguous()
         start = time.perf_counter()
-        losses = total_loss(Prediction(*network(inputs)), charts, config.train)
-        optimiser.zero_grad()
-        losses.total.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
-        loss = float(losses.total.detach())
+        loss = float(step(inputs, charts))
         yield time.perf_counter() - start, loss
 
 

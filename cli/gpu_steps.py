@@ -7,7 +7,7 @@ that its convolutions read and write, once each, at the rate of a large copy.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -19,7 +19,6 @@ from .timing import line, timed
 if TYPE_CHECKING:
     import torch
 
-    from seaice_data.sampler import PatchSampler
     from seaice_model.batches import Batch
     from seaice_model.config import RunConfig
 
@@ -35,6 +34,7 @@ def compare_steps(path: Path, config: "RunConfig", rounds: int) -> None:
 
     from seaice_data.sampler import PatchSampler
     from seaice_data.store import Store
+    from seaice_model.batches import batches
     from seaice_model.resident import ResidentPatches
 
     device = torch.device("cuda")
@@ -50,19 +50,19 @@ def compare_steps(path: Path, config: "RunConfig", rounds: int) -> None:
     torch.cuda.synchronize()
     loading_s = time.perf_counter() - start
     say(f"{len(sampler.scenes)} scenes read and sent to the GPU in {loading_s:.1f} s")
-    batches = [range(k * size, (k + 1) * size) for k in range(_N_STEPS)]
+    numbers = [range(k * size, (k + 1) * size) for k in range(_N_STEPS)]
 
     def cut() -> None:
-        for _ in resident.cut(table, batches):
+        for _ in resident.cut(table, numbers):
             pass
         torch.cuda.synchronize()
 
-    table = resident.plan(batches)
+    table = resident.plan(numbers)
     what = f"batch {size}, {len(config.model.channels)} x {sampler.size} x {sampler.size}"
-    planning = timed(lambda: resident.plan(batches), rounds)
+    planning = timed(lambda: resident.plan(numbers), rounds)
     say(line("plan of a batch (a thread)", _each_ms(planning), "ms", what))
     say(line("cut of a batch", _each_ms(timed(cut, rounds)), "ms", what))
-    batch = next(_sent(sampler, config))
+    batch = next(batches(resident, 0, size, size, device))
     ours = _each_ms(timed(_repeated(_ours(config, batch)), rounds))
     plain = _each_ms(timed(_repeated(_plain(config, batch)), rounds))
     say(line("training step", ours, "ms", f"{what}, bfloat16"))
@@ -111,15 +111,6 @@ def _repeated(step: Callable[[], object]) -> Callable[[], None]:
     return work
 
 
-def _sent(sampler: "PatchSampler", config: "RunConfig") -> "Iterator[Batch]":
-    import torch
-
-    from seaice_model.batches import batches
-
-    size = config.train.batch_size
-    return batches(sampler, 0, 4 * size, size, torch.device("cuda"))
-
-
 def _ours(config: "RunConfig", batch: "Batch") -> Callable[[], object]:
     import torch
 
@@ -153,32 +144,14 @@ def _go_on() -> None:
 
 
 def _plain(config: "RunConfig", batch: "Batch") -> Callable[[], object]:
-    import torch
-
     from seaice_model.batches import as_classes, as_planes
-    from seaice_model.losses import total_loss
-    from seaice_model.unet import Prediction
 
-    from .plain_unet import PlainUNet
+    from .plain_unet import PlainUNet, plain_step
 
-    network = PlainUNet(config.model).to("cuda")
-    optimiser = torch.optim.SGD(
-        network.parameters(),
-        lr=config.train.learning_rate,
-        momentum=config.train.momentum,
-        weight_decay=config.train.weight_decay,
-    )
+    step = plain_step(PlainUNet(config.model).to("cuda"), config.train)
     inputs = as_planes(batch.inputs).contiguous()
     charts = as_classes(batch.charts).contiguous()
-
-    def step() -> None:
-        optimiser.zero_grad()
-        with torch.autocast("cuda", torch.float16):
-            prediction = Prediction(*network(inputs))
-        total_loss(prediction, charts, config.train).total.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
-
-    return step
+    return lambda: step(inputs, charts)
 
 
 def _say_limits(config: "RunConfig", batch: "Batch", step_ms: float) -> None:
@@ -227,12 +200,7 @@ def _matrix_rate() -> float:
     n = 8192
     a, b = (torch.randn(n, n, device="cuda", dtype=torch.bfloat16) for _ in range(2))
 
-    def multiply() -> None:
-        for _ in range(10):
-            a @ b
-        torch.cuda.synchronize()
-
-    return 10 * 2 * n**3 / median(timed(multiply, 3))
+    return _N_STEPS * 2 * n**3 / median(timed(_repeated(lambda: a @ b), 3))
 
 
 def _copy_rate() -> float:
@@ -242,9 +210,4 @@ def _copy_rate() -> float:
     n = 2**31
     a, b = (torch.zeros(n, device="cuda", dtype=torch.uint8) for _ in range(2))
 
-    def copy() -> None:
-        for _ in range(10):
-            b.copy_(a)
-        torch.cuda.synchronize()
-
-    return 10 * 2 * n / median(timed(copy, 3))
+    return _N_STEPS * 2 * n / median(timed(_repeated(lambda: b.copy_(a)), 3))

@@ -3,11 +3,15 @@
 `seaice bench train` measures it beside ours; nothing else uses it.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
 from seaice_data.charts import FLOE, SOD
-from seaice_model.config import ModelConfig
+from seaice_model.config import ModelConfig, TrainConfig
+from seaice_model.losses import total_loss
+from seaice_model.unet import Prediction
 
 
 def _double_conv(n_in: int, n_out: int) -> nn.Sequential:
@@ -64,3 +68,29 @@ class PlainUNet(nn.Module):
                 for (name, own), tensor in zip(ours.items(), theirs, strict=True)
             }
         )
+
+
+def plain_step(
+    network: PlainUNet, config: TrainConfig
+) -> Callable[[Tensor, Tensor], Tensor]:
+    """Return what trains on inputs and charts of a batch, and gives its loss.
+
+    On a GPU in float16 without scaling, the reference's configuration.
+    """
+    optimiser = torch.optim.SGD(
+        network.parameters(),
+        lr=config.learning_rate,
+        momentum=config.momentum,
+        weight_decay=config.weight_decay,
+    )
+
+    def step(inputs: Tensor, charts: Tensor) -> Tensor:
+        with torch.autocast(inputs.device.type, torch.float16, enabled=inputs.is_cuda):
+            prediction = Prediction(*network(inputs))
+        loss = total_loss(prediction, charts, config).total
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        return loss.detach()
+
+    return step

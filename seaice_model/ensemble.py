@@ -18,6 +18,7 @@ from seaice_model.run_folder import RunFolder
 from seaice_model.train import train
 
 
+@kept_scenes()
 def train_seeds(
     store: Store,
     run_path: Path,
@@ -72,22 +73,21 @@ def train_seeds(
         for of_seed in folders.values():
             of_seed.refuse_results()
     reports = []
-    with kept_scenes():
-        for seed, of_seed in folders.items():
-            reports.append(
-                train(
-                    store,
-                    of_seed.path,
-                    replace(config, train=replace(config.train, seed=seed)),
-                    resume=resume and of_seed.settings.exists(),
-                    overwrite=overwrite,
-                    device=device,
-                    tensorboard=tensorboard,
-                    progress=None if progress is None else progress(seed),
-                )
+    for seed, of_seed in folders.items():
+        reports.append(
+            train(
+                store,
+                of_seed.path,
+                replace(config, train=replace(config.train, seed=seed)),
+                resume=resume and of_seed.settings.exists(),
+                overwrite=overwrite,
+                device=device,
+                tensorboard=tensorboard,
+                progress=None if progress is None else progress(seed),
             )
-            if not reports[-1].is_complete:
-                break
+        )
+        if not reports[-1].is_complete:
+            break
     return reports
 
 

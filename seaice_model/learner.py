@@ -62,13 +62,11 @@ class Learner:
             over all processes is the loss of the batch.
         """
         patches = (batch.inputs, batch.charts, batch.probability)
-        for group in self._optimiser.param_groups:
-            if self._is_recorded:
-                group["lr"].fill_(learning_rate)
-            else:
-                group["lr"] = learning_rate
+        (group,) = self._optimiser.param_groups
         if not self._is_recorded:
+            group["lr"] = learning_rate
             return self._step(*patches)
+        group["lr"].fill_(learning_rate)
         if self._recorded is None:
             self._recorded = RecordedStep(self._step, patches, self._changed)
         return self._recorded(*patches).clone()

@@ -220,17 +220,18 @@ def _cut(
     own, partner = places.unbind(1)
     y, x = torch.where(is_in_box[:, None], partner, own).unbind(1)
     near = _pixel_of((y + 0.5).floor(), (x + 0.5).floor(), rows, way)
-    values = _between(inputs, y, x, rows, way) if way.is_between else inputs[near]
+    values = inputs[near]
     if way.is_between:
-        # A pixel of fill beyond a scene may be near and yet weigh nothing.
-        values = torch.where(inputs[near].isnan(), torch.nan, values)
+        values = _between(inputs, y, x, values.isnan(), rows, way)
     if way.wind:
         values = _turned(values, rows, way)
     probability = table[:, 0, _Columns.PROBABILITY].float()
     return values[..., : way.n_channels].to(inputs.dtype), charts[near], probability
 
 
-def _between(inputs: Tensor, y: Tensor, x: Tensor, rows: list[Tensor], way: _Way) -> Tensor:
+def _between(
+    inputs: Tensor, y: Tensor, x: Tensor, is_fill: Tensor, rows: list[Tensor], way: _Way
+) -> Tensor:
     """Weigh the four pixels around each place; see `seaice_data.cut.cut_bilinear`."""
     above, left = y.floor(), x.floor()
     dy, dx = (y - above).float(), (x - left).float()
@@ -243,7 +244,8 @@ def _between(inputs: Tensor, y: Tensor, x: Tensor, rows: list[Tensor], way: _Way
             is_absent = value.isnan()
             total = total + torch.where(is_absent, 0, value) * share
             weight = weight + torch.where(is_absent, 0, share)
-    return total / weight
+    # A pixel of fill beyond a scene may be near and yet weigh nothing.
+    return torch.where(is_fill, torch.nan, total / weight)
 
 
 def _turned(values: Tensor, rows: list[Tensor], way: _Way) -> Tensor:

@@ -56,6 +56,8 @@ _KEPT: ContextVar[_Kept | None] = ContextVar("kept scenes", default=None)
 def kept_scenes() -> Iterator[None]:
     """Keep the scenes that a training loads for those that follow it within this block.
 
+    Written above a function, the block is a call of it.
+
     Trainings on one store may draw other scenes to validate on, so those of both splits are
     loaded, if there is room. Scenes of one store and of one choice of channels are kept.
     """

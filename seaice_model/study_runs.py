@@ -159,6 +159,7 @@ class RunProgress:
     """Whether it is scored too."""
 
 
+@kept_scenes()
 def work(
     runs: Iterable[StudyRun],
     attempt: str,
@@ -190,27 +191,26 @@ def work(
         Whether nobody asked to stop.
     """
     left = list(runs)
-    with kept_scenes():
-        was_busy = True
-        while was_busy:
-            was_busy = False
-            for run in left:
-                if stop.is_made:
-                    return False
-                if run.is_finished or _failed_in(run, attempt):
+    was_busy = True
+    while was_busy:
+        was_busy = False
+        for run in left:
+            if stop.is_made:
+                return False
+            if run.is_finished or _failed_in(run, attempt):
+                continue
+            run.lock.parent.mkdir(parents=True, exist_ok=True)
+            with claimed(run.lock) as is_ours:
+                if not is_ours or run.is_finished:
                     continue
-                run.lock.parent.mkdir(parents=True, exist_ok=True)
-                with claimed(run.lock) as is_ours:
-                    if not is_ours or run.is_finished:
-                        continue
-                    was_busy = True
-                    try:
-                        finished = finish(run, device, progress)
-                    except SeaIceError as error:
-                        _note(run, attempt, error)
-                        continue
-                    if not finished:
-                        return False
+                was_busy = True
+                try:
+                    finished = finish(run, device, progress)
+                except SeaIceError as error:
+                    _note(run, attempt, error)
+                    continue
+                if not finished:
+                    return False
     return True
 
 
