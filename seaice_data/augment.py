@@ -18,7 +18,6 @@ import numpy as np
 from seaice_data.arrays import FloatArray, IntArray
 from seaice_data.errors import SettingsError
 from seaice_data.numbered import Stream, below, uniform
-from seaice_data.settings import nearest
 
 Method = Literal["bilinear", "nearest"]
 Beyond = Literal["scene", "fill"]
@@ -129,21 +128,6 @@ AUGMENTATIONS: Mapping[str, Augmentation] = MappingProxyType(
 """Named augmentations: none at all; the published code of Chen et al. (2024), which zooms
 by 1.1 where no scale is drawn; their text; and ours, cut from the scene in one resampling.
 All but none have the same flips, rotations, scales and cutmix."""
-
-
-def find_augmentation(name: str) -> Augmentation:
-    """Return the augmentation called `name`.
-
-    Raises
-    ------
-    SettingsError
-        If there is none; the hint names the nearest.
-    """
-    if name not in AUGMENTATIONS:
-        raise SettingsError(
-            f"unknown augmentation {name!r}", hint=nearest(name, AUGMENTATIONS)
-        )
-    return AUGMENTATIONS[name]
 
 
 @dataclass(frozen=True, slots=True)

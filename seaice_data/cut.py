@@ -195,6 +195,21 @@ def _fill_pixel(
 
 
 @compiled
+def _weigh_one(source: FloatArray, channel: int, places: Any, weights: Any) -> Any:
+    """Weigh a channel of pixels that begin at `places`: four around, and the nearest."""
+    k = np.uint64(channel)
+    a, b, c, d, near = places
+    return _weighed(
+        widened(source[a + k]),
+        widened(source[b + k]),
+        widened(source[c + k]),
+        widened(source[d + k]),
+        widened(source[near + k]),
+        *weights,
+    )
+
+
+@compiled
 def cut_nearest(
     inputs: FloatArray,
     charts: ChartArray,
@@ -360,20 +375,13 @@ def cut_bilinear(
             c = np.uint64((below + before) * n_stored)
             d = np.uint64((below + after) * n_stored)
             near = np.uint64(near_pixel * n_stored)
+            places = (a, b, c, d, near)
             weights = (upper * former, upper * latter, lower * former, lower * latter)
             for r in range(runs.shape[0]):
                 run_to, n = to + np.uint64(runs[r, 0]), runs[r, 2]
                 if n < 8:
                     for m in range(n):
-                        k = np.uint64(runs[r, 1] + m)
-                        value = _weighed(
-                            widened(source[a + k]),
-                            widened(source[b + k]),
-                            widened(source[c + k]),
-                            widened(source[d + k]),
-                            widened(source[near + k]),
-                            *weights,
-                        )
+                        value = _weigh_one(source, runs[r, 1] + m, places, weights)
                         out[run_to + np.uint64(m)] = narrowed(value, fill)
                     continue
                 for m in range(0, n, 8):
@@ -385,24 +393,8 @@ def cut_bilinear(
                         out, run_to + np.uint64(at),
                     )  # fmt: skip
             if wind.shape[0]:
-                k = np.uint64(wind[0, 1])
-                u = _weighed(
-                    widened(source[a + k]),
-                    widened(source[b + k]),
-                    widened(source[c + k]),
-                    widened(source[d + k]),
-                    widened(source[near + k]),
-                    *weights,
-                )
-                k = np.uint64(wind[0, 2])
-                v = _weighed(
-                    widened(source[a + k]),
-                    widened(source[b + k]),
-                    widened(source[c + k]),
-                    widened(source[d + k]),
-                    widened(source[near + k]),
-                    *weights,
-                )
+                u = _weigh_one(source, wind[0, 1], places, weights)
+                v = _weigh_one(source, wind[0, 2], places, weights)
                 for w in range(wind.shape[0]):
                     turned = turn[w, 0] * u + turn[w, 1] * v + turn[w, 2]
                     out[to + np.uint64(wind[w, 0])] = narrowed(turned, fill)

@@ -25,6 +25,7 @@ import fsspec
 
 from seaice_data.array_files import Content
 from seaice_data.errors import StoreError
+from seaice_data.locks import lock
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store as ZarrStore
@@ -37,7 +38,6 @@ STAGING = ".staging"
 _REPLACEMENT = ".replacement"
 _ABANDONED_S = 24 * 3600.0
 _HERE, _RENAME_EXCHANGE = -100, 2  # of Linux: AT_FDCWD and the flag of renameat2
-_NO_LOCKS = {errno.EBADF, errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
 
 
 class Storage:
@@ -285,7 +285,7 @@ class Storage:
         except OSError as error:
             raise StoreError(f"cannot write to {self.path!r}: {error.strerror}") from error
         try:
-            if not _lock(folder, alone=alone):
+            if not lock(folder, alone=alone):
                 log.info("%s: the file system has no locks", self.path)
             if os.path.samestat(os.fstat(folder), self.local().stat()):
                 return folder
@@ -385,15 +385,6 @@ def _exchange(one: Path, two: Path) -> bool:
     return bool(rename(_HERE, names[0], _HERE, names[1], _RENAME_EXCHANGE) == 0)
 
 
-def lock_file(number: int) -> bool:
-    """Lock an open file for as long as its process lives; false if another holds it."""
-    try:
-        _lock(number, alone=True)
-    except BlockingIOError:
-        return False
-    return True
-
-
 def _host() -> str:
     return socket.gethostname().replace(".", "-")
 
@@ -401,7 +392,7 @@ def _host() -> str:
 def _hold(staged: Path) -> int | None:
     """Lock a folder for as long as this process lives; None if it is gone."""
     held = os.open(staged, os.O_RDONLY)
-    _lock(held, alone=True, wait=True)
+    lock(held, wait=True)
     if staged.exists():
         return held
     os.close(held)
@@ -414,35 +405,13 @@ def _is_abandoned(staged: Path) -> bool:
         if staged.name.split(".")[-2:-1] == [_host()]:
             folder = os.open(staged, os.O_RDONLY)
             try:
-                if _lock(folder, alone=True):
+                if lock(folder):
                     return True
             finally:
                 os.close(folder)
         return time.time() - staged.stat().st_mtime > _ABANDONED_S
     except (BlockingIOError, FileNotFoundError):
         return False  # it is written to, or was just moved to its place
-
-
-def _lock(folder: int, *, alone: bool, wait: bool = False) -> bool:
-    """Lock an open folder; false if its file system has no locks.
-
-    Raises
-    ------
-    BlockingIOError
-        If another process holds a lock that excludes this one.
-    """
-    import fcntl  # late: not on every system
-
-    kind = fcntl.LOCK_EX if alone else fcntl.LOCK_SH
-    try:
-        fcntl.flock(folder, kind if wait else kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise
-    except OSError as error:
-        if error.errno not in _NO_LOCKS:
-            raise
-        return False
-    return True
 
 
 def _delete(path: Path) -> None:

@@ -28,7 +28,7 @@ from seaice_data.charts import CHART_FILL, CHARTS
 from seaice_data.errors import SceneError
 from seaice_data.grid import CELL_PIXELS, row_bands
 from seaice_data.icecodes import PolygonTable, paint_charts
-from seaice_data.storage import lock_file
+from seaice_data.locks import try_lock
 from seaice_data.synthetic_fields import Float32, interpolate, label_rows
 from seaice_data.synthetic_ice import make_surface
 from seaice_data.synthetic_plan import ScenePlan, plan_scenes, tie_points
@@ -475,7 +475,7 @@ class _Disk(io.FileIO):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, "x+")
-        lock_file(self.fileno())  # tells it from what a killed process left
+        try_lock(self.fileno())  # tells it from what a killed process left
         self._path = path
         self._refused: OSError | None = None
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 from seaice_data.errors import SceneError
+from seaice_data.locks import try_lock
 from seaice_data.parallel import Progress, run_tasks
-from seaice_data.storage import lock_file
 from seaice_data.synthetic import n_bytes, scene_paths, write_scene
 from seaice_data.synthetic_plan import ScenePlan, plan_scenes
 
@@ -121,7 +121,7 @@ def _drop_abandoned(paths: Iterable[Path]) -> None:
     for path in paths:
         for part in path.parent.glob(f"{path.name}.*part"):
             with suppress(FileNotFoundError), part.open("rb") as stream:
-                if lock_file(stream.fileno()):
+                if try_lock(stream.fileno()):
                     part.unlink()
 
 

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from seaice_data.locks import try_lock
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -74,11 +76,9 @@ def alone_in(folder: Path) -> Iterator[bool]:
     if os.name != "posix":
         yield True
         return
-    import fcntl  # there is none elsewhere
-
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        yield _is_locked(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield try_lock(descriptor)
     finally:
         os.close(descriptor)
 
@@ -99,26 +99,9 @@ def claimed(path: Path, *, wait: bool = False) -> Iterator[bool]:
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
-        if os.name != "posix":
-            yield True
-            return
-        import fcntl  # there is none elsewhere
-
-        yield _is_locked(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        yield try_lock(descriptor, wait=wait)
     finally:
         os.close(descriptor)
-
-
-def _is_locked(descriptor: int, how: int) -> bool:
-    """Lock an open file or folder; false if another process holds it."""
-    import fcntl  # there is none elsewhere
-
-    try:
-        fcntl.flock(descriptor, how)
-    except OSError as error:
-        # Other errors are those of file systems that have no locks.
-        return not isinstance(error, BlockingIOError)
-    return True
 
 
 def _sync_folder(folder: Path) -> None:

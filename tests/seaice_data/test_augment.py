@@ -9,7 +9,6 @@ from seaice_data.augment import (
     Turns,
     draw_mixing,
     draw_turns,
-    find_augmentation,
 )
 from seaice_data.errors import SettingsError
 from seaice_data.settings import from_mapping, to_mapping
@@ -126,7 +125,7 @@ def test_vectors_turn_as_places_do() -> None:
 
 @pytest.mark.parametrize("name", AUGMENTATIONS)
 def test_profiles_travel_as_settings(name: str) -> None:
-    augmentation = find_augmentation(name)
+    augmentation = AUGMENTATIONS[name]
     assert from_mapping(Augmentation, to_mapping(augmentation)) == augmentation
 
 
@@ -151,9 +150,3 @@ def test_plain_is_known() -> None:
 def test_what_cannot_be_drawn_is_refused(change: dict[str, float], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         Augmentation(**change)  # type: ignore[arg-type]
-
-
-def test_an_unknown_augmentation_names_its_neighbour() -> None:
-    with pytest.raises(SettingsError, match="unknown augmentation 'oficial'") as caught:
-        find_augmentation("oficial")
-    assert caught.value.hint == "did you mean 'official'?"

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Literal
 
 import h5py
 import numpy as np
@@ -36,8 +37,9 @@ def peaks_mb(path: Path, n_runs: int) -> list[float]:
 
 
 def deflated(path: Path, chunk: int) -> Path:
-    """Deflate the planes on the SAR grid as netCDF-4 writers do."""
-    packed = path.with_suffix(".packed")
+    """Copy a file with its planes on the SAR grid deflated, as netCDF-4 writers do."""
+    packed = path.parent / "deflated" / path.name
+    packed.parent.mkdir()
     with h5py.File(path) as source, h5py.File(packed, "w") as file:
         for name, value in source.attrs.items():
             if not name.startswith("_"):
@@ -47,24 +49,19 @@ def deflated(path: Path, chunk: int) -> Path:
             if variable.ndim == 2 and variable.shape[0] > 1000:
                 options = {"chunks": (chunk, chunk), "compression": 1, "shuffle": True}
             file.create_dataset(name, data=variable[...], dtype=variable.dtype, **options)
-    packed.replace(path)
-    return path
+    return packed
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-@pytest.mark.parametrize(
-    ("version", "chunk"),
-    [("ready", None), ("ready", 1700), ("raw", None), ("raw", 1024)],
-)
+@pytest.mark.parametrize(("version", "chunk"), [("ready", 1700), ("raw", 1024)])
 def test_a_whole_scene_needs_less_than_400_mb(
-    tmp_path: Path, version: str, chunk: int | None
+    tmp_path: Path, version: Literal["ready", "raw"], chunk: int
 ) -> None:
     plan = next(plan for plan in plan_scenes(6, 5000, 0) if not plan.is_test)
-    path = write_scene(tmp_path, plan, version)[0]  # type: ignore[arg-type]
-    if chunk:
-        deflated(path, chunk)
+    path = write_scene(tmp_path, plan, version)[0]
     assert max(peaks_mb(path, 2)) < LIMIT_MB
+    assert max(peaks_mb(deflated(path, chunk), 2)) < LIMIT_MB
 
 
 @pytest.mark.slow
