@@ -24,7 +24,7 @@ from torch import Tensor
 from seaice_data.arrays import FloatArray
 from seaice_data.sampler import Patch, PatchSampler
 from seaice_model.resident import ResidentPatches, work_bytes
-from seaice_model.resident_scenes import are_kept, bytes_of, free_bytes
+from seaice_model.resident_scenes import are_kept, bytes_of, drop_others, free_bytes
 
 log = logging.getLogger(__name__)
 
@@ -99,6 +99,7 @@ def patch_source(
     """
     if device.type != "cuda":
         return sampler
+    drop_others(sampler, device)
     needed = bytes_of(sampler, sampler.scenes) + work_bytes(sampler, batch_size)
     free = free_bytes(device)
     if needed > free / 2 and not are_kept(sampler, device):
@@ -197,6 +198,7 @@ class _Buffer:
             self._copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
             self._patches["inputs"] = _pinned(self._patches["inputs"])
             self._patches["charts"] = _pinned(self._patches["charts"])
+            self._patches["probability"] = _pinned(self._patches["probability"])
 
     def fill(self, sampler: PatchSampler, numbers: range) -> Patch:
         """Draw patches, once the copy of the last ones has left this memory."""
@@ -225,9 +227,9 @@ def _next(pending: deque[tuple[_Buffer, Future[Patch]]], device: torch.device) -
     # On a CPU the buffer itself is given.
     inputs = torch.from_numpy(patches["inputs"]).to(device, non_blocking=True)
     charts = torch.from_numpy(patches["charts"]).to(device, non_blocking=True)
-    probability = torch.tensor(patches["probability"], dtype=torch.float32).to(device)
+    probability = torch.from_numpy(patches["probability"]).to(device, non_blocking=True)
     buffer.mark_copied()
-    return Batch(inputs, charts, probability, wait_s)
+    return Batch(inputs, charts, probability.to(torch.float32), wait_s)
 
 
 def _pinned(array: NDArray[Any]) -> NDArray[Any]:

@@ -153,7 +153,9 @@ class TrainConfig:
     """Decides the first weights, the patches and the drawn validation scenes."""
 
     precision: Precision = "auto"
-    """Arithmetic of the convolutions; "auto" is bfloat16 on a GPU and float32 elsewhere."""
+    """Arithmetic of the convolutions; "auto" is bfloat16 on a GPU and float32 elsewhere.
+    PyTorch lets GPUs round what they multiply to TF32 (10 bits) in float32, unless
+    ``torch.backends.cudnn.allow_tf32`` is false."""
 
     compile: Compile = "auto"
     """Whether operations are fused by ``torch.compile``, which takes a minute at the start,

@@ -1,9 +1,10 @@
 """3 x 3 convolutions, by kernels of our own where these are faster.
 
-Where operations are run one by one this is PyTorch's convolution. Compiled for a GPU in
-bfloat16, large planes of few channels go to `seaice_model.convolve_kernel` and
-`seaice_model.gradient_kernel`: the library takes two to three times as long for them, which
-is half of a training step.
+Where operations are run one by one this is PyTorch's convolution. Compiled for a GPU of
+NVIDIA's Hopper generation in bfloat16, large planes of few channels go to
+`seaice_model.convolve_kernel` and `seaice_model.gradient_kernel`: the library takes two to
+three times as long for them, which is half of a training step. Our tilings were measured
+there; most other GPUs have less shared memory than they take.
 """
 
 from importlib.util import find_spec
@@ -19,8 +20,24 @@ _OURS = {(16, 32), (32, 32), (64, 32), (96, 32)}
 """Channels of planes and result for which they win."""
 
 
+_HOPPER = 9
+"""Major number of the compute capability."""
+
+
+def has_kernels(device: torch.device) -> bool:
+    """Tell whether our kernels are for a device, and can be compiled for it."""
+    return (
+        device.type == "cuda"
+        and torch.cuda.get_device_capability(device)[0] == _HOPPER
+        and find_spec("triton") is not None
+    )
+
+
 class Convolution(nn.Conv2d):
     """A 3 x 3 convolution without bias that keeps the size of its planes."""
+
+    has_kernels = False
+    """Whether its device is one for our kernels; see `has_kernels`."""
 
     def __init__(self, n_in: int, n_out: int, *, device: str | None = None) -> None:
         super().__init__(n_in, n_out, kernel_size=3, padding=1, bias=False, device=device)
@@ -32,7 +49,7 @@ class Convolution(nn.Conv2d):
             if torch.is_autocast_enabled(planes.device.type):
                 dtype = torch.get_autocast_dtype(planes.device.type)
                 planes, weights = planes.to(dtype), weights.to(dtype)
-            if _is_ours(planes, weights):
+            if self.has_kernels and _is_ours(planes, weights):
                 convolved: Tensor = _Convolved.apply(planes, weights)  # type: ignore[no-untyped-call]
                 return convolved
         return super().forward(planes)
@@ -116,12 +133,7 @@ def _is_ours(planes: Tensor, weights: Tensor) -> bool:
     """Tell whether our kernels can, and are the faster ones."""
     n_pixels = planes.numel() // planes.shape[1]
     return (
-        planes.device.type == "cuda"
-        and planes.dtype == weights.dtype == torch.bfloat16
+        planes.dtype == weights.dtype == torch.bfloat16
         and _FEWEST_PIXELS <= n_pixels < 2**31 // max(weights.shape[:2])
         and (weights.shape[1], weights.shape[0]) in _OURS
-        and _HAS_TRITON
     )
-
-
-_HAS_TRITON = find_spec("triton") is not None

@@ -21,7 +21,7 @@ from seaice_model.train import train
 @kept_scenes()
 def train_seeds(
     store: Store,
-    run_path: Path,
+    run_path: str | Path,
     config: RunConfig | None,
     seeds: Sequence[int],
     *,
@@ -40,8 +40,8 @@ def train_seeds(
     run_path
         Folder of the folders ``seed-<number>``.
     config
-        Network and training but for the seed; when resuming, that of the first run there
-        if not given.
+        Network and training but for the seed; the defaults of the paper if not given, or
+        when resuming, that of the first run there.
     seeds
         A seed for each network.
     resume
@@ -65,10 +65,10 @@ def train_seeds(
     RunError
         As `train`; runs in the way are refused before the first is trained.
     """
-    folder = RunFolder(run_path)
+    folder = RunFolder(Path(run_path))
     folders = {seed: folder.of_seed(seed) for seed in seeds}
     if config is None:
-        config = _config_of(folder)
+        config = _config_of(folder) if resume else RunConfig()
     if not (resume or overwrite):
         for of_seed in folders.values():
             of_seed.refuse_results()
@@ -86,7 +86,7 @@ def train_seeds(
                 progress=None if progress is None else progress(seed),
             )
         )
-        if not reports[-1].is_complete:
+        if reports[-1].is_stopped:
             break
     return reports
 

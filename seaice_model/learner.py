@@ -1,5 +1,6 @@
 """A network that learns from batches: forward, loss, backward, one step downhill."""
 
+import gc
 from collections.abc import Callable, Iterator, Mapping
 
 import torch
@@ -25,6 +26,11 @@ class Learner:
         Network and training.
     processes
         Who trains together; all must be given the same batches but for their share.
+
+    Notes
+    -----
+    Where the network is compiled, `torch.compiler.reset` is called: functions that the
+    caller has compiled are compiled again when they are next called.
     """
 
     def __init__(self, config: RunConfig, processes: Processes) -> None:
@@ -36,8 +42,13 @@ class Learner:
         compiled = is_compiled(self.config.compile, device)
         self._forward: _Forward = self._losses
         if compiled:
+            gc.collect()  # earlier ones, with the memory that their records hold
             # A process compiles one function a few times only: count anew.
             torch.compiler.reset()
+            if processes.count > 1:
+                # Gradients are too small to be worth sending in parts, and what cuts the
+                # network for that does not take operations of our own in all releases.
+                torch._dynamo.config.optimize_ddp = False
             self._forward = torch.compile(self._losses, dynamic=False)
         # A record cannot hold what processes send each other.
         self._is_recorded = compiled and device.type == "cuda" and processes.count == 1

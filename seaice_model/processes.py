@@ -7,7 +7,8 @@ for any number of processes, and a run that was stopped may go on with another n
 
 Batch norm takes its means over all processes on GPUs (``SyncBatchNorm``). PyTorch has none
 for CPUs: there each process normalises its own share, which is as if one process normalised
-the parts of a batch one by one.
+the parts of a batch one by one, and the running means that maps are drawn with are averaged
+over the processes before each validation.
 """
 
 import atexit
@@ -92,8 +93,18 @@ class Processes:
             return network
         if self.device.type == "cuda":
             network = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
-            return DistributedDataParallel(network, device_ids=[self.device.index])
-        return DistributedDataParallel(network)
+            devices = [self.device.index]
+        else:
+            devices = None
+        return DistributedDataParallel(network, devices, broadcast_buffers=False)
+
+    def average_buffers(self, network: nn.Module) -> None:
+        """Make the running means of `network` the means over all processes."""
+        if self.count == 1:
+            return
+        for buffer in network.buffers():
+            if buffer.is_floating_point():
+                buffer.copy_(self.mean(buffer))
 
 
 def join(device: str, environment: Mapping[str, str] = os.environ) -> Processes:

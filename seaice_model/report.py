@@ -51,7 +51,10 @@ class TrainReport:
     """Epochs finished, those of earlier calls included."""
 
     is_complete: bool
-    """False if a signal stopped the training; it can go on with ``resume``."""
+    """Whether all epochs are finished; if not, it can go on with ``resume``."""
+
+    is_stopped: bool
+    """Whether a signal asked to stop, be it at the end of the last epoch."""
 
     best_score: float | None
     """Highest combined score in percent, on the grid of the store."""

@@ -92,8 +92,7 @@ def resident_scenes(
     kept, key = _KEPT.get(), _key(sampler, device)
     if kept is not None and are_kept(sampler, device):
         return kept[key]
-    if kept is not None:
-        kept.clear()  # before the memory of others is needed
+    drop_others(sampler, device)
     free = free_bytes(device) - spare_bytes
     ids = sampler.scenes
     if kept is not None:
@@ -118,6 +117,13 @@ def are_kept(sampler: PatchSampler, device: torch.device) -> bool:
     """Tell whether the scenes of a sampler are on the device already."""
     kept = (_KEPT.get() or {}).get(_key(sampler, device))
     return kept is not None and {*sampler.scenes} <= kept.places.keys()
+
+
+def drop_others(sampler: PatchSampler, device: torch.device) -> None:
+    """Give back the memory of kept scenes, unless they are those of a sampler."""
+    kept = _KEPT.get()
+    if kept is not None and not are_kept(sampler, device):
+        kept.clear()
 
 
 def bytes_of(sampler: PatchSampler, scene_ids: Sequence[str]) -> int:

@@ -231,7 +231,7 @@ def finish(run: StudyRun, device: str, progress: Callable[[RunProgress], None]) 
         device=device,
         progress=tell,
     )
-    if not report.is_complete:
+    if report.is_stopped:
         return False
     save_record(score_run(store, run.path, device), run.record)
     run.error.unlink(missing_ok=True)

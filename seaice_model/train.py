@@ -53,7 +53,7 @@ _DRAW_EVERY_S = 60.0
 
 def train(
     store: Store,
-    run_path: Path,
+    run_path: str | Path,
     config: RunConfig | None = None,
     *,
     resume: bool = False,
@@ -98,7 +98,7 @@ def train(
         If the store lacks channels or labels.
     """
     start = time.perf_counter()
-    folder = RunFolder(run_path)
+    folder = RunFolder(Path(run_path))
     if resume:
         settings = resumed_settings(store, folder, config)
     else:
@@ -110,6 +110,8 @@ def train(
         processes = join(device)
         if processes.device.type == "cpu":
             stack.enter_context(kept_pages())
+        else:  # graphs and events are of the GPU that is the current one
+            stack.enter_context(torch.cuda.device(processes.device))
         training = _Training(store, folder, settings, processes)
         if processes.is_first:
             stack.enter_context(alone(folder))
@@ -194,10 +196,12 @@ class _Training:
                 self.train_epoch(stop, progress)
                 scores = None if self.is_stopped else self.validate(stop)
                 if scores is None:
+                    self.refuse_broken_weights()
                     self.save(self.folder.last)
                     break
                 self.finish_epoch(scores, progress)
-        self.draw_learning_curve()
+            self.draw_learning_curve()
+            self._stopped(stop)  # what comes after this training wants to know
 
     def train_epoch(self, stop: StopRequest, progress: Progress | None) -> None:
         """Train on the batches of the epoch that are left; all of them, unless stopped."""
@@ -233,6 +237,7 @@ class _Training:
     def validate(self, stop: StopRequest) -> Scores | None:
         """Score the network on the validation scenes; none if stopped before the end."""
         start = time.perf_counter()
+        self.processes.average_buffers(self.learner.network)
         scorer = self.validation.score(self.learner.network, stop)
         self.timing[-1].validation_s = time.perf_counter() - start
         if self._stopped(stop):
@@ -243,8 +248,7 @@ class _Training:
 
     def finish_epoch(self, scores: Scores, progress: Progress | None) -> None:
         """Log the epoch and save the network, as the best too if it is."""
-        if (name := self.learner.broken_weights()) is not None:
-            raise self._diverged(f"weights {name!r} are not finite")
+        self.refuse_broken_weights()
         if scores.combined is None:
             raise RunError("no pixel of the validation scenes has a class")
         best = self.state.best_score
@@ -262,6 +266,17 @@ class _Training:
             self._write_epoch(entry)
         if progress is not None:
             progress(told)
+
+    def refuse_broken_weights(self) -> None:
+        """Make sure that all weights are finite: losses show them a batch later.
+
+        Raises
+        ------
+        RunError
+            If some are not.
+        """
+        if (name := self.learner.broken_weights()) is not None:
+            raise self._diverged(f"weights {name!r} are not finite")
 
     def claim(self, *, overwrite: bool) -> None:
         """Write the settings of a new run; remove the files of an old one if asked to.
@@ -319,6 +334,7 @@ class _Training:
             run=self.folder.path,
             n_epochs=self.state.n_epochs,
             is_complete=self.state.n_epochs >= self.config.n_epochs,
+            is_stopped=self.is_stopped,
             best_score=self.state.best_score,
             best_epoch=self.state.best_epoch,
             n_parameters=sum(w.numel() for w in self.learner.network.parameters()),

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from seaice_data.charts import CHARTS, FLOE, SIC, SOD
 from seaice_model.config import ModelConfig
-from seaice_model.convolution import Convolution
+from seaice_model.convolution import Convolution, has_kernels
 from seaice_model.enlarge import Place, doubled, doubled_tile
 
 _FAST_CHANNELS = 8
@@ -57,6 +57,9 @@ def _decide(plane: Tensor) -> Tensor:
 
 class MultiTaskUNet(nn.Module):
     """Map input planes to the three charts.
+
+    The heads of a shared decoder are computed as one: their weights are asked for, they
+    themselves are not called, nor are hooks on them.
 
     Parameters
     ----------
@@ -144,6 +147,9 @@ class MultiTaskUNet(nn.Module):
 def on_device(network: MultiTaskUNet, device: torch.device) -> MultiTaskUNet:
     """Move a network to a device, its weights in the order in which it is fastest."""
     network = network.to(device)
+    for module in network.modules():
+        if isinstance(module, Convolution):
+            module.has_kernels = has_kernels(device)
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from learnable_scenes import TINY
+from learnable_scenes import SCENES, TINY
 from torch import Tensor
 
 from seaice_data.sampler import PatchSampler
@@ -19,7 +19,9 @@ from seaice_model.losses import count_valid, total_loss
 from seaice_model.processes import Processes, join
 from seaice_model.run_folder import RunFolder
 from seaice_model.runlog import read_log
+from seaice_model.stop import StopRequest
 from seaice_model.unet import MultiTaskUNet, Prediction
+from seaice_model.validation import Validation
 
 # Without decay and after one step, momentum is the gradient.
 CONFIG = replace(TINY, train=replace(TINY.train, weight_decay=0.0))
@@ -38,6 +40,8 @@ def run(*command: str | Path, env: dict[str, str] | None = None) -> None:
 
 ONE_STEP = """
 import sys, torch
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from seaice_data.store import Store
 sys.path.insert(0, sys.argv[3])
@@ -46,10 +50,13 @@ from seaice_model.learner import Learner
 from seaice_model.processes import join, leave
 
 torch.set_num_threads(1)
+# All of the compiler but its last step, which takes a minute.
+torch.compile = partial(torch.compile, backend="aot_eager")
 store = Store.open(sys.argv[1])
-for kind in ("frozen", "own"):
+for kind in ("frozen", "own", "compiled"):
     processes = join("cpu")
-    learner = Learner(CONFIG, processes)
+    way = "always" if kind == "compiled" else "never"
+    learner = Learner(replace(CONFIG, train=replace(CONFIG.train, compile=way)), processes)
     learner.network.train(kind == "own")
     batch = batch_of(store, rank=processes.rank, count=processes.count)
     losses = processes.mean(learner.learn(batch, 0.1))
@@ -109,6 +116,12 @@ def test_their_gradients_are_those_of_the_double_batch(steps: Path, store: Store
         assert_close(share["gradients"], learner.momentum())
 
 
+def test_compiled_they_have_the_same_gradients(steps: Path) -> None:
+    for share, plain in zip(read(steps, "compiled"), read(steps, "frozen"), strict=True):
+        torch.testing.assert_close(share["losses"], plain["losses"])
+        assert_close(share["gradients"], plain["gradients"])
+
+
 def test_on_cpus_each_process_normalises_its_own_share(steps: Path, store: Store) -> None:
     whole = batch_of(store)
     network = MultiTaskUNet(CONFIG.model, seed=CONFIG.train.seed)
@@ -135,6 +148,8 @@ batch_size = 4
 n_iterations = 4
 n_epochs = 2
 learning_rate = 0.02
+validation = "listed"
+validation_scenes = {scenes}
 """
 
 
@@ -142,7 +157,7 @@ learning_rate = 0.02
 def test_two_processes_train_a_run_that_goes_on_to_the_same_weights(
     store: Store, tmp_path: Path
 ) -> None:
-    (tmp_path / "tiny.toml").write_text(TINY_TOML)
+    (tmp_path / "tiny.toml").write_text(TINY_TOML.format(scenes=list(SCENES[:2])))
 
     def train(folder: Path, *options: str) -> None:
         seaice = Path(sys.executable).with_name("seaice")
@@ -159,6 +174,19 @@ def test_two_processes_train_a_run_that_goes_on_to_the_same_weights(
     ]
     assert load(ours.last).state.next_patch == 2 * 4 * 4
     assert {path.name for path in ours.path.iterdir()} == {f.name for f in ours.files}
+    assert_scored_as_saved(ours, store)
+
+
+def assert_scored_as_saved(folder: RunFolder, store: Store) -> None:
+    """Make sure that the best score is that of the weights that were saved with it."""
+    best = load(folder.best)
+    scenes = [store.scene(scene) for scene in best.settings.validation_scenes]
+    assert len(scenes) == 2  # so that each process has scored a part
+    validation = Validation(
+        scenes, best.settings.config.model.channels, "auto", is_kept=False
+    )
+    scores = validation.score(best.network(), StopRequest()).scores()
+    assert scores.combined == best.state.best_score
 
 
 def test_a_process_without_torchrun_is_alone() -> None:

@@ -23,6 +23,7 @@ from seaice_model.resident_scenes import (
     ResidentScenes,
     are_kept,
     bytes_of,
+    drop_others,
     free_bytes,
     kept_scenes,
 )
@@ -196,6 +197,10 @@ def test_of_what_does_not_fit_only_the_scenes_in_use_are_kept(
         assert are_kept(sampler, CPU)
         other = PatchSampler(wide, scenes=wide.splits["train"][1:2], size=48)
         assert not are_kept(other, CPU)
+        drop_others(sampler, CPU)
+        assert are_kept(sampler, CPU)
+        drop_others(other, CPU)
+        assert not are_kept(sampler, CPU)
     assert not are_kept(sampler, CPU)
 
 

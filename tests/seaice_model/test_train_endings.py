@@ -17,6 +17,7 @@ from seaice_data.store import Store
 from seaice_model.checkpoint import load, save, weights_fingerprint
 from seaice_model.config import RunConfig
 from seaice_model.errors import RunError
+from seaice_model.report import TrainProgress
 from seaice_model.run_folder import RunFolder
 from seaice_model.runlog import read_log
 from seaice_model.train import train
@@ -107,6 +108,20 @@ def test_a_training_that_diverges_keeps_its_last_good_checkpoint(
         train(store, folder.path, TINY, resume=True)
     assert "stays as it was after epoch 1" in str(caught.value.hint)
     assert folder.last.read_bytes() == before
+
+
+def test_weights_that_are_not_finite_are_not_saved_at_a_stop(
+    store: Store, tmp_path: Path
+) -> None:
+    def stop(told: TrainProgress) -> None:
+        assert np.isfinite(told.loss)  # it is that before the step
+        signal.raise_signal(signal.SIGTERM)
+
+    folder = RunFolder(tmp_path / "run")
+    config = replace(TINY, train=replace(TINY.train, learning_rate=1e45))
+    with pytest.raises(RunError, match=r"diverged in epoch 1: weights '.*' are not finite"):
+        train(store, folder.path, config, device="cpu", progress=stop)
+    assert not folder.last.exists()
 
 
 def test_a_disk_that_is_full_is_told_before_the_old_checkpoint_is_touched(
