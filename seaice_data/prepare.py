@@ -65,8 +65,8 @@ class PrepareReport:
 
 
 def prepare(
-    raw: Path,
-    store_path: str,
+    raw: str | Path,
+    store_path: str | Path,
     recipe: Recipe | None = None,
     *,
     jobs: int = 1,
@@ -119,7 +119,7 @@ def prepare(
     none of them could be read to its end.
     """
     start = time.monotonic()
-    paths = find_scenes(raw)
+    paths, store_path = find_scenes(raw), str(store_path)
     if part:
         paths = tuple(_share(paths, *part))
         if overwrite:

@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 
-def open_scene(path: Path, dominance_threshold: float = 0.65) -> Scene:
+def open_scene(path: str | Path, dominance_threshold: float = 0.65) -> Scene:
     """Open an AI4Arctic file of either version.
 
     Parameters
@@ -48,6 +48,7 @@ def open_scene(path: Path, dominance_threshold: float = 0.65) -> Scene:
     SceneError
         If the file cannot be read, is not a scene, or lacks something.
     """
+    path = Path(path)
     with ExitStack() as opened:
         file = NetcdfFile(path)
         opened.callback(file.close)
@@ -90,7 +91,7 @@ def _is_ready(file: NetcdfFile) -> bool:
     )
 
 
-def find_scenes(folder: Path) -> tuple[Path, ...]:
+def find_scenes(folder: str | Path) -> tuple[Path, ...]:
     """Return the netCDF files in a folder and below it, reference files left out.
 
     Hidden files and folders, pipes and the like are passed over; a link to a file that is
@@ -101,6 +102,7 @@ def find_scenes(folder: Path) -> tuple[Path, ...]:
     SceneError
         If there is no such folder or no netCDF file in it.
     """
+    folder = Path(folder)
     if folder.is_file():
         return (folder,)
     if not folder.is_dir():

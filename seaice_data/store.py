@@ -21,6 +21,7 @@ from dataclasses import asdict
 from datetime import datetime
 from functools import cached_property, partial
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import google_crc32c
@@ -142,7 +143,7 @@ class Store:
             storage.remove_file(name)
 
     @classmethod
-    def open(cls, path: str) -> "Store":
+    def open(cls, path: str | Path) -> "Store":
         """Open an existing store.
 
         Raises
@@ -150,6 +151,7 @@ class Store:
         StoreError
             If there is none at `path`, or one of another format version.
         """
+        path = str(path)
         attributes, _ = _read_root(Storage(path))
         if (found := attributes.get("format_version")) != FORMAT_VERSION:
             raise StoreError(

@@ -7,6 +7,7 @@ attributes that do not fit the scenes.
 import json
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from seaice_data.errors import StoreError
@@ -54,7 +55,7 @@ class VerifyReport:
 
 
 def verify(
-    store_path: str, *, jobs: int = 1, progress: Progress | None = None
+    store_path: str | Path, *, jobs: int = 1, progress: Progress | None = None
 ) -> VerifyReport:
     """Compare all arrays and attributes of a store with their checksums.
 
@@ -74,7 +75,7 @@ def verify(
     """
     start = time.monotonic()
     store = Store.open(store_path)
-    arguments = {scene_id: (store_path, scene_id) for scene_id in store.scenes}
+    arguments = {scene_id: (store.path, scene_id) for scene_id in store.scenes}
     found = run_tasks(_verify_scene, arguments, jobs, progress)
     damages = [damage for damages in found for damage in damages]
     if not damages:  # else what is known of all scenes together cannot be true

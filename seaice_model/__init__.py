@@ -14,6 +14,14 @@ if TYPE_CHECKING:
     from seaice_model.decision import Decision
     from seaice_model.errors import ConfigError, MapError, RunError
     from seaice_model.index_page import write_index
+    from seaice_model.losses import (
+        Losses,
+        masked_cross_entropy,
+        masked_focal,
+        masked_mse,
+        masked_ordinal,
+        total_loss,
+    )
     from seaice_model.maps import ChartMap, read_netcdf, write_netcdf
     from seaice_model.metrics import ChartScorer, Scores
     from seaice_model.predict import (
@@ -39,6 +47,7 @@ __all__ = [
     "Checkpoint",
     "ConfigError",
     "Decision",
+    "Losses",
     "MapError",
     "ModelConfig",
     "MultiTaskUNet",
@@ -56,11 +65,16 @@ __all__ = [
     "find_profile",
     "load_best",
     "load_reference_state_dict",
+    "masked_cross_entropy",
+    "masked_focal",
+    "masked_mse",
+    "masked_ordinal",
     "predict_files",
     "predict_scene",
     "predict_store",
     "read_netcdf",
     "score_maps",
+    "total_loss",
     "write_index",
     "write_netcdf",
     "write_report",
@@ -72,6 +86,14 @@ _MODULES = {
     "decision": ("Decision",),
     "errors": ("ConfigError", "MapError", "RunError"),
     "index_page": ("write_index",),
+    "losses": (
+        "Losses",
+        "masked_cross_entropy",
+        "masked_focal",
+        "masked_mse",
+        "masked_ordinal",
+        "total_loss",
+    ),
     "maps": ("ChartMap", "read_netcdf", "write_netcdf"),
     "metrics": ("ChartScorer", "Scores"),
     "predict": (

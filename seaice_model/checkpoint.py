@@ -241,7 +241,7 @@ def settings_to_resume(run_path: Path) -> RunSettings:
     return load_settings(folder.settings)
 
 
-def load_best(run_path: Path) -> Checkpoint:
+def load_best(run_path: str | Path) -> Checkpoint:
     """Read the best checkpoint of a run.
 
     Raises
@@ -249,7 +249,7 @@ def load_best(run_path: Path) -> Checkpoint:
     RunError
         If there is no run, or none of its epochs is finished.
     """
-    folder = RunFolder(run_path)
+    folder = RunFolder(Path(run_path))
     if not folder.settings.exists() and not folder.best.exists():
         raise RunError(
             f"no run at {str(run_path)!r}",

@@ -110,7 +110,7 @@ def add_entry(
     _make_entry(maps_path / _FOLDER, chart_map, grid, charts)
 
 
-def write_index(maps_path: Path, reference: ChartedScenes | None = None) -> Path:
+def write_index(maps_path: str | Path, reference: ChartedScenes | None = None) -> Path:
     """Write ``index.html`` with all maps of a folder, and return its path.
 
     Parameters
@@ -125,6 +125,7 @@ def write_index(maps_path: Path, reference: ChartedScenes | None = None) -> Path
     MapError
         If there are no maps, or one is damaged or does not fit its charts.
     """
+    maps_path = Path(maps_path)
     paths = find_maps(maps_path)
     scenes = [
         _Scene(path.name, _entry_of(path, reference), path.with_suffix(".png").is_file())

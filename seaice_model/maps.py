@@ -109,7 +109,7 @@ class ChartMap:
     of which only the charts are known."""
 
 
-def write_netcdf(chart_map: ChartMap, path: Path) -> None:
+def write_netcdf(chart_map: ChartMap, path: str | Path) -> None:
     """Write a map as CF netCDF; a file at `path` stays until the new one is whole.
 
     SIC is in percent, 255 being its ``_FillValue``, so that xarray shows it as numbers
@@ -125,7 +125,7 @@ def write_netcdf(chart_map: ChartMap, path: Path) -> None:
         whole = BytesIO()
         with h5netcdf.File(whole, "w") as file:
             _write(file, chart_map)
-        with replacing(path) as new:
+        with replacing(Path(path)) as new:
             new.write_bytes(whole.getbuffer())
     except OSError as error:
         raise MapError(
@@ -133,7 +133,7 @@ def write_netcdf(chart_map: ChartMap, path: Path) -> None:
         ) from error
 
 
-def read_netcdf(path: Path) -> ChartMap:
+def read_netcdf(path: str | Path) -> ChartMap:
     """Read a map that `write_netcdf` wrote.
 
     Raises
@@ -141,7 +141,7 @@ def read_netcdf(path: Path) -> ChartMap:
     MapError
         If there is none at `path`, it is not one of ours, or damaged.
     """
-    with _opened(path) as file:
+    with _opened(Path(path)) as file:
         return _read(file)
 
 

@@ -96,8 +96,8 @@ class PredictSettings:
 
 def predict_store(
     store: Store,
-    run_paths: Path | Sequence[Path],
-    maps_path: Path,
+    run_paths: str | Path | Sequence[str | Path],
+    maps_path: str | Path,
     settings: PredictSettings | None = None,
     *,
     scenes: Sequence[str] | None = None,
@@ -149,13 +149,13 @@ def predict_store(
     if not ids:
         raise RunError("no scene to predict", hint="name scenes, or another split")
     source = StoreSource(store, ids)
-    return _predict(source, predictor, maps_path, settings, progress, start)
+    return _predict(source, predictor, Path(maps_path), settings, progress, start)
 
 
 def predict_files(
-    path: Path,
-    run_paths: Path | Sequence[Path],
-    maps_path: Path,
+    path: str | Path,
+    run_paths: str | Path | Sequence[str | Path],
+    maps_path: str | Path,
     settings: PredictSettings | None = None,
     *,
     scenes: Sequence[str] | None = None,
@@ -187,8 +187,8 @@ def predict_files(
     predictor = _load(run_paths, device)
     for checkpoint in predictor.checkpoints:
         _check_constants(checkpoint)
-    source = FileSource(path, predictor.recipe, scenes)
-    return _predict(source, predictor, maps_path, settings, progress, start)
+    source = FileSource(Path(path), predictor.recipe, scenes)
+    return _predict(source, predictor, Path(maps_path), settings, progress, start)
 
 
 def predict_scene(
@@ -267,8 +267,8 @@ def check_store(store: Store, checkpoint: Checkpoint) -> None:
         log.warning("store and run differ in %s", difference)
 
 
-def _load(run_paths: Path | Sequence[Path], device: str) -> Predictor:
-    paths = [run_paths] if isinstance(run_paths, Path) else run_paths
+def _load(run_paths: str | Path | Sequence[str | Path], device: str) -> Predictor:
+    paths = [run_paths] if isinstance(run_paths, str | Path) else run_paths
     return Predictor.load(paths, find_device(device))
 
 

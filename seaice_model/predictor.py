@@ -79,7 +79,7 @@ class Predictor:
         self._device = device
 
     @classmethod
-    def load(cls, paths: Sequence[Path], device: torch.device) -> Self:
+    def load(cls, paths: Sequence[str | Path], device: torch.device) -> Self:
         """Load the best networks of runs.
 
         Raises
@@ -87,7 +87,7 @@ class Predictor:
         RunError
             If there is no run, it is damaged, or runs do not go together.
         """
-        folders = map(RunFolder, paths)
+        folders = [RunFolder(Path(path)) for path in paths]
         runs = [run.path for f in folders for run in f.seeds() or (f,)]
         if twice := [run for run in runs if runs.count(run) > 1]:
             raise RunError(f"the run {str(twice[0])!r} is named twice")

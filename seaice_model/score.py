@@ -136,7 +136,7 @@ class ScoreReport:
 
 
 def score_maps(
-    maps_path: Path,
+    maps_path: str | Path,
     reference: ChartedScenes,
     *,
     progress: Callable[[ScoreProgress], None] | None = None,
@@ -163,6 +163,7 @@ def score_maps(
         If charts cannot be read.
     """
     start = time.perf_counter()
+    maps_path = Path(maps_path)
     maps = (_in_submission if maps_path.is_file() else _in_folder)(maps_path, reference)
     pooled, scored = _Counts(), _Scored()
     without: list[str] = []

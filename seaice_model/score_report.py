@@ -99,7 +99,7 @@ def groups_of(scored: GridScores) -> dict[str, Mapping[str, Scores]]:
     }
 
 
-def write_report(report: ScoreReport, path: Path, reference: ChartedScenes) -> None:
+def write_report(report: ScoreReport, path: str | Path, reference: ChartedScenes) -> None:
     """Write a report as a page with everything inside; no other file, no network.
 
     Parameters
@@ -154,7 +154,7 @@ def write_report(report: ScoreReport, path: Path, reference: ChartedScenes) -> N
         *_pictures(report, reference),
         "</main>",
     ]
-    with replacing(path) as new:
+    with replacing(Path(path)) as new:
         new.write_text(page("Scores of ice charts", body), encoding="utf-8")
 
 

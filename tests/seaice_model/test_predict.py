@@ -46,6 +46,16 @@ def test_the_scenes_that_the_run_has_not_seen_are_predicted(maps: Path) -> None:
     }
 
 
+def test_paths_may_be_text(tmp_path: Path, maps: Path, store: Store, run: Path) -> None:
+    again = Store.open(Path(store.path))
+    folder = str(tmp_path / "maps")
+    predict_store(again, str(run), folder, DATA_ONLY, scenes=[TEST_SCENE], device="cpu")
+    name = f"{TEST_SCENE}.nc"
+    one, two = read_netcdf(f"{folder}/{name}"), read_netcdf(maps / name)
+    np.testing.assert_array_equal(one.charts, two.charts)
+    assert load_best(str(run)).state == load_best(run).state
+
+
 def test_a_map_has_the_shape_of_its_scene(maps: Path, store: Store) -> None:
     chart_map = read_netcdf(maps / f"{TEST_SCENE}.nc")
     scene = store.scene(TEST_SCENE)
