@@ -51,7 +51,8 @@ def figures(
     with Progress("models") as progress:
         report = draw_figures(named, charts, out, scenes=scene or (), progress=progress)
     if as_json:
-        say_json({shown: str(path) for shown, path in report.pictures.items()})
+        pictures = [{"shows": s, "path": p} for s, p in report.pictures.items()]
+        say_json({"out": out, "pictures": pictures})
         return
     for shown, path in report.pictures.items():
         say(f"{shown}: {path}")

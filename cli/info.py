@@ -34,21 +34,56 @@ def info(
         summary["pictures"] = _draw(opened, plot)
     if as_json:
         say_json(summary)
-        return
-    del summary["channels"]  # they follow by group
-    for name, value in summary.items():
-        if name == "classes":
-            for chart, shares in value.items():
-                say(
-                    f"{chart:<10} "
-                    + "  ".join(f"{k}: {v:.1f} %" for k, v in shares.items())
-                )
-        elif isinstance(value, dict):
-            say(f"{name:<10} " + ", ".join(f"{k} {v}" for k, v in value.items()))
-        elif isinstance(value, list):
-            say(f"{name:<10} " + " ".join(map(str, value)))
-        else:
-            say(f"{name:<10} {value}")
+    else:
+        _show(opened, summary)
+
+
+def _show(store: "Store", summary: dict[str, Any]) -> None:
+    """Print a summary for a person."""
+    n_bytes = summary["disk_use_bytes"]
+    shapes = filter(None, (summary["smallest_shape"], summary["largest_shape"]))
+    sizes = " to ".join(f"{y} x {x}" for y, x in shapes)
+    rows = {
+        "store": f"{summary['store']} ({summary['software']})",
+        "scenes": str(summary["scenes"]),
+        "splits": _listed(summary["splits"]),
+        "services": _listed(summary["services"]),
+        "months": _listed(summary["months"]),
+        "sizes": f"{sizes} pixels" if sizes else "",
+        "labelled": f"{summary['labelled_percent']:.0f} % of the pixels",
+        "disk use": "not known for object stores"
+        if n_bytes is None
+        else f"{n_bytes / 1e9:.2f} GB",
+        **_ranges_by_group(store, summary["channel_ranges"]),
+        **{
+            chart: "  ".join(f"{name}: {share:.1f} %" for name, share in shares.items())
+            for chart, shares in summary["class_percent"].items()
+        },
+        "recipe": _listed(summary["recipe"]),
+        "odd": "; ".join(summary["odd"]) or "nothing",
+        "pictures": " ".join(summary.get("pictures", ())),
+    }
+    for name, text in rows.items():
+        if text:
+            say(f"{name:<10} {text}")
+
+
+def _listed(values: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in values.items())
+
+
+def _ranges_by_group(store: "Store", ranges: dict[str, Any]) -> dict[str, str]:
+    """Return each channel with its range in training, by group."""
+    from seaice_data.channels import find_channel
+
+    groups: dict[str, list[str]] = {}
+    for name in store.channels:
+        text = name
+        if name in ranges:
+            low, high, unit = ranges[name].values()
+            text += f" {low:.4g}..{high:.4g}" + (f" {unit}" if unit != "1" else "")
+        groups.setdefault(str(find_channel(name).group), []).append(text)
+    return {group: "; ".join(texts) for group, texts in groups.items()}
 
 
 def _draw(store: "Store", folder: Path) -> list[str]:
@@ -66,7 +101,7 @@ def _draw(store: "Store", folder: Path) -> list[str]:
 
 
 def _summary(store: "Store") -> dict[str, Any]:
-    """Gather what a person wants to know."""
+    """Gather what is worth knowing, for machines."""
     from seaice_data.charts import CHARTS
 
     scenes = [store.scene(scene_id) for scene_id in store.scenes]
@@ -75,17 +110,19 @@ def _summary(store: "Store") -> dict[str, Any]:
     shapes = [scene.grid.shape for scene in scenes]
     valid = [scene.attributes["valid_share"] for scene in scenes]
     return {
-        "store": f"{store.path} ({store.attributes['software']})",
+        "store": store.path,
+        "software": store.attributes["software"],
         "scenes": len(scenes),
         "splits": {name: len(ids) for name, ids in store.splits.items()},
         "services": dict(Counter(scene.service for scene in scenes)),
         "months": {str(month): months[month] for month in sorted(months)},
-        "sizes": f"{min(shapes, default='-')} to {max(shapes, default='-')} pixels",
-        "labelled": f"{100 * sum(valid) / max(len(valid), 1):.0f} % of the pixels",
-        "disk use": _disk_use(store),
+        "smallest_shape": min(shapes, default=None),
+        "largest_shape": max(shapes, default=None),
+        "labelled_percent": 100 * sum(valid) / max(len(valid), 1),
+        "disk_use_bytes": _disk_use_bytes(store),
         "channels": list(store.channels),
-        **_channels(store),
-        "classes": {
+        "channel_ranges": _ranges(store),
+        "class_percent": {
             chart.name: {
                 name: 100 * count / max(sum(counts[chart.name][:-1]), 1)
                 for name, count in zip(chart.class_names, counts[chart.name], strict=False)
@@ -94,36 +131,32 @@ def _summary(store: "Store") -> dict[str, Any]:
             if chart.name in counts
         },
         "recipe": {k: v for k, v in store.attributes["recipe"].items() if k != "channels"},
-        "odd": _oddities(store) or ["nothing"],
+        "odd": _oddities(store),
     }
 
 
-def _disk_use(store: "Store") -> str:
-    """Return the size of a store on a local disk."""
+def _disk_use_bytes(store: "Store") -> int | None:
+    """Return the size of a store, if it is on a local disk."""
     if not store.storage.is_local:
-        return "not known for object stores"
-    n_bytes = sum(p.stat().st_size for p in store.storage.local().rglob("*") if p.is_file())
-    return f"{n_bytes / 1e9:.2f} GB"
+        return None
+    return sum(p.stat().st_size for p in store.storage.local().rglob("*") if p.is_file())
 
 
-def _channels(store: "Store") -> dict[str, list[str]]:
-    """Return each channel with the range of its values in training, by group."""
+def _ranges(store: "Store") -> dict[str, dict[str, Any]]:
+    """Return the range in training of each channel that has values, in its unit."""
     from seaice_data.channels import find_channel
 
-    stats = store.attributes.get("stats", {})
-    groups: dict[str, list[str]] = {}
+    if not (stats := store.attributes.get("stats")):
+        return {}
+    ranges = {}
     for position, name in enumerate(store.channels):
-        channel = find_channel(name)
-        text = name
-        if stats and stats["lowest"][position] is not None:
-            low, high = (
-                stats[end][position] * channel.std + channel.mean
-                for end in ("lowest", "highest")
-            )
-            unit = "" if channel.unit == "1" else f" {channel.unit}"
-            text += f" {low:.4g}..{high:.4g}{unit};"
-        groups.setdefault(str(channel.group), []).append(text)
-    return groups
+        channel, ends = find_channel(name), {}
+        for end in ("lowest", "highest"):
+            value = stats[end][position]
+            ends[end] = None if value is None else value * channel.std + channel.mean
+        if None not in ends.values():
+            ranges[name] = ends | {"unit": channel.unit}
+    return ranges
 
 
 def _oddities(store: "Store") -> list[str]:
@@ -132,12 +165,23 @@ def _oddities(store: "Store") -> list[str]:
     splits = store.splits
     left = set(store.scenes) - {scene for ids in splits.values() for scene in ids}
     if store.scenes and not any(splits.values()):
-        odd.append("it has no splits yet: run `seaice prepare` again to finish it;")
+        odd.append("it has no splits yet: run `seaice prepare` again to finish it")
     elif left:
-        odd.append(f"{len(left)} scenes are in no split: a test scene is of their pass;")
+        odd.append(f"{len(left)} scenes are in no split: a test scene is of their pass")
     if store.attributes.get("splits_leak"):
-        odd.append(f"{len(store.attributes['splits_leak'])} pairs of one pass are split;")
-    unlabelled = [i for i in store.scenes if store.scene(i).attributes["valid_share"] == 0]
-    if unlabelled:
-        odd.append(f"{len(unlabelled)} scenes have no labels: {', '.join(unlabelled[:3])};")
+        odd.append(f"{len(store.attributes['splits_leak'])} pairs of one pass are split")
+    without: dict[str, list[str]] = {}
+    for scene_id in store.scenes:
+        attributes = store.scene(scene_id).attributes
+        if attributes["valid_share"] == 0:
+            without.setdefault("labels", []).append(scene_id)
+        for name, n_values in zip(
+            store.channels, attributes["stats"]["count"], strict=True
+        ):
+            if n_values == 0:
+                without.setdefault(name, []).append(scene_id)
+    odd += [
+        f"{len(ids)} scenes have no {name}: {', '.join(ids[:3])}"
+        for name, ids in without.items()
+    ]
     return odd

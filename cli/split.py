@@ -5,12 +5,14 @@ from typing import Annotated
 
 import typer
 
-from .console import note, say
+from .console import note, say, say_json
 
 
 def split(
     store: Annotated[str, typer.Argument(help="Store to divide anew")],
-    seed: Annotated[int, typer.Option(help="Another seed, other validation scenes")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Another seed, other validation scenes")
+    ] = 0,
     test: Annotated[
         Path | None, typer.Option(help="List of test scenes; the challenge's if not given")
     ] = None,
@@ -20,6 +22,7 @@ def split(
     allow_leaks: Annotated[
         bool, typer.Option("--allow-leaks", help="Let scenes of one orbit pass part")
     ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON")] = False,
 ) -> None:
     """Divide the scenes of a store into train, validation and test.
 
@@ -32,12 +35,12 @@ def split(
     """
     from seaice_data.prepare import finish
     from seaice_data.settings import to_mapping
-    from seaice_data.split import SplitSettings, read_ids
+    from seaice_data.split import SplitSettings, read_id_file
     from seaice_data.store import Store
 
     opened = Store.open(store)
     lists = {
-        name: read_ids(path.read_text(encoding="utf-8")) if path else None
+        name: read_id_file(path) if path else None
         for name, path in (("test", test), ("validation", validation))
     }
     for name, ids in lists.items():
@@ -48,6 +51,9 @@ def split(
     opened.finish({"split_settings": to_mapping(settings)})
     finish(opened)
     splits = Store.open(store).splits
+    if as_json:
+        say_json({"store": store, "splits": splits})
+        return
     left_out = len(opened.scenes) - sum(map(len, splits.values()))
     shares = ", ".join(f"{name} {len(ids)}" for name, ids in splits.items())
     say(f"{shares} scenes, {left_out} left out because their pass stands on another side")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .console import Progress, say, seconds
+from .console import Progress, say, say_json, seconds
 from .machine import n_cores
 
 
@@ -30,6 +30,7 @@ def synth(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Write files anew that exist")
     ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON")] = False,
 ) -> None:
     """Write synthetic scenes in the format of AI4Arctic.
 
@@ -54,8 +55,21 @@ def synth(
             overwrite=overwrite,
             progress=progress,
         )
-    n_gb = sum(path.stat().st_size for path in report.written) / 1e9
+    n_bytes = sum(path.stat().st_size for path in report.written)
+    elapsed_s = time.monotonic() - start
+    if as_json:
+        say_json(
+            {
+                "out": out,
+                "scenes": scenes,
+                "written": report.written,
+                "kept": report.kept,
+                "written_bytes": n_bytes,
+                "elapsed_s": round(elapsed_s, 3),
+            }
+        )
+        return
     say(
-        f"{len(report.written)} files ({n_gb:.2f} GB) of {scenes} scenes written to {out}, "
-        f"{len(report.kept)} kept, in {seconds(time.monotonic() - start)}"
+        f"{len(report.written)} files ({n_bytes / 1e9:.2f} GB) of {scenes} scenes written "
+        f"to {out}, {len(report.kept)} kept, in {seconds(elapsed_s)}"
     )

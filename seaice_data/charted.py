@@ -173,11 +173,11 @@ def _charts_in(path: str, files: tuple[Path, ...]) -> ChartedScenes:
 def _in_file(path: Path) -> tuple[str, ChartedScene | None]:
     """Return the scene of a file, and its charts if there are any."""
     with closing(NetcdfFile(path)) as file:
-        if holds_charts(file):
-            return _painted(file, file)
         if (beside := reference_of(path)) is not None:
             with closing(NetcdfFile(beside)) as reference:
                 return _painted(file, reference)
+        if holds_charts(file):
+            return _painted(file, file)
     with closing(open_scene(path)) as scene:
         if not scene.has_charts:
             return scene.id, None

@@ -34,12 +34,22 @@ class TiePoints:
 
     def longitudes(self, rows: FloatArray, columns: FloatArray) -> FloatArray:
         """Return longitudes from -180 to 180 at pixel positions."""
-        # Across the date line neighbouring points differ by 360: unroll, interpolate, wrap.
-        unrolled = np.unwrap(
-            np.unwrap(self.longitude, period=360, axis=1), period=360, axis=0
-        )
-        plane = tie_point_plane(unrolled, self.lines, self.samples, rows, columns)
+        points = unrolled(self.longitude)
+        plane = tie_point_plane(points, self.lines, self.samples, rows, columns)
         return (plane + 180) % 360 - 180
+
+
+def unrolled(longitude: FloatArray) -> FloatArray:
+    """Let a plane of longitudes go on beyond 180 or -180 where it crosses the date line.
+
+    Examples
+    --------
+    >>> unrolled(np.array([[179.0, -179.0], [178.0, -178.0]]))
+    array([[179., 181.],
+           [178., 182.]])
+    """
+    along_x = np.unwrap(longitude, period=360, axis=1)
+    return np.asarray(np.unwrap(along_x, period=360, axis=0))
 
 
 def tie_point_plane(

@@ -6,7 +6,6 @@ may work on one store at the same time; a run that replaces it wants to be alone
 """
 
 import errno
-import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
@@ -14,8 +13,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from seaice_data.assemble import assemble
 from seaice_data.errors import RecipeError, SceneError, SeaIceError, StoreError
@@ -26,7 +23,7 @@ from seaice_data.scene import (
     find_scene_id,
     find_scenes,
     open_scene,
-    reference_of,
+    source_files,
 )
 from seaice_data.settings import from_mapping, to_mapping
 from seaice_data.split import TEST_IDS, SplitSettings, leaking_pairs, split_scenes
@@ -34,8 +31,6 @@ from seaice_data.stats import ChannelStats, add_counts
 from seaice_data.storage import Storage
 from seaice_data.store import Store
 
-_SAMPLES = 16
-_SAMPLE_BYTES = 64 * 1024
 _DISK_ERRORS = {errno.ENOSPC, errno.EROFS, errno.EDQUOT}  # the next scene meets them too
 
 
@@ -295,20 +290,6 @@ def summarise(store: Store) -> dict[str, Any]:
     return summary
 
 
-def file_fingerprint(path: Path) -> dict[str, Any]:
-    """Return name, size and a hash of evenly spread samples of a file.
-
-    A whole scene has 500 MB; 16 samples of 64 kB tell two files apart in milliseconds.
-    """
-    size = path.stat().st_size
-    digest = hashlib.blake2b(str(size).encode(), digest_size=16)
-    with path.open("rb") as stream:
-        for offset in np.linspace(0, max(size - _SAMPLE_BYTES, 0), _SAMPLES).astype(int):
-            stream.seek(int(offset))
-            digest.update(stream.read(_SAMPLE_BYTES))
-    return {"name": path.name, "size": size, "blake2b_of_samples": digest.hexdigest()}
-
-
 def _look(paths: Sequence[Path]) -> tuple[dict[str, Path], list[Failure]]:
     """Find out which scene each file holds, and which files are bad at first sight."""
     found: dict[str, Path] = {}
@@ -369,7 +350,7 @@ def _plan(
             continue
         kept.append(scene_id)
         try:
-            if store.scene(scene_id).attributes["source_files"] != _source_files(path):
+            if store.scene(scene_id).attributes["source_files"] != source_files(path):
                 raise SceneError(
                     f"{str(path)!r}: not the file that scene {scene_id} was made of",
                     hint="prepare the store again with --overwrite",
@@ -404,7 +385,7 @@ def _prepare_scene(
                 return False
             _check_ratio(scene, store.recipe)
             prepared = assemble(scene, store.recipe)
-        source_files = _source_files(path)
+        files = source_files(path)
     except SeaIceError as error:
         if strict:
             raise
@@ -415,7 +396,7 @@ def _prepare_scene(
             raise SceneError(failure.reason) from error
         return failure
     try:
-        store.write(prepared, {"source_files": source_files})
+        store.write(prepared, {"source_files": files})
     except OSError as error:
         reason = f"cannot write to {store_path!r}: {error.strerror or error}"
         if strict or error.errno in _DISK_ERRORS:
@@ -424,12 +405,6 @@ def _prepare_scene(
             ) from error
         return Failure(str(path), f"{str(path)!r}: {reason}", None)
     return True
-
-
-def _source_files(path: Path) -> list[dict[str, Any]]:
-    """Return the fingerprints of a scene's file and of its reference file."""
-    reference = reference_of(path)
-    return [file_fingerprint(file) for file in (path, reference) if file is not None]
 
 
 def _failure(path: Path, error: SeaIceError) -> Failure:

@@ -124,7 +124,7 @@ class ReadyScene(Scene):
     @cached_property
     def is_test_file(self) -> bool:
         """Whether the charts are missing, or in a reference file."""
-        return not holds_charts(self._file)
+        return self._reference is not None or not holds_charts(self._file)
 
     @property
     def polygons(self) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from seaice_data.errors import SettingsError, StoreError
 from seaice_data.settings import nearest
-from seaice_data.split import read_ids
+from seaice_data.split import read_id_file
 from seaice_data.store import Store
 
 Value = str | int | float
@@ -220,10 +220,7 @@ class _Reader:
     def _listed(self, field: str, path: str) -> list[Value]:
         if field != "id":
             raise self._refuse(f"a file lists ids, not {field}", "write id in @scenes.txt")
-        try:
-            return [i.casefold() for i in read_ids(Path(path).read_text(encoding="utf-8"))]
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(f"cannot read scene ids from {path!r}: {error}") from error
+        return [scene_id.casefold() for scene_id in read_id_file(Path(path))]
 
     def _value(self, field: str) -> Value:
         """Read one value of the type of a field."""

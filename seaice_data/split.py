@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from seaice_data.encode import acquisition_time
 from seaice_data.errors import SettingsError
@@ -63,6 +64,15 @@ class SplitSettings:
 
     allow_leaks: bool = False
     """Let scenes of one orbit pass stand on two sides, as the published lists do."""
+
+    def __post_init__(self) -> None:
+        """Refuse lists that share a scene."""
+        if both := sorted({*(self.test or ())} & {*(self.validation or ())}):
+            raise SettingsError(
+                f"{len(both)} scenes are in the test and in the validation list: "
+                + ", ".join(both[:3]),
+                hint="take them out of one of the two",
+            )
 
 
 def split_scenes(
@@ -140,6 +150,25 @@ def read_ids(text: str) -> tuple[str, ...]:
             "no scene id in the list", hint="ids are written as 20180124T194759_dmi"
         )
     return ids
+
+
+def read_id_file(path: Path) -> tuple[str, ...]:
+    """Read a file with a list of scene ids; see `read_ids`.
+
+    Raises
+    ------
+    SettingsError
+        If it cannot be read, or holds no id.
+    """
+    try:
+        return read_ids(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        reason = error.strerror or str(error)
+    except UnicodeDecodeError:
+        reason = "it is no text"
+    except SettingsError as error:
+        raise SettingsError(f"{str(path)!r}: {error}", hint=error.hint) from error
+    raise SettingsError(f"cannot read scene ids from {str(path)!r}: {reason}")
 
 
 def _drawn(free: list[list[str]], seed: int) -> tuple[list[str], list[str]]:

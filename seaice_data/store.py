@@ -71,6 +71,7 @@ UNREADABLE = (ValueError, KeyError, TypeError, IndexError, RuntimeError, FileNot
 _PLAIN = re.compile(r"[A-Za-z0-9_-]+")  # an id cannot leave the folder of the scenes
 _ID = re.compile(r"\d{8}T\d{6}_(cis|dmi)")
 _SCENE_KEYS = {"acquired", "service", "has_charts", "grid", "source_grid", "class_counts"}
+_SPLITS = ("train", "validation", "test")
 _ALL = slice(None)
 _DOCUMENTS = {2: (".zattrs", ".zgroup"), 3: ("zarr.json",)}
 """Files of a group by zarr format. Attributes are in the first, the last makes it one."""
@@ -215,9 +216,13 @@ class Store:
     def splits(self) -> dict[str, tuple[str, ...]]:
         """Scene ids by split: ``train``, ``validation``, ``test``."""
         splits = self.attributes.get("splits", {})
-        return {
-            name: tuple(splits.get(name, ())) for name in ("train", "validation", "test")
-        }
+        try:
+            return {name: tuple(splits.get(name, ())) for name in _SPLITS}
+        except (AttributeError, TypeError) as error:
+            raise StoreError(
+                f"the splits of the store {self.path!r} are damaged",
+                hint="run `seaice prepare` again, which writes them",
+            ) from error
 
     def scene(self, scene_id: str) -> "StoredScene":
         """Return one scene.

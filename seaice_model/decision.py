@@ -63,7 +63,7 @@ SPREAD = Steps(0.2)
 class Decision:
     """Classes on the grid of the store, before masks, and how sure they are.
 
-    Planes that say how sure are 255 where all pixels of the map are masked.
+    All other planes are 255 where all pixels of the map are masked.
     """
 
     classes: ChartArray

@@ -50,7 +50,7 @@ def write_decision(file: h5netcdf.File, decision: Decision) -> None:
         file, "concentration", decision.concentration, CONCENTRATION,
         {
             "standard_name": str(SIC.standard_name),
-            "long_name": "sea ice concentration before it becomes a class, before masks",
+            "long_name": "sea ice concentration before it becomes a class",
             "units": "%",
         },
     )  # fmt: skip

@@ -27,7 +27,7 @@ import numpy as np
 
 from seaice_data.arrays import ChartArray, FloatArray, IntArray
 from seaice_data.charts import CHART_FILL, CHARTS, SIC, Chart
-from seaice_data.encode import TiePoints
+from seaice_data.encode import TiePoints, unrolled
 from seaice_data.grid import Grid
 from seaice_data.prepared import FLAG_LAND, FLAG_NO_SAR, FLAG_REMAINDER
 from seaice_model.decision import Decision
@@ -38,7 +38,7 @@ from seaice_model.files import replacing
 SIC_STEP_PERCENT = 10
 """Percent of ice concentration from one class of SIC to the next."""
 
-_FORMAT = "seaice map 2"
+_FORMAT = "seaice map 3"
 _NAMES = {
     "SIC": "sea_ice_area_fraction",
     "SOD": "stage_of_development",
@@ -50,6 +50,10 @@ _FLAGS = {
     "beyond_last_block": FLAG_REMAINDER,
 }
 _CHUNK_ROWS = 512
+
+
+UNKNOWN_FILE = "unknown"
+"""Hash of a file that nothing is known of."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,6 +77,9 @@ class Provenance:
 
     software: str
     """Name and version of this package."""
+
+    file_hash: str = UNKNOWN_FILE
+    """Hash of samples of the netCDF file that the scene comes from, as stores have it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -505,7 +512,8 @@ def _on_pixels(tie_points: TiePoints, grid: Grid) -> TiePoints:
     samples = _whole_positions(tie_points.samples, grid.width)
     return TiePoints(
         latitude=tie_points.latitudes(lines, samples),
-        longitude=tie_points.longitudes(lines, samples),
+        # Readers interpolate them as numbers.
+        longitude=unrolled(tie_points.longitudes(lines, samples)),
         lines=lines,
         samples=samples,
     )

@@ -7,7 +7,7 @@ of the stored pixel that stands for it (Chen et al. 2024, section 3.2).
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -233,7 +233,7 @@ def predict_scene(
         charts=charts,
         flags=placed.flags,
         tie_points=placed.tie_points,
-        provenance=provenance,
+        provenance=replace(provenance, file_hash=scene.file_hash),
         grid_name=grid,
         decision=_decision(outcome, placed, is_masked, predictor.n_networks),
     )
@@ -285,7 +285,7 @@ def _predict(
     settings = settings or PredictSettings()
     provenance = provenance_of(source, predictor)
     paths = {scene: maps_path / f"{scene}.nc" for scene in source.scenes}
-    kept = set() if settings.overwrite else _kept(paths, provenance, settings)
+    kept = set() if settings.overwrite else _kept(paths, source, provenance, settings)
     _make_folder(maps_path)
     failed = [*source.failed]
     for n_done, (scene, path) in enumerate(paths.items(), start=1):
@@ -344,6 +344,7 @@ def _decision(
     """Place what was decided; how sure it is counts only where a pixel shows it."""
     shown = placed.blocks_with(~is_masked, outcome.concentration.shape)
     for planes in (
+        outcome.concentration,
         outcome.entropy,
         outcome.spread,
         *(outcome.probabilities or {}).values(),
@@ -407,7 +408,10 @@ def provenance_of(source: Source, predictor: Predictor) -> Provenance:
 
 
 def _kept(
-    paths: dict[str, Path], provenance: Provenance, settings: PredictSettings
+    paths: dict[str, Path],
+    source: Source,
+    provenance: Provenance,
+    settings: PredictSettings,
 ) -> set[str]:
     """Return the scenes whose maps are there; refuse maps that were made otherwise."""
     kept = set()
@@ -427,6 +431,11 @@ def _kept(
             raise MapError(
                 f"map {str(path)!r} shows another scene, {found.scene!r}",
                 hint="move it away, or replace it with --overwrite",
+            )
+        if found.provenance.file_hash != source.file_hash(scene):
+            raise MapError(
+                f"map {str(path)!r} was made from another file of its scene",
+                hint="choose another folder, or replace it with --overwrite",
             )
         if found.grid_name != settings.grid:
             raise MapError(

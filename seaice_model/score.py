@@ -169,7 +169,7 @@ def score_maps(
     without: list[str] = []
     jobs = (partial(_count_scene, maps, reference, scene) for scene in maps.readers)
     for n_done, (scene_id, counts) in enumerate(_in_turn(jobs), start=1):
-        if counts is None:
+        if counts is None or counts.is_empty:
             without.append(scene_id)
         else:
             pooled.merge(counts)
@@ -228,6 +228,11 @@ class _Counts:
         self.grids = {name: ChartScorer() for name in GRIDS}
         self.edge = EdgeScorer()
         self.calibration = CalibrationScorer()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the charts of the scene have no class anywhere."""
+        return not any(table.any() for table in self.grids["original"].confusion.values())
 
     def merge(self, other: "_Counts") -> None:
         for name, scorer in self.grids.items():

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -19,9 +19,10 @@ from seaice_data.encode import TiePoints, acquisition_time
 from seaice_data.errors import SceneError, SeaIceError
 from seaice_data.grid import Grid
 from seaice_data.recipe import Recipe
-from seaice_data.scene import find_scenes, open_scene
+from seaice_data.scene import find_scenes, open_scene, source_files
 from seaice_data.settings import fingerprint
 from seaice_data.store import Store
+from seaice_model.maps import UNKNOWN_FILE
 
 SHOWN = ("hh", "hv")
 """Channels that pictures show beside a map."""
@@ -75,6 +76,9 @@ class SceneInputs:
     tie_points: TiePoints
     """Geolocation grid, positions in 80 m pixels."""
 
+    file_hash: str = UNKNOWN_FILE
+    """Hash of samples of the netCDF file that it comes from."""
+
     charts: ChartArray | None
     """Ice charts on the 80 m grid, shape ``(chart, y, x)``, if there are any."""
 
@@ -103,6 +107,9 @@ class Source(Protocol):
     failed: tuple[Failure, ...]
     """Files that are no scene."""
 
+    def file_hash(self, scene_id: str) -> str:
+        """Return the hash of samples of the netCDF file that a scene comes from."""
+
     def read(self, scene_id: str, *, charts: bool) -> SceneInputs:
         """Read a scene, with its ice charts if asked for and there are any."""
 
@@ -118,6 +125,10 @@ class StoreSource:
         self._store = store
         for scene_id in self.scenes:
             store.scene(scene_id)  # a scene that is not there is a slip of the caller
+
+    def file_hash(self, scene_id: str) -> str:
+        """Return the hash of samples of the netCDF file that a scene comes from."""
+        return _hash_in(self._store.scene(scene_id).attributes.get("source_files", []))
 
     def read(self, scene_id: str, *, charts: bool) -> SceneInputs:
         """Read a scene of the store.
@@ -139,6 +150,7 @@ class StoreSource:
             rows=scene.rows,
             columns=scene.columns,
             tie_points=scene.tie_points,
+            file_hash=self.file_hash(scene_id),
             charts=scene.full_charts() if charts and scene.has_charts else None,
         )
 
@@ -175,6 +187,10 @@ class FileSource:
             if scene_id not in self._files:
                 raise SceneError(f"no scene {scene_id!r} in {str(path)!r}")
 
+    def file_hash(self, scene_id: str) -> str:
+        """Return the hash of samples of the netCDF file that a scene comes from."""
+        return _hash_in(source_files(self._files[scene_id]))
+
     def read(self, scene_id: str, *, charts: bool) -> SceneInputs:
         """Prepare a scene.
 
@@ -202,8 +218,14 @@ class FileSource:
             rows=self._recipe.stand_ins(grid.height),
             columns=self._recipe.stand_ins(grid.width),
             tie_points=prepared.tie_points,
+            file_hash=self.file_hash(scene_id),
             charts=prepared.full_charts if charts and prepared.has_charts else None,
         )
+
+
+def _hash_in(files: Sequence[Mapping[str, Any]]) -> str:
+    """Return the hash of the first file, which holds what maps are made from."""
+    return str(files[0]["blake2b_of_samples"]) if files else UNKNOWN_FILE
 
 
 def _find(paths: Sequence[Path]) -> tuple[Mapping[str, Path], tuple[Failure, ...]]:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import h5netcdf
+import h5py
 import numpy as np
 import pytest
 import xarray as xr
@@ -255,7 +256,31 @@ def test_info_shows_a_store_on_one_screen(seaice, store_path) -> None:
     result = seaice("info", store_path)
     assert result.code == 0
     assert result.out.count("\n") < 25
-    assert json.loads(seaice("info", store_path, "--json").out)["scenes"] == 6
+    told = json.loads(seaice("info", store_path, "--json").out)
+    assert told["scenes"] == 6
+    for shown in (
+        f"labelled   {told['labelled_percent']:.0f} % of the pixels",
+        f"disk use   {told['disk_use_bytes'] / 1e9:.2f} GB",
+        "{} x {} to ".format(*told["smallest_shape"]),
+        f"t2m {told['channel_ranges']['t2m']['lowest']:.4g}..",
+        f"open water: {told['class_percent']['SOD']['open water']:.1f} %",
+    ):
+        assert shown in result.out
+
+
+def test_info_names_what_is_missing(seaice, raw_folder, tmp_path) -> None:
+    file = Path(shutil.copy(sorted(raw_folder.glob("*_prep.nc"))[0], tmp_path))
+    with h5py.File(file, "a") as scene:
+        scene["t2m"][...] = np.nan
+    store = tmp_path / "store.zarr"
+    assert seaice("prepare", file, store, "--jobs", 1).code == 0
+    scene_id = Store.open(store).scenes[0]
+    shown = seaice("info", store).out.splitlines()
+    odd = next(line for line in shown if line.startswith("odd"))
+    assert f"1 scenes have no t2m: {scene_id}" in odd
+    told = json.loads(seaice("info", store, "--json").out)
+    assert "t2m" not in told["channel_ranges"]
+    assert "t2m" in told["channels"]
 
 
 @pytest.mark.parametrize("command", ["info", "verify", "train", "predict"])
@@ -584,13 +609,14 @@ def test_figures_are_drawn_from_maps_and_runs(
     result = seaice("figures", f"Model 1={maps_path}", run_path, *options, "--json")
     assert result.code == 0
     scene = next(maps_path.glob("*.nc")).stem
-    assert json.loads(result.out) == {
+    pictures = {p["shows"]: p["path"] for p in json.loads(result.out)["pictures"]}
+    assert pictures == {
         f"Figures 2, 3: {scene}": str(out / f"scene_{scene}.png"),
         "Figure 4: Model 1": str(out / "confusion_Model_1.png"),
         "Figure 4: run": str(out / "confusion_run.png"),
         "Figure 5": str(out / "classes.png"),
     }
-    assert all(Path(path).stat().st_size for path in json.loads(result.out).values())
+    assert all(Path(path).stat().st_size for path in pictures.values())
     assert seaice("figures", maps_path, maps_path, *options).code == 2
     assert seaice("figures", "a=", *options).code == 2
     result = seaice("figures", maps_path, *options, "--scene", "20190101T000000_dmi")
@@ -688,5 +714,7 @@ def test_split_divides_anew_and_for_scenes_to_come(seaice, raw_folder, tmp_path)
     (tmp_path / "list.json").write_text(json.dumps([f"{i}_prep.nc" for i in ids[:2]]))
     result = seaice("split", store, "--validation", tmp_path / "list.json")
     assert result.out.startswith("train 3, validation 2, test 1 scenes")
+    again = seaice("split", store, "--validation", tmp_path / "list.json", "--json")
+    assert json.loads(again.out)["splits"]["validation"] == list(ids[:2])
     assert seaice("prepare", raw_folder, store, "--ratio", 10, "--jobs", 1).code == 0
     assert Store.open(str(store)).splits["validation"] == ids[:2]

@@ -36,11 +36,14 @@ def test_a_ready_scene_tells_what_it_is(tmp_path: Path) -> None:
         assert not scene.is_test_file
 
 
-def test_the_reference_file_brings_the_charts_of_a_test_scene(tmp_path: Path) -> None:
-    charts = {"SIC": None, "SOD": None, "FLOE": None}
+@pytest.mark.parametrize("own", [None, np.full((503, 528), 255, np.uint8)])
+def test_the_reference_file_brings_the_charts_of_a_test_scene(
+    tmp_path: Path, own: np.ndarray | None
+) -> None:
+    charts = dict.fromkeys(("SIC", "SOD", "FLOE"), own)
     path = write_coded(tmp_path, **charts)
     with open_scene(path) as scene:
-        assert not scene.has_charts
+        assert scene.has_charts == (own is not None)
         assert (read_charts(scene, 5) == 255).all()
     with h5py.File(tmp_path / f"{SCENE_ID}_prep_reference.nc", "w") as file:
         for name in charts:

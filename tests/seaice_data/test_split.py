@@ -1,7 +1,16 @@
+from pathlib import Path
+
 import pytest
 
 from seaice_data.errors import SettingsError
-from seaice_data.split import TEST_IDS, leaking_pairs, read_ids, split_scenes
+from seaice_data.split import (
+    TEST_IDS,
+    SplitSettings,
+    leaking_pairs,
+    read_id_file,
+    read_ids,
+    split_scenes,
+)
 
 IDS = [
     f"2019{month:02d}{day:02d}T101010_dmi" for month in range(1, 13) for day in range(1, 11)
@@ -77,3 +86,27 @@ def test_the_published_lists_are_read() -> None:
     )
     with pytest.raises(SettingsError, match="no scene id"):
         read_ids("[]")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"\x89HDF\xff", "cannot read scene ids from '.*': it is no text"),
+        (b"[]", "no scene id in the list"),
+        (None, "cannot read scene ids from '.*': No such file"),
+    ],
+)
+def test_a_file_without_ids_is_named(
+    tmp_path: Path, content: bytes | None, message: str
+) -> None:
+    path = tmp_path / "list.json"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(SettingsError, match=message):
+        read_id_file(path)
+
+
+def test_a_scene_cannot_validate_and_test() -> None:
+    ids = ("20180124T194759_dmi", "20180623T114935_cis")
+    with pytest.raises(SettingsError, match="1 scenes are in the test and in the valid"):
+        SplitSettings(test=ids, validation=ids[:1])

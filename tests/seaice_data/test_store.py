@@ -82,6 +82,16 @@ def test_a_scene_without_its_last_write_is_absent(store: Store) -> None:
     assert Store.open(store.path).scenes == ()
 
 
+@pytest.mark.parametrize("damaged", [3, ["20190314T101830_cis"], {"train": 3}])
+def test_damaged_splits_are_told(store: Store, damaged: object) -> None:
+    root = Path(store.path, "zarr.json")
+    document = json.loads(root.read_text())
+    document["attributes"]["splits"] = damaged
+    root.write_text(json.dumps(document))
+    with pytest.raises(StoreError, match=r"the splits of the store .* are damaged"):
+        Store.open(store.path).splits  # noqa: B018
+
+
 @pytest.mark.parametrize("codec", ["none", "zstd"])
 @pytest.mark.parametrize("zarr_format", [2, 3])
 def test_both_zarr_formats_and_codecs_hold_the_same(

@@ -121,6 +121,22 @@ def test_tie_points_are_interpolated_as_cf_describes(path: Path) -> None:
         np.testing.assert_allclose(latitude[:], expected, atol=1e-9)
 
 
+def test_longitudes_go_on_across_the_date_line(tmp_path: Path, chart_map: ChartMap) -> None:
+    points = chart_map.tie_points
+    east = points.longitude - points.longitude[0, 0] + 179.9
+    wrapped = replace(points, longitude=(east + 180) % 360 - 180)
+    assert (wrapped.longitude < 0).any()
+    write_netcdf(replace(chart_map, tie_points=wrapped), tmp_path / "map.nc")
+    with netCDF4.Dataset(tmp_path / "map.nc") as dataset:
+        steps = np.diff(dataset["longitude"][:], axis=1)
+        assert 0 < steps.min() < steps.max() < 0.1
+    again = read_netcdf(tmp_path / "map.nc").tie_points
+    rows, columns = np.array([0.0, 31.0]), np.array([7.0, 66.0])
+    np.testing.assert_allclose(
+        again.longitudes(rows, columns), wrapped.longitudes(rows, columns), atol=1e-9
+    )
+
+
 def test_planes_are_compressed_bytes(path: Path) -> None:
     with netCDF4.Dataset(path) as dataset:
         for name in ("sea_ice_area_fraction", "floe_size", "status_flag"):

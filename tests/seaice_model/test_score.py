@@ -16,7 +16,7 @@ from learnable_scenes import (
 )
 
 from seaice_data.charted import charts_of
-from seaice_data.charts import CHARTS
+from seaice_data.charts import CHART_FILL, CHARTS
 from seaice_data.grid import Grid
 from seaice_data.prepare import finish
 from seaice_data.store import Store
@@ -232,6 +232,17 @@ def test_maps_without_any_chart_cannot_be_scored(
     predict_store(store, run, tmp_path, PredictSettings(pictures=False), scenes=[UNCHARTED])
     with pytest.raises(MapError, match=r"none of the 1 maps in .* has charts"):
         score_maps(tmp_path, charts_of(store))
+
+
+def test_a_chart_without_a_class_is_no_chart(tmp_path: Path, maps: Path) -> None:
+    other = Store.create(str(tmp_path / "other.zarr"), RECIPE)
+    for scene in (TEST_SCENE, UNCHARTED, SCENES[0]):
+        prepared = prepared_scene(scene)
+        empty = np.full_like(prepared.full_charts, CHART_FILL)
+        other.write(replace(prepared, full_charts=empty), {})
+    finish(other)
+    with pytest.raises(MapError, match=r"none of the 3 maps in .* has charts"):
+        score_maps(maps, charts_of(Store.open(other.path)))
 
 
 def test_a_map_of_another_size_is_refused(tmp_path: Path, maps: Path) -> None:

@@ -2,6 +2,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
@@ -9,7 +10,8 @@ from seaice_data.errors import SceneError
 from seaice_data.store import Store
 from seaice_data.synthetic_set import write_scenes
 from seaice_model.config import ModelConfig, RunConfig, TrainConfig
-from seaice_model.maps import ChartMap, read_netcdf
+from seaice_model.errors import MapError
+from seaice_model.maps import UNKNOWN_FILE, ChartMap, read_netcdf
 from seaice_model.predict import PredictSettings, predict_files, predict_store
 from seaice_model.train import train
 
@@ -42,6 +44,7 @@ def same(ours: ChartMap, theirs: ChartMap) -> None:
     assert ours.decision is not None
     assert theirs.decision is not None
     np.testing.assert_array_equal(ours.decision.entropy, theirs.decision.entropy)
+    assert ours.provenance.file_hash == theirs.provenance.file_hash != UNKNOWN_FILE
 
 
 def test_files_give_the_maps_that_their_store_gives(
@@ -53,6 +56,21 @@ def test_files_give_the_maps_that_their_store_gives(
     assert len(report.maps) == len(store.scenes) == 6
     for path in report.maps:
         same(read_netcdf(path), read_netcdf(tmp_path / "a" / path.name))
+
+
+def test_a_map_of_another_file_of_its_scene_is_not_taken_for_the_map_of_this(
+    tmp_path: Path, raw_folder: Path, seen_run: Path
+) -> None:
+    file = sorted(raw_folder.glob("*_prep.nc"))[0]
+    path = Path(shutil.copy(file, tmp_path))
+    predict_files(path, seen_run, tmp_path / "maps", DATA_ONLY)
+    assert predict_files(path, seen_run, tmp_path / "maps", DATA_ONLY).n_kept == 1
+    with h5py.File(path, "a") as scene:
+        scene["nersc_sar_primary"][...] *= 0.5
+    with pytest.raises(MapError, match="made from another file of its scene"):
+        predict_files(path, seen_run, tmp_path / "maps", DATA_ONLY)
+    again = PredictSettings(pictures=False, overwrite=True)
+    assert predict_files(path, seen_run, tmp_path / "maps", again).n_written == 1
 
 
 def test_raw_files_give_maps_of_40_m_or_on_request_of_80_m(
