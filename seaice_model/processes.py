@@ -8,7 +8,7 @@ for any number of processes, and a run that was stopped may go on with another n
 Batch norm takes its means over all processes on GPUs (``SyncBatchNorm``). PyTorch has none
 for CPUs: there each process normalises its own share, which is as if one process normalised
 the parts of a batch one by one, and the running means that maps are drawn with are averaged
-over the processes before each validation.
+over the processes when an epoch ends or is stopped.
 """
 
 import atexit

@@ -231,13 +231,13 @@ class _Training:
                     progress(self._told())
                 if self._stopped(stop):
                     break
+        self.processes.average_buffers(self.learner.network)
         self.timing[-1].train_s = time.perf_counter() - start
         self.timing[-1].n_patches = self.state.next_patch - first
 
     def validate(self, stop: StopRequest) -> Scores | None:
         """Score the network on the validation scenes; none if stopped before the end."""
         start = time.perf_counter()
-        self.processes.average_buffers(self.learner.network)
         scorer = self.validation.score(self.learner.network, stop)
         self.timing[-1].validation_s = time.perf_counter() - start
         if self._stopped(stop):
