@@ -155,13 +155,14 @@ def _mapping(report: "ScoreReport") -> dict[str, Any]:
         "scene_edges": {i: asdict(edge) for i, edge in report.scene_edges.items()},
         "calibration": report.calibration and asdict(report.calibration),
         "without_charts": report.without_charts,
+        "seen": report.seen,
         "elapsed_s": round(report.elapsed_s, 3),
     }
 
 
 def _say_tables(report: "ScoreReport") -> None:
     """Print what fits into 80 columns; the rest is in the report."""
-    from seaice_model.score_report import GRID_TITLES, UNPREDICTED
+    from seaice_model.score_report import GRID_TITLES, UNPREDICTED, seen_in_words
 
     columns = ["combined", "SIC R2", "SOD F1", "FLOE F1"]
     rows: list[Sequence[str]] = [
@@ -180,6 +181,8 @@ def _say_tables(report: "ScoreReport") -> None:
     note(UNPREDICTED)
     for scene_id in report.without_charts:
         note(f"not scored: {scene_id} has no chart")
+    if report.seen:
+        note(f"note: {seen_in_words(report)}")
     elapsed = seconds(report.elapsed_s)
     say(f"{len(report.scenes)} maps scored against {report.reference} in {elapsed}")
 

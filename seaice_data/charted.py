@@ -22,6 +22,7 @@ from seaice_data.netcdf import NetcdfFile
 from seaice_data.ready_scene import find_id, holds_charts, read_charts
 from seaice_data.scene import find_scenes, open_scene, reference_of
 from seaice_data.scene_base import SPACING_M, region_in
+from seaice_data.split import TEST_IDS
 from seaice_data.store import Store, StoredScene
 
 _BAND_ROWS = 500
@@ -71,8 +72,8 @@ class ChartedScenes:
     """Ids of scenes without charts."""
 
     expected: tuple[str, ...]
-    """Ids of the scenes that a submission must hold: the test scenes of a store, all
-    scenes of a folder."""
+    """Ids of the scenes that a submission must hold: the test scenes, or all where there
+    are none."""
 
     ratio: int
     """Ratio at which the reference way of scoring downscales: that of the store, or 10."""
@@ -160,14 +161,20 @@ def _charts_in(path: str, files: tuple[Path, ...]) -> ChartedScenes:
             f"none of the {len(files)} files in {path!r} holds a chart",
             hint="put the `_prep_reference.nc` files of test scenes beside them",
         )
+    tests = [i for i in sorted(charted) if i in TEST_IDS or _is_test(places[i])]
     return ChartedScenes(
         path=path,
         scenes=dict(sorted(charted.items())),
         uncharted=frozenset(uncharted),
-        expected=tuple(sorted(charted)),
+        expected=tuple(tests or sorted(charted)),
         ratio=REFERENCE_RATIO,
         store=None,
     )
+
+
+def _is_test(path: Path) -> bool:
+    """Whether the charts of a scene came apart from it, as those of test scenes do."""
+    return reference_of(path) is not None or path.stem.endswith("_reference")
 
 
 def _in_file(path: Path) -> tuple[str, ChartedScene | None]:

@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import h5netcdf
 import h5py
@@ -55,6 +55,9 @@ _CHUNK_ROWS = 512
 UNKNOWN_FILE = "unknown"
 """Hash of a file that nothing is known of."""
 
+SceneUse = Literal["unseen", "validated", "trained"]
+"""What a scene was to the training of a network."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Provenance:
@@ -80,6 +83,9 @@ class Provenance:
 
     file_hash: str = UNKNOWN_FILE
     """Hash of samples of the netCDF file that the scene comes from, as stores have it."""
+
+    scene_use: SceneUse = "unseen"
+    """Whether a run was trained or validated on the scene."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -423,7 +429,9 @@ def _provenance(attributes: Mapping[str, Any]) -> Provenance:
     epochs = np.atleast_1d(_attribute(attributes, "epochs"))
     if epochs.dtype.kind not in "iu":
         raise ValueError(f"attribute 'epochs' must be whole numbers, got {epochs[0]}")
-    texts = {name: _text(attributes, name) for name in names}
+    texts: dict[str, Any] = {name: _text(attributes, name) for name in names}
+    if texts["scene_use"] not in get_args(SceneUse):
+        raise ValueError(f"attribute 'scene_use' is {texts['scene_use']!r}")
     return Provenance(epochs=tuple(map(int, epochs)), **texts)
 
 

@@ -94,10 +94,23 @@ class ChartScorer:
         Parameters
         ----------
         charts
-            Shape ``(chart, y, x)``, classes, 255 where there is no class.
+            Shape ``(chart, y, x)``, classes, 255 where there is no class. Any whole
+            numbers; bytes are counted without a copy.
         predicted
             The same of the map.
+
+        Raises
+        ------
+        ValueError
+            If the shapes are others, or a value is neither a class nor 255.
+        TypeError
+            If one of them holds no whole numbers.
         """
+        for name, planes in (("charts", charts), ("predicted", predicted)):
+            if np.ndim(planes) != 3 or len(planes) != len(CHARTS):
+                raise ValueError(
+                    f"{name} must have shape ({len(CHARTS)}, y, x), got {np.shape(planes)}"
+                )
         for chart, truth, guess in zip(CHARTS, charts, predicted, strict=True):
             self.add_chart(chart, truth, guess)
 
@@ -108,7 +121,10 @@ class ChartScorer:
         ------
         ValueError
             If the shapes differ, or a value is neither a class of `chart` nor 255.
+        TypeError
+            If one of them holds no whole numbers.
         """
+        truth, predicted = _as_bytes(chart, truth), _as_bytes(chart, predicted)
         if truth.shape != predicted.shape:
             raise ValueError(f"shapes differ: {truth.shape} and {predicted.shape}")
         pairs = np.zeros((_N_BYTES, _N_BYTES), np.int64)
@@ -142,9 +158,12 @@ class ChartScorer:
         ------
         ValueError
             If a value is neither a class of `chart` nor 255.
+        TypeError
+            If one of the planes holds no whole numbers.
         IndexError
             If `rows` or `columns` do not lead from `predicted` to `truth`.
         """
+        truth, predicted = _as_bytes(chart, truth), _as_bytes(chart, predicted)
         for places, n_from, n_to in zip(
             (rows, columns), predicted.shape, truth.shape, strict=True
         ):
@@ -278,6 +297,19 @@ def count_constants(
         counts = np.asarray(class_counts[chart.name])[: chart.n_classes]
         scorer.confusion[chart.name][:, constants[chart.name]] = counts
     return scorer
+
+
+def _as_bytes(chart: Chart, plane: ChartArray) -> ChartArray:
+    """Return a plane as bytes; compiled loops would count others where they like."""
+    plane = np.asarray(plane)
+    if plane.dtype == np.uint8:
+        return plane
+    if plane.dtype.kind not in "iu":
+        raise TypeError(f"{chart.name} must hold whole numbers, got {plane.dtype}")
+    if plane.size and (plane.min() < 0 or plane.max() > CHART_FILL):
+        wrong = plane.min() if plane.min() < 0 else plane.max()
+        raise ValueError(f"{chart.name} has no class {wrong}")
+    return plane.astype(np.uint8)
 
 
 @compiled

@@ -123,8 +123,8 @@ def predict_store(
     settings
         How to draw; the default settings if not given.
     scenes
-        Ids of the scenes; all that the runs have neither trained nor validated on if not
-        given.
+        Ids of the scenes; if not given, all that the runs have neither trained nor validated
+        on: of a store that they were trained on, the test scenes.
     device
         Where the networks run: "auto", "cpu", "cuda" and so on.
     progress
@@ -233,7 +233,9 @@ def predict_scene(
         charts=charts,
         flags=placed.flags,
         tie_points=placed.tie_points,
-        provenance=replace(provenance, file_hash=scene.file_hash),
+        provenance=replace(
+            provenance, file_hash=scene.file_hash, scene_use=predictor.use_of(scene.id)
+        ),
         grid_name=grid,
         decision=_decision(outcome, placed, is_masked, predictor.n_networks),
     )
@@ -376,16 +378,19 @@ def _check_constants(checkpoint: Checkpoint) -> None:
 
 
 def _unseen_scenes(store: Store, predictor: Predictor) -> tuple[str, ...]:
-    """Return the scenes that no run has seen."""
+    """Return the scenes that no run has seen; the test scenes of a store it was trained on.
+
+    Scenes to train or validate on that a run left out by a condition tell less: those of
+    another run would not be the same.
+    """
     if not store.scenes:
         raise RunError(
             f"the store {store.path!r} has no scenes",
             hint=f"add some with `seaice prepare raw/ {store.path}`",
         )
-    seen: set[str] = set()
-    for settings in (checkpoint.settings for checkpoint in predictor.checkpoints):
-        seen.update(settings.train_scenes, settings.validation_scenes)
-    ids = tuple(scene for scene in store.scenes if scene not in seen)
+    ids = tuple(i for i in store.scenes if predictor.use_of(i) == "unseen")
+    if len(ids) < len(store.scenes):
+        ids = tuple(i for i in store.splits["test"] if i in ids) or ids
     if not ids:
         raise RunError(
             f"the run {predictor.name!r} was trained or validated on every scene of "

@@ -26,6 +26,7 @@ from seaice_model.config import Precision
 from seaice_model.device import arithmetic
 from seaice_model.enlarge import Place
 from seaice_model.errors import RunError
+from seaice_model.maps import SceneUse
 from seaice_model.run_folder import RunFolder
 from seaice_model.unet import MultiTaskUNet, Prediction, on_device
 
@@ -92,6 +93,15 @@ class Predictor:
         if twice := [run for run in runs if runs.count(run) > 1]:
             raise RunError(f"the run {str(twice[0])!r} is named twice")
         return cls(runs, [load_best(run) for run in runs], device)
+
+    def use_of(self, scene_id: str) -> SceneUse:
+        """Tell whether a network was trained or, if none was, validated on a scene."""
+        settings = [checkpoint.settings for checkpoint in self.checkpoints]
+        if any(scene_id in s.train_scenes for s in settings):
+            return "trained"
+        if any(scene_id in s.validation_scenes for s in settings):
+            return "validated"
+        return "unseen"
 
     @property
     def name(self) -> str:

@@ -121,6 +121,10 @@ class ScoreReport:
     without_charts: tuple[str, ...]
     """Scenes that have a map but no ice chart to score it against."""
 
+    seen: tuple[str, ...]
+    """Scored scenes that a network was trained or validated on, as far as the maps tell:
+    its scores on others are lower."""
+
     elapsed_s: float
     """Seconds in all."""
 
@@ -194,6 +198,7 @@ def score_maps(
         scene_edges=scored.edges,
         calibration=pooled.calibration.calibration(),
         without_charts=tuple(without),
+        seen=tuple(scene.id for scene in scored.scenes if scene.id in maps.seen),
         elapsed_s=time.perf_counter() - start,
     )
 
@@ -301,11 +306,15 @@ class _Maps:
     readers: Mapping[str, Callable[[ChartedScene], Aligned]]
     """By scene; each reads a map on the 80 m grid."""
 
+    seen: frozenset[str] = frozenset()
+    """Scenes that what made them was trained or validated on."""
+
 
 def _in_folder(folder: Path, reference: ChartedScenes) -> _Maps:
     """Look into a folder of maps; refuse what cannot be scored together."""
     paths: dict[str, Path] = {}
     runs: dict[str, str] = {}
+    seen: set[str] = set()
     for path in find_maps(folder):
         described = describe(path)
         scene_id, made_by = described.scene, described.provenance
@@ -322,6 +331,8 @@ def _in_folder(folder: Path, reference: ChartedScenes) -> _Maps:
                 hint="name the store or folder with its chart by --reference",
             )
         paths[scene_id] = path
+        if made_by.scene_use != "unseen":
+            seen.add(scene_id)
         runs.setdefault(
             made_by.weights, f"{made_by.run}, epoch {', '.join(map(str, made_by.epochs))}"
         )
@@ -332,7 +343,8 @@ def _in_folder(folder: Path, reference: ChartedScenes) -> _Maps:
             hint="score the maps of each run in a folder of their own",
         )
     (run,) = runs.values()
-    return _Maps(run, {scene: partial(_read_map, path) for scene, path in paths.items()})
+    readers = {scene: partial(_read_map, path) for scene, path in paths.items()}
+    return _Maps(run, readers, frozenset(seen))
 
 
 def _read_map(path: Path, scene: ChartedScene) -> Aligned:

@@ -158,6 +158,16 @@ def write_report(report: ScoreReport, path: str | Path, reference: ChartedScenes
         new.write_text(page("Scores of ice charts", body), encoding="utf-8")
 
 
+def seen_in_words(report: ScoreReport) -> str:
+    """Say how many scenes are not new to the network; empty if all are."""
+    if not report.seen:
+        return ""
+    return (
+        f"{len(report.seen)} of {len(report.scenes)} scenes were trained or validated on: "
+        "on scenes that are new to the network scores are lower"
+    )
+
+
 def edge_in_words(edge: EdgeScore) -> str:
     """Say how far the ice edge of a scene is displaced, or why that is not known.
 
@@ -242,6 +252,8 @@ def _left_out(report: ScoreReport) -> Iterator[Markup]:
         )
     if report.without_charts:
         yield paragraph("Not scored, without charts: " + ", ".join(report.without_charts))
+    if report.seen:
+        yield paragraph(seen_in_words(report))
 
 
 def _class_table(chart: Chart, score: ChartScore) -> Markup:

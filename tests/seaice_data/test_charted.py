@@ -43,6 +43,14 @@ def test_reference_files_need_no_scene_beside_them(
     np.testing.assert_array_equal(scene.read(), stored.scenes[scene.id].read())
 
 
+def test_a_submission_holds_the_test_scenes_of_a_folder(
+    raw_folder: Path, store_path: str
+) -> None:
+    folder, store = find_charts(str(raw_folder)), find_charts(store_path)
+    assert len(folder.scenes) > len(folder.expected)
+    assert folder.expected == store.expected
+
+
 def test_test_scenes_without_their_reference_files_are_uncharted(
     raw_folder: Path, tmp_path: Path
 ) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -97,6 +98,35 @@ def test_a_chart_of_one_class_scores_100_or_0() -> None:
 def test_a_class_that_does_not_exist_is_refused() -> None:
     with pytest.raises(ValueError, match="SOD has no class 6"):
         ChartScorer().add_chart(SOD, np.array([0], np.uint8), np.array([6], np.uint8))
+
+
+@pytest.mark.parametrize("value", [-257, -1, 256, 100_000_000])
+def test_numbers_that_are_no_bytes_are_refused(value: int) -> None:
+    charts = np.zeros((3, 2, 2), np.uint8)
+    with pytest.raises(ValueError, match=f"SIC has no class {value}"):
+        ChartScorer().add(charts, np.full((3, 2, 2), value))
+
+
+def test_what_argmax_gives_is_counted_as_bytes_are() -> None:
+    charts = np.array([[[0, 10, 255]], [[0, 5, 255]], [[0, 6, 255]]], np.uint8)
+    scorer = ChartScorer()
+    scorer.add(charts, charts.astype(np.int64))
+    scorer.add(torch.from_numpy(charts.astype(np.int32)), charts)  # type: ignore[arg-type]
+    assert scorer.scores().combined == 100
+    assert scorer.confusion["SIC"].sum() == 4
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.bool_])
+def test_what_are_no_whole_numbers_is_refused(dtype: type) -> None:
+    charts = np.zeros((3, 2, 2), np.uint8)
+    with pytest.raises(TypeError, match="SIC must hold whole numbers, got"):
+        ChartScorer().add(charts, charts.astype(dtype))
+
+
+def test_axes_in_the_order_of_the_store_are_refused() -> None:
+    charts = np.zeros((2, 2, 3), np.uint8)
+    with pytest.raises(ValueError, match=r"charts must have shape \(3, y, x\), got"):
+        ChartScorer().add(charts, charts)
 
 
 def test_planes_of_different_shapes_are_refused() -> None:

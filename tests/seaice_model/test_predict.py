@@ -46,6 +46,17 @@ def test_the_scenes_that_the_run_has_not_seen_are_predicted(maps: Path) -> None:
     }
 
 
+def test_scenes_left_out_by_a_condition_are_no_test_scenes(
+    tmp_path: Path, store: Store
+) -> None:
+    train_ids = store.splits["train"]
+    where = f"id in ['{train_ids[0]}', '{train_ids[1]}']"
+    config = replace(TINY, train=replace(TINY.train, n_epochs=1, where=where))
+    train(store, tmp_path / "run", config, device="cpu")
+    report = predict_store(store, tmp_path / "run", tmp_path / "maps", DATA_ONLY)
+    assert {path.stem for path in report.maps} == {TEST_SCENE, UNCHARTED}
+
+
 def test_paths_may_be_text(tmp_path: Path, maps: Path, store: Store, run: Path) -> None:
     again = Store.open(Path(store.path))
     folder = str(tmp_path / "maps")

@@ -60,6 +60,15 @@ def test_scenes_without_charts_are_listed(report: ScoreReport) -> None:
     assert report.without_charts == (UNCHARTED,)
 
 
+def test_scenes_that_are_not_new_to_the_network_are_named(
+    report: ScoreReport, maps: Path
+) -> None:
+    assert report.seen == (SCENES[0],)
+    uses = {p.stem: read_netcdf(p).provenance.scene_use for p in maps.glob("*.nc")}
+    assert uses[TEST_SCENE] == uses[UNCHARTED] == "unseen"
+    assert uses[SCENES[0]] in ("trained", "validated")
+
+
 def test_the_baselines_stand_beside(report: ScoreReport) -> None:
     assert list(report.baselines) == ["majority class", "best constant", "climatology"]
     scores = {}
