@@ -68,10 +68,11 @@ def predict(
 
     The best weights of a run draw them; of several runs, the mean decides, and their spread
     tells how sure it is. Each scene gives a CF netCDF file on its original grid and a PNG.
-    Of a store those scenes are drawn that no run has trained or validated on, if none are
-    named: the test scenes, where the runs were trained on it; netCDF files are prepared in memory as the run wants it. Maps that are there
-    already are kept, so run it again to go on after an interruption. A bad scene is named
-    at the end and does not stop the others.
+    Of a store those scenes are drawn, if none are named, that no run has trained or
+    validated on: the test scenes, where the runs were trained on it. netCDF files are
+    prepared in memory as the run wants it. Maps that are there already are kept, so run it
+    again to go on after an interruption. A bad scene is named at the end and does not stop
+    the others.
 
     Example: seaice predict store.zarr --out maps/
     """

@@ -123,8 +123,8 @@ def predict_store(
     settings
         How to draw; the default settings if not given.
     scenes
-        Ids of the scenes; if not given, all that the runs have neither trained nor validated
-        on: of a store that they were trained on, the test scenes.
+        Ids of the scenes; if not given, all that the runs have neither trained nor
+        validated on: of a store that they were trained on, the test scenes.
     device
         Where the networks run: "auto", "cpu", "cuda" and so on.
     progress
