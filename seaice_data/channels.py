@@ -397,6 +397,10 @@ def find_channel(name: str) -> Channel:
     for channel in CHANNELS:
         if channel.name == name:
             return channel
+    if members := [channel.name for channel in CHANNELS if channel.group == name]:
+        raise RecipeError(
+            f"{name!r} is a group of channels", hint=f"name them: {', '.join(members)}"
+        )
     raise RecipeError(f"unknown channel {name!r}", hint=nearest(name, CHANNEL_NAMES))
 
 

@@ -122,7 +122,11 @@ def read_assignments(text: str) -> dict[str, Any]:
     for part in _parts(text):
         key, equals, value = (piece.strip() for piece in part.partition("="))
         if not (key and equals and value):
-            raise SettingsError(f"{part!r} is no setting", hint="write it as key=value")
+            hint = "write it as key=value"
+            if assignments and not equals:
+                *_, before = assignments
+                hint += f", a list as {before}=[{assignments[before]}, {key}]"
+            raise SettingsError(f"{part!r} is no setting", hint=hint)
         if key in assignments:
             raise SettingsError(f"setting {key!r} is given twice")
         assignments[key] = _read_value(value)

@@ -13,4 +13,4 @@ step seaice predict "$demo/store.zarr" --run "$demo/run" --out "$demo/maps" --ov
 step seaice score "$demo/maps" --reference "$demo/store.zarr"
 
 printf '\nThe pictures are in %s:\n' "$demo/maps"
-ls "$demo"/maps/*.png "$demo"/run/*.png
+ls "$demo"/maps/index.html "$demo"/maps/*.png "$demo"/run/*.png

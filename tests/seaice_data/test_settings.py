@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from seaice_data.channels import OFFICIAL_CHANNELS, select_channels
+from seaice_data.channels import OFFICIAL_CHANNELS, find_channel, select_channels
 from seaice_data.errors import RecipeError, SettingsError
 from seaice_data.recipe import Recipe
 from seaice_data.settings import (
@@ -70,6 +70,9 @@ def test_channels_are_selected_by_group_and_name() -> None:
     )
     with pytest.raises(RecipeError, match="unknown channel or group 'amsr'") as caught:
         select_channels(["amsr"])
+    with pytest.raises(RecipeError, match="'sar' is a group of channels") as told:
+        find_channel("sar")
+    assert told.value.hint == "name them: hh, hv"
     assert caught.value.hint == "did you mean 'amsr2'?"
 
 
@@ -113,6 +116,13 @@ def test_assignments_are_read_as_toml_with_bare_words(
 def test_what_is_no_assignment_is_refused(text: str, message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         read_assignments(text)
+
+
+def test_a_list_without_brackets_is_told_how_to_be_written() -> None:
+    with pytest.raises(SettingsError) as caught:
+        read_assignments("sic=classes, channels=hh, hv")
+    hint = "write it as key=value, a list as channels=[hh, hv]"
+    assert (str(caught.value), caught.value.hint) == ("'hv' is no setting", hint)
 
 
 @dataclass(frozen=True, kw_only=True)
