@@ -43,7 +43,8 @@ def score(
     as in the AutoICE challenge, and in the way of the reference implementation. Beside
     them stand maps that need no network, the displacement of the ice edge and, if the
     maps tell, how far their uncertainty can be believed. The index.html of the folder
-    gets the scores, too.
+    gets the scores, too. A submission file is netCDF with a variable like
+    20180124T194759_dmi_SIC for each chart of each test scene: classes as bytes, at 80 m.
 
     Example: seaice score maps/ --reference store.zarr --report scores.html
     """
