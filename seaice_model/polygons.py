@@ -1,8 +1,9 @@
 """Maps as polygons with egg codes (SIGRID-3), small enough to be sent to a ship.
 
-Neighbouring pixels of the store with equal classes become a polygon. Small patches are
-merged into what surrounds them, and borders are simplified together, so that neighbours
-still share them: no gaps, no overlaps.
+Neighbouring pixels of the store with equal classes become a polygon. Borders are simplified
+together, so that neighbours still share them: no gaps, no overlaps. A polygon that would
+change its area keeps its border instead: simplified, a lone pixel is a triangle, half as
+large. Only where a size is asked for are small patches merged into what surrounds them.
 
 Fields are those of SIGRID-3: ``CT`` total concentration, ``SA`` stage of development,
 ``FA`` form of ice, ``POLY_TYPE`` I ice or W water. "-9" is not given: water has neither
@@ -16,11 +17,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from seaice_data.arrays import FloatArray, IntArray
+from seaice_data.arrays import FloatArray, IntArray, Mask
 from seaice_data.icecodes import FLOE_CODES, SIC_CODES, SOD_CODES
 from seaice_data.prepared import FLAG_LAND, FLAG_NO_SAR
 from seaice_model.decision import Decision
 from seaice_model.errors import MapError
+from seaice_model.files import replacing
 from seaice_model.maps import ChartMap
 from seaice_model.placement import counted
 from seaice_model.projection import places
@@ -28,9 +30,12 @@ from seaice_model.projection import places
 PolygonFormat = Literal["gpkg", "shp"]
 
 _DRIVERS = {"gpkg": "GPKG", "shp": "ESRI Shapefile"}
+_SUFFIXES = {"gpkg": ("gpkg",), "shp": ("dbf", "prj", "shx", "shp")}
 _BYTES = 1000
 _N_LEVELS = 10
 _STEP = 0.75  # of a pixel: just above the root of half a pixel, the size of a step
+_STRAIGHT = 0.1  # of a pixel: far below a step, for vertices on borders nearly straight
+_AREA_CHANGE = 0.02  # share of its area that simplification may give or take a polygon
 _N_CLASSES = (len(SIC_CODES), len(SOD_CODES), len(FLOE_CODES))
 _NOTHING, _WATER, _ICE = 0, 1, 2  # keys of pixels; from `_ICE` on, classes of ice
 
@@ -55,6 +60,11 @@ class PolygonReport:
     """How far borders were simplified."""
 
 
+def polygon_names(scene: str, kind: PolygonFormat) -> tuple[str, ...]:
+    """Return the names of the files of a map that are always written, the main one last."""
+    return tuple(f"{scene}.{suffix}" for suffix in _SUFFIXES[kind])
+
+
 def write_polygons(
     chart_map: ChartMap,
     folder: Path,
@@ -77,14 +87,15 @@ def write_polygons(
         One of `seaice_model.projection.PROJECTIONS`.
     max_kb
         Largest size of the files together, in kilobytes: patches are merged and borders
-        simplified until they fit. An empty GeoPackage has about 100 kB, an empty shapefile
-        1 kB. Without, borders lose the steps of pixels only.
+        simplified until they fit, and areas give way in the end. An empty GeoPackage has
+        about 100 kB, an empty shapefile 1 kB. Without, borders lose the steps of pixels
+        only, and those only where no polygon changes its area by more than 2 percent.
 
     Raises
     ------
     MapError
-        If the map has no decision or shows nothing, a file cannot be written, or none is
-        small enough.
+        If the map has no decision or shows nothing, its tie points do not tell where it
+        lies, a file cannot be written, or none is small enough.
     """
     if chart_map.decision is None:
         raise MapError(
@@ -97,22 +108,33 @@ def write_polygons(
         raise MapError(f"the map of {chart_map.scene} shows nothing: all is land or no SAR")
     corners = _corners(chart_map, chart_map.decision, crs)
     pixel_m = float(np.hypot(*(corners[:, 1, 1] - corners[:, 0, 0])) / np.sqrt(2))
+    # Those of any area first: what is too large then is larger yet with areas kept.
+    area_changes = (_AREA_CHANGE,) if max_kb is None else (np.inf, _AREA_CHANGE)
+    most = np.inf if max_kb is None else max_kb * _BYTES
     smallest = np.inf
+    files: dict[str, bytes] = {}
     for level in range(_N_LEVELS):
         n_pixels, tolerance_m = 4**level // 2, _STEP * pixel_m * 2**level
-        table = _table(_merged(keys, n_pixels), corners, tolerance_m, crs)
-        with tempfile.TemporaryDirectory(dir=folder) as place:
-            files = _write(table, Path(place) / f"{chart_map.scene}.{kind}", kind)
-            n_bytes = sum(path.stat().st_size for path in files)
+        outlines, shown = _outlines(_merged(keys, n_pixels), corners)
+        for area_change in area_changes:
+            simple = _simplified(
+                outlines, shown != _NOTHING, tolerance_m, _STRAIGHT * pixel_m, area_change
+            )
+            table = _table(simple, shown, crs)
+            tried = _encoded(table, chart_map.scene, kind, folder)
+            n_bytes = sum(map(len, tried.values()))
             smallest = min(smallest, n_bytes)
-            if max_kb is None or n_bytes <= max_kb * _BYTES:
-                return PolygonReport(
-                    paths=_kept(files, folder),
-                    n_polygons=len(table),
-                    n_bytes=n_bytes,
-                    smallest_km2=float(n_pixels * (pixel_m / 1000) ** 2),
-                    tolerance_m=tolerance_m,
-                )
+            if n_bytes > most:
+                break
+            files, n_polygons = tried, len(table)
+        if files:
+            return PolygonReport(
+                paths=_written(files, folder),
+                n_polygons=n_polygons,
+                n_bytes=sum(map(len, files.values())),
+                smallest_km2=float(n_pixels * (pixel_m / 1000) ** 2),
+                tolerance_m=tolerance_m,
+            )
     raise MapError(
         f"polygons of {chart_map.scene} need at least {smallest / _BYTES:.0f} kB as "
         f"{kind}, more than {max_kb:g}",
@@ -164,45 +186,94 @@ def _merged(keys: IntArray, n_pixels: int) -> IntArray:
     return sieve(keys, n_pixels, mask=keys != _NOTHING) if n_pixels > 1 else keys
 
 
-def _table(keys: IntArray, corners: FloatArray, tolerance_m: float, crs: str) -> Any:
-    """Return a table of polygons whose borders are simplified together."""
-    import geopandas  # late: an extra
-    import shapely
+def _outlines(keys: IntArray, corners: FloatArray) -> tuple[Any, IntArray]:
+    """Return patches of equal keys as polygons, those of nothing too, and their keys."""
+    import shapely  # late: an extra
     from rasterio.features import shapes
 
-    found = [
-        (shapely.geometry.shape(outline), int(key))
-        for outline, key in shapes(keys, mask=keys != _NOTHING)
-    ]
-    polygons = np.array([polygon for polygon, _ in found])
+    found = [(shapely.geometry.shape(outline), key) for outline, key in shapes(keys)]
 
     def placed(points: FloatArray) -> FloatArray:
         column, row = np.rint(points).astype(int).T
         return corners[:, row, column].T
 
     # A vertex at every corner of a pixel: neighbours must have theirs in the same places.
-    polygons = shapely.segmentize(polygons, 1.0)
-    simple = shapely.coverage_simplify(shapely.transform(polygons, placed), tolerance_m)
-    kept = ~shapely.is_empty(simple)
-    fields = [
-        _fields(key) for (_, key), is_kept in zip(found, kept, strict=True) if is_kept
-    ]
-    return geopandas.GeoDataFrame(fields, geometry=simple[kept], crs=crs)
+    polygons = shapely.segmentize(np.array([polygon for polygon, _ in found]), 1.0)
+    return shapely.transform(polygons, placed), np.array([int(key) for _, key in found])
 
 
-def _write(table: Any, path: Path, kind: PolygonFormat) -> list[Path]:
-    """Write a table; return all files that belong to it."""
+def _simplified(
+    outlines: Any,
+    is_shown: Mask,
+    tolerance_m: float,
+    straight_m: float,
+    area_change: float,
+) -> Any:
+    """Simplify borders together, but not those of polygons that would change their area.
+
+    What is not shown takes part, so that coasts are simplified as other borders are.
+    """
+    import shapely  # late: an extra
+
+    area = shapely.area(outlines)
+    is_simplified = np.ones(len(outlines), bool)
+    while True:
+        simple = outlines.copy()
+        # Polygons that are left out share the boundary of the others, which stays.
+        simple[is_simplified] = shapely.coverage_simplify(
+            outlines[is_simplified], tolerance_m, simplify_boundary=False
+        )
+        simple = shapely.coverage_simplify(simple, straight_m)
+        changes = np.abs(shapely.area(simple) - area) > area_change * area
+        if not (changes := changes & is_shown & is_simplified).any():
+            return simple
+        is_simplified &= ~changes
+
+
+def _table(polygons: Any, keys: IntArray, crs: str) -> Any:
+    """Return a table of the polygons that show something, with their fields."""
+    import geopandas  # late: an extra
+    import shapely
+
+    kept = (keys != _NOTHING) & ~shapely.is_empty(polygons)
+    fields = [_fields(int(key)) for key in keys[kept]]
+    return geopandas.GeoDataFrame(fields, geometry=polygons[kept], crs=crs)
+
+
+def _encoded(table: Any, scene: str, kind: PolygonFormat, folder: Path) -> dict[str, bytes]:
+    """Return what the files of a table hold, by their names, the main one last."""
     from pyogrio.errors import DataSourceError  # late: an extra
 
+    main = f"{scene}.{kind}"
     # Fields of a shapefile are 80 bytes wide unless they may shrink.
     options = {"SPATIAL_INDEX": "NO"} if kind == "gpkg" else {"RESIZE": "YES"}
     try:
-        table.to_file(path, driver=_DRIVERS[kind], engine="pyogrio", **options)
+        with tempfile.TemporaryDirectory(prefix=f".{scene}.", dir=folder) as place:
+            table.to_file(
+                Path(place, main), driver=_DRIVERS[kind], engine="pyogrio", **options
+            )
+            paths = sorted(Path(place).iterdir(), key=lambda path: path.name == main)
+            return {path.name: path.read_bytes() for path in paths}
     except (DataSourceError, OSError) as error:
-        raise MapError(f"cannot write polygons to {str(path.parent)!r}: {error}") from error
-    return sorted(path.parent.iterdir())
+        raise _unwritable(folder, error) from error
 
 
-def _kept(files: list[Path], folder: Path) -> tuple[Path, ...]:
-    """Move files out of the temporary folder."""
-    return tuple(path.replace(folder / path.name) for path in files)
+def _written(files: dict[str, bytes], folder: Path) -> tuple[Path, ...]:
+    """Write files; the last of several is missing until all others are there.
+
+    So a set of old and new files never looks whole.
+    """
+    paths = tuple(folder / name for name in files)
+    try:
+        if len(paths) > 1:
+            paths[-1].unlink(missing_ok=True)
+        for path in paths:
+            with replacing(path) as new:
+                new.write_bytes(files[path.name])
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    return paths
+
+
+def _unwritable(folder: Path, error: Exception) -> MapError:
+    return MapError(f"cannot write polygons to {str(folder)!r}: {error}")

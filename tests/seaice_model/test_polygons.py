@@ -12,7 +12,7 @@ from learnable_scenes import tie_points
 
 from seaice_data.charts import CHART_FILL
 from seaice_data.grid import Grid
-from seaice_data.icecodes import PolygonTable
+from seaice_data.icecodes import SIC_CODES, PolygonTable
 from seaice_model.decision import Decision
 from seaice_model.errors import MapError
 from seaice_model.maps import ChartMap
@@ -65,6 +65,11 @@ def read(folder: Path, kind: PolygonFormat) -> geopandas.GeoDataFrame:
     return geopandas.read_file(folder / f"20180607T184326_dmi.{kind}")
 
 
+def area_of_a_pixel(table: geopandas.GeoDataFrame) -> float:
+    """Return the area of a pixel of the store, which hardly changes over a small map."""
+    return float(table.area.sum() / np.prod(SHAPE))
+
+
 def size_kb(folder: Path) -> float:
     return sum(path.stat().st_size for path in folder.iterdir()) / 1000
 
@@ -90,6 +95,49 @@ def test_polygons_share_their_borders_and_leave_no_gap(
     assert whole.area == pytest.approx(n_pixels * pixel_m2, rel=0.1)
     assert {path.suffix for path in report.paths} >= {f".{kind}"}
     assert report.n_bytes == sum(path.stat().st_size for path in report.paths)
+
+
+def test_a_lone_pixel_keeps_its_area(tmp_path: Path) -> None:
+    classes = np.zeros((3, *SHAPE))
+    classes[:, 20:40, 20:40] = np.array([7, 4, 5])[:, None, None]
+    for row, column in ((30, 60), (8, 70), (9, 70), (30, 30)):
+        classes[:, row, column] = [10, 5, 6]
+    write_polygons(map_of(classes), tmp_path, kind="gpkg", crs="EPSG:3413")
+    table = read(tmp_path, "gpkg")
+    areas = sorted(table.area[table.CT == "92"] / area_of_a_pixel(table))
+    assert areas == pytest.approx([1, 1, 2], rel=0.02)
+
+
+def test_every_class_keeps_its_area(tmp_path: Path) -> None:
+    classes = blobs()
+    write_polygons(map_of(classes), tmp_path, kind="gpkg", crs="EPSG:3413")
+    table = read(tmp_path, "gpkg")
+    areas = table.area.groupby(table.CT).sum() / area_of_a_pixel(table)
+    found = {SIC_CODES.index(code): area for code, area in areas.items()}
+    numbers, n_pixels = np.unique(classes[0], return_counts=True)
+    assert found == pytest.approx(dict(zip(numbers, n_pixels, strict=True)), rel=0.01)
+
+
+def test_an_edge_across_the_pixels_loses_their_steps(tmp_path: Path) -> None:
+    classes = np.zeros((3, *SHAPE))
+    rows, columns = np.indices(SHAPE)
+    classes[:, rows > columns] = np.array([7, 4, 5])[:, None]
+    write_polygons(map_of(classes), tmp_path, kind="gpkg", crs="EPSG:3413")
+    table = read(tmp_path, "gpkg")
+    assert len(table) == 2
+    assert shapely.get_num_coordinates(table.geometry.values).sum() < SHAPE[0]  # of 240
+
+
+def test_a_shapefile_that_was_cut_short_does_not_look_whole(tmp_path: Path) -> None:
+    scene = map_of(blobs())
+    paths = write_polygons(scene, tmp_path, kind="shp", crs="EPSG:3413").paths
+    assert paths[-1].suffix == ".shp"
+    index = paths[-1].with_suffix(".shx")
+    index.unlink()
+    index.mkdir()  # nothing can take the place of a folder
+    with pytest.raises(MapError, match=r"cannot write polygons to .*\.shx"):
+        write_polygons(scene, tmp_path, kind="shp", crs="EPSG:3413")
+    assert not paths[-1].exists()
 
 
 def test_fields_are_those_of_sigrid_3_and_give_the_classes_back(tmp_path: Path) -> None:
