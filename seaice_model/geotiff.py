@@ -29,6 +29,7 @@ from seaice_model.projection import places
 _N_BORDER = 200  # points along a side of a scene that tell how far it reaches
 _STEP = 16  # pixels between those whose place GDAL is asked for
 _N_CHECKED = 101  # points along an axis at which the geolocation is checked
+_MOST_PIXELS = 10**9  # of a raster: a scene of 400 km at 20 m, turned, has nearly as many
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +59,29 @@ class Raster:
         return Affine(self.spacing_m, 0, self.left_m, 0, -self.spacing_m, self.top_m)
 
 
+def check_spacing(spacing_m: float) -> float:
+    """Return the side of a pixel, or refuse it.
+
+    Raises
+    ------
+    MapError
+        If it is not finite and above 0.
+    """
+    if not 0 < spacing_m < np.inf:
+        raise MapError(f"spacing must be finite and above 0 m, got {spacing_m:g}")
+    return spacing_m
+
+
 def raster_of(chart_map: ChartMap, crs: str, spacing_m: float) -> Raster:
     """Return the smallest raster around a map whose edges are multiples of the spacing.
 
     Raises
     ------
     MapError
-        If the spacing is not above 0.
+        If the spacing is not finite and above 0, a pixel is larger than the map, there are
+        more than a billion, or the tie points do not tell where the map lies.
     """
-    if not spacing_m > 0:
-        raise MapError(f"spacing must be above 0 m, got {spacing_m:g}")
+    check_spacing(spacing_m)
     height, width = chart_map.grid.shape
     down, across = (np.linspace(-0.5, n - 0.5, _N_BORDER) for n in (height, width))
     border = [
@@ -75,9 +89,20 @@ def raster_of(chart_map: ChartMap, crs: str, spacing_m: float) -> Raster:
         places(chart_map.tie_points, down[[0, -1]], across, crs).reshape(2, -1),
     ]
     at = np.concatenate(border, axis=1)
+    extent_m = float(np.ptp(at, axis=1).max())
+    if spacing_m > extent_m:
+        raise MapError(
+            f"a pixel of {spacing_m:g} m is larger than the map, {extent_m:.0f} m"
+        )
     left, bottom = np.floor(at.min(axis=1) / spacing_m) * spacing_m
     right, top = np.ceil(at.max(axis=1) / spacing_m) * spacing_m
     shape = (round((top - bottom) / spacing_m), round((right - left) / spacing_m))
+    if shape[0] * shape[1] > _MOST_PIXELS:
+        raise MapError(
+            f"at {spacing_m:g} m the map becomes {shape[0]} x {shape[1]} pixels, more than "
+            f"{_MOST_PIXELS:.0e}",
+            hint="take larger pixels with --spacing",
+        )
     return Raster(float(left), float(top), shape, spacing_m, crs)
 
 
@@ -127,6 +152,11 @@ def geolocation_error_m(chart_map: ChartMap, crs: str) -> float:
     return furthest * chart_map.grid.pixel_spacing_m
 
 
+def geotiff_names(scene: str) -> tuple[str, ...]:
+    """Return the names of the files of a map."""
+    return tuple(f"{scene}_{chart.name}.tif" for chart in CHARTS)
+
+
 def write_geotiff(
     chart_map: ChartMap, folder: Path, *, crs: str, spacing_m: float | None = None
 ) -> tuple[Path, ...]:
@@ -153,23 +183,28 @@ def write_geotiff(
     Raises
     ------
     MapError
-        If a file cannot be written.
+        If the spacing does not suit the map, its tie points do not tell where it lies, or a
+        file cannot be written.
     """
-    raster = raster_of(chart_map, crs, spacing_m or chart_map.grid.pixel_spacing_m)
+    if spacing_m is None:
+        spacing_m = chart_map.grid.pixel_spacing_m
+    raster = raster_of(chart_map, crs, spacing_m)
     tags = _tags(chart_map, geolocation_error_m(chart_map, crs))
     planes = warp(chart_map.charts, chart_map, raster)
-    paths = []
-    for chart, plane in zip(CHARTS, planes, strict=True):
-        path = folder / f"{chart_map.scene}_{chart.name}.tif"
+    paths = tuple(folder / name for name in geotiff_names(chart_map.scene))
+    for path, chart, plane in zip(paths, CHARTS, planes, strict=True):
         try:
+            content = _encoded(plane, raster, chart, tags)
+            # The last file is missing until it is new, as all are: a set of old and new
+            # files never looks whole.
+            paths[-1].unlink(missing_ok=True)
             with replacing(path) as new:
-                new.write_bytes(_encoded(plane, raster, chart, tags))
+                new.write_bytes(content)
         except OSError as error:
             raise MapError(
                 f"cannot write {str(path)!r}: {error.strerror or error}"
             ) from error
-        paths.append(path)
-    return tuple(paths)
+    return paths
 
 
 def _sources(chart_map: ChartMap, raster: Raster) -> tuple[FloatArray, FloatArray]:

@@ -12,7 +12,6 @@ the store that stands for it; in xarray
 the grid of the map.
 """
 
-import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
@@ -50,6 +49,9 @@ _FLAGS = {
     "beyond_last_block": FLAG_REMAINDER,
 }
 _CHUNK_ROWS = 512
+_LEAST_SPACING_M, _MOST_SPACING_M = 1, 1_000_000
+_MOST_LATITUDE = 90.0
+_MOST_LONGITUDE = 540.0  # 180, and once around the Earth
 
 
 UNKNOWN_FILE = "unknown"
@@ -417,7 +419,7 @@ def _read(file: h5py.File) -> ChartMap:
         grid=Grid(height, width, _pixel_spacing_m(file.attrs)),
         charts=np.stack(planes),
         flags=flags,
-        tie_points=_read_tie_points(file),
+        tie_points=_read_tie_points(file, (height, width)),
         provenance=_provenance(file.attrs),
         grid_name=_text(file.attrs, "grid_name"),
         decision=read_decision(file, (height, width)),
@@ -453,17 +455,47 @@ def _check_values(chart: Chart, plane: ChartArray) -> None:
         raise ValueError(f"{chart.name} has no class {found[0]}{unit}")
 
 
-def _read_tie_points(file: h5py.File) -> TiePoints:
-    points = TiePoints(
-        latitude=file["latitude"][...].astype(np.float64),
-        longitude=file["longitude"][...].astype(np.float64),
-        lines=file["tie_y_index"][...].astype(np.float64),
-        samples=file["tie_x_index"][...].astype(np.float64),
+def _read_tie_points(file: h5py.File, shape: tuple[int, int]) -> TiePoints:
+    """Read tie points of a map of this shape; refuse those that place no pixels."""
+    lines, samples = (
+        _read_positions(file, name, n_pixels)
+        for name, n_pixels in zip(("tie_y_index", "tie_x_index"), shape, strict=True)
     )
-    shape = (len(points.lines), len(points.samples))
-    if points.latitude.shape != shape or points.longitude.shape != shape:
+    latitude, longitude = (
+        _read_degrees(file, name, most)
+        for name, most in (("latitude", _MOST_LATITUDE), ("longitude", _MOST_LONGITUDE))
+    )
+    if not latitude.shape == longitude.shape == (len(lines), len(samples)):
         raise ValueError("its tie points differ in shape")
-    return points
+    return TiePoints(latitude, longitude, lines, samples)
+
+
+def _read_positions(file: h5py.File, name: str, n_pixels: int) -> FloatArray:
+    """Read the pixels of tie points along an axis: from the first to the last, rising."""
+    positions: FloatArray = file[name][...].astype(np.float64)
+    if positions.ndim != 1 or len(positions) < 2:
+        raise ValueError(f"{name!r} must hold at least two pixels")
+    first, last = positions[[0, -1]]
+    if (first, last) != (0, n_pixels - 1):
+        raise ValueError(
+            f"{name!r} must lead from 0 to {n_pixels - 1}, got {first:g} to {last:g}"
+        )
+    # Not `<= 0`: NaN is no step either.
+    if (is_wrong := ~(np.diff(positions) > 0)).any():
+        at = int(np.flatnonzero(is_wrong)[0])
+        raise ValueError(
+            f"{name!r} must rise, got {positions[at + 1]:g} after {positions[at]:g}"
+        )
+    return positions
+
+
+def _read_degrees(file: h5py.File, name: str, most: float) -> FloatArray:
+    degrees: FloatArray = file[name][...].astype(np.float64)
+    if (is_wrong := ~(np.abs(degrees) <= most)).any():
+        raise ValueError(
+            f"{name!r} must be from -{most:g} to {most:g}, got {degrees[is_wrong][0]:g}"
+        )
+    return degrees
 
 
 def _attribute(attributes: Mapping[str, Any], name: str) -> Any:
@@ -494,8 +526,12 @@ def _time(attributes: Mapping[str, Any]) -> datetime:
 
 def _pixel_spacing_m(attributes: Mapping[str, Any]) -> float:
     value = _attribute(attributes, "pixel_spacing_m")
-    if not isinstance(value, int | float | np.number) or not 0 < value < math.inf:
-        raise ValueError(f"attribute 'pixel_spacing_m' must be above 0, got {value}")
+    is_number = isinstance(value, int | float | np.number)
+    if not is_number or not _LEAST_SPACING_M <= value <= _MOST_SPACING_M:
+        raise ValueError(
+            f"attribute 'pixel_spacing_m' must be from {_LEAST_SPACING_M} to "
+            f"{_MOST_SPACING_M}, got {value}"
+        )
     return float(value)
 
 

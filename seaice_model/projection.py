@@ -48,7 +48,35 @@ def project(longitude: FloatArray, latitude: FloatArray, crs: str) -> FloatArray
 def places(
     tie_points: TiePoints, rows: FloatArray, columns: FloatArray, crs: str
 ) -> FloatArray:
-    """Return where pixel positions lie, in metres, shape ``(2, rows, columns)``."""
+    """Return where pixel positions lie, in metres, shape ``(2, rows, columns)``.
+
+    Raises
+    ------
+    MapError
+        If a tie point lies south of the equator, or the points do not span a surface.
+    """
     lines, samples = tie_points.lines, tie_points.samples
+    if (south := tie_points.latitude.min()) < 0:
+        raise MapError(f"{crs} is for the north, a tie point lies at latitude {south:g}")
     at = project(tie_points.longitude, tie_points.latitude, crs)
+    _check_surface(at)
     return np.stack([tie_point_plane(v, lines, samples, rows, columns) for v in at])
+
+
+def _check_surface(at: FloatArray) -> None:
+    """Refuse tie points of which some coincide or lie on the wrong side of others."""
+    across, down = np.diff(at, axis=2), np.diff(at, axis=1)
+    first, last = slice(None, -1), slice(1, None)
+    # Which way one turns from x to y at each corner between four points.
+    turns = np.stack(
+        [
+            across[0, y] * down[1, :, x] - across[1, y] * down[0, :, x]
+            for y in (first, last)
+            for x in (first, last)
+        ]
+    )
+    if not ((turns > 0).all() or (turns < 0).all()):
+        raise MapError(
+            "tie points coincide or cross: they do not tell where pixels lie",
+            hint="draw the map again with `seaice predict --overwrite`",
+        )

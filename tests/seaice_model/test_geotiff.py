@@ -116,6 +116,55 @@ def test_coarser_pixels_on_request(tmp_path: Path) -> None:
         assert file.crs.to_epsg() == 3995
 
 
+@pytest.mark.parametrize(
+    ("spacing_m", "words"),
+    [
+        (0.0, "must be finite and above 0 m, got 0"),
+        (np.inf, "must be finite and above 0 m, got inf"),
+        (np.nan, "must be finite and above 0 m, got nan"),
+        (1e9, r"a pixel of 1e\+09 m is larger than the map, \d{4} m"),
+        (1e-3, r"at 0.001 m the map becomes \d+ x \d+ pixels, more than"),
+    ],
+)
+def test_a_spacing_that_does_not_suit_the_map_is_told(
+    tmp_path: Path, spacing_m: float, words: str
+) -> None:
+    with pytest.raises(MapError, match=words):
+        write_geotiff(chart_map(), tmp_path, crs="EPSG:3413", spacing_m=spacing_m)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_files_of_which_one_is_old_do_not_look_whole(tmp_path: Path) -> None:
+    sic, sod, floe = write_geotiff(chart_map(), tmp_path, crs="EPSG:3413")
+    sod.unlink()
+    sod.mkdir()  # nothing can take the place of a folder
+    with pytest.raises(MapError, match=r"cannot write '.*_SOD\.tif'"):
+        write_geotiff(chart_map(), tmp_path, crs="EPSG:3413")
+    assert sic.exists()
+    assert not floe.exists()
+
+
+@pytest.mark.parametrize(
+    ("latitudes", "words"),
+    [
+        ([[75.0, 75.0, 75.0], [75.0, 74.9, 74.9]], "tie points coincide or cross"),
+        ([[75.0, 75.0, 75.0], [74.9, 75.1, 74.9]], "tie points coincide or cross"),
+        ([[75.0, 75.0, 75.0], [74.9, -74.9, 74.9]], "tie point lies at latitude -74.9"),
+    ],
+    ids=["two in one place", "crossed", "in the south"],
+)
+def test_tie_points_that_do_not_tell_where_pixels_lie_are_told(
+    tmp_path: Path, latitudes: list[list[float]], words: str
+) -> None:
+    longitudes = np.array([[-60.0, -59.9, -59.8]] * 2)
+    rows, columns = np.array([0.0, 59.0]), np.array([0.0, 40.0, 79.0])
+    tie_points = TiePoints(np.array(latitudes), longitudes, rows, columns)
+    with pytest.raises(MapError, match=words):
+        write_geotiff(
+            replace(chart_map(), tie_points=tie_points), tmp_path, crs="EPSG:3413"
+        )
+
+
 def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(MapError, match=r"cannot write '.*nowhere/.*_SIC\.tif'"):
         write_geotiff(chart_map(), tmp_path / "nowhere", crs="EPSG:3413")

@@ -187,8 +187,11 @@ def test_a_file_instead_of_a_folder_is_told(path: Path) -> None:
         ("acquired", 7, "'acquired' must be text"),
         ("epochs", "x", "'epochs' must be whole numbers, got x"),
         ("weights", 1.5, "'weights' must be text"),
-        ("pixel_spacing_m", "x", "'pixel_spacing_m' must be above 0, got x"),
-        ("pixel_spacing_m", -80.0, "'pixel_spacing_m' must be above 0"),
+        ("pixel_spacing_m", "x", "'pixel_spacing_m' must be from 1 to 1000000, got x"),
+        ("pixel_spacing_m", -80.0, "'pixel_spacing_m' must be from 1 to .*, got -80"),
+        ("pixel_spacing_m", 1e-9, "'pixel_spacing_m' must be from 1 to .*, got 1e-09"),
+        ("pixel_spacing_m", 8e7, "'pixel_spacing_m' must be from 1 to .*, got 8"),
+        ("pixel_spacing_m", np.nan, "'pixel_spacing_m' must be from 1 to .*, got nan"),
         ("run", None, "attribute 'run' is missing"),
     ],
 )
@@ -225,6 +228,29 @@ def test_a_value_that_is_no_class_is_named(
 ) -> None:
     with h5py.File(path, "a") as file:
         file[name][3, 4] = value
+    with pytest.raises(MapError, match=rf"map '.*map\.nc' is damaged: {words}"):
+        read_netcdf(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "at", "value", "words"),
+    [
+        ("latitude", (2, 3), np.nan, "'latitude' must be from -90 to 90, got nan"),
+        ("latitude", (2, 3), 200.0, "'latitude' must be from -90 to 90, got 200"),
+        ("longitude", (2, 3), np.inf, "'longitude' must be from -540 to 540, got inf"),
+        ("longitude", (2, 3), -541.0, "'longitude' must be from -540 to 540, got -541"),
+        ("tie_y_index", ..., 0, "'tie_y_index' must lead from 0 to 59, got 0 to 0"),
+        ("tie_x_index", 0, 1, "'tie_x_index' must lead from 0 to 79, got 1 to 79"),
+        ("tie_y_index", -1, 5900, "'tie_y_index' must lead from 0 to 59, got 0 to 5900"),
+        ("tie_y_index", 1, 0, "'tie_y_index' must rise, got 0 after 0"),
+        ("tie_x_index", 2, 1, "'tie_x_index' must rise, got 1 after"),
+    ],
+)
+def test_tie_points_that_place_no_pixels_are_named(
+    path: Path, name: str, at: Any, value: float, words: str
+) -> None:
+    with h5py.File(path, "a") as file:
+        file[name][at] = value
     with pytest.raises(MapError, match=rf"map '.*map\.nc' is damaged: {words}"):
         read_netcdf(path)
 
