@@ -1,5 +1,6 @@
 """`seaice convert`: maps in the formats of others."""
 
+import math
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -25,6 +26,13 @@ class Projection(StrEnum):
     arctic = "EPSG:3995"
 
 
+def above_zero(value: float | None) -> float | None:
+    """Refuse an option that is not finite and above 0."""
+    if value is not None and not 0 < value < math.inf:
+        raise typer.BadParameter(f"{value:g} is not finite and above 0")
+    return value
+
+
 def convert(
     maps: Annotated[Path, typer.Argument(help="Folder of maps, or one map")],
     to: Annotated[
@@ -40,11 +48,17 @@ def convert(
     ] = Projection.nsidc,
     spacing: Annotated[
         float | None,
-        typer.Option(help="Pixel of a GeoTIFF in metres; that of the map if not given"),
+        typer.Option(
+            callback=above_zero,
+            help="Pixel of a GeoTIFF in metres; that of the map if not given",
+        ),
     ] = None,
     max_kb: Annotated[
         float | None,
-        typer.Option(help="Largest size of the polygons of a map in kB: simplify to it"),
+        typer.Option(
+            callback=above_zero,
+            help="Largest size of the polygons of a map in kB: simplify to it",
+        ),
     ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace files that are there")
@@ -58,8 +72,10 @@ def convert(
     GeoTIFF (one file a chart: SIC in percent, SOD and FLOE as classes, 255 no data) and
     polygons with the fields of SIGRID-3 (CT, SA, FA, POLY_TYPE) are in a polar
     stereographic projection and need the extra geo. The submission file has a class on
-    every pixel, land too, since the challenge scores some. A bad map is named at the end
-    and does not stop the others; files that are there are kept unless told to --overwrite.
+    every pixel, land too, since the challenge scores some; one that is there is in the way
+    unless told to --overwrite. Other files that are there are kept, whatever they were made
+    with, so run it again to go on after an interruption or to add a format. What cannot be
+    written is named at the end, map and format, and does not stop the others.
 
     Example: seaice convert maps/ --to tif --to gpkg --max-kb 200 --out charts/
     """
@@ -77,21 +93,28 @@ def convert(
             progress=progress,
         )
     for failure in report.failed:
-        note(f"left out: {failure.reason}" + (f" ({failure.hint})" if failure.hint else ""))
+        what = f"{failure.scene} as {failure.kind}" if failure.kind else failure.scene
+        hint = f" ({failure.hint})" if failure.hint else ""
+        note(f"left out: {what}: {failure.reason}{hint}")
     n_bytes = sum(path.stat().st_size for path in report.written)
     if as_json:
         say_json(
             {
                 "files": [str(path) for path in report.written],
                 "bytes": n_bytes,
-                "failed": [{"map": f.scene, "reason": f.reason} for f in report.failed],
+                "kept": [str(path) for path in report.kept],
+                "failed": [
+                    {"map": f.scene, "format": f.kind, "reason": f.reason}
+                    for f in report.failed
+                ],
                 "elapsed_s": round(report.elapsed_s, 3),
             }
         )
     else:
         say(
             f"{len(report.written)} files written to {out}, {n_bytes / 1000:.0f} kB, "
-            f"{len(report.failed)} maps left out, in {seconds(report.elapsed_s)}"
+            f"{len(report.kept)} kept, {len(report.failed)} left out, "
+            f"in {seconds(report.elapsed_s)}"
         )
     if report.failed:
         raise typer.Exit(1)

@@ -78,6 +78,7 @@ _HINTS = {
     "synth": _AGAIN,
     "prepare": _AGAIN,
     "predict": _AGAIN,
+    "convert": _AGAIN,
     "study": _AGAIN,
     "train": "go on with --resume",
 }

@@ -460,9 +460,50 @@ def test_convert_writes_what_is_asked_for(seaice, maps_path, tmp_path) -> None:
         "--out", tmp_path, "--spacing", "400", "--max-kb", "100",
     )  # fmt: skip
     assert result.code == 0
-    assert "0 maps left out" in result.out
+    assert "0 kept, 0 left out" in result.out
     suffixes = {path.suffix for path in tmp_path.iterdir()}
     assert suffixes == {".tif", ".shp", ".shx", ".dbf", ".prj", ".cpg", ".nc"}
+
+
+def test_convert_adds_a_format_and_tells_what_it_keeps(seaice, maps_path, tmp_path) -> None:
+    arguments = ("convert", maps_path, "--to", "tif", "--out", tmp_path, "--spacing", "400")
+    assert seaice(*arguments).code == 0
+    result = seaice(*arguments, "--to", "gpkg")
+    assert result.code == 0
+    assert "1 files written" in result.out
+    assert "3 kept, 0 left out" in result.out
+    result = seaice(*arguments, "--to", "gpkg", "--json")
+    report = json.loads(result.out)
+    assert (result.code, report["files"], report["failed"]) == (0, [], [])
+    assert len(report["kept"]) == 4
+
+
+def test_convert_names_the_map_and_the_format_that_failed(
+    seaice, maps_path, tmp_path
+) -> None:
+    arguments = (
+        "convert", maps_path, "--to", "gpkg", "--to", "tif", "--out", tmp_path,
+        "--max-kb", "1", "--spacing", "400",
+    )  # fmt: skip
+    result = seaice(*arguments)
+    scene = next(maps_path.glob("*.nc")).stem
+    assert result.code == 1
+    assert "3 files written" in result.out
+    assert f"left out: {scene} as gpkg: polygons of {scene} need at least" in result.err
+    (failure,) = json.loads(seaice(*arguments, "--json").out)["failed"]
+    assert (failure["map"], failure["format"]) == (scene, "gpkg")
+
+
+@pytest.mark.parametrize("option", ["--spacing", "--max-kb"])
+@pytest.mark.parametrize("value", ["0", "-80", "inf", "nan"])
+def test_convert_refuses_what_is_no_size(
+    seaice, maps_path, tmp_path, option: str, value: str
+) -> None:
+    out = tmp_path / "out"
+    result = seaice("convert", maps_path, "--to", "tif", "--out", out, option, value)
+    assert result.code == 2
+    assert f"{value} is not finite and above 0" in result.err
+    assert not out.exists()
 
 
 def test_convert_without_maps_is_told(seaice, tmp_path) -> None:

@@ -1,6 +1,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import h5py
 import netCDF4
 import numpy as np
 import pytest
@@ -100,7 +101,7 @@ def test_a_bad_map_does_not_stop_the_others(maps: Path, tmp_path: Path) -> None:
         ["tif", "shp"],
         progress=lambda *step: told.append(step),
     )
-    assert [failure.scene for failure in report.failed] == ["bad"]
+    assert [(failure.scene, failure.kind) for failure in report.failed] == [("bad", None)]
     assert "cannot read map" in report.failed[0].reason
     stems = {path.stem for path in report.written if path.suffix in (".tif", ".shp")}
     assert stems == {
@@ -116,14 +117,77 @@ def test_files_that_are_there_are_kept_unless_told(maps: Path, tmp_path: Path) -
     convert_maps(maps, tmp_path / "out", formats, spacing_m=400.0)
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").iterdir()}
     report = convert_maps(maps, tmp_path / "out", ["tif"], spacing_m=400.0)
-    assert (report.written, len(report.failed)) == ((), 2)
-    assert "there is a file at" in report.failed[0].reason
+    assert (report.written, report.failed) == ((), ())
+    assert {*report.kept} == {path for path in before if path.suffix == ".tif"}
     with pytest.raises(MapError, match=r"there is a file at '.*submission\.nc'"):
         convert_maps(maps, tmp_path / "out", ["submission"])
     assert before == {path: path.stat().st_mtime_ns for path in before}
     report = convert_maps(maps, tmp_path / "out", formats, spacing_m=400.0, overwrite=True)
-    assert len(report.written) == 7
+    assert (len(report.written), report.kept) == (7, ())
     assert all(path.stat().st_mtime_ns > time for path, time in before.items())
+
+
+def test_a_format_is_added_to_those_that_are_there(maps: Path, tmp_path: Path) -> None:
+    convert_maps(maps, tmp_path / "out", ["tif"])
+    report = convert_maps(maps, tmp_path / "out", ["tif", "gpkg", "tif"])
+    assert {path.suffix for path in report.kept} == {".tif"}
+    assert len(report.kept) == 6
+    assert sorted(path.stem for path in report.written) == [chart_map().scene, OTHER]
+    assert report.failed == ()
+
+
+def test_files_of_which_some_are_missing_are_written_again(
+    maps: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    convert_maps(maps, out, ["shp", "tif"])
+    (out / f"{OTHER}.shx").unlink()
+    (out / f"{OTHER}_SOD.tif").unlink()
+    report = convert_maps(maps, out, ["shp", "tif"])
+    assert {path.name[: len(OTHER)] for path in report.written} == {OTHER}
+    assert (out / f"{OTHER}.shx").exists()
+    assert (out / f"{OTHER}_SOD.tif").exists()
+
+
+def test_a_format_that_fails_does_not_stop_the_others(maps: Path, tmp_path: Path) -> None:
+    formats = ("shp", "tif", "gpkg")
+    report = convert_maps(maps, tmp_path / "out", formats, max_kb=0.1)
+    told = [(failure.scene, failure.kind) for failure in report.failed]
+    scenes = sorted((chart_map().scene, OTHER))
+    assert told == [(scene, kind) for scene in scenes for kind in ("shp", "gpkg")]
+    assert {path.suffix for path in report.written} == {".tif"}
+    assert len(report.written) == 6
+
+
+def test_a_damaged_map_fails_once(maps: Path, tmp_path: Path) -> None:
+    with h5py.File(maps / f"{OTHER}.nc", "a") as file:
+        file["latitude"][0, 0] = np.nan
+    report = convert_maps(maps, tmp_path / "out", ["tif", "gpkg"])
+    assert [(failure.scene, failure.kind) for failure in report.failed] == [(OTHER, None)]
+    assert "'latitude' must be from -90 to 90, got nan" in report.failed[0].reason
+    assert len(report.written) == 4
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_the_second_map_of_a_scene_is_left_out(
+    maps: Path, tmp_path: Path, overwrite: bool
+) -> None:
+    write_netcdf(chart_map(), maps / "copy.nc")
+    formats = ("tif", "gpkg")
+    report = convert_maps(maps, tmp_path / "out", formats, overwrite=overwrite)
+    assert [(failure.scene, failure.kind) for failure in report.failed] == [("copy", None)]
+    assert "has two maps: " in report.failed[0].reason
+    assert "copy.nc'" in report.failed[0].reason
+    assert len(report.written) == len({*report.written}) == 8
+
+
+@pytest.mark.parametrize("spacing_m", [0.0, -80.0, np.inf, np.nan])
+def test_a_spacing_that_is_none_is_refused_before_anything_is_written(
+    maps: Path, tmp_path: Path, spacing_m: float
+) -> None:
+    with pytest.raises(MapError, match="spacing must be finite and above 0 m"):
+        convert_maps(maps, tmp_path / "out", ["tif"], spacing_m=spacing_m)
+    assert not (tmp_path / "out").exists()
 
 
 def test_an_unknown_projection_is_told(maps: Path, tmp_path: Path) -> None:
