@@ -22,7 +22,8 @@ if TYPE_CHECKING:
         masked_ordinal,
         total_loss,
     )
-    from seaice_model.maps import ChartMap, read_netcdf, write_netcdf
+    from seaice_model.map_drawing import draw_chart_map
+    from seaice_model.maps import ChartMap, Provenance, read_netcdf, write_netcdf
     from seaice_model.metrics import ChartScorer, Scores
     from seaice_model.predict import (
         PredictReport,
@@ -55,12 +56,14 @@ __all__ = [
     "PredictSettings",
     "Prediction",
     "Predictor",
+    "Provenance",
     "RunConfig",
     "RunError",
     "ScoreReport",
     "Scores",
     "TrainConfig",
     "TrainReport",
+    "draw_chart_map",
     "find_preset",
     "find_profile",
     "load_best",
@@ -94,7 +97,8 @@ _MODULES = {
         "masked_ordinal",
         "total_loss",
     ),
-    "maps": ("ChartMap", "read_netcdf", "write_netcdf"),
+    "map_drawing": ("draw_chart_map",),
+    "maps": ("ChartMap", "Provenance", "read_netcdf", "write_netcdf"),
     "metrics": ("ChartScorer", "Scores"),
     "predict": (
         "PredictReport",

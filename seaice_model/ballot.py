@@ -29,6 +29,9 @@ from seaice_model.unet import Prediction
 PERCENT_A_CLASS = 10.0
 """Percent of ice concentration from one class of SIC to the next."""
 
+Moments = tuple[Tensor, Tensor]
+"""Means of the class number of SIC and of its square, shape ``(y, x)``."""
+
 
 class Ballot:
     """Gathers predictions of the same pixels, then tells the outcome.
@@ -83,23 +86,17 @@ class Ballot:
 
     def concentration(self) -> ChartArray:
         """Return the mean ice concentration, in steps `CONCENTRATION`."""
-        return _encoded(self._moments()[0] * PERCENT_A_CLASS, CONCENTRATION)
+        return concentration_of(self._moments())
 
     def spread(self) -> ChartArray | None:
         """Return the deviation of the ice concentration in steps `SPREAD`, if known."""
         if not self._knows_sic:
             return None
-        mean, mean_square = self._moments()
-        deviation = (mean_square - mean.square()).clamp(min=0).sqrt()
-        return _encoded(deviation * PERCENT_A_CLASS, SPREAD)
+        return spread_of(self._moments())
 
     def entropy(self) -> ChartArray:
         """Return the entropy of each chart in steps `ENTROPY`, ``(chart, y, x)``."""
-        planes = []
-        for total in self._sums:
-            share = total / self.n_networks
-            entropy = torch.special.entr(share).sum(dim=0) / math.log(len(share))
-            planes.append(_encoded(entropy, ENTROPY))
+        planes = [entropy_of(total / self.n_networks) for total in self._sums]
         if not self._knows_sic:
             planes[0].fill(UNKNOWN)
         return np.stack(planes)
@@ -107,7 +104,7 @@ class Ballot:
     def probabilities(self) -> dict[str, ChartArray]:
         """Return class probabilities by chart in steps `PROBABILITY`, where known."""
         return {
-            chart.name: _encoded(total / self.n_networks, PROBABILITY)
+            chart.name: probabilities_of(total / self.n_networks)
             for chart, total in zip(CHARTS, self._sums, strict=True)
             if chart is not SIC or self._knows_sic
         }
@@ -117,14 +114,40 @@ class Ballot:
         """Whether there is more than one number to tell how sure SIC is."""
         return self._first is None or self.n_networks > 1
 
-    def _moments(self) -> tuple[Tensor, Tensor]:
-        """Return the means of the class number of SIC and of its square."""
+    def _moments(self) -> Moments:
         if self._first is not None and self._second is not None:
             return self._first / self.n_networks, self._second / self.n_networks
-        share = self._sums[0] / self.n_networks
-        number = torch.arange(len(share), dtype=share.dtype, device=share.device)
-        number = number[:, None, None]
-        return (share * number).sum(dim=0), (share * number.square()).sum(dim=0)
+        return moments_of(self._sums[0] / self.n_networks)
+
+
+def moments_of(shares: Tensor) -> Moments:
+    """Return the moments of the class number from probabilities, ``(class, y, x)``."""
+    number = torch.arange(len(shares), dtype=shares.dtype, device=shares.device)
+    number = number[:, None, None]
+    return (shares * number).sum(dim=0), (shares * number.square()).sum(dim=0)
+
+
+def concentration_of(moments: Moments) -> ChartArray:
+    """Return the ice concentration, in steps `CONCENTRATION`."""
+    return _encoded(moments[0] * PERCENT_A_CLASS, CONCENTRATION)
+
+
+def spread_of(moments: Moments) -> ChartArray:
+    """Return the deviation of the ice concentration, in steps `SPREAD`."""
+    mean, mean_square = moments
+    deviation = (mean_square - mean.square()).clamp(min=0).sqrt()
+    return _encoded(deviation * PERCENT_A_CLASS, SPREAD)
+
+
+def entropy_of(shares: Tensor) -> ChartArray:
+    """Return the entropy of probabilities, ``(class, y, x)``, in steps `ENTROPY`."""
+    entropy = torch.special.entr(shares).sum(dim=0) / math.log(len(shares))
+    return _encoded(entropy, ENTROPY)
+
+
+def probabilities_of(shares: Tensor) -> ChartArray:
+    """Return probabilities in steps `PROBABILITY`."""
+    return _encoded(shares, PROBABILITY)
 
 
 def _sum(total: Tensor | None, value: Tensor) -> Tensor:

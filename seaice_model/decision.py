@@ -6,6 +6,7 @@ that `Steps` turns into numbers and back. 255 is "not known" throughout.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -116,3 +117,18 @@ class Decision:
     def spread_percent(self) -> FloatArray | None:
         """Return the standard deviation of the ice concentration, in percent, if known."""
         return None if self.spread is None else SPREAD.decode(self.spread)
+
+
+def check_bytes(name: str, planes: Any, shape: tuple[int, ...]) -> None:
+    """Refuse what is no array of bytes of this shape: files would cut it down to bytes.
+
+    Raises
+    ------
+    ValueError
+        Which says what `name` is instead.
+    """
+    if not isinstance(planes, np.ndarray) or planes.dtype != np.uint8:
+        found = getattr(planes, "dtype", type(planes).__name__)
+        raise ValueError(f"{name} must be bytes (uint8), got {found}")
+    if planes.shape != shape:
+        raise ValueError(f"{name} must have shape {shape}, got {planes.shape}")

@@ -17,6 +17,7 @@ from seaice_model.decision import (
     UNKNOWN,
     Decision,
     Steps,
+    check_bytes,
 )
 
 _PLANE = ("store_y", "store_x")
@@ -87,14 +88,10 @@ def read_decision(file: h5py.File, shape: tuple[int, int]) -> Decision | None:
     """
     if "concentration" not in file:
         return None
-    concentration = file["concentration"][...]
-    rows, columns = (
-        _read_index(file, name, n_pixels, n_store)
-        for name, n_pixels, n_store in zip(_INDEX, shape, concentration.shape, strict=True)
-    )
+    rows, columns = (file[name][...].astype(np.int64) for name in _INDEX)
     decision = Decision(
         classes=np.stack([file[_class_name(chart)][...] for chart in CHARTS]),
-        concentration=concentration,
+        concentration=file["concentration"][...],
         entropy=np.stack([file[_entropy_name(chart)][...] for chart in CHARTS]),
         spread=file["concentration_spread"][...]
         if "concentration_spread" in file
@@ -104,8 +101,46 @@ def read_decision(file: h5py.File, shape: tuple[int, int]) -> Decision | None:
         rows=rows,
         columns=columns,
     )
-    _check(decision)
+    check_decision(decision, shape)
     return decision
+
+
+def check_decision(decision: Decision, shape: tuple[int, int]) -> None:
+    """Refuse planes of another shape or type, and what is no class.
+
+    Parameters
+    ----------
+    decision
+        To be written, or just read.
+    shape
+        Height and width of the map.
+
+    Raises
+    ------
+    ValueError
+        Which says what is wrong.
+    """
+    on_store = np.shape(decision.concentration)
+    if len(on_store) != 2:
+        raise ValueError(f"concentration must have shape (y, x), got {on_store}")
+    per_chart = (len(CHARTS), *on_store)
+    check_bytes("concentration", decision.concentration, on_store)
+    check_bytes("classes before masks", decision.classes, per_chart)
+    check_bytes("entropy", decision.entropy, per_chart)
+    if decision.spread is not None:
+        check_bytes("spread", decision.spread, on_store)
+    n_classes = {chart.name: chart.n_classes for chart in CHARTS}
+    for name, planes in (decision.probabilities or {}).items():
+        if name not in n_classes:
+            raise ValueError(f"probabilities are of an unknown chart, {name!r}")
+        check_bytes(f"probabilities of {name}", planes, (n_classes[name], *on_store))
+    for chart, plane in zip(CHARTS, decision.classes, strict=True):
+        if plane.max() >= chart.n_classes:
+            raise ValueError(f"{chart.name} has no class {plane.max()} before masks")
+    for name, positions, n_pixels, n_store in zip(
+        _INDEX, (decision.rows, decision.columns), shape, on_store, strict=True
+    ):
+        _check_index(name, positions, n_pixels, n_store)
 
 
 def holds_probabilities(file: h5py.File) -> bool:
@@ -193,11 +228,11 @@ def _probability_name(chart: Chart) -> str:
     return f"probability_{chart.name.lower()}"
 
 
-def _read_index(file: h5py.File, name: str, n_pixels: int, n_store: int) -> IntArray:
-    positions: IntArray = file[name][...].astype(np.int64)
-    if positions.shape != (n_pixels,) or positions.min() < 0 or positions.max() >= n_store:
+def _check_index(name: str, positions: IntArray, n_pixels: int, n_store: int) -> None:
+    is_whole = isinstance(positions, np.ndarray) and positions.dtype.kind in "iu"
+    is_one_a_pixel = is_whole and positions.shape == (n_pixels,)
+    if not is_one_a_pixel or positions.min() < 0 or positions.max() >= n_store:
         raise ValueError(f"{name!r} does not lead from the map to the grid of the store")
-    return positions
 
 
 def _read_probabilities(file: h5py.File) -> dict[str, ChartArray] | None:
@@ -207,21 +242,3 @@ def _read_probabilities(file: h5py.File) -> dict[str, ChartArray] | None:
         if _probability_name(chart) in file
     }
     return found or None
-
-
-def _check(decision: Decision) -> None:
-    """Refuse planes that differ in shape or type, or hold what is no class."""
-    shape = decision.concentration.shape
-    planes = [*decision.classes, *decision.entropy, decision.concentration]
-    planes += [] if decision.spread is None else [decision.spread]
-    for chart in CHARTS:
-        probabilities = (decision.probabilities or {}).get(chart.name)
-        if probabilities is not None:
-            if len(probabilities) != chart.n_classes:
-                raise ValueError(f"{chart.name} has {len(probabilities)} probabilities")
-            planes += [*probabilities]
-    if any(plane.shape != shape or plane.dtype != np.uint8 for plane in planes):
-        raise ValueError("its planes on the grid of the store differ in shape or type")
-    for chart, plane in zip(CHARTS, decision.classes, strict=True):
-        if plane.max() >= chart.n_classes:
-            raise ValueError(f"{chart.name} has no class {plane.max()} before masks")

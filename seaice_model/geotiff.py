@@ -274,6 +274,7 @@ def _tags(chart_map: ChartMap, error_m: float) -> dict[str, str]:
     return {
         "TITLE": f"Predicted ice chart of Sentinel-1 scene {chart_map.scene}",
         "ACQUIRED": chart_map.acquired.isoformat(),
+        "NETWORK": provenance.network,
         "RUN": provenance.run,
         "WEIGHTS": provenance.weights,
         "SOFTWARE": provenance.software,

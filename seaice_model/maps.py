@@ -29,8 +29,13 @@ from seaice_data.charts import CHART_FILL, CHARTS, SIC, Chart
 from seaice_data.encode import TiePoints, unrolled
 from seaice_data.grid import Grid
 from seaice_data.prepared import FLAG_LAND, FLAG_NO_SAR, FLAG_REMAINDER
-from seaice_model.decision import Decision
-from seaice_model.decision_file import holds_probabilities, read_decision, write_decision
+from seaice_model.decision import Decision, check_bytes
+from seaice_model.decision_file import (
+    check_decision,
+    holds_probabilities,
+    read_decision,
+    write_decision,
+)
 from seaice_model.errors import MapError
 from seaice_model.files import replacing
 
@@ -54,6 +59,9 @@ _MOST_LATITUDE = 90.0
 _MOST_LONGITUDE = 540.0  # 180, and once around the Earth
 
 
+U_NET = "multi-task U-Net"
+"""Kind of the networks that seaice trains."""
+
 UNKNOWN_FILE = "unknown"
 """Hash of a file that nothing is known of."""
 
@@ -66,13 +74,15 @@ class Provenance:
     """What a map was made from."""
 
     run: str
-    """Folder of the run, as it was given; of several runs, with commas between them."""
+    """Folder of the run, as it was given; of several runs, with commas between them. The
+    name of a network that has no run."""
 
     weights: str
-    """Fingerprint of the weights, of all runs together."""
+    """Fingerprint of the weights, of all runs together. Maps that differ in it are of
+    different networks."""
 
-    epochs: tuple[int, ...]
-    """Epoch of the weights of each run, from 1."""
+    epochs: tuple[int, ...] = ()
+    """Epoch of the weights of each run, from 1; empty if there are none."""
 
     store: str
     """Path or URL of the store, or of the netCDF files, as it was given."""
@@ -88,6 +98,15 @@ class Provenance:
 
     scene_use: SceneUse = "unseen"
     """Whether a run was trained or validated on the scene."""
+
+    network: str = U_NET
+    """What kind of network, for people."""
+
+    @property
+    def run_in_words(self) -> str:
+        """Run and epochs, as far as they are known."""
+        epochs = ", ".join(map(str, self.epochs))
+        return f"{self.run}, epoch {epochs}" if epochs else self.run
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -133,8 +152,10 @@ def write_netcdf(chart_map: ChartMap, path: str | Path) -> None:
     Raises
     ------
     MapError
-        If the file cannot be written.
+        If something in it is not what `ChartMap` and `Decision` say, or the file cannot be
+        written.
     """
+    _check(chart_map)
     try:
         # In memory first: HDF5 ends the process when it cannot close a file on a full disk.
         whole = BytesIO()
@@ -227,6 +248,32 @@ def find_maps(folder: Path) -> list[Path]:
     return paths
 
 
+def _check(chart_map: ChartMap) -> None:
+    """Refuse what could not be read again, or would be cut down to bytes."""
+    try:
+        _check_values(chart_map)
+    except ValueError as error:
+        raise MapError(f"no map of scene {chart_map.scene!r}: {error}") from error
+
+
+def _check_values(chart_map: ChartMap) -> None:
+    if getattr(chart_map.acquired, "tzinfo", None) is None:
+        raise ValueError(f"'acquired' has no time zone: '{chart_map.acquired}'")
+    if chart_map.provenance.scene_use not in get_args(SceneUse):
+        raise ValueError(f"'scene_use' is {chart_map.provenance.scene_use!r}")
+    shape = chart_map.grid.shape
+    check_bytes("charts", chart_map.charts, (len(CHARTS), *shape))
+    check_bytes("flags", chart_map.flags, shape)
+    for chart, plane in zip(CHARTS, chart_map.charts, strict=True):
+        # 255 + 1 is 0 in bytes: one pass over the plane, and no mask of its fill.
+        highest = int(np.add(plane, 1, dtype=np.uint8).max()) - 1
+        if highest >= chart.n_classes:
+            raise ValueError(f"{chart.name} has no class {highest}")
+    _check_tie_points(chart_map.tie_points)
+    if chart_map.decision is not None:
+        check_decision(chart_map.decision, shape)
+
+
 def _write(file: h5netcdf.File, chart_map: ChartMap) -> None:
     file.attrs.update(_global_attributes(chart_map))
     tie_points = _on_pixels(chart_map.tie_points, chart_map.grid)
@@ -317,17 +364,20 @@ def _write_time(file: h5netcdf.File, acquired: datetime) -> None:
 def _global_attributes(chart_map: ChartMap) -> dict[str, Any]:
     made = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     provenance = chart_map.provenance
-    epochs = ", ".join(map(str, provenance.epochs))
+    made_by = provenance.network
+    if provenance.run not in ("", made_by):
+        made_by += f", run {provenance.run_in_words}"
+    paper = {"references": "Chen et al. (2024), doi:10.5194/tc-18-1621-2024"}
     return {
         "Conventions": "CF-1.11",
         "format": _FORMAT,
         "title": f"Predicted ice charts of Sentinel-1 scene {chart_map.scene}",
-        "source": "multi-task U-Net on a Sentinel-1 EW scene with ancillary (AI4Arctic)",
-        "references": "Chen et al. (2024), doi:10.5194/tc-18-1621-2024",
+        "source": f"{provenance.network} on a Sentinel-1 EW scene with ancillary "
+        "(AI4Arctic)",
+        **(paper if provenance.network == U_NET else {}),
         "comment": "Not an official ice chart. Classes are decided on the grid of the "
         "store and brought to the SAR grid by nearest neighbour.",
-        "history": f"{made} {provenance.software}: predicted with epoch {epochs} "
-        f"of run {provenance.run}",
+        "history": f"{made} {provenance.software}: predicted by {made_by}",
         "scene": chart_map.scene,
         "acquired": chart_map.acquired.isoformat(),
         "grid_name": chart_map.grid_name,
@@ -410,7 +460,7 @@ def _read(file: h5py.File) -> ChartMap:
     if len({plane.shape for plane in (*planes, flags)}) != 1:
         raise ValueError("its planes differ in shape")
     for chart, plane in zip(CHARTS, planes, strict=True):
-        _check_values(chart, plane)
+        _check_written(chart, plane)
     planes[0] = _from_percent(planes[0])
     height, width = planes[0].shape
     return ChartMap(
@@ -428,6 +478,8 @@ def _read(file: h5py.File) -> ChartMap:
 
 def _provenance(attributes: Mapping[str, Any]) -> Provenance:
     names = [field.name for field in fields(Provenance) if field.name != "epochs"]
+    if "network" not in attributes:
+        names.remove("network")  # from before there was a choice: the default drew it
     epochs = np.atleast_1d(_attribute(attributes, "epochs"))
     if epochs.dtype.kind not in "iu":
         raise ValueError(f"attribute 'epochs' must be whole numbers, got {epochs[0]}")
@@ -444,7 +496,7 @@ def _read_plane(file: h5py.File, name: str) -> ChartArray:
     return plane
 
 
-def _check_values(chart: Chart, plane: ChartArray) -> None:
+def _check_written(chart: Chart, plane: ChartArray) -> None:
     """Refuse what is neither a class nor fill, as it stands in the file."""
     step = SIC_STEP_PERCENT if chart is SIC else 1
     is_unknown = np.ones(256, bool)
@@ -465,9 +517,15 @@ def _read_tie_points(file: h5py.File, shape: tuple[int, int]) -> TiePoints:
         _read_degrees(file, name, most)
         for name, most in (("latitude", _MOST_LATITUDE), ("longitude", _MOST_LONGITUDE))
     )
-    if not latitude.shape == longitude.shape == (len(lines), len(samples)):
+    points = TiePoints(latitude, longitude, lines, samples)
+    _check_tie_points(points)
+    return points
+
+
+def _check_tie_points(points: TiePoints) -> None:
+    shape = (len(points.lines), len(points.samples))
+    if points.latitude.shape != shape or points.longitude.shape != shape:
         raise ValueError("its tie points differ in shape")
-    return TiePoints(latitude, longitude, lines, samples)
 
 
 def _read_positions(file: h5py.File, name: str, n_pixels: int) -> FloatArray:

@@ -11,17 +11,15 @@ from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
-from seaice_data.arrays import Mask
 from seaice_data.channels import find_channel
 from seaice_data.errors import RecipeError, SceneError, StoreError
-from seaice_data.prepared import FLAG_LAND, FLAG_NO_SAR
 from seaice_data.store import Store
 from seaice_model.alignment import align
 from seaice_model.checkpoint import Checkpoint
-from seaice_model.decision import UNKNOWN, Decision
 from seaice_model.device import find_device, memory_in_words
 from seaice_model.errors import MapError, RunError
 from seaice_model.index_page import add_entry, write_index
+from seaice_model.map_drawing import map_of
 from seaice_model.maps import (
     ChartMap,
     Provenance,
@@ -32,8 +30,8 @@ from seaice_model.maps import (
 from seaice_model.metrics import ChartScorer
 from seaice_model.pages import return_pages
 from seaice_model.pictures import draw_map, save_picture
-from seaice_model.placement import MapGrid, Placement, place
-from seaice_model.predictor import Outcome, Predictor, recipe_differences
+from seaice_model.placement import MapGrid
+from seaice_model.predictor import Predictor, recipe_differences
 from seaice_model.sources import Failure, FileSource, SceneInputs, Source, StoreSource
 
 log = logging.getLogger(__name__)
@@ -199,10 +197,7 @@ def predict_scene(
     grid: MapGrid = "original",
     probabilities: bool = False,
 ) -> ChartMap:
-    """Predict the charts of one scene.
-
-    Pixels without SAR and land are 255. Pixels behind the last whole block take the class
-    of their neighbour and are flagged.
+    """Predict the charts of one scene; masks and flags are those of `map_of`.
 
     Parameters
     ----------
@@ -219,25 +214,13 @@ def predict_scene(
     """
     start = time.perf_counter()
     outcome = predictor.decide(scene.planes, scene.channels, probabilities=probabilities)
-    placed = place(scene, grid)
-    is_masked = (placed.flags & (FLAG_NO_SAR | FLAG_LAND)) != 0
-    charts = placed.spread(outcome.classes, is_masked)
-    log.info(
-        "%s: predicted in %.2f s, %.0f %% masked",
-        scene.id, time.perf_counter() - start, 100 * is_masked.mean(),
-    )  # fmt: skip
-    return ChartMap(
-        scene=scene.id,
-        acquired=scene.acquired,
-        grid=placed.grid,
-        charts=charts,
-        flags=placed.flags,
-        tie_points=placed.tie_points,
-        provenance=replace(
-            provenance, file_hash=scene.file_hash, scene_use=predictor.use_of(scene.id)
-        ),
-        grid_name=grid,
-        decision=_decision(outcome, placed, is_masked, predictor.n_networks),
+    log.info("%s: predicted in %.2f s", scene.id, time.perf_counter() - start)
+    return map_of(
+        scene,
+        outcome,
+        replace(provenance, scene_use=predictor.use_of(scene.id)),
+        n_networks=predictor.n_networks,
+        grid=grid,
     )
 
 
@@ -340,31 +323,6 @@ def _draw(
     write_netcdf(chart_map, path)
 
 
-def _decision(
-    outcome: Outcome, placed: Placement, is_masked: Mask, n_networks: int
-) -> Decision:
-    """Place what was decided; how sure it is counts only where a pixel shows it."""
-    shown = placed.blocks_with(~is_masked, outcome.concentration.shape)
-    for planes in (
-        outcome.concentration,
-        outcome.entropy,
-        outcome.spread,
-        *(outcome.probabilities or {}).values(),
-    ):
-        if planes is not None:
-            planes[..., ~shown] = UNKNOWN
-    return Decision(
-        classes=outcome.classes,
-        concentration=outcome.concentration,
-        entropy=outcome.entropy,
-        spread=outcome.spread,
-        probabilities=outcome.probabilities,
-        n_networks=n_networks,
-        rows=placed.rows,
-        columns=placed.columns,
-    )
-
-
 def _check_constants(checkpoint: Checkpoint) -> None:
     """Refuse a run that was trained on planes that were standardised in another way."""
     record, channels = checkpoint.settings.store, checkpoint.settings.config.model.channels
@@ -428,8 +386,7 @@ def _kept(
         if made_of != (provenance.weights, provenance.store_fingerprint):
             raise MapError(
                 f"map {str(path)!r} was made from other weights or another store "
-                f"(epoch {', '.join(map(str, found.provenance.epochs))} of "
-                f"{found.provenance.run!r}, {found.provenance.store!r})",
+                f"({found.provenance.run_in_words}; {found.provenance.store})",
                 hint="choose another folder, or replace it with --overwrite",
             )
         if found.scene != scene:

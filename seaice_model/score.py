@@ -333,9 +333,7 @@ def _in_folder(folder: Path, reference: ChartedScenes) -> _Maps:
         paths[scene_id] = path
         if made_by.scene_use != "unseen":
             seen.add(scene_id)
-        runs.setdefault(
-            made_by.weights, f"{made_by.run}, epoch {', '.join(map(str, made_by.epochs))}"
-        )
+        runs.setdefault(made_by.weights, made_by.run_in_words)
     if len(runs) > 1:
         raise MapError(
             f"the maps in {str(folder)!r} come from {len(runs)} runs: "

@@ -1,5 +1,6 @@
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -77,3 +78,33 @@ def test_a_class_that_is_none_is_named(path: Path) -> None:
         file["class_floe"][0, 0] = 7
     with pytest.raises(MapError, match="FLOE has no class 7 before masks"):
         read_netcdf(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"entropy": np.full((3, 6, 8), 0.4)}, r"entropy must be bytes \(uint8\)"),
+        ({"entropy": decision().entropy[0]}, r"entropy must have shape \(3, 6, 8\)"),
+        ({"spread": np.zeros((8, 6), np.uint8)}, r"spread must have shape \(6, 8\)"),
+        (
+            {"concentration": np.zeros(8, np.uint8)},
+            r"concentration must have shape \(y, x\)",
+        ),
+        ({"classes": decision().classes * 0 + 7}, "SOD has no class 7 before masks"),
+        ({"probabilities": {"ice": decision().spread}}, "an unknown chart, 'ice'"),
+        (
+            {"probabilities": {"SOD": decision().entropy}},
+            r"probabilities of SOD must have shape \(6, 6, 8\), got \(3, 6, 8\)",
+        ),
+        ({"rows": decision().rows[:-1]}, "'store_row' does not lead from the map"),
+        ({"rows": decision().rows.tolist()}, "'store_row' does not lead from the map"),
+        ({"columns": decision().columns / 1}, "'store_column' does not lead from the map"),
+    ],
+)
+def test_what_is_no_decision_is_not_written(
+    tmp_path: Path, changes: dict[str, Any], words: str
+) -> None:
+    wrong = replace(chart_map(), decision=replace(decision(), **changes))
+    with pytest.raises(MapError, match=words):
+        write_netcdf(wrong, tmp_path / "map.nc")
+    assert not (tmp_path / "map.nc").exists()

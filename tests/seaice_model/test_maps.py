@@ -278,3 +278,65 @@ def test_a_map_that_cannot_take_its_place_leaves_no_trace(
     with pytest.raises(MapError, match=r"cannot write map '.*map\.nc': Is a directory"):
         write_netcdf(chart_map, tmp_path / "map.nc")
     assert [path.name for path in tmp_path.iterdir()] == ["map.nc"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (
+            {"charts": charts().astype(np.int64)},
+            r"charts must be bytes \(uint8\), got int64",
+        ),
+        ({"charts": charts().tolist()}, r"charts must be bytes \(uint8\), got list"),
+        ({"charts": charts()[:2]}, r"charts must have shape \(3, 60, 80\), got \(2, 60"),
+        ({"charts": charts()[:, :5]}, r"charts must have shape \(3, 60, 80\)"),
+        ({"charts": np.full((3, *GRID.shape), 30, np.uint8)}, "SIC has no class 30"),
+        ({"charts": np.full((3, *GRID.shape), 6, np.uint8)}, "SOD has no class 6"),
+        ({"charts": np.full((3, *GRID.shape), 254, np.uint8)}, "SIC has no class 254"),
+        ({"flags": np.zeros(GRID.shape)}, r"flags must be bytes \(uint8\), got float64"),
+        ({"acquired": datetime(2018, 6, 7)}, "has no time zone: '2018-06-07 00:00:00'"),
+        ({"acquired": "2018-06-07"}, "has no time zone: '2018-06-07'"),
+    ],
+)
+def test_what_could_not_be_read_again_is_not_written(
+    tmp_path: Path, chart_map: ChartMap, changes: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(MapError, match=f"no map of scene '20180607T184326_dmi': .*{words}"):
+        write_netcdf(replace(chart_map, **changes), tmp_path / "map.nc")
+    assert not (tmp_path / "map.nc").exists()
+
+
+def test_a_map_without_a_single_class_is_written(
+    tmp_path: Path, chart_map: ChartMap
+) -> None:
+    empty = np.full((3, *GRID.shape), CHART_FILL, np.uint8)
+    write_netcdf(replace(chart_map, charts=empty), tmp_path / "map.nc")
+    np.testing.assert_array_equal(read_netcdf(tmp_path / "map.nc").charts, empty)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "predicted by multi-task U-Net, run run, epoch 7"),
+        ({"epochs": (7, 9)}, "predicted by multi-task U-Net, run run, epoch 7, 9"),
+        ({"network": "my CNN", "epochs": ()}, "predicted by my CNN, run run"),
+        ({"network": "my CNN", "epochs": (), "run": ""}, "predicted by my CNN"),
+    ],
+)
+def test_the_history_says_which_network_predicted(
+    tmp_path: Path, chart_map: ChartMap, changes: dict[str, Any], words: str
+) -> None:
+    told = replace(chart_map.provenance, **changes)
+    write_netcdf(replace(chart_map, provenance=told), tmp_path / "map.nc")
+    with netCDF4.Dataset(tmp_path / "map.nc") as dataset:
+        assert dataset.history.endswith(f" seaice 0: {words}")
+        assert dataset.source.startswith(f"{told.network} on a Sentinel-1 EW scene")
+    assert read_netcdf(tmp_path / "map.nc").provenance == told
+
+
+def test_a_map_that_does_not_name_its_network_is_of_ours(
+    path: Path, chart_map: ChartMap
+) -> None:
+    with h5py.File(path, "a") as file:
+        del file.attrs["network"]
+    assert read_netcdf(path).provenance == chart_map.provenance
