@@ -1,6 +1,7 @@
 """How a patch is turned, mirrored, zoomed and mixed: settings, and draws that follow them.
 
-- ``Augmentation`` says what may happen to a patch; ``AUGMENTATIONS`` has the profiles;
+- ``Augmentation`` says what may happen to a patch; ``AUGMENTATIONS`` has the profiles,
+  ``find_augmentation`` takes one by its name;
 - ``draw_turns`` gives the matrix of each patch, one map for flips, rotation and scale, and
   the one that turns the wind vector with the picture;
 - ``draw_mixing`` gives the box and the partner of each patch for cutmix.
@@ -18,6 +19,7 @@ import numpy as np
 from seaice_data.arrays import FloatArray, IntArray
 from seaice_data.errors import SettingsError
 from seaice_data.numbered import Stream, below, uniform
+from seaice_data.settings import nearest
 
 Method = Literal["bilinear", "nearest"]
 Beyond = Literal["scene", "fill"]
@@ -128,6 +130,26 @@ AUGMENTATIONS: Mapping[str, Augmentation] = MappingProxyType(
 """Named augmentations: none at all; the published code of Chen et al. (2024), which zooms
 by 1.1 where no scale is drawn; their text; and ours, cut from the scene in one resampling.
 All but none have the same flips, rotations, scales and cutmix."""
+
+
+def find_augmentation(name: str) -> Augmentation:
+    """Return the augmentation called `name`.
+
+    Raises
+    ------
+    SettingsError
+        If there is none; the hint names the nearest.
+
+    Examples
+    --------
+    >>> find_augmentation("none").is_plain
+    True
+    """
+    if name not in AUGMENTATIONS:
+        raise SettingsError(
+            f"unknown augmentation {name!r}", hint=nearest(name, AUGMENTATIONS)
+        )
+    return AUGMENTATIONS[name]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ in whatever batch, on one machine or two. The rest is arithmetic on numbers:
   together the ranks see what one process sees in batches of ``w * b``.
 
 ``torch.utils.data.DataLoader(patches, sampler=range(a, b), batch_size=16)`` takes a
-sampler as it is. Faster is `PatchSampler.batch` into the same memory again and again
+sampler as it is; without ``sampler=`` it asks for a length, which patches do not have.
+Faster is `PatchSampler.batch` into the same memory again and again
 (`empty`), with ``n_threads``: threads share what worker processes would have to copy.
 
 - *Which* patches are drawn says `seaice_data.drawing.Drawing`: evenly over scenes, over
@@ -42,10 +43,10 @@ from numpy.typing import NDArray
 
 from seaice_data.arrays import ChartArray, FloatArray, IntArray
 from seaice_data.augment import (
-    AUGMENTATIONS,
     Augmentation,
     draw_mixing,
     draw_turns,
+    find_augmentation,
 )
 from seaice_data.channels import find_channel
 from seaice_data.charts import CHART_FILL, CHARTS
@@ -153,7 +154,7 @@ class PatchSampler:
     drawing
         Which patches are drawn, and how often.
     augmentation
-        What happens to them; nothing if not given. `AUGMENTATIONS` has the profiles.
+        What happens to them, or the name of one of `AUGMENTATIONS`; nothing if not given.
     n_threads
         Threads that cut the patches of a batch. Results do not depend on it.
     kept_bytes
@@ -164,14 +165,21 @@ class PatchSampler:
     StoreError
         If a channel or scene is not in the store, or no scene can give a patch.
     SettingsError
-        If the seed, size, drawing or augmentation cannot work here.
+        If the seed, size, drawing or augmentation cannot work here, or there is no
+        augmentation of this name.
 
     Examples
     --------
-    >>> patches = PatchSampler(Store.open("store.zarr"), size=256)  # doctest: +SKIP
+    >>> patches = PatchSampler(  # doctest: +SKIP
+    ...     Store.open("store.zarr"), size=256, augmentation="default"
+    ... )
     >>> out = patches.empty(16)  # doctest: +SKIP
     >>> patches.batch(range(16), out)["inputs"].shape  # doctest: +SKIP
     (16, 256, 256, 31)
+
+    In PyTorch, patches 0 to 7999 in batches:
+
+    >>> DataLoader(patches, sampler=range(8000), batch_size=16)  # doctest: +SKIP
     """
 
     def __init__(
@@ -183,7 +191,7 @@ class PatchSampler:
         size: int = 256,
         seed: int = 0,
         drawing: Drawing | None = None,
-        augmentation: Augmentation | None = None,
+        augmentation: Augmentation | str | None = None,
         n_threads: int = 1,
         kept_bytes: int = KEPT_BYTES,
     ) -> None:
@@ -194,7 +202,8 @@ class PatchSampler:
             raise SettingsError(f"n_threads must be at least 1, got {n_threads}")
         self.store, self.size, self.seed, self.n_threads = store, size, seed, n_threads
         self.drawing = Drawing() if drawing is None else drawing
-        self.augmentation = AUGMENTATIONS["none"] if augmentation is None else augmentation
+        named = "none" if augmentation is None else augmentation
+        self.augmentation = find_augmentation(named) if isinstance(named, str) else named
         self.channels = tuple(channels or store.channels)
         self._runs = _channel_runs(store, self.channels)
         self.wind = self._find_wind()
@@ -244,6 +253,11 @@ class PatchSampler:
 
     def __getitem__(self, number: int) -> Patch:
         """Draw patch `number`."""
+        if isinstance(number, slice):  # type: ignore[unreachable]
+            raise TypeError(
+                "a patch has a number, and no slice: draw several as "
+                "`patches.batch(range(a, b))`"
+            )
         return self.__getitems__([number])[0]
 
     def __getitems__(self, numbers: Sequence[int]) -> list[Patch]:

@@ -9,7 +9,7 @@ from coded_scenes import write_coded
 from seaice_data.augment import AUGMENTATIONS
 from seaice_data.channels import PAPER_CHANNELS
 from seaice_data.drawing import Drawing, Over
-from seaice_data.errors import SeaIceError, StoreError
+from seaice_data.errors import SeaIceError, SettingsError, StoreError
 from seaice_data.prepare import prepare
 from seaice_data.recipe import Recipe
 from seaice_data.sampler import PatchSampler
@@ -215,3 +215,19 @@ def test_the_memory_of_a_batch_is_used_again(store: Store) -> None:
         fresh = patches.batch(range(first, first + 8))
         for name in ("inputs", "charts", "scene", "probability"):
             np.testing.assert_array_equal(out[name], fresh[name])  # type: ignore[literal-required]
+
+
+def test_an_augmentation_is_taken_by_its_name(store: Store) -> None:
+    patches = PatchSampler(store, scenes=[A], size=16, augmentation="paper")
+    assert patches.augmentation == AUGMENTATIONS["paper"]
+    with pytest.raises(SettingsError, match="unknown augmentation 'defualt'") as caught:
+        PatchSampler(store, scenes=[A], size=16, augmentation="defualt")
+    assert "'default'" in str(caught.value.hint)
+
+
+def test_a_slice_of_patches_is_refused_with_what_to_write(store: Store) -> None:
+    patches = PatchSampler(store, scenes=[A], size=16)
+    with pytest.raises(
+        TypeError, match=r"has a number, and no slice: .*batch\(range\(a, b\)"
+    ):
+        patches[0:3]  # type: ignore[index]
