@@ -82,9 +82,20 @@ def test_study_md_shows_three_runs_of_all_nine_models() -> None:
     assert all(int(n_runs) >= 3 for _, n_runs in rows)
 
 
-def blocks(kind: str) -> list[str]:
-    """Return the code blocks of a kind in the README, in order."""
-    return re.findall(rf"```{kind}\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+def blocks(kind: str, document: str = "README.md") -> list[str]:
+    """Return the code blocks of a kind in a document, in order."""
+    return re.findall(rf"```{kind}\n(.*?)```", (ROOT / document).read_text(), re.DOTALL)
+
+
+def test_store_md_runs_on_any_store(store_path: str) -> None:
+    code = [
+        block for block in blocks("python", "seaice_data/STORE.md") if "s3://" not in block
+    ]
+    assert len(code) == 2
+    folder = Path(store_path).parent
+    subprocess.run(
+        [sys.executable, "-W", "error", "-c", "".join(code)], cwd=folder, check=True
+    )
 
 
 def test_the_readme_runs_in_order(

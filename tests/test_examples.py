@@ -9,6 +9,7 @@ import pytest
 EXAMPLES = Path(__file__).parent / "examples"
 
 EXPECTED = {
+    "own_network.py": "scores of the test scenes in %: {'combined': ",
     "patches_with_xbatcher.py": "(4, 2, 16, 16) (4, 3, 16, 16)",
     "random_forest.py": "weighted F1 of SOD on test pixels",
     "read_with_xarray.py": "degrees north",
