@@ -1,11 +1,14 @@
 # `make demo` shows the whole job on synthetic scenes, `make test` runs every check.
-# Both make a virtual environment first; set VENV to use another one.
+# Both make a virtual environment first; set VENV to use another one. JOBS files of tests run
+# at the same time.
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 DEMO ?= demo
+JOBS ?= 2
+PYTEST = $(BIN)/pytest --numprocesses $(JOBS) --dist loadfile
 
 .PHONY: demo models test check quick bench format clean
 
@@ -21,14 +24,14 @@ test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/pytest --cov --cov-report=term:skip-covered
+	$(PYTEST) --cov --cov-report=term:skip-covered
 
 check: test
 
 # While writing: no type checks, no slow tests.
 quick: $(READY)
 	$(BIN)/ruff check .
-	$(BIN)/pytest -q -m "not slow"
+	$(PYTEST) -q -m "not slow"
 
 bench: $(READY)
 	PATH="$(abspath $(BIN)):$$PATH" bash tests/bench.sh
