@@ -36,3 +36,22 @@ def compiled(function: _Function) -> _Function:
     except RuntimeError:  # numba finds no folder to keep the result in
         compiling = numba.njit(nogil=True, error_model="numpy")(function)
     return cast("_Function", compiling)
+
+
+def inlined(function: _Function) -> _Function:
+    """Let compiled functions call a function as if its lines stood in them.
+
+    A call from the innermost loop costs a tenth of the loop's speed.
+
+    Examples
+    --------
+    >>> @inlined
+    ... def square(value: float) -> float:
+    ...     return value * value
+    >>> @compiled
+    ... def add_squares(a: float, b: float) -> float:
+    ...     return square(a) + square(b)
+    >>> add_squares(3.0, 4.0)
+    25.0
+    """
+    return cast("_Function", numba.njit(inline="always", error_model="numpy")(function))

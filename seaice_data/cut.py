@@ -25,7 +25,7 @@ from numba.core import cgutils
 
 from seaice_data.arrays import ChartArray, FloatArray, IntArray
 from seaice_data.charts import CHART_FILL
-from seaice_data.compiled import compiled
+from seaice_data.compiled import compiled, inlined
 from seaice_data.halves import instruction, narrowed, widened
 
 # ---- what numba has no words for, in those of its compiler (LLVM)
@@ -194,7 +194,7 @@ def _fill_pixel(
         out_charts[to_charts + np.uint64(c)] = CHART_FILL
 
 
-@compiled
+@inlined
 def _weigh_one(source: FloatArray, channel: int, places: Any, weights: Any) -> Any:
     """Weigh a channel of pixels that begin at `places`: four around, and the nearest."""
     k = np.uint64(channel)
