@@ -51,6 +51,8 @@ def split(
     opened.finish({"split_settings": to_mapping(settings)})
     finish(opened)
     splits = Store.open(store).splits
+    if tests := {*(lists["validation"] or ())} & {*splits["test"]}:
+        note(f"note: {len(tests)} scenes of the validation list test, and do not validate")
     if as_json:
         say_json({"store": store, "splits": splits})
         return

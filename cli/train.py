@@ -129,8 +129,21 @@ def train(
             ]
     if _is_first():
         _tell(reports, is_several=bool(numbers), as_json=as_json)
-    if not reports[-1].is_complete:
+        if _is_stopped(reports, numbers):
+            note(f"stopped after {_done(reports, numbers)}; go on with --resume")
+    if _is_stopped(reports, numbers):
         raise typer.Exit(STOPPED)
+
+
+def _is_stopped(reports: "Sequence[TrainReport]", seeds: Sequence[int]) -> bool:
+    """Tell whether something is left to do: of the last run, or runs of other seeds."""
+    return not reports[-1].is_complete or len(reports) < len(seeds)
+
+
+def _done(reports: "Sequence[TrainReport]", seeds: Sequence[int]) -> str:
+    if reports[-1].is_complete:
+        return f"{len(reports)} of {len(seeds)} seeds"
+    return f"{reports[-1].n_epochs} epochs"
 
 
 def _is_first() -> bool:
@@ -200,8 +213,6 @@ def _tell(reports: "Sequence[TrainReport]", *, is_several: bool, as_json: bool) 
                 f"{len(scores)} seeds: mean of their best combined scores "
                 f"{mean(scores):.1f} %, standard deviation {pstdev(scores):.1f}"
             )
-    if not reports[-1].is_complete:
-        note(f"stopped after {reports[-1].n_epochs} epochs; go on with --resume")
 
 
 def _as_json(report: "TrainReport") -> dict[str, Any]:

@@ -19,7 +19,7 @@ from seaice_data.encode import acquisition_time
 from seaice_data.errors import SceneError, StoreError
 from seaice_data.grid import Grid, row_bands
 from seaice_data.netcdf import NetcdfFile
-from seaice_data.ready_scene import find_id, holds_charts, read_charts
+from seaice_data.ready_scene import find_id, holds_charts, holds_classes, read_charts
 from seaice_data.scene import find_scenes, open_scene, reference_of
 from seaice_data.scene_base import SPACING_M, region_in
 from seaice_data.split import TEST_IDS
@@ -141,10 +141,10 @@ def _of_store(scene: StoredScene) -> ChartedScene:
 def _charts_in(path: str, files: tuple[Path, ...]) -> ChartedScenes:
     """Look into each file once; charts are read when they are asked for."""
     charted: dict[str, ChartedScene] = {}
-    uncharted = set()
+    uncharted, tests = set(), set()
     places: dict[str, Path] = {}
     for file in files:
-        scene_id, scene = _in_file(file)
+        scene_id, scene, is_test = _in_file(file)
         if scene_id in places:
             raise SceneError(
                 f"scene {scene_id!r} lies in {path!r} twice: {places[scene_id].name!r} "
@@ -152,6 +152,8 @@ def _charts_in(path: str, files: tuple[Path, ...]) -> ChartedScenes:
                 hint="move one of them away",
             )
         places[scene_id] = file
+        if is_test or scene_id in TEST_IDS:
+            tests.add(scene_id)
         if scene is None:
             uncharted.add(scene_id)
         else:
@@ -161,39 +163,38 @@ def _charts_in(path: str, files: tuple[Path, ...]) -> ChartedScenes:
             f"none of the {len(files)} files in {path!r} holds a chart",
             hint="put the `_prep_reference.nc` files of test scenes beside them",
         )
-    tests = [i for i in sorted(charted) if i in TEST_IDS or _is_test(places[i])]
     return ChartedScenes(
         path=path,
         scenes=dict(sorted(charted.items())),
         uncharted=frozenset(uncharted),
-        expected=tuple(tests or sorted(charted)),
+        expected=tuple(sorted(tests & charted.keys() or charted)),
         ratio=REFERENCE_RATIO,
         store=None,
     )
 
 
-def _is_test(path: Path) -> bool:
-    """Whether the charts of a scene came apart from it, as those of test scenes do."""
-    return reference_of(path) is not None or path.stem.endswith("_reference")
+def _in_file(path: Path) -> tuple[str, ChartedScene | None, bool]:
+    """Return the scene of a file, its charts if there are any, and whether it is to test.
 
-
-def _in_file(path: Path) -> tuple[str, ChartedScene | None]:
-    """Return the scene of a file, and its charts if there are any."""
+    Charts of test scenes come in a file of their own.
+    """
     with closing(NetcdfFile(path)) as file:
-        if (beside := reference_of(path)) is not None:
+        beside = reference_of(path)
+        if beside is not None and not holds_classes(file):
             with closing(NetcdfFile(beside)) as reference:
-                return _painted(file, reference)
+                return *_painted(file, reference), True
         if holds_charts(file):
-            return _painted(file, file)
+            return *_painted(file, file), path.stem.endswith("_reference")
     with closing(open_scene(path)) as scene:
         if not scene.has_charts:
-            return scene.id, None
-        return scene.id, ChartedScene(
+            return scene.id, None, False
+        charted = ChartedScene(
             id=scene.id,
             region=scene.region,
             grid=scene.grid,
             read=partial(_read_polygons, path),
         )
+        return scene.id, charted, False
 
 
 def _painted(file: NetcdfFile, charts: NetcdfFile) -> tuple[str, ChartedScene]:

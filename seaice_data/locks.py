@@ -35,8 +35,8 @@ def lock(descriptor: int, *, alone: bool = True, wait: bool = False) -> bool:
     kind = fcntl.LOCK_EX if alone else fcntl.LOCK_SH
     try:
         fcntl.flock(descriptor, kind if wait else kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise
+    except PermissionError as error:  # how some network disks say it
+        raise BlockingIOError(error.errno, error.strerror) from error
     except OSError as error:
         if error.errno not in _NO_LOCKS:
             raise

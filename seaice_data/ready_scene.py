@@ -9,7 +9,7 @@ from seaice_data.arrays import ChartArray, FloatArray
 from seaice_data.channels import Channel
 from seaice_data.charts import CHART_FILL, CHARTS, Chart
 from seaice_data.encode import TiePoints
-from seaice_data.grid import Grid, tie_point_positions
+from seaice_data.grid import Grid, row_bands, tie_point_positions
 from seaice_data.netcdf import NetcdfFile
 from seaice_data.scene_base import (
     KEPT_BESIDE_CHARTS_BYTES,
@@ -23,12 +23,26 @@ from seaice_data.scene_base import (
     no_class,
 )
 
+_BAND_ROWS = 500
 _ID = re.compile(r"(\d{8}T\d{6})_(cis|dmi)")
 
 
 def holds_charts(file: NetcdfFile) -> bool:
     """Whether a file holds charts; one of them is enough to miss the others."""
     return any(chart.name in file for chart in CHARTS)
+
+
+def holds_classes(file: NetcdfFile) -> bool:
+    """Whether a file holds a chart that has a class somewhere."""
+    charts = [file.variable(chart.name) for chart in CHARTS if chart.name in file]
+    if any(len(chart.shape) != 2 for chart in charts):
+        return True  # they are refused in words when they are read
+    return any(
+        not (np.isnan(values) | (values == CHART_FILL)).all()
+        for chart in charts
+        for rows in row_bands(chart.shape[0], _BAND_ROWS)
+        for values in [chart.stored_rows(rows)]
+    )
 
 
 def find_id(file: NetcdfFile) -> str:

@@ -22,7 +22,7 @@ from seaice_data import raw_scene, ready_scene
 from seaice_data.errors import SceneError
 from seaice_data.netcdf import NetcdfFile
 from seaice_data.raw_scene import RawScene
-from seaice_data.ready_scene import ReadyScene
+from seaice_data.ready_scene import ReadyScene, holds_classes
 from seaice_data.scene_base import NO_POLYGON, SAR_GRID, Band, Scene
 
 __all__ = [
@@ -63,8 +63,8 @@ def open_scene(path: str | Path, dominance_threshold: float = 0.65) -> Scene:
         scene: Scene
         if _is_ready(file):
             reference = None
-            # Charts of a test file itself, if there are any, are fill.
-            if (beside := reference_of(path)) is not None:
+            beside = reference_of(path)
+            if beside is not None and not holds_classes(file):
                 reference = NetcdfFile(beside)
                 opened.callback(reference.close)
             scene = ReadyScene(file, reference)

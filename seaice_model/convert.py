@@ -6,7 +6,7 @@
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -130,6 +130,7 @@ def convert_maps(
             todo = [k for k in placed if overwrite or not _is_there(_files(out, scene, k))]
             # The planes of a map of which all is there are not read.
             chart_map = read_netcdf(path) if todo else None
+            seen[scene] = path
         except SeaIceError as error:
             failed.append(ConvertFailure(path.stem, None, str(error), error.hint))
         else:
@@ -159,12 +160,12 @@ def _refuse(path: Path) -> None:
         )
 
 
-def _scene_of(path: Path, seen: dict[str, Path]) -> str:
-    """Return the scene of a map and note it; refuse a second map of a scene."""
+def _scene_of(path: Path, seen: Mapping[str, Path]) -> str:
+    """Return the scene of a map; refuse a second map of a scene."""
     scene = describe(path).scene
-    if (first := seen.setdefault(scene, path)) != path:
+    if scene in seen:
         raise MapError(
-            f"scene {scene!r} has two maps: {str(first)!r} and {str(path)!r}",
+            f"scene {scene!r} has two maps: {str(seen[scene])!r} and {str(path)!r}",
             hint="their files would have one name: convert one of them to another folder",
         )
     return scene

@@ -21,13 +21,14 @@ _OURS = {(16, 32), (32, 32), (64, 32), (96, 32)}
 
 
 _HOPPER = 9
-"""Major number of the compute capability."""
+"""Major number of the compute capability, which GPUs of AMD count in their own way."""
 
 
 def has_kernels(device: torch.device) -> bool:
     """Tell whether our kernels are for a device, and can be compiled for it."""
     return (
         device.type == "cuda"
+        and torch.version.hip is None
         and torch.cuda.get_device_capability(device)[0] == _HOPPER
         and find_spec("triton") is not None
     )

@@ -30,7 +30,8 @@ class Learner:
     Notes
     -----
     Where the network is compiled, `torch.compiler.reset` is called: functions that the
-    caller has compiled are compiled again when they are next called.
+    caller has compiled are compiled again when they are next called. With several processes
+    the compiler's ``optimize_ddp`` is switched off, and stays so.
     """
 
     def __init__(self, config: RunConfig, processes: Processes) -> None:

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from importlib.metadata import version
+from typing import get_args
 
 import numpy as np
 import torch
@@ -91,6 +92,9 @@ def draw_chart_map(
     ... )
     >>> write_netcdf(chart_map, f"maps/{scene_id}.nc")  # doctest: +SKIP
     """
+    if scene_use not in get_args(SceneUse):
+        hint = nearest(scene_use, get_args(SceneUse))
+        raise MapError(f"unknown scene_use {scene_use!r}", hint=hint)
     source = StoreSource(store, [scene_id])
     scene = source.read(scene_id, charts=False)
     shape = scene.planes.shape[:2]
@@ -189,14 +193,14 @@ def _outcome(classes: ChartArray, shares: Mapping[str, Tensor]) -> Outcome:
     for plane, chart in zip(entropy, CHARTS, strict=True):
         if chart.name in shares:
             plane[:] = entropy_of(shares[chart.name])
-    is_sure = SIC.name not in shares
+    knows_sic = SIC.name in shares
     number = torch.from_numpy(classes[CHARTS.index(SIC)]).float()
-    moments = (number, number.square()) if is_sure else moments_of(shares[SIC.name])
+    moments = moments_of(shares[SIC.name]) if knows_sic else (number, number.square())
     return Outcome(
         classes=classes,
         concentration=concentration_of(moments),
         entropy=entropy,
-        spread=None if is_sure else spread_of(moments),
+        spread=spread_of(moments) if knows_sic else None,
         probabilities={n: probabilities_of(s) for n, s in shares.items()} or None,
     )
 

@@ -109,6 +109,10 @@ class Provenance:
         return f"{self.run}, epoch {epochs}" if epochs else self.run
 
 
+_TEXTS = tuple(field.name for field in fields(Provenance) if field.name != "epochs")
+"""What is said of a map's provenance in words."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChartMap:
     """The three charts of a scene as a network predicts them."""
@@ -270,6 +274,11 @@ def _check_values(chart_map: ChartMap) -> None:
         if highest >= chart.n_classes:
             raise ValueError(f"{chart.name} has no class {highest}")
     _check_tie_points(chart_map.tie_points)
+    _check_places(_on_pixels(chart_map.tie_points, chart_map.grid), shape)
+    attributes = _global_attributes(chart_map)
+    _pixel_spacing_m(attributes)
+    for name in ("scene", "grid_name", *_TEXTS):
+        _text(attributes, name)
     if chart_map.decision is not None:
         check_decision(chart_map.decision, shape)
 
@@ -477,13 +486,10 @@ def _read(file: h5py.File) -> ChartMap:
 
 
 def _provenance(attributes: Mapping[str, Any]) -> Provenance:
-    names = [field.name for field in fields(Provenance) if field.name != "epochs"]
-    if "network" not in attributes:
-        names.remove("network")  # from before there was a choice: the default drew it
     epochs = np.atleast_1d(_attribute(attributes, "epochs"))
     if epochs.dtype.kind not in "iu":
         raise ValueError(f"attribute 'epochs' must be whole numbers, got {epochs[0]}")
-    texts: dict[str, Any] = {name: _text(attributes, name) for name in names}
+    texts: dict[str, Any] = {name: _text(attributes, name) for name in _TEXTS}
     if texts["scene_use"] not in get_args(SceneUse):
         raise ValueError(f"attribute 'scene_use' is {texts['scene_use']!r}")
     return Provenance(epochs=tuple(map(int, epochs)), **texts)
@@ -509,16 +515,14 @@ def _check_written(chart: Chart, plane: ChartArray) -> None:
 
 def _read_tie_points(file: h5py.File, shape: tuple[int, int]) -> TiePoints:
     """Read tie points of a map of this shape; refuse those that place no pixels."""
-    lines, samples = (
-        _read_positions(file, name, n_pixels)
-        for name, n_pixels in zip(("tie_y_index", "tie_x_index"), shape, strict=True)
+    points = TiePoints(
+        latitude=file["latitude"][...].astype(np.float64),
+        longitude=file["longitude"][...].astype(np.float64),
+        lines=file["tie_y_index"][...].astype(np.float64),
+        samples=file["tie_x_index"][...].astype(np.float64),
     )
-    latitude, longitude = (
-        _read_degrees(file, name, most)
-        for name, most in (("latitude", _MOST_LATITUDE), ("longitude", _MOST_LONGITUDE))
-    )
-    points = TiePoints(latitude, longitude, lines, samples)
     _check_tie_points(points)
+    _check_places(points, shape)
     return points
 
 
@@ -526,12 +530,21 @@ def _check_tie_points(points: TiePoints) -> None:
     shape = (len(points.lines), len(points.samples))
     if points.latitude.shape != shape or points.longitude.shape != shape:
         raise ValueError("its tie points differ in shape")
+    if min(shape) < 2:
+        raise ValueError(f"{shape[0]} x {shape[1]} tie points place no pixels")
 
 
-def _read_positions(file: h5py.File, name: str, n_pixels: int) -> FloatArray:
-    """Read the pixels of tie points along an axis: from the first to the last, rising."""
-    positions: FloatArray = file[name][...].astype(np.float64)
-    if positions.ndim != 1 or len(positions) < 2:
+def _check_places(points: TiePoints, shape: tuple[int, int]) -> None:
+    """Refuse tie points on pixels, as files have them, that place none of a map."""
+    _check_positions("tie_y_index", points.lines, shape[0])
+    _check_positions("tie_x_index", points.samples, shape[1])
+    _check_degrees("latitude", points.latitude, _MOST_LATITUDE)
+    _check_degrees("longitude", points.longitude, _MOST_LONGITUDE)
+
+
+def _check_positions(name: str, positions: FloatArray, n_pixels: int) -> None:
+    """Refuse pixels of tie points along an axis that do not rise from first to last."""
+    if len(positions) < 2:
         raise ValueError(f"{name!r} must hold at least two pixels")
     first, last = positions[[0, -1]]
     if (first, last) != (0, n_pixels - 1):
@@ -544,16 +557,13 @@ def _read_positions(file: h5py.File, name: str, n_pixels: int) -> FloatArray:
         raise ValueError(
             f"{name!r} must rise, got {positions[at + 1]:g} after {positions[at]:g}"
         )
-    return positions
 
 
-def _read_degrees(file: h5py.File, name: str, most: float) -> FloatArray:
-    degrees: FloatArray = file[name][...].astype(np.float64)
+def _check_degrees(name: str, degrees: FloatArray, most: float) -> None:
     if (is_wrong := ~(np.abs(degrees) <= most)).any():
         raise ValueError(
             f"{name!r} must be from -{most:g} to {most:g}, got {degrees[is_wrong][0]:g}"
         )
-    return degrees
 
 
 def _attribute(attributes: Mapping[str, Any], name: str) -> Any:

@@ -5,7 +5,7 @@ the store.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -16,6 +16,8 @@ from seaice_data.encode import TiePoints
 from seaice_data.errors import SceneError
 from seaice_data.grid import Grid
 from seaice_data.prepared import FLAG_LAND, FLAG_NO_SAR, FLAG_REMAINDER
+from seaice_data.settings import nearest
+from seaice_model.errors import MapError
 from seaice_model.sources import SceneInputs
 
 MapGrid = Literal["original", "80m", "store"]
@@ -70,6 +72,8 @@ def place(scene: SceneInputs, grid: MapGrid) -> Placement:
     SceneError
         If the map would be a single line of pixels, which tie points cannot place.
     """
+    if grid not in get_args(MapGrid):
+        raise MapError(f"unknown grid {grid!r}", hint=nearest(grid, get_args(MapGrid)))
     placement = _placed(scene, grid)
     height, width = placement.grid.shape
     if min(height, width) < 2:

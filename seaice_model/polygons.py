@@ -30,7 +30,7 @@ from seaice_model.projection import places
 PolygonFormat = Literal["gpkg", "shp"]
 
 _DRIVERS = {"gpkg": "GPKG", "shp": "ESRI Shapefile"}
-_SUFFIXES = {"gpkg": ("gpkg",), "shp": ("dbf", "prj", "shx", "shp")}
+_SUFFIXES = {"gpkg": ("gpkg",), "shp": ("cpg", "dbf", "prj", "shx", "shp")}
 _BYTES = 1000
 _N_LEVELS = 10
 _STEP = 0.75  # of a pixel: just above the root of half a pixel, the size of a step
@@ -87,9 +87,11 @@ def write_polygons(
         One of `seaice_model.projection.PROJECTIONS`.
     max_kb
         Largest size of the files together, in kilobytes: patches are merged and borders
-        simplified until they fit, and areas give way in the end. An empty GeoPackage has
-        about 100 kB, an empty shapefile 1 kB. Without, borders lose the steps of pixels
-        only, and those only where no polygon changes its area by more than 2 percent.
+        simplified until they fit, also where polygons change their areas: a lone pixel
+        that loses half of its area is still there, one that is merged is not. An empty
+        GeoPackage has about 100 kB, an empty shapefile 1 kB. Without, borders lose the
+        steps of pixels only, and those only where no polygon changes its area by more than
+        2 percent.
 
     Raises
     ------

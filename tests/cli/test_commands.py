@@ -23,6 +23,7 @@ from webpages import check_page
 
 from seaice_cli.main import app
 from seaice_data.store import Store
+from seaice_model import train as train_module
 
 
 def run_app(*arguments: object) -> int:
@@ -383,6 +384,29 @@ def test_an_epoch_is_told_in_a_line(seaice, store_path, config_path, tmp_path) -
         " % waiting",
     ):
         assert words in line
+
+
+def test_seeds_that_a_signal_left_out_are_told(
+    seaice, store_path, config_path, tmp_path, monkeypatch
+) -> None:
+    draw = train_module.draw_learning_curve
+
+    def draw_and_stop(*arguments):  # the last thing that a training does
+        signal.raise_signal(signal.SIGTERM)
+        return draw(*arguments)
+
+    options = ["--run", tmp_path / "run", "--epochs", 1, "--json"]
+    with monkeypatch.context() as patched:
+        patched.setattr(train_module, "draw_learning_curve", draw_and_stop)
+        result = seaice(
+            "train", store_path, "--config", config_path, "--seeds", "0-1", *options
+        )
+    assert result.code == 75
+    assert "stopped after 1 of 2 seeds; go on with --resume" in result.err
+    assert [run["complete"] for run in json.loads(result.out)["runs"]] == [True]
+    more = seaice("train", store_path, "--seeds", "0-1", "--resume", *options)
+    assert more.code == 0
+    assert [run["epochs"] for run in json.loads(more.out)["runs"]] == [1, 1]
 
 
 def test_several_seeds_train_from_one_command(
@@ -757,5 +781,9 @@ def test_split_divides_anew_and_for_scenes_to_come(seaice, raw_folder, tmp_path)
     assert result.out.startswith("train 3, validation 2, test 1 scenes")
     again = seaice("split", store, "--validation", tmp_path / "list.json", "--json")
     assert json.loads(again.out)["splits"]["validation"] == list(ids[:2])
+    (tests,) = Store.open(store).splits["test"]
+    (tmp_path / "list.json").write_text(json.dumps([*ids[:2], tests]))
+    result = seaice("split", store, "--validation", tmp_path / "list.json")
+    assert "note: 1 scenes of the validation list test, and do not" in result.err
     assert seaice("prepare", raw_folder, store, "--ratio", 10, "--jobs", 1).code == 0
     assert Store.open(str(store)).splits["validation"] == ids[:2]

@@ -55,6 +55,18 @@ def test_the_reference_file_brings_the_charts_of_a_test_scene(
         assert (read_charts(scene, 5) == 3).all()
 
 
+def test_a_file_with_classes_of_its_own_needs_no_reference_file(tmp_path: Path) -> None:
+    path = write_coded(tmp_path)
+    with open_scene(path) as scene:
+        expected = read_charts(scene, 503)
+    with h5py.File(tmp_path / f"{SCENE_ID}_prep_reference.nc", "w") as file:
+        for name in ("SIC", "SOD", "FLOE"):
+            file[name] = np.full((503, 528), 3, np.uint8)
+    with open_scene(path) as scene:
+        assert not scene.is_test_file
+        np.testing.assert_array_equal(read_charts(scene, 503), expected)
+
+
 def test_a_folder_without_scenes_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SceneError, match="no netCDF file in"):
         find_scenes(tmp_path)

@@ -1,3 +1,4 @@
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -166,6 +167,15 @@ def test_a_damaged_map_fails_once(maps: Path, tmp_path: Path) -> None:
     assert [(failure.scene, failure.kind) for failure in report.failed] == [(OTHER, None)]
     assert "'latitude' must be from -90 to 90, got nan" in report.failed[0].reason
     assert len(report.written) == 4
+
+
+def test_a_damaged_map_is_not_in_the_way_of_a_good_one(maps: Path, tmp_path: Path) -> None:
+    shutil.copy(maps / f"{OTHER}.nc", maps / "whole.nc")
+    with h5py.File(maps / f"{OTHER}.nc", "a") as file:
+        file["latitude"][0, 0] = np.nan
+    report = convert_maps(maps, tmp_path / "out", ["gpkg"])
+    assert [failure.scene for failure in report.failed] == [OTHER]
+    assert tmp_path / "out" / f"{OTHER}.gpkg" in report.written
 
 
 @pytest.mark.parametrize("overwrite", [False, True])

@@ -87,6 +87,8 @@ def test_other_gpus_are_left_to_the_library(
 ) -> None:
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
     assert has_kernels(torch.device("cuda")) == expected
+    monkeypatch.setattr(torch.version, "hip", "6.4")
+    assert not has_kernels(torch.device("cuda"))
 
 
 def test_a_network_on_a_cpu_has_no_kernels_of_ours() -> None:

@@ -1,6 +1,7 @@
 """Maps of networks that are not ours: masked, placed and described as ours are."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -173,6 +174,16 @@ def test_probabilities_that_are_none_are_refused(store: Store) -> None:
         with pytest.raises(MapError, match=r"SOD must lie in 0\.\.1") as caught:
             draw("SOD", planes)
         assert "softmax" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("name", ["grid", "scene_use"])
+def test_a_choice_that_there_is_not_names_those_that_there_are(
+    store: Store, name: str
+) -> None:
+    choice: dict[str, Any] = {name: "Store"}
+    with pytest.raises(MapError, match=f"unknown {name} 'Store'") as caught:
+        draw_chart_map(store, TEST_SCENE, classes(), network="my CNN", **choice)
+    assert ("store" if name == "grid" else "validated") in str(caught.value.hint)
 
 
 def test_a_scene_that_is_not_there_is_refused(store: Store) -> None:

@@ -12,6 +12,7 @@ from learnable_scenes import tie_points
 
 from seaice_data.arrays import ChartArray
 from seaice_data.charts import CHART_FILL
+from seaice_data.encode import TiePoints
 from seaice_data.grid import Grid
 from seaice_model.errors import MapError
 from seaice_model.maps import (
@@ -280,6 +281,13 @@ def test_a_map_that_cannot_take_its_place_leaves_no_trace(
     assert [path.name for path in tmp_path.iterdir()] == ["map.nc"]
 
 
+def one_row_of(points: TiePoints) -> TiePoints:
+    first = slice(1)
+    return TiePoints(
+        points.latitude[first], points.longitude[first], points.lines[first], points.samples
+    )
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -296,6 +304,16 @@ def test_a_map_that_cannot_take_its_place_leaves_no_trace(
         ({"flags": np.zeros(GRID.shape)}, r"flags must be bytes \(uint8\), got float64"),
         ({"acquired": datetime(2018, 6, 7)}, "has no time zone: '2018-06-07 00:00:00'"),
         ({"acquired": "2018-06-07"}, "has no time zone: '2018-06-07'"),
+        (
+            {"grid": replace(GRID, pixel_spacing_m=0.5)},
+            "spacing_m' must be from 1 to",
+        ),
+        ({"grid_name": None}, "attribute 'grid_name' must be text, got None"),
+        (
+            {"tie_points": replace(tie_points(GRID), latitude=np.full((5, 6), np.nan))},
+            "'latitude' must be from -90 to 90, got nan",
+        ),
+        ({"tie_points": one_row_of(tie_points(GRID))}, "1 x 6 tie points place no pixels"),
     ],
 )
 def test_what_could_not_be_read_again_is_not_written(
@@ -304,6 +322,12 @@ def test_what_could_not_be_read_again_is_not_written(
     with pytest.raises(MapError, match=f"no map of scene '20180607T184326_dmi': .*{words}"):
         write_netcdf(replace(chart_map, **changes), tmp_path / "map.nc")
     assert not (tmp_path / "map.nc").exists()
+
+
+def test_a_provenance_is_text(tmp_path: Path, chart_map: ChartMap) -> None:
+    told = replace(chart_map.provenance, run=tmp_path)
+    with pytest.raises(MapError, match="attribute 'run' must be text, got /"):
+        write_netcdf(replace(chart_map, provenance=told), tmp_path / "map.nc")
 
 
 def test_a_map_without_a_single_class_is_written(
@@ -332,11 +356,3 @@ def test_the_history_says_which_network_predicted(
         assert dataset.history.endswith(f" seaice 0: {words}")
         assert dataset.source.startswith(f"{told.network} on a Sentinel-1 EW scene")
     assert read_netcdf(tmp_path / "map.nc").provenance == told
-
-
-def test_a_map_that_does_not_name_its_network_is_of_ours(
-    path: Path, chart_map: ChartMap
-) -> None:
-    with h5py.File(path, "a") as file:
-        del file.attrs["network"]
-    assert read_netcdf(path).provenance == chart_map.provenance
