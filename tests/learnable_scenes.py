@@ -1,6 +1,7 @@
 """Small scenes that a network can learn, made without files; a run that does."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -118,3 +119,13 @@ def tie_points(grid: Grid) -> TiePoints:
     latitude = 75 - lines[:, None] * 7e-4 + samples * 1e-4
     longitude = -60 + lines[:, None] * 5e-4 + samples * 3e-3
     return TiePoints(latitude, longitude, lines, samples)
+
+
+def train_in_one_thread(*arguments: Any, **options: Any) -> None:
+    """Train as these tests do, in a process of its own: weights depend on the threads."""
+    import torch
+
+    from seaice_model.train import train
+
+    torch.set_num_threads(1)
+    train(*arguments, **options)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from learnable_scenes import TINY
+from learnable_scenes import TINY, train_in_one_thread
 
 from seaice_data.settings import read_toml
 from seaice_data.store import Store
@@ -48,16 +48,15 @@ def losses_of(folder: RunFolder) -> list[tuple[int, float, float]]:
 
 @pytest.mark.slow
 def test_a_run_killed_again_and_again_ends_with_the_same_weights(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: Store, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # as this process has it
     context = get_context("forkserver")
     context.set_forkserver_preload(["seaice_model.train"])
     rng = np.random.default_rng(5)
     folder = RunFolder(tmp_path / "run")
     for _ in range(5):
         process = context.Process(
-            target=train,
+            target=train_in_one_thread,
             args=(Store.open(store.path), folder.path, LONGER),
             kwargs={"resume": folder.settings.exists(), "device": "cpu"},
         )
