@@ -30,6 +30,7 @@ __all__ = [
     "SAR_GRID",
     "Band",
     "Scene",
+    "file_fingerprint",
     "find_scene_id",
     "find_scenes",
     "open_scene",
@@ -131,16 +132,16 @@ def reference_of(path: Path) -> Path | None:
 
 
 def source_files(path: Path) -> list[dict[str, Any]]:
-    """Return name, size and hash of a scene's file, and of its reference file.
-
-    The hash is of evenly spread samples: a whole scene has 500 MB, and 16 samples of 64 kB
-    tell two files apart in milliseconds.
-    """
+    """Return name, size and hash of a scene's file, and of its reference file."""
     reference = reference_of(path)
-    return [_fingerprint(file) for file in (path, reference) if file is not None]
+    return [file_fingerprint(file) for file in (path, reference) if file is not None]
 
 
-def _fingerprint(path: Path) -> dict[str, Any]:
+def file_fingerprint(path: Path) -> dict[str, Any]:
+    """Return name, size and a hash of evenly spread samples of a file.
+
+    A whole scene has 500 MB; 16 samples of 64 kB tell two files apart in milliseconds.
+    """
     size = path.stat().st_size
     digest = hashlib.blake2b(str(size).encode(), digest_size=16)
     with path.open("rb") as stream:

@@ -19,7 +19,7 @@ from seaice_data.encode import TiePoints, acquisition_time
 from seaice_data.errors import SceneError, SeaIceError
 from seaice_data.grid import Grid
 from seaice_data.recipe import Recipe
-from seaice_data.scene import find_scenes, open_scene, source_files
+from seaice_data.scene import file_fingerprint, find_scenes, open_scene
 from seaice_data.settings import fingerprint
 from seaice_data.store import Store
 from seaice_model.maps import UNKNOWN_FILE
@@ -128,7 +128,9 @@ class StoreSource:
 
     def file_hash(self, scene_id: str) -> str:
         """Return the hash of samples of the netCDF file that a scene comes from."""
-        return _hash_in(self._store.scene(scene_id).attributes.get("source_files", []))
+        files = self._store.scene(scene_id).attributes.get("source_files")
+        # The first is what maps are made from; charts may follow.
+        return _hash_in(files[0]) if files else UNKNOWN_FILE
 
     def read(self, scene_id: str, *, charts: bool) -> SceneInputs:
         """Read a scene of the store.
@@ -189,7 +191,7 @@ class FileSource:
 
     def file_hash(self, scene_id: str) -> str:
         """Return the hash of samples of the netCDF file that a scene comes from."""
-        return _hash_in(source_files(self._files[scene_id]))
+        return _hash_in(file_fingerprint(self._files[scene_id]))
 
     def read(self, scene_id: str, *, charts: bool) -> SceneInputs:
         """Prepare a scene.
@@ -223,9 +225,8 @@ class FileSource:
         )
 
 
-def _hash_in(files: Sequence[Mapping[str, Any]]) -> str:
-    """Return the hash of the first file, which holds what maps are made from."""
-    return str(files[0]["blake2b_of_samples"]) if files else UNKNOWN_FILE
+def _hash_in(fingerprint_of_file: Mapping[str, Any]) -> str:
+    return str(fingerprint_of_file["blake2b_of_samples"])
 
 
 def _find(paths: Sequence[Path]) -> tuple[Mapping[str, Path], tuple[Failure, ...]]:
