@@ -2,6 +2,7 @@
 
 import tempfile
 import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -27,7 +28,7 @@ def measure(path: Path, rounds: int) -> None:
     say(line("score, warm", times["score"], "s", what))
 
 
-def _draw_maps(path: Path, scenes: list[str], run: Path, maps: Path) -> None:
+def _draw_maps(path: Path, scenes: Sequence[str], run: Path, maps: Path) -> None:
     """Draw maps by a network that has hardly learned."""
     from dataclasses import replace
 

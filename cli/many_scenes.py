@@ -1,6 +1,7 @@
 """A store of many scenes, made of links to those of a small one, to measure what grows."""
 
 import json
+from datetime import datetime, timedelta
 from pathlib import Path
 
 N_VALIDATION = 20
@@ -18,7 +19,8 @@ def link_scenes(path: Path, n_scenes: int, folder: Path) -> Path:
     names = []
     for k in range(n_scenes):
         original = originals[k % len(originals)].resolve()
-        names.append(f"{20180101 + k // 500:08d}T{k:06d}_{original.name[-3:]}")
+        acquired = datetime(2018, 1, 1) + k * timedelta(hours=1)
+        names.append(f"{acquired:%Y%m%dT%H%M%S}_{original.name[-3:]}")
         (many / "scenes" / names[-1]).symlink_to(original)
     splits = {
         "train": names[:-N_VALIDATION],

@@ -124,7 +124,7 @@ def predict(
                 "maps": [str(path) for path in report.maps],
                 "written": report.n_written,
                 "kept": report.n_kept,
-                "failed": [{"scene": f.scene, "reason": f.reason} for f in report.failed],
+                "failed": [{"scene": f.name, "reason": f.reason} for f in report.failed],
                 "elapsed_s": round(report.elapsed_s, 3),
             }
         )

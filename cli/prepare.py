@@ -106,7 +106,7 @@ def prepare(
                 "store": store,
                 "written": report.written,
                 "kept": report.kept,
-                "failed": [{"file": f.path, "reason": f.reason} for f in report.failed],
+                "failed": [{"file": f.name, "reason": f.reason} for f in report.failed],
                 "elapsed_s": round(report.elapsed_s, 3),
             }
         )

@@ -15,13 +15,13 @@ import numpy as np
 
 from seaice_data.arrays import ChartArray
 from seaice_data.charts import CHARTS
-from seaice_data.encode import acquisition_time
 from seaice_data.errors import SceneError, StoreError
 from seaice_data.grid import Grid, row_bands
 from seaice_data.netcdf import NetcdfFile
 from seaice_data.ready_scene import find_id, holds_charts, holds_classes, read_charts
 from seaice_data.scene import find_scenes, open_scene, reference_of
 from seaice_data.scene_base import SPACING_M, region_in
+from seaice_data.scene_id import SceneId
 from seaice_data.split import TEST_IDS
 from seaice_data.store import Store, StoredScene
 
@@ -35,7 +35,7 @@ in no store."""
 class ChartedScene:
     """A scene whose charts can be read."""
 
-    id: str
+    id: SceneId
     """As ``20180607T184326_dmi``."""
 
     region: str
@@ -50,12 +50,12 @@ class ChartedScene:
     @property
     def acquired(self) -> datetime:
         """Start of the acquisition, UTC."""
-        return acquisition_time(self.id)
+        return self.id.acquired
 
     @property
     def service(self) -> str:
         """Ice service that drew the chart: ``cis`` or ``dmi``."""
-        return self.id[-3:]
+        return self.id.service
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,7 +108,9 @@ def find_charts(path: str) -> ChartedScenes:
 def charts_of(store: Store) -> ChartedScenes:
     """Return the scenes with charts of a store."""
     scenes = [store.scene(scene_id) for scene_id in store.scenes]
-    charted = {scene.id: _of_store(scene) for scene in scenes if scene.has_charts}
+    charted: dict[str, ChartedScene] = {
+        scene.id: _of_store(scene) for scene in scenes if scene.has_charts
+    }
     return ChartedScenes(
         path=store.path,
         scenes=charted,

@@ -5,7 +5,7 @@ without them the score of SOD falls by nine points (their Table 4, Model 6).
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import numpy as np
 
@@ -90,22 +90,6 @@ def tie_point_plane(
     along_y = values[y] * (1 - weight_y) + values[y + 1] * weight_y
     plane: FloatArray = along_y[:, x] * (1 - weight_x) + along_y[:, x + 1] * weight_x
     return plane
-
-
-def acquisition_time(scene_id: str) -> datetime:
-    """Return the start of the acquisition, UTC, that a scene id begins with.
-
-    Raises
-    ------
-    ValueError
-        If the digits are no time.
-
-    Examples
-    --------
-    >>> acquisition_time("20180607T184326_dmi").isoformat()
-    '2018-06-07T18:43:26+00:00'
-    """
-    return datetime.strptime(scene_id[:15], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
 
 
 def encode_time(acquired: datetime) -> dict[str, float]:

@@ -1,8 +1,11 @@
 """Every error that the project raises on purpose.
 
 Each carries a message (what is wrong, with the values that show it) and, where it helps,
-a hint (what to do). The command line prints both; nothing else is caught there.
+a hint (what to do). The command line prints both; nothing else is caught there. Work on
+many scenes goes on after an error in one: it becomes a `Failure` of the report.
 """
+
+from dataclasses import dataclass
 
 
 class SeaIceError(Exception):
@@ -27,6 +30,25 @@ class SeaIceError(Exception):
 
 def _rebuild(kind: type[SeaIceError], message: str, hint: str | None) -> SeaIceError:
     return kind(message, hint=hint)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One of many things that could not be done, while the others were."""
+
+    name: str
+    """The scene, file, map or run that failed: an id, or a path as the user gave it."""
+
+    reason: str
+    """What is wrong with it."""
+
+    hint: str | None = None
+    """What to do about it."""
+
+    @classmethod
+    def of(cls, name: object, error: SeaIceError) -> "Failure":
+        """Return the failure of `name` by an error."""
+        return cls(str(name), str(error), error.hint)
 
 
 class SettingsError(SeaIceError):

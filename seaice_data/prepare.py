@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from seaice_data.assemble import assemble
-from seaice_data.errors import RecipeError, SceneError, SeaIceError, StoreError
+from seaice_data.errors import Failure, RecipeError, SceneError, SeaIceError, StoreError
 from seaice_data.parallel import Progress, run_tasks
 from seaice_data.recipe import Recipe
 from seaice_data.scene import (
@@ -35,15 +35,6 @@ _DISK_ERRORS = {errno.ENOSPC, errno.EROFS, errno.EDQUOT}  # the next scene meets
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
-    """A file that is not in the store, and why."""
-
-    path: str
-    reason: str
-    hint: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class PrepareReport:
     """What `prepare` did."""
 
@@ -54,7 +45,7 @@ class PrepareReport:
     """Ids of the scenes that were there already."""
 
     failed: tuple[Failure, ...]
-    """Files left out."""
+    """Files left out, by their paths."""
 
     elapsed_s: float
 
@@ -179,7 +170,7 @@ def _refuse_loss(store_path: str, is_any: bool, failed: Sequence[Failure]) -> No
         )
     held = _source_names(store_path)
     for failure in failed:
-        if Path(failure.path).name in held:
+        if Path(failure.name).name in held:
             raise SceneError(
                 f"the store {store_path!r} is left as it is: it holds a scene that cannot "
                 f"be prepared again; {failure.reason}",
@@ -249,7 +240,7 @@ def _fill(
         kept += [scene_id for scene_id, outcome in done.items() if outcome is False]
         if part is None:
             finish(store)
-        failed.sort(key=lambda failure: failure.path)
+        failed.sort(key=lambda failure: failure.name)
         return PrepareReport(tuple(written), tuple(sorted(kept)), tuple(failed), 0.0)
 
 
@@ -301,7 +292,7 @@ def _look(paths: Sequence[Path]) -> tuple[dict[str, Path], list[Failure]]:
                 raise SceneError(f"{str(path)!r}: same scene as {str(other)!r}")
             found[scene_id] = path
         except SeaIceError as error:
-            failed.append(_failure(path, error))
+            failed.append(Failure.of(path, error))
     return found, failed
 
 
@@ -356,7 +347,7 @@ def _plan(
                     hint="prepare the store again with --overwrite",
                 )
         except SeaIceError as error:
-            failed.append(_failure(path, error))
+            failed.append(Failure.of(path, error))
     return todo, kept, failed
 
 
@@ -389,7 +380,7 @@ def _prepare_scene(
     except SeaIceError as error:
         if strict:
             raise
-        return _failure(path, error)
+        return Failure.of(path, error)
     except OSError as error:
         failure = Failure(str(path), f"{str(path)!r}: {error.strerror or error}", None)
         if strict:
@@ -405,7 +396,3 @@ def _prepare_scene(
             ) from error
         return Failure(str(path), f"{str(path)!r}: {reason}", None)
     return True
-
-
-def _failure(path: Path, error: SeaIceError) -> Failure:
-    return Failure(str(path), str(error), error.hint)

@@ -6,6 +6,7 @@ from seaice_data.arrays import ChartArray, FloatArray, IntArray
 from seaice_data.encode import TiePoints
 from seaice_data.grid import Grid
 from seaice_data.icecodes import PolygonTable
+from seaice_data.scene_id import SceneId
 from seaice_data.stats import ChannelStats
 
 FLAG_NO_SAR = 1
@@ -22,7 +23,7 @@ FLAG_REMAINDER = 4
 class PreparedScene:
     """What a store holds of one scene."""
 
-    id: str
+    id: SceneId
     """As ``20180607T184326_dmi``."""
 
     version: str

@@ -1,6 +1,5 @@
 """Raw files: 40 m, physical units, NaN as fill, a polygon map with a table of egg codes."""
 
-import re
 from functools import cached_property
 
 import numpy as np
@@ -21,13 +20,12 @@ from seaice_data.scene_base import (
     Band,
     Scene,
     VariablesAtOnce,
-    checked_id,
+    id_in,
 )
+from seaice_data.scene_id import SceneId
 
-_NAME = re.compile(r"_(\d{8}T\d{6})_\d{8}T\d{6}_.*_icechart_(cis|dmi)_")
 
-
-def find_id(file: NetcdfFile) -> str:
+def find_id(file: NetcdfFile) -> SceneId:
     """Return the id of a scene, from the name of its file.
 
     Raises
@@ -35,13 +33,13 @@ def find_id(file: NetcdfFile) -> str:
     SceneError
         If the name does not tell acquisition time and ice service.
     """
-    match = _NAME.search(file.path.name)
-    if match is None:
+    scene_id = id_in(file, file.path.name)
+    if scene_id is None:
         raise file.error(
             "cannot tell acquisition time and ice service from the file's name",
             hint="raw files end in _<start>_<stop>_..._icechart_<cis or dmi>_....nc",
         )
-    return checked_id(file, f"{match[1]}_{match[2]}")
+    return scene_id
 
 
 class RawScene(Scene):
@@ -60,7 +58,7 @@ class RawScene(Scene):
         self._check()
 
     @cached_property
-    def id(self) -> str:
+    def id(self) -> SceneId:
         """Acquisition time and ice service; only the file's name tells them."""
         return find_id(self._file)
 

@@ -1,6 +1,5 @@
 """Ready-to-train files: 80 m, standardised, fill 0, charts painted as classes."""
 
-import re
 from functools import cached_property
 
 import numpy as np
@@ -19,12 +18,12 @@ from seaice_data.scene_base import (
     Band,
     Scene,
     VariablesAtOnce,
-    checked_id,
+    id_in,
     no_class,
 )
+from seaice_data.scene_id import SceneId
 
 _BAND_ROWS = 500
-_ID = re.compile(r"(\d{8}T\d{6})_(cis|dmi)")
 
 
 def holds_charts(file: NetcdfFile) -> bool:
@@ -45,18 +44,18 @@ def holds_classes(file: NetcdfFile) -> bool:
     )
 
 
-def find_id(file: NetcdfFile) -> str:
+def find_id(file: NetcdfFile) -> SceneId:
     """Return the id of a scene, from the attribute ``scene_id`` or the name of the file.
 
     Raises
     ------
     SceneError
-        If neither begins like ``20180607T184326_dmi``, or the digits are no time.
+        If neither has one like ``20180607T184326_dmi``, or the digits are not a time.
     """
     told = file.text("scene_id")
     for text in (told, file.path.name):
-        if match := _ID.match(text):
-            return checked_id(file, match[0])
+        if scene_id := id_in(file, text):
+            return scene_id
     raise file.error(
         f"attribute 'scene_id' is {told!r}, not like '20180607T184326_dmi_prep.nc'"
     )
@@ -99,7 +98,7 @@ class ReadyScene(Scene):
             self._reference.close()
 
     @cached_property
-    def id(self) -> str:
+    def id(self) -> SceneId:
         """Acquisition time and ice service, from the attribute ``scene_id``."""
         return find_id(self._file)
 

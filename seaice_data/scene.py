@@ -24,6 +24,7 @@ from seaice_data.netcdf import NetcdfFile
 from seaice_data.raw_scene import RawScene
 from seaice_data.ready_scene import ReadyScene, holds_classes
 from seaice_data.scene_base import NO_POLYGON, SAR_GRID, Band, Scene
+from seaice_data.scene_id import SceneId
 
 __all__ = [
     "NO_POLYGON",
@@ -75,7 +76,7 @@ def open_scene(path: str | Path, dominance_threshold: float = 0.65) -> Scene:
         return scene
 
 
-def find_scene_id(path: Path) -> str:
+def find_scene_id(path: Path) -> SceneId:
     """Return the id of the scene in a file, and look at nothing else: a file a millisecond.
 
     Raises

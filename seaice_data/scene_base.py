@@ -14,11 +14,12 @@ import numpy as np
 from seaice_data.arrays import ChartArray, FloatArray, IntArray
 from seaice_data.channels import CHANNELS, Channel, Group, find_channel
 from seaice_data.charts import CHART_FILL, CHARTS, Chart
-from seaice_data.encode import TiePoints, acquisition_time
+from seaice_data.encode import TiePoints
 from seaice_data.errors import SceneError
 from seaice_data.grid import CELL_PIXELS, Grid
 from seaice_data.icecodes import PolygonTable
 from seaice_data.netcdf import NetcdfFile, Variable
+from seaice_data.scene_id import SceneId
 
 SAR_GRID = tuple(find_channel(n) for n in ("hh", "hv", "incidence_angle", "distance_map"))
 """Channels on the SAR grid, in the order in which `Scene.read_band` stacks them."""
@@ -59,13 +60,12 @@ def region_in(original_name: str) -> str:
     return (match[1] or match[2]) if match else ""
 
 
-def checked_id(file: NetcdfFile, scene_id: str) -> str:
-    """Refuse an id whose digits are no time."""
+def id_in(file: NetcdfFile, text: str) -> SceneId | None:
+    """Return the id in an attribute or a name of `file`; refuse digits of no time."""
     try:
-        acquisition_time(scene_id)
-    except ValueError:
-        raise file.error(f"{scene_id[:15]!r} is no acquisition time") from None
-    return scene_id
+        return SceneId.find_in(text)
+    except ValueError as error:
+        raise file.error(str(error)) from None
 
 
 def no_class(file: NetcdfFile, chart: Chart, value: float) -> SceneError:
@@ -113,7 +113,7 @@ class Scene(ABC):
 
     @property
     @abstractmethod
-    def id(self) -> str:
+    def id(self) -> SceneId:
         """Acquisition time and ice service, as ``20180607T184326_dmi``."""
 
     @property
@@ -207,12 +207,12 @@ class Scene(ABC):
     @property
     def service(self) -> str:
         """Ice service that drew the chart: ``cis`` or ``dmi``."""
-        return self.id[-3:]
+        return self.id.service
 
     @property
     def acquired(self) -> datetime:
         """Start of the acquisition, UTC."""
-        return acquisition_time(self.id)
+        return self.id.acquired
 
     @property
     def region(self) -> str:

@@ -5,15 +5,14 @@ the published lists of the challenge do not heed that, and two test scenes leak.
 """
 
 import hashlib
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from seaice_data.encode import acquisition_time
 from seaice_data.errors import SettingsError
+from seaice_data.scene_id import SceneId
 
 TEST_IDS = frozenset(
     {
@@ -44,7 +43,6 @@ TEST_IDS = frozenset(
 N_VALIDATION = 20
 """Validation scenes (Chen et al. 2024, Table 3)."""
 
-_ID_IN_LIST = re.compile(r"(\d{8}T\d{6})_(?:\d{8}T\d{6}_\w*?_icechart_)?(cis|dmi)")
 _PASS = timedelta(minutes=10)  # slices of one pass start a minute apart
 
 
@@ -129,13 +127,13 @@ def split_scenes(
     }
 
 
-def read_ids(text: str) -> tuple[str, ...]:
+def read_ids(text: str) -> tuple[SceneId, ...]:
     """Find the scene ids in a list: JSON or one a line, ids or names of files.
 
     Raises
     ------
     SettingsError
-        If there is none.
+        If there is none, or the digits of one are not a time.
 
     Examples
     --------
@@ -144,7 +142,10 @@ def read_ids(text: str) -> tuple[str, ...]:
     >>> read_ids("S1A_EW_20180124T194759_20180124T194859_1F75_icechart_dmi_2018_RIC.nc")
     ('20180124T194759_dmi',)
     """
-    ids = tuple(f"{start}_{service}" for start, service in _ID_IN_LIST.findall(text))
+    try:
+        ids = tuple(SceneId.find_all(text))
+    except ValueError as error:
+        raise SettingsError(f"{error}, in the list of scenes") from None
     if not ids:
         raise SettingsError(
             "no scene id in the list", hint="ids are written as 20180124T194759_dmi"
@@ -152,7 +153,7 @@ def read_ids(text: str) -> tuple[str, ...]:
     return ids
 
 
-def read_id_file(path: Path) -> tuple[str, ...]:
+def read_id_file(path: Path) -> tuple[SceneId, ...]:
     """Read a file with a list of scene ids; see `read_ids`.
 
     Raises
@@ -200,7 +201,7 @@ def _orbit_passes(ids: list[str]) -> list[list[str]]:
     groups: dict[int, list[str]] = defaultdict(list)
     last, number = datetime.min.replace(tzinfo=UTC), 0
     for scene in ids:
-        acquired = acquisition_time(scene)
+        acquired = SceneId(scene).acquired
         if acquired - last > _PASS:
             number += 1
         groups[number].append(scene)

@@ -14,8 +14,7 @@ matters here:
 
 import json
 import math
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
@@ -31,12 +30,13 @@ from seaice_data.array_files import ArrayFiles, Content
 from seaice_data.arrays import ChartArray, FloatArray, IntArray
 from seaice_data.channels import Channel, find_channel
 from seaice_data.charts import CHART_FILL, CHARTS
-from seaice_data.encode import TiePoints, acquisition_time
+from seaice_data.encode import TiePoints
 from seaice_data.errors import SettingsError, StoreError
 from seaice_data.grid import Grid
 from seaice_data.icecodes import COLUMNS, PolygonTable
 from seaice_data.prepared import FLAG_LAND, FLAG_NO_SAR, FLAG_REMAINDER, PreparedScene
 from seaice_data.recipe import Recipe
+from seaice_data.scene_id import SceneId
 from seaice_data.settings import differences, fingerprint, from_mapping, to_mapping
 from seaice_data.storage import STAGING, Storage
 
@@ -68,8 +68,6 @@ _INPUT_CHUNK = 256
 UNREADABLE = (ValueError, KeyError, TypeError, IndexError, RuntimeError, FileNotFoundError)
 """What zarr and its codecs raise when they read something damaged."""
 
-_PLAIN = re.compile(r"[A-Za-z0-9_-]+")  # an id cannot leave the folder of the scenes
-_ID = re.compile(r"\d{8}T\d{6}_(cis|dmi)")
 _SCENE_KEYS = {"acquired", "service", "has_charts", "grid", "source_grid", "class_counts"}
 _SPLITS = ("train", "validation", "test")
 _ALL = slice(None)
@@ -184,22 +182,21 @@ class Store:
         return fingerprint(self.recipe)
 
     @cached_property
-    def scenes(self) -> tuple[str, ...]:
+    def scenes(self) -> tuple[SceneId, ...]:
         """Ids of the scenes in the store, sorted."""
-        return tuple(self._metadata)
+        return tuple(map(SceneId, self._metadata))
 
     @cached_property
     def _metadata(self) -> dict[str, list[bytes]]:
         """Metadata of all scenes by id, as found when first asked for."""
-        ids = [name for name in self.storage.names("scenes") if name not in self._documents]
-        return self._read_metadata(ids)
+        return self._read_metadata(self.storage.names("scenes"))
 
-    def _read_metadata(self, ids: list[str]) -> dict[str, list[bytes]]:
-        """Read the metadata of those scenes that are in the store."""
+    def _read_metadata(self, folders: Iterable[str]) -> dict[str, list[bytes]]:
+        """Read the metadata of those folders that are scenes of the store."""
         names = {
-            i: [f"scenes/{i}/{document}" for document in self._documents]
-            for i in ids
-            if _PLAIN.fullmatch(i)
+            folder: [f"scenes/{folder}/{name}" for name in self._documents]
+            for folder in folders
+            if SceneId.is_one(folder)
         }
         found = self.storage.read_many([n for listed in names.values() for n in listed])
         return {
@@ -241,7 +238,7 @@ class Store:
             attributes = _attributes(metadata)
             if absent := _SCENE_KEYS - {*attributes}:
                 raise KeyError(min(absent))
-            return StoredScene(self, scene_id, attributes)
+            return StoredScene(self, SceneId(scene_id), attributes)
         except (KeyError, ValueError) as error:
             raise StoreError(
                 f"the metadata of scene {scene_id!r} in the store {self.path!r} is damaged",
@@ -298,7 +295,9 @@ class Store:
 class StoredScene:
     """One scene of a store; its arrays are read when they are asked for."""
 
-    def __init__(self, store: Store, scene_id: str, attributes: Mapping[str, Any]) -> None:
+    def __init__(
+        self, store: Store, scene_id: SceneId, attributes: Mapping[str, Any]
+    ) -> None:
         self.store = store
         self.id = scene_id
         """As ``20180607T184326_dmi``."""
@@ -308,12 +307,12 @@ class StoredScene:
     @property
     def acquired(self) -> datetime:
         """Start of the acquisition, UTC."""
-        return datetime.fromisoformat(self.attributes["acquired"])
+        return self.id.acquired
 
     @property
     def service(self) -> str:
         """Ice service that drew the chart: ``cis`` or ``dmi``."""
-        return str(self.attributes["service"])
+        return self.id.service
 
     @property
     def has_charts(self) -> bool:
@@ -720,13 +719,12 @@ def _root_attributes(recipe: Recipe) -> dict[str, Any]:
 
 
 def _scene_attributes(scene: PreparedScene) -> dict[str, Any]:
-    acquired = acquisition_time(scene.id)
     valid = sum(scene.class_counts["SIC"][:-1])
     return {
         "id": scene.id,
-        "acquired": acquired.isoformat(),
-        "month": acquired.month,
-        "service": scene.id[-3:],
+        "acquired": scene.id.acquired.isoformat(),
+        "month": scene.id.acquired.month,
+        "service": scene.id.service,
         "region": scene.region,
         "version": scene.version,
         "original_name": scene.original_name,
@@ -818,7 +816,7 @@ def _refuse_strangers(storage: Storage) -> int:
     strangers |= {
         f"scenes/{name}"
         for name in {*storage.names("scenes")} - documents
-        if not _ID.fullmatch(name)
+        if not SceneId.is_one(name)
     }
     if strangers:
         raise StoreError(

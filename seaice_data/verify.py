@@ -75,7 +75,9 @@ def verify(
     """
     start = time.monotonic()
     store = Store.open(store_path)
-    arguments = {scene_id: (store.path, scene_id) for scene_id in store.scenes}
+    arguments: dict[str, tuple[str, str]] = {
+        scene_id: (store.path, scene_id) for scene_id in store.scenes
+    }
     found = run_tasks(_verify_scene, arguments, jobs, progress)
     damages = [damage for damages in found for damage in damages]
     if not damages:  # else what is known of all scenes together cannot be true

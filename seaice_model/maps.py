@@ -387,7 +387,7 @@ def _global_attributes(chart_map: ChartMap) -> dict[str, Any]:
         "comment": "Not an official ice chart. Classes are decided on the grid of the "
         "store and brought to the SAR grid by nearest neighbour.",
         "history": f"{made} {provenance.software}: predicted by {made_by}",
-        "scene": chart_map.scene,
+        "scene": str(chart_map.scene),  # HDF5 takes no kinds of text
         "acquired": chart_map.acquired.isoformat(),
         "grid_name": chart_map.grid_name,
         "pixel_spacing_m": chart_map.grid.pixel_spacing_m,

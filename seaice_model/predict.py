@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from seaice_data.channels import find_channel
-from seaice_data.errors import RecipeError, SceneError, StoreError
+from seaice_data.errors import Failure, RecipeError, SceneError, StoreError
 from seaice_data.store import Store
 from seaice_model.alignment import align
 from seaice_model.checkpoint import Checkpoint
@@ -32,7 +32,7 @@ from seaice_model.pages import return_pages
 from seaice_model.pictures import draw_map, save_picture
 from seaice_model.placement import MapGrid
 from seaice_model.predictor import Predictor, recipe_differences
-from seaice_model.sources import Failure, FileSource, SceneInputs, Source, StoreSource
+from seaice_model.sources import FileSource, SceneInputs, Source, StoreSource
 
 log = logging.getLogger(__name__)
 
@@ -282,10 +282,10 @@ def _predict(
                 _write_picture(read_netcdf(path), inputs, path.with_suffix(".png"))
         except (SceneError, StoreError, RecipeError) as error:
             log.info("%s left out: %s", scene, error)
-            failed.append(Failure(scene, str(error), error.hint))
+            failed.append(Failure.of(scene, error))
         if progress is not None:
             progress(PredictProgress(n_done, len(paths), scene, scene in kept))
-    without = {entry.scene for entry in failed}
+    without = {entry.name for entry in failed}
     maps = tuple(path for scene, path in paths.items() if scene not in without)
     if settings.pictures and maps:
         _write_index(maps_path)
@@ -348,7 +348,7 @@ def _unseen_scenes(store: Store, predictor: Predictor) -> tuple[str, ...]:
         )
     ids = tuple(i for i in store.scenes if predictor.use_of(i) == "unseen")
     if len(ids) < len(store.scenes):
-        ids = tuple(i for i in store.splits["test"] if i in ids) or ids
+        ids = tuple(i for i in ids if i in store.splits["test"]) or ids
     if not ids:
         raise RunError(
             f"the run {predictor.name!r} was trained or validated on every scene of "

@@ -94,7 +94,7 @@ def resident_scenes(
         return kept[key]
     drop_others(sampler, device)
     free = free_bytes(device) - spare_bytes
-    ids = sampler.scenes
+    ids: tuple[str, ...] = sampler.scenes
     if kept is not None:
         splits = sampler.store.splits
         more = tuple(sorted({*ids, *splits["train"], *splits["validation"]}))

@@ -15,11 +15,12 @@ import numpy as np
 from seaice_data.arrays import ChartArray, FloatArray, IntArray
 from seaice_data.assemble import assemble
 from seaice_data.channels import find_channel
-from seaice_data.encode import TiePoints, acquisition_time
-from seaice_data.errors import SceneError, SeaIceError
+from seaice_data.encode import TiePoints
+from seaice_data.errors import Failure, SceneError, SeaIceError
 from seaice_data.grid import Grid
 from seaice_data.recipe import Recipe
 from seaice_data.scene import file_fingerprint, find_scenes, open_scene
+from seaice_data.scene_id import SceneId
 from seaice_data.settings import fingerprint
 from seaice_data.store import Store
 from seaice_model.maps import UNKNOWN_FILE
@@ -28,25 +29,11 @@ SHOWN = ("hh", "hv")
 """Channels that pictures show beside a map."""
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A scene without a map, and why."""
-
-    scene: str
-    """Its id, or the path of a file that is no scene."""
-
-    reason: str
-    """What is wrong with it."""
-
-    hint: str | None
-    """What to do about it."""
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SceneInputs:
     """A scene as networks and pictures want it."""
 
-    id: str
+    id: SceneId
     """As ``20180607T184326_dmi``."""
 
     acquired: datetime
@@ -211,7 +198,7 @@ class FileSource:
         grid = prepared.source_grid
         return SceneInputs(
             id=prepared.id,
-            acquired=acquisition_time(prepared.id),
+            acquired=prepared.id.acquired,
             planes=prepared.inputs,
             channels=self._recipe.channels,
             grid=grid,
@@ -241,5 +228,5 @@ def _find(paths: Sequence[Path]) -> tuple[Mapping[str, Path], tuple[Failure, ...
                 raise SceneError(f"{str(path)!r}: same scene as {str(other)!r}")
             found[scene_id] = path
         except SeaIceError as error:
-            failed.append(Failure(str(path), str(error), error.hint))
+            failed.append(Failure.of(path, error))
     return found, tuple(failed)

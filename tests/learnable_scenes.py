@@ -11,6 +11,7 @@ from seaice_data.encode import TiePoints
 from seaice_data.grid import Grid
 from seaice_data.prepared import FLAG_LAND, FLAG_NO_SAR, FLAG_REMAINDER, PreparedScene
 from seaice_data.recipe import Recipe
+from seaice_data.scene_id import SceneId
 from seaice_data.stats import ChannelStats, count_classes
 from seaice_data.store import Store
 from seaice_model.config import ModelConfig, RunConfig, TrainConfig
@@ -92,7 +93,7 @@ def prepared_scene(
     inputs[flags[rows, columns] & FLAG_NO_SAR != 0] = np.nan
     inputs = inputs.astype(recipe.dtype)
     return PreparedScene(
-        id=scene_id,
+        id=SceneId(scene_id),
         version="ready",
         region="",
         original_name="",

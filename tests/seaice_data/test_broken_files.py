@@ -325,7 +325,7 @@ def test_broken_reference_files_are_listed(tmp_path: Path, whole: Files, name: s
     with h5py.File(tmp_path / whole["test"][1].name, "a") as file:
         REFERENCE[name](file)
     report = prepare(path, str(tmp_path / "store.zarr"))
-    assert [Path(failure.path) for failure in report.failed] == [path]
+    assert [Path(failure.name) for failure in report.failed] == [path]
     assert path.stem in report.failed[0].reason
     assert "\n" not in report.failed[0].reason
 

@@ -65,7 +65,7 @@ def test_a_bad_file_is_told_by_the_cluster(tmp_path: Path, cluster: LocalCluster
     with pytest.raises(SceneError, match="variable 't2m' is missing"):
         prepare(bad.parent, store, scheduler=address, strict=True)
     report = prepare(bad.parent, store, scheduler=address)
-    assert [failure.path for failure in report.failed] == [str(bad)]
+    assert [failure.name for failure in report.failed] == [str(bad)]
     assert Store.open(store).scenes == (IDS[0],)
 
 

@@ -66,7 +66,7 @@ def test_a_bad_file_does_not_stop_the_others(raw: Path, store: str) -> None:
     write_coded(raw, 203, 251, IDS[3], SIC=np.full((203, 251), 42, np.uint8))
     report = prepare(raw, store, jobs=2)
     assert len(report.written) == 6
-    assert [Path(failure.path).name for failure in report.failed] == [
+    assert [Path(failure.name).name for failure in report.failed] == [
         f"{IDS[3]}_prep.nc",
         "a_bad.nc",
     ]

@@ -372,7 +372,7 @@ def test_a_damaged_scene_does_not_stop_the_others(
     report = predict_store(store, run, tmp_path / "maps", DATA_ONLY, scenes=store.scenes)
     assert [path.stem for path in report.maps] == [TEST_SCENE]
     assert (report.n_written, report.n_kept) == (1, 0)
-    assert [failure.scene for failure in report.failed] == [SCENES[0]]
+    assert [failure.name for failure in report.failed] == [SCENES[0]]
     assert "has not the size" in report.failed[0].reason
 
 

@@ -1,0 +1,125 @@
+"""Scene ids: when a scene was acquired and who drew its chart.
+
+Ids name folders, files and rows of tables. Every id that comes from outside (a file, the
+folder of a store, a map, a list, a submission) becomes a `SceneId` where it is read, so
+that no other text can be part of a path or of a page.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Self
+
+SERVICES = ("cis", "dmi")
+"""Ice services of the dataset."""
+
+_SERVICE = f"({'|'.join(SERVICES)})"
+_TIME = "([0-9]{8}T[0-9]{6})"  # not \d, which is any digit of Unicode
+_ID = re.compile(f"{_TIME}_{_SERVICE}")
+# Names of raw files have the end of the acquisition and more between time and service.
+_IN_TEXT = re.compile(
+    rf"(?<![A-Za-z0-9]){_TIME}_(?:[0-9]{{8}}T[0-9]{{6}}_\w*?_icechart_)?{_SERVICE}"
+    r"(?![A-Za-z0-9])",
+    re.ASCII,
+)
+
+
+class SceneId(str):
+    """The id of a scene: text like ``20180607T184326_dmi``, and nothing else.
+
+    Parameters
+    ----------
+    text
+        Time of acquisition (UTC, ASCII digits) and ice service.
+
+    Raises
+    ------
+    ValueError
+        If `text` is not such an id.
+
+    Examples
+    --------
+    >>> SceneId("20180607T184326_dmi").service
+    'dmi'
+    >>> SceneId("../20180607T184326_dmi")
+    Traceback (most recent call last):
+    ValueError: '../20180607T184326_dmi' is not a scene id like '20180607T184326_dmi'
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Self:
+        """Return `text` as an id, if it is one."""
+        if not isinstance(text, str) or not _ID.fullmatch(text):
+            raise ValueError(f"{text!r} is not a scene id like '20180607T184326_dmi'")
+        scene_id = super().__new__(cls, text)
+        try:
+            _ = scene_id.acquired
+        except ValueError:
+            raise ValueError(f"{text[:15]!r} is not a time of acquisition") from None
+        return scene_id
+
+    @property
+    def acquired(self) -> datetime:
+        """Start of the acquisition, UTC.
+
+        Examples
+        --------
+        >>> SceneId("20180607T184326_dmi").acquired.isoformat()
+        '2018-06-07T18:43:26+00:00'
+        """
+        return datetime.strptime(self[:15], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+
+    @property
+    def service(self) -> str:
+        """Ice service that drew the chart: ``cis`` or ``dmi``."""
+        return self[16:]
+
+    @classmethod
+    def is_one(cls, text: str) -> bool:
+        """Return whether `text` is a scene id.
+
+        Examples
+        --------
+        >>> SceneId.is_one("20180607T184326_dmi"), SceneId.is_one("backup")
+        (True, False)
+        """
+        try:
+            cls(text)
+        except ValueError:
+            return False
+        return True
+
+    @classmethod
+    def find_in(cls, text: str) -> Self | None:
+        """Return the first id in a text, such as the name of a file; None without one.
+
+        Raises
+        ------
+        ValueError
+            If its digits are not a time.
+
+        Examples
+        --------
+        >>> SceneId.find_in("20180607T184326_dmi_prep.nc")
+        '20180607T184326_dmi'
+        """
+        return next(cls.find_all(text), None)
+
+    @classmethod
+    def find_all(cls, text: str) -> Iterator[Self]:
+        """Yield the ids in a text, such as a list of names of ready or raw files.
+
+        Raises
+        ------
+        ValueError
+            If the digits of one are not a time.
+
+        Examples
+        --------
+        >>> raw = "S1A_EW_20180124T194759_20180124T194859_1F75_icechart_dmi_2018_RIC.nc"
+        >>> list(SceneId.find_all(raw))
+        ['20180124T194759_dmi']
+        """
+        for time, service in _IN_TEXT.findall(text):
+            yield cls(f"{time}_{service}")
