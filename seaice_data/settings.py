@@ -11,14 +11,19 @@ import difflib
 import hashlib
 import json
 import re
-import tomllib
-import types
 import typing
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+from seaice_data.documents import (
+    DocumentError,
+    parse_toml,
+    read_text,
+    required_fields,
+    typed,
+)
 from seaice_data.errors import SettingsError
 
 Settings = TypeVar("Settings")
@@ -45,8 +50,13 @@ def from_mapping(kind: type[Settings], mapping: Any) -> Settings:
     values = {}
     for key, value in mapping.items():
         if key not in known:
-            raise SettingsError(f"unknown setting {key!r}", hint=nearest(key, known))
-        values[key] = _checked(key, value, hints[key])
+            raise SettingsError(f"unknown setting {key!r}", hint=nearest(str(key), known))
+        try:
+            values[key] = typed(value, hints[key], key, build=from_mapping)
+        except DocumentError as error:
+            raise SettingsError(str(error), hint=error.hint) from error
+    if absent := required_fields(kind) - {*values}:
+        raise SettingsError(f"setting {min(absent)!r} is missing")
     return kind(**values)
 
 
@@ -71,9 +81,12 @@ def read_table(path: Path) -> dict[str, Any]:
         If the file cannot be read or is not TOML.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError(f"cannot read settings from {str(path)!r}: {error}") from error
+        return parse_toml(read_text(path))
+    except OSError as error:
+        reason = error.strerror or str(error)
+    except DocumentError as error:
+        reason = str(error)
+    raise SettingsError(f"cannot read settings from {str(path)!r}: {reason}")
 
 
 @contextmanager
@@ -204,8 +217,8 @@ def _parts(text: str) -> list[str]:
 def _read_value(text: str) -> Any:
     """Read a value of TOML; what is none is a word, or a list of values."""
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        return parse_toml(f"value = {text}")["value"]
+    except DocumentError:
         if text[0] + text[-1] == "[]":
             return [_read_value(part) for part in _parts(text[1:-1])]
         return text
@@ -220,32 +233,3 @@ def _places(mapping: Mapping[str, Any]) -> list[tuple[str, ...]]:
         else:
             places.append((name,))
     return places
-
-
-def _checked(key: str, value: Any, kind: Any) -> Any:
-    """Return `value` as `kind`, or refuse it."""
-    origin, options = typing.get_origin(kind), typing.get_args(kind)
-    if origin in (typing.Union, types.UnionType):
-        if value is None and types.NoneType in options:
-            return None
-        kind = next(option for option in options if option is not types.NoneType)
-        return _checked(key, value, kind)
-    if origin is typing.Literal:
-        if value not in options:
-            raise SettingsError(
-                f"{key} must be one of {', '.join(map(str, options))}, got {value!r}"
-            )
-        return value
-    if origin is tuple:
-        if isinstance(value, str) or not isinstance(value, typing.Sequence):
-            raise SettingsError(f"{key} must be a list, got {value!r}")
-        return tuple(_checked(key, item, options[0]) for item in value)
-    if dataclasses.is_dataclass(kind):
-        if not isinstance(value, Mapping):
-            raise SettingsError(f"{key} must be a table of settings, got {value!r}")
-        return from_mapping(typing.cast("type[Any]", kind), value)
-    if kind is float and type(value) is int:
-        return float(value)
-    if type(value) is not kind:
-        raise SettingsError(f"{key} must be {kind.__name__}, got {value!r}")
-    return value
