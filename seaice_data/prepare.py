@@ -30,6 +30,7 @@ from seaice_data.split import TEST_IDS, SplitSettings, leaking_pairs, split_scen
 from seaice_data.stats import ChannelStats, add_counts
 from seaice_data.storage import Storage
 from seaice_data.store import Store
+from seaice_data.versions import naming_version
 
 _DISK_ERRORS = {errno.ENOSPC, errno.EROFS, errno.EDQUOT}  # the next scene meets them too
 
@@ -258,7 +259,9 @@ def finish(store: Store) -> None:
 def summarise(store: Store) -> dict[str, Any]:
     """Return splits, statistics and class counts of all scenes of a store."""
     scenes = [store.scene(scene_id) for scene_id in store.scenes]
-    settings = from_mapping(SplitSettings, store.attributes.get("split_settings", {}))
+    written = store.attributes.get("split_settings") or to_mapping(SplitSettings())
+    with naming_version(StoreError, store.path, store.attributes["software"]):
+        settings = from_mapping(SplitSettings, written)
     usual = TEST_IDS.union(s.id for s in scenes if s.attributes["is_test_file"])
     splits = split_scenes(
         store.scenes,
@@ -270,10 +273,11 @@ def summarise(store: Store) -> dict[str, Any]:
     training = [scene for scene in scenes if scene.id in splits["train"]]
     summary: dict[str, Any] = {
         "splits": {name: list(ids) for name, ids in splits.items()},
-        "split_settings": to_mapping(settings),
+        "split_settings": written,
         "splits_leak": [list(pair) for pair in leaking_pairs(splits)],
         "class_counts": add_counts(scene.class_counts for scene in training),
         "full_class_counts": add_counts(scene.full_class_counts for scene in training),
+        "stats": None,
     }
     if training:
         parts = (ChannelStats.from_mapping(s.attributes["stats"]) for s in training)

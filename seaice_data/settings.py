@@ -3,7 +3,10 @@
 ``from_mapping`` is strict: an unknown key is refused with the name nearest to it, a value
 of the wrong type with the type that is expected. ``read_assignments`` and ``assign`` do the
 same for ``key=value`` on a command line. ``fingerprint`` tells whether two settings are
-equal.
+equal. A field that version 0.1 did not have is declared with ``ADDED``, so that settings
+keep their fingerprints::
+
+    despeckle: bool = field(default=False, metadata=ADDED)
 """
 
 import dataclasses
@@ -11,6 +14,7 @@ import difflib
 import hashlib
 import json
 import re
+import types
 import typing
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -27,6 +31,10 @@ from seaice_data.documents import (
 from seaice_data.errors import SettingsError
 
 Settings = TypeVar("Settings")
+
+ADDED: Mapping[str, bool] = types.MappingProxyType({"added": True})
+"""Metadata of a field that version 0.1 did not have. Its default must be what versions
+without it did, and stay so: files that lack the field are read with it."""
 
 
 def to_mapping(settings: Any) -> dict[str, Any]:
@@ -186,18 +194,23 @@ def assign(settings: Settings, assignments: Mapping[str, Any]) -> Settings:
 
 
 def fingerprint(settings: Any) -> str:
-    """Return a short hash that is equal exactly for equal settings."""
-    text = json.dumps(to_mapping(settings), sort_keys=True)
+    """Return a short hash that is equal exactly for equal settings.
+
+    Fields declared with `ADDED` are ignored at their default, so a version that adds one
+    gives all earlier settings the fingerprint that they had.
+    """
+    # Read as from a file, numbers have the type of their field: 1 and 1.0 are equal.
+    read = from_mapping(type(settings), to_mapping(settings))
+    text = json.dumps(_identity(read), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def differences(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
-    """List the settings that differ, one ``key: ours instead of theirs`` each."""
-    return [
-        f"{key}: {json.dumps(ours.get(key))} instead of {json.dumps(theirs.get(key))}"
-        for key in sorted({*ours, *theirs})
-        if ours.get(key) != theirs.get(key)
-    ]
+def differences(ours: Settings, theirs: Settings) -> list[str]:
+    """List the settings that differ, one ``key: ours instead of theirs`` each.
+
+    Settings of their parts are listed like their own.
+    """
+    return list(_differences(to_mapping(ours), to_mapping(theirs)))
 
 
 def nearest(word: str, known: typing.Iterable[str]) -> str:
@@ -207,6 +220,33 @@ def nearest(word: str, known: typing.Iterable[str]) -> str:
     if matches:
         return f"did you mean {matches[0]!r}?"
     return f"known are {', '.join(names)}"
+
+
+def _identity(settings: Any) -> dict[str, Any]:
+    """Return the values that tell settings apart."""
+    values = {}
+    for known in dataclasses.fields(settings):
+        value = getattr(settings, known.name)
+        if known.metadata.get("added") and value == _default(known):
+            continue
+        is_part = dataclasses.is_dataclass(value)
+        values[known.name] = _identity(value) if is_part else value
+    return values
+
+
+def _default(known: "dataclasses.Field[Any]") -> Any:
+    if known.default_factory is not dataclasses.MISSING:
+        return known.default_factory()
+    return known.default
+
+
+def _differences(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> Iterator[str]:
+    for key in sorted(ours):
+        one, other = ours[key], theirs[key]
+        if isinstance(one, Mapping) and isinstance(other, Mapping):
+            yield from _differences(one, other)
+        elif one != other:
+            yield f"{key}: {json.dumps(one)} instead of {json.dumps(other)}"
 
 
 def _parts(text: str) -> list[str]:

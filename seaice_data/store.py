@@ -39,6 +39,7 @@ from seaice_data.recipe import Recipe
 from seaice_data.scene_id import SceneId
 from seaice_data.settings import differences, fingerprint, from_mapping, to_mapping
 from seaice_data.storage import STAGING, Storage
+from seaice_data.versions import naming_version
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -106,7 +107,7 @@ class Store:
                 ) from error
         store = cls.open(path)
         if store.fingerprint != fingerprint(recipe):
-            listed = differences(to_mapping(recipe), to_mapping(store.recipe))
+            listed = differences(recipe, store.recipe)
             raise StoreError(
                 f"the store at {path!r} has another recipe: {'; '.join(listed)}",
                 hint="choose another path, or replace it with --overwrite",
@@ -152,19 +153,20 @@ class Store:
         """
         path = str(path)
         attributes, _ = _read_root(Storage(path))
-        if (found := attributes.get("format_version")) != FORMAT_VERSION:
-            raise StoreError(
-                f"the store at {path!r} has format version {found}, "
-                f"this seaice reads version {FORMAT_VERSION}",
-                hint="prepare it again with --overwrite",
-            )
-        try:
-            return cls(path, attributes)
-        except SettingsError as error:
-            raise StoreError(
-                f"the recipe of the store at {path!r} cannot be read: {error}",
-                hint="prepare it again with --overwrite",
-            ) from error
+        with naming_version(StoreError, path, attributes["software"]):
+            if (found := attributes.get("format_version")) != FORMAT_VERSION:
+                raise StoreError(
+                    f"the store at {path!r} has format version {found}, "
+                    f"this seaice reads version {FORMAT_VERSION}",
+                    hint="prepare it again with --overwrite",
+                )
+            try:
+                return cls(path, attributes)
+            except SettingsError as error:
+                raise StoreError(
+                    f"the recipe of the store at {path!r} cannot be read: {error}",
+                    hint="prepare it again with --overwrite",
+                ) from error
 
     @classmethod
     def is_absent(cls, path: str) -> bool:
@@ -281,9 +283,15 @@ class Store:
         _clear(self.storage, self.recipe.zarr_format)
 
     def expected_attributes(self, summary: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what the root attributes are, when `summary` is true of the scenes."""
-        made_by = {"software": self.attributes.get("software")}
-        return {**_root_attributes(self.recipe), **made_by, **summary}
+        """Return what the root attributes are, when `summary` is true of the scenes.
+
+        What is none in `summary` has no attribute. A store of another version keeps what
+        that wrote about channels, charts and sources, in its own words.
+        """
+        expected = _root_attributes(self.recipe)
+        if self.attributes["software"] != expected["software"]:
+            expected |= {**self.attributes, "fingerprint": self.fingerprint}
+        return {n: v for n, v in {**expected, **summary}.items() if v is not None}
 
     def finish(self, summary: Mapping[str, Any]) -> None:
         """Write what is known of all scenes together into the root attributes."""

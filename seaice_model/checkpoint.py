@@ -20,6 +20,7 @@ from seaice_data.charts import CHARTS
 from seaice_data.errors import SettingsError
 from seaice_data.recipe import Recipe
 from seaice_data.settings import from_mapping, to_mapping
+from seaice_data.versions import naming_version
 from seaice_model.config import RunConfig
 from seaice_model.errors import ConfigError, RunError
 from seaice_model.files import replacing
@@ -179,17 +180,18 @@ def load(path: Path) -> Checkpoint:
         ) from error
     try:
         header = json.loads(text)
-        if header["format_version"] != FORMAT_VERSION:
-            raise RunError(
-                f"{str(path)!r} has format version {header['format_version']}, "
-                f"this version reads {FORMAT_VERSION}"
+        with naming_version(RunError, str(path), header["settings"].get("software")):
+            if header["format_version"] != FORMAT_VERSION:
+                raise RunError(
+                    f"{str(path)!r} has format version {header['format_version']}, "
+                    f"this version reads {FORMAT_VERSION}"
+                )
+            checkpoint = Checkpoint(
+                settings=from_mapping(RunSettings, header["settings"]),
+                state=from_mapping(TrainState, header["state"]),
+                weights=_part(tensors, _WEIGHTS),
+                momentum=_part(tensors, _MOMENTUM),
             )
-        checkpoint = Checkpoint(
-            settings=from_mapping(RunSettings, header["settings"]),
-            state=from_mapping(TrainState, header["state"]),
-            weights=_part(tensors, _WEIGHTS),
-            momentum=_part(tensors, _MOMENTUM),
-        )
     except _DAMAGE as error:
         raise _damaged(path, error) from error
     try:
@@ -215,7 +217,9 @@ def load_settings(path: Path) -> RunSettings:
         If there are none at `path`, they are damaged, or do not fit this version.
     """
     try:
-        return from_mapping(RunSettings, json.loads(path.read_text(encoding="utf-8")))
+        mapping = json.loads(path.read_text(encoding="utf-8"))
+        with naming_version(RunError, str(path), mapping.get("software")):
+            return from_mapping(RunSettings, mapping)
     except OSError as error:
         raise RunError(
             f"cannot read settings from {str(path)!r}: {error.strerror}"

@@ -29,6 +29,7 @@ from seaice_data.charts import CHART_FILL, CHARTS, SIC, Chart
 from seaice_data.encode import TiePoints, unrolled
 from seaice_data.grid import Grid
 from seaice_data.prepared import FLAG_LAND, FLAG_NO_SAR, FLAG_REMAINDER
+from seaice_data.versions import naming_version
 from seaice_model.decision import Decision, check_bytes
 from seaice_model.decision_file import (
     check_decision,
@@ -434,7 +435,10 @@ def _status_attributes() -> dict[str, Any]:
 def _opened(path: Path) -> Iterator[h5py.File]:
     """Open a map to read it; whatever is wrong with the file becomes a `MapError`."""
     try:
-        with h5py.File(path, "r") as file:
+        with (
+            h5py.File(path, "r") as file,
+            naming_version(MapError, str(path), file.attrs.get("software")),
+        ):
             found = str(file.attrs.get("format"))
             if found != _FORMAT and found.startswith("seaice map "):
                 raise MapError(

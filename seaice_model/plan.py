@@ -6,7 +6,7 @@ from importlib.metadata import version
 
 from seaice_data.channels import find_channel
 from seaice_data.selection import select
-from seaice_data.settings import differences, to_mapping
+from seaice_data.settings import differences
 from seaice_data.split import split_scenes
 from seaice_data.store import Store
 from seaice_model.checkpoint import (
@@ -61,7 +61,7 @@ def resumed_settings(
     """
     settings = settings_to_resume(folder.path)
     if store.fingerprint != settings.store.fingerprint:
-        changed = differences(to_mapping(store.recipe), to_mapping(settings.store.recipe))
+        changed = differences(store.recipe, settings.store.recipe)
         raise RunError(
             f"the run at {str(folder.path)!r} was trained on a store of another recipe: "
             f"{'; '.join(changed)}"
@@ -70,7 +70,7 @@ def resumed_settings(
         return settings
     continued = _with_epochs(settings.config, config.train.n_epochs)
     if config != continued:
-        changed = config_differences(config, continued)
+        changed = differences(config, continued)
         raise RunError(
             f"the run at {str(folder.path)!r} has other settings: {'; '.join(changed)}",
             hint="resume with the settings of the run, or start another run",
@@ -88,7 +88,7 @@ def check_checkpoint(checkpoint: Checkpoint, settings: RunSettings, where: str) 
     """
     train = settings.config.train
     theirs = _with_epochs(checkpoint.settings.config, train.n_epochs)
-    if changed := config_differences(theirs, settings.config):
+    if changed := differences(theirs, settings.config):
         raise RunError(
             f"{where!r} is of a run with other settings: {'; '.join(changed)}",
             hint="bring back the files of one run, or start another run",
@@ -108,16 +108,6 @@ def check_checkpoint(checkpoint: Checkpoint, settings: RunSettings, where: str) 
             f"{train.n_epochs}",
             hint="ask for more with --epochs, or start another run",
         )
-
-
-def config_differences(ours: RunConfig, theirs: RunConfig) -> list[str]:
-    """List what differs between two configurations, table by table."""
-    tables = to_mapping(theirs)
-    return [
-        difference
-        for table, values in to_mapping(ours).items()
-        for difference in differences(values, tables[table])
-    ]
 
 
 def _scenes(store: Store, config: TrainConfig) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -17,7 +17,7 @@ from seaice_data.arrays import ChartArray, FloatArray
 from seaice_data.charts import CHARTS
 from seaice_data.grid import Window
 from seaice_data.recipe import Recipe
-from seaice_data.settings import differences, to_mapping
+from seaice_data.settings import differences
 from seaice_data.store import StoredScene
 from seaice_model.ballot import Ballot
 from seaice_model.batches import to_device
@@ -199,8 +199,7 @@ def read_inputs(scene: StoredScene, channels: Sequence[str]) -> FloatArray:
 
 def recipe_differences(ours: Recipe, theirs: Recipe) -> list[str]:
     """List what differs between two recipes but for their channels."""
-    both = [{**to_mapping(recipe), "channels": None} for recipe in (ours, theirs)]
-    return differences(*both)
+    return differences(ours, replace(theirs, channels=ours.channels))
 
 
 def _forward(

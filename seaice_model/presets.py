@@ -15,7 +15,7 @@ from typing import Any
 from seaice_data.augment import AUGMENTATIONS
 from seaice_data.channels import CHANNELS, OFFICIAL_CHANNELS, PAPER_CHANNELS, Group
 from seaice_data.recipe import Recipe
-from seaice_data.settings import differences, nearest, to_mapping
+from seaice_data.settings import differences, nearest
 from seaice_model.config import ModelConfig, RunConfig, TrainConfig
 from seaice_model.errors import ConfigError
 
@@ -38,9 +38,14 @@ class Profile:
 
     def departures(self, recipe: Recipe, ratio: int) -> list[str]:
         """List where the recipe of a store departs from the one meant, with this ratio."""
-        names = ("sar", "charts", "ancillary", "ratio")
-        found, meant = to_mapping(recipe), to_mapping(replace(self.recipe, ratio=ratio))
-        return differences({n: found[n] for n in names}, {n: meant[n] for n in names})
+        meant = replace(
+            recipe,
+            ratio=ratio,
+            sar=self.recipe.sar,
+            charts=self.recipe.charts,
+            ancillary=self.recipe.ancillary,
+        )
+        return differences(recipe, meant)
 
 
 @dataclass(frozen=True, slots=True)

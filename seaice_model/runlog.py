@@ -5,7 +5,7 @@
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from seaice_data.errors import SettingsError
@@ -99,7 +99,7 @@ def read_log(path: Path) -> list[LogEntry]:
     entries = []
     for number, line in enumerate(lines, start=1):
         try:
-            entries.append(from_mapping(LogEntry, json.loads(line)))
+            entries.append(_entry(line))
         except (ValueError, TypeError, AttributeError, SettingsError) as error:
             # Only ValueError is about JSON: `json` and `str.decode` raise kinds of it.
             reason = "is not JSON" if isinstance(error, ValueError) else "is no log entry"
@@ -112,9 +112,20 @@ def read_log(path: Path) -> list[LogEntry]:
 
 def keep_epochs(path: Path, n_epochs: int) -> None:
     """Drop the entries of epochs after `n_epochs`: those that are going to be repeated."""
-    kept = [entry for entry in read_log(path) if entry.epoch <= n_epochs]
+    entries = read_log(path)
+    # Lines stay as they are: a later version may have written more into them.
+    lines = path.read_bytes().split(b"\n") if entries else []
+    kept = [
+        line + b"\n"
+        for line, entry in zip(lines, entries, strict=False)  # the last has no entry
+        if entry.epoch <= n_epochs
+    ]
     with replacing(path) as new:
-        new.write_text(
-            "".join(json.dumps(to_mapping(entry)) + "\n" for entry in kept),
-            encoding="utf-8",
-        )
+        new.write_bytes(b"".join(kept))
+
+
+def _entry(line: bytes) -> LogEntry:
+    """Read an entry; what a later version knows beside is passed over."""
+    mapping = json.loads(line)
+    known = {field.name for field in fields(LogEntry)}
+    return from_mapping(LogEntry, {k: v for k, v in mapping.items() if k in known})

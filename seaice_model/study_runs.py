@@ -26,15 +26,15 @@ import numpy as np
 from seaice_data.arrays import IntArray
 from seaice_data.charts import CHARTS
 from seaice_data.errors import SeaIceError, SettingsError
-from seaice_data.settings import from_mapping, to_mapping
+from seaice_data.settings import differences, from_mapping, to_mapping
 from seaice_data.store import Store
+from seaice_data.versions import naming_version
 from seaice_model.checkpoint import load_settings
 from seaice_model.config import RunConfig
 from seaice_model.device import find_device, memory_in_words
 from seaice_model.errors import StudyError
 from seaice_model.files import claimed, replacing
 from seaice_model.metrics import ChartScorer
-from seaice_model.plan import config_differences
 from seaice_model.predict import predict_scene, provenance_of
 from seaice_model.predictor import Predictor
 from seaice_model.report import TrainProgress
@@ -299,20 +299,8 @@ def load_record(path: Path) -> RunRecord:
     """
     try:
         mapping = json.loads(path.read_text(encoding="utf-8"))
-        if mapping["format_version"] != _FORMAT_VERSION:
-            raise ValueError(f"it has format version {mapping['format_version']}")
-        return RunRecord(
-            config=from_mapping(RunConfig, mapping["config"]),
-            store_fingerprint=str(mapping["store_fingerprint"]),
-            best_epoch=int(mapping["best_epoch"]),
-            confusion={
-                split: {
-                    scene: _matrices(charts)
-                    for scene, charts in mapping["confusion"][split].items()
-                }
-                for split in SPLITS
-            },
-        )
+        with naming_version(StudyError, str(path), mapping.get("software")):
+            return _record(mapping)
     except (KeyError, TypeError, AttributeError, ValueError, SettingsError) as error:
         reason = f"{error} is missing" if type(error) is KeyError else str(error)
         raise StudyError(
@@ -337,7 +325,7 @@ def check_folder(run: StudyRun, fingerprint: str) -> None:
         config, found = settings.config, settings.store.fingerprint
     else:
         return
-    changed = config_differences(run.config, config)
+    changed = differences(run.config, config)
     if found != fingerprint:
         changed.append("another store")
     if changed:
@@ -356,6 +344,23 @@ def failures(runs: Sequence[StudyRun]) -> tuple[RunFailure, ...]:
             reason, hint = noted["reason"], noted["hint"]
             found.append(RunFailure(run.row.name, run.seed, reason, hint))
     return tuple(found)
+
+
+def _record(mapping: Mapping[str, Any]) -> RunRecord:
+    if mapping["format_version"] != _FORMAT_VERSION:
+        raise ValueError(f"it has format version {mapping['format_version']}")
+    return RunRecord(
+        config=from_mapping(RunConfig, mapping["config"]),
+        store_fingerprint=str(mapping["store_fingerprint"]),
+        best_epoch=int(mapping["best_epoch"]),
+        confusion={
+            split: {
+                scene: _matrices(charts)
+                for scene, charts in mapping["confusion"][split].items()
+            }
+            for split in SPLITS
+        },
+    )
 
 
 def _matrices(charts: Mapping[str, Any]) -> dict[str, IntArray]:

@@ -8,7 +8,10 @@ room, since another processor rounds otherwise.
 import hashlib
 import json
 import math
+import os
 import shutil
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -17,10 +20,13 @@ import h5py
 import numpy as np
 import pytest
 import zarr
+from safetensors import safe_open
+from safetensors.numpy import save_file
 from typer.testing import CliRunner
 
 from seaice_cli.main import app
 from seaice_data.charted import charts_of, find_charts
+from seaice_data.errors import StoreError
 from seaice_data.prepare import prepare
 from seaice_data.recipe import Recipe
 from seaice_data.settings import fingerprint, read_toml
@@ -30,6 +36,7 @@ from seaice_data.verify import verify
 from seaice_model.checkpoint import load, load_best, load_settings
 from seaice_model.config import RunConfig
 from seaice_model.convert import convert_maps
+from seaice_model.errors import MapError, RunError, StudyError
 from seaice_model.maps import find_maps, read_netcdf
 from seaice_model.predict import PredictSettings, predict_files, predict_store
 from seaice_model.resolve import resolve
@@ -349,3 +356,148 @@ def test_a_study_goes_on(expected: dict[str, Any]) -> None:
     assert len(ours) == 2
     assert ours["0"] == pytest.approx(theirs["0"])
     assert load_record(finished).best_epoch == 1
+
+
+LATER_VERSION = """
+import importlib.metadata
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+version = importlib.metadata.version
+importlib.metadata.version = lambda name: "99.0" if name == "seaice" else version(name)
+
+from seaice_data import recipe
+from seaice_data.settings import ADDED
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recipe(recipe.Recipe):
+    despeckle: bool = field(default=False, metadata=ADDED)
+
+recipe.Recipe = Recipe  # before others import it
+
+from seaice_data.errors import StoreError
+from seaice_data.errors import StoreError
+from seaice_data.prepare import prepare
+from seaice_data.store import Store
+from seaice_data.verify import verify
+from seaice_model.plan import resumed_settings
+from seaice_model.predict import PredictSettings, predict_store
+from seaice_model.run_folder import RunFolder
+
+if __name__ == "__main__":
+    store = Store.open("store.zarr")
+    assert store.recipe == Recipe(ratio=5)
+    assert verify("store.zarr").damages == ()
+    assert len(prepare("raw", "store.zarr", Recipe(ratio=5)).kept) == 5
+    resumed = resumed_settings(store, RunFolder(Path("run")), None)
+    assert resumed.store.recipe == store.recipe
+    settings = PredictSettings(pictures=False)
+    drawn = predict_store(store, "run", "maps", settings, scenes=store.splits["test"])
+    assert drawn.n_kept == 1
+    with pytest.raises(StoreError, match="recipe: despeckle: true instead of false"):
+        prepare("raw", "store.zarr", Recipe(ratio=5, despeckle=True))
+    prepare("raw", "later.zarr", Recipe(ratio=5, despeckle=True))
+    assert verify("later.zarr").damages == ()
+    assert verify("store.zarr").damages == ()
+    print("done")
+"""
+
+
+def test_a_version_with_another_setting_takes_these_files_as_its_own(
+    expected: dict[str, Any],
+) -> None:
+    del expected
+    before = contents("store.zarr")
+    Path("later.py").write_text(LATER_VERSION)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, sys.path))}
+    result = subprocess.run(
+        [sys.executable, "later.py"], capture_output=True, text=True, env=environment
+    )
+    assert result.stdout == "done\n", result.stderr
+    assert contents("store.zarr") == before
+    with pytest.raises(StoreError) as caught:
+        Store.open("later.zarr")
+    assert str(caught.value).startswith(
+        "'later.zarr' was written by seaice 99.0, which is later than this one, "
+    )
+    assert "unknown setting 'despeckle'" in str(caught.value)
+    assert caught.value.hint == "read it with seaice 99.0 or later"
+
+
+@pytest.mark.parametrize("name", ["default.zarr", "store.zarr", "other.zarr"])
+def test_a_store_in_the_words_of_another_version_is_no_damage(
+    expected: dict[str, Any], name: str
+) -> None:
+    (root,) = (
+        path for path in Path(name).iterdir() if path.name in ("zarr.json", ".zattrs")
+    )
+    text = root.read_text()
+    text = text.replace('"software": "seaice 0.1.0"', '"software": "seaice 99.0", "new": 1')
+    root.write_text(text.replace("HH", "copolarised"))
+    before = contents(name)
+    assert verify(name).damages == ()
+    prepare(SOURCES[name], name, RECIPES[name])
+    assert json.loads(root.read_text()) == json.loads(before[root])
+    fingerprint_of = expected["stores"][name]["fingerprint"]
+    root.write_text(root.read_text().replace(fingerprint_of, "0123456789abcdef"))
+    (damage,) = verify(name).damages
+    assert damage.reason == "attributes do not fit the scenes: fingerprint"
+
+
+OF_LATER = "was written by seaice 99.0, which is later than this one, .*"
+
+
+def written_later(path: Path) -> None:
+    """Let a document of a run be one of a later version, with a setting that it knows."""
+    text = path.read_text().replace("seaice 0.1.0", "seaice 99.0")
+    path.write_text(text.replace('"seed": ', '"dropout": 0.1, "seed": '))
+
+
+def test_runs_of_a_later_version_say_so(expected: dict[str, Any]) -> None:
+    del expected
+    folder = RunFolder(Path("run"))
+    written_later(folder.settings)
+    with pytest.raises(RunError, match=OF_LATER + "unknown setting 'dropout'") as caught:
+        load_settings(folder.settings)
+    assert caught.value.hint == "read it with seaice 99.0 or later"
+    with safe_open(folder.best, framework="np") as file:
+        header = json.loads(file.metadata()["seaice"])
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+    header["settings"]["software"] = "seaice 99.0"
+    save_file(tensors, folder.best, metadata={"seaice": json.dumps(header)})
+    assert load_best("run").settings.software == "seaice 99.0"  # nothing in it is unknown
+    header["format_version"] = 2
+    save_file(tensors, folder.best, metadata={"seaice": json.dumps(header)})
+    with pytest.raises(RunError, match=OF_LATER + "has format version 2"):
+        load_best("run")
+
+
+def test_a_study_of_a_later_version_says_so(expected: dict[str, Any]) -> None:
+    del expected
+    record = Path("study/runs/model1/seed-0.json")
+    written_later(record)
+    with pytest.raises(StudyError, match=OF_LATER + "unknown setting 'dropout'"):
+        load_record(record)
+
+
+def test_a_split_of_a_later_version_says_so(expected: dict[str, Any]) -> None:
+    del expected
+    root = Path("zstd.zarr/zarr.json")
+    text = root.read_text().replace("seaice 0.1.0", "seaice 99.0")
+    root.write_text(text.replace('"allow_leaks": ', '"by_year": true, "allow_leaks": '))
+    with pytest.raises(StoreError, match=OF_LATER + "unknown setting 'by_year'"):
+        prepare("raw", "zstd.zarr", RECIPES["zstd.zarr"])
+
+
+def test_a_map_of_a_later_version_says_so(expected: dict[str, Any]) -> None:
+    del expected
+    (path,) = find_maps(Path("maps_of_seeds"))
+    with h5py.File(path, "r+") as file:
+        file.attrs["software"] = "seaice 99.0"
+    assert read_netcdf(path).provenance.software == "seaice 99.0"
+    with h5py.File(path, "r+") as file:
+        file.attrs["format"] = "seaice map 99"
+    with pytest.raises(MapError, match=OF_LATER + "has format 'seaice map 99'"):
+        read_netcdf(path)

@@ -1,3 +1,4 @@
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -7,13 +8,16 @@ from seaice_data.channels import OFFICIAL_CHANNELS, find_channel, select_channel
 from seaice_data.errors import RecipeError, SettingsError
 from seaice_data.recipe import Recipe
 from seaice_data.settings import (
+    ADDED,
     assign,
+    differences,
     fingerprint,
     from_mapping,
     read_assignments,
     read_toml,
     to_mapping,
 )
+from seaice_data.split import SplitSettings
 
 
 def test_a_recipe_survives_the_way_through_json() -> None:
@@ -48,6 +52,93 @@ def test_a_wrong_value_is_refused(mapping: dict[str, object], message: str) -> N
 def test_fingerprints_differ_exactly_when_recipes_do() -> None:
     assert fingerprint(Recipe()) == fingerprint(Recipe(ratio=10))
     assert fingerprint(Recipe()) != fingerprint(Recipe(ratio=5))
+
+
+def test_recipes_have_the_fingerprints_that_version_0_1_gave_them() -> None:
+    # Stores and maps name them: a field without `ADDED` would change them all.
+    assert fingerprint(Recipe()) == "5b8979fb52a0bf32"
+    unusual = Recipe(
+        ratio=4,
+        channels=("t2m", "hv", "hh", "latitude"),
+        sar="nearest",
+        charts="nearest",
+        ancillary="nearest",
+        dominance_threshold=0.5,
+        dtype="float32",
+        codec="zstd",
+        zarr_format=2,
+    )
+    assert fingerprint(unusual) == "a1ef65e7a15178c5"
+    assert fingerprint(SplitSettings()) == "4bd79e5b9bb878d5"
+
+
+def test_a_fingerprint_depends_on_values_not_on_how_they_are_written() -> None:
+    mapping = to_mapping(Recipe(dominance_threshold=0.1 + 0.2))
+    backwards = from_mapping(Recipe, dict(reversed(mapping.items())))
+    assert fingerprint(backwards) == fingerprint(from_mapping(Recipe, mapping))
+    again = from_mapping(Recipe, json.loads(json.dumps(mapping)))
+    assert fingerprint(again) == fingerprint(from_mapping(Recipe, mapping))
+    assert fingerprint(Recipe(dominance_threshold=1)) == "b4c06dfd12c16dab"
+    assert fingerprint(Recipe(dominance_threshold=1.0)) == "b4c06dfd12c16dab"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LaterRecipe(Recipe):
+    """A recipe of a version that knows more."""
+
+    despeckle: bool = field(default=False, metadata=ADDED)
+    windows: tuple[int, ...] = field(default=(3, 5), metadata=ADDED)
+    strength: float = field(default=1.0, metadata=ADDED)
+
+
+def test_fields_added_later_enter_a_fingerprint_only_if_they_are_set() -> None:
+    recipe = Recipe(ratio=5)
+    later = from_mapping(LaterRecipe, to_mapping(recipe))
+    assert fingerprint(later) == fingerprint(recipe)
+    assert fingerprint(LaterRecipe(ratio=5, windows=(3, 5), strength=1)) == fingerprint(
+        recipe
+    )
+    changed = [
+        LaterRecipe(ratio=5, despeckle=True),
+        LaterRecipe(ratio=5, windows=(3,)),
+        LaterRecipe(ratio=5, strength=0.5),
+    ]
+    assert len({fingerprint(recipe), *map(fingerprint, changed)}) == 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Early:
+    recipe: Recipe = field(default_factory=Recipe)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Late:
+    recipe: LaterRecipe = field(default_factory=LaterRecipe)
+    test: Recipe = field(default_factory=lambda: Recipe(ratio=1), metadata=ADDED)
+    split: SplitSettings | None = field(default=None, metadata=ADDED)
+
+
+def test_fields_added_later_are_ignored_in_parts_and_as_parts() -> None:
+    before = fingerprint(Early(recipe=Recipe(ratio=5)))
+    assert fingerprint(Late(recipe=LaterRecipe(ratio=5))) == before
+    changed = [
+        Late(recipe=LaterRecipe(ratio=5, despeckle=True)),
+        Late(recipe=LaterRecipe(ratio=5), test=Recipe(ratio=2)),
+        Late(recipe=LaterRecipe(ratio=5), split=SplitSettings()),
+    ]
+    assert len({before, *map(fingerprint, changed)}) == 4
+
+
+def test_what_an_earlier_file_lacks_differs_from_no_default() -> None:
+    read = from_mapping(Late, to_mapping(Early()))
+    assert differences(read, Late()) == []
+    changed = Late(recipe=LaterRecipe(despeckle=True, ratio=5), split=SplitSettings())
+    assert differences(changed, read) == [
+        "despeckle: true instead of false",
+        "ratio: 5 instead of 10",
+        'split: {"seed": 0, "test": null, "validation": null, "allow_leaks": false} '
+        "instead of null",
+    ]
 
 
 def test_toml_becomes_a_recipe(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from seaice_data.errors import RecipeError, SettingsError
 from seaice_data.settings import fingerprint, from_mapping, to_mapping
 from seaice_model.config import ModelConfig, RunConfig, TrainConfig
 from seaice_model.errors import ConfigError
+from seaice_model.presets import find_preset
 
 
 def test_defaults_are_table_3_of_the_paper() -> None:
@@ -19,6 +20,11 @@ def test_a_configuration_survives_being_written_and_read() -> None:
     again = from_mapping(RunConfig, to_mapping(config))
     assert again == config
     assert fingerprint(again) == fingerprint(config)
+
+
+def test_the_usual_configuration_has_the_fingerprint_of_version_0_1() -> None:
+    assert fingerprint(RunConfig()) == "47fca1baeeadb749"
+    assert fingerprint(find_preset("model8").config) == "192eddb1d3f37129"
 
 
 def test_an_unknown_setting_names_its_nearest_neighbour() -> None:

@@ -35,6 +35,19 @@ def test_epochs_that_are_repeated_are_dropped(tmp_path: Path) -> None:
     assert [entry.epoch for entry in read_log(path)] == [1, 2]
 
 
+def test_what_a_later_version_adds_to_an_entry_is_passed_over_and_kept(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "log.jsonl"
+    append(path, ENTRY)
+    line = path.read_text().replace('{"epoch"', '{"grad_norm": [1.5], "epoch"')
+    path.write_text(line)
+    append(path, replace(ENTRY, epoch=2))
+    assert read_log(path) == [ENTRY, replace(ENTRY, epoch=2)]
+    keep_epochs(path, 1)
+    assert path.read_text() == line
+
+
 def test_a_broken_line_is_named(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     append(path, ENTRY)
