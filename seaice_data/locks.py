@@ -5,9 +5,10 @@ everybody hold them.
 """
 
 import errno
+import logging
 import os
 
-_NO_LOCKS = {errno.EBADF, errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
+log = logging.getLogger(__name__)
 
 
 def lock(descriptor: int, *, alone: bool = True, wait: bool = False) -> bool:
@@ -35,11 +36,13 @@ def lock(descriptor: int, *, alone: bool = True, wait: bool = False) -> bool:
     kind = fcntl.LOCK_EX if alone else fcntl.LOCK_SH
     try:
         fcntl.flock(descriptor, kind if wait else kind | fcntl.LOCK_NB)
-    except PermissionError as error:  # how some network disks say it
-        raise BlockingIOError(error.errno, error.strerror) from error
+    except BlockingIOError:
+        raise
     except OSError as error:
-        if error.errno not in _NO_LOCKS:
-            raise
+        if error.errno == errno.EACCES:  # how some network disks say that it is held
+            raise BlockingIOError(error.errno, error.strerror) from error
+        # Disks without locks have many ways to say so, also numbers that have no name.
+        log.info("the file system has no locks: %s", error)
         return False
     return True
 

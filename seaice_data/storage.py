@@ -10,7 +10,6 @@ folder; several that add do not, for they write the same bytes. Object stores ha
 
 import ctypes
 import errno
-import logging
 import os
 import shutil
 import socket
@@ -29,8 +28,6 @@ from seaice_data.locks import lock
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store as ZarrStore
-
-log = logging.getLogger(__name__)
 
 STAGING = ".staging"
 """Folder in the store of what is being written or removed; readers ignore it."""
@@ -285,8 +282,7 @@ class Storage:
         except OSError as error:
             raise StoreError(f"cannot write to {self.path!r}: {error.strerror}") from error
         try:
-            if not lock(folder, alone=alone):
-                log.info("%s: the file system has no locks", self.path)
+            lock(folder, alone=alone)
             if os.path.samestat(os.fstat(folder), self.local().stat()):
                 return folder
         except BlockingIOError as error:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from other_systems import OtherSystem
 
 from seaice_data.prepare import prepare
 from seaice_data.recipe import Recipe
@@ -42,3 +43,9 @@ def config_path(raw_folder: Path) -> Path:
     path = raw_folder.parent / "config.toml"
     path.write_text(CONFIG)
     return path
+
+
+@pytest.fixture(scope="session")
+def other_system(tmp_path_factory: pytest.TempPathFactory) -> OtherSystem:
+    """Run programs as on other disks and kernels."""
+    return OtherSystem(tmp_path_factory.mktemp("preload"))

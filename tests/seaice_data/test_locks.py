@@ -1,10 +1,12 @@
 """Locks of two that have the same file open; a process and another differ in nothing."""
 
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from other_systems import OtherSystem
 
 from seaice_data.locks import lock, try_lock
 
@@ -40,3 +42,41 @@ def test_a_lock_ends_with_its_file(both: tuple[int, int], tmp_path: Path) -> Non
     assert not try_lock(both[0])
     os.close(three)
     assert try_lock(both[0])
+
+
+LOCK = """
+import os, sys
+from seaice_data.locks import lock, try_lock
+from seaice_data.storage import Storage
+
+for number in map(int, sys.argv[2:]):
+    os.environ["FAIL_FLOCK"] = str(number)
+    folder = os.open(sys.argv[1], os.O_RDONLY)
+    for wait in (False, True):
+        assert not lock(folder, wait=wait), number
+        assert try_lock(folder, wait=wait), number
+    os.close(folder)
+    store = Storage(f"{sys.argv[1]}/{number}")
+    with store.lock(alone=True):
+        store.put("zarr.json", b"whole")
+        store.drop_staging()
+    assert store.names() == ["zarr.json"]
+"""
+
+
+# EPERM, EIO, EBADF, EINVAL, ENOLCK, ENOSYS, EOPNOTSUPP, ENOTSUPP (Linux has no name for it)
+def test_a_disk_without_locks_keeps_nobody_out(
+    tmp_path: Path, other_system: OtherSystem
+) -> None:
+    other_system.python(LOCK, tmp_path, 1, 5, 9, 22, 37, 38, 95, 524)
+
+
+@pytest.mark.parametrize("number", [errno.EAGAIN, errno.EACCES])
+def test_a_lock_that_another_holds_keeps_out(
+    tmp_path: Path, other_system: OtherSystem, number: int
+) -> None:
+    asked = """if True:
+    import os, sys
+    from seaice_data.locks import try_lock
+    print(try_lock(os.open(sys.argv[1], os.O_RDONLY)))"""
+    assert other_system.python(asked, tmp_path, flock=number) == "False\n"
