@@ -11,6 +11,7 @@ import ctypes
 import math
 import mmap
 import sys
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,8 @@ def large_array(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
     memory = mmap.mmap(-1, n_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     if hasattr(mmap, "MADV_HUGEPAGE"):
         # Pages of 2 MB: to touch 100 MB of small ones for the first time costs 60 ms.
-        memory.madvise(mmap.MADV_HUGEPAGE)
+        with suppress(OSError):  # advice, which some kernels do not know
+            memory.madvise(mmap.MADV_HUGEPAGE)
     return np.frombuffer(memory, dtype).reshape(shape)
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 import h5py
 import numpy as np
 import pytest
+from other_systems import OtherSystem
 
 from seaice_data.memory import give_back, large_array
 from seaice_data.synthetic import write_scene
@@ -78,3 +79,10 @@ def test_large_arrays_can_be_written_to() -> None:
     assert array.sum() == 8
     give_back()
     assert array.sum() == 8
+
+
+def test_a_kernel_without_huge_pages_has_large_arrays(other_system: OtherSystem) -> None:
+    program = """
+from seaice_data.memory import large_array
+print(large_array((3, 4), "f4").sum())"""
+    assert other_system.python(program, madvise=22) == "0.0\n"
