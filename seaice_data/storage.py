@@ -34,7 +34,8 @@ STAGING = ".staging"
 
 _REPLACEMENT = ".replacement"
 _ABANDONED_S = 24 * 3600.0
-_HERE, _RENAME_EXCHANGE = -100, 2  # of Linux: AT_FDCWD and the flag of renameat2
+_HERE = -100  # AT_FDCWD of Linux
+_RENAME_NOREPLACE, _RENAME_EXCHANGE = 1, 2  # flags of its renameat2
 
 
 class Storage:
@@ -144,11 +145,10 @@ class Storage:
                 return
             if self.local(name).exists():
                 return
-            with self._staged(Path(name).name) as staged, suppress(FileExistsError):
+            with self._staged(Path(name).name) as staged:
                 (staged / "content").write_bytes(content)
                 self.local(name).parent.mkdir(exist_ok=True)
-                # Unlike a rename, a link does not replace what another process made.
-                os.link(staged / "content", self.local(name))
+                _move_new(staged / "content", self.local(name))
 
     def put_folder(
         self, name: str, witness: str, contents: Iterable[tuple[str, Content]]
@@ -372,13 +372,32 @@ def _move(staged: Path, final: Path, witness: str) -> None:
             raise
 
 
+def _move_new(staged: Path, final: Path) -> None:
+    """Put a file into its place, unless there is one."""
+    if _rename(staged, final, _RENAME_NOREPLACE) in (0, errno.EEXIST):
+        return
+    with suppress(FileExistsError):
+        try:
+            os.link(staged, final)
+        except FileExistsError:
+            raise
+        except OSError:  # disks without links say so in many ways
+            final.touch(exist_ok=False)
+            staged.replace(final)
+
+
 def _exchange(one: Path, two: Path) -> bool:
     """Exchange two names in one step; false where that cannot be done."""
+    return _rename(one, two, _RENAME_EXCHANGE) == 0
+
+
+def _rename(old: Path, new: Path, flag: int) -> int:
+    """Rename as Linux alone can; return the errno, 0 if it is done, ENOSYS elsewhere."""
     rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     if rename is None:
-        return False
-    names = os.fsencode(one), os.fsencode(two)
-    return bool(rename(_HERE, names[0], _HERE, names[1], _RENAME_EXCHANGE) == 0)
+        return errno.ENOSYS
+    done = rename(_HERE, os.fsencode(old), _HERE, os.fsencode(new), flag)
+    return ctypes.get_errno() if done else 0
 
 
 def _host() -> str:

@@ -1,0 +1,31 @@
+"""Commands on disks, kernels and in containers that lack what most have."""
+
+import sys
+from pathlib import Path
+
+from coded_scenes import write_coded
+from other_systems import OtherSystem
+
+SEAICE = Path(sys.executable).with_name("seaice")
+SCENE_ID = "20190114T101830_dmi"
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """Return the content of all files below a folder."""
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+
+def test_a_store_is_made_without_links_huge_pages_and_renames_of_linux(
+    tmp_path: Path, other_system: OtherSystem
+) -> None:
+    raw, store = tmp_path / "raw", tmp_path / "store.zarr"
+    write_coded(raw, 203, 251, SCENE_ID)
+    command = [SEAICE, "prepare", raw, store, "--jobs", 1]
+    lacking = {"link": 95, "renameat2": 38, "madvise": 22}
+    assert other_system.run(*command).stderr == ""
+    usual = tree(store)
+    done = other_system.run(*command, "--overwrite", **lacking)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert tree(store) == usual
+    assert {path.name for path in tmp_path.iterdir()} == {"raw", "store.zarr"}
