@@ -4,18 +4,23 @@ malloc keeps what was freed, in each thread, and hands it out again in other pie
 process that prepares scene after scene would grow by 70 MB.
 
 - ``large_array`` takes memory that goes back to the system when the array is freed;
-- ``give_back`` returns what malloc keeps.
+- ``give_back`` returns what malloc keeps;
+- ``can_map`` asks whether a disk lets files be mapped into memory.
 """
 
 import ctypes
+import logging
 import math
 import mmap
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
+
+log = logging.getLogger(__name__)
 
 
 def large_array(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
@@ -44,3 +49,20 @@ def give_back() -> None:
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
         if trim is not None:
             trim(0)
+
+
+def can_map(path: Path) -> bool:
+    """Whether a file, which must not be empty, can be mapped: not on each network disk.
+
+    Raises
+    ------
+    OSError
+        If it cannot be opened.
+    """
+    with path.open("rb") as file:
+        try:
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ).close()
+        except OSError as error:
+            log.info("%s: files are read, since they cannot be mapped: %s", path, error)
+            return False
+    return True

@@ -34,6 +34,7 @@ from seaice_data.encode import TiePoints
 from seaice_data.errors import SettingsError, StoreError
 from seaice_data.grid import Grid
 from seaice_data.icecodes import COLUMNS, PolygonTable
+from seaice_data.memory import can_map
 from seaice_data.prepared import FLAG_LAND, FLAG_NO_SAR, FLAG_REMAINDER, PreparedScene
 from seaice_data.recipe import Recipe
 from seaice_data.scene_id import SceneId
@@ -182,6 +183,15 @@ class Store:
     def fingerprint(self) -> str:
         """Short hash of the recipe."""
         return fingerprint(self.recipe)
+
+    @cached_property
+    def is_mapped(self) -> bool:
+        """Whether inputs and charts are files that any process can map into its memory."""
+        return (
+            self.storage.is_local
+            and self.recipe.codec == "none"
+            and can_map(self.storage.local(self._documents[0]))
+        )
 
     @cached_property
     def scenes(self) -> tuple[SceneId, ...]:
@@ -350,7 +360,7 @@ class StoredScene:
     @property
     def is_mapped(self) -> bool:
         """Whether inputs and charts are files that any process can map into its memory."""
-        return self.store.storage.is_local and self.store.recipe.codec == "none"
+        return self.store.is_mapped
 
     @cached_property
     def inputs(self) -> FloatArray:

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
+from safetensors.torch import load as from_bytes
 from safetensors.torch import save as to_bytes
 from torch import Tensor
 
@@ -168,12 +169,15 @@ def load(path: Path) -> Checkpoint:
         If there is none at `path`, it is not one of ours, or damaged.
     """
     try:
-        with safe_open(path, framework="pt") as file:
-            text = (file.metadata() or {})[_KEY]
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+        # safetensors would map the file, which some network disks refuse.
+        content = path.read_bytes()
+        tensors = from_bytes(content)
+        text = _metadata(content)[_KEY]
     except FileNotFoundError as error:
         raise RunError(f"no checkpoint at {str(path)!r}") from error
-    except (SafetensorError, KeyError, OSError) as error:
+    except OSError as error:
+        raise RunError(f"cannot read {str(path)!r}: {error.strerror}") from error
+    except (SafetensorError, KeyError) as error:
         raise RunError(
             f"{str(path)!r} is not a checkpoint of seaice: {error}",
             hint=_mending(path),
@@ -349,6 +353,13 @@ def _first_difference(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor])
         if found[name].dtype != wanted[name].dtype:
             return f"{name!r} is {found[name].dtype} instead of {wanted[name].dtype}"
     return ""
+
+
+def _metadata(content: bytes) -> dict[str, str]:
+    """Return the metadata of a safetensors file that was read without an error."""
+    end = 8 + int.from_bytes(content[:8], "little")
+    metadata: dict[str, str] = json.loads(content[8:end]).get("__metadata__", {})
+    return metadata
 
 
 def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -25,9 +25,10 @@ class OtherSystem:
     def run(self, *command: object, **failing: int) -> "subprocess.CompletedProcess[str]":
         """Run a program in which calls fail with an errno each, as ``link=95``."""
         numbers = {f"FAIL_{name.upper()}": str(errno) for name, errno in failing.items()}
+        ours = {"LD_PRELOAD": str(self._library), "PYTHONPATH": str(SOURCE.parents[1])}
         return subprocess.run(
             [*map(str, command)],
-            env={**os.environ, "LD_PRELOAD": str(self._library), **numbers},
+            env={**os.environ, **ours, **numbers},
             capture_output=True,
             text=True,
         )

@@ -100,6 +100,14 @@ def test_another_file_is_no_checkpoint(tmp_path: Path, run: Path) -> None:
         load(tmp_path / "none.safetensors")
 
 
+def test_a_checkpoint_that_cannot_be_read_is_not_called_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "best.safetensors"
+    path.mkdir()
+    with pytest.raises(RunError, match=r"cannot read '.*': Is a directory") as caught:
+        load(path)
+    assert caught.value.hint is None
+
+
 def test_unknown_settings_are_refused(tmp_path: Path, run: Path) -> None:
     text = RunFolder(run).settings.read_text().replace('"patch_size"', '"patch"')
     (tmp_path / "settings.json").write_text(text)

@@ -1,3 +1,4 @@
+import errno
 import os
 import shutil
 import signal
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from learnable_scenes import RECIPE, SCENES, TINY, StoreMaker
+from other_systems import OtherSystem
 
 from seaice_data.augment import AUGMENTATIONS
 from seaice_data.drawing import Drawing
@@ -183,6 +185,28 @@ def test_a_killed_run_goes_on_to_the_same_weights(
     train(store, tmp_path / "run", resume=True, device="cpu")
     assert weights_of(tmp_path / "run") == weights_of(run)
     assert losses_of(tmp_path / "run") == losses_of(run)
+
+
+UNMAPPED = """
+import sys
+from pathlib import Path
+import numpy as np
+from learnable_scenes import TINY, train_in_one_thread
+from seaice_data.store import Store
+
+store = Store.open(sys.argv[1])
+scene = store.scene(store.scenes[0])
+assert not scene.is_mapped and not isinstance(scene.inputs, np.memmap)
+for resume in (False, True):
+    train_in_one_thread(store, Path(sys.argv[2]), TINY, resume=resume, device="cpu")
+"""
+
+
+def test_a_disk_whose_files_cannot_be_mapped_gives_the_same_weights(
+    tmp_path: Path, store: Store, run: Path, other_system: OtherSystem
+) -> None:
+    other_system.python(UNMAPPED, store.path, tmp_path / "run", mmap=errno.ENODEV)
+    assert weights_of(tmp_path / "run") == weights_of(run)
 
 
 def test_a_run_killed_between_log_and_checkpoint_repeats_the_epoch(
