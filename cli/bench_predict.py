@@ -11,8 +11,9 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from seaice_data.processor import n_cores
+
 from .console import say
-from .machine import n_cores
 from .timing import apart, line, taking_turns_apart
 
 

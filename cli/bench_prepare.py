@@ -10,9 +10,9 @@ from statistics import median
 from typing import Any
 
 from seaice_data.errors import SceneError
+from seaice_data.processor import n_cores
 
 from .console import say
-from .machine import n_cores
 from .timing import line, taking_turns_apart
 
 Paths = tuple[Path, ...]

@@ -10,8 +10,9 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from seaice_data.processor import n_cores
+
 from .console import say
-from .machine import n_cores
 from .many_scenes import link_scenes
 from .timing import line, taking_turns
 

@@ -16,9 +16,10 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
+from seaice_data.processor import n_cores
+
 from .console import say, seconds
 from .gpu_steps import compare_sharing, compare_steps
-from .machine import n_cores
 from .many_scenes import link_scenes
 from .timing import line
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from seaice_data.processor import n_cores
+
 from .console import Progress, note, say, say_json, seconds
-from .machine import n_cores
 from .prepare import read_part
 from .train import STOPPED
 

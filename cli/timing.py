@@ -1,6 +1,7 @@
 """Times of repeated work, and the lines that tell them."""
 
 import platform
+import sys
 import time
 from collections.abc import Callable, Hashable, Mapping
 from importlib.metadata import version
@@ -8,7 +9,7 @@ from pathlib import Path
 from statistics import median
 from typing import TypeVar
 
-from .machine import n_cores
+from seaice_data.processor import n_cores
 
 Task = TypeVar("Task", bound=Hashable)
 Result = TypeVar("Result")
@@ -76,7 +77,8 @@ def peak_mb() -> float:
     import resource
 
     kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    return max(resource.getrusage(kind).ru_maxrss for kind in kinds) / 1024
+    unit = 2**20 if sys.platform == "darwin" else 2**10  # bytes there, kB elsewhere
+    return max(resource.getrusage(kind).ru_maxrss for kind in kinds) / unit
 
 
 def line(title: str, values: list[float], unit: str, what: str) -> str:

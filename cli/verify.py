@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 
+from seaice_data.processor import n_cores
+
 from .console import Progress, note, say, say_json, seconds
-from .machine import n_cores
 
 
 def verify(

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, contextmanager
 
 import torch
 
+from seaice_data.processor import n_cores
 from seaice_model.config import Compile, Precision
 from seaice_model.errors import RunError
 
@@ -13,11 +14,15 @@ from seaice_model.errors import RunError
 def find_device(name: str = "auto") -> torch.device:
     """Return the device called `name`; "auto" is a CUDA GPU if there is one, else the CPU.
 
+    From now on PyTorch takes no more threads than a container may use of the processor.
+
     Raises
     ------
     RunError
         If there is no such device on this machine, or it cannot hold a number.
     """
+    # It counts the cores of the machine, whatever the quota.
+    torch.set_num_threads(min(torch.get_num_threads(), n_cores()))
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     named = re.fullmatch(r"cpu|cuda(?::([0-9]+))?", name)

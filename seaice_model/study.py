@@ -25,6 +25,7 @@ import torch
 
 from seaice_data.errors import SeaIceError
 from seaice_data.parallel import WorkerContext, begin_worker
+from seaice_data.processor import n_cores
 from seaice_data.store import Store
 from seaice_model.device import find_device
 from seaice_model.errors import StudyError
@@ -293,7 +294,7 @@ def _work_in_processes(
     tell: Callable[[RunProgress], None],
 ) -> bool:
     """Share runs between processes; false if a signal stopped them."""
-    n_threads = max(1, torch.get_num_threads() // jobs)
+    n_threads = max(1, min(torch.get_num_threads(), n_cores()) // jobs)
     attempt = uuid.uuid4().hex
     context = WorkerContext()
     processes: list[BaseProcess] = []

@@ -1,5 +1,6 @@
 """Commands on disks, kernels and in containers that lack what most have."""
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -29,3 +30,20 @@ def test_a_store_is_made_without_links_huge_pages_and_renames_of_linux(
     assert (done.returncode, done.stderr) == (0, "")
     assert tree(store) == usual
     assert {path.name for path in tmp_path.iterdir()} == {"raw", "store.zarr"}
+
+
+def test_commands_run_on_systems_without_affinity(tmp_path: Path) -> None:
+    write_coded(tmp_path / "raw", 203, 251, SCENE_ID)
+    program = (
+        "import os, sys; vars(os).pop('sched_getaffinity', None)\n"
+        "from seaice_cli.main import app\n"
+        "for command in (['prepare', *sys.argv[1:3]], ['verify', sys.argv[2]]):\n"
+        "    app(command, standalone_mode=False)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, tmp_path / "raw", tmp_path / "store.zarr"],
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("1 scene") == 2

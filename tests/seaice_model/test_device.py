@@ -1,6 +1,9 @@
+import os
+
 import pytest
 import torch
 
+from seaice_data.processor import n_cores
 from seaice_model.device import arithmetic, find_device, memory_in_words
 from seaice_model.errors import RunError
 
@@ -42,3 +45,19 @@ def test_a_cpu_calculates_in_float32_unless_told(
     layer = torch.nn.Linear(2, 2)
     with arithmetic(torch.device("cpu"), precision):  # type: ignore[arg-type]
         assert layer(torch.ones(1, 2)).dtype == dtype
+
+
+def test_pytorch_takes_no_more_threads_than_there_are_cores(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = torch.get_num_threads()
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1}, raising=False)
+    torch.set_num_threads(3)  # as it takes them in a container
+    try:
+        find_device("cpu")
+        assert torch.get_num_threads() == min(2, n_cores())
+        torch.set_num_threads(1)  # as a user may want it
+        find_device("cpu")
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)

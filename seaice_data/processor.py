@@ -1,0 +1,59 @@
+"""What this process may use of the processor: a job's or a container's share of it."""
+
+import math
+import os
+from pathlib import Path, PurePosixPath
+
+
+def n_cores(root: Path = Path("/")) -> int:
+    """Return the cores that this process may use at the same time, at least 1.
+
+    The fewest of: those that it may run on, where the system can say that (else those that
+    there are), and the quotas of its control groups on Linux, rounded up.
+
+    Parameters
+    ----------
+    root
+        Where the files of the system are.
+
+    Examples
+    --------
+    >>> n_cores() <= os.cpu_count()
+    True
+    """
+    if hasattr(os, "sched_getaffinity"):
+        n_there = len(os.sched_getaffinity(0))
+    else:  # on macOS and Windows
+        n_there = os.cpu_count() or 1
+    return max(1, math.ceil(min(n_there, _quota(root))))
+
+
+def _quota(root: Path) -> float:
+    """Return how many cores control groups allow, as `docker run --cpus` sets them."""
+    try:
+        lines = (root / "proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return math.inf
+    quota = math.inf
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        # Those of groups around it count, too. A container sees its own one as the first of
+        # them all, whatever path is said.
+        group = PurePosixPath(path.lstrip("/"))
+        for folder in (group, *group.parents):
+            found = root / "sys/fs/cgroup" / controllers / folder
+            quota = min(quota, _quota_of(found, is_new=not controllers))
+    return quota
+
+
+def _quota_of(group: Path, *, is_new: bool) -> float:
+    """Return the quota of one control group, of version 2 or 1; infinite without one."""
+    names = ("cpu.max",) if is_new else ("cpu.cfs_quota_us", "cpu.cfs_period_us")
+    try:
+        told = " ".join((group / name).read_text() for name in names)
+        allowed, period = map(int, told.split())
+    except (OSError, ValueError):  # there are none, or it is "max"
+        return math.inf
+    return allowed / period if allowed > 0 else math.inf
