@@ -1,15 +1,18 @@
 """Run one task a scene with dask: here, in several local processes, or on a cluster.
 
 A task hands its error over as a value, and it is raised here as it was: in words, with its
-hint. Processes end when this one does, however it ends.
+hint. Processes end when this one does, however it ends. They import what they work with,
+never the program that starts them: it needs no ``if __name__ == "__main__":``, and may come
+from the standard input.
 """
 
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -17,7 +20,8 @@ from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnContext, SpawnProcess
-from types import FrameType
+from multiprocessing.process import BaseProcess
+from types import FrameType, ModuleType
 from typing import Any, TypeVar
 
 from dask.base import compute
@@ -45,7 +49,8 @@ def run_tasks(
     Parameters
     ----------
     function
-        Something that can be pickled; its errors come out of `run_tasks` as they were.
+        Of a module, so that other processes can import it; its errors come out of
+        `run_tasks` as they were.
     arguments
         Arguments by the name of the task.
     jobs
@@ -93,15 +98,14 @@ def _compute_here(tasks: list[Delayed], jobs: int, count: Callable[..., None]) -
         with Callback(posttask=count):
             return list(compute(*tasks, scheduler="synchronous"))
     resource_tracker.ensure_running()  # else it would unblock Ctrl-C in between
-    pool = ProcessPoolExecutor(min(jobs, len(tasks)), WorkerContext(), begin_worker)
+    context = WorkerContext()
+    pool = ProcessPoolExecutor(min(jobs, len(tasks)), context, begin_worker)
     try:
         with Callback(posttask=count), pool:
             return list(compute(*tasks, scheduler="processes", pool=pool, chunksize=1))
     except BrokenProcessPool as error:
-        raise SeaIceError(
-            "a working process was killed, perhaps for want of memory",
-            hint="run again to go on where it stopped; --jobs 1 needs least memory",
-        ) from error
+        message, hint = end_in_words(context.processes)
+        raise SeaIceError(message, hint=hint) from error
 
 
 def _compute_there(
@@ -118,10 +122,10 @@ def _compute_there(
             return [future.result() for future in futures]
         except KilledWorker as error:
             raise SeaIceError(
-                f"one task killed several workers of {scheduler!r}, "
-                "perhaps for want of memory",
-                hint="run again to go on where it stopped; give the workers more memory, "
-                "and one thread each (dask worker --nthreads 1)",
+                f"workers of {scheduler!r} ended during the same task, "
+                f"{error.allowed_failures + 1} in all, "
+                f"the last one at {error.last_worker.address}",
+                hint="run again to go on where it stopped; their logs say how they ended",
             ) from error
 
 
@@ -167,22 +171,58 @@ def _attempt(function: Callable[..., Any], *arguments: Any) -> Any:
         os._exit(int(str(ended.code)))
 
 
+_starting = threading.Lock()
+
+
 class _Process(SpawnProcess):
-    """A process that does not hear Ctrl-C before it can ignore it."""
+    """Imports no program, and does not hear Ctrl-C before it can ignore it."""
 
     def start(self) -> None:
         """Start it with the signal blocked, which it inherits."""
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            super().start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        with _starting:
+            program = sys.modules["__main__"]
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            # It would import the program to find functions of it, and so run it again.
+            sys.modules["__main__"] = ModuleType("__main__")
+            try:
+                super().start()
+            finally:
+                sys.modules["__main__"] = program
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class WorkerContext(SpawnContext):
     """Starts processes that call `begin_worker` first."""
 
-    Process = _Process
+    def __init__(self) -> None:
+        super().__init__()
+        self.processes: list[BaseProcess] = []
+        """Those that were started."""
+
+    def Process(self, *arguments: Any, **options: Any) -> _Process:  # type: ignore[override]  # noqa: N802
+        """Make a process."""
+        process = _Process(*arguments, **options)
+        self.processes.append(process)
+        return process
+
+
+def end_in_words(processes: Iterable[BaseProcess]) -> tuple[str, str]:
+    """Say how the first of several processes ended before its time, and what to do."""
+    codes = [process.exitcode or 0 for process in processes]
+    # Those that are left are terminated then.
+    code = min(codes, key=lambda code: (code == 0, _signal_of(code) == signal.SIGTERM))
+    again = "run again to go on where it stopped"
+    if not (number := _signal_of(code)):
+        return f"a working process ended with exit code {code}", again
+    name = {item.value: f" ({item.name})" for item in signal.Signals}.get(number, "")
+    if name == " (SIGKILL)":
+        again += "; the system kills so when memory runs out: fewer jobs need less"
+    return f"a working process was killed by signal {number}{name}", again
+
+
+def _signal_of(code: int) -> int:
+    """Return the signal that an exit code tells of; 0 if none."""
+    return -code if code < 0 else max(code - 128, 0)
 
 
 def _end(number: int, _frame: FrameType | None) -> None:

@@ -24,7 +24,7 @@ from typing import cast
 import torch
 
 from seaice_data.errors import SeaIceError
-from seaice_data.parallel import WorkerContext, begin_worker
+from seaice_data.parallel import WorkerContext, begin_worker, end_in_words
 from seaice_data.processor import n_cores
 from seaice_data.store import Store
 from seaice_model.device import find_device
@@ -315,10 +315,8 @@ def _work_in_processes(
         raise error
     is_finished = all(run.is_finished for run in runs)
     if any(process.exitcode for process in processes) and not (stop.is_made or is_finished):
-        raise StudyError(
-            "a working process was killed, perhaps for want of memory",
-            hint="run again to go on where it stopped; fewer --jobs need less memory",
-        )
+        message, hint = end_in_words(processes)
+        raise StudyError(message, hint=hint)
     return not stop.is_made
 
 

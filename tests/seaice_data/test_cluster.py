@@ -69,6 +69,17 @@ def test_a_bad_file_is_told_by_the_cluster(tmp_path: Path, cluster: LocalCluster
     assert Store.open(store).scenes == (IDS[0],)
 
 
+def test_a_task_that_ends_workers_is_told_without_a_guess(
+    cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = cluster.scheduler_address
+    monkeypatch.setattr(cluster.scheduler, "allowed_failures", 0)
+    with pytest.raises(SeaIceError, match="ended during the same task, 1 in all") as caught:
+        run_tasks(os._exit, {"a": (1,)}, scheduler=address)
+    assert "logs say how they ended" in str(caught.value.hint)
+    assert "memory" not in f"{caught.value} {caught.value.hint}"
+
+
 def test_no_scheduler_is_told() -> None:
     with pytest.raises(SeaIceError, match="no dask scheduler at 'nonsense://host'"):
         run_tasks(print, {"a": ("a",)}, scheduler="nonsense://host")
