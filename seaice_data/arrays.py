@@ -16,3 +16,6 @@ IntArray = NDArray[np.integer[Any]]
 
 Mask = NDArray[np.bool_]
 """True where a value may be used."""
+
+Values = NDArray[Any]
+"""Numbers of any type, as a file holds them."""

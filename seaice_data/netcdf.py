@@ -4,32 +4,27 @@
 
 A compressed plane lies in chunks of many rows. So that a chunk is inflated once and not
 once a band, the rows of a chunk are kept until a band asks for others; how many rows,
-`Variable.n_kept_rows` limits. Chunks that are deflated, shuffled or not, are inflated here,
-by libdeflate: 2.5 times as fast as in HDF5. HDF5 reads everything else.
+`Variable.n_kept_rows` limits. Large deflated chunks are inflated by `deflated`; HDF5 reads
+everything else.
 
 What h5py raises on a broken file leaves here as a `SceneError` that names the file and the
 variable.
 """
 
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import EllipsisType
-from typing import Any, TypeAlias
+from typing import Any
 
-import deflate
 import h5py
 import numpy as np
-from numpy.typing import NDArray
 
-from seaice_data.blocks import unshuffle
+from seaice_data.arrays import Values
+from seaice_data.deflated import DeflatedPlane, chunk_bytes, is_deflated, is_native
 from seaice_data.errors import SceneError
 from seaice_data.memory import give_back, large_array
-
-Values: TypeAlias = NDArray[Any]
-"""Numbers of any type."""
 
 _BROKEN = (
     OSError,
@@ -42,7 +37,6 @@ _BROKEN = (
 )
 """What h5py raises on files whose metadata or data are damaged."""
 
-_LARGE_CHUNK_BYTES = 256 * 1024  # below it, HDF5 is as fast as asking for single chunks
 _PILING_BYTES = 5 * 2**20  # chunks above it would stay in memory when they are inflated
 _KEPT_ROWS = 256  # at least, where chunks are lower
 
@@ -160,9 +154,8 @@ class Variable:
         self._file = file
         self._dataset = dataset
         self._chunks: tuple[int, ...] | None = dataset.chunks
-        self._is_deflated = _is_deflated(dataset)
+        self._deflated = DeflatedPlane(dataset) if is_deflated(dataset) else None
         self._offset = _offset(dataset)
-        self._is_shuffled = bool(dataset.shuffle)
         self._kept: tuple[slice, Values] | None = None
         self._buffer: Values | None = None
         self._packing = [
@@ -266,9 +259,10 @@ class Variable:
                 self._buffer = large_array(shape, self.dtype)
             values = self._buffer[: rows.stop - rows.start]
             self._kept = None
-            if self._is_deflated:
-                self._inflate(rows, values)
-                if _chunk_bytes(self._dataset) > _PILING_BYTES:
+            if self._deflated is not None:
+                with self._file._reading(self.name):
+                    self._deflated.read(rows, values)
+                if chunk_bytes(self._dataset) > _PILING_BYTES:
                     give_back()
             else:
                 values[...] = self._read(rows)
@@ -295,55 +289,6 @@ class Variable:
         stop = min(start + n_rows, self.shape[0])
         return slice(start, min(stop, base + height) if n_rows < height else stop)
 
-    def _inflate(self, rows: slice, values: Values) -> None:
-        """Fill `values` with rows of the plane, chunk by chunk."""
-        assert self._chunks is not None  # noqa: S101 - the caller asked
-        height, width = self._chunks
-        for top in range(rows.start // height * height, rows.stop, height):
-            inside = slice(max(rows.start, top), min(rows.stop, top + height))
-            target = values[inside.start - rows.start : inside.stop - rows.start]
-            for left in range(0, self.shape[1], width):
-                self._inflate_chunk(top, left, inside, target)
-
-    def _inflate_chunk(self, top: int, left: int, rows: slice, target: Values) -> None:
-        """Fill the columns of a chunk into `target`, which has these rows of the plane."""
-        assert self._chunks is not None  # noqa: S101 - the caller asked
-        height, width = self._chunks
-        size, first = self.dtype.itemsize, rows.start - top
-        columns = slice(left, min(left + width, self.shape[1]))
-        n_columns = columns.stop - left
-        chunk = self._inflated(top, left)
-        if chunk is None:
-            target[:, columns] = self._read((rows, columns))
-        elif not self._is_shuffled or size == 1:
-            plane = np.frombuffer(chunk, self.dtype).reshape(height, width)
-            target[:, columns] = plane[first : rows.stop - top, :n_columns]
-        elif size == 4 and sys.byteorder == "little":
-            planes = np.frombuffer(chunk, np.uint8).reshape(size, height, width)
-            unshuffle(planes, first, n_columns, target.view(np.uint32), left)
-        else:
-            planes = np.frombuffer(chunk, np.uint8).reshape(size, height, width)
-            pixels = target.view(np.uint8).reshape(*target.shape, size)
-            for k in range(size):
-                pixels[:, columns, k] = planes[k, first : rows.stop - top, :n_columns]
-
-    def _inflated(self, top: int, left: int) -> bytearray | None:
-        """Inflate a chunk, or return None if HDF5 should judge it."""
-        assert self._chunks is not None  # noqa: S101 - the caller asked
-        n_bytes = _chunk_bytes(self._dataset)
-        dataset = self._dataset.id
-        with self._file._reading(self.name):
-            info = dataset.get_chunk_info_by_coord((top, left))
-            # Not written; written without a filter; larger than deflate makes anything.
-            if info.byte_offset is None or info.filter_mask or info.size > 2 * n_bytes:
-                return None
-            _, packed = dataset.read_direct_chunk((top, left))
-        try:
-            chunk = deflate.zlib_decompress(packed, n_bytes)
-        except deflate.DeflateError:
-            return None
-        return chunk if len(chunk) == n_bytes else None
-
 
 @contextmanager
 def _telling_why(path: Path) -> Iterator[None]:
@@ -368,46 +313,10 @@ def _offset(dataset: h5py.Dataset) -> int | None:
         created.get_layout() == h5py.h5d.CONTIGUOUS
         and created.get_external_count() == 0
         and dataset.id.get_storage_size() == dataset.size * dataset.dtype.itemsize
-        and _is_native(dataset)
+        and is_native(dataset)
     )
     offset: int | None = dataset.id.get_offset() if is_plain else None
     return offset
-
-
-def _is_native(dataset: h5py.Dataset) -> bool:
-    """Whether values lie in the file as in memory.
-
-    Other byte orders, packed bits and enumerations are not equal to a plain type.
-    """
-    plain = h5py.h5t.py_create(dataset.dtype)
-    return bool(dataset.dtype.isnative and dataset.id.get_type() == plain)
-
-
-def _chunk_bytes(dataset: h5py.Dataset) -> int:
-    """Return the bytes of an inflated chunk of a chunked plane."""
-    return int(np.prod(dataset.chunks, dtype=np.int64)) * int(dataset.dtype.itemsize)
-
-
-def _is_deflated(dataset: h5py.Dataset) -> bool:
-    """Whether a plane lies in large chunks that are deflated, shuffled at most."""
-    if dataset.chunks is None or len(dataset.chunks) != 2:
-        return False
-    if _chunk_bytes(dataset) < _LARGE_CHUNK_BYTES:
-        return False
-    if not _is_native(dataset):
-        return False
-    created = dataset.id.get_create_plist()
-    filters = [created.get_filter(k) for k in range(created.get_nfilters())]
-    if not filters or filters[-1][0] != h5py.h5z.FILTER_DEFLATE:
-        return False
-    if len(filters) == 1:
-        return True
-    kind, _, parameters, _ = filters[0]
-    return (
-        len(filters) == 2
-        and kind == h5py.h5z.FILTER_SHUFFLE
-        and parameters == (dataset.dtype.itemsize,)
-    )
 
 
 def _reason(error: BaseException) -> str:

@@ -4,14 +4,14 @@ from functools import cached_property
 
 import numpy as np
 
-from seaice_data.arrays import ChartArray, FloatArray, IntArray
+from seaice_data.arrays import ChartArray, FloatArray, IntArray, Values
 from seaice_data.channels import Channel
 from seaice_data.charts import CHART_FILL
 from seaice_data.encode import TiePoints, tie_point_plane
 from seaice_data.errors import SceneError
 from seaice_data.grid import Grid
 from seaice_data.icecodes import PolygonTable, paint_charts
-from seaice_data.netcdf import NetcdfFile, Values, Variable
+from seaice_data.netcdf import NetcdfFile, Variable
 from seaice_data.scene_base import (
     KEPT_BESIDE_CHARTS_BYTES,
     NO_POLYGON,
