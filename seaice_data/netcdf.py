@@ -11,9 +11,15 @@ What h5py raises on a broken file leaves here as a `SceneError` that names the f
 variable.
 """
 
+import errno
+import math
 import os
+import re
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from types import EllipsisType
 from typing import Any
@@ -26,16 +32,34 @@ from seaice_data.deflated import DeflatedPlane, chunk_bytes, is_deflated, is_nat
 from seaice_data.errors import SceneError
 from seaice_data.memory import give_back, large_array
 
-_BROKEN = (
-    OSError,
-    RuntimeError,
-    KeyError,
-    ValueError,
-    TypeError,
-    OverflowError,
-    MemoryError,
-)
-"""What h5py raises on files whose metadata or data are damaged."""
+_BROKEN = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError)
+"""What h5py raises when it cannot read something."""
+
+_ERRNO = re.compile(r"\berrno = (\d+), error message = ")  # in the words of HDF5
+
+_FILTERS = {
+    307: "bzip2",
+    32001: "Blosc",
+    32004: "LZ4",
+    32008: "Bitshuffle",
+    32013: "ZFP",
+    32015: "Zstandard",
+    32017: "SZ",
+    32024: "SZ3",
+    32026: "Blosc2",
+    32028: "SPERR",
+}
+"""Filters that the package hdf5plugin adds to HDF5, by their registered number."""
+
+# A file of a few kilobytes may declare terabytes: nothing larger than these is read.
+_LONGEST_AXIS = 20_000  # a Sentinel-1 EW scene has about 10 000 pixels of 40 m
+_MOST_PIXELS = 200_000_000  # the largest scene of the dataset has 127 million
+_MOST_VALUES = 1_000_000  # read at once: 21 x 21 tie points, 210 x 210 cells
+_MOST_TEXTS = 10_000  # an ice chart has some hundred polygons
+_MOST_TEXT_BYTES = 10_000_000
+_MOST_ATTRIBUTE_BYTES = 1_000_000
+_LARGE_CHUNK_BYTES = 32 * 2**20  # the library's default may be larger than a variable
+_MOST_LINKS = 16
 
 _PILING_BYTES = 5 * 2**20  # chunks above it would stay in memory when they are inflated
 _KEPT_ROWS = 256  # at least, where chunks are lower
@@ -53,7 +77,8 @@ class NetcdfFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._variables: dict[str, Variable] = {}
-        with _telling_why(path):
+        with netcdf_errors(path):
+            _refuse_special(path)
             with path.open("rb") as stream:
                 magic = stream.read(3)
             if magic == b"CDF":
@@ -61,19 +86,16 @@ class NetcdfFile:
                     f"{str(path)!r}: netCDF classic format, not netCDF-4",
                     hint="convert it with `nccopy -k nc4`",
                 )
-            # Rows are kept by `Variable`: chunks that HDF5 keeps would be kept twice.
-            self._file = h5py.File(path, "r", driver="sec2", rdcc_nbytes=0)
+            self._file = _opened(path)
 
     def close(self) -> None:
         """Close the file."""
         self._variables.clear()
-        try:
+        with netcdf_errors(self.path):
             self._file.close()
-        except RuntimeError as error:
-            raise self.error(f"cannot close it: {_reason(error)}") from error
 
     def __contains__(self, name: str) -> bool:
-        with self._reading(name):
+        with self.reading(repr(name)):
             return name in self._file
 
     def variable(self, name: str, n_axes: int = 2) -> "Variable":
@@ -82,34 +104,75 @@ class NetcdfFile:
         Raises
         ------
         SceneError
-            If it is missing, has another number of axes or an empty one, or holds no
-            numbers.
+            If it is missing, not in this file, has another number of axes or an empty
+            one, is larger than any of the format, or does not contain numbers.
         """
         if name not in self._variables:
             dataset = self._dataset(name)
             if len(dataset.shape or ()) != n_axes or 0 in dataset.shape:
                 raise self.error(f"{name!r} has shape {dataset.shape}, not {n_axes} axes")
-            with self._reading(name):
+            if (
+                max(dataset.shape) > _LONGEST_AXIS
+                or math.prod(dataset.shape) > _MOST_PIXELS
+            ):
+                raise self.error(f"{name!r} has shape {dataset.shape}, too large for SAR")
+            with self.reading(repr(name)):
                 if dataset.dtype.kind not in "fiu":
                     raise self.error(f"{name!r} holds {dataset.dtype}, not numbers")
                 self._variables[name] = Variable(self, name, dataset)
         return self._variables[name]
 
     def strings(self, name: str) -> list[str]:
-        """Read a variable of strings."""
+        """Read a list of texts, whether it holds texts or, as in the classic model, bytes.
+
+        Raises
+        ------
+        SceneError
+            If it is missing, is not a list of texts, or is too long to be one of the
+            format.
+        """
         dataset = self._dataset(name)
-        if h5py.check_string_dtype(dataset.dtype) is None or len(dataset.shape or ()) != 1:
-            raise self.error(f"{name!r} holds no list of texts")
-        with self._reading(name):
-            return [str(text) for text in dataset.asstr()[()]]
+        shape: tuple[int, ...] = dataset.shape or ()
+        dtype = dataset.dtype
+        # Bytes of a text may have an axis of their own.
+        n_axes = 2 if dtype == np.dtype("S1") and len(shape) == 2 else 1
+        if h5py.check_string_dtype(dtype) is None or len(shape) != n_axes or 0 in shape:
+            raise self.error(f"{name!r} is not a list of texts")
+        n_bytes = math.prod(shape) * dtype.itemsize
+        if shape[0] > _MOST_TEXTS or n_bytes > _MOST_TEXT_BYTES:
+            raise self.error(
+                f"{name!r} has {shape[0]} texts, {n_bytes} bytes in all: too large for "
+                "an ice chart"
+            )
+        with self.reading(repr(name), dataset):
+            if dtype.kind == "O":
+                # One at a time: how long they are is not known before.
+                texts = [dataset[k] for k in range(shape[0])]
+            else:
+                values = np.ascontiguousarray(dataset[()])
+                texts = [*values.view(f"S{values.nbytes // shape[0]}").ravel()]
+        return [_text(text) for text in texts]
 
     def text(self, name: str) -> str:
-        """Return a global attribute as text; empty if it is absent or no text."""
-        with self._reading(f"attribute {name}"):
-            value = self._file.attrs.get(name, "")
-        if isinstance(value, bytes):
-            return value.decode("utf-8", "replace")
-        return value if isinstance(value, str) else ""
+        """Return a global attribute as text; empty if it is absent or not text.
+
+        Several texts are joined with commas.
+        """
+        return _text(self.attribute(self._file, name, f"attribute {name!r}"))
+
+    def attribute(self, owner: h5py.HLObject, name: str, what: str) -> Any:
+        """Return an attribute of the file or of a variable; None if it is absent.
+
+        Errors call it `what`.
+        """
+        with self.reading(what):
+            if name not in owner.attrs:
+                return None
+            stored = owner.attrs.get_id(name)
+            n_values = stored.get_space().get_simple_extent_npoints()
+            if n_values * stored.get_type().get_size() > _MOST_ATTRIBUTE_BYTES:
+                raise self.error(f"{what} has {n_values} values, which is too large")
+            return owner.attrs[name]
 
     def read_bytes(self, offset: int, values: Values) -> bool:
         """Read the bytes of an array from the file; false if the file ends before them."""
@@ -122,23 +185,73 @@ class NetcdfFile:
         return SceneError(f"{str(self.path)!r}: {message}", hint=hint)
 
     def _dataset(self, name: str) -> h5py.Dataset:
-        with self._reading(name):
-            dataset = self._file.get(name)
+        """Open a variable; refuse one that has its numbers in another file."""
+        with self.reading(repr(name)):
+            dataset = self._found(name)
             if not isinstance(dataset, h5py.Dataset):
                 raise self.error(f"variable {name!r} is missing")
+            created = dataset.id.get_create_plist()
+            if created.get_layout() == h5py.h5d.VIRTUAL:
+                raise self._foreign(name, "a virtual dataset")
+            if created.get_external_count():
+                raise self._foreign(name, "a dataset in external storage")
             _ = dataset.shape, dataset.dtype  # they may be damaged, too
+            self._check_chunks(name, dataset)
+            if _missing_filters(dataset):
+                with suppress(ImportError):
+                    import_module("hdf5plugin")  # adds filters to HDF5
             return dataset
 
-    @contextmanager
-    def _reading(self, name: str) -> Iterator[None]:
-        """Turn what a damaged file makes h5py raise into an error in words."""
-        try:
-            yield
-        except _BROKEN as error:
+    def _found(self, name: str) -> h5py.HLObject | None:
+        """Return what has a name in this file, or None; do not enter another file.
+
+        HDF5 would follow any link, to whatever it names: so it is given single names, and
+        each is looked at before it is opened.
+        """
+        place: h5py.HLObject = self._file
+        names, n_links = [name], 0
+        while names:
+            step = names.pop(0)
+            if not isinstance(place, h5py.Group) or step not in place:
+                return None
+            link = place.get(step, getlink=True)
+            if isinstance(link, h5py.ExternalLink):
+                raise self._foreign(name, "an external link")
+            if isinstance(link, h5py.SoftLink):
+                n_links += 1
+                if n_links > _MOST_LINKS:
+                    return None
+                place = self._file if link.path.startswith("/") else place
+                names = [
+                    part for part in link.path.split("/") if part not in ("", ".")
+                ] + names
+            else:
+                place = place[step]
+        if h5py.h5o.get_info(place.id).fileno != h5py.h5o.get_info(self._file.id).fileno:
+            raise self._foreign(name, "an object of another file")
+        return place
+
+    def _foreign(self, name: str, what: str) -> SceneError:
+        return self.error(
+            f"variable {name!r} is {what}: its numbers are not in this file",
+            hint="copy the numbers into this file, if you trust where they come from",
+        )
+
+    def _check_chunks(self, name: str, dataset: h5py.Dataset) -> None:
+        """Refuse chunks that take more memory than all numbers of a variable."""
+        if dataset.chunks is None:
+            return
+        n_bytes = math.prod(dataset.shape) * dataset.dtype.itemsize
+        if chunk_bytes(dataset) > max(n_bytes, _LARGE_CHUNK_BYTES):
             raise self.error(
-                f"cannot read {name!r}: {_reason(error)}",
-                hint="the file may be damaged; fetch it again",
-            ) from error
+                f"{name!r} has chunks of {chunk_bytes(dataset)} bytes for {n_bytes} bytes"
+            )
+
+    def reading(
+        self, what: str, dataset: h5py.Dataset | None = None
+    ) -> AbstractContextManager[None]:
+        """Raise what goes wrong in reading something as an error in words."""
+        return netcdf_errors(self.path, what, dataset)
 
 
 class Variable:
@@ -175,19 +288,28 @@ class Variable:
         SceneError
             If it holds something else.
         """
-        with self._file._reading(f"attribute {name} of {self.name}"):
-            value = self._dataset.attrs.get(name)
+        what = f"attribute {name!r} of {self.name!r}"
+        value = self._file.attribute(self._dataset, name, what)
         if value is None:
             return None
         values = np.asarray(value)
         if values.size != 1 or values.dtype.kind not in "fiu":
-            raise self._file.error(
-                f"attribute {name!r} of {self.name!r} is {value!r}, not a number"
-            )
+            raise self._file.error(f"{what} is {value!r}, not a number")
         return float(values.item())
 
     def read(self) -> Values:
-        """Read all; undo packing and turn a declared fill value into NaN."""
+        """Read all; undo packing and turn a declared fill value into NaN.
+
+        Raises
+        ------
+        SceneError
+            If it has more values than the format has at once, or cannot be read.
+        """
+        n_values = math.prod(self.shape)
+        if n_values > _MOST_VALUES:
+            raise self._file.error(
+                f"{self.name!r} has shape {self.shape}, too large for a coarse grid"
+            )
         return self._unpacked(self._read(...))
 
     def rows(self, rows: slice) -> Values:
@@ -237,7 +359,7 @@ class Variable:
         self._kept = self._buffer = None
 
     def _read(self, index: slice | tuple[slice, ...] | EllipsisType) -> Values:
-        with self._file._reading(self.name):
+        with self._file.reading(repr(self.name), self._dataset):
             return np.asarray(self._dataset[index])
 
     def _unpacked(self, values: Values) -> Values:
@@ -260,7 +382,7 @@ class Variable:
             values = self._buffer[: rows.stop - rows.start]
             self._kept = None
             if self._deflated is not None:
-                with self._file._reading(self.name):
+                with self._file.reading(repr(self.name), self._dataset):
                     self._deflated.read(rows, values)
                 if chunk_bytes(self._dataset) > _PILING_BYTES:
                     give_back()
@@ -291,19 +413,111 @@ class Variable:
 
 
 @contextmanager
-def _telling_why(path: Path) -> Iterator[None]:
-    """Turn what opening a file raises into an error in words."""
+def netcdf_errors(
+    path: Path, what: str = "it as netCDF-4", dataset: h5py.Dataset | None = None
+) -> Iterator[None]:
+    """Raise what h5py and the system raise as a `SceneError` with the cause, if known.
+
+    Parameters
+    ----------
+    path
+        The file that is read.
+    what
+        What is read of it.
+    dataset
+        The variable that is read, if it is one: its filters may be missing.
+
+    Raises
+    ------
+    SceneError
+        In place of errors of the system and of HDF5.
+    """
     try:
         yield
     except FileNotFoundError as error:
         gone = "a link to a file that is gone" if path.is_symlink() else "no such file"
         raise SceneError(f"{str(path)!r}: {gone}") from error
     except _BROKEN as error:
-        reason = _reason(error).removeprefix("Unable to synchronously open file ")
+        reason, hint = _cause(error, dataset)
         raise SceneError(
-            f"{str(path)!r}: cannot read it as netCDF-4: {reason.strip('()')}",
-            hint="the file may be truncated; fetch it again",
+            f"{str(path)!r}: cannot read {what}: {reason}", hint=hint
         ) from error
+
+
+def _cause(error: Exception, dataset: h5py.Dataset | None) -> tuple[str, str | None]:
+    """Return why something cannot be read, and what to do if that is certain."""
+    number = getattr(error, "errno", None)
+    if match := _ERRNO.search(str(error)):
+        number = int(match[1])
+    if number in (errno.EACCES, errno.EPERM):
+        hint = "this user needs permission to read the file and to enter its folder"
+        return "permission denied", hint
+    if number is not None:
+        return os.strerror(number), None
+    for code in _missing_filters(dataset):
+        return _without_filter(code)
+    # The text may hold names from the file.
+    text = "".join(c if c.isprintable() else " " for c in str(error))
+    reason = " ".join(text.split()) or type(error).__name__
+    reason = reason.removeprefix("Unable to synchronously open file ").strip("()\"'")
+    if "file signature not found" in reason:
+        return "not an HDF5 file", None
+    if "truncated file" in reason:
+        return reason, "the file is truncated; fetch it again"
+    return reason, "the file may be damaged; fetch it again"
+
+
+def _without_filter(code: int) -> tuple[str, str]:
+    """Return the words for a filter that HDF5 does not have here."""
+    if code in _FILTERS and find_spec("hdf5plugin") is None:
+        hint = "`pip install hdf5plugin` adds this filter"
+    else:
+        hint = "repack the file where this filter is installed: `h5repack -f GZIP=1`"
+    name = f" ({_FILTERS[code]})" if code in _FILTERS else ""
+    return f"packed with HDF5 filter {code}{name}, which is not installed", hint
+
+
+def _missing_filters(dataset: h5py.Dataset | None) -> list[int]:
+    """Return the filters of a variable that HDF5 does not have here, by number."""
+    if dataset is None:
+        return []
+    created = dataset.id.get_create_plist()
+    codes = [created.get_filter(k)[0] for k in range(created.get_nfilters())]
+    return [code for code in codes if not h5py.h5z.filter_avail(code)]
+
+
+def _text(value: Any) -> str:
+    """Return an attribute or a text of HDF5 as text; empty if it is none."""
+    if isinstance(value, np.ndarray):
+        return ", ".join(filter(None, map(_text, value.flat)))
+    if isinstance(value, str):  # bytes that are not UTF-8 are in it as surrogates
+        value = value.encode("utf-8", "surrogateescape")
+    if not isinstance(value, bytes):
+        return ""
+    return value.decode("utf-8", "replace").rstrip("\0")
+
+
+def _refuse_special(path: Path) -> None:
+    """Refuse folders, pipes and devices: to open one may wait for ever."""
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
+        raise SceneError(f"{str(path)!r}: a folder, not a file")
+    if not stat.S_ISREG(mode):
+        raise SceneError(f"{str(path)!r}: a pipe or a device, not a file")
+
+
+def _opened(path: Path) -> h5py.File:
+    """Open a file; without a lock on disks that have none, or none for everybody."""
+    # Rows are kept by `Variable`: chunks that HDF5 keeps would be kept twice.
+    options = {"mode": "r", "driver": "sec2", "rdcc_nbytes": 0}
+    try:
+        return h5py.File(path, **options)
+    except OSError as error:
+        # Not without a lock at once: HDF5 refuses to open a file in both ways in one
+        # process, and somebody else may have it open there.
+        if "lock" not in str(error):
+            raise
+        return h5py.File(path, **options, locking=False)
 
 
 def _offset(dataset: h5py.Dataset) -> int | None:
@@ -317,8 +531,3 @@ def _offset(dataset: h5py.Dataset) -> int | None:
     )
     offset: int | None = dataset.id.get_offset() if is_plain else None
     return offset
-
-
-def _reason(error: BaseException) -> str:
-    """Return what an error says, in one line."""
-    return " ".join(str(error).split()) or type(error).__name__

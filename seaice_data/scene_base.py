@@ -44,7 +44,6 @@ KEPT_BESIDE_CHARTS_BYTES = 44 * 2**20
 VariablesAtOnce = tuple[tuple[Variable, ...], int]
 """Variables that are read band by band side by side, and the bytes to keep of them."""
 
-_LARGEST_SIDE = 20_000  # pixels; a Sentinel-1 EW scene has about 10 000 of 40 m
 _REGION = re.compile(r"_icechart_(?:cis_([A-Z]+)_|dmi_\d+_([A-Za-z]+)_)")
 
 
@@ -244,10 +243,6 @@ class Scene(ABC):
     def _check(self) -> None:
         """Refuse a file that lacks a variable or whose shapes do not fit together."""
         sar = self._variable_of(SAR_GRID[0]).shape
-        if max(sar) > _LARGEST_SIDE:
-            raise self._error(
-                f"{SAR_GRID[0].variable!r} has shape {sar}, too large for SAR"
-            )
         for variables, kept_bytes in self._sar_variables():
             row_bytes = sum(variable.row_bytes for variable in variables)
             for variable in variables:

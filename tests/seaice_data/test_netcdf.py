@@ -108,22 +108,6 @@ def write_unfiltered_chunk(file: h5py.File) -> None:
     dataset.id.write_direct_chunk((0, 256), __import__("zlib").compress(raw), filter_mask=1)
 
 
-def write_external(file: h5py.File) -> None:
-    beside = Path(file.filename).with_suffix(".raw")
-    values = plane("<f4")
-    external = [(str(beside), 0, values.nbytes)]
-    file.create_dataset("plane", values.shape, "<f4", external=external)[...] = values
-
-
-def write_virtual(file: h5py.File) -> None:
-    source = Path(file.filename).with_suffix(".source.nc")
-    with h5py.File(source, "w") as other:
-        other["part"] = plane("<f4")[:400]
-    layout = h5py.VirtualLayout((HEIGHT, WIDTH), "<f4")
-    layout[:400] = h5py.VirtualSource(str(source), "part", (400, WIDTH))
-    file.create_virtual_dataset("plane", layout, fillvalue=9)
-
-
 def write_enumeration(file: h5py.File) -> None:
     kind = h5py.enum_dtype({"ice": 1, "water": 2}, basetype="i4")
     values = (plane("<i4") % 2 + 1).astype(kind)
@@ -139,8 +123,6 @@ def write_enumeration(file: h5py.File) -> None:
         write_unwritten,
         write_never,
         write_unfiltered_chunk,
-        write_external,
-        write_virtual,
         write_enumeration,
     ],
     ids=lambda write: write.__name__,
@@ -154,11 +136,102 @@ def test_rare_layouts_are_left_to_hdf5(
     check_windows(path)
 
 
-def test_a_file_with_a_user_block_is_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize("layout", ["contiguous", "shuffle, gzip 4"])
+def test_a_file_with_a_user_block_is_read(tmp_path: Path, layout: str) -> None:
     path = tmp_path / "plane.nc"
     with h5py.File(path, "w", userblock_size=512) as file:
-        file.create_dataset("plane", data=plane("<f4"), **LAYOUTS["shuffle, gzip 4"])
+        file.create_dataset("plane", data=plane("<f4"), **LAYOUTS[layout])
     check_windows(path)
+    values = np.empty((50, WIDTH), np.float32)
+    opened(path, HEIGHT).read_rows(slice(120, 170), values)
+    np.testing.assert_array_equal(values, plane("<f4")[120:170])
+
+
+def other_file(file: h5py.File) -> str:
+    """Write a file of the same layout with other numbers; return its path."""
+    path = Path(file.filename).with_name("other.nc")
+    with h5py.File(path, "w") as other:
+        other["plane"] = plane("<f4") + 1
+        other["texts"] = np.array(["private"], object)
+        other["back"] = h5py.ExternalLink(file.filename, "inside")
+    return str(path)
+
+
+def link_out(file: h5py.File) -> None:
+    for name in ("plane", "texts"):
+        file[name] = h5py.ExternalLink(other_file(file), name)
+
+
+def link_to_link_out(file: h5py.File) -> None:
+    file["out"] = h5py.ExternalLink(other_file(file), "plane")
+    file["plane"] = h5py.SoftLink("/more/plane")
+    file.create_group("more")["plane"] = h5py.SoftLink("/out")
+    file["texts"] = h5py.SoftLink("plane")
+
+
+def link_into_group_outside(file: h5py.File) -> None:
+    file["group"] = h5py.ExternalLink(other_file(file), "/")
+    for name in ("plane", "texts"):
+        file[name] = h5py.SoftLink(f"./group//{name}")
+
+
+def link_out_and_back(file: h5py.File) -> None:
+    file["inside"] = plane("<f4")
+    file["plane"] = h5py.ExternalLink(other_file(file), "back")
+    file["texts"] = h5py.SoftLink("plane")
+
+
+def keep_outside(file: h5py.File) -> None:
+    other = [(other_file(file), 0, h5py.h5f.UNLIMITED)]
+    file.create_dataset("plane", (HEIGHT, WIDTH), "<f4", external=other)
+    file.create_dataset("texts", (4,), "S8", external=other)
+
+
+def be_virtual(file: h5py.File) -> None:
+    other = other_file(file)
+    layout = h5py.VirtualLayout((HEIGHT, WIDTH), "<f4")
+    layout[...] = h5py.VirtualSource(other, "plane", (HEIGHT, WIDTH))
+    file.create_virtual_dataset("plane", layout)
+    texts = h5py.VirtualLayout((1,), h5py.string_dtype())
+    texts[...] = h5py.VirtualSource(other, "texts", (1,))
+    file.create_virtual_dataset("texts", texts)
+
+
+OUTSIDE: dict[Callable[[h5py.File], None], str] = {
+    link_out: "an external link",
+    link_to_link_out: "an external link",
+    link_into_group_outside: "an external link",
+    link_out_and_back: "an external link",
+    keep_outside: "a dataset in external storage",
+    be_virtual: "a virtual dataset",
+}
+
+
+@pytest.mark.parametrize("change", OUTSIDE, ids=lambda change: change.__name__)
+def test_numbers_in_other_files_are_refused(
+    tmp_path: Path, change: Callable[[h5py.File], None]
+) -> None:
+    path = tmp_path / "plane.nc"
+    with h5py.File(path, "w") as file:
+        change(file)
+    opened_file = NetcdfFile(path)
+    match = rf"plane\.nc': variable '\w+' is {OUTSIDE[change]}"
+    with pytest.raises(SceneError, match=match):
+        opened_file.variable("plane")
+    with pytest.raises(SceneError, match=match):
+        opened_file.strings("texts")
+
+
+def test_links_within_a_file_are_followed(tmp_path: Path) -> None:
+    path = tmp_path / "file.nc"
+    with h5py.File(path, "w") as file:
+        file.create_group("more/here")["numbers"] = plane("<f4")
+        file["more/up"] = h5py.SoftLink("here/./numbers")
+        file["plane"] = h5py.SoftLink("/more/up")
+        file["texts"] = h5py.SoftLink("texts")
+    check_windows(path)
+    with pytest.raises(SceneError, match="variable 'texts' is missing"):
+        NetcdfFile(path).strings("texts")
 
 
 def test_each_chunk_is_inflated_once(

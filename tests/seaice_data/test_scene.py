@@ -94,7 +94,7 @@ def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
     path.write_bytes(content[: len(content) // 2])
     with pytest.raises(SceneError, match="truncated") as caught:
         open_scene(path)
-    assert caught.value.hint == "the file may be truncated; fetch it again"
+    assert caught.value.hint == "the file is truncated; fetch it again"
 
 
 def test_a_netcdf_file_of_something_else_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,135 @@
+"""A small file may declare what no memory holds: it is refused before that is read."""
+
+import resource
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from coded_scenes import write_coded
+
+from seaice_data.assemble import assemble
+from seaice_data.errors import SceneError
+from seaice_data.netcdf import NetcdfFile
+from seaice_data.recipe import Recipe
+from seaice_data.scene import open_scene
+from seaice_data.synthetic import write_scene
+from seaice_data.synthetic_plan import plan_scenes
+
+Change = Callable[[h5py.File], object]
+PACKED = {"compression": 4}
+
+
+@pytest.fixture(scope="module")
+def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write a raw scene."""
+    folder = tmp_path_factory.mktemp("raw")
+    return write_scene(folder, plan_scenes(1, 200, 0)[0], "raw")[0]
+
+
+@pytest.fixture
+def little_memory() -> Iterator[None]:
+    """Leave the process 1 GB more than it has."""
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    limits = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (used + 2**30, limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_AS, limits)
+
+
+def declare(
+    *names: str, shape: tuple[int, ...], dtype: object = "f8", **options: object
+) -> Change:
+    """Declare variables of a shape; nothing of them is written."""
+
+    def change(file: h5py.File) -> None:
+        for name in names:
+            del file[name]
+            file.create_dataset(name, shape, dtype, **{"chunks": True, **options})
+
+    return change
+
+
+TIES = ("sar_grid2d_latitude", "sar_grid2d_longitude")
+RAW_TIES = tuple(f"sar_grid_{name}" for name in ("line", "sample", "latitude", "longitude"))
+PLANES = ("SIC", "SOD", "FLOE", "nersc_sar_primary", "nersc_sar_secondary")
+PLANES += ("sar_incidenceangle", "distance_map")
+READY: dict[str, tuple[Change, str]] = {
+    "tie points": (declare(*TIES, shape=(14_000, 14_000)), "too large for a coarse grid"),
+    "one of them": (declare(TIES[0], shape=(40_000, 40_000)), "too large for SAR"),
+    "cells": (declare("t2m", shape=(14_000, 14_000)), "does not fit 503 x 528"),
+    "all planes": (declare(*PLANES, shape=(19_999, 19_999)), "too large for SAR"),
+    "chunk of a plane": (
+        declare(
+            "nersc_sar_primary",
+            shape=(503, 528),
+            dtype="f4",
+            maxshape=(None, None),
+            chunks=(31_000, 31_000),
+            **PACKED,
+        ),
+        "'nersc_sar_primary' has chunks of 3844000000 bytes for 1062336 bytes",
+    ),
+    "chunk of cells": (
+        declare("t2m", shape=(20, 21), maxshape=(None, None), chunks=(12_000, 12_000)),
+        "'t2m' has chunks of 1152000000 bytes for 3360 bytes",
+    ),
+}
+RAW: dict[str, tuple[Change, str]] = {
+    "tie points": (declare(*RAW_TIES, shape=(10**8,)), "too large for SAR"),
+    "codes": (
+        declare("polygon_codes", shape=(10**8,), dtype=h5py.string_dtype()),
+        "'polygon_codes' has 100000000 texts",
+    ),
+    "long codes": (
+        declare("polygon_codes", shape=(40, 10**9), dtype="S1"),
+        "'polygon_codes' has 40 texts, 40000000000 bytes in all",
+    ),
+    "fixed codes": (
+        declare("polygon_codes", shape=(9_000,), dtype="S2000"),
+        "'polygon_codes' has 9000 texts, 18000000 bytes in all",
+    ),
+}
+
+
+def check(path: Path, change: Change, message: str) -> None:
+    with h5py.File(path, "a") as file:
+        change(file)
+    assert path.stat().st_size < 20e6
+    start = time.process_time()
+    with pytest.raises(SceneError, match=message), open_scene(path) as scene:
+        assemble(scene, Recipe())
+    assert time.process_time() - start < 5
+
+
+@pytest.mark.usefixtures("little_memory")
+@pytest.mark.parametrize("name", READY)
+def test_sizes_that_no_ready_file_has_are_refused(tmp_path: Path, name: str) -> None:
+    check(write_coded(tmp_path), *READY[name])
+
+
+@pytest.mark.usefixtures("little_memory")
+@pytest.mark.parametrize("name", RAW)
+def test_sizes_that_no_raw_file_has_are_refused(
+    tmp_path: Path, raw: Path, name: str
+) -> None:
+    path = tmp_path / raw.name
+    path.write_bytes(raw.read_bytes())
+    check(path, *RAW[name])
+
+
+def test_large_attributes_are_refused(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "file.nc", "w", libver="latest") as file:
+        file.attrs["scene_id"] = np.zeros(2_000_000, "S1")
+    with pytest.raises(SceneError, match="'scene_id' has 2000000 values"):
+        NetcdfFile(tmp_path / "file.nc").text("scene_id")
+
+
+def test_chunks_of_the_librarys_own_choice_are_read(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "file.nc", "w") as file:
+        options = {"maxshape": (None, None), "chunks": (1024, 1024), **PACKED}
+        file.create_dataset("plane", data=np.arange(6.0).reshape(2, 3), **options)
+    values = NetcdfFile(tmp_path / "file.nc").variable("plane").read()
+    np.testing.assert_array_equal(values, [[0, 1, 2], [3, 4, 5]])
