@@ -28,6 +28,7 @@ import h5py
 import numpy as np
 
 from seaice_data.arrays import Values
+from seaice_data.decoding import ATTRIBUTES, Decoding
 from seaice_data.deflated import DeflatedPlane, chunk_bytes, is_deflated, is_native
 from seaice_data.errors import SceneError
 from seaice_data.memory import give_back, large_array
@@ -271,14 +272,24 @@ class Variable:
         self._offset = _offset(dataset)
         self._kept: tuple[slice, Values] | None = None
         self._buffer: Values | None = None
-        self._packing = [
-            self.number(name) for name in ("scale_factor", "add_offset", "_FillValue")
-        ]
+        self._decoding = self._read_decoding()
 
     @property
     def row_bytes(self) -> int:
         """Bytes of a row in memory."""
         return int(np.prod(self.shape[1:], dtype=np.int64)) * self.dtype.itemsize
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether values differ from the stored numbers where there are no gaps."""
+        return self._decoding.is_packed
+
+    @property
+    def rounding(self) -> float:
+        """How far packing may have moved a value."""
+        digits = self._dataset.scaleoffset  # decimal ones that HDF5 keeps of floats
+        lossy = 0.0 if digits is None or self.dtype.kind != "f" else 0.51 * 10.0**-digits
+        return max(self._decoding.rounding, lossy)
 
     def number(self, name: str) -> float | None:
         """Return an attribute that holds a number, or None if there is none.
@@ -286,19 +297,37 @@ class Variable:
         Raises
         ------
         SceneError
-            If it holds something else.
+            If it is something else.
         """
+        value = self._attribute(name)
+        return None if value is None else float(self._numbers(name, value, 1).item())
+
+    def _attribute(self, name: str) -> Any:
         what = f"attribute {name!r} of {self.name!r}"
-        value = self._file.attribute(self._dataset, name, what)
-        if value is None:
-            return None
-        values = np.asarray(value)
-        if values.size != 1 or values.dtype.kind not in "fiu":
-            raise self._file.error(f"{what} is {value!r}, not a number")
-        return float(values.item())
+        return self._file.attribute(self._dataset, name, what)
+
+    def _numbers(self, name: str, value: Any, n_numbers: int | None) -> Values:
+        """Return an attribute as numbers, flat; refuse another kind or another count."""
+        values = np.asarray(value).ravel()
+        if values.dtype.kind not in "fiu" or n_numbers not in (None, values.size):
+            wanted = "a number" if n_numbers == 1 else f"{n_numbers or ''} numbers".strip()
+            raise self._file.error(
+                f"attribute {name!r} of {self.name!r} is {value!r}, not {wanted}"
+            )
+        return values
+
+    def _read_decoding(self) -> Decoding:
+        given = {name: self._attribute(name) for name in ATTRIBUTES}
+        numbers = {
+            name: self._numbers(name, given[name], n_numbers)
+            for name, n_numbers in ATTRIBUTES.items()
+            if given[name] is not None
+        }
+        unsigned = _text(self._attribute("_Unsigned"))
+        return Decoding.of(self.dtype, numbers, is_unsigned=unsigned in ("true", "True"))
 
     def read(self) -> Values:
-        """Read all; undo packing and turn a declared fill value into NaN.
+        """Read all; undo packing and turn gaps into NaN.
 
         Raises
         ------
@@ -310,14 +339,14 @@ class Variable:
             raise self._file.error(
                 f"{self.name!r} has shape {self.shape}, too large for a coarse grid"
             )
-        return self._unpacked(self._read(...))
+        return self._decoding.decode(self._read(...))
 
     def rows(self, rows: slice) -> Values:
-        """Read rows of a plane; undo packing and turn a declared fill value into NaN.
+        """Read rows of a plane; undo packing and turn gaps into NaN.
 
         To be used before the next call, which may change them, and not to be written to.
         """
-        return self._unpacked(self.stored_rows(rows))
+        return self._decoding.decode(self.stored_rows(rows))
 
     def stored_rows(self, rows: slice) -> Values:
         """Read rows of a plane as the file holds them; otherwise as `rows`."""
@@ -336,14 +365,17 @@ class Variable:
             start = stop
         return values
 
-    def read_rows(self, rows: slice, values: Values) -> None:
-        """Read rows of a plane into an array; undo packing as `rows` does."""
-        scale, offset, fill = self._packing
-        if scale is None and offset is None and (fill is None or np.isnan(fill)):
-            self.read_stored_rows(rows, values)
+    def read_rows(self, rows: slice, values: Values, fill: float = np.nan) -> None:
+        """Read rows of a plane into an array; undo packing and put `fill` into gaps.
+
+        Packed planes have NaN in gaps, and so need an array of floats.
+        """
+        if self.is_packed or values.dtype != self.dtype:
+            with np.errstate(over="ignore"):
+                values[...] = self.rows(rows)
             return
-        with np.errstate(over="ignore"):
-            values[...] = self.rows(rows)
+        self.read_stored_rows(rows, values)
+        self._decoding.fill_gaps(values, fill)
 
     def read_stored_rows(self, rows: slice, values: Values) -> None:
         """Read rows of a plane into an array, as the file holds them."""
@@ -361,16 +393,6 @@ class Variable:
     def _read(self, index: slice | tuple[slice, ...] | EllipsisType) -> Values:
         with self._file.reading(repr(self.name), self._dataset):
             return np.asarray(self._dataset[index])
-
-    def _unpacked(self, values: Values) -> Values:
-        scale, offset, fill = self._packing
-        if fill is not None and not np.isnan(fill):
-            # A whole number cannot say that it is none.
-            decoded = values if values.dtype.kind == "f" else values.astype(np.float64)
-            values = np.where(values == fill, np.array(np.nan, decoded.dtype), decoded)
-        if scale is not None or offset is not None:
-            values = values * (1.0 if scale is None else scale) + (offset or 0.0)
-        return values
 
     def _keep(self, row: int) -> tuple[slice, Values]:
         """Have the rows around `row` in memory, as many as chunks and limit allow."""

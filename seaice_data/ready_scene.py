@@ -40,7 +40,7 @@ def holds_classes(file: NetcdfFile) -> bool:
         not (np.isnan(values) | (values == CHART_FILL)).all()
         for chart in charts
         for rows in row_bands(chart.shape[0], _BAND_ROWS)
-        for values in [chart.stored_rows(rows)]
+        for values in [chart.rows(rows)]
     )
 
 
@@ -87,8 +87,10 @@ class ReadyScene(Scene):
         self._reference = reference
         self._charts = file if reference is None else reference
         self._check()
-        fills = [self._variable_of(c).number("variable_fill_value") for c in SAR_GRID[:3]]
+        masked = [self._variable_of(channel) for channel in SAR_GRID[:3]]
+        fills = [variable.number("variable_fill_value") for variable in masked]
         self.fills = tuple(0.0 if fill is None else fill for fill in fills)
+        self._roundings = [variable.rounding for variable in masked]
         self._planes: FloatArray | None = None
 
     def close(self) -> None:
@@ -156,6 +158,11 @@ class ReadyScene(Scene):
         planes = self._planes[:, :n_rows]
         for plane, channel in zip(planes, SAR_GRID, strict=True):
             self._variable_of(channel).read_rows(rows, plane)
+        for plane, fill, rounding in zip(
+            planes[:3], self.fills, self._roundings, strict=True
+        ):
+            if rounding:  # packing has moved the fill value, too
+                plane[np.abs(plane - np.float32(fill)) <= rounding] = fill
         return Band(planes, None)
 
     def read_charts(self, rows: slice, charts: ChartArray) -> None:
@@ -181,12 +188,12 @@ class ReadyScene(Scene):
 
 
 def _read_classes(file: NetcdfFile, chart: Chart, rows: slice, plane: ChartArray) -> None:
-    """Read a band of a painted chart; refuse what a byte cannot hold."""
+    """Read a band of a painted chart, fill in gaps; refuse what a byte cannot hold."""
     variable = file.variable(chart.name)
-    if variable.dtype == np.uint8:
-        variable.read_stored_rows(rows, plane)
+    if variable.dtype == np.uint8 and not variable.is_packed:
+        variable.read_rows(rows, plane, CHART_FILL)
         return
-    values = variable.stored_rows(rows)
+    values = variable.rows(rows)
     if values.dtype.kind == "f":
         values = np.where(np.isnan(values), CHART_FILL, values)
     wrong = (values < 0) | (values > CHART_FILL) | (values != np.floor(values))
