@@ -60,6 +60,13 @@ def predict(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace maps of other weights")
     ] = False,
+    accept_masks: Annotated[
+        bool,
+        typer.Option(
+            "--accept-masks",
+            help="Take netCDF files with classes where there is no SAR",
+        ),
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the report as JSON")
     ] = False,
@@ -113,6 +120,7 @@ def predict(
                 out,
                 settings,
                 scenes=scene,
+                accept_masks=accept_masks,
                 device=device,
                 progress=show,
             )

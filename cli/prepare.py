@@ -57,6 +57,12 @@ def prepare(
     strict: Annotated[
         bool, typer.Option("--strict", help="Stop at the first bad file")
     ] = False,
+    accept_masks: Annotated[
+        bool,
+        typer.Option(
+            "--accept-masks", help="Take scenes with classes where there is no SAR"
+        ),
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the report as JSON")
     ] = False,
@@ -97,8 +103,11 @@ def prepare(
             part=read_part(part) if part else None,
             overwrite=overwrite,
             strict=strict,
+            accept_masks=accept_masks,
             progress=progress,
         )
+    for scene_id, n_pixels in report.unseen.items():
+        note(f"{scene_id}: {n_pixels} labelled pixels have no SAR")
     for failure in report.failed:
         note(f"left out: {failure.reason}" + (f" ({failure.hint})" if failure.hint else ""))
     if as_json:
@@ -107,6 +116,7 @@ def prepare(
                 "store": store,
                 "written": report.written,
                 "kept": report.kept,
+                "labelled_without_sar": report.unseen,
                 "failed": [{"file": f.name, "reason": f.reason} for f in report.failed],
                 "elapsed_s": round(report.elapsed_s, 3),
             }

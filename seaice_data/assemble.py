@@ -4,6 +4,8 @@ Only a band of the SAR grid is in memory at a time, so a scene of 5000 x 5000 pi
 little more than its charts.
 """
 
+import logging
+
 import numpy as np
 
 from seaice_data.arrays import FloatArray, IntArray
@@ -11,6 +13,7 @@ from seaice_data.blocks import (
     add_up,
     average_blocks,
     blend_cells,
+    has_class_at,
     interleave,
     store_numbers,
     vote_blocks,
@@ -33,24 +36,41 @@ from seaice_data.resample import (
 from seaice_data.scene import NO_POLYGON, SAR_GRID, Band, Scene
 from seaice_data.stats import ChannelStats, count_classes
 
+log = logging.getLogger(__name__)
+
 _BAND_ROWS = 50  # a band of one plane, 1 MB, stays in the processor's cache
 _STORE_ROWS = 8  # of all channels: half a MB
 
 # Zone 0 is land. Zones are means of four pixels, so halves occur: rounding must not decide.
 _LAND_BELOW = 0.49
 
+# Share of labelled pixels. In ready files charts are masked where there is no SAR: this is
+# inferred from figures and has not been seen in a file, so a few are let pass.
+_MOST_UNSEEN = 0.01
 
-def assemble(scene: Scene, recipe: Recipe) -> PreparedScene:
+
+def assemble(scene: Scene, recipe: Recipe, *, accept_masks: bool = False) -> PreparedScene:
     """Bring a scene to the grid of a store.
 
     Rows and columns behind the last whole block (fewer than the ratio) have no pixel in
     the inputs; they stay in `full_charts` and `full_flags`.
 
+    Parameters
+    ----------
+    scene
+        An open scene.
+    recipe
+        What to make of it.
+    accept_masks
+        Whether to take a scene whose charts have classes where there is no SAR. In the
+        files of the dataset charts are masked there, so it is a sign of a lost mask.
+
     Raises
     ------
     SceneError
-        If the file turns out to be broken while it is read, has no valid pixel, or holds
-        values that do not fit into the type of the store.
+        If the file turns out to be broken while it is read, has no valid pixel, holds
+        values that do not fit into the type of the store, or, unless `accept_masks`, if
+        more than one in a hundred pixels with a class have no SAR.
     RecipeError
         If the ratio does not fit the scene.
     """
@@ -65,6 +85,7 @@ def assemble(scene: Scene, recipe: Recipe) -> PreparedScene:
         sar.add_charts(rows)
     scene.let_go()
     sar.finish()
+    _check_masks(scene, sar.n_labelled, sar.n_unseen, accept=accept_masks)
     inputs, stats = _stack(sar.planes, scene, recipe)
     _check_range(scene, stats, recipe)
     return PreparedScene(
@@ -86,6 +107,7 @@ def assemble(scene: Scene, recipe: Recipe) -> PreparedScene:
         stats=stats,
         class_counts=count_classes(np.moveaxis(sar.charts, -1, 0)),
         full_class_counts=sar.full_class_counts,
+        n_unseen=sar.n_unseen,
     )
 
 
@@ -100,6 +122,9 @@ class _SarGrid:
         self.full_flags = large_array(scene.grid.shape, np.uint8)
         self.charts = np.empty((*self.grid.shape, len(CHARTS)), np.uint8)
         self.ids = np.full(self.grid.shape, NO_POLYGON, np.int32)
+        self.n_labelled = self.n_unseen = 0
+        """Pixels with a class, and those of them without SAR, if there are any."""
+        self._is_unseen = False
         self._counts = np.zeros((len(CHARTS), 256), np.int64)
         distance = find_channel("distance_map")
         self._land_below = np.float32((_LAND_BELOW - distance.mean) / distance.std)
@@ -128,6 +153,9 @@ class _SarGrid:
         ratio = self._recipe.ratio
         charts = self.full_charts[:, rows]
         self._scene.read_charts(rows, charts)
+        self._is_unseen |= has_class_at(
+            charts, CHART_FILL, self.full_flags[rows], FLAG_NO_SAR
+        )
         blocks = slice(rows.start // ratio, rows.stop // ratio)
         votes = np.empty((len(CHARTS), *self.charts[blocks].shape[:2]), np.uint8)
         for k, chart in enumerate(CHARTS):
@@ -165,6 +193,11 @@ class _SarGrid:
             raise SceneError(
                 f"{str(self._scene.path)!r}: no pixel has SAR and lies on the chart"
             )
+        if self._is_unseen:
+            is_labelled = self.full_charts.min(axis=0) != CHART_FILL
+            self.n_labelled = int(np.count_nonzero(is_labelled))
+            is_labelled &= (self.full_flags & FLAG_NO_SAR) > 0
+            self.n_unseen = int(np.count_nonzero(is_labelled))
         if self._recipe.sar == "mean":
             height, width = self.full_flags.shape
             self.full_flags[height - height % self._recipe.ratio :] |= FLAG_REMAINDER
@@ -295,6 +328,19 @@ def pixel_positions(full: Grid, recipe: Recipe) -> tuple[FloatArray, FloatArray]
 def _positions(recipe: Recipe, names: list[str]) -> IntArray:
     """Return where channels stand on the channel axis."""
     return np.array([recipe.channels.index(name) for name in names], np.int64)
+
+
+def _check_masks(scene: Scene, n_labelled: int, n_unseen: int, *, accept: bool) -> None:
+    """Refuse a scene in which many pixels have a class but no SAR; report a few."""
+    if n_unseen > _MOST_UNSEEN * n_labelled and not accept:
+        raise SceneError(
+            f"{str(scene.path)!r}: {n_unseen} of {n_labelled} labelled pixels "
+            f"({n_unseen / n_labelled:.1%}) have no SAR",
+            hint="the SAR or the charts may be wrong; pass --accept-masks to take the "
+            "scene as it is",
+        )
+    if n_unseen:
+        log.info("%s: %d labelled pixels have no SAR", scene.id, n_unseen)
 
 
 def _check_range(scene: Scene, stats: ChannelStats, recipe: Recipe) -> None:

@@ -5,6 +5,7 @@ looked at when it comes out of the file and not again.
 
 - ``average_blocks`` masks a band, averages its planes and flags its pixels;
 - ``vote_blocks`` finds the most frequent class of each block and counts all pixels;
+- ``has_class_at`` looks for classes at pixels with a flag;
 - ``blend_cells`` brings cells to a finer grid, all channels of a pixel together;
 - ``interleave`` puts planes into the channels of pixels;
 - ``add_up`` takes statistics of all channels;
@@ -200,6 +201,31 @@ def vote_blocks(
     for row in range(n_y * ratio, height):
         for x in range(width):
             counts[chart[row, x]] += 1
+
+
+@compiled
+def has_class_at(charts: ChartArray, fill: int, flags: ChartArray, flag: int) -> bool:
+    """Return whether a pixel with a flag has a class in one of the charts.
+
+    Parameters
+    ----------
+    charts
+        Classes, shape ``(3, y, x)``.
+    fill
+        Marks pixels without a class; above all classes.
+    flags
+        Flags of pixels, shape ``(y, x)``.
+    flag
+        The flag in question.
+    """
+    _, height, width = charts.shape
+    no_class, found = np.uint8(fill), np.uint8(0)
+    for y in range(height):
+        first, second, third, of_row = charts[0, y], charts[1, y], charts[2, y], flags[y]
+        for x in range(width):
+            is_fill = min(first[x], second[x], third[x]) == no_class
+            found |= of_row[x] & (np.uint8(0) if is_fill else np.uint8(255))
+    return bool(found & flag)
 
 
 @compiled

@@ -9,7 +9,7 @@ import errno
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,9 @@ class PrepareReport:
 
     elapsed_s: float
 
+    unseen: Mapping[str, int] = field(default_factory=dict)
+    """Pixels with a class but no SAR, by scene, of the scenes added that have some."""
+
 
 def prepare(
     raw: str | Path,
@@ -61,6 +64,7 @@ def prepare(
     part: tuple[int, int] | None = None,
     overwrite: bool = False,
     strict: bool = False,
+    accept_masks: bool = False,
     progress: Progress | None = None,
 ) -> PrepareReport:
     """Convert the AI4Arctic files in a folder into a patch store.
@@ -87,6 +91,8 @@ def prepare(
         be prepared, or not one of a scene that it holds.
     strict
         Stop at the first file that cannot be prepared.
+    accept_masks
+        Take scenes with classes where there is no SAR; see `assemble`.
     progress
         Told after each scene.
 
@@ -126,6 +132,7 @@ def prepare(
         jobs=jobs,
         scheduler=scheduler,
         strict=strict,
+        accept_masks=accept_masks,
         progress=progress,
     )
     if overwrite and not Store.is_absent(store_path):
@@ -205,6 +212,7 @@ def _fill(
     jobs: int,
     scheduler: str | None,
     strict: bool,
+    accept_masks: bool,
     progress: Progress | None,
     part: tuple[int, int] | None = None,
 ) -> PrepareReport:
@@ -230,19 +238,30 @@ def _fill(
             todo = {name: path.absolute() for name, path in todo.items()}
         location = storage.location if scheduler else store_path
         arguments = {
-            name: (path, location, store.fingerprint, strict) for name, path in todo.items()
+            name: (path, location, store.fingerprint, strict, accept_masks)
+            for name, path in todo.items()
         }
         outcomes = run_tasks(
             _prepare_scene, arguments, jobs=jobs, scheduler=scheduler, progress=progress
         )
         failed += [outcome for outcome in outcomes if isinstance(outcome, Failure)]
         done = dict(zip(todo, outcomes, strict=True))
-        written = sorted(scene_id for scene_id, outcome in done.items() if outcome is True)
-        kept += [scene_id for scene_id, outcome in done.items() if outcome is False]
+        unseen = {
+            scene_id: outcome.n_unseen
+            for scene_id, outcome in sorted(done.items())
+            if isinstance(outcome, _Written)
+        }
+        kept += [scene_id for scene_id, outcome in done.items() if outcome is None]
         if part is None:
             finish(store)
         failed.sort(key=lambda failure: failure.name)
-        return PrepareReport(tuple(written), tuple(sorted(kept)), tuple(failed), 0.0)
+        return PrepareReport(
+            written=tuple(unseen),
+            kept=tuple(sorted(kept)),
+            failed=tuple(failed),
+            elapsed_s=0.0,
+            unseen={scene_id: n for scene_id, n in unseen.items() if n},
+        )
 
 
 def finish(store: Store) -> None:
@@ -364,10 +383,18 @@ def _share(paths: Sequence[Path], number: int, n_parts: int) -> list[Path]:
     return sorted(paths)[number - 1 :: n_parts]
 
 
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A scene that was added."""
+
+    n_unseen: int
+    """Pixels with a class but no SAR."""
+
+
 def _prepare_scene(
-    path: Path, store_path: str, expected: str, strict: bool
-) -> bool | Failure:
-    """Bring one file into the store; false if another run has just done it.
+    path: Path, store_path: str, expected: str, strict: bool, accept_masks: bool
+) -> _Written | Failure | None:
+    """Bring one file into the store; None if another run has just done it.
 
     A bad file is an outcome, not an exception.
     """
@@ -377,9 +404,9 @@ def _prepare_scene(
             raise StoreError(f"the store at {store_path!r} was replaced meanwhile")
         with open_scene(path, store.recipe.dominance_threshold) as scene:
             if store.holds(scene.id):
-                return False
+                return None
             _check_ratio(scene, store.recipe)
-            prepared = assemble(scene, store.recipe)
+            prepared = assemble(scene, store.recipe, accept_masks=accept_masks)
         files = source_files(path)
     except SeaIceError as error:
         if strict:
@@ -391,7 +418,8 @@ def _prepare_scene(
             raise SceneError(failure.reason) from error
         return failure
     try:
-        store.write(prepared, {"source_files": files})
+        unseen = {"n_unseen": prepared.n_unseen} if prepared.n_unseen else {}
+        store.write(prepared, {"source_files": files, **unseen})
     except OSError as error:
         reason = f"cannot write to {store_path!r}: {error.strerror or error}"
         if strict or error.errno in _DISK_ERRORS:
@@ -399,4 +427,4 @@ def _prepare_scene(
                 reason, hint="mend that, then run the same command again to go on"
             ) from error
         return Failure(str(path), f"{str(path)!r}: {reason}", None)
-    return True
+    return _Written(prepared.n_unseen)

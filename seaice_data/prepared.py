@@ -76,3 +76,6 @@ class PreparedScene:
 
     full_class_counts: dict[str, list[int]]
     """Pixels of each class on the 80 m grid, fill last."""
+
+    n_unseen: int = 0
+    """Pixels on the 80 m grid that have a class but no SAR."""

@@ -157,6 +157,7 @@ def predict_files(
     settings: PredictSettings | None = None,
     *,
     scenes: Sequence[str] | None = None,
+    accept_masks: bool = False,
     device: str = "auto",
     progress: Callable[[PredictProgress], None] | None = None,
 ) -> PredictReport:
@@ -173,6 +174,8 @@ def predict_files(
         See `predict_store`.
     scenes
         Ids of the scenes; all if not given.
+    accept_masks
+        Take scenes with classes where there is no SAR; see `assemble`.
 
     Raises
     ------
@@ -185,7 +188,7 @@ def predict_files(
     predictor = _load(run_paths, device)
     for checkpoint in predictor.checkpoints:
         _check_constants(checkpoint)
-    source = FileSource(Path(path), predictor.recipe, scenes)
+    source = FileSource(Path(path), predictor.recipe, scenes, accept_masks=accept_masks)
     return _predict(source, predictor, Path(maps_path), settings, progress, start)
 
 

@@ -155,6 +155,8 @@ class FileSource:
         That of the run.
     scenes
         Ids of the scenes wanted; all if not given.
+    accept_masks
+        Whether to take scenes with classes where there is no SAR; see `assemble`.
 
     Raises
     ------
@@ -164,9 +166,15 @@ class FileSource:
     """
 
     def __init__(
-        self, path: Path, recipe: Recipe, scenes: Sequence[str] | None = None
+        self,
+        path: Path,
+        recipe: Recipe,
+        scenes: Sequence[str] | None = None,
+        *,
+        accept_masks: bool = False,
     ) -> None:
         self.name = str(path)
+        self._accept_masks = accept_masks
         self.fingerprint = fingerprint(recipe)
         shown = tuple(name for name in SHOWN if name not in recipe.channels)
         self._recipe = replace(recipe, channels=(*recipe.channels, *shown))
@@ -192,7 +200,7 @@ class FileSource:
         try:
             with open_scene(path, self._recipe.dominance_threshold) as scene:
                 original_grid = scene.original_grid
-                prepared = assemble(scene, self._recipe)
+                prepared = assemble(scene, self._recipe, accept_masks=self._accept_masks)
         except OSError as error:
             raise SceneError(f"{str(path)!r}: {error.strerror or error}") from error
         grid = prepared.source_grid

@@ -176,6 +176,27 @@ def test_prepare_lists_bad_files_and_goes_on(seaice, tmp_path) -> None:
     assert result.out.startswith("1 scenes written")
 
 
+def test_scenes_with_classes_without_sar_are_taken_when_told_to(
+    seaice, tmp_path, run_path
+) -> None:
+    masked = np.zeros((203, 251), np.float32)
+    masked[:, 50:] = 1
+    names = ("nersc_sar_primary", "nersc_sar_secondary", "sar_incidenceangle")
+    write_coded(tmp_path / "raw", 203, 251, **dict.fromkeys(names, masked))
+    prepare = ("prepare", tmp_path / "raw", tmp_path / "store.zarr", "--jobs", 1)
+    predict = ("predict", tmp_path / "raw", "--run", run_path, "--out", tmp_path / "maps")
+    for command in (prepare, predict):
+        result = seaice(*command)
+        assert result.code == 1
+        assert "10150 of 50953 labelled pixels (19.9%) have no SAR" in result.err
+        result = seaice(*command, "--accept-masks")
+        assert result.code == 0
+    assert (tmp_path / "maps" / "20190314T101830_cis.nc").is_file()
+    shutil.rmtree(tmp_path / "store.zarr")
+    result = seaice(*prepare, "--accept-masks")
+    assert "20190314T101830_cis: 10150 labelled pixels have no SAR" in result.err
+
+
 def test_prepare_does_not_touch_another_store_or_folder(seaice, tmp_path) -> None:
     write_coded(tmp_path / "raw", 203, 251)
     store = tmp_path / "store.zarr"
