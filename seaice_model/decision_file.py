@@ -19,7 +19,9 @@ from seaice_model.decision import (
     Steps,
     check_bytes,
 )
+from seaice_model.foreign_hdf5 import array, number
 
+_MOST_NETWORKS = 10_000
 _PLANE = ("store_y", "store_x")
 _INDEX = {"store_row": "y", "store_column": "x"}
 _AT_PIXELS = (
@@ -88,16 +90,23 @@ def read_decision(file: h5py.File, shape: tuple[int, int]) -> Decision | None:
     """
     if "concentration" not in file:
         return None
-    rows, columns = (file[name][...].astype(np.int64) for name in _INDEX)
+    concentration = array(file, "concentration", 2)
+    on_store = concentration.shape
+    if any(n_store > n for n_store, n in zip(on_store, shape, strict=True)):
+        raise ValueError(f"concentration has shape {on_store}, its map {shape}")
+    rows, columns = (
+        array(file, name, (n_pixels,), "iu")[...].astype(np.int64)
+        for name, n_pixels in zip(_INDEX, shape, strict=True)
+    )
     decision = Decision(
-        classes=np.stack([file[_class_name(chart)][...] for chart in CHARTS]),
-        concentration=file["concentration"][...],
-        entropy=np.stack([file[_entropy_name(chart)][...] for chart in CHARTS]),
-        spread=file["concentration_spread"][...]
+        classes=np.stack([array(file, _class_name(c), on_store)[...] for c in CHARTS]),
+        concentration=concentration[...],
+        entropy=np.stack([array(file, _entropy_name(c), on_store)[...] for c in CHARTS]),
+        spread=array(file, "concentration_spread", on_store)[...]
         if "concentration_spread" in file
         else None,
-        probabilities=_read_probabilities(file),
-        n_networks=int(np.ravel(file.attrs["n_networks"])[0]),
+        probabilities=_read_probabilities(file, on_store),
+        n_networks=int(number(file.attrs, "n_networks", 1, _MOST_NETWORKS)),
         rows=rows,
         columns=columns,
     )
@@ -235,9 +244,11 @@ def _check_index(name: str, positions: IntArray, n_pixels: int, n_store: int) ->
         raise ValueError(f"{name!r} does not lead from the map to the grid of the store")
 
 
-def _read_probabilities(file: h5py.File) -> dict[str, ChartArray] | None:
+def _read_probabilities(
+    file: h5py.File, on_store: tuple[int, ...]
+) -> dict[str, ChartArray] | None:
     found = {
-        chart.name: file[_probability_name(chart)][...]
+        chart.name: array(file, _probability_name(chart), (chart.n_classes, *on_store))[...]
         for chart in CHARTS
         if _probability_name(chart) in file
     }

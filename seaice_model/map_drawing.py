@@ -28,8 +28,8 @@ from seaice_model.ballot import (
 )
 from seaice_model.decision import UNKNOWN, Decision
 from seaice_model.errors import MapError
-from seaice_model.maps import ChartMap, Provenance, SceneUse
-from seaice_model.placement import MapGrid, Placement, place
+from seaice_model.maps import ChartMap, MapGrid, Provenance, SceneUse
+from seaice_model.placement import Placement, place
 from seaice_model.predictor import Outcome
 from seaice_model.sources import SceneInputs, StoreSource
 

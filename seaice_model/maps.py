@@ -29,6 +29,8 @@ from seaice_data.charts import CHART_FILL, CHARTS, SIC, Chart
 from seaice_data.encode import TiePoints, unrolled
 from seaice_data.grid import Grid
 from seaice_data.prepared import FLAG_LAND, FLAG_NO_SAR, FLAG_REMAINDER
+from seaice_data.scene_id import SceneId
+from seaice_data.texts import printable, without_secrets
 from seaice_data.versions import naming_version
 from seaice_model.decision import Decision, check_bytes
 from seaice_model.decision_file import (
@@ -39,6 +41,7 @@ from seaice_model.decision_file import (
 )
 from seaice_model.errors import MapError
 from seaice_model.files import replacing
+from seaice_model.foreign_hdf5 import array, number, opened, text, whole_numbers
 
 SIC_STEP_PERCENT = 10
 """Percent of ice concentration from one class of SIC to the next."""
@@ -55,10 +58,12 @@ _FLAGS = {
     "beyond_last_block": FLAG_REMAINDER,
 }
 _CHUNK_ROWS = 512
+_AGAIN = "draw it again with `seaice predict --overwrite`"
 _LEAST_SPACING_M, _MOST_SPACING_M = 1, 1_000_000
 _MOST_LATITUDE = 90.0
 _MOST_LONGITUDE = 540.0  # 180, and once around the Earth
-
+_MOST_TIE_POINTS = 10_000  # Sentinel-1 has 21 x 21; places of pixels cost their square
+_MOST_EPOCHS = 10_000
 
 U_NET = "multi-task U-Net"
 """Kind of the networks that seaice trains."""
@@ -69,10 +74,14 @@ UNKNOWN_FILE = "unknown"
 SceneUse = Literal["unseen", "validated", "trained"]
 """What a scene was to the training of a network."""
 
+MapGrid = Literal["original", "80m", "store"]
+"""Grid of a map: that of the netCDF file (80 m, or 40 m of a raw file), 80 m, or that of
+the store. A store knows the 80 m grid only."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Provenance:
-    """What a map was made from."""
+    """What a map was made from; texts without passwords, on one line."""
 
     run: str
     """Folder of the run, as it was given; of several runs, with commas between them. The
@@ -103,6 +112,12 @@ class Provenance:
     network: str = U_NET
     """What kind of network, for people."""
 
+    def __post_init__(self) -> None:
+        """Take secrets of URLs and what does not show out of all texts."""
+        for name in _TEXTS:
+            if isinstance(said := getattr(self, name), str):
+                object.__setattr__(self, name, printable(without_secrets(said)))
+
     @property
     def run_in_words(self) -> str:
         """Run and epochs, as far as they are known."""
@@ -118,8 +133,8 @@ _TEXTS = tuple(field.name for field in fields(Provenance) if field.name != "epoc
 class ChartMap:
     """The three charts of a scene as a network predicts them."""
 
-    scene: str
-    """Id of the scene."""
+    scene: SceneId
+    """Id of the scene; files of other formats and pictures are named after it."""
 
     acquired: datetime
     """Start of the acquisition, UTC, aware."""
@@ -140,12 +155,19 @@ class ChartMap:
     provenance: Provenance
     """What it was made from."""
 
-    grid_name: str = "80m"
-    """Which grid it is: ``original``, that of the netCDF file; ``80m``; or ``store``."""
+    grid_name: MapGrid = "80m"
+    """Which grid it is."""
 
     decision: Decision | None = None
     """Classes before masks and how sure they are, on the grid of the store; none in a map
     of which only the charts are known."""
+
+    def __post_init__(self) -> None:
+        """Refuse what is not the id of a scene: it would become part of paths and pages."""
+        try:
+            object.__setattr__(self, "scene", SceneId(self.scene))
+        except ValueError as error:
+            raise MapError(str(error)) from error
 
 
 def write_netcdf(chart_map: ChartMap, path: str | Path) -> None:
@@ -190,11 +212,11 @@ def read_netcdf(path: str | Path) -> ChartMap:
 class MapDescription:
     """What is said of a map, without its planes."""
 
-    scene: str
+    scene: SceneId
     """Id of the scene."""
 
-    grid_name: str
-    """Grid that was asked for: ``original``, ``80m`` or ``store``."""
+    grid_name: MapGrid
+    """Grid that was asked for."""
 
     has_probabilities: bool
     """Whether it holds class probabilities."""
@@ -213,8 +235,8 @@ def describe(path: Path) -> MapDescription:
     """
     with _opened(path) as file:
         return MapDescription(
-            scene=_text(file.attrs, "scene"),
-            grid_name=_text(file.attrs, "grid_name"),
+            scene=SceneId(text(file.attrs, "scene")),
+            grid_name=_one_of(file.attrs, "grid_name", MapGrid),
             has_probabilities=holds_probabilities(file),
             provenance=_provenance(file.attrs),
         )
@@ -237,14 +259,23 @@ def find_maps(folder: Path) -> list[Path]:
     Raises
     ------
     MapError
-        If there are none, or `folder` is a file.
+        If there are none, `folder` is a file, or cannot be read.
     """
-    if folder.is_file():
+    try:
+        paths = sorted(
+            path
+            for path in folder.iterdir()
+            if path.name.endswith(".nc") and not path.name.startswith(".")
+        )
+    except NotADirectoryError as error:
         raise MapError(
             f"{str(folder)!r} is a file, not a folder of maps",
             hint=f"name the folder of the map: {str(folder.parent)!r}",
-        )
-    paths = sorted(path for path in folder.glob("*.nc") if not path.name.startswith("."))
+        ) from error
+    except FileNotFoundError:
+        paths = []
+    except OSError as error:
+        raise MapError(f"cannot read folder {str(folder)!r}: {error.strerror}") from error
     if not paths:
         raise MapError(
             f"no maps in {str(folder)!r}",
@@ -264,8 +295,6 @@ def _check(chart_map: ChartMap) -> None:
 def _check_values(chart_map: ChartMap) -> None:
     if getattr(chart_map.acquired, "tzinfo", None) is None:
         raise ValueError(f"'acquired' has no time zone: '{chart_map.acquired}'")
-    if chart_map.provenance.scene_use not in get_args(SceneUse):
-        raise ValueError(f"'scene_use' is {chart_map.provenance.scene_use!r}")
     shape = chart_map.grid.shape
     check_bytes("charts", chart_map.charts, (len(CHARTS), *shape))
     check_bytes("flags", chart_map.flags, shape)
@@ -278,8 +307,8 @@ def _check_values(chart_map: ChartMap) -> None:
     _check_places(_on_pixels(chart_map.tie_points, chart_map.grid), shape)
     attributes = _global_attributes(chart_map)
     _pixel_spacing_m(attributes)
-    for name in ("scene", "grid_name", *_TEXTS):
-        _text(attributes, name)
+    _one_of(attributes, "grid_name", MapGrid)
+    _provenance(attributes)
     if chart_map.decision is not None:
         check_decision(chart_map.decision, shape)
 
@@ -434,76 +463,56 @@ def _status_attributes() -> dict[str, Any]:
 @contextmanager
 def _opened(path: Path) -> Iterator[h5py.File]:
     """Open a map to read it; whatever is wrong with the file becomes a `MapError`."""
-    try:
-        with (
-            h5py.File(path, "r") as file,
-            naming_version(MapError, str(path), file.attrs.get("software")),
-        ):
-            found = str(file.attrs.get("format"))
-            if found != _FORMAT and found.startswith("seaice map "):
-                raise MapError(
-                    f"map {str(path)!r} has format {found!r}, this version reads "
-                    f"{_FORMAT!r}",
-                    hint="draw it again with `seaice predict --overwrite`",
-                )
-            if found != _FORMAT:
-                raise MapError(
-                    f"{str(path)!r} is not a map of seaice",
-                    hint="move it away: a folder of maps holds no other netCDF files",
-                )
-            yield file
-    except FileNotFoundError as error:
-        raise MapError(f"no map at {str(path)!r}") from error
-    except OSError as error:
-        raise MapError(
-            f"cannot read map {str(path)!r}: {error}",
-            hint="move it away, and draw the map again with `seaice predict`",
-        ) from error
-    except (RuntimeError, ValueError, TypeError, KeyError, AttributeError) as error:
-        reason = error.args[0] if error.args else type(error).__name__  # no quotes
-        raise MapError(
-            f"map {str(path)!r} is damaged: {reason}",
-            hint="remove it, and draw it again with `seaice predict`",
-        ) from error
+    with (
+        opened(path, "map", _AGAIN) as file,
+        naming_version(MapError, str(path), file.attrs.get("software")),
+    ):
+        found = text(file.attrs, "format") if "format" in file.attrs else ""
+        if found != _FORMAT and found.startswith("seaice map "):
+            raise MapError(
+                f"map {str(path)!r} has format {found!r}, this version reads {_FORMAT!r}",
+                hint=_AGAIN,
+            )
+        if found != _FORMAT:
+            raise MapError(
+                f"{str(path)!r} is not a map of seaice",
+                hint="move it away: a folder of maps contains no other netCDF files",
+            )
+        yield file
 
 
 def _read(file: h5py.File) -> ChartMap:
-    planes = [_read_plane(file, _NAMES[chart.name]) for chart in CHARTS]
-    flags = _read_plane(file, "status_flag")
-    if len({plane.shape for plane in (*planes, flags)}) != 1:
-        raise ValueError("its planes differ in shape")
-    for chart, plane in zip(CHARTS, planes, strict=True):
+    """Read a map; nothing is read before all shapes are known to fit."""
+    first = array(file, _NAMES[SIC.name], 2)
+    shape = (first.shape[0], first.shape[1])
+    names = [*(_NAMES[chart.name] for chart in CHARTS), "status_flag"]
+    *planes, flags = [array(file, name, shape) for name in names]
+    tie_points = _read_tie_points(file, shape)
+    decision = read_decision(file, shape)
+    charts = np.stack([plane[...] for plane in planes])
+    for chart, plane in zip(CHARTS, charts, strict=True):
         _check_written(chart, plane)
-    planes[0] = _from_percent(planes[0])
-    height, width = planes[0].shape
+    charts[0] = _from_percent(charts[0])
     return ChartMap(
-        scene=_text(file.attrs, "scene"),
+        scene=SceneId(text(file.attrs, "scene")),
         acquired=_time(file.attrs),
-        grid=Grid(height, width, _pixel_spacing_m(file.attrs)),
-        charts=np.stack(planes),
-        flags=flags,
-        tie_points=_read_tie_points(file, (height, width)),
+        grid=Grid(*shape, _pixel_spacing_m(file.attrs)),
+        charts=charts,
+        flags=flags[...],
+        tie_points=tie_points,
         provenance=_provenance(file.attrs),
-        grid_name=_text(file.attrs, "grid_name"),
-        decision=read_decision(file, (height, width)),
+        grid_name=_one_of(file.attrs, "grid_name", MapGrid),
+        decision=decision,
     )
 
 
 def _provenance(attributes: Mapping[str, Any]) -> Provenance:
-    epochs = np.atleast_1d(_attribute(attributes, "epochs"))
-    if epochs.dtype.kind not in "iu":
-        raise ValueError(f"attribute 'epochs' must be whole numbers, got {epochs[0]}")
-    texts: dict[str, Any] = {name: _text(attributes, name) for name in _TEXTS}
-    if texts["scene_use"] not in get_args(SceneUse):
-        raise ValueError(f"attribute 'scene_use' is {texts['scene_use']!r}")
-    return Provenance(epochs=tuple(map(int, epochs)), **texts)
-
-
-def _read_plane(file: h5py.File, name: str) -> ChartArray:
-    plane: ChartArray = file[name][...]
-    if plane.dtype != np.uint8 or plane.ndim != 2:
-        raise ValueError(f"{name!r} is no plane of bytes")
-    return plane
+    texts: dict[str, Any] = {name: text(attributes, name) for name in _TEXTS}
+    texts["scene_use"] = _one_of(attributes, "scene_use", SceneUse)
+    epochs = whole_numbers(attributes, "epochs", 0, 2**31 - 1)
+    if len(epochs) > _MOST_EPOCHS:
+        raise ValueError(f"attribute 'epochs' has {len(epochs)} numbers")
+    return Provenance(epochs=epochs, **texts)
 
 
 def _check_written(chart: Chart, plane: ChartArray) -> None:
@@ -519,11 +528,15 @@ def _check_written(chart: Chart, plane: ChartArray) -> None:
 
 def _read_tie_points(file: h5py.File, shape: tuple[int, int]) -> TiePoints:
     """Read tie points of a map of this shape; refuse those that place no pixels."""
+    lines, samples = (array(file, f"tie_{axis}_index", 1, "iu") for axis in "yx")
+    at = lines.shape + samples.shape
+    if at[0] * at[1] > _MOST_TIE_POINTS:
+        raise ValueError(f"{at[0]} x {at[1]} tie points, more than {_MOST_TIE_POINTS}")
     points = TiePoints(
-        latitude=file["latitude"][...].astype(np.float64),
-        longitude=file["longitude"][...].astype(np.float64),
-        lines=file["tie_y_index"][...].astype(np.float64),
-        samples=file["tie_x_index"][...].astype(np.float64),
+        latitude=array(file, "latitude", at, "fiu")[...].astype(np.float64),
+        longitude=array(file, "longitude", at, "fiu")[...].astype(np.float64),
+        lines=lines[...].astype(np.float64),
+        samples=samples[...].astype(np.float64),
     )
     _check_tie_points(points)
     _check_places(points, shape)
@@ -570,41 +583,27 @@ def _check_degrees(name: str, degrees: FloatArray, most: float) -> None:
         )
 
 
-def _attribute(attributes: Mapping[str, Any], name: str) -> Any:
-    if name not in attributes:
-        raise ValueError(f"attribute {name!r} is missing")
-    value = attributes[name]
-    # A number is a list of one in netCDF.
-    return value.item() if isinstance(value, np.ndarray) and value.size == 1 else value
-
-
-def _text(attributes: Mapping[str, Any], name: str) -> str:
-    value = _attribute(attributes, name)
-    if not isinstance(value, str):
-        raise ValueError(f"attribute {name!r} must be text, got {value}")
-    return value
+def _one_of(attributes: Mapping[str, Any], name: str, kind: Any) -> Any:
+    """Return an attribute that is one of some texts."""
+    if (found := text(attributes, name)) not in get_args(kind):
+        options = ", ".join(get_args(kind))
+        raise ValueError(f"attribute {name!r} must be one of {options}, got {found!r}")
+    return found
 
 
 def _time(attributes: Mapping[str, Any]) -> datetime:
-    text = _text(attributes, "acquired")
+    said = text(attributes, "acquired")
     try:
-        acquired = datetime.fromisoformat(text)
+        acquired = datetime.fromisoformat(said)
     except ValueError as error:
-        raise ValueError(f"attribute 'acquired' must be a time, got {text!r}") from error
+        raise ValueError(f"attribute 'acquired' must be a time, got {said!r}") from error
     if acquired.tzinfo is None:
-        raise ValueError(f"attribute 'acquired' has no time zone: {text!r}")
+        raise ValueError(f"attribute 'acquired' has no time zone: {said!r}")
     return acquired
 
 
 def _pixel_spacing_m(attributes: Mapping[str, Any]) -> float:
-    value = _attribute(attributes, "pixel_spacing_m")
-    is_number = isinstance(value, int | float | np.number)
-    if not is_number or not _LEAST_SPACING_M <= value <= _MOST_SPACING_M:
-        raise ValueError(
-            f"attribute 'pixel_spacing_m' must be from {_LEAST_SPACING_M} to "
-            f"{_MOST_SPACING_M}, got {value}"
-        )
-    return float(value)
+    return number(attributes, "pixel_spacing_m", _LEAST_SPACING_M, _MOST_SPACING_M)
 
 
 def _to_percent(sic: ChartArray) -> ChartArray:

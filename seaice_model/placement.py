@@ -5,7 +5,7 @@ the store.
 """
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 
@@ -18,11 +18,8 @@ from seaice_data.grid import Grid
 from seaice_data.prepared import FLAG_LAND, FLAG_NO_SAR, FLAG_REMAINDER
 from seaice_data.settings import nearest
 from seaice_model.errors import MapError
+from seaice_model.maps import MapGrid
 from seaice_model.sources import SceneInputs
-
-MapGrid = Literal["original", "80m", "store"]
-"""Grid of a map: that of the netCDF file (80 m, or 40 m of a raw file), 80 m, or that of
-the store. A store knows the 80 m grid only."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

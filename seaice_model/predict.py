@@ -22,6 +22,7 @@ from seaice_model.index_page import add_entry, write_index
 from seaice_model.map_drawing import map_of
 from seaice_model.maps import (
     ChartMap,
+    MapGrid,
     Provenance,
     describe,
     read_netcdf,
@@ -30,7 +31,6 @@ from seaice_model.maps import (
 from seaice_model.metrics import ChartScorer
 from seaice_model.pages import return_pages
 from seaice_model.pictures import draw_map, save_picture
-from seaice_model.placement import MapGrid
 from seaice_model.predictor import Predictor, recipe_differences
 from seaice_model.sources import FileSource, SceneInputs, Source, StoreSource
 

@@ -6,8 +6,8 @@ any participant are read, not only ours. The challenge scores every pixel that h
 in the chart, a few on land among them: what we write has a class everywhere.
 """
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from io import BytesIO
 from pathlib import Path
 from types import TracebackType
@@ -20,12 +20,15 @@ import numpy as np
 from seaice_data.arrays import ChartArray
 from seaice_data.charts import CHART_FILL, CHARTS
 from seaice_data.scene_base import SPACING_M
+from seaice_data.scene_id import SceneId
 from seaice_model.errors import MapError
 from seaice_model.files import replacing
+from seaice_model.foreign_hdf5 import array, in_words, opened
 from seaice_model.maps import ChartMap, read_netcdf
 
-_NAME = re.compile(r"(\d{8}T\d{6}_(?:cis|dmi))(?:_prep(?:\.nc)?)?_([A-Z]+)")
-_BROKEN = (OSError, RuntimeError, ValueError, TypeError, KeyError)
+_KIND = "submission file"
+_HINT = "a folder of maps, or a submission file of the challenge, is scored"
+_ENDINGS = ("_prep.nc", "_prep")
 
 
 def variable_name(scene_id: str, chart: str) -> str:
@@ -137,20 +140,11 @@ class Submission:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        try:
-            self._file = h5py.File(path, "r")
-        except FileNotFoundError as error:
-            raise MapError(f"no submission file at {str(path)!r}") from error
-        except OSError as error:
-            raise MapError(
-                f"cannot read {str(path)!r} as netCDF-4: {error}",
-                hint="a folder of maps, or a submission file of the challenge, is scored",
-            ) from error
-        try:
-            self._variables = self._find_variables()
-        except BaseException:
-            self._file.close()
-            raise
+        with ExitStack() as stack:
+            self._file = stack.enter_context(opened(path, _KIND, _HINT))
+            with in_words(path, _KIND, _HINT):
+                self._variables = self._find_variables()
+            self._open = stack.pop_all()
 
     def __enter__(self) -> Self:
         return self
@@ -165,7 +159,7 @@ class Submission:
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        self._open.close()
 
     @property
     def scenes(self) -> tuple[str, ...]:
@@ -216,10 +210,9 @@ class Submission:
                     f"{shape[0]} x {shape[1]}",
                     hint="a submission is on the 80 m grid of the scenes",
                 )
-            try:
+            named = f"variable {variable.name[1:]!r} of {_KIND}"
+            with in_words(self.path, named, _HINT):
                 variable.read_direct(plane)
-            except _BROKEN as error:
-                raise MapError(f"cannot read {self._named(variable)}: {error}") from error
             counts = np.bincount(plane.ravel(), minlength=256)
             if counts[chart.n_classes : CHART_FILL].any():
                 wrong = int(np.flatnonzero(counts[:CHART_FILL])[-1])
@@ -232,31 +225,24 @@ class Submission:
     def _find_variables(self) -> dict[str, dict[str, h5py.Dataset]]:
         """Return the planes by scene and chart; refuse what does not belong there."""
         found: dict[str, dict[str, h5py.Dataset]] = {}
-        try:
-            items = [(n, v) for n, v in self._file.items() if not _is_dimension(v)]
-            for name, variable in items:
-                match = _NAME.fullmatch(name)
-                if match is None or match[2] not in {chart.name for chart in CHARTS}:
-                    raise MapError(
-                        f"{str(self.path)!r} is no submission file: it holds {name!r}",
-                        hint="its variables are named as "
-                        f"{variable_name('20180124T194759_dmi', 'SIC')!r}",
-                    )
-                if variable.dtype != np.uint8 or variable.ndim != 2:
-                    raise MapError(
-                        f"{self._named(variable)} must be uint8 on two axes, got "
-                        f"{variable.dtype} on {variable.ndim}"
-                    )
-                charts = found.setdefault(match[1], {})
-                if match[2] in charts:
-                    raise MapError(
-                        f"{str(self.path)!r} holds {match[2]} of {match[1]} twice"
-                    )
-                charts[match[2]] = variable
-        except _BROKEN as error:
-            raise MapError(f"submission {str(self.path)!r} is damaged: {error}") from error
+        for name in self._file:
+            scene_id, chart = _parsed(name)
+            if scene_id is None and _is_dimension(self._file, name):
+                continue
+            if scene_id is None:
+                raise MapError(
+                    f"{str(self.path)!r} is not a submission file: it contains {name!r}",
+                    hint="its variables are named as "
+                    f"{variable_name('20180124T194759_dmi', 'SIC')!r}",
+                )
+            charts = found.setdefault(scene_id, {})
+            if chart in charts:
+                raise MapError(f"{str(self.path)!r} contains {chart} of {scene_id} twice")
+            charts[chart] = array(self._file, name, 2)
         if not found:
-            raise MapError(f"{str(self.path)!r} is no submission file: it holds no charts")
+            raise MapError(
+                f"{str(self.path)!r} is not a submission file: it contains no charts"
+            )
         self._refuse_incomplete(found)
         return dict(sorted(found.items()))
 
@@ -273,9 +259,21 @@ class Submission:
         return f"{variable.name[1:]!r} of {str(self.path)!r}"
 
 
-def _is_dimension(variable: h5py.Dataset) -> bool:
+def _parsed(name: str) -> tuple[SceneId | None, str]:
+    """Return scene and chart of a variable, as far as its name says them."""
+    scene, _, chart = name.rpartition("_")
+    for ending in _ENDINGS:
+        scene = scene.removesuffix(ending)
+    if chart in {known.name for known in CHARTS} and SceneId.is_one(scene):
+        return SceneId(scene), chart
+    return None, chart
+
+
+def _is_dimension(file: h5py.File, name: str) -> bool:
     """Whether a dataset only stands for a dimension, with or without coordinates."""
-    return bool(variable.attrs.get("CLASS") == b"DIMENSION_SCALE")
+    if not isinstance(file.get(name, getlink=True), h5py.HardLink):
+        return False
+    return bool(file[name].attrs.get("CLASS") == b"DIMENSION_SCALE")
 
 
 def _listed(scenes: Sequence[str], most: int = 5) -> str:

@@ -26,6 +26,11 @@ from seaice_model.maps import (
 )
 
 GRID = Grid(60, 80, 80.0)
+NOT_SCENES = (
+    "../../x", "/etc/x", "", ".hidden", "x" * 240, 'x"><script>alert(1)</script>',
+    "20180607T184326_dmi\n", "20180607T184326_dmi/../x", "20180607T184326_xyz",
+    "\N{ARABIC-INDIC DIGIT TWO}0180607T184326_dmi", "20181307T184326_dmi",
+)  # fmt: skip
 
 
 def charts() -> ChartArray:
@@ -165,7 +170,7 @@ def test_maps_are_found_in_order_and_half_written_ones_are_not(
     path: Path, chart_map: ChartMap
 ) -> None:
     folder = path.parent
-    write_netcdf(replace(chart_map, scene="b"), folder / "a.nc")
+    write_netcdf(replace(chart_map, scene="20180608T184326_dmi"), folder / "a.nc")
     (folder / ".b.123.nc").write_text("half")
     assert [found.name for found in find_maps(folder)] == ["a.nc", "map.nc"]
     with pytest.raises(MapError, match="no maps in") as caught:
@@ -183,6 +188,15 @@ def test_a_file_instead_of_a_folder_is_told(path: Path) -> None:
     ("name", "value", "words"),
     [
         ("scene", 5, "attribute 'scene' must be text, got 5"),
+        *(("scene", name, "is not a (scene id|time)") for name in NOT_SCENES),
+        ("scene", ["a", "b"], r"'scene' must be text, got \['a' 'b'\]"),
+        ("scene", h5py.Empty("f"), "attribute 'scene' must be text, got"),
+        ("run", np.bytes_(b"run\xff"), r"'run' is not text in UTF-8: run\\udcff"),
+        ("run", "x" * 10_001, "attribute 'run' has 10001 letters"),
+        ("grid_name", "<b>", "'grid_name' must be one of original, 80m, store, got '<b>'"),
+        ("scene_use", "known", "'scene_use' must be one of unseen, validated, trained"),
+        ("epochs", [1, -1], r"'epochs' must be from 0 to 2147483647, got \[ 1 -1\]"),
+        ("epochs", np.ones((2, 2), int), "'epochs' must be whole numbers, got"),
         ("acquired", "yesterday", "'acquired' must be a time, got 'yesterday'"),
         ("acquired", "2018-06-07", "'acquired' has no time zone"),
         ("acquired", 7, "'acquired' must be text"),
@@ -207,7 +221,7 @@ def test_a_damaged_attribute_is_named(
     with pytest.raises(MapError, match=rf"map '.*map\.nc' is damaged: .*{words}") as caught:
         read_netcdf(path)
     assert "seaice predict" in str(caught.value.hint)
-    if name in ("epochs", "weights", "run"):
+    if name in ("epochs", "weights", "run", "grid_name", "scene_use"):
         with pytest.raises(MapError, match=words):
             read_provenance(path)
     elif name == "scene":
@@ -281,6 +295,45 @@ def test_a_map_that_cannot_take_its_place_leaves_no_trace(
     assert [path.name for path in tmp_path.iterdir()] == ["map.nc"]
 
 
+@pytest.mark.parametrize("name", [*NOT_SCENES, "nul\0", 5, None])
+def test_no_map_is_made_of_what_is_not_a_scene(chart_map: ChartMap, name: Any) -> None:
+    with pytest.raises(MapError, match=r"is not a scene id|is not a time"):
+        replace(chart_map, scene=name)
+
+
+def test_a_provenance_holds_no_secrets_and_shows_on_one_line(
+    tmp_path: Path, chart_map: ChartMap
+) -> None:
+    said = replace(
+        chart_map.provenance,
+        store="https://me:word@host/store.zarr?token=abc&v=2",
+        run="run\n\x1b[31m",
+    )
+    write_netcdf(replace(chart_map, provenance=said), tmp_path / "map.nc")
+    assert b"word" not in (tmp_path / "map.nc").read_bytes()
+    again = read_provenance(tmp_path / "map.nc")
+    assert again.store == "https://host/store.zarr?token=...&v=2"
+    assert again.run == r"run\n\x1b[31m"
+    with h5py.File(tmp_path / "map.nc", "a") as file:  # as a stranger wrote it
+        file.attrs["store"] = "s3://key:word@bucket/store.zarr"
+    assert read_provenance(tmp_path / "map.nc").store == "s3://bucket/store.zarr"
+
+
+@pytest.mark.parametrize("engine", ["netcdf4", "h5netcdf"])
+def test_a_map_that_another_tool_wrote_again_is_read(
+    path: Path, chart_map: ChartMap, engine: Any
+) -> None:
+    with xr.open_dataset(path) as dataset:
+        dataset.to_netcdf(path.with_name("again.nc"), engine=engine)
+    again = read_netcdf(path.with_name("again.nc"))
+    np.testing.assert_array_equal(again.charts, chart_map.charts)
+    assert (again.scene, again.provenance) == (chart_map.scene, chart_map.provenance)
+    # And with attributes that are lists of texts, of one.
+    with netCDF4.Dataset(path, "a") as file:
+        file.setncattr_string("run", "run")
+    assert read_provenance(path) == chart_map.provenance
+
+
 def one_row_of(points: TiePoints) -> TiePoints:
     first = slice(1)
     return TiePoints(
@@ -309,6 +362,7 @@ def one_row_of(points: TiePoints) -> TiePoints:
             "spacing_m' must be from 1 to",
         ),
         ({"grid_name": None}, "attribute 'grid_name' must be text, got None"),
+        ({"grid_name": "100m"}, "'grid_name' must be one of original, 80m, store"),
         (
             {"tie_points": replace(tie_points(GRID), latitude=np.full((5, 6), np.nan))},
             "'latitude' must be from -90 to 90, got nan",
