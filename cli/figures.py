@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from .console import Progress, say, say_json
+from .console import Progress, note, say, say_json
 
 
 def figures(
@@ -53,6 +53,10 @@ def figures(
     if as_json:
         pictures = [{"shows": s, "path": p} for s, p in report.pictures.items()]
         say_json({"out": out, "pictures": pictures})
-        return
-    for shown, path in report.pictures.items():
-        say(f"{shown}: {path}")
+    else:
+        for shown, path in report.pictures.items():
+            say(f"{shown}: {path}")
+    for failure in report.failed:
+        note(f"left out: {failure.name}: {failure.reason}")
+    if report.failed:
+        raise typer.Exit(1)

@@ -71,6 +71,11 @@ def score(
         say_json(_mapping(scored))
     else:
         _say_tables(scored)
+    for failure in scored.failed:
+        hint = f" ({failure.hint})" if failure.hint else ""
+        note(f"not scored: {failure.name}: {failure.reason}{hint}")
+    if scored.failed:
+        raise typer.Exit(1)
 
 
 def _store_of_the_maps(maps: Path) -> "Store":
@@ -78,7 +83,7 @@ def _store_of_the_maps(maps: Path) -> "Store":
     from seaice_data.errors import StoreError
     from seaice_data.store import Store
     from seaice_model.errors import MapError
-    from seaice_model.maps import find_maps, read_provenance
+    from seaice_model.maps import describe_maps
 
     if maps.is_file():
         raise MapError(
@@ -86,7 +91,17 @@ def _store_of_the_maps(maps: Path) -> "Store":
             hint="name a store or a folder of netCDF files by --reference; of a folder of "
             "maps, give the folder",
         )
-    named = read_provenance(find_maps(maps)[0]).store
+    described, failed = describe_maps(maps)
+    if not described:
+        raise MapError(failed[0].reason, hint=failed[0].hint)
+    named = next(iter(described.values())).provenance.store
+    if "://" in named or "::" in named:
+        # Whoever made the map would choose where requests with our credentials go.
+        raise MapError(
+            f"the maps in {str(maps)!r} were drawn from {named!r}; "
+            "URLs that files name are not opened",
+            hint=f"if you trust it, name it: --reference {named}",
+        )
     try:
         return Store.open(named)
     except StoreError as error:
@@ -119,8 +134,15 @@ def _say_csv(report: "ScoreReport") -> None:
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(field.name for field in fields(Row))
-    writer.writerows(astuple(row) for row in rows_of(report))
+    for row in rows_of(report):
+        writer.writerow(_inert(value) for value in astuple(row))
     say(stream.getvalue().rstrip("\n"))
+
+
+def _inert(value: Any) -> Any:
+    """Return a value that no spreadsheet takes for a formula: regions come from files."""
+    is_formula = isinstance(value, str) and value.startswith(("=", "+", "-", "@"))
+    return f"'{value}" if is_formula else value
 
 
 def _mapping(report: "ScoreReport") -> dict[str, Any]:
@@ -157,6 +179,7 @@ def _mapping(report: "ScoreReport") -> dict[str, Any]:
         "calibration": report.calibration and asdict(report.calibration),
         "without_charts": report.without_charts,
         "seen": report.seen,
+        "failed": [{"map": f.name, "reason": f.reason} for f in report.failed],
         "elapsed_s": round(report.elapsed_s, 3),
     }
 

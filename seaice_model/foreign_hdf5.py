@@ -35,7 +35,6 @@ _BROKEN = (
     KeyError,
     AttributeError,
     OverflowError,
-    MemoryError,
 )
 """What h5py raises on files whose metadata or data are damaged."""
 
@@ -57,7 +56,7 @@ def opened(path: Path, kind: str, hint: str) -> Iterator[h5py.File]:
     ------
     MapError
         If there is none, it is not a regular file (a pipe would be waited for), the system
-        does not let it be read, or it is damaged.
+        does not let it be read, memory does not suffice, or it is damaged.
     """
     with in_words(path, kind, hint):
         magic = _first_bytes(path)
@@ -78,6 +77,10 @@ def in_words(path: Path, kind: str, hint: str) -> Iterator[None]:
         yield
     except FileNotFoundError as error:
         raise MapError(f"no {kind} at {str(path)!r}") from error
+    except MemoryError as error:
+        raise MapError(
+            f"there is not enough memory to read {kind} {str(path)!r}"
+        ) from error
     except _BROKEN as error:
         if isinstance(error, OSError) and error.errno:
             raise MapError(

@@ -7,6 +7,7 @@ missing or of other weights.
 """
 
 import json
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from html import escape
@@ -20,19 +21,22 @@ from PIL import Image
 from seaice_data.arrays import ChartArray
 from seaice_data.charted import ChartedScenes
 from seaice_data.charts import CHARTS, SIC, Chart
+from seaice_data.errors import Failure, SeaIceError
 from seaice_data.grid import Grid
 from seaice_model.alignment import align
+from seaice_model.errors import MapError
 from seaice_model.files import replacing
 from seaice_model.maps import (
     ChartMap,
-    describe,
-    find_maps,
+    MapDescription,
+    describe_maps,
     read_netcdf,
-    read_provenance,
 )
 from seaice_model.metrics import ChartScorer
 from seaice_model.pictures import COLOURS
 from seaice_model.webpage import Markup, link, page, paragraph, percent, table
+
+log = logging.getLogger(__name__)
 
 _FOLDER = "index"
 _LONGEST_SIDE = 560
@@ -123,15 +127,26 @@ def write_index(maps_path: str | Path, reference: ChartedScenes | None = None) -
     Raises
     ------
     MapError
-        If there are no maps, or one is damaged or does not fit its charts.
+        If there are no maps, or none can be shown. Others that cannot be shown (damaged, a
+        second one of a scene, or not fitting the charts) are left out and logged.
     """
     maps_path = Path(maps_path)
-    paths = find_maps(maps_path)
-    scenes = [
-        _Scene(path.name, _entry_of(path, reference), path.with_suffix(".png").is_file())
-        for path in paths
-    ]
-    made_by = read_provenance(paths[0])
+    described, failed = describe_maps(maps_path)
+    scenes = []
+    for path, found in described.items():
+        try:
+            if found.scene in {scene.entry.scene for scene in scenes}:
+                raise MapError(f"{str(path)!r} is a second map of {found.scene!r}")
+            entry = _entry_of(path, found, reference)
+        except SeaIceError as error:
+            failed = (*failed, Failure.of(path, error))
+        else:
+            scenes.append(_Scene(path.name, entry, path.with_suffix(".png").is_file()))
+    if not scenes:
+        raise MapError(failed[0].reason, hint=failed[0].hint)
+    for failure in failed:
+        log.warning("left out of index.html: %s", failure.reason)
+    made_by = described[maps_path / scenes[0].file].provenance
     body = [
         "<main>",
         f"<h1>Ice charts of {len(scenes)} scenes</h1>",
@@ -163,9 +178,10 @@ class _Scene:
     has_picture: bool
 
 
-def _entry_of(path: Path, reference: ChartedScenes | None) -> _Entry:
+def _entry_of(
+    path: Path, described: MapDescription, reference: ChartedScenes | None
+) -> _Entry:
     """Return the entry of a map; make it where it is missing, outdated or lacks charts."""
-    described = describe(path)
     scene_id, weights = described.scene, described.provenance.weights
     charted = None if reference is None else reference.scenes.get(scene_id)
     kept = _read_entry(path.parent / _FOLDER / f"{scene_id}.json")

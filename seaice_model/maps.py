@@ -27,6 +27,7 @@ import numpy as np
 from seaice_data.arrays import ChartArray, FloatArray, IntArray
 from seaice_data.charts import CHART_FILL, CHARTS, SIC, Chart
 from seaice_data.encode import TiePoints, unrolled
+from seaice_data.errors import Failure
 from seaice_data.grid import Grid
 from seaice_data.prepared import FLAG_LAND, FLAG_NO_SAR, FLAG_REMAINDER
 from seaice_data.scene_id import SceneId
@@ -251,6 +252,29 @@ def read_provenance(path: Path) -> Provenance:
         If there is no map at `path`, it is not one of ours, or damaged.
     """
     return describe(path).provenance
+
+
+def describe_maps(folder: Path) -> tuple[dict[Path, MapDescription], tuple[Failure, ...]]:
+    """Read what is said of all maps in a folder; one that is bad does not hide the others.
+
+    Returns
+    -------
+    tuple
+        Descriptions by path, sorted by name, and the files that cannot be read.
+
+    Raises
+    ------
+    MapError
+        If there are none.
+    """
+    described: dict[Path, MapDescription] = {}
+    failed: list[Failure] = []
+    for path in find_maps(folder):
+        try:
+            described[path] = describe(path)
+        except MapError as error:
+            failed.append(Failure.of(path, error))
+    return described, tuple(failed)
 
 
 def find_maps(folder: Path) -> list[Path]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from seaice_data.charted import ChartedScenes
-from seaice_data.errors import StoreError
+from seaice_data.errors import Failure, StoreError
 from seaice_model.errors import MapError
 from seaice_model.figures import draw_confusion
 from seaice_model.pictures import draw_comparison, save_picture
@@ -34,6 +34,9 @@ class FiguresReport:
 
     scenes: tuple[str, ...]
     """Scenes drawn as Figures 2 and 3."""
+
+    failed: tuple[Failure, ...]
+    """Maps that could not be scored; no figure shows them."""
 
 
 def draw_figures(
@@ -90,7 +93,8 @@ def draw_figures(
     if counts:
         save_picture(draw_class_distribution(counts), out / "classes.png")
         pictures["Figure 5"] = out / "classes.png"
-    return FiguresReport(pictures, tuple(chosen))
+    failed = tuple(failure for report in reports.values() for failure in report.failed)
+    return FiguresReport(pictures, tuple(chosen), failed)
 
 
 def _maps_of(

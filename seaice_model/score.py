@@ -23,6 +23,7 @@ import numpy as np
 from seaice_data.arrays import ChartArray, IntArray
 from seaice_data.charted import ChartedScene, ChartedScenes
 from seaice_data.charts import CHARTS, SIC
+from seaice_data.errors import Failure, SceneError, StoreError
 from seaice_data.grid import picks_of_pixels
 from seaice_model.alignment import Aligned, align, without_decision
 from seaice_model.baselines import Baseline, score_baselines
@@ -30,7 +31,7 @@ from seaice_model.calibration import Calibration, CalibrationScorer
 from seaice_model.decision import Decision
 from seaice_model.edge import EdgeScore, EdgeScorer
 from seaice_model.errors import MapError
-from seaice_model.maps import describe, find_maps, read_netcdf
+from seaice_model.maps import describe_maps, read_netcdf
 from seaice_model.metrics import ChartScorer, Scores
 from seaice_model.submission import Submission
 
@@ -125,6 +126,9 @@ class ScoreReport:
     """Scored scenes that a network was trained or validated on, as far as the maps tell:
     its scores on others are lower."""
 
+    failed: tuple[Failure, ...]
+    """Maps that could not be scored; no number counts them."""
+
     elapsed_s: float
     """Seconds in all."""
 
@@ -160,26 +164,31 @@ def score_maps(
     Raises
     ------
     MapError
-        If there are no maps, one is damaged or does not fit its scene, a scene has two
-        maps, the maps come from several runs, a scene is not in `reference`, or no scene
-        has charts.
-    StoreError, SceneError
-        If charts cannot be read.
+        If there are no maps, none can be scored, a scene has two maps, the maps come from
+        several runs, a scene is not in `reference`, or no scene has charts.
     """
     start = time.perf_counter()
     maps_path = Path(maps_path)
     maps = (_in_submission if maps_path.is_file() else _in_folder)(maps_path, reference)
     pooled, scored = _Counts(), _Scored()
     without: list[str] = []
+    failed = [*maps.failed]
     jobs = (partial(_count_scene, maps, reference, scene) for scene in maps.readers)
     for n_done, (scene_id, counts) in enumerate(_in_turn(jobs), start=1):
-        if counts is None or counts.is_empty:
+        if isinstance(counts, Failure):
+            failed.append(counts)
+        elif counts is None or counts.is_empty:
             without.append(scene_id)
         else:
             pooled.merge(counts)
             scored.add(reference.scenes[scene_id], counts)
         if progress is not None:
             progress(ScoreProgress(n_done, len(maps.readers), scene_id))
+    if not scored.scenes and failed:
+        raise MapError(
+            f"none of the maps in {str(maps_path)!r} can be scored: {failed[0].reason}",
+            hint=failed[0].hint,
+        )
     if not scored.scenes:
         raise MapError(
             f"none of the {len(maps.readers)} maps in {str(maps_path)!r} has charts to be "
@@ -199,6 +208,7 @@ def score_maps(
         calibration=pooled.calibration.calibration(),
         without_charts=tuple(without),
         seen=tuple(scene.id for scene in scored.scenes if scene.id in maps.seen),
+        failed=tuple(failed),
         elapsed_s=time.perf_counter() - start,
     )
 
@@ -220,8 +230,9 @@ def read_scored(maps_path: Path, scene: ChartedScene) -> ChartArray:
     """
     if maps_path.is_file():
         return _read_submission(maps_path, scene).charts
-    for path in find_maps(maps_path):
-        if describe(path).scene == scene.id:
+    described, _ = describe_maps(maps_path)
+    for path, found in described.items():
+        if found.scene == scene.id:
             return _read_map(path, scene).charts
     raise MapError(f"no map of scene {scene.id!r} in {str(maps_path)!r}")
 
@@ -309,15 +320,18 @@ class _Maps:
     seen: frozenset[str] = frozenset()
     """Scenes that what made them was trained or validated on."""
 
+    failed: tuple[Failure, ...] = ()
+    """Maps that cannot be read."""
+
 
 def _in_folder(folder: Path, reference: ChartedScenes) -> _Maps:
     """Look into a folder of maps; refuse what cannot be scored together."""
     paths: dict[str, Path] = {}
     runs: dict[str, str] = {}
     seen: set[str] = set()
-    for path in find_maps(folder):
-        described = describe(path)
-        scene_id, made_by = described.scene, described.provenance
+    described, failed = describe_maps(folder)
+    for path, found in described.items():
+        scene_id, made_by = found.scene, found.provenance
         if scene_id in paths:
             raise MapError(
                 f"scene {scene_id!r} has two maps: {paths[scene_id].name!r} "
@@ -340,9 +354,8 @@ def _in_folder(folder: Path, reference: ChartedScenes) -> _Maps:
             + "; ".join(runs.values()),
             hint="score the maps of each run in a folder of their own",
         )
-    (run,) = runs.values()
     readers = {scene: partial(_read_map, path) for scene, path in paths.items()}
-    return _Maps(run, readers, frozenset(seen))
+    return _Maps("".join(runs.values()), readers, frozenset(seen), failed)
 
 
 def _read_map(path: Path, scene: ChartedScene) -> Aligned:
@@ -365,21 +378,31 @@ def _read_submission(path: Path, scene: ChartedScene) -> Aligned:
 
 def _count_scene(
     maps: _Maps, reference: ChartedScenes, scene_id: str
-) -> tuple[str, _Counts | None]:
+) -> tuple[str, _Counts | Failure | None]:
     """Count the pixels of a scene; none if it has no charts."""
     if scene_id not in reference.scenes:
         return scene_id, None
     scene = reference.scenes[scene_id]
-    aligned = maps.readers[scene_id](scene)
-    predicted, charts = aligned.charts, scene.read()
+    try:
+        aligned, charts = maps.readers[scene_id](scene), scene.read()
+    except (MapError, StoreError, SceneError) as error:
+        return scene_id, Failure.of(scene_id, error)
+    return scene_id, _counted(aligned, charts, scene, reference.ratio)
+
+
+def _counted(
+    aligned: Aligned, charts: ChartArray, scene: ChartedScene, ratio: int
+) -> _Counts:
+    """Count the pixels of a map and its charts."""
+    predicted = aligned.charts
     counts = _Counts()
     counts.grids["original"].add(charts, predicted)
-    _count_as_reference(charts, predicted, reference.ratio, counts)
+    _count_as_reference(charts, predicted, ratio, counts)
     sic = CHARTS.index(SIC)
     counts.edge.add(charts[sic], predicted[sic], pixel_spacing_m=scene.grid.pixel_spacing_m)
     if aligned.decision is not None:
         _count_uncertainty(charts, aligned, aligned.decision, counts.calibration)
-    return scene_id, counts
+    return counts
 
 
 def _count_uncertainty(

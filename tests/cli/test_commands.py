@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -22,6 +23,7 @@ from typer.main import get_command
 from webpages import check_page
 
 from seaice_cli.main import app
+from seaice_cli.score import _inert
 from seaice_data.store import Store
 from seaice_model import train as train_module
 
@@ -808,3 +810,44 @@ def test_split_divides_anew_and_for_scenes_to_come(seaice, raw_folder, tmp_path)
     assert "note: 1 scenes of the validation list test, and do not" in result.err
     assert seaice("prepare", raw_folder, store, "--ratio", 10, "--jobs", 1).code == 0
     assert Store.open(str(store)).splits["validation"] == ids[:2]
+
+
+def test_score_opens_no_url_that_a_map_names(
+    seaice, maps_path, store_path, tmp_path
+) -> None:
+    maps = tmp_path / "maps"
+    shutil.copytree(maps_path, maps)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/internal?x=1"
+        for named in (url, f"simplecache::{url}"):
+            with h5py.File(next(maps.glob("*.nc")), "a") as file:
+                file.attrs["store"] = named
+            result = seaice("score", maps)
+            assert result.code == 1
+            assert "URLs that files name are not opened" in result.err
+            assert f"--reference {named}" in result.err
+        server.setblocking(False)
+        with pytest.raises(BlockingIOError):  # nobody has called
+            server.accept()
+    assert seaice("score", maps, "--reference", store_path).code == 0
+
+
+def test_score_names_bad_maps_at_the_end(seaice, maps_path, tmp_path) -> None:
+    maps = tmp_path / "maps"
+    shutil.copytree(maps_path, maps)
+    (maps / "a.nc").write_text("no map")
+    result = seaice("score", maps, "--json")
+    assert result.code == 1
+    scores = json.loads(result.out)
+    assert (
+        scores["pooled"] == json.loads(seaice("score", maps_path, "--json").out)["pooled"]
+    )
+    assert [failed["map"] for failed in scores["failed"]] == [str(maps / "a.nc")]
+    assert "not scored: " in result.err
+    assert "a.nc': not a netCDF-4 file" in result.err
+
+
+def test_csv_cells_are_no_formulas() -> None:
+    assert _inert("=1+1") == "'=1+1"
+    assert _inert("@x") == "'@x"
+    assert (_inert("Greenland"), _inert(-1.5), _inert(None)) == ("Greenland", -1.5, None)

@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -101,9 +102,18 @@ def test_other_files_in_the_folder_do_not_stop_predictions(
     store: Store, run: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "other.nc").write_text("no map")
+    os.mkfifo(tmp_path / "pipe.nc")
     report = predict_store(store, run, tmp_path, scenes=[TEST_SCENE])
     assert report.n_written == 1
-    assert "index.html is not written: cannot read map" in caplog.text
+    assert "left out of index.html: cannot read map" in caplog.text
+    assert "pipe.nc' is not a regular file" in caplog.text
+    assert len(check_page(tmp_path / "index.html")) == 6
+
+
+def test_a_scene_is_shown_once(maps: Path, caplog: pytest.LogCaptureFixture) -> None:
+    shutil.copy(maps / f"{TEST_SCENE}.nc", maps / "copy.nc")
+    assert len(check_page(write_index(maps))) == 3 * 3
+    assert f"is a second map of '{TEST_SCENE}'" in caplog.text
 
 
 def test_a_map_that_is_gone_leaves_the_page(maps: Path) -> None:

@@ -1,9 +1,11 @@
 import json
+import os
 import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import h5netcdf
+import h5py
 import numpy as np
 import pytest
 from learnable_scenes import (
@@ -220,8 +222,32 @@ def test_a_damaged_map_is_named(tmp_path: Path, maps: Path, store: Store) -> Non
     shutil.copytree(maps, tmp_path / "maps")
     path = tmp_path / "maps" / f"{TEST_SCENE}.nc"
     path.write_bytes(path.read_bytes()[:3000])
-    with pytest.raises(MapError, match=f"{TEST_SCENE}.nc"):
+    with h5py.File(tmp_path / "maps" / f"{SCENES[0]}.nc", "a") as file:
+        del file["floe_size"]  # found when it is scored
+    with pytest.raises(MapError, match=r"none of the maps in .* can be scored: .*damaged"):
         score_maps(tmp_path / "maps", charts_of(store))
+
+
+def test_a_bad_map_does_not_stop_the_others(
+    tmp_path: Path, maps: Path, store: Store
+) -> None:
+    shutil.copytree(maps, tmp_path / "maps")
+    (tmp_path / "maps" / "text.nc").write_text("no map")
+    os.mkfifo(tmp_path / "maps" / "pipe.nc")
+    with h5py.File(tmp_path / "maps" / f"{SCENES[0]}.nc", "a") as file:
+        del file["floe_size"]
+    report = score_maps(tmp_path / "maps", charts_of(store))
+    assert {*report.scenes} == {TEST_SCENE}
+    assert (
+        report.scenes[TEST_SCENE] == score_maps(maps, charts_of(store)).scenes[TEST_SCENE]
+    )
+    assert [
+        (f.name.rpartition("/")[2], f.reason.rpartition(": ")[2]) for f in report.failed
+    ] == [
+        ("pipe.nc", f"'{tmp_path}/maps/pipe.nc' is not a regular file"),
+        ("text.nc", "not a netCDF-4 file"),
+        (SCENES[0], "'floe_size' is missing"),
+    ]
 
 
 def test_progress_is_told_for_every_map(maps: Path, store: Store) -> None:
