@@ -8,9 +8,10 @@ missing or of other weights.
 
 import json
 import logging
-from collections.abc import Iterator, Sequence
+import math
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
@@ -20,9 +21,11 @@ from PIL import Image
 
 from seaice_data.arrays import ChartArray
 from seaice_data.charted import ChartedScenes
-from seaice_data.charts import CHARTS, SIC, Chart
+from seaice_data.charts import CHARTS, Chart
+from seaice_data.documents import DocumentError, parse_json, read_text, typed
 from seaice_data.errors import Failure, SeaIceError
 from seaice_data.grid import Grid
+from seaice_data.scene_id import SceneId
 from seaice_model.alignment import align
 from seaice_model.errors import MapError
 from seaice_model.files import replacing
@@ -34,7 +37,7 @@ from seaice_model.maps import (
 )
 from seaice_model.metrics import ChartScorer
 from seaice_model.pictures import COLOURS
-from seaice_model.webpage import Markup, link, page, paragraph, percent, table
+from seaice_model.webpage import Table, percent, write_page
 
 log = logging.getLogger(__name__)
 
@@ -42,57 +45,24 @@ _FOLDER = "index"
 _LONGEST_SIDE = 560
 _NAMES = ("combined", *(chart.name for chart in CHARTS))
 
-_STYLE = """\
-section { border-top: 1px solid var(--line); margin-top: 2rem }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(15rem, 1fr));
-  gap: 1rem } .charts figure { margin: .5rem 0 }
-.swipe { --cut: 50%; position: relative; border: 1px solid var(--line) }
-.swipe img { display: block; width: 100%; image-rendering: pixelated }
-.swipe .chart { position: absolute; inset: 0; height: 100%; background: #fff;
-  clip-path: inset(0 calc(100% - var(--cut)) 0 0) }
-.swipe .line { position: absolute; top: 0; bottom: 0; left: var(--cut); width: 2px;
-  margin-left: -1px; background: #000; opacity: .6; pointer-events: none }
-label.cut { display: flex; gap: .75rem; align-items: center; max-width: 40rem }
-label.cut input { flex: 1 }
-.legend { display: flex; flex-wrap: wrap; gap: .2rem 1rem; list-style: none; padding: 0;
-  margin: .25rem 0; font-size: .9rem }
-.legend i { display: inline-block; width: 1.1em; height: .9em; margin-right: .4em;
-  border: 1px solid #999; vertical-align: -.05em }
-"""
-
-_SCRIPT = """\
-for (const input of document.querySelectorAll("label.cut input")) {
-  const panels = input.closest("section").querySelectorAll(".swipe");
-  const move = () => {
-    for (const panel of panels) panel.style.setProperty("--cut", input.value + "%");
-  };
-  input.addEventListener("input", move);
-  move();
-}
-for (const panel of document.querySelectorAll(".swipe")) {
-  const input = panel.closest("section").querySelector("label.cut input");
-  if (!input) continue;
-  panel.addEventListener("pointermove", (event) => {
-    if (event.pointerType === "mouse" && event.buttons === 0) return;
-    const box = panel.getBoundingClientRect();
-    input.value = Math.round(100 * (event.clientX - box.left) / box.width);
-    input.dispatchEvent(new Event("input"));
-  });
-}
-"""
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Entry:
-    """What the index knows of a scene."""
+    """What the index knows of a scene; written as JSON, and read again as a stranger's."""
 
-    scene: str
-    acquired: str
+    scene: SceneId
     weights: str
     has_charts: bool
     scores: dict[str, float | None]
     width: int
     height: int
+
+    def __post_init__(self) -> None:
+        """Refuse what no small picture and no score is."""
+        if not all(0 < side <= _LONGEST_SIDE for side in (self.width, self.height)):
+            raise DocumentError(f"{self.width} x {self.height} pixels are not a picture")
+        if not all(s is None or math.isfinite(s) for s in self.scores.values()):
+            raise DocumentError(f"{self.scores} are not scores")
 
 
 def add_entry(
@@ -132,50 +102,75 @@ def write_index(maps_path: str | Path, reference: ChartedScenes | None = None) -
     """
     maps_path = Path(maps_path)
     described, failed = describe_maps(maps_path)
-    scenes = []
+    shown: dict[SceneId, _Entry] = {}
+    paths: dict[SceneId, Path] = {}
     for path, found in described.items():
         try:
-            if found.scene in {scene.entry.scene for scene in scenes}:
+            if found.scene in shown:
                 raise MapError(f"{str(path)!r} is a second map of {found.scene!r}")
-            entry = _entry_of(path, found, reference)
+            shown[found.scene] = _entry_of(path, found, reference)
+            paths[found.scene] = path
         except SeaIceError as error:
             failed = (*failed, Failure.of(path, error))
-        else:
-            scenes.append(_Scene(path.name, entry, path.with_suffix(".png").is_file()))
-    if not scenes:
+    if not shown:
         raise MapError(failed[0].reason, hint=failed[0].hint)
     for failure in failed:
         log.warning("left out of index.html: %s", failure.reason)
-    made_by = described[maps_path / scenes[0].file].provenance
-    body = [
-        "<main>",
-        f"<h1>Ice charts of {len(scenes)} scenes</h1>",
-        paragraph(
-            f"Drawn by {made_by.software} with {made_by.run} from {made_by.store}. "
-            "Predicted, not official ice charts. White is land, or was not seen.",
-            kind="soft",
-        ),
-        "<h2>Scores</h2>",
-        _score_table([scene.entry for scene in scenes]),
-        "<h2>Legend</h2>",
-        *(_legend(chart) for chart in CHARTS),
-        *(part for scene in scenes for part in _section(scene)),
-        "</main>",
-    ]
-    path = maps_path / "index.html"
-    document = page("Ice charts", body, style=_STYLE, script=_SCRIPT)
-    with replacing(path) as new:
-        new.write_text(document, encoding="utf-8")
-    return path
+    page = maps_path / "index.html"
+    write_page(
+        page,
+        "index.html",
+        charts=CHARTS,
+        legends={chart.name: _legend(chart) for chart in CHARTS},
+        made_by=described[next(iter(paths.values()))].provenance,
+        scenes=[_Scene.of(entry, paths[scene]) for scene, entry in shown.items()],
+        scores=_score_table([*shown.values()]),
+    )
+    return page
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class _Scene:
-    """A scene on the page."""
+    """A scene on the page: texts, and what they lead to."""
 
-    file: str
-    entry: _Entry
-    has_picture: bool
+    id: SceneId
+    acquired: str
+    map: str
+    picture: str
+    pictures: Mapping[tuple[str, str], str]
+    has_charts: bool
+    scores: Mapping[str, float | None]
+    width: int
+    height: int
+
+    @classmethod
+    def of(cls, entry: _Entry, path: Path) -> "_Scene":
+        """Return the scene of a map and its entry."""
+        picture = path.with_suffix(".png")
+        return cls(
+            id=entry.scene,
+            acquired=_in_words(entry.scene),
+            map=_url(path),
+            picture=_url(picture) if picture.is_file() else "",
+            pictures={
+                (chart.name, kind): f"{_FOLDER}/{_picture_name(entry.scene, kind, chart)}"
+                for chart in CHARTS
+                for kind in ("map", "chart")
+            },
+            has_charts=entry.has_charts,
+            scores={name: entry.scores.get(name) for name in _NAMES},
+            width=entry.width,
+            height=entry.height,
+        )
+
+
+def _url(path: Path) -> str:
+    """Return the URL of a file beside the page; its name may have any bytes."""
+    return quote(os.fsencode(path.name))
+
+
+def _in_words(scene: SceneId) -> str:
+    return f"{scene.acquired:%Y-%m-%d %H:%M} UTC"
 
 
 def _entry_of(
@@ -185,7 +180,11 @@ def _entry_of(
     scene_id, weights = described.scene, described.provenance.weights
     charted = None if reference is None else reference.scenes.get(scene_id)
     kept = _read_entry(path.parent / _FOLDER / f"{scene_id}.json")
-    if kept and kept.weights == weights and (kept.has_charts or charted is None):
+    if (
+        kept
+        and (kept.scene, kept.weights) == (scene_id, weights)
+        and (kept.has_charts or charted is None)
+    ):
         return kept
     chart_map = read_netcdf(path)
     if charted is None:
@@ -205,7 +204,6 @@ def _make_entry(
         _draw(folder, chart_map.scene, "chart", charts)
     entry = _Entry(
         scene=chart_map.scene,
-        acquired=f"{chart_map.acquired:%Y-%m-%d %H:%M} UTC",
         weights=chart_map.provenance.weights,
         has_charts=charts is not None,
         scores={} if charts is None or is_coarse else _scores(charts, shown),
@@ -221,12 +219,12 @@ def _make_entry(
 def _read_entry(path: Path) -> _Entry | None:
     """Read an entry; one that cannot be read is made again."""
     try:
-        return _Entry(**json.loads(path.read_text()))
-    except (OSError, ValueError, TypeError):
+        return typed(parse_json(read_text(path)), _Entry)
+    except (OSError, DocumentError):
         return None
 
 
-def _draw(folder: Path, scene: str, kind: str, charts: ChartArray) -> tuple[int, int]:
+def _draw(folder: Path, scene: SceneId, kind: str, charts: ChartArray) -> tuple[int, int]:
     """Write small pictures of three charts; return width and height."""
     size = 0, 0
     for chart, plane in zip(CHARTS, charts, strict=True):
@@ -254,76 +252,27 @@ def _scores(charts: ChartArray, shown: ChartArray) -> dict[str, float | None]:
     return scorer.scores().by_name
 
 
-def _picture_name(scene: str, kind: str, chart: Chart) -> str:
+def _picture_name(scene: SceneId, kind: str, chart: Chart) -> str:
     return f"{scene}_{chart.name}_{kind}.png"
 
 
-def _score_table(entries: Sequence[_Entry]) -> Markup:
-    rows = [
-        [
-            link(f"#{entry.scene}", entry.scene),
-            entry.acquired,
-            *(percent(entry.scores.get(name)) for name in _NAMES),
-        ]
-        for entry in entries
-    ]
-    caption = (
+def _score_table(entries: Sequence[_Entry]) -> Table:
+    return Table(
         "In percent, on the original grid: R2 of SIC, weighted F1 of SOD and FLOE, and "
-        "2 : 2 : 1 of them. A dash: no ice chart."
-    )
-    return table(caption, ["scene", "acquired", *_NAMES], rows)
-
-
-def _legend(chart: Chart) -> Markup:
-    classes = [*zip(COLOURS[chart.name], chart.class_names, strict=True)]
-    items = "".join(
-        f'<li><i style="background:{colour}"></i>{escape(name)}</li>'
-        for colour, name in [*classes, ("#ffffff", "land or no data")]
-    )
-    return Markup(
-        f'<h3>{chart.name}: {escape(chart.long_name)}</h3><ul class="legend">{items}</ul>'
+        "2 : 2 : 1 of them. A dash: no ice chart.",
+        ["scene", "acquired", *_NAMES],
+        [
+            [
+                entry.scene,
+                _in_words(entry.scene),
+                *(percent(entry.scores.get(name)) for name in _NAMES),
+            ]
+            for entry in entries
+        ],
     )
 
 
-def _section(scene: _Scene) -> Iterator[str]:
-    """Give the lines of a scene: its three charts, chart and map under a swipe."""
-    entry = scene.entry
-    yield f'<section id="{entry.scene}" aria-labelledby="{entry.scene}-title">'
-    yield f'<h2 id="{entry.scene}-title">{entry.scene}</h2>'
-    files = [link(quote(scene.file), "map as netCDF")]
-    if scene.has_picture:
-        files.append(link(quote(Path(scene.file).stem + ".png"), "picture with SAR"))
-    told = f"{entry.acquired} · " + " · ".join(files)
-    if entry.has_charts:
-        told += f" · combined score {percent(entry.scores.get('combined'))} %"
-    yield f"<p>{told}</p>"
-    if entry.has_charts:
-        told = f"Share of the ice chart over the map of {entry.scene}"
-        swipe = f'<input type="range" min="0" max="100" value="50" aria-label="{told}">'
-        yield f'<label class="cut">ice chart {swipe} map</label>'
-    yield '<div class="charts">'
-    for chart in CHARTS:
-        yield _panel(entry, chart)
-    yield "</div></section>"
-
-
-def _panel(entry: _Entry, chart: Chart) -> str:
-    score = entry.scores.get(chart.name)
-    kind = "R2" if chart is SIC else "F1"
-    caption = chart.name if score is None else f"{chart.name}: {kind} {percent(score)} %"
-    images = [_image(entry, chart, "map", "predicted")]
-    if entry.has_charts:
-        images.append(_image(entry, chart, "chart", "as charted"))
-        images.append('<span class="line"></span>')
-    return (
-        f'<figure><div class="swipe">{"".join(images)}</div>'
-        f"<figcaption>{caption}</figcaption></figure>"
-    )
-
-
-def _image(entry: _Entry, chart: Chart, kind: str, said: str) -> str:
-    name = f"{_FOLDER}/{quote(_picture_name(entry.scene, kind, chart))}"
-    return (
-        f'<img class="{kind}" src="{name}" width="{entry.width}" height="{entry.height}" '
-        f'loading="lazy" alt="{escape(chart.long_name)} of {entry.scene}, {said}">'
-    )
+def _legend(chart: Chart) -> list[tuple[str, str]]:
+    """Return colours and what they mean."""
+    classes = zip(COLOURS[chart.name], chart.class_names, strict=True)
+    return [*classes, ("#ffffff", "land or no data")]

@@ -25,6 +25,7 @@ from seaice_data.charted import ChartedScene, ChartedScenes
 from seaice_data.charts import CHARTS, SIC
 from seaice_data.errors import Failure, SceneError, StoreError
 from seaice_data.grid import picks_of_pixels
+from seaice_data.texts import without_secrets
 from seaice_model.alignment import Aligned, align, without_decision
 from seaice_model.baselines import Baseline, score_baselines
 from seaice_model.calibration import Calibration, CalibrationScorer
@@ -199,7 +200,7 @@ def score_maps(
     return ScoreReport(
         maps=str(maps_path),
         run=maps.run,
-        reference=reference.path,
+        reference=without_secrets(reference.path),
         ratio=reference.ratio,
         grids={name: scored.on(name, pooled.grids[name]) for name in GRIDS},
         baselines={} if store is None else score_baselines(store, scored.class_counts()),

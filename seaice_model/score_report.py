@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +11,10 @@ from seaice_data.charts import CHARTS, SIC, Chart
 from seaice_model.calibration import Calibration
 from seaice_model.edge import EDGE_PERCENT, EdgeScore
 from seaice_model.figures import draw_calibration, draw_confusion
-from seaice_model.files import replacing
 from seaice_model.metrics import ChartScore, Scores
 from seaice_model.pictures import draw_comparison
 from seaice_model.score import GRIDS, GridScores, ScoreReport, read_scored
-from seaice_model.webpage import Markup, embedded, page, paragraph, percent, table
+from seaice_model.webpage import Picture, Table, percent, write_page
 
 _NAMES = ("combined", *(chart.name for chart in CHARTS))
 _COLUMNS = ("combined", "SIC R2", "SOD F1", "FLOE F1")
@@ -112,50 +110,33 @@ def write_report(report: ScoreReport, path: str | Path, reference: ChartedScenes
         Where the charts are, for pictures of the best and the worst scenes.
     """
     original = report.grids["original"]
-    made_by = f", made by {report.run}" if report.run else ""
-    body = [
-        "<main>",
-        "<h1>How good the ice charts are</h1>",
-        paragraph(
-            f"{len(report.scenes)} maps of {report.maps}{made_by}, against the ice charts "
-            f"of {report.reference}. seaice {version('seaice')}.",
-            kind="soft",
-        ),
-        "<h2>Scores</h2>",
-        _headline(report),
-        paragraph(UNPREDICTED),
-        *(paragraph(f"{GRID_TITLES[name]}: {told}.") for name, told in GRIDS.items()),
-        *_left_out(report),
-        "<h2>Classes</h2>",
-        *(_class_table(chart, original.pooled.charts[chart.name]) for chart in CHARTS),
-        embedded(draw_confusion(original.confusion, (SIC,)), "Confusion matrix of SIC"),
-        embedded(
-            draw_confusion(original.confusion),
-            "Confusion matrices of SOD and FLOE",
-            "What the maps show where the charts show a class, in % of each row "
-            "(Chen et al. 2024, Figure 4).",
-        ),
-        "<h2>Ice edge</h2>",
-        *_edge_part(report),
-        "<h2>Uncertainty</h2>",
-        *_calibration_part(report.calibration),
-        "<h2>Where and when</h2>",
-        *(
-            _group_table(f"By {by}, original grid, %", groups, {})
-            for by, groups in groups_of(original).items()
-            if by not in ("all", "scene")
-        ),
-        "<h2>Scenes</h2>",
-        _group_table(
+    calibration = report.calibration
+    by_group = groups_of(original)
+    write_page(
+        Path(path),
+        "scores.html",
+        report=report,
+        headline=_headline(report),
+        notes=[*_notes(report)],
+        classes=[
+            _class_table(chart, original.pooled.charts[chart.name]) for chart in CHARTS
+        ],
+        confusion=_confusion(original),
+        edge=_edge_table(report.edge),
+        edge_percent=EDGE_PERCENT,
+        calibration=None if calibration is None else _calibration_picture(calibration),
+        calibration_tables=[] if calibration is None else _calibration_tables(calibration),
+        groups=[
+            _group_table(f"By {by}, original grid, %", by_group[by], {})
+            for by in ("month", "service", "region")
+        ],
+        scenes=_group_table(
             "Original grid, %; displacement of the ice edge in km",
             original.scenes,
             report.scene_edges,
         ),
-        *_pictures(report, reference),
-        "</main>",
-    ]
-    with replacing(Path(path)) as new:
-        new.write_text(page("Scores of ice charts", body), encoding="utf-8")
+        comparisons=[*_comparisons(report, reference)],
+    )
 
 
 def seen_in_words(report: ScoreReport) -> str:
@@ -224,7 +205,7 @@ def _values(scores: Scores) -> list[str]:
     ]
 
 
-def _headline(report: ScoreReport) -> Markup:
+def _headline(report: ScoreReport) -> Table:
     rows = [
         [GRID_TITLES[name], *_values(scored.pooled)]
         for name, scored in report.grids.items()
@@ -242,21 +223,25 @@ def _headline(report: ScoreReport) -> Markup:
         ["pixels with a charted class", "", *labelled],
         ["of these, pixels without a class in the map", "", *without],
     ]
-    return table(f"All scenes together, %; ratio {report.ratio}", ["", *_COLUMNS], rows)
+    return Table(f"All scenes together, %; ratio {report.ratio}", ["", *_COLUMNS], rows)
 
 
-def _left_out(report: ScoreReport) -> Iterator[Markup]:
+def _notes(report: ScoreReport) -> Iterator[str]:
+    """Yield how was counted, and what was left out."""
+    yield UNPREDICTED
+    for name, about in GRIDS.items():
+        yield f"{GRID_TITLES[name]}: {about}."
     if not report.baselines:
-        yield paragraph(
-            f"No baselines: {report.reference} has no training scenes to learn them from."
-        )
+        yield f"No baselines: {report.reference} has no training scenes to learn them from."
     if report.without_charts:
-        yield paragraph("Not scored, without charts: " + ", ".join(report.without_charts))
+        yield "Not scored, without charts: " + ", ".join(report.without_charts)
+    for failure in report.failed:
+        yield f"Not scored: {failure.name}: {failure.reason}"
     if report.seen:
-        yield paragraph(seen_in_words(report))
+        yield seen_in_words(report)
 
 
-def _class_table(chart: Chart, score: ChartScore) -> Markup:
+def _class_table(chart: Chart, score: ChartScore) -> Table:
     rows = [
         [name, percent(precision), percent(recall), percent(f1), f"{pixels:,}"]
         for name, precision, recall, f1, pixels in zip(
@@ -269,17 +254,22 @@ def _class_table(chart: Chart, score: ChartScore) -> Markup:
         )
     ]
     caption = f"{chart.name}: {chart.long_name}"
-    return table(caption, ["class", "precision %", "recall %", "F1 %", "pixels"], rows)
+    return Table(caption, ["class", "precision %", "recall %", "F1 %", "pixels"], rows)
 
 
-def _edge_part(report: ScoreReport) -> Iterator[Markup]:
-    edge = report.edge
-    yield paragraph(
-        f"The edge is where the concentration passes {EDGE_PERCENT} %. Its displacement is "
-        "the mean distance to the nearest edge pixel, of both ways (Melsom et al. 2019); "
-        "the area is the integrated ice-edge error (Goessling et al. 2016). Coasts and "
-        "what has no class in chart or map make no edge."
-    )
+def _confusion(scored: GridScores) -> list[Picture]:
+    return [
+        Picture.of(draw_confusion(scored.confusion, (SIC,)), "Confusion matrix of SIC"),
+        Picture.of(
+            draw_confusion(scored.confusion),
+            "Confusion matrices of SOD and FLOE",
+            "What the maps show where the charts show a class, in % of each row "
+            "(Chen et al. 2024, Figure 4).",
+        ),
+    ]
+
+
+def _edge_table(edge: EdgeScore) -> Table:
     rows = [
         ["mean displacement, km", _km(edge.mean_km)],
         ["median", _km(edge.median_km)],
@@ -290,22 +280,20 @@ def _edge_part(report: ScoreReport) -> Iterator[Markup]:
         ["scenes without an edge in the chart", str(edge.n_without_chart_edge)],
         ["scenes whose edge the map misses", str(edge.n_without_map_edge)],
     ]
-    yield table("", ["", "all scenes"], rows)
+    return Table("", ["", "all scenes"], rows)
 
 
-def _calibration_part(calibration: Calibration | None) -> Iterator[Markup]:
-    if calibration is None:
-        yield paragraph(
-            "The maps hold neither class probabilities nor a spread of SIC, so nothing can "
-            "be said about their uncertainty."
-        )
-        return
-    yield embedded(
+def _calibration_picture(calibration: Calibration) -> Picture:
+    return Picture.of(
         draw_calibration(calibration),
         "How often probabilities come true, and what the spread of SIC covers",
         "A perfect map follows the dashed lines. The calibration error is the mean gap "
         "(Guo et al. 2017).",
     )
+
+
+def _calibration_tables(calibration: Calibration) -> list[Table]:
+    tables = []
     rows = [
         [
             name,
@@ -318,7 +306,7 @@ def _calibration_part(calibration: Calibration | None) -> Iterator[Markup]:
     ]
     if rows:
         columns = ["", "calibration error", "mean probability", "right", "mean of classes"]
-        yield table("Class probabilities, %", columns, rows)
+        tables.append(Table("Class probabilities, %", columns, rows))
     if (coverage := calibration.coverage) is not None:
         covered = [
             [f"{within:g} spreads", percent(100 * expected), percent(100 * observed)]
@@ -328,12 +316,13 @@ def _calibration_part(calibration: Calibration | None) -> Iterator[Markup]:
         ]
         columns = ["within", "if errors are normal", "observed"]
         caption = "Pixels whose SIC lies within the spread, %; charts have steps of 10 %"
-        yield table(caption, columns, covered)
+        tables.append(Table(caption, columns, covered))
+    return tables
 
 
 def _group_table(
     caption: str, groups: Mapping[str, Scores], edges: Mapping[str, EdgeScore]
-) -> Markup:
+) -> Table:
     rows = [
         [
             name,
@@ -344,10 +333,10 @@ def _group_table(
         for name, scores in groups.items()
     ]
     columns = ["", *_COLUMNS, "pixels", *(["edge, km"] if edges else [])]
-    return table(caption, columns, rows)
+    return Table(caption, columns, rows)
 
 
-def _pictures(report: ScoreReport, reference: ChartedScenes) -> Iterator[Markup]:
+def _comparisons(report: ScoreReport, reference: ChartedScenes) -> Iterator[Picture]:
     """Draw the worst and the best scenes."""
     ranked = sorted(
         (scores.combined, scene)
@@ -364,7 +353,7 @@ def _pictures(report: ScoreReport, reference: ChartedScenes) -> Iterator[Markup]
             scene.grid,
             {"map": report.scenes[scene_id]},
         )
-        yield embedded(figure, f"Map and ice chart of {scene_id}")
+        yield Picture.of(figure, f"Map and ice chart of {scene_id}")
 
 
 def _km(value: float | None) -> str:

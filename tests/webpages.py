@@ -1,7 +1,9 @@
 """What every page must be: valid HTML that needs no network."""
 
+import os
 import re
 from pathlib import Path
+from urllib.parse import unquote_to_bytes
 
 import html5lib
 
@@ -23,7 +25,7 @@ def check_page(path: Path) -> list[str]:
                 assert not re.match(r"[a-z]+:|/", target), (
                     f"{target} is not beside the page"
                 )
-                assert (path.parent / target).is_file()
+                assert (path.parent / os.fsdecode(unquote_to_bytes(target))).is_file()
     # The style and the script load nothing either.
     assert not re.search(r"url\(|@import|fetch\(|https?://", text)
     images = list(document.iter("img"))

@@ -217,3 +217,20 @@ def test_tie_points_of_the_map_are_enough(tmp_path: Path) -> None:
     report = convert_maps(tmp_path / "map.nc", tmp_path / "out", ["tif", "gpkg"])
     assert report.failed == ()
     assert len(report.written) == 4
+
+
+@pytest.mark.parametrize("scene", ["../../stolen/evil", "{}/stolen/evil", "a/b", "x" * 240])
+def test_nothing_is_written_outside_of_the_folder(
+    maps: Path, tmp_path: Path, scene: str
+) -> None:
+    stolen = tmp_path / "stolen" / "evil_SIC.tif"
+    stolen.parent.mkdir()
+    stolen.write_text("mine")
+    with h5py.File(maps / f"{OTHER}.nc", "a") as file:
+        file.attrs["scene"] = scene.format(tmp_path)
+    report = convert_maps(maps, tmp_path / "a" / "out", ["tif", "shp"])
+    assert [(failure.scene, failure.kind) for failure in report.failed] == [(OTHER, None)]
+    assert "is not a scene id" in report.failed[0].reason
+    assert len(report.written) == 3 + 5
+    assert {path.parent for path in report.written} == {tmp_path / "a" / "out"}
+    assert [path.read_text() for path in stolen.parent.iterdir()] == ["mine"]

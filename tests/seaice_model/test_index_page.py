@@ -3,6 +3,8 @@ import os
 import shutil
 from pathlib import Path
 
+import h5py
+import html5lib
 import numpy as np
 import pytest
 from learnable_scenes import SCENES, TEST_SCENE, UNCHARTED
@@ -134,3 +136,70 @@ def test_names_are_escaped(store: Store, run: Path, tmp_path: Path) -> None:
     page = tmp_path / "m & n" / "index.html"
     assert len(check_page(page)) == 6
     assert "a &lt;b&gt; &amp;" in page.read_text()
+
+
+EVIL = '"><script>alert(1)</script><b id="'
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"width": f"1{EVIL}"}, {"width": 10**6}, {"height": -1}, {"has_charts": EVIL},
+        {"scores": {"SIC": EVIL}}, {"scores": {"SIC": float("nan")}}, {"scores": EVIL},
+        {"scene": EVIL}, {"scene": UNCHARTED}, {"weights": 1}, {"weights": None},
+    ],
+)  # fmt: skip
+def test_an_entry_that_is_not_ours_is_made_again(
+    maps: Path, changes: dict[str, object]
+) -> None:
+    page = write_index(maps)
+    before = page.read_text()
+    entry = maps / "index" / f"{TEST_SCENE}.json"
+    known = json.loads(entry.read_text())
+    entry.write_text(json.dumps({**known, **changes}))
+    assert write_index(maps).read_text() == before
+    assert json.loads(entry.read_text()) == known
+    # Entries of the first version said the time, too; the id says it.
+    entry.write_text(json.dumps({**known, "acquired": EVIL}))
+    made = entry.stat().st_mtime_ns
+    assert write_index(maps).read_text() == before
+    assert entry.stat().st_mtime_ns == made
+
+
+def test_what_a_map_says_cannot_become_part_of_the_page(maps: Path) -> None:
+    with h5py.File(maps / f"{TEST_SCENE}.nc", "a") as file:
+        for name in ("run", "store", "software"):
+            file.attrs[name] = EVIL
+    (maps / f"{TEST_SCENE}.nc").rename(maps / "0.nc")  # the first, which is quoted
+    page = write_index(maps)
+    check_page(page)
+    document = html5lib.parse(page.read_text(), namespaceHTMLElements=False)
+    assert len([*document.iter("script")]) == 1
+    (told,) = [p.text for p in document.iter("p") if (p.text or "").startswith("Drawn by")]
+    assert told.startswith(f"Drawn by {EVIL} with {EVIL} from {EVIL}.")
+
+
+@pytest.mark.parametrize(
+    "name", ["a#b?c%20d", EVIL.replace("/", ""), "javascript:alert(1)", b"a\xff"]
+)
+def test_a_page_leads_to_files_of_any_name(maps: Path, name: str | bytes) -> None:
+    (maps / f"{TEST_SCENE}.nc").rename(maps / f"{os.fsdecode(name)}.nc")
+    page = write_index(maps)
+    check_page(page)  # all links lead to files
+    assert f'<section id="{TEST_SCENE}"' in page.read_text()
+
+
+@pytest.mark.parametrize("scene", [EVIL, "../../../victim/x", "x" * 240, "", ".hidden"])
+def test_a_map_of_no_scene_is_left_out_of_the_page(
+    tmp_path: Path, maps: Path, scene: str
+) -> None:
+    (tmp_path / "victim").mkdir()
+    deep = tmp_path / "a" / "b" / "maps"
+    shutil.copytree(maps, deep)
+    with h5py.File(deep / f"{TEST_SCENE}.nc", "a") as file:
+        file.attrs["scene"] = scene
+    page = write_index(deep)
+    assert len(check_page(page)) == 3 * 2
+    assert "alert" not in page.read_text()
+    assert [*(tmp_path / "victim").iterdir()] == []
+    assert {p.name[:19] for p in (deep / "index").iterdir()} == {UNCHARTED, SCENES[0]}

@@ -296,3 +296,8 @@ def test_a_scene_is_not_scored_twice(tmp_path: Path, maps: Path, store: Store) -
     shutil.copy(maps / f"{TEST_SCENE}.nc", tmp_path / "maps" / "copy.nc")
     with pytest.raises(MapError, match=f"'{TEST_SCENE}' has two maps: .* and 'copy.nc'"):
         score_maps(tmp_path / "maps", charts_of(store))
+
+
+def test_a_report_holds_no_password(maps: Path, store: Store) -> None:
+    named = replace(charts_of(store), path="https://me:word@host/store.zarr")
+    assert score_maps(maps, named).reference == "https://host/store.zarr"
