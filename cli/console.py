@@ -7,8 +7,9 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Self
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Self, TextIO
 
 import typer
 
@@ -48,16 +49,32 @@ def say_json(values: Mapping[str, Any]) -> None:
 
 def note(line: str) -> None:
     """Print something that is not a result."""
-    typer.echo(line, err=True)
+    with _lossy():
+        typer.echo(line, err=True)
 
 
 def fail(message: str, hint: str | None = None) -> None:
     """Print an error and what to do about it."""
     plain = False if os.environ.get("NO_COLOR") else None  # None: as the terminal can
-    typer.secho("error: ", err=True, fg="red", bold=True, nl=False, color=plain)
-    typer.echo(message, err=True)
-    if hint:
-        typer.echo(f"hint: {hint}", err=True)
+    with _lossy():
+        typer.secho("error: ", err=True, fg="red", bold=True, nl=False, color=plain)
+        typer.echo(message, err=True)
+        if hint:
+            typer.echo(f"hint: {hint}", err=True)
+
+
+def be_quiet(stream: TextIO) -> None:
+    """Write no more to a stream of this process, also when Python ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+@contextmanager
+def _lossy() -> Iterator[None]:
+    """Go on where nobody can be told: the terminal has been closed."""
+    try:
+        yield
+    except OSError:
+        be_quiet(sys.stderr)
 
 
 def seconds(elapsed_s: float) -> str:
@@ -115,7 +132,8 @@ class Progress:
 
     def __exit__(self, *exc: object) -> None:
         if self._bar is not None:
-            self._bar.stop()
+            with _lossy():
+                self._bar.stop()
 
     def __call__(self, done: int, total: int, text: str = "") -> None:
         """Report `done` of `total`, and what was done last."""

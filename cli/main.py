@@ -1,7 +1,7 @@
 """The `seaice` command: registers the commands, turns errors into words and exit codes.
 
 Exit codes: 0 done, 1 something the user can mend, 2 wrong usage, 75 a training that was
-stopped and can go on, 130 interrupted, 143 terminated.
+stopped and can go on, 129 its terminal closed, 130 interrupted, 143 terminated.
 """
 
 import functools
@@ -19,6 +19,7 @@ from typing import Annotated
 import typer
 
 from seaice_data.errors import SeaIceError
+from seaice_data.signals import ending_signals
 
 from . import (
     bench,
@@ -35,7 +36,7 @@ from . import (
     train,
     verify,
 )
-from .console import fail
+from .console import be_quiet, fail
 
 app = typer.Typer(
     name="seaice",
@@ -86,25 +87,30 @@ _HINTS = {
 
 
 class _Terminated(KeyboardInterrupt):
-    """SIGTERM, which ends a command as Ctrl-C does."""
+    """A signal that ends a command as Ctrl-C does."""
+
+    def __init__(self, number: int) -> None:
+        self.exit_code = 128 + number
 
 
 def _terminate(number: int, _frame: FrameType | None) -> None:
-    signal.signal(number, signal.SIG_IGN)  # `timeout` sends it twice
-    raise _Terminated
+    for other in ending_signals():  # `timeout` sends it twice, a closed terminal too
+        signal.signal(other, signal.SIG_IGN)
+    raise _Terminated(number)
 
 
 @contextmanager
 def _terminable() -> Iterator[None]:
-    """Let SIGTERM raise; a command may have a handler of its own inside."""
+    """Let signals to end raise; a command may have a handler of its own inside."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, _terminate)
+    before = {number: signal.signal(number, _terminate) for number in ending_signals()}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _in_words(command: Callable[..., None]) -> Callable[..., None]:
@@ -119,15 +125,15 @@ def _in_words(command: Callable[..., None]) -> Callable[..., None]:
         except SeaIceError as error:
             fail(str(error), error.hint)
             raise typer.Exit(1) from None
-        except _Terminated:
+        except _Terminated as ended:
             fail("terminated", _HINTS.get(command.__name__))
-            raise typer.Exit(143) from None
+            raise typer.Exit(ended.exit_code) from None
         except KeyboardInterrupt:
             fail("interrupted", _HINTS.get(command.__name__))
             raise typer.Exit(130) from None
         except BrokenPipeError:
             # The reader has gone (`seaice info | head`).
-            _be_quiet()
+            be_quiet(sys.stdout)
             raise typer.Exit(0) from None
         except MemoryError:
             fail("there is not enough memory")
@@ -142,11 +148,6 @@ def _in_words(command: Callable[..., None]) -> Callable[..., None]:
 def _fail_with(error: OSError) -> None:
     name = f"{error.filename!r}: " if error.filename else ""
     fail(f"{name}{error.strerror or error}")
-
-
-def _be_quiet() -> None:
-    """Write no more to stdout, also when Python ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 _COMMANDS: tuple[Callable[..., None], ...] = (
@@ -183,10 +184,10 @@ def run() -> None:
             processes.leave(ended.code)
         raise
     except BrokenPipeError:
-        _be_quiet()
+        be_quiet(sys.stdout)
     except OSError as error:  # `seaice --help >/dev/full`
-        _be_quiet()
+        be_quiet(sys.stdout)
         _fail_with(error)
         sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    except KeyboardInterrupt as error:
+        sys.exit(getattr(error, "exit_code", 130))

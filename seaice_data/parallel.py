@@ -29,6 +29,7 @@ from dask.callbacks import Callback
 from dask.delayed import Delayed, delayed
 
 from seaice_data.errors import SeaIceError
+from seaice_data.signals import ending_signals
 
 Result = TypeVar("Result")
 
@@ -97,7 +98,6 @@ def _compute_here(tasks: list[Delayed], jobs: int, count: Callable[..., None]) -
     if jobs <= 1 or len(tasks) == 1:
         with Callback(posttask=count):
             return list(compute(*tasks, scheduler="synchronous"))
-    resource_tracker.ensure_running()  # else it would unblock Ctrl-C in between
     context = WorkerContext()
     pool = ProcessPoolExecutor(min(jobs, len(tasks)), context, begin_worker)
     try:
@@ -198,12 +198,25 @@ class WorkerContext(SpawnContext):
         super().__init__()
         self.processes: list[BaseProcess] = []
         """Those that were started."""
+        _start_tracker()
 
     def Process(self, *arguments: Any, **options: Any) -> _Process:  # type: ignore[override]  # noqa: N802
         """Make a process."""
         process = _Process(*arguments, **options)
         self.processes.append(process)
         return process
+
+
+def _start_tracker() -> None:
+    """Start Python's helper that tidies up: later it would unblock Ctrl-C in between.
+
+    It ignores the other signals that go to all processes, but not SIGHUP.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # it inherits that
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def end_in_words(processes: Iterable[BaseProcess]) -> tuple[str, str]:
@@ -227,6 +240,8 @@ def _signal_of(code: int) -> int:
 
 def _end(number: int, _frame: FrameType | None) -> None:
     """Tidy up on the way out: half-written files go away."""
+    for other in ending_signals():  # one of them is enough
+        signal.signal(other, signal.SIG_IGN)
     raise _Ended(128 + number)
 
 
@@ -236,11 +251,12 @@ def begin_worker(terminate: Callable[[int, FrameType | None], None] = _end) -> N
     Parameters
     ----------
     terminate
-        Handler of SIGTERM, by which the others are told to end.
+        Handler of the signals by which others ask a process to end.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    signal.signal(signal.SIGTERM, terminate)
+    for number in ending_signals():
+        signal.signal(number, terminate)
     threading.Thread(target=_follow, daemon=True).start()
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+from seaice_data.signals import ending_signals
 
 
 class StopRequest:
@@ -19,16 +19,20 @@ class StopRequest:
 
 @contextmanager
 def stop_on_signals() -> Iterator[StopRequest]:
-    """Turn the first SIGTERM or SIGINT (Ctrl-C) into a request; a second one acts as usual.
+    """Turn the first signal to end into a request; a second one acts as usual.
 
-    The handlers that were there come back at the end. Outside of the main thread, where
-    Python takes no signals, there is never a request.
+    Signals are SIGTERM, SIGHUP (its terminal closed) and SIGINT (Ctrl-C), except those that
+    the process ignores, as `nohup` lets it. The handlers that were there come back at the
+    end. In other threads, where Python takes no signals, there is never a request.
     """
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
         yield request
         return
-    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    numbers = [*ending_signals()]
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        numbers.append(signal.SIGINT)
+    before = {number: signal.getsignal(number) for number in numbers}
 
     def restore() -> None:
         for number, handler in before.items():
@@ -37,8 +41,10 @@ def stop_on_signals() -> Iterator[StopRequest]:
     def ask(_number: int, _frame: FrameType | None) -> None:
         request.is_made = True
         restore()
+        if hasattr(signal, "SIGHUP"):  # the system sends it, and the shell once more
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
-    for number in _SIGNALS:
+    for number in numbers:
         signal.signal(number, ask)
     try:
         yield request

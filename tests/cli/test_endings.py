@@ -1,16 +1,23 @@
 """Commands that are stopped, run out of disk, or have nowhere to write: a line, no more."""
 
+import fcntl
 import os
+import pty
 import signal
 import subprocess
 import sys
+import termios
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import typer
 from coded_scenes import write_coded
+from other_systems import Moment, OtherSystem, go_on
 
 from seaice_cli.main import _in_words, app
 
@@ -36,14 +43,25 @@ def start(*arguments: object) -> subprocess.Popen[str]:
     )
 
 
-def wait_for_staging(store: Path, process: subprocess.Popen[str]) -> None:
-    while not [*store.glob(".staging/*_dmi*")] and process.poll() is None:
-        time.sleep(0.002)
+@pytest.fixture
+def at_work(
+    raw: Path, tmp_path: Path, other_system: OtherSystem
+) -> Callable[..., subprocess.Popen[str]]:
+    """Start to prepare in two processes; all have stopped while one writes a scene."""
+
+    def begin(*before: str, **options: Any) -> subprocess.Popen[str]:
+        store = tmp_path / "store.zarr"
+        command = [*before, SEAICE, "prepare", raw, store, "--jobs", 2]
+        process = other_system.start_to_stop(40, store, *command, **options)
+        assert [*store.glob(".staging/*_dmi*")]
+        return process
+
+    return begin
 
 
 def assert_all_ended(process: subprocess.Popen[str]) -> None:
     """Wait until nobody is left in the group of a process."""
-    for _ in range(100):
+    for _ in range(600):
         try:
             os.killpg(process.pid, 0)
         except ProcessLookupError:
@@ -62,43 +80,70 @@ def shell(command: str, *arguments: object) -> tuple[int, str, str]:
 
 
 @pytest.mark.parametrize("to_all", [False, True])
-def test_sigterm_ends_prepare_in_words_and_leaves_nothing_behind(
-    raw: Path, tmp_path: Path, to_all: bool
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_prepare_in_words_and_leaves_nothing_behind(
+    tmp_path: Path,
+    at_work: Callable[..., subprocess.Popen[str]],
+    number: signal.Signals,
+    to_all: bool,
 ) -> None:
-    store = tmp_path / "store.zarr"
-    process = start("prepare", raw, store, "--jobs", "2")
-    wait_for_staging(store, process)
-    (os.killpg if to_all else os.kill)(process.pid, signal.SIGTERM)
-    err = process.communicate(timeout=60)[1]
-    assert process.returncode == 143
+    process = at_work()
+    (os.killpg if to_all else os.kill)(process.pid, number)
+    go_on(process)
+    err = process.communicate()[1]
+    assert process.returncode == 128 + number
     assert err.splitlines()[0] == "error: terminated"
     assert err.count("\n") == 2
-    assert not (store / ".staging").exists()
+    assert not (tmp_path / "store.zarr" / ".staging").exists()
     assert_all_ended(process)
 
 
-def test_workers_end_with_a_parent_that_is_killed(raw: Path, tmp_path: Path) -> None:
-    store = tmp_path / "store.zarr"
-    process = start("prepare", raw, store, "--jobs", "2")
-    wait_for_staging(store, process)
+def test_a_terminal_that_is_closed_ends_prepare(
+    tmp_path: Path, at_work: Callable[..., subprocess.Popen[str]]
+) -> None:
+    ours, theirs = pty.openpty()
+    take = partial(fcntl.ioctl, theirs, termios.TIOCSCTTY, 0)
+    process = at_work(stdin=theirs, stdout=theirs, stderr=theirs, preexec_fn=take)
+    os.close(theirs)
+    os.close(ours)
+    go_on(process)
+    assert process.wait() == 129
+    assert not (tmp_path / "store.zarr" / ".staging").exists()
+    assert_all_ended(process)
+
+
+def test_nohup_lets_prepare_survive_its_terminal(
+    tmp_path: Path, at_work: Callable[..., subprocess.Popen[str]]
+) -> None:
+    process = at_work("nohup")
+    os.killpg(process.pid, signal.SIGHUP)
+    go_on(process)
+    assert process.communicate()[1] == ""
+    assert process.returncode == 0
+    assert len([*tmp_path.glob("store.zarr/scenes/*_dmi")]) == len(IDS)
+
+
+def test_workers_end_with_a_parent_that_is_killed(
+    at_work: Callable[..., subprocess.Popen[str]],
+) -> None:
+    process = at_work()
     process.kill()
+    go_on(process)
     process.communicate()  # to the end of stderr, which the workers hold too
     assert_all_ended(process)
 
 
-@pytest.mark.parametrize("delay_s", [0.6, 0.9, 1.2, 1.5])
+@pytest.mark.parametrize("at", [1, 3, 6, 12])
 def test_ctrl_c_while_workers_start_is_told_in_words(
-    raw: Path, tmp_path: Path, delay_s: float
+    raw: Path, tmp_path: Path, other_system: OtherSystem, at: int
 ) -> None:
-    process = start("prepare", raw, tmp_path / "store.zarr", "--jobs", "4")
-    wait_s = time.monotonic() + 20
-    while not (tmp_path / "store.zarr").exists() and time.monotonic() < wait_s:
-        time.sleep(0.002)
-    time.sleep(delay_s - 0.6)
-    os.killpg(process.pid, signal.SIGINT)
-    err = process.communicate(timeout=60)[1]
+    moment = Moment(signal.SIGINT, at, "pipe:")  # by which workers are told what to do
+    command = [SEAICE, "prepare", raw, tmp_path / "store.zarr", "--jobs", 4]
+    process = other_system.start(moment, *command)
+    err = process.communicate()[1]
+    assert err.startswith("error: interrupted\n")
     assert "Traceback" not in err
-    assert process.returncode in (0, 130)
+    assert process.returncode == 130
 
 
 def test_closed_and_full_streams_are_no_crash() -> None:
