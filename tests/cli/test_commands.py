@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +18,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from coded_scenes import write_coded
+from other_systems import OtherSystem, go_on
 from typer.main import get_command
 from webpages import check_page
 
@@ -770,29 +770,24 @@ def test_a_reader_that_goes_away_is_no_error(store_path: str) -> None:
     assert done.stderr == ""
 
 
-def test_ctrl_c_ends_prepare_in_words_and_loses_nothing(tmp_path: Path) -> None:
-    for day in range(1, 29):
-        write_coded(tmp_path / "raw", 1203, 1251, f"201901{day:02d}T101830_dmi")
-    command = [sys.executable, "-c", "from seaice_cli.main import run; run()", "prepare"]
-    command += [str(tmp_path / "raw"), str(tmp_path / "store.zarr"), "--jobs", "2"]
-    process = subprocess.Popen(
-        command,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ},
-        start_new_session=True,
-    )
-    while not list(tmp_path.glob("store.zarr/scenes/*/zarr.json")):
-        assert process.poll() is None
-        time.sleep(0.02)
+def test_ctrl_c_ends_prepare_in_words_and_loses_nothing(
+    tmp_path: Path, other_system: OtherSystem
+) -> None:
+    raw, store = tmp_path / "raw", tmp_path / "store.zarr"
+    for month in range(1, 7):
+        write_coded(raw, 203, 251, f"2019{month:02d}01T101830_dmi")
+    command = [Path(sys.executable).with_name("seaice"), "prepare", raw, store, "--jobs"]
+    process = other_system.start_to_stop(120, store, *command, 2)
+    assert list(store.glob("scenes/*/zarr.json"))
     os.killpg(process.pid, signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    go_on(process)
+    _, err = process.communicate()
     assert process.returncode == 130
     assert err.startswith("error: interrupted\nhint: nothing is lost")
     assert "Traceback" not in err
-    assert run_app(*command[3:], "--jobs", "1") == 0
-    assert len(list(tmp_path.glob("store.zarr/scenes/*/zarr.json"))) == 28
-    assert not (tmp_path / "store.zarr" / ".staging").exists()
+    assert run_app("prepare", str(raw), str(store), "--jobs", "1") == 0
+    assert len(list(store.glob("scenes/*/zarr.json"))) == 6
+    assert not (store / ".staging").exists()
 
 
 def test_split_divides_anew_and_for_scenes_to_come(seaice, raw_folder, tmp_path) -> None:

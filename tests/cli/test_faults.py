@@ -1,20 +1,17 @@
 """`seaice prepare` is killed, runs out of space, has company: no scene is half there."""
 
-import os
-import random
 import shutil
 import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import xarray as xr
 import zarr
 from coded_scenes import write_coded
+from other_systems import Moment, OtherSystem
 
 from seaice_data.errors import StoreError
 from seaice_data.prepare import finish, prepare
@@ -24,7 +21,9 @@ from seaice_data.store import Store
 
 SEAICE = Path(sys.executable).with_name("seaice")
 IDS = [f"2019{month:02d}14T101830_dmi" for month in range(1, 11)]
-N_KILLS = 20
+KILLED_AT = (*range(1, 9), 10, 20, 50, 80, 100, 120)
+"""Changes to the store before which it is killed: each time it is a little further on."""
+
 
 Tree = dict[str, bytes]
 
@@ -61,11 +60,6 @@ def start(raw: Path, store: Path, *options: str) -> subprocess.Popen[str]:
     )
 
 
-def wait_for(condition: Callable[[], object], process: subprocess.Popen[str]) -> None:
-    while not condition() and process.poll() is None:
-        time.sleep(0.002)
-
-
 def assert_whole(store: Path, peaceful: Tree) -> int:
     """Look at the scenes in a store, all of which must be whole, and return how many."""
     if not (store / "zarr.json").exists():
@@ -85,33 +79,52 @@ def assert_whole(store: Path, peaceful: Tree) -> int:
 
 @pytest.mark.slow
 def test_killed_at_any_moment_no_scene_is_half_there(
-    raw: Path, peaceful: Tree, tmp_path: Path
+    raw: Path, peaceful: Tree, tmp_path: Path, other_system: OtherSystem
 ) -> None:
     arrays = {k: v for k, v in peaceful.items() if k.count("/") > 1}
-    store, moments = tmp_path / "store.zarr", random.Random(0)  # noqa: S311 - no secret
-    seen = []
-    for number in range(N_KILLS):
-        full = bool(seen and seen[-1] == len(IDS))
-        overwrites = full and number % 5 == 0
-        if full and not overwrites:
-            shutil.rmtree(store)
-        left = {*store.glob(".staging/*_dmi*")}
-        process = start(raw, store, "--jobs", "2", *(["--overwrite"] if overwrites else []))
-        if number % 6 == 0:
-            time.sleep(moments.uniform(0.3, 1))  # anywhere, also before there is a store
-        else:
-            wait_for(lambda: {*store.glob(".staging/*_dmi*")} - left, process)  # noqa: B023
-            time.sleep(moments.uniform(0, 0.08))
-        os.killpg(process.pid, signal.SIGKILL)
+    store, seen = tmp_path / "store.zarr", []
+    for at in KILLED_AT:
+        moment = Moment(signal.SIGKILL, at, store)
+        process = other_system.start(moment, SEAICE, "prepare", raw, store, "--jobs", 2)
         process.communicate()
+        assert process.returncode == -signal.SIGKILL
         seen.append(assert_whole(store, arrays))
-    assert len(set(seen)) > 2  # the kills came at different moments
+    assert seen == sorted(seen)
+    assert len({*seen}) > 2  # the kills came at different moments
     process = start(raw, store, "--jobs", "2")
     assert process.communicate()[1] == ""
     assert process.returncode == 0
     assert tree(store) == peaceful
     assert {path.name for path in store.iterdir()} == {"scenes", "zarr.json"}
     assert {path.name for path in tmp_path.iterdir()} == {"store.zarr"}
+
+
+@pytest.mark.slow
+def test_killed_while_it_is_replaced_a_store_is_the_old_or_the_new_one(
+    raw: Path, peaceful: Tree, tmp_path: Path, other_system: OtherSystem
+) -> None:
+    prepare(raw, str(tmp_path / "new.zarr"), Recipe(codec="zstd"))
+    new = tree(tmp_path / "new.zarr")
+
+    def is_new(at: int) -> bool:
+        """Tell which store is there after a kill before change `at`."""
+        store = tmp_path / str(at) / "store.zarr"
+        shutil.copytree(raw.parent / "peaceful.zarr", store)
+        command = [SEAICE, "prepare", raw, store, "--jobs", 1, "--overwrite"]
+        moment = Moment(signal.SIGKILL, at, store)
+        process = other_system.start(moment, *command, "--codec", "zstd")
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL
+        found = tree(store)
+        assert found in (peaceful, new)
+        return found == new
+
+    # Towards the change that replaces the store: before it the old one is there.
+    first, last = 1, 1000
+    while last - first > 1:
+        middle = (first + last) // 2
+        first, last = (first, middle) if is_new(middle) else (middle, last)
+    assert 1 < first < last < 1000
 
 
 def test_a_full_disk_leaves_no_half_scene(raw: Path, tmp_path: Path) -> None:
@@ -149,12 +162,12 @@ def test_two_writers_at_the_same_time_make_one_store(
 
 
 def test_a_store_is_not_replaced_under_a_writer(
-    raw: Path, peaceful: Tree, tmp_path: Path
+    raw: Path, peaceful: Tree, tmp_path: Path, other_system: OtherSystem
 ) -> None:
     store = tmp_path / "store.zarr"
-    writer = start(raw, store, "--jobs", "1")
-    wait_for(lambda: list(store.glob("scenes/*_dmi")), writer)
-    writer.send_signal(signal.SIGSTOP)
+    command = [SEAICE, "prepare", raw, store, "--jobs", 1]
+    writer = other_system.start_to_stop(200, store, *command)
+    assert 0 < len(list(store.glob("scenes/*_dmi"))) < len(IDS)
     try:
         with pytest.raises(StoreError, match="another process is writing to the store"):
             prepare(raw, str(store), overwrite=True)
