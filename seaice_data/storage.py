@@ -11,12 +11,8 @@ folder; several that add do not, for they write the same bytes. Object stores ha
 import ctypes
 import errno
 import os
-import shutil
-import socket
-import time
-import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +21,7 @@ import fsspec
 from seaice_data.array_files import Content
 from seaice_data.errors import StoreError
 from seaice_data.locks import lock
+from seaice_data.staging import drop_abandoned, staged
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store as ZarrStore
@@ -33,7 +30,6 @@ STAGING = ".staging"
 """Folder in the store of what is being written or removed; readers ignore it."""
 
 _REPLACEMENT = ".replacement"
-_ABANDONED_S = 24 * 3600.0
 _HERE = -100  # AT_FDCWD of Linux
 _RENAME_NOREPLACE, _RENAME_EXCHANGE = 1, 2  # flags of its renameat2
 
@@ -132,9 +128,9 @@ class Storage:
             if not self.is_local:
                 self._files.pipe_file(self._full(name), content)
                 return
-            with self._staged(Path(name).name) as staged:
-                (staged / "content").write_bytes(content)
-                (staged / "content").replace(self.local(name))
+            with self._staged(Path(name).name) as place:
+                (place / "content").write_bytes(content)
+                (place / "content").replace(self.local(name))
 
     def put_new(self, name: str, content: bytes) -> None:
         """Write a file, whole or not at all, unless there is one."""
@@ -145,10 +141,10 @@ class Storage:
                 return
             if self.local(name).exists():
                 return
-            with self._staged(Path(name).name) as staged:
-                (staged / "content").write_bytes(content)
+            with self._staged(Path(name).name) as place:
+                (place / "content").write_bytes(content)
                 self.local(name).parent.mkdir(exist_ok=True)
-                _move_new(staged / "content", self.local(name))
+                _move_new(place / "content", self.local(name))
 
     def put_folder(
         self, name: str, witness: str, contents: Iterable[tuple[str, Content]]
@@ -178,14 +174,14 @@ class Storage:
                     if file not in inner:
                         self._files.pipe_file(self._full(f"{name}/{file}"), objects[file])
                 return
-            with self._staged(Path(name).name) as staged:
+            with self._staged(Path(name).name) as place:
                 for file, content in contents:
-                    (staged / file).parent.mkdir(parents=True, exist_ok=True)
-                    (staged / file).write_bytes(content)
+                    (place / file).parent.mkdir(parents=True, exist_ok=True)
+                    (place / file).write_bytes(content)
                 final = self.local(name)
                 if final.exists() and not (final / witness).exists():
                     self.remove_folder(name, [witness])  # the rest of something
-                _move(staged, final, witness)
+                _move(place, final, witness)
 
     @property
     def beside(self) -> "Storage":
@@ -219,8 +215,8 @@ class Storage:
         """
         with self._told():
             if self.is_local:
-                with self._staged(Path(name).name) as staged, suppress(FileNotFoundError):
-                    self.local(name).replace(staged)
+                with self._staged(Path(name).name) as place, suppress(FileNotFoundError):
+                    self.local(name).replace(place)
                 return
             for file in first:
                 self._remove_object(f"{name}/{file}")
@@ -298,15 +294,10 @@ class Storage:
         return None
 
     def drop_staging(self) -> None:
-        """Remove what killed writers left behind; leave what may still be written.
-
-        A writer on this machine holds a lock; of others, only what is a day old is removed.
-        """
+        """Remove what killed writers left; leave what may still be written."""
         if not self.is_local:
             return
-        for abandoned in self.local(STAGING).glob("*"):
-            if _is_abandoned(abandoned):
-                _delete(abandoned)
+        drop_abandoned(self.local(STAGING).glob("*"))
         try:
             self.local(STAGING).rmdir()
         except OSError as error:
@@ -316,18 +307,14 @@ class Storage:
     @contextmanager
     def _staged(self, name: str) -> Iterator[Path]:
         """Give an empty folder to write to; what is left there is removed."""
-        staged = self.local(STAGING, f"{name}.{_host()}.{uuid.uuid4().hex[:12]}")
-        held = None
-        while held is None:  # again, if another process tidied up in between
-            staged.parent.mkdir(parents=True, exist_ok=True)
-            with suppress(FileNotFoundError):
-                staged.mkdir()
-                held = _hold(staged)
-        try:
-            yield staged
-        finally:
-            _delete(staged)
-            os.close(held)
+        parent = self.local(STAGING)
+        with ExitStack() as stack:
+            place = None
+            while place is None:  # again, if another process tidied up in between
+                parent.mkdir(parents=True, exist_ok=True)
+                with suppress(FileNotFoundError):
+                    place = stack.enter_context(staged(parent, name))
+            yield place
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -398,40 +385,3 @@ def _rename(old: Path, new: Path, flag: int) -> int:
         return errno.ENOSYS
     done = rename(_HERE, os.fsencode(old), _HERE, os.fsencode(new), flag)
     return ctypes.get_errno() if done else 0
-
-
-def _host() -> str:
-    return socket.gethostname().replace(".", "-")
-
-
-def _hold(staged: Path) -> int | None:
-    """Lock a folder for as long as this process lives; None if it is gone."""
-    held = os.open(staged, os.O_RDONLY)
-    lock(held, wait=True)
-    if staged.exists():
-        return held
-    os.close(held)
-    return None
-
-
-def _is_abandoned(staged: Path) -> bool:
-    """Whether the writer of a folder is dead."""
-    try:
-        if staged.name.split(".")[-2:-1] == [_host()]:
-            folder = os.open(staged, os.O_RDONLY)
-            try:
-                if lock(folder):
-                    return True
-            finally:
-                os.close(folder)
-        return time.time() - staged.stat().st_mtime > _ABANDONED_S
-    except (BlockingIOError, FileNotFoundError):
-        return False  # it is written to, or was just moved to its place
-
-
-def _delete(path: Path) -> None:
-    """Remove a file or folder; what another process removes meanwhile is no error."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)

@@ -11,7 +11,6 @@ twins. Files are complete or absent.
 
 import contextlib
 import io
-import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -28,7 +27,7 @@ from seaice_data.charts import CHART_FILL, CHARTS
 from seaice_data.errors import SceneError
 from seaice_data.grid import CELL_PIXELS, row_bands
 from seaice_data.icecodes import PolygonTable, paint_charts
-from seaice_data.locks import try_lock
+from seaice_data.staging import staged
 from seaice_data.synthetic_fields import Float32, interpolate, label_rows
 from seaice_data.synthetic_ice import make_surface
 from seaice_data.synthetic_plan import ScenePlan, plan_scenes, tie_points
@@ -454,17 +453,15 @@ def _create(
 @contextlib.contextmanager
 def _whole_file(path: Path) -> Iterator[h5netcdf.File]:
     """Open a file that gets its name when it is complete, and goes away otherwise."""
-    part = path.with_name(f"{path.name}.{uuid.uuid4().hex[:12]}.part")
-    try:
-        with _Disk(part) as disk:
+    with staged(path.parent) as place:
+        part = place / path.name
+        with _Disk(part, "x+") as disk:
             try:
                 with h5netcdf.File(disk, "w") as file:
                     yield file
             finally:
-                disk.raise_refused()
+                disk.raise_refused(path.parent)
         part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 class _Disk(io.FileIO):
@@ -473,11 +470,7 @@ class _Disk(io.FileIO):
     HDF5 writes again when it closes a file, and crashes when the disk is still full.
     """
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path, "x+")
-        try_lock(self.fileno())  # tells it from what a killed process left
-        self._path = path
-        self._refused: OSError | None = None
+    _refused: OSError | None = None
 
     def write(self, content: Any) -> int:
         """Write all of `content`, or nothing any more."""
@@ -499,11 +492,11 @@ class _Disk(io.FileIO):
                 self._refused = error
         return size or 0
 
-    def raise_refused(self) -> None:
-        """Tell what could not be written."""
+    def raise_refused(self, folder: Path) -> None:
+        """Tell what could not be written to a folder."""
         if self._refused is not None:
             reason = self._refused.strerror
             raise SceneError(
-                f"cannot write {str(self._path.parent)!r}: {reason}",
+                f"cannot write {str(folder)!r}: {reason}",
                 hint="mend that, then run the same command again to go on",
             ) from self._refused

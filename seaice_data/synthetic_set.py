@@ -1,15 +1,13 @@
 """Write a set of synthetic scenes, several at a time."""
 
 import shutil
-from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from seaice_data.errors import SceneError
-from seaice_data.locks import try_lock
 from seaice_data.parallel import Progress, run_tasks
+from seaice_data.staging import HIDDEN, drop_abandoned
 from seaice_data.synthetic import n_bytes, scene_paths, write_scene
 from seaice_data.synthetic_plan import ScenePlan, plan_scenes
 
@@ -81,7 +79,7 @@ def write_scenes(
     }
     arguments = {plan.id: (folder, plan, version) for plan in plans if plan.id not in kept}
     replaced = [p for i in arguments for p in paths[i] if p.is_file()]
-    _drop_abandoned(path for scene in paths.values() for path in scene)
+    drop_abandoned(folder.glob(f"{HIDDEN}.*"))
     _refuse_full_disk(
         folder,
         sum(n_bytes(plan, version) for plan in plans if plan.id not in kept),
@@ -114,15 +112,6 @@ def _refuse_full_disk(folder: Path, n_needed: int, n_replaced: int) -> None:
             f"{n_free / 1e9:.2f} GB free",
             hint="take fewer or smaller scenes (--scenes, --size), or another disk",
         )
-
-
-def _drop_abandoned(paths: Iterable[Path]) -> None:
-    """Remove what killed processes left of these files; leave what is being written."""
-    for path in paths:
-        for part in path.parent.glob(f"{path.name}.*part"):
-            with suppress(FileNotFoundError), part.open("rb") as stream:
-                if try_lock(stream.fileno()):
-                    part.unlink()
 
 
 def _refuse_others(folder: Path, ours: set[Path]) -> None:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from seaice_data.locks import try_lock
+from seaice_data.staging import HIDDEN, drop_abandoned, staged
 
 
 @contextmanager
@@ -17,7 +18,8 @@ def replacing(path: Path) -> Iterator[Path]:
     """Give a path to write to; put the file in the place of `path` when all went well.
 
     The file reaches the disk before it takes its name, so that a power cut leaves the old
-    file or the new one. After an error there is no trace of the new one.
+    file or the new one. After an error there is no trace of the new one. What killed
+    processes left in this folder is removed, too.
 
     Examples
     --------
@@ -30,25 +32,22 @@ def replacing(path: Path) -> Iterator[Path]:
     'whole'
     >>> folder.cleanup()
     """
-    # The number of the process keeps two writers apart; the suffix stays, because some
-    # writers choose their format by it.
-    new = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-    try:
-        with naming(path, new):
-            yield new
-            with new.open("rb+") as stream:
-                os.fsync(stream.fileno())
-            new.replace(path)
-    finally:
-        new.unlink(missing_ok=True)
+    drop_abandoned(path.parent.glob(f"{HIDDEN}.*"))
+    with naming(path, path.parent / HIDDEN), staged(path.parent) as place:
+        new = place / path.name
+        yield new
+        with new.open("rb+") as stream:
+            os.fsync(stream.fileno())
+        new.replace(path)
     _sync_folder(path.parent)
 
 
 @contextmanager
 def naming(path: Path, *others: Path) -> Iterator[None]:
-    """Let a system's error about no file, `path` or `others` say that it is about `path`.
+    """Let a system's error about no file, or one of ours, say that it is about `path`.
 
-    Python names the file that it cannot open, but not the one that it cannot write.
+    Ours are those whose names begin as `others`. Python names the file that it cannot open,
+    but not the one that it cannot write.
 
     Examples
     --------
@@ -60,9 +59,9 @@ def naming(path: Path, *others: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        ours = (None, *(str(name) for name in (path, *others)))
-        named = None if error.filename is None else str(error.filename)
-        if error.errno is None or named not in ours:
+        named = str(error.filename or path)
+        is_ours = named == str(path) or named.startswith(tuple(map(str, others)))
+        if error.errno is None or not is_ours:
             raise
         raise OSError(error.errno, error.strerror, str(path)) from error
 

@@ -10,7 +10,6 @@ Fields are those of SIGRID-3: ``CT`` total concentration, ``SA`` stage of develo
 stage nor form, and a chart that shows water where another shows ice does not tell.
 """
 
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -20,6 +19,7 @@ import numpy as np
 from seaice_data.arrays import FloatArray, IntArray, Mask
 from seaice_data.icecodes import FLOE_CODES, SIC_CODES, SOD_CODES
 from seaice_data.prepared import FLAG_LAND, FLAG_NO_SAR
+from seaice_data.staging import staged
 from seaice_model.decision import Decision
 from seaice_model.errors import MapError
 from seaice_model.files import replacing
@@ -250,11 +250,9 @@ def _encoded(table: Any, scene: str, kind: PolygonFormat, folder: Path) -> dict[
     # Fields of a shapefile are 80 bytes wide unless they may shrink.
     options = {"SPATIAL_INDEX": "NO"} if kind == "gpkg" else {"RESIZE": "YES"}
     try:
-        with tempfile.TemporaryDirectory(prefix=f".{scene}.", dir=folder) as place:
-            table.to_file(
-                Path(place, main), driver=_DRIVERS[kind], engine="pyogrio", **options
-            )
-            paths = sorted(Path(place).iterdir(), key=lambda path: path.name == main)
+        with staged(folder) as place:
+            table.to_file(place / main, driver=_DRIVERS[kind], engine="pyogrio", **options)
+            paths = sorted(place.iterdir(), key=lambda path: path.name == main)
             return {path.name: path.read_bytes() for path in paths}
     except (DataSourceError, OSError) as error:
         raise _unwritable(folder, error) from error

@@ -246,3 +246,16 @@ def test_each_command_says_how_it_goes_on(
     err = capsys.readouterr().err
     assert err.startswith(f"error: {words}")
     assert ("hint" in err) == ("hint" in words)
+
+
+def test_a_killed_synth_leaves_nothing_that_the_next_one_keeps(
+    tmp_path: Path, other_system: OtherSystem
+) -> None:
+    raw = tmp_path / "raw"
+    command = [SEAICE, "synth", raw, "--scenes", 2, "--size", 200, "--jobs", 1]
+    process = other_system.start(Moment(signal.SIGKILL, 5, raw), *command)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    assert [path.suffix for path in raw.iterdir()] != []
+    assert start(*command[1:]).communicate()[1] == ""
+    assert {path.suffix for path in raw.iterdir()} == {".nc"}
