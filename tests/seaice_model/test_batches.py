@@ -1,4 +1,5 @@
 import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,10 +38,22 @@ def test_batches_are_the_patches_of_the_sampler(sampler: PatchSampler) -> None:
     assert sizes == [4, 4, 4, 2]
 
 
-def test_a_batch_stays_until_the_next_is_asked_for(sampler: PatchSampler) -> None:
-    for batch in batches(sampler, 0, 80, 4, CPU):
+def test_a_batch_stays_until_the_next_is_asked_for(
+    sampler: PatchSampler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[object] = []
+    draw = sampler.batch
+
+    def draw_and_tell(*arguments: Any) -> Any:
+        patches = draw(*arguments)
+        drawn.append(patches)
+        return patches
+
+    monkeypatch.setattr(sampler, "batch", draw_and_tell)
+    for number, batch in enumerate(batches(sampler, 0, 80, 4, CPU), 1):
         before = batch.inputs.clone(), batch.charts.clone()
-        time.sleep(0.002)  # others are drawn meanwhile
+        while len(drawn) <= number < 20:
+            time.sleep(0.001)  # until another one is drawn meanwhile
         assert_equal(batch.inputs, before[0])
         assert torch.equal(batch.charts, before[1])
 

@@ -110,7 +110,7 @@ from test_study import ROWS
 from seaice_model.study import plan_study, run_study
 
 torch.set_num_threads(1)
-out, store, kill_after, pause_s, jobs = sys.argv[1:]
+out, store, kill_after, n_together, jobs = sys.argv[1:]
 n_told = 0
 
 def progress(told):
@@ -120,7 +120,9 @@ def progress(told):
         os.kill(os.getpid(), signal.SIGKILL)
     if told.step.is_finished:
         print(told.step.row, told.step.seed, flush=True)
-    time.sleep(float(pause_s))
+    Path(out, f"{os.getpid()}.here").touch()
+    while len([*Path(out).glob("*.here")]) < int(n_together):
+        time.sleep(0.01)  # within its first run, until others are in one, too
 
 if __name__ == "__main__":
     plan = plan_study(Path(out), [Store.open(store)], ROWS, n_runs=2)
@@ -129,10 +131,10 @@ if __name__ == "__main__":
 
 
 def start_study(
-    out: Path, store: Store, *, kill_after: int = 0, pause_s: float = 0, jobs: int = 1
+    out: Path, store: Store, *, kill_after: int = 0, n_together: int = 1, jobs: int = 1
 ) -> "subprocess.Popen[str]":
     here = Path(__file__).parent
-    options = [str(option) for option in (kill_after, pause_s, jobs)]
+    options = [str(option) for option in (kill_after, n_together, jobs)]
     return subprocess.Popen(
         [sys.executable, "-c", STUDY, str(out), store.path, *options],
         stdout=subprocess.PIPE,
@@ -168,7 +170,7 @@ def test_a_killed_study_goes_on_without_repeating_a_finished_run(
 
 
 def test_two_processes_share_the_runs_of_a_folder(tmp_path: Path, store: Store) -> None:
-    both = [start_study(tmp_path, store, pause_s=0.1) for _ in range(2)]
+    both = [start_study(tmp_path, store, n_together=2) for _ in range(2)]
     done = [process.communicate()[0].splitlines() for process in both]
     assert [process.returncode for process in both] == [0, 0]
     assert all(done)

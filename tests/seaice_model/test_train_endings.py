@@ -5,12 +5,12 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import pytest
-from learnable_scenes import TINY, train_in_one_thread
+from learnable_scenes import TINY
+from other_systems import OtherSystem
 
 from seaice_data.settings import read_toml
 from seaice_data.store import Store
@@ -38,36 +38,48 @@ learning_rate = 0.02
 """
 
 
-def changed_at(path: Path) -> int:
-    return path.stat().st_mtime_ns if path.exists() else 0
-
-
 def losses_of(folder: RunFolder) -> list[tuple[int, float, float]]:
     return [(e.epoch, e.loss, e.combined) for e in read_log(folder.log)]
 
 
+KILLED = """
+import os, signal, sys
+from dataclasses import replace
+from pathlib import Path
+from learnable_scenes import TINY, train_in_one_thread
+from seaice_data.store import Store
+import matplotlib.pyplot, seaice_model.train
+
+def train():
+    store, folder = Store.open(sys.argv[1]), Path(sys.argv[2])
+    longer = replace(TINY, train=replace(TINY.train, n_epochs=30))
+    resume = Path(folder, "settings.json").exists()
+    train_in_one_thread(store, folder, longer, resume=resume, device="cpu")
+
+os.environ |= {"SIGNAL": "9", "SIGNAL_IN": sys.argv[2]}
+for at in sys.argv[3:]:
+    os.environ |= {"SIGNAL_AT": at, "SIGNAL_ONCE": f"{sys.argv[2]}.{at}"}
+    if (child := os.fork()) == 0:  # torch is imported once, and idle in this process
+        os.setpgid(0, 0)
+        train()
+        os._exit(0)
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL, at
+    epochs = Path(sys.argv[2], "log.jsonl")
+    print(len(epochs.read_text().splitlines()) if epochs.exists() else 0)
+"""
+
+
 @pytest.mark.slow
-def test_a_run_killed_again_and_again_ends_with_the_same_weights(
-    store: Store, tmp_path: Path
+def test_a_run_killed_at_any_moment_ends_with_the_same_weights(
+    store: Store, tmp_path: Path, other_system: OtherSystem
 ) -> None:
-    context = get_context("forkserver")
-    context.set_forkserver_preload(["seaice_model.train"])
-    rng = np.random.default_rng(5)
     folder = RunFolder(tmp_path / "run")
-    for _ in range(5):
-        process = context.Process(
-            target=train_in_one_thread,
-            args=(Store.open(store.path), folder.path, LONGER),
-            kwargs={"resume": folder.settings.exists(), "device": "cpu"},
-        )
-        before = changed_at(folder.last)
-        process.start()
-        while changed_at(folder.last) == before and process.is_alive():
-            time.sleep(0.001)  # until one epoch is done, so that the run gets on
-        process.join(rng.uniform(0, 0.2))
-        process.kill()
-        process.join()
-        assert process.exitcode == -signal.SIGKILL
+    moments = (1, 4, 7, 9, 12, 15, 20, 25, 30)  # changes to its files
+    out = other_system.python(KILLED, store.path, folder.path, *moments)
+    n_epochs = [int(line) for line in out.splitlines()]
+    assert n_epochs == sorted(n_epochs)
+    assert 0 in n_epochs
+    assert 1 < n_epochs[-1] < LONGER.train.n_epochs
     report = train(store, folder.path, LONGER, resume=True, device="cpu")
     assert report.is_complete
     peaceful = RunFolder(tmp_path / "peaceful")
