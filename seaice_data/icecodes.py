@@ -8,6 +8,7 @@ Tables and rules are those with which the ready-to-train charts were made, with
 their quirks: charts painted here equal the charts of the dataset.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -75,6 +76,11 @@ _LARGEST_ID = 2**24
 # Egg codes have two digits; more are let pass as codes without a class.
 _LARGEST_CODE = 9999
 
+# `int` would also take digits of other scripts, and numbers of any length.
+_NUMBER = re.compile(r"[+-]?[0-9]{1,40}")
+
+_SHOWN = 100  # characters of a row in a message
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PolygonTable:
@@ -119,7 +125,9 @@ class PolygonTable:
         names = [name.strip() for name in header.split(";")]
         for name in ("poly_id", *COLUMNS, "POLY_TYPE"):
             if name not in names:
-                raise SceneError(f"polygon codes have no column {name!r}: {header!r}")
+                raise SceneError(
+                    f"polygon codes have no column {name!r}: {_quoted(header)}"
+                )
         records = [_record(names, row) for row in body]
         if not records:
             raise SceneError("polygon codes hold no polygon")
@@ -252,22 +260,28 @@ def _record(names: list[str], row: str) -> dict[str, str]:
     values = [value.strip() for value in row.split(";")]
     if len(values) != len(names):
         raise SceneError(
-            f"polygon codes have {len(names)} columns, a row has {len(values)}: {row!r}"
+            f"polygon codes have {len(names)} columns, a row has {len(values)}: "
+            f"{_quoted(row)}"
         )
     return dict(zip(names, values, strict=True))
 
 
 def _number(record: dict[str, str], name: str) -> int:
-    try:
-        number = int(record[name])
-    except ValueError:
+    if not _NUMBER.fullmatch(record[name]):
         row = ";".join(record.values())
         raise SceneError(
-            f"polygon code {name} is not a whole number: {record[name]!r} in {row!r}"
-        ) from None
+            f"polygon code {name} is not a whole number: {_quoted(record[name])} in "
+            f"{_quoted(row)}"
+        )
+    number = int(record[name])
     if name in COLUMNS and abs(number) > _LARGEST_CODE:
         raise SceneError(f"polygon code {name} is {number}, which is no egg code")
     return number
+
+
+def _quoted(text: str) -> str:
+    """Return a text of a file in quotes; what a table does not need is left out."""
+    return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}...")
 
 
 def _check_ids(ids: IntArray) -> None:

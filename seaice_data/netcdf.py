@@ -54,7 +54,7 @@ _FILTERS = {
 
 # A file of a few kilobytes may declare terabytes: nothing larger than these is read.
 _LONGEST_AXIS = 20_000  # a Sentinel-1 EW scene has about 10 000 pixels of 40 m
-_MOST_PIXELS = 200_000_000  # the largest scene of the dataset has 127 million
+_MOST_PIXELS = 256_000_000  # the largest scene of the dataset has 127 million of 40 m
 _MOST_VALUES = 1_000_000  # read at once: 21 x 21 tie points, 210 x 210 cells
 _MOST_TEXTS = 10_000  # an ice chart has some hundred polygons
 _MOST_TEXT_BYTES = 10_000_000

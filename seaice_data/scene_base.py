@@ -44,6 +44,7 @@ KEPT_BESIDE_CHARTS_BYTES = 44 * 2**20
 VariablesAtOnce = tuple[tuple[Variable, ...], int]
 """Variables that are read band by band side by side, and the bytes to keep of them."""
 
+_MOST_PIXELS = 64_000_000  # of 80 m; the largest scene of the dataset has 32 million
 _REGION = re.compile(r"_icechart_(?:cis_([A-Z]+)_|dmi_\d+_([A-Za-z]+)_)")
 
 
@@ -243,6 +244,10 @@ class Scene(ABC):
     def _check(self) -> None:
         """Refuse a file that lacks a variable or whose shapes do not fit together."""
         sar = self._variable_of(SAR_GRID[0]).shape
+        if self.grid.height * self.grid.width > _MOST_PIXELS:
+            raise self._error(
+                f"{SAR_GRID[0].variable!r} has shape {sar}, too large for SAR"
+            )
         for variables, kept_bytes in self._sar_variables():
             row_bytes = sum(variable.row_bytes for variable in variables)
             for variable in variables:

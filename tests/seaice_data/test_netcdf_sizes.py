@@ -61,6 +61,7 @@ READY: dict[str, tuple[Change, str]] = {
     "one of them": (declare(TIES[0], shape=(40_000, 40_000)), "too large for SAR"),
     "cells": (declare("t2m", shape=(14_000, 14_000)), "does not fit 503 x 528"),
     "all planes": (declare(*PLANES, shape=(19_999, 19_999)), "too large for SAR"),
+    "planes of 40 m": (declare(*PLANES, shape=(10_000, 10_000)), "too large for SAR"),
     "chunk of a plane": (
         declare(
             "nersc_sar_primary",
