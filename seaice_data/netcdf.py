@@ -381,8 +381,9 @@ class Variable:
         """Read rows of a plane into an array, as the file holds them."""
         if self._offset is not None and values.dtype == self.dtype:
             at = self._offset + rows.start * self.row_bytes
-            if values.flags.c_contiguous and self._file.read_bytes(at, values):
-                return
+            with self._file.reading(repr(self.name)):
+                if values.flags.c_contiguous and self._file.read_bytes(at, values):
+                    return
         with np.errstate(over="ignore"):
             values[...] = self.stored_rows(rows)
 

@@ -185,6 +185,7 @@ DISK = """
 #include <errno.h>
 #include <stdlib.h>
 #include <dlfcn.h>
+#include <sys/uio.h>
 #include <unistd.h>
 int flock(int file, int how) { errno = atoi(getenv("FLOCK_ERRNO")); return -1; }
 ssize_t pread(int file, void *to, size_t n, off_t at) {
@@ -195,6 +196,18 @@ ssize_t pread(int file, void *to, size_t n, off_t at) {
     return real(file, to, n, at);
 }
 ssize_t pread64(int file, void *to, size_t n, off_t at) { return pread(file, to, n, at); }
+ssize_t preadv(int file, const struct iovec *to, int n, off_t at) {
+    return pread(file, to[0].iov_base, to[0].iov_len, at);
+}
+ssize_t preadv64(int file, const struct iovec *to, int n, off_t at) {
+    return preadv(file, to, n, at);
+}
+ssize_t preadv2(int file, const struct iovec *to, int n, off_t at, int how) {
+    return preadv(file, to, n, at);
+}
+ssize_t preadv64v2(int file, const struct iovec *to, int n, off_t at, int how) {
+    return preadv(file, to, n, at);
+}
 """
 
 
@@ -214,6 +227,18 @@ def disk(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.mark.parametrize("number", [37, 38, 95, 5, 524, 11])
 def test_disks_without_locks_are_read(path: Path, disk: str, number: int) -> None:
     assert run(read(path), LD_PRELOAD=disk, FLOCK_ERRNO=str(number)) == "9999.0\n"
+
+
+def test_what_the_system_says_of_rows_is_passed_on(path: Path, disk: str) -> None:
+    with h5py.File(path, "w") as file:
+        file["plane"] = np.zeros((10, 10), "f4")
+    code = read(path).replace(
+        'os.environ["NOW"] = "1"\n    print(file.variable("plane").read().max())',
+        'plane = file.variable("plane")\n    os.environ["NOW"] = "1"\n'
+        '    plane.read_rows(slice(0, 5), __import__("numpy").zeros((5, 10), "f4"))',
+    )
+    said = run(code, LD_PRELOAD=disk, FLOCK_ERRNO="37", PREAD_ERRNO="5")
+    assert said.endswith("cannot read 'plane': Input/output error\nNone\n")
 
 
 def test_what_the_system_says_is_passed_on(path: Path, disk: str) -> None:
