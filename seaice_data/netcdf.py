@@ -58,6 +58,7 @@ _MOST_PIXELS = 256_000_000  # the largest scene of the dataset has 127 million o
 _MOST_VALUES = 1_000_000  # read at once: 21 x 21 tie points, 210 x 210 cells
 _MOST_TEXTS = 10_000  # an ice chart has some hundred polygons
 _MOST_TEXT_BYTES = 10_000_000
+_MOST_ATTRIBUTE_VALUES = 100
 _MOST_ATTRIBUTE_BYTES = 1_000_000
 _LARGE_CHUNK_BYTES = 32 * 2**20  # the library's default may be larger than a variable
 _MOST_LINKS = 16
@@ -146,13 +147,16 @@ class NetcdfFile:
                 "an ice chart"
             )
         with self.reading(repr(name), dataset):
-            if dtype.kind == "O":
-                # One at a time: how long they are is not known before.
-                texts = [dataset[k] for k in range(shape[0])]
-            else:
+            if dtype.kind != "O":
                 values = np.ascontiguousarray(dataset[()])
-                texts = [*values.view(f"S{values.nbytes // shape[0]}").ravel()]
-        return [_text(text) for text in texts]
+                return [*map(_text, values.view(f"S{n_bytes // shape[0]}").ravel())]
+            texts = []
+            for k in range(shape[0]):  # how long they are is not known before
+                texts.append(_text(dataset[k]))
+                n_bytes += len(texts[-1])
+                if n_bytes > _MOST_TEXT_BYTES:
+                    raise self.error(f"{name!r} has texts too long for an ice chart")
+        return texts
 
     def text(self, name: str) -> str:
         """Return a global attribute as text; empty if it is absent or not text.
@@ -171,8 +175,11 @@ class NetcdfFile:
                 return None
             stored = owner.attrs.get_id(name)
             n_values = stored.get_space().get_simple_extent_npoints()
-            if n_values * stored.get_type().get_size() > _MOST_ATTRIBUTE_BYTES:
-                raise self.error(f"{what} has {n_values} values, which is too large")
+            n_bytes = n_values * stored.get_type().get_size()
+            if n_values > _MOST_ATTRIBUTE_VALUES or n_bytes > _MOST_ATTRIBUTE_BYTES:
+                raise self.error(
+                    f"{what} has {n_values} values, {n_bytes} bytes: too large"
+                )
             return owner.attrs[name]
 
     def read_bytes(self, offset: int, values: Values) -> bool:
@@ -184,6 +191,12 @@ class NetcdfFile:
     def error(self, message: str, hint: str | None = None) -> SceneError:
         """Return an error that names the file."""
         return SceneError(f"{str(self.path)!r}: {message}", hint=hint)
+
+    def reading(
+        self, what: str, dataset: h5py.Dataset | None = None
+    ) -> AbstractContextManager[None]:
+        """Raise what goes wrong in reading something as an error in words."""
+        return netcdf_errors(self.path, what, dataset)
 
     def _dataset(self, name: str) -> h5py.Dataset:
         """Open a variable; refuse one that has its numbers in another file."""
@@ -247,12 +260,6 @@ class NetcdfFile:
             raise self.error(
                 f"{name!r} has chunks of {chunk_bytes(dataset)} bytes for {n_bytes} bytes"
             )
-
-    def reading(
-        self, what: str, dataset: h5py.Dataset | None = None
-    ) -> AbstractContextManager[None]:
-        """Raise what goes wrong in reading something as an error in words."""
-        return netcdf_errors(self.path, what, dataset)
 
 
 class Variable:

@@ -2,6 +2,7 @@
 
 import resource
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -124,8 +125,26 @@ def test_sizes_that_no_raw_file_has_are_refused(
 def test_large_attributes_are_refused(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "file.nc", "w", libver="latest") as file:
         file.attrs["scene_id"] = np.zeros(2_000_000, "S1")
-    with pytest.raises(SceneError, match="'scene_id' has 2000000 values"):
-        NetcdfFile(tmp_path / "file.nc").text("scene_id")
+        file.attrs["original_id"] = np.bytes_(2_000_000)
+    file = NetcdfFile(tmp_path / "file.nc")
+    for name in ("scene_id", "original_id"):
+        with pytest.raises(SceneError, match=rf"'{name}' has \d+ values, 2000000 bytes"):
+            file.text(name)
+
+
+@pytest.mark.usefixtures("little_memory")
+def test_texts_that_are_long_together_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "file.nc"
+    with h5py.File(path, "w") as file:
+        text = h5py.string_dtype()
+        codes = file.create_dataset("codes", (9_000,), text, chunks=(9_000,), compression=4)
+        codes[0] = "7" * 1_000_000
+        stored = codes.id.read_direct_chunk((0,))[1]
+        where = bytes(zlib.decompress(stored)[:16])  # of the text in the file
+        codes.id.write_direct_chunk((0,), zlib.compress(where * 9_000))
+    assert path.stat().st_size < 2_000_000
+    with pytest.raises(SceneError, match="'codes' has texts too long for an ice chart"):
+        NetcdfFile(path).strings("codes")
 
 
 def test_chunks_of_the_librarys_own_choice_are_read(tmp_path: Path) -> None:
