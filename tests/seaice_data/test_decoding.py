@@ -21,6 +21,7 @@ DEFAULT = netCDF4.default_fillvals
 FLOATS = [[-2.5, 0, -9999, 3], [np.nan, DEFAULT["f4"], 1e20, 99]]
 WHOLE = [[-2, 0, -99, 3], [100, -32767, 7, -1]]
 BYTES = [[0, 1, 255, 3], [100, 127, 128, 254]]
+SAR = ("nersc_sar_primary", "nersc_sar_secondary", "sar_incidenceangle")
 Case = tuple[str, list[list[float]], dict[str, Any]]
 CASES: dict[str, Case] = {
     "nothing said": ("f4", FLOATS, {}),
@@ -151,18 +152,14 @@ def test_ranges_that_are_not_two_numbers_are_refused(tmp_path: Path, value: Any)
 
 
 def masked_planes() -> dict[str, np.ndarray]:
-    """Return planes of a coded scene with 100 columns that are all fill."""
+    """Return SAR and charts of a coded scene with 100 columns that are all fill."""
     rows, columns = np.mgrid[:503, :528]
-    planes = {
-        "nersc_sar_primary": (1 + rows) / 100 - 2,
-        "nersc_sar_secondary": (1 + columns) / 200 - 1,
-        "sar_incidenceangle": 0.5 + 0 * rows,
-        "SIC": (rows // 7) % 11,
-    }
+    sar = ((1 + rows) / 100 - 2, (1 + columns) / 200 - 1, np.full((503, 528), 0.5))
+    planes = {name: v.astype(np.float32) for name, v in zip(SAR, sar, strict=True)}
+    planes |= {name: ((rows // 7) % 6).astype(np.uint8) for name in ("SIC", "SOD", "FLOE")}
     for values in planes.values():
-        values[:, :100] = 0
-    planes["SIC"][:, :100] = 255
-    return {n: v.astype("u1" if n == "SIC" else "f4") for n, v in planes.items()}
+        values[:, :100] = 0 if values.dtype.kind == "f" else 255
+    return planes
 
 
 def prepared(path: Path, **recipe: Any) -> PreparedScene:
@@ -170,15 +167,10 @@ def prepared(path: Path, **recipe: Any) -> PreparedScene:
         return assemble(scene, Recipe(**recipe))
 
 
-SAR = ("nersc_sar_primary", "nersc_sar_secondary", "sar_incidenceangle")
-
-
 @pytest.mark.parametrize("dtype", ["int16", "uint8"])
 def test_the_fill_of_packed_sar_is_found(tmp_path: Path, dtype: str) -> None:
-    path = write_coded(tmp_path, **masked_planes(), SOD=masked_planes()["SIC"] % 5)
+    path = write_coded(tmp_path, **masked_planes())
     with h5py.File(path, "a") as file:
-        for name in ("SOD", "FLOE"):
-            file[name][:, :100] = 255
         for name in SAR:
             file[name].attrs["variable_fill_value"] = np.float32(0)
     expected = prepared(path)
