@@ -24,6 +24,9 @@ def figures(
             "If not given, those of the paper, or the first two"
         ),
     ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace pictures that seaice did not write")
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the files as JSON")
     ] = False,
@@ -49,7 +52,9 @@ def figures(
         named[name] = Path(folder)
     charts = find_charts(reference)
     with Progress("models") as progress:
-        report = draw_figures(named, charts, out, scenes=scene or (), progress=progress)
+        report = draw_figures(
+            named, charts, out, scenes=scene or (), overwrite=overwrite, progress=progress
+        )
     if as_json:
         pictures = [{"shows": s, "path": p} for s, p in report.pictures.items()]
         say_json({"out": out, "pictures": pictures})

@@ -17,6 +17,9 @@ def info(
     plot: Annotated[
         Path | None, typer.Option(help="Folder to draw class distribution and scenes in")
     ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace pictures that seaice did not write")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON")] = False,
 ) -> None:
     """Show what a store holds.
@@ -31,7 +34,7 @@ def info(
     opened = Store.open(store)
     summary = _summary(opened)
     if plot:
-        summary["pictures"] = _draw(opened, plot)
+        summary["pictures"] = _draw(opened, plot, overwrite=overwrite)
     if as_json:
         say_json(summary)
     else:
@@ -86,11 +89,14 @@ def _ranges_by_group(store: "Store", ranges: dict[str, Any]) -> dict[str, str]:
     return {group: "; ".join(texts) for group, texts in groups.items()}
 
 
-def _draw(store: "Store", folder: Path) -> list[str]:
+def _draw(store: "Store", folder: Path, *, overwrite: bool) -> list[str]:
     """Draw what the store holds and return the files."""
+    from seaice_model.ownership import PICTURE, refuse_foreign
     from seaice_model.pictures import save_picture
     from seaice_model.store_pictures import draw_class_distribution, draw_contact_sheet
 
+    for name in ("scenes.png", "classes.png"):
+        refuse_foreign(folder / name, PICTURE, overwrite=overwrite)
     folder.mkdir(parents=True, exist_ok=True)
     pictures = {"scenes.png": draw_contact_sheet(store)}
     if counts := store.attributes.get("full_class_counts"):

@@ -58,7 +58,11 @@ def predict(
     pictures: Annotated[bool, typer.Option(help="Draw a picture of each map")] = True,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace maps of other weights")
+        bool,
+        typer.Option(
+            "--overwrite",
+            help="Replace maps of other weights and files that seaice did not write",
+        ),
     ] = False,
     accept_masks: Annotated[
         bool,

@@ -30,6 +30,12 @@ def score(
         Path | None,
         typer.Option(help="HTML page to write, with all tables and pictures inside"),
     ] = None,
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--overwrite", help="Replace a report or page that seaice did not write"
+        ),
+    ] = False,
     as_csv: Annotated[
         bool, typer.Option("--csv", help="Print every number, one a line, as CSV")
     ] = False,
@@ -49,11 +55,14 @@ def score(
     Example: seaice score maps/ --reference store.zarr --report scores.html
     """
     from seaice_data.charted import charts_of, find_charts
+    from seaice_model.ownership import PAGE, refuse_foreign
     from seaice_model.score import score_maps
     from seaice_model.score_report import write_report
 
     if as_csv and as_json:
         raise typer.BadParameter("give either --csv or --json")
+    if report is not None:
+        refuse_foreign(report, PAGE, overwrite=overwrite)
     charts = find_charts(reference) if reference else charts_of(_store_of_the_maps(maps))
     with Progress("maps") as progress:
 
@@ -61,7 +70,7 @@ def score(
             progress(step.n_done, step.n_maps, step.scene)
 
         scored = score_maps(maps, charts, progress=show)
-    _update_index(maps, charts)
+    _update_index(maps, charts, overwrite=overwrite)
     if report is not None:
         write_report(scored, report, charts)
         note(f"report: {report}")
@@ -112,14 +121,17 @@ def _store_of_the_maps(maps: Path) -> "Store":
         ) from error
 
 
-def _update_index(maps: Path, charts: "ChartedScenes") -> None:
-    """Bring the page of a folder up to date, if it can be written."""
+def _update_index(maps: Path, charts: "ChartedScenes", *, overwrite: bool) -> None:
+    """Bring the page of a folder up to date, if it is ours and can be written."""
+    from seaice_model.errors import ForeignFileError
     from seaice_model.index_page import write_index
 
     if maps.is_file():
         return
     try:
-        write_index(maps, charts)
+        write_index(maps, charts, overwrite=overwrite)
+    except ForeignFileError as error:
+        note(f"index.html in {maps} is not brought up to date: {error} ({error.hint})")
     except OSError as error:
         note(f"index.html in {maps} is not brought up to date: {error.strerror or error}")
 

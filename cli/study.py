@@ -55,6 +55,12 @@ def study(
     slurm: Annotated[
         Path | None, typer.Option(help="Write a submit script for SLURM, and end")
     ] = None,
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--overwrite", help="Let --slurm replace a file that seaice did not write"
+        ),
+    ] = False,
     jobs: Annotated[
         int,
         typer.Option(
@@ -81,11 +87,14 @@ def study(
     Example: seaice study store.zarr ratio1.zarr --runs 20 --out study/
     """
     from seaice_data.store import Store
+    from seaice_model.ownership import SUBMIT_SCRIPT, refuse_foreign
     from seaice_model.study import find_devices, plan_study, run_study
     from seaice_model.study_rows import check_names, read_rows, read_variant
     from seaice_model.study_rows import quick as scaled
     from seaice_model.study_table import as_mapping, as_text, update_tables
 
+    if slurm is not None:
+        refuse_foreign(slurm, SUBMIT_SCRIPT, overwrite=overwrite)
     own = [read_variant(text, profile) for text in variant or []]
     rows = check_names([*(read_rows(presets, profile) if presets else ()), *own])
     plan = plan_study(

@@ -15,6 +15,7 @@ from seaice_data.errors import SeaIceError
 from seaice_model.errors import MapError
 from seaice_model.geotiff import check_spacing, geotiff_names, write_geotiff
 from seaice_model.maps import ChartMap, describe, find_maps, read_netcdf
+from seaice_model.ownership import GEOTIFF, POLYGONS, is_marked, refuse_foreign
 from seaice_model.polygons import polygon_names, write_polygons
 from seaice_model.projection import check_projection
 from seaice_model.submission import write_submission
@@ -75,7 +76,8 @@ def convert_maps(
 
     Each format of each map is written by itself: a failure does not stop the others, and
     files that are there are kept, whatever they were made with, so an interrupted call is
-    repeated to go on.
+    repeated to go on. Where only some files of a format are there, all are written again,
+    unless seaice did not write them.
 
     Parameters
     ----------
@@ -139,6 +141,7 @@ def convert_maps(
                     kept += _files(out, scene, kind)
                     continue
                 try:
+                    _refuse_foreign(_files(out, scene, kind), kind, overwrite=overwrite)
                     written += _write(chart_map, out, kind, crs, spacing_m, max_kb)
                 except SeaIceError as error:
                     failed.append(ConvertFailure(path.stem, kind, str(error), error.hint))
@@ -175,6 +178,19 @@ def _files(out: Path, scene: str, kind: PlacedFormat) -> tuple[Path, ...]:
     """Return the files that make a whole set."""
     names = geotiff_names(scene) if kind == "tif" else polygon_names(scene, kind)
     return tuple(out / name for name in names)
+
+
+def _refuse_foreign(files: Sequence[Path], kind: PlacedFormat, *, overwrite: bool) -> None:
+    """Refuse to replace files of a set that seaice did not write."""
+    if kind == "tif":
+        for path in files:
+            refuse_foreign(path, GEOTIFF, overwrite=overwrite)
+        return
+    # Of a shapefile only the table has a mark; it is written first.
+    if not overwrite and is_marked(files[0].with_suffix(".dbf"), POLYGONS):
+        return
+    for path in files:
+        refuse_foreign(path, (), overwrite=overwrite)
 
 
 def _is_there(files: Sequence[Path]) -> bool:

@@ -43,7 +43,7 @@ def draw_confusion(
     for axes, chart in zip(panels, charts, strict=True):
         _draw_matrix(axes, chart, np.asarray(confusion[chart.name], float))
     if title:
-        figure.suptitle(title, fontsize=12, x=0.01, ha="left")
+        figure.suptitle(title, fontsize=12, x=0.01, ha="left", parse_math=False)
     return figure
 
 

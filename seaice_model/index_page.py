@@ -36,6 +36,7 @@ from seaice_model.maps import (
     read_netcdf,
 )
 from seaice_model.metrics import ChartScorer
+from seaice_model.ownership import PAGE, refuse_foreign
 from seaice_model.pictures import COLOURS
 from seaice_model.webpage import Table, percent, write_page
 
@@ -84,7 +85,28 @@ def add_entry(
     _make_entry(maps_path / _FOLDER, chart_map, grid, charts)
 
 
-def write_index(maps_path: str | Path, reference: ChartedScenes | None = None) -> Path:
+def check_entries(maps_path: Path) -> None:
+    """Make sure that entries can be added.
+
+    Raises
+    ------
+    MapError
+        If what should be their folder is something else.
+    """
+    folder = maps_path / _FOLDER
+    if os.path.lexists(folder) and not folder.is_dir():
+        raise MapError(
+            f"{str(folder)!r} is in the way of the folder for small pictures",
+            hint="move it away, or choose another folder for the maps",
+        )
+
+
+def write_index(
+    maps_path: str | Path,
+    reference: ChartedScenes | None = None,
+    *,
+    overwrite: bool = False,
+) -> Path:
     """Write ``index.html`` with all maps of a folder, and return its path.
 
     Parameters
@@ -93,14 +115,20 @@ def write_index(maps_path: str | Path, reference: ChartedScenes | None = None) -
         Folder with the files that `predict_store` wrote.
     reference
         Where the charts are, for scenes whose entry lacks them.
+    overwrite
+        Whether to replace an ``index.html`` that seaice did not write.
 
     Raises
     ------
     MapError
         If there are no maps, or none can be shown. Others that cannot be shown (damaged, a
         second one of a scene, or not fitting the charts) are left out and logged.
+    ForeignFileError
+        If there is an ``index.html`` that seaice did not write.
     """
     maps_path = Path(maps_path)
+    page = maps_path / "index.html"
+    refuse_foreign(page, PAGE, overwrite=overwrite)
     described, failed = describe_maps(maps_path)
     shown: dict[SceneId, _Entry] = {}
     paths: dict[SceneId, Path] = {}
@@ -116,7 +144,6 @@ def write_index(maps_path: str | Path, reference: ChartedScenes | None = None) -
         raise MapError(failed[0].reason, hint=failed[0].hint)
     for failure in failed:
         log.warning("left out of index.html: %s", failure.reason)
-    page = maps_path / "index.html"
     write_page(
         page,
         "index.html",

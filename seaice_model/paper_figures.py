@@ -16,6 +16,7 @@ from seaice_data.charted import ChartedScenes
 from seaice_data.errors import Failure, StoreError
 from seaice_model.errors import MapError
 from seaice_model.figures import draw_confusion
+from seaice_model.ownership import PICTURE, refuse_foreign
 from seaice_model.pictures import draw_comparison, save_picture
 from seaice_model.predict import PredictSettings, predict_store
 from seaice_model.score import ScoreReport, read_scored, score_maps
@@ -45,6 +46,7 @@ def draw_figures(
     out: Path,
     *,
     scenes: Sequence[str] = (),
+    overwrite: bool = False,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> FiguresReport:
     """Draw the figures of the paper.
@@ -61,6 +63,8 @@ def draw_figures(
     scenes
         Scenes for Figures 2 and 3; those of the paper that all models have a map of if not
         given, or else the first two that all have.
+    overwrite
+        Whether to replace pictures that seaice did not write.
     progress
         Told how many models are done, of how many, and which.
 
@@ -68,9 +72,17 @@ def draw_figures(
     ------
     MapError
         If a model lacks a map of one of `scenes`, or the models have no scene in common.
+    ForeignFileError
+        If a picture that seaice did not write is in the way.
     RunError, StoreError
         If a run cannot draw its maps, or the reference is no store.
     """
+    for path in (
+        *(_scene_picture(out, scene_id) for scene_id in reference.scenes),
+        *(_confusion_picture(out, name) for name in models),
+        out / "classes.png",
+    ):
+        refuse_foreign(path, PICTURE, overwrite=overwrite)
     out.mkdir(parents=True, exist_ok=True)
     maps, reports = {}, {}
     for n_done, (name, path) in enumerate(models.items(), start=1):
@@ -81,11 +93,11 @@ def draw_figures(
     chosen = _chosen(reports, scenes)
     pictures = {}
     for scene_id in chosen:
-        path = out / f"scene_{scene_id}.png"
+        path = _scene_picture(out, scene_id)
         save_picture(_draw_scene(scene_id, maps, reports, reference), path)
         pictures[f"Figures 2, 3: {scene_id}"] = path
     for name, report in reports.items():
-        path = out / f"confusion_{_file_name(name)}.png"
+        path = _confusion_picture(out, name)
         matrices = report.grids["original"].confusion
         save_picture(draw_confusion(matrices, title=name), path)
         pictures[f"Figure 4: {name}"] = path
@@ -149,6 +161,14 @@ def _draw_scene(
         scene.grid,
         {name: report.scenes[scene_id] for name, report in reports.items()},
     )
+
+
+def _scene_picture(out: Path, scene_id: str) -> Path:
+    return out / f"scene_{scene_id}.png"
+
+
+def _confusion_picture(out: Path, name: str) -> Path:
+    return out / f"confusion_{_file_name(name)}.png"
 
 
 def _file_name(name: str) -> str:

@@ -11,6 +11,7 @@ red without the green in between, ice types differ in lightness too.
 """
 
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -135,14 +136,14 @@ def draw_comparison(
             told = "" if score is None else f" ({kind} {score:.1f} %)"
             axes.set_title(f"{chart.name}{told}", fontsize=9)
             if column == 0:
-                axes.set_ylabel(name, fontsize=10)
+                axes.set_ylabel(name, fontsize=10, parse_math=False)
                 if row == 0:
                     _draw_scale_bar(axes, grid)
     for column, chart in enumerate(CHARTS):
         axes = figure.add_subplot(cells[len(rows), column])
         axes.set_axis_off()
         _draw_legend(axes, chart)
-    figure.suptitle(title, fontsize=12, x=0.01, ha="left")
+    figure.suptitle(title, fontsize=12, x=0.01, ha="left", parse_math=False)
     return figure
 
 
@@ -183,7 +184,8 @@ def draw_learning_curve(log: Sequence[LogEntry]) -> Figure:
 def save_picture(figure: Figure, path: Path) -> None:
     """Write a figure; a file at `path` stays until the new one is whole."""
     with replacing(path) as new:
-        figure.savefig(new, dpi=110)
+        # By this mark `seaice_model.ownership` knows it again.
+        figure.savefig(new, dpi=110, metadata={"Software": f"seaice {version('seaice')}"})
 
 
 class _Panels:

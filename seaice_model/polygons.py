@@ -252,7 +252,10 @@ def _encoded(table: Any, scene: str, kind: PolygonFormat, folder: Path) -> dict[
     try:
         with staged(folder) as place:
             table.to_file(place / main, driver=_DRIVERS[kind], engine="pyogrio", **options)
-            paths = sorted(place.iterdir(), key=lambda path: path.name == main)
+            # The table comes first: by it `seaice_model.convert` knows an unfinished set.
+            paths = sorted(
+                place.iterdir(), key=lambda p: (p.name == main, p.suffix != ".dbf")
+            )
             return {path.name: path.read_bytes() for path in paths}
     except (DataSourceError, OSError) as error:
         raise _unwritable(folder, error) from error

@@ -18,7 +18,7 @@ from seaice_model.alignment import align
 from seaice_model.checkpoint import Checkpoint
 from seaice_model.device import find_device, memory_in_words
 from seaice_model.errors import MapError, RunError
-from seaice_model.index_page import add_entry, write_index
+from seaice_model.index_page import add_entry, check_entries, write_index
 from seaice_model.map_drawing import map_of
 from seaice_model.maps import (
     ChartMap,
@@ -29,6 +29,7 @@ from seaice_model.maps import (
     write_netcdf,
 )
 from seaice_model.metrics import ChartScorer
+from seaice_model.ownership import MATPLOTLIB, PAGE, PICTURE, refuse_foreign
 from seaice_model.pages import return_pages
 from seaice_model.pictures import draw_map, save_picture
 from seaice_model.predictor import Predictor, recipe_differences
@@ -88,8 +89,8 @@ class PredictSettings:
     """Whether to draw a picture beside each map."""
 
     overwrite: bool = False
-    """Whether to draw maps anew that are there already, and replace those of other
-    weights."""
+    """Whether to draw maps again that are there already, and replace those of other
+    weights and files that seaice did not write."""
 
 
 def predict_store(
@@ -136,6 +137,8 @@ def predict_store(
     MapError
         If a map of other weights, on another grid, or of another scene is in the way, or
         none can be written.
+    ForeignFileError
+        If a picture or an ``index.html`` that seaice did not write is in the way.
     StoreError
         If a scene is not in the store.
     """
@@ -274,6 +277,8 @@ def _predict(
     provenance = provenance_of(source, predictor)
     paths = {scene: maps_path / f"{scene}.nc" for scene in source.scenes}
     kept = set() if settings.overwrite else _kept(paths, source, provenance, settings)
+    if settings.pictures:
+        _refuse_foreign(maps_path, [p for s, p in paths.items() if s not in kept], settings)
     _make_folder(maps_path)
     failed = [*source.failed]
     for n_done, (scene, path) in enumerate(paths.items(), start=1):
@@ -291,7 +296,7 @@ def _predict(
     without = {entry.name for entry in failed}
     maps = tuple(path for scene, path in paths.items() if scene not in without)
     if settings.pictures and maps:
-        _write_index(maps_path)
+        _write_index(maps_path, settings)
     return PredictReport(
         maps=maps,
         n_written=len(maps) - len(kept - without),
@@ -421,10 +426,22 @@ def _make_folder(path: Path) -> None:
         ) from error
 
 
-def _write_index(maps_path: Path) -> None:
+def _refuse_foreign(
+    maps_path: Path, new: Sequence[Path], settings: PredictSettings
+) -> None:
+    """Refuse to replace pictures and a page that seaice did not write."""
+    for path in new:
+        # Pictures of version 0.1 are known by the map beside them.
+        marks = PICTURE + MATPLOTLIB if path.exists() else PICTURE
+        refuse_foreign(path.with_suffix(".png"), marks, overwrite=settings.overwrite)
+    refuse_foreign(maps_path / "index.html", PAGE, overwrite=settings.overwrite)
+    check_entries(maps_path)
+
+
+def _write_index(maps_path: Path, settings: PredictSettings) -> None:
     """Write index.html; what else lies in the folder is no reason to fail."""
     try:
-        write_index(maps_path)
+        write_index(maps_path, overwrite=settings.overwrite)
     except MapError as error:
         log.warning("index.html is not written: %s", error)
 

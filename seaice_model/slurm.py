@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+from seaice_model.errors import StudyError
 from seaice_model.files import replacing
 
 _SCRIPT = """\
@@ -46,7 +47,15 @@ def write_slurm_script(path: Path, command: Sequence[str], n_runs: int, out: Pat
         Runs of the study.
     out
         Folder of the study, for what the tasks print; it is made, or SLURM prints nothing.
+
+    Raises
+    ------
+    StudyError
+        If `path` or `out` has a line break: it would become a command of the script.
     """
+    for name in (path, out):
+        if not str(name).isprintable():
+            raise StudyError(f"{str(name)!r} cannot stand in a submit script")
     out.mkdir(parents=True, exist_ok=True)
     text = _SCRIPT.format(
         name=shlex.quote(str(path)),

@@ -846,3 +846,36 @@ def test_csv_cells_are_no_formulas() -> None:
     assert _inert("=1+1") == "'=1+1"
     assert _inert("@x") == "'@x"
     assert (_inert("Greenland"), _inert(-1.5), _inert(None)) == ("Greenland", -1.5, None)
+
+
+def test_files_that_seaice_did_not_write_stay_without_overwrite(
+    seaice, maps_path, store_path, tmp_path
+) -> None:
+    maps = tmp_path / "maps"
+    shutil.copytree(maps_path, maps)
+    report, scenes, index = (
+        tmp_path / "r.html", tmp_path / "scenes.png", maps / "index.html",
+    )  # fmt: skip
+    commands = {
+        report: ["score", maps, "--report", report],
+        scenes: ["info", store_path, "--plot", tmp_path],
+    }
+    for path, command in commands.items():
+        path.write_text("mine")
+        result = seaice(*command)
+        assert result.code == 1
+        assert f"{path.name}' that seaice did not write" in result.err
+        assert "--overwrite" in result.err
+        assert result.out == ""
+        assert path.read_text() == "mine"
+        assert seaice(*command, "--overwrite").code == 0
+        assert path.read_bytes() != b"mine"
+        assert seaice(*command).code == 0  # it is ours now
+    # Nobody named the page: scores are printed all the same.
+    index.write_text("mine")
+    result = seaice("score", maps)
+    assert result.code == 0
+    assert "index.html in" in result.err
+    assert index.read_text() == "mine"
+    assert seaice("score", maps, "--overwrite").code == 0
+    assert len(check_page(index)) == 6

@@ -110,9 +110,14 @@ def test_the_submit_script_runs_each_run_and_requeues_what_was_stopped(
     seaice, store_path, out, tmp_path
 ) -> None:
     script = tmp_path / "submit.sh"
-    result = seaice(
-        "study", store_path, *ROWS, "--runs", 2, "--out", out, "--slurm", script
-    )
+    command = ["study", store_path, *ROWS, "--runs", 2, "--out", out, "--slurm", script]
+    script.write_text("mine")
+    result = seaice(*command)
+    assert result.code == 1
+    assert "submit.sh' that seaice did not write" in result.err
+    assert script.read_text() == "mine"
+    assert seaice(*command, "--overwrite").code == 0
+    result = seaice(*command)
     assert result.code == 0
     assert "4 tasks" in result.out
     assert "#SBATCH --array=1-4\n" in script.read_text()

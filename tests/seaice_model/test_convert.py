@@ -11,7 +11,7 @@ from chart_maps import GRID, chart_map
 from seaice_data.charts import CHART_FILL
 from seaice_data.encode import TiePoints
 from seaice_data.grid import Grid
-from seaice_model.convert import convert_maps
+from seaice_model.convert import PlacedFormat, convert_maps
 from seaice_model.errors import MapError
 from seaice_model.maps import ChartMap, write_netcdf
 from seaice_model.submission import Submission, charts_everywhere
@@ -234,3 +234,28 @@ def test_nothing_is_written_outside_of_the_folder(
     assert len(report.written) == 3 + 5
     assert {path.parent for path in report.written} == {tmp_path / "a" / "out"}
     assert [path.read_text() for path in stolen.parent.iterdir()] == ["mine"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("tif", f"{OTHER}_SOD.tif"), ("tif", f"{OTHER}_FLOE.tif"), ("shp", f"{OTHER}.dbf"),
+        ("shp", f"{OTHER}.prj"), ("shp", f"{OTHER}.shp"),
+    ],
+)  # fmt: skip
+def test_files_of_others_are_not_replaced_unasked(
+    maps: Path, tmp_path: Path, kind: PlacedFormat, name: str
+) -> None:
+    theirs = tmp_path / "out" / name
+    theirs.parent.mkdir()
+    theirs.write_text("mine")
+    report = convert_maps(maps, theirs.parent, [kind])
+    assert [(failure.scene, failure.kind) for failure in report.failed] == [(OTHER, kind)]
+    assert f"{name}' that seaice did not write" in report.failed[0].reason
+    assert "--overwrite" in str(report.failed[0].hint)
+    assert theirs.read_text() == "mine"
+    assert (
+        len(report.written) == len(convert_maps(maps, tmp_path / "two", [kind]).written) / 2
+    )
+    assert convert_maps(maps, theirs.parent, [kind], overwrite=True).failed == ()
+    assert theirs.read_bytes() != b"mine"

@@ -1,0 +1,78 @@
+"""Whose a file is: what seaice did not write stays, unless the user says --overwrite.
+
+Files that we write have a mark near their beginning, by which `refuse_foreign` knows them
+again; netCDF and JSON files say what they are themselves.
+"""
+
+import os
+import stat
+from pathlib import Path
+
+from seaice_model.errors import ForeignFileError
+
+Marks = tuple[bytes, ...]
+"""Bytes of which a file of ours has some."""
+
+PAGE: Marks = (
+    b'<meta name="generator" content="seaice ',
+    b"<title>Ice charts</title>",  # pages of version 0.1
+    b"<title>Scores of ice charts</title>",
+)
+"""Marks of pages."""
+
+PICTURE: Marks = (b"tEXtSoftware\0seaice ",)
+"""Mark of pictures."""
+
+MATPLOTLIB: Marks = (b"tEXtSoftware\0Matplotlib ",)
+"""Mark of pictures of version 0.1, which is that of all pictures of matplotlib."""
+
+GEOTIFF: Marks = (b"Predicted ice chart of Sentinel-1 scene",)
+"""Mark of GeoTIFF files."""
+
+POLYGONS: Marks = (b"POLY_TYPE",)
+"""Mark of tables of polygons."""
+
+SUBMIT_SCRIPT: Marks = (b"#SBATCH --job-name=seaice-study",)
+"""Mark of submit scripts."""
+
+_HEAD_BYTES = 64 * 1024
+
+
+def refuse_foreign(path: Path, marks: Marks, *, overwrite: bool = False) -> None:
+    """Refuse to replace a file that seaice did not write.
+
+    Parameters
+    ----------
+    path
+        What is to be written, there or not.
+    marks
+        Marks of its kind.
+    overwrite
+        Whether the user wants it replaced whoever wrote it.
+
+    Raises
+    ------
+    ForeignFileError
+        If there is a file without such a mark, or something that is not a file.
+    """
+    if not os.path.lexists(path):
+        return
+    if path.exists() and not path.is_file():
+        raise ForeignFileError(f"{str(path)!r} is not a regular file")
+    if not overwrite and not is_marked(path, marks):
+        raise ForeignFileError(
+            f"there is a file at {str(path)!r} that seaice did not write",
+            hint="move it away, choose another name, or replace it with --overwrite",
+        )
+
+
+def is_marked(path: Path, marks: Marks) -> bool:
+    """Return whether a file is there, can be read and has one of some marks."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            return False
+        with path.open("rb") as stream:
+            head = stream.read(_HEAD_BYTES)
+    except OSError:
+        return False  # what cannot be read is not known to be ours
+    return any(mark in head for mark in marks)

@@ -1,0 +1,126 @@
+import os
+from pathlib import Path
+
+import pytest
+from learnable_scenes import TEST_SCENE
+from matplotlib.figure import Figure
+
+from seaice_data.charted import charts_of
+from seaice_data.store import Store
+from seaice_model.errors import ForeignFileError, MapError, StudyError
+from seaice_model.index_page import write_index
+from seaice_model.maps import describe
+from seaice_model.ownership import PAGE, PICTURE, SUBMIT_SCRIPT, refuse_foreign
+from seaice_model.paper_figures import draw_figures
+from seaice_model.pictures import save_picture
+from seaice_model.predict import PredictSettings, predict_store
+from seaice_model.slurm import write_slurm_script
+
+PLAIN = PredictSettings(pictures=False)
+
+
+def test_what_we_wrote_is_known_again(tmp_path: Path, store: Store, run: Path) -> None:
+    picture, script = tmp_path / "picture.png", tmp_path / "job.sh"
+    save_picture(Figure(), picture)
+    refuse_foreign(picture, PICTURE)
+    write_slurm_script(script, ["seaice"], 3, tmp_path / "study")
+    refuse_foreign(script, SUBMIT_SCRIPT)
+    predict_store(store, run, tmp_path, PLAIN, scenes=[TEST_SCENE])
+    refuse_foreign(write_index(tmp_path), PAGE)
+    refuse_foreign(tmp_path / "nothing", PAGE)
+
+
+def test_pages_and_scripts_of_the_first_version_are_known(tmp_path: Path) -> None:
+    for name, head, marks in (
+        ("index.html", "<!DOCTYPE html>\n<html>\n<head>\n<title>Ice charts</title>", PAGE),
+        ("r.html", "<!DOCTYPE html>\n<title>Scores of ice charts</title>", PAGE),
+        ("job.sh", "#!/bin/bash\n#SBATCH --job-name=seaice-study", SUBMIT_SCRIPT),
+    ):
+        (tmp_path / name).write_text(head)
+        refuse_foreign(tmp_path / name, marks)
+
+
+@pytest.mark.parametrize("make", ["file", "link", "gone"])
+def test_a_file_of_others_is_refused_unless_told(tmp_path: Path, make: str) -> None:
+    path = tmp_path / "index.html"
+    if make == "file":
+        path.write_text("mine")
+    else:
+        path.symlink_to(tmp_path / "other.html")
+    if make == "link":
+        (tmp_path / "other.html").write_text("mine")
+    with pytest.raises(ForeignFileError, match="that seaice did not write") as caught:
+        refuse_foreign(path, PAGE)
+    assert "--overwrite" in str(caught.value.hint)
+    refuse_foreign(path, PAGE, overwrite=True)
+
+
+def test_devices_pipes_and_folders_are_never_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (Path("/dev/null"), tmp_path / "pipe", tmp_path):
+        with pytest.raises(ForeignFileError, match="is not a regular file"):
+            refuse_foreign(path, PAGE, overwrite=True)
+
+
+@pytest.mark.parametrize("name", ["index.html", f"{TEST_SCENE}.png"])
+def test_predictions_begin_only_if_nothing_of_others_is_in_the_way(
+    tmp_path: Path, store: Store, run: Path, name: str
+) -> None:
+    theirs = tmp_path / name
+    theirs.write_text("mine")
+    with pytest.raises(ForeignFileError, match=f"{name}' that seaice did not write"):
+        predict_store(store, run, tmp_path, scenes=[TEST_SCENE])
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    predict_store(store, run, tmp_path, PLAIN, scenes=[TEST_SCENE])
+    assert theirs.read_text() == "mine"
+    settings = PredictSettings(overwrite=True)
+    predict_store(store, run, tmp_path, settings, scenes=[TEST_SCENE])
+    refuse_foreign(theirs, PAGE if name == "index.html" else PICTURE)
+
+
+def test_pictures_of_the_first_version_are_replaced_beside_their_map(
+    tmp_path: Path, store: Store, run: Path
+) -> None:
+    picture = tmp_path / f"{TEST_SCENE}.png"
+    predict_store(store, run, tmp_path, PLAIN, scenes=[TEST_SCENE])
+    Figure().savefig(picture)
+    again = PredictSettings(probabilities=True)  # which the map lacks
+    predict_store(store, run, tmp_path, again, scenes=[TEST_SCENE])
+    assert describe(picture.with_suffix(".nc")).has_probabilities
+    refuse_foreign(picture, PICTURE)
+
+
+def test_a_file_where_small_pictures_belong_is_found_before_predicting(
+    tmp_path: Path, store: Store, run: Path
+) -> None:
+    (tmp_path / "index").write_text("mine")
+    with pytest.raises(MapError, match="is in the way of the folder for small pictures"):
+        predict_store(store, run, tmp_path, scenes=[TEST_SCENE])
+    assert [path.name for path in tmp_path.iterdir()] == ["index"]
+
+
+@pytest.mark.parametrize(
+    "name", [f"scene_{TEST_SCENE}.png", "confusion_a.png", "classes.png"]
+)
+def test_figures_begin_only_if_nothing_of_others_is_in_the_way(
+    tmp_path: Path, store: Store, run: Path, name: str
+) -> None:
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(ForeignFileError, match=f"{name}' that seaice did not write"):
+        draw_figures({"a": run}, charts_of(store), tmp_path)
+    assert (tmp_path / name).read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_figures_take_names_of_models_as_they_are(
+    tmp_path: Path, store: Store, run: Path
+) -> None:
+    report = draw_figures({r"$\frac$ 5$": run}, charts_of(store), tmp_path)
+    assert all(path.is_file() for path in report.pictures.values())
+
+
+def test_a_line_break_does_not_become_a_command(tmp_path: Path) -> None:
+    for path, out in (("job.sh\nrm x #", "study"), ("job.sh", "study\nrm x")):
+        with pytest.raises(StudyError, match="cannot stand in a submit script"):
+            write_slurm_script(tmp_path / path, ["seaice"], 3, tmp_path / out)
+    assert [*tmp_path.iterdir()] == []
