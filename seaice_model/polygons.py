@@ -10,6 +10,7 @@ Fields are those of SIGRID-3: ``CT`` total concentration, ``SA`` stage of develo
 stage nor form, and a chart that shows water where another shows ice does not tell.
 """
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -20,6 +21,7 @@ from seaice_data.arrays import FloatArray, IntArray, Mask
 from seaice_data.icecodes import FLOE_CODES, SIC_CODES, SOD_CODES
 from seaice_data.prepared import FLAG_LAND, FLAG_NO_SAR
 from seaice_data.staging import staged
+from seaice_data.texts import printable
 from seaice_model.decision import Decision
 from seaice_model.errors import MapError
 from seaice_model.files import replacing
@@ -244,21 +246,40 @@ def _table(polygons: Any, keys: IntArray, crs: str) -> Any:
 
 def _encoded(table: Any, scene: str, kind: PolygonFormat, folder: Path) -> dict[str, bytes]:
     """Return what the files of a table hold, by their names, the main one last."""
-    from pyogrio.errors import DataSourceError  # late: an extra
-
     main = f"{scene}.{kind}"
     # Fields of a shapefile are 80 bytes wide unless they may shrink.
     options = {"SPATIAL_INDEX": "NO"} if kind == "gpkg" else {"RESIZE": "YES"}
     try:
         with staged(folder) as place:
-            table.to_file(place / main, driver=_DRIVERS[kind], engine="pyogrio", **options)
+            path = place / main
+            table.to_file(path, driver=_DRIVERS[kind], engine="pyogrio", **options)
+            _check_whole(path, table)
             # The table comes first: by it `seaice_model.convert` knows an unfinished set.
             paths = sorted(
                 place.iterdir(), key=lambda p: (p.name == main, p.suffix != ".dbf")
             )
             return {path.name: path.read_bytes() for path in paths}
-    except (DataSourceError, OSError) as error:
+    except (RuntimeError, OSError) as error:  # errors of pyogrio are runtime errors
         raise _unwritable(folder, error) from error
+
+
+def _check_whole(path: Path, table: Any) -> None:
+    """Read a file again: GDAL does not say that a disk was full when it closed one."""
+    import geopandas  # late: an extra
+    import shapely
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what is not whole; it is refused below
+        again = geopandas.read_file(path, engine="pyogrio")
+    fields = [name for name in table.columns if name != "geometry"]
+    is_whole = (
+        len(again) == len(table)
+        and again.crs == table.crs
+        and again[fields].equals(table[fields])
+        and np.allclose(shapely.area(again.geometry), shapely.area(table.geometry))
+    )
+    if not is_whole:
+        raise OSError("not all was written; the disk may be full")
 
 
 def _written(files: dict[str, bytes], folder: Path) -> tuple[Path, ...]:
@@ -279,4 +300,6 @@ def _written(files: dict[str, bytes], folder: Path) -> tuple[Path, ...]:
 
 
 def _unwritable(folder: Path, error: Exception) -> MapError:
-    return MapError(f"cannot write polygons to {str(folder)!r}: {error}")
+    # GDAL quotes whole statements first.
+    reason = printable(" ".join(str(error).split())).rpartition(" failed: ")[2]
+    return MapError(f"cannot write polygons to {str(folder)!r}: {reason}")

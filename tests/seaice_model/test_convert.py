@@ -1,3 +1,4 @@
+import resource
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -259,3 +260,29 @@ def test_files_of_others_are_not_replaced_unasked(
     )
     assert convert_maps(maps, theirs.parent, [kind], overwrite=True).failed == ()
     assert theirs.read_bytes() != b"mine"
+
+
+@pytest.mark.parametrize(
+    ("kind", "n_bytes"),
+    # GDAL does not see the third: it is the end of the table, written on closing.
+    [
+        ("shp", 10), ("shp", 1_000), ("shp", 7_000), ("gpkg", 400), ("gpkg", 20_000),
+        ("tif", 0), ("tif", 1_000),
+    ],
+)  # fmt: skip
+def test_what_a_full_disk_cuts_off_is_not_there(
+    maps: Path, tmp_path: Path, kind: PlacedFormat, n_bytes: int
+) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, before[1]))
+    try:
+        report = convert_maps(maps, tmp_path / "out", [kind])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert report.written == ()
+    assert [failure.kind for failure in report.failed] == [kind, kind]
+    for failure in report.failed:
+        assert failure.reason.startswith("cannot write ")
+        assert len(failure.reason) < len(str(tmp_path)) + 200
+        assert "\n" not in failure.reason
+    assert [*(tmp_path / "out").iterdir()] == []
