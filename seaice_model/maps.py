@@ -513,9 +513,10 @@ def _read(file: h5py.File) -> ChartMap:
     *planes, flags = [array(file, name, shape) for name in names]
     tie_points = _read_tie_points(file, shape)
     decision = read_decision(file, shape)
-    charts = np.stack([plane[...] for plane in planes])
-    for chart, plane in zip(CHARTS, charts, strict=True):
-        _check_written(chart, plane)
+    charts = np.empty((len(CHARTS), *shape), np.uint8)
+    for chart, plane, read in zip(CHARTS, planes, charts, strict=True):
+        plane.read_direct(read)
+        _check_written(chart, read)
     charts[0] = _from_percent(charts[0])
     return ChartMap(
         scene=SceneId(text(file.attrs, "scene")),
