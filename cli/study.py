@@ -58,7 +58,7 @@ def study(
     overwrite: Annotated[
         bool,
         typer.Option(
-            "--overwrite", help="Let --slurm replace a file that seaice did not write"
+            "--overwrite", help="Replace tables or a script that seaice did not write"
         ),
     ] = False,
     jobs: Annotated[
@@ -91,10 +91,16 @@ def study(
     from seaice_model.study import find_devices, plan_study, run_study
     from seaice_model.study_rows import check_names, read_rows, read_variant
     from seaice_model.study_rows import quick as scaled
-    from seaice_model.study_table import as_mapping, as_text, update_tables
+    from seaice_model.study_table import (
+        as_mapping,
+        as_text,
+        refuse_foreign_tables,
+        update_tables,
+    )
 
     if slurm is not None:
         refuse_foreign(slurm, SUBMIT_SCRIPT, overwrite=overwrite)
+    refuse_foreign_tables(out, overwrite=overwrite)
     own = [read_variant(text, profile) for text in variant or []]
     rows = check_names([*(read_rows(presets, profile) if presets else ()), *own])
     plan = plan_study(

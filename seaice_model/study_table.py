@@ -10,12 +10,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from seaice_data.settings import to_mapping
 from seaice_model.files import claimed, replacing
+from seaice_model.ownership import refuse_foreign
 from seaice_model.pictures import save_picture
 from seaice_model.statistics import SCORES
 from seaice_model.study import StudyPlan
@@ -23,8 +25,25 @@ from seaice_model.study_picture import draw_study
 from seaice_model.study_runs import SPLITS
 from seaice_model.study_summary import SplitResult, StudyTable, summarise
 
+_LOCK = ".table.lock"
+_TABLES = ("table.md", "table.tex", "table.csv", "table.json", "table.png")
+
 MARK = "*"
 """Stands behind an interval that excludes 0."""
+
+
+def refuse_foreign_tables(out: Path, *, overwrite: bool = False) -> None:
+    """Refuse to write tables into a folder that has files of these names and is not ours.
+
+    Raises
+    ------
+    ForeignFileError
+        If there is such a file, and `overwrite` is false.
+    """
+    if (out / _LOCK).exists():
+        return  # made before our first table
+    for name in _TABLES:
+        refuse_foreign(out / name, (), overwrite=overwrite)
 
 
 def update_tables(plan: StudyPlan) -> StudyTable:
@@ -38,7 +57,7 @@ def update_tables(plan: StudyPlan) -> StudyTable:
         If what is kept of a run is damaged, or runs were scored on different scenes.
     """
     plan.out.mkdir(parents=True, exist_ok=True)
-    with claimed(plan.out / ".table.lock", wait=True):
+    with claimed(plan.out / _LOCK, wait=True):
         table = summarise(plan)
         forms = {
             "table.md": as_markdown(table),

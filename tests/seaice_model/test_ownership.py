@@ -15,6 +15,7 @@ from seaice_model.paper_figures import draw_figures
 from seaice_model.pictures import save_picture
 from seaice_model.predict import PredictSettings, predict_store
 from seaice_model.slurm import write_slurm_script
+from seaice_model.study_table import refuse_foreign_tables
 
 PLAIN = PredictSettings(pictures=False)
 
@@ -117,6 +118,16 @@ def test_figures_take_names_of_models_as_they_are(
 ) -> None:
     report = draw_figures({r"$\frac$ 5$": run}, charts_of(store), tmp_path)
     assert all(path.is_file() for path in report.pictures.values())
+
+
+def test_tables_of_others_are_not_replaced(tmp_path: Path) -> None:
+    refuse_foreign_tables(tmp_path / "new")
+    (tmp_path / "table.csv").write_text("mine")
+    with pytest.raises(ForeignFileError, match=r"table\.csv' that seaice did not write"):
+        refuse_foreign_tables(tmp_path)
+    refuse_foreign_tables(tmp_path, overwrite=True)
+    (tmp_path / ".table.lock").touch()  # as a study leaves it
+    refuse_foreign_tables(tmp_path)
 
 
 def test_a_line_break_does_not_become_a_command(tmp_path: Path) -> None:
