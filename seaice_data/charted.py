@@ -4,7 +4,7 @@
 charts, and the ``_reference`` files of test scenes, with or without the scene beside them.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,11 +15,12 @@ import numpy as np
 
 from seaice_data.arrays import ChartArray
 from seaice_data.charts import CHARTS
-from seaice_data.errors import SceneError, StoreError
+from seaice_data.errors import Failure, SceneError, SeaIceError, StoreError
 from seaice_data.grid import Grid, row_bands
+from seaice_data.listing import Listing
 from seaice_data.netcdf import NetcdfFile
 from seaice_data.ready_scene import find_id, holds_charts, holds_classes, read_charts
-from seaice_data.scene import find_scenes, open_scene, reference_of
+from seaice_data.scene import list_scene_files, open_scene, reference_of
 from seaice_data.scene_base import SPACING_M, region_in
 from seaice_data.scene_id import SceneId
 from seaice_data.split import TEST_IDS
@@ -78,6 +79,9 @@ class ChartedScenes:
     ratio: int
     """Ratio at which the reference way of scoring downscales: that of the store, or 10."""
 
+    failed: tuple[Failure, ...] = ()
+    """Scenes that cannot be opened."""
+
     store: Store | None
     """The store, if it is one: its training scenes tell what is usual."""
 
@@ -90,34 +94,41 @@ def find_charts(path: str) -> ChartedScenes:
     StoreError
         If `path` is a URL without a store, or neither a store nor a folder of scenes.
     SceneError
-        If a file in the folder is no scene or damaged, a scene lies there twice, or no
-        file has charts.
+        If no file has charts.
     """
     if is_store(path) or Path(path).is_file():
         return charts_of(Store.open(path))
     try:
-        files = find_scenes(Path(path))
+        listing = list_scene_files(path)
     except SceneError as error:
         raise StoreError(
             f"{path!r} is neither a store nor a folder with netCDF files",
             hint="name a store, or the folder of the files with the charts",
         ) from error
-    return _charts_in(path, files)
+    return _charts_in(path, listing)
 
 
 def charts_of(store: Store) -> ChartedScenes:
     """Return the scenes with charts of a store."""
-    scenes = [store.scene(scene_id) for scene_id in store.scenes]
-    charted: dict[str, ChartedScene] = {
-        scene.id: _of_store(scene) for scene in scenes if scene.has_charts
-    }
+    charted: dict[str, ChartedScene] = {}
+    uncharted, failed = set(), []
+    for scene_id in store.scenes:
+        try:
+            scene = store.scene(scene_id)
+            if scene.has_charts:
+                charted[scene_id] = _of_store(scene)
+            else:
+                uncharted.add(scene_id)
+        except StoreError as error:
+            failed.append(Failure.of(scene_id, error))
     return ChartedScenes(
         path=store.path,
         scenes=charted,
-        uncharted=frozenset(store.scenes) - {*charted},
+        uncharted=frozenset(uncharted),
         expected=tuple(i for i in store.splits["test"] if i in charted) or tuple(charted),
         ratio=store.recipe.ratio,
         store=store,
+        failed=tuple(failed),
     )
 
 
@@ -140,38 +151,44 @@ def _of_store(scene: StoredScene) -> ChartedScene:
     )
 
 
-def _charts_in(path: str, files: tuple[Path, ...]) -> ChartedScenes:
+def _charts_in(path: str, listing: Listing) -> ChartedScenes:
     """Look into each file once; charts are read when they are asked for."""
     charted: dict[str, ChartedScene] = {}
     uncharted, tests = set(), set()
     places: dict[str, Path] = {}
-    for file in files:
-        scene_id, scene, is_test = _in_file(file)
-        if scene_id in places:
-            raise SceneError(
-                f"scene {scene_id!r} lies in {path!r} twice: {places[scene_id].name!r} "
-                f"and {file.name!r}",
-                hint="move one of them away",
-            )
-        places[scene_id] = file
-        if is_test or scene_id in TEST_IDS:
-            tests.add(scene_id)
-        if scene is None:
-            uncharted.add(scene_id)
-        else:
-            charted[scene_id] = scene
+    failed = [*listing.failed]
+    for file in listing.paths:
+        try:
+            scene_id, scene, is_test = _in_file(file)
+            if scene is None:
+                uncharted.add(scene_id)
+            elif other := places.get(scene_id):
+                raise SceneError(f"{str(file)!r}: same scene as {str(other)!r}")
+            else:
+                places[scene_id], charted[scene_id] = file, scene
+            if is_test or scene_id in TEST_IDS:
+                tests.add(scene_id)
+        except SeaIceError as error:
+            failed.append(Failure.of(file, error))
     if not charted:
-        raise SceneError(
-            f"none of the {len(files)} files in {path!r} holds a chart",
-            hint="put the `_prep_reference.nc` files of test scenes beside them",
-        )
+        raise _no_charts(path, len(listing.paths), failed)
     return ChartedScenes(
         path=path,
         scenes=dict(sorted(charted.items())),
-        uncharted=frozenset(uncharted),
+        uncharted=frozenset(uncharted - charted.keys()),
         expected=tuple(sorted(tests & charted.keys() or charted)),
         ratio=REFERENCE_RATIO,
         store=None,
+        failed=tuple(failed),
+    )
+
+
+def _no_charts(path: str, n_files: int, failed: Sequence[Failure]) -> SceneError:
+    message = f"none of the {n_files} files in {path!r} holds a chart"
+    if failed:
+        return SceneError(f"{message}; {failed[0].reason}", hint=failed[0].hint)
+    return SceneError(
+        message, hint="put the `_prep_reference.nc` files of test scenes beside them"
     )
 
 

@@ -6,21 +6,54 @@ process that prepares scene after scene would grow by 70 MB.
 - ``large_array`` takes memory that goes back to the system when the array is freed;
 - ``give_back`` returns what malloc keeps;
 - ``can_map`` asks whether a disk lets files be mapped into memory.
+
+Where memory runs out, ``out_of_memory_errors`` says for what.
 """
 
 import ctypes
+import errno
 import logging
 import math
 import mmap
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from seaice_data.errors import SceneError
+
 log = logging.getLogger(__name__)
+
+
+@contextmanager
+def out_of_memory_errors(what: str) -> Iterator[None]:
+    """Turn a lack of memory into a `SceneError`: other scenes may need less.
+
+    Parameters
+    ----------
+    what
+        The scene or file that there is too little memory for, as messages begin.
+
+    Examples
+    --------
+    >>> with out_of_memory_errors("scene 20180607T184326_dmi"):
+    ...     raise MemoryError
+    Traceback (most recent call last):
+    seaice_data.errors.SceneError: scene 20180607T184326_dmi: not enough memory
+    """
+    try:
+        yield
+    except MemoryError as error:
+        size = f": {error}" if str(error) else ""
+        raise SceneError(f"{what}: not enough memory{size}") from error
+    except OSError as error:
+        if error.errno != errno.ENOMEM:  # which mmap raises
+            raise
+        raise SceneError(f"{what}: not enough memory") from error
 
 
 def large_array(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:

@@ -16,15 +16,18 @@ from typing import Any
 
 from seaice_data.assemble import assemble
 from seaice_data.errors import Failure, RecipeError, SceneError, SeaIceError, StoreError
+from seaice_data.memory import out_of_memory_errors
 from seaice_data.parallel import Progress, run_tasks
 from seaice_data.recipe import Recipe
 from seaice_data.scene import (
+    FoundScenes,
     Scene,
-    find_scene_id,
-    find_scenes,
+    identify,
+    list_scene_files,
     open_scene,
     source_files,
 )
+from seaice_data.scene_id import SceneId
 from seaice_data.settings import from_mapping, to_mapping
 from seaice_data.split import TEST_IDS, SplitSettings, leaking_pairs, split_scenes
 from seaice_data.stats import ChannelStats, add_counts
@@ -112,9 +115,9 @@ def prepare(
     none of them could be read to its end.
     """
     start = time.monotonic()
-    paths, store_path = find_scenes(raw), str(store_path)
+    listing, store_path = list_scene_files(raw), str(store_path)
     if part:
-        paths = tuple(_share(paths, *part))
+        listing = replace(listing, paths=_share(listing.paths, *part))
         if overwrite:
             raise StoreError(
                 "one part of the scenes cannot replace the store of all",
@@ -125,9 +128,10 @@ def prepare(
         raise StoreError(
             f"other processes cannot write to {store_path!r}", hint="take --jobs 1"
         )
+    found = identify(listing)
     fill = partial(
         _fill,
-        paths,
+        found,
         recipe=recipe or Recipe(),
         jobs=jobs,
         scheduler=scheduler,
@@ -136,14 +140,14 @@ def prepare(
         progress=progress,
     )
     if overwrite and not Store.is_absent(store_path):
-        report = _replace(storage, paths, fill)
+        report = _replace(storage, found, fill)
     else:
         report = fill(store_path, part=part)
     return replace(report, elapsed_s=time.monotonic() - start)
 
 
 def _replace(
-    storage: Storage, paths: Sequence[Path], fill: Callable[[str], PrepareReport]
+    storage: Storage, found: FoundScenes, fill: Callable[[str], PrepareReport]
 ) -> PrepareReport:
     """Fill a new store beside the old one, and let them change places in the end.
 
@@ -153,8 +157,7 @@ def _replace(
     Store.refuse_to_remove(storage.path)
     with storage.lock(alone=True):
         if not storage.is_local:
-            _, failed = _look(paths)
-            _refuse_loss(storage.path, len(failed) < len(paths), failed)
+            _refuse_loss(storage.path, bool(found.files), found.failed)
             Store.erase(storage.path)
             return fill(storage.path)
         beside = storage.beside
@@ -205,7 +208,7 @@ def _remove(storage: Storage) -> None:
 
 
 def _fill(
-    paths: Sequence[Path],
+    found: FoundScenes,
     store_path: str,
     *,
     recipe: Recipe,
@@ -219,10 +222,10 @@ def _fill(
     """Bring files into a store; make it, if there is none."""
     storage = Storage(store_path)
     is_new = Store.is_absent(store_path)
-    found, failed = _look(paths)
+    failed = [*found.failed]
     if strict and failed:
         raise SceneError(failed[0].reason, hint=failed[0].hint)
-    if is_new and not found:
+    if is_new and not found.files:
         return PrepareReport((), (), tuple(failed), 0.0)
     with ExitStack() as opened:
         if is_new and not part:  # other parts count on it
@@ -230,7 +233,7 @@ def _fill(
         opened.enter_context(storage.lock(alone=False))
         opened.callback(_tidy, storage)
         store = Store.create(store_path, recipe)
-        todo, kept, changed = _plan(found, store)
+        todo, kept, changed = _plan(found.files, store)
         failed += changed
         if strict and failed:
             raise SceneError(failed[0].reason, hint=failed[0].hint)
@@ -304,21 +307,6 @@ def summarise(store: Store) -> dict[str, Any]:
     return summary
 
 
-def _look(paths: Sequence[Path]) -> tuple[dict[str, Path], list[Failure]]:
-    """Find out which scene each file holds, and which files are bad at first sight."""
-    found: dict[str, Path] = {}
-    failed: list[Failure] = []
-    for path in paths:
-        try:
-            scene_id = find_scene_id(path)
-            if other := found.get(scene_id):
-                raise SceneError(f"{str(path)!r}: same scene as {str(other)!r}")
-            found[scene_id] = path
-        except SeaIceError as error:
-            failed.append(Failure.of(path, error))
-    return found, failed
-
-
 def _check_ratio(scene: Scene, recipe: Recipe) -> None:
     """Refuse a scene that has not one block of pixels, by the name of its file."""
     try:
@@ -352,7 +340,7 @@ def _drop_if_empty(store_path: str) -> None:
 
 
 def _plan(
-    found: Mapping[str, Path], store: Store
+    found: Mapping[SceneId, Path], store: Store
 ) -> tuple[dict[str, Path], list[str], list[Failure]]:
     """Tell files to do from those that are in the store already, or were."""
     todo: dict[str, Path] = {}
@@ -374,13 +362,13 @@ def _plan(
     return todo, kept, failed
 
 
-def _share(paths: Sequence[Path], number: int, n_parts: int) -> list[Path]:
+def _share(paths: Sequence[Path], number: int, n_parts: int) -> tuple[Path, ...]:
     """Return one of equal shares of the files; the same in every process."""
     if not 1 <= number <= n_parts:
         raise StoreError(
             f"there is no part {number} of {n_parts}", hint="parts are 1/8, 2/8 ... 8/8"
         )
-    return sorted(paths)[number - 1 :: n_parts]
+    return tuple(sorted(paths)[number - 1 :: n_parts])
 
 
 @dataclass(frozen=True, slots=True)
@@ -402,7 +390,10 @@ def _prepare_scene(
         store = Store.open(store_path)
         if store.fingerprint != expected:
             raise StoreError(f"the store at {store_path!r} was replaced meanwhile")
-        with open_scene(path, store.recipe.dominance_threshold) as scene:
+        with (
+            out_of_memory_errors(f"{str(path)!r}"),
+            open_scene(path, store.recipe.dominance_threshold) as scene,
+        ):
             if store.holds(scene.id):
                 return None
             _check_ratio(scene, store.recipe)

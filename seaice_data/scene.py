@@ -12,14 +12,18 @@ bands of rows, so that memory does not grow with the scene.
 """
 
 import hashlib
+import stat
+from collections.abc import Mapping
 from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from seaice_data import raw_scene, ready_scene
-from seaice_data.errors import SceneError
+from seaice_data.errors import Failure, SceneError, SeaIceError
+from seaice_data.listing import Listing, list_files
 from seaice_data.netcdf import NetcdfFile
 from seaice_data.raw_scene import RawScene
 from seaice_data.ready_scene import ReadyScene, holds_classes
@@ -30,10 +34,14 @@ __all__ = [
     "NO_POLYGON",
     "SAR_GRID",
     "Band",
+    "FoundScenes",
     "Scene",
     "file_fingerprint",
+    "find_scene_files",
     "find_scene_id",
     "find_scenes",
+    "identify",
+    "list_scene_files",
     "open_scene",
     "reference_of",
     "source_files",
@@ -104,8 +112,61 @@ def _is_ready(file: NetcdfFile) -> bool:
 def find_scenes(folder: str | Path) -> tuple[Path, ...]:
     """Return the netCDF files in a folder and below it, reference files left out.
 
-    Hidden files and folders, pipes and the like are passed over; a link to a file that is
-    gone is not, so that somebody hears of it.
+    Each file is returned once, however many links lead to it. Hidden files and folders are
+    left out. `find_scene_files` goes on where this function raises.
+
+    Parameters
+    ----------
+    folder
+        Folder, or a single file.
+
+    Raises
+    ------
+    SceneError
+        If there is no such folder, no netCDF file in it, or something in it that may be a
+        scene cannot be read: a folder, a link to what is gone, a pipe.
+    """
+    listing = list_scene_files(folder)
+    if listing.failed:
+        more = f" (and {len(listing.failed) - 1} more)" if len(listing.failed) > 1 else ""
+        raise SceneError(
+            f"{listing.failed[0].reason}{more}",
+            hint="mend it, or move it away; `find_scene_files` lists all such files and "
+            "finds the others",
+        )
+    return listing.paths
+
+
+@dataclass(frozen=True, slots=True)
+class FoundScenes:
+    """The scenes in a folder."""
+
+    files: Mapping[SceneId, Path]
+    """Files by the ids of their scenes, in the order of the paths."""
+
+    failed: tuple[Failure, ...]
+    """Files that are not scenes or hold one that another file has, and what could not be
+    looked into."""
+
+
+def find_scene_files(folder: str | Path) -> FoundScenes:
+    """Find the scenes in a folder and below it; look into each file once.
+
+    Parameters
+    ----------
+    folder
+        Folder, or a single file.
+
+    Raises
+    ------
+    SceneError
+        If there is no such folder or no netCDF file in it.
+    """
+    return identify(list_scene_files(folder))
+
+
+def list_scene_files(folder: str | Path) -> Listing:
+    """List the files that may be scenes, as `find_scenes`, and what cannot be read.
 
     Raises
     ------
@@ -113,17 +174,44 @@ def find_scenes(folder: str | Path) -> tuple[Path, ...]:
         If there is no such folder or no netCDF file in it.
     """
     folder = Path(folder)
-    if folder.is_file():
-        return (folder,)
-    if not folder.is_dir():
-        raise SceneError(f"no folder at {str(folder)!r}")
-    paths = tuple(p for p in sorted(folder.rglob("*")) if _is_scene(p, folder))
-    if not paths:
-        raise SceneError(
-            f"no netCDF file in {str(folder)!r}",
-            hint="AI4Arctic scenes end in .nc; `seaice synth` writes some to try",
-        )
-    return paths
+    try:
+        mode = folder.stat().st_mode
+    except FileNotFoundError as error:
+        raise SceneError(f"no folder at {str(folder)!r}") from error
+    except OSError as error:
+        raise SceneError(f"{str(folder)!r}: {error.strerror or error}") from error
+    if stat.S_ISREG(mode):
+        return Listing((folder,), ())
+    if not stat.S_ISDIR(mode):
+        raise SceneError(f"{str(folder)!r} is neither a folder nor a file")
+    listing = list_files(folder, ".nc")
+    if not listing.paths and not listing.failed:
+        raise _no_scenes(folder)
+    return replace(
+        listing, paths=tuple(path for path in listing.paths if not _is_reference(path))
+    )
+
+
+def identify(listing: Listing) -> FoundScenes:
+    """Find out which scene each file is; of two files of a scene take the first."""
+    found: dict[SceneId, Path] = {}
+    failed = [*listing.failed]
+    for path in listing.paths:
+        try:
+            scene_id = find_scene_id(path)
+            if other := found.get(scene_id):
+                raise SceneError(f"{str(path)!r}: same scene as {str(other)!r}")
+            found[scene_id] = path
+        except SeaIceError as error:
+            failed.append(Failure.of(path, error))
+    return FoundScenes(found, tuple(failed))
+
+
+def _no_scenes(folder: Path) -> SceneError:
+    hint = "AI4Arctic scenes end in .nc; `seaice synth` writes some to try"
+    if (folder / "zarr.json").exists() or (folder / ".zgroup").exists():
+        hint = "it is a zarr store; name the folder of the netCDF files"
+    return SceneError(f"no netCDF file in {str(folder)!r}", hint=hint)
 
 
 def reference_of(path: Path) -> Path | None:
@@ -150,15 +238,6 @@ def file_fingerprint(path: Path) -> dict[str, Any]:
             stream.seek(int(offset))
             digest.update(stream.read(_SAMPLE_BYTES))
     return {"name": path.name, "size": size, "blake2b_of_samples": digest.hexdigest()}
-
-
-def _is_scene(path: Path, folder: Path) -> bool:
-    """Whether a path below a folder is one to open."""
-    if path.suffix.lower() != ".nc" or _is_reference(path):
-        return False
-    if any(part.startswith(".") for part in path.relative_to(folder).parts):
-        return False
-    return path.is_file() or (path.is_symlink() and not path.exists())
 
 
 def _is_reference(path: Path) -> bool:

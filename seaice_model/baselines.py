@@ -3,11 +3,13 @@
 They are chosen by looking at the charts of the training scenes alone.
 """
 
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from seaice_data.charted import ChartedScene
+from seaice_data.errors import StoreError
 from seaice_data.stats import add_counts
 from seaice_data.store import Store
 from seaice_model.metrics import (
@@ -17,6 +19,8 @@ from seaice_model.metrics import (
     count_constants,
     majority_classes,
 )
+
+log = logging.getLogger(__name__)
 
 ClassCounts = Mapping[str, Sequence[int]]
 """Pixels of each class, by chart."""
@@ -85,7 +89,11 @@ class _Training:
         self.counts: dict[tuple[object, ...], list[dict[str, list[int]]]]
         self.counts = defaultdict(list)
         for scene_id in store.splits["train"]:
-            scene = store.scene(scene_id)
+            try:
+                scene = store.scene(scene_id)
+            except StoreError as error:
+                log.warning("left out of the baselines: %s", error)
+                continue
             if not scene.has_charts:
                 continue
             region = str(scene.attributes.get("region", ""))

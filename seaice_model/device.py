@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, contextmanager
 
 import torch
 
+from seaice_data.errors import SeaIceError
 from seaice_data.processor import n_cores
 from seaice_model.config import Compile, Precision
 from seaice_model.errors import RunError
@@ -46,8 +47,10 @@ def find_device(name: str = "auto") -> torch.device:
 
 
 @contextmanager
-def memory_in_words(doing: str, hint: str) -> Iterator[None]:
-    """Turn the many ways in which memory runs out into a `RunError` with this hint.
+def memory_in_words(
+    doing: str, hint: str | None = None, kind: type[SeaIceError] = RunError
+) -> Iterator[None]:
+    """Turn the many ways in which memory runs out into one error with this hint.
 
     Parameters
     ----------
@@ -55,6 +58,8 @@ def memory_in_words(doing: str, hint: str) -> Iterator[None]:
         What there is too little memory for, as in "training".
     hint
         What to do about it.
+    kind
+        Which error.
     """
     try:
         yield
@@ -63,7 +68,7 @@ def memory_in_words(doing: str, hint: str) -> Iterator[None]:
         is_memory = isinstance(error, (MemoryError, torch.OutOfMemoryError))
         if not is_memory and "allocate memory" not in str(error):
             raise
-        raise RunError(f"too little memory for {doing}", hint=hint) from error
+        raise kind(f"too little memory for {doing}", hint=hint) from error
 
 
 @contextmanager

@@ -6,7 +6,7 @@ of the stored pixel that stands for it (Chen et al. 2024, section 3.2).
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -22,6 +22,7 @@ from seaice_model.index_page import add_entry, check_entries, write_index
 from seaice_model.map_drawing import map_of
 from seaice_model.maps import (
     ChartMap,
+    MapDescription,
     MapGrid,
     Provenance,
     describe,
@@ -107,8 +108,9 @@ def predict_store(
 
     Each map is a netCDF file, and a picture of the same name. A map of the same weights
     and the same store that is there already is kept, so an interrupted call is repeated
-    to go on; its picture is drawn if it is missing. A scene that is damaged is left out,
-    and the rest is drawn.
+    to go on; its picture is drawn if it is missing. A scene that cannot be read, for which
+    memory is too small, or in whose place there is another file is left out and listed in
+    the report, and the rest is drawn.
 
     Parameters
     ----------
@@ -135,8 +137,7 @@ def predict_store(
         If there is no run, it is damaged, the store does not fit it, runs do not go
         together, or there is no scene to predict.
     MapError
-        If a map of other weights, on another grid, or of another scene is in the way, or
-        none can be written.
+        If maps of other weights or on another grid are in the way, or none can be written.
     ForeignFileError
         If a picture or an ``index.html`` that seaice did not write is in the way.
     StoreError
@@ -276,18 +277,20 @@ def _predict(
     settings = settings or PredictSettings()
     provenance = provenance_of(source, predictor)
     paths = {scene: maps_path / f"{scene}.nc" for scene in source.scenes}
-    kept = set() if settings.overwrite else _kept(paths, source, provenance, settings)
+    kept, in_the_way = _look_at_maps(paths, source, provenance, settings)
+    without = {entry.name for entry in in_the_way}
     if settings.pictures:
-        _refuse_foreign(maps_path, [p for s, p in paths.items() if s not in kept], settings)
+        new = [path for scene, path in paths.items() if scene not in kept | without]
+        _refuse_foreign(maps_path, new, settings)
     _make_folder(maps_path)
-    failed = [*source.failed]
+    failed = [*source.failed, *in_the_way]
     for n_done, (scene, path) in enumerate(paths.items(), start=1):
         try:
-            if scene not in kept:
-                _draw(source, scene, predictor, path, provenance, settings)
-            elif settings.pictures and not path.with_suffix(".png").exists():
-                inputs = source.read(scene, charts=True)
-                _write_picture(read_netcdf(path), inputs, path.with_suffix(".png"))
+            with memory_in_words(f"scene {scene}", kind=SceneError):
+                if scene not in kept | without:
+                    _draw(source, scene, predictor, path, provenance, settings)
+                elif scene in kept and settings.pictures:
+                    _add_picture(source, scene, path)
         except (SceneError, StoreError, RecipeError) as error:
             log.info("%s left out: %s", scene, error)
             failed.append(Failure.of(scene, error))
@@ -316,19 +319,25 @@ def _draw(
 ) -> None:
     """Draw the map of a scene, and its picture."""
     scene = source.read(scene_id, charts=settings.pictures)
-    with memory_in_words("predicting", "use --device cpu, or a larger machine"):
-        chart_map = predict_scene(
-            predictor,
-            scene,
-            provenance,
-            grid=settings.grid,
-            probabilities=settings.probabilities,
-        )
+    chart_map = predict_scene(
+        predictor,
+        scene,
+        provenance,
+        grid=settings.grid,
+        probabilities=settings.probabilities,
+    )
     if settings.pictures:
         _write_picture(chart_map, scene, path.with_suffix(".png"))
         add_entry(path.parent, chart_map, scene.grid, scene.charts)
     # The map comes last: where it is, the picture is too, if it was wanted.
     write_netcdf(chart_map, path)
+
+
+def _add_picture(source: Source, scene_id: str, path: Path) -> None:
+    """Draw the picture of a kept map, if it is missing."""
+    picture = path.with_suffix(".png")
+    if not picture.exists():
+        _write_picture(read_netcdf(path), source.read(scene_id, charts=True), picture)
 
 
 def _check_constants(checkpoint: Checkpoint) -> None:
@@ -378,43 +387,70 @@ def provenance_of(source: Source, predictor: Predictor) -> Provenance:
     )
 
 
-def _kept(
-    paths: dict[str, Path],
+def _look_at_maps(
+    paths: Mapping[str, Path],
     source: Source,
     provenance: Provenance,
     settings: PredictSettings,
-) -> set[str]:
-    """Return the scenes whose maps are there; refuse maps that were made otherwise."""
-    kept = set()
+) -> tuple[set[str], list[Failure]]:
+    """Return the scenes whose maps are there, and those with something else in the way.
+
+    A folder of maps that were made otherwise is refused as a whole.
+    """
+    kept: set[str] = set()
+    in_the_way: list[Failure] = []
     for scene, path in paths.items():
-        if not path.exists():
+        if settings.overwrite or not path.exists():
             continue
-        found = describe(path)
-        made_of = (found.provenance.weights, found.provenance.store_fingerprint)
-        if made_of != (provenance.weights, provenance.store_fingerprint):
-            raise MapError(
-                f"map {str(path)!r} was made from other weights or another store "
-                f"({found.provenance.run_in_words}; {found.provenance.store})",
-                hint="choose another folder, or replace it with --overwrite",
-            )
-        if found.scene != scene:
-            raise MapError(
-                f"map {str(path)!r} shows another scene, {found.scene!r}",
-                hint="move it away, or replace it with --overwrite",
-            )
-        if found.provenance.file_hash != source.file_hash(scene):
-            raise MapError(
-                f"map {str(path)!r} was made from another file of its scene",
-                hint="choose another folder, or replace it with --overwrite",
-            )
-        if found.grid_name != settings.grid:
-            raise MapError(
-                f"map {str(path)!r} was drawn on another grid, --grid {found.grid_name}",
-                hint="choose another folder, or replace it with --overwrite",
-            )
+        try:
+            found = describe(path)
+        except MapError as error:
+            hint = error.hint or "replace it with --overwrite"
+            in_the_way.append(Failure(scene, str(error), hint))
+            continue
+        _refuse_other_maps(path, found, provenance, settings)
+        try:
+            _refuse_other_scene(path, found, scene, source)
+        except (MapError, SceneError, StoreError) as error:
+            in_the_way.append(Failure.of(scene, error))
+            continue
         if found.has_probabilities or not settings.probabilities:
             kept.add(scene)
-    return kept
+    return kept, in_the_way
+
+
+def _refuse_other_maps(
+    path: Path, found: MapDescription, provenance: Provenance, settings: PredictSettings
+) -> None:
+    """Refuse a folder of maps of other weights, of another recipe, or on another grid."""
+    made_of = (found.provenance.weights, found.provenance.store_fingerprint)
+    if made_of != (provenance.weights, provenance.store_fingerprint):
+        raise MapError(
+            f"map {str(path)!r} was made from other weights or another store "
+            f"({found.provenance.run_in_words}; {found.provenance.store})",
+            hint="choose another folder, or replace it with --overwrite",
+        )
+    if found.grid_name != settings.grid:
+        raise MapError(
+            f"map {str(path)!r} was drawn on another grid, --grid {found.grid_name}",
+            hint="choose another folder, or replace it with --overwrite",
+        )
+
+
+def _refuse_other_scene(
+    path: Path, found: MapDescription, scene: str, source: Source
+) -> None:
+    """Refuse a map of another scene, or of another file of the scene."""
+    if found.scene != scene:
+        raise MapError(
+            f"map {str(path)!r} shows another scene, {found.scene!r}",
+            hint="move it away, or replace it with --overwrite",
+        )
+    if found.provenance.file_hash != source.file_hash(scene):
+        raise MapError(
+            f"map {str(path)!r} was made from another file of its scene",
+            hint="choose another folder, or replace it with --overwrite",
+        )
 
 
 def _make_folder(path: Path) -> None:

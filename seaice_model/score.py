@@ -25,6 +25,7 @@ from seaice_data.charted import ChartedScene, ChartedScenes
 from seaice_data.charts import CHARTS, SIC
 from seaice_data.errors import Failure, SceneError, StoreError
 from seaice_data.grid import picks_of_pixels
+from seaice_data.memory import out_of_memory_errors
 from seaice_data.texts import without_secrets
 from seaice_model.alignment import Aligned, align, without_decision
 from seaice_model.baselines import Baseline, score_baselines
@@ -196,6 +197,7 @@ def score_maps(
             "scored against",
             hint="a store or folder of scenes with charts is needed",
         )
+    failed += reference.failed
     store = reference.store
     return ScoreReport(
         maps=str(maps_path),
@@ -330,7 +332,8 @@ def _in_folder(folder: Path, reference: ChartedScenes) -> _Maps:
     paths: dict[str, Path] = {}
     runs: dict[str, str] = {}
     seen: set[str] = set()
-    described, failed = describe_maps(folder)
+    described, unreadable = describe_maps(folder)
+    unknown = [*unreadable]
     for path, found in described.items():
         scene_id, made_by = found.scene, found.provenance
         if scene_id in paths:
@@ -340,6 +343,10 @@ def _in_folder(folder: Path, reference: ChartedScenes) -> _Maps:
                 hint="move one of them away, so that no pixel counts twice",
             )
         if scene_id not in reference.scenes and scene_id not in reference.uncharted:
+            if reference.failed:  # its chart may be among them
+                reason = f"the chart of scene {scene_id!r} cannot be read"
+                unknown.append(Failure(str(path), reason))
+                continue
             raise MapError(
                 f"map {str(path)!r} shows scene {scene_id!r}, which "
                 f"{reference.path!r} does not hold",
@@ -356,7 +363,7 @@ def _in_folder(folder: Path, reference: ChartedScenes) -> _Maps:
             hint="score the maps of each run in a folder of their own",
         )
     readers = {scene: partial(_read_map, path) for scene, path in paths.items()}
-    return _Maps("".join(runs.values()), readers, frozenset(seen), failed)
+    return _Maps("".join(runs.values()), readers, frozenset(seen), tuple(unknown))
 
 
 def _read_map(path: Path, scene: ChartedScene) -> Aligned:
@@ -385,10 +392,13 @@ def _count_scene(
         return scene_id, None
     scene = reference.scenes[scene_id]
     try:
-        aligned, charts = maps.readers[scene_id](scene), scene.read()
+        with out_of_memory_errors(f"scene {scene_id}"):
+            aligned, charts = maps.readers[scene_id](scene), scene.read()
+            return scene_id, _counted(aligned, charts, scene, reference.ratio)
     except (MapError, StoreError, SceneError) as error:
         return scene_id, Failure.of(scene_id, error)
-    return scene_id, _counted(aligned, charts, scene, reference.ratio)
+    except OSError as error:
+        return scene_id, Failure(scene_id, f"scene {scene_id}: {error.strerror or error}")
 
 
 def _counted(

@@ -16,13 +16,13 @@ from seaice_data.arrays import ChartArray, FloatArray, IntArray
 from seaice_data.assemble import assemble
 from seaice_data.channels import find_channel
 from seaice_data.encode import TiePoints
-from seaice_data.errors import Failure, SceneError, SeaIceError
+from seaice_data.errors import Failure, SceneError, StoreError
 from seaice_data.grid import Grid
 from seaice_data.recipe import Recipe
-from seaice_data.scene import file_fingerprint, find_scenes, open_scene
+from seaice_data.scene import file_fingerprint, find_scene_files, open_scene
 from seaice_data.scene_id import SceneId
 from seaice_data.settings import fingerprint
-from seaice_data.store import Store
+from seaice_data.store import Store, StoredScene
 from seaice_model.maps import UNKNOWN_FILE
 
 SHOWN = ("hh", "hv")
@@ -111,7 +111,8 @@ class StoreSource:
         self.failed: tuple[Failure, ...] = ()
         self._store = store
         for scene_id in self.scenes:
-            store.scene(scene_id)  # a scene that is not there is a slip of the caller
+            if scene_id not in store.scenes:  # a slip of the caller
+                store.scene(scene_id)
 
     def file_hash(self, scene_id: str) -> str:
         """Return the hash of samples of the netCDF file that a scene comes from."""
@@ -125,9 +126,14 @@ class StoreSource:
         Raises
         ------
         StoreError
-            If it is damaged.
+            If it is damaged, or cannot be read.
         """
-        scene = self._store.scene(scene_id)
+        try:
+            return self._read(self._store.scene(scene_id), charts=charts)
+        except OSError as error:
+            raise StoreError(f"scene {scene_id}: {error.strerror or error}") from error
+
+    def _read(self, scene: StoredScene, *, charts: bool) -> SceneInputs:
         return SceneInputs(
             id=scene.id,
             acquired=scene.acquired,
@@ -139,7 +145,7 @@ class StoreSource:
             rows=scene.rows,
             columns=scene.columns,
             tie_points=scene.tie_points,
-            file_hash=self.file_hash(scene_id),
+            file_hash=self.file_hash(scene.id),
             charts=scene.full_charts() if charts and scene.has_charts else None,
         )
 
@@ -178,15 +184,16 @@ class FileSource:
         self.fingerprint = fingerprint(recipe)
         shown = tuple(name for name in SHOWN if name not in recipe.channels)
         self._recipe = replace(recipe, channels=(*recipe.channels, *shown))
-        self._files, self.failed = _find(find_scenes(path))
+        found = find_scene_files(path)
+        self._files, self.failed = found.files, found.failed
         self.scenes = tuple(self._files if scenes is None else dict.fromkeys(scenes))
         for scene_id in self.scenes:
             if scene_id not in self._files:
-                raise SceneError(f"no scene {scene_id!r} in {str(path)!r}")
+                raise _not_found(scene_id, path, self.failed)
 
     def file_hash(self, scene_id: str) -> str:
         """Return the hash of samples of the netCDF file that a scene comes from."""
-        return _hash_in(file_fingerprint(self._files[scene_id]))
+        return _hash_in(file_fingerprint(self._files[SceneId(scene_id)]))
 
     def read(self, scene_id: str, *, charts: bool) -> SceneInputs:
         """Prepare a scene.
@@ -196,7 +203,7 @@ class FileSource:
         SceneError
             If the file is damaged, or smaller than one pixel of the store.
         """
-        path = self._files[scene_id]
+        path = self._files[SceneId(scene_id)]
         try:
             with open_scene(path, self._recipe.dominance_threshold) as scene:
                 original_grid = scene.original_grid
@@ -224,17 +231,8 @@ def _hash_in(fingerprint_of_file: Mapping[str, Any]) -> str:
     return str(fingerprint_of_file["blake2b_of_samples"])
 
 
-def _find(paths: Sequence[Path]) -> tuple[Mapping[str, Path], tuple[Failure, ...]]:
-    """Find out which scene each file holds, and which files are bad at first sight."""
-    found: dict[str, Path] = {}
-    failed: list[Failure] = []
-    for path in paths:
-        try:
-            with open_scene(path) as scene:
-                scene_id = scene.id
-            if other := found.get(scene_id):
-                raise SceneError(f"{str(path)!r}: same scene as {str(other)!r}")
-            found[scene_id] = path
-        except SeaIceError as error:
-            failed.append(Failure.of(path, error))
-    return found, tuple(failed)
+def _not_found(scene_id: str, path: Path, failed: Sequence[Failure]) -> SceneError:
+    message = f"no scene {scene_id!r} in {str(path)!r}"
+    if failed:
+        message += f", of which {len(failed)} files cannot be read: {failed[0].reason}"
+    return SceneError(message, hint=failed[0].hint if failed else None)

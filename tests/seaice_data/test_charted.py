@@ -80,18 +80,52 @@ def test_a_folder_that_is_neither_is_told(tmp_path: Path) -> None:
         find_charts(str(tmp_path / "absent"))
 
 
-def test_a_scene_that_lies_there_twice_is_told(raw_folder: Path, tmp_path: Path) -> None:
-    path = next(p for p in raw_folder.glob("*_prep.nc"))
-    shutil.copy(path, tmp_path)
-    shutil.copy(path, tmp_path / "copy.nc")
-    with pytest.raises(
-        SceneError, match=r"twice: '.*_prep.nc' and 'copy.nc'|'copy.nc' and"
-    ):
-        find_charts(str(tmp_path))
+def test_a_scene_that_lies_there_twice_is_taken_once(
+    raw_folder: Path, tmp_path: Path
+) -> None:
+    path = min(raw_folder.glob("*_cis_prep.nc"))
+    first = shutil.copy(path, tmp_path)
+    second = shutil.copy(path, tmp_path / "copy.nc")
+    found = find_charts(str(tmp_path))
+    assert list(found.scenes) == [path.name[:19]]
+    (failure,) = found.failed
+    assert failure.reason == f"'{second}': same scene as '{first}'"
 
 
-def test_a_damaged_file_is_named(raw_folder: Path, tmp_path: Path) -> None:
-    path = next(p for p in raw_folder.glob("*_prep.nc"))
-    (tmp_path / path.name).write_bytes(path.read_bytes()[:5000])
-    with pytest.raises(SceneError, match=path.name):
+def test_a_reference_file_brings_the_charts_of_a_scene_in_another_folder(
+    raw_folder: Path, tmp_path: Path
+) -> None:
+    (reference,) = raw_folder.glob("*_reference.nc")
+    scene = reference.with_name(reference.name.replace("_reference", ""))
+    for file, folder in ((scene, "a"), (reference, "b")):
+        (tmp_path / folder).mkdir()
+        shutil.copy(file, tmp_path / folder)
+    found = find_charts(str(tmp_path))
+    assert ([*found.scenes], found.uncharted) == ([scene.name[:19]], frozenset())
+
+
+def test_a_damaged_file_is_named_and_does_not_stop_the_others(
+    raw_folder: Path, tmp_path: Path
+) -> None:
+    good, bad = sorted(raw_folder.glob("*_cis_prep.nc"))
+    (tmp_path / bad.name).write_bytes(bad.read_bytes()[:5000])
+    with pytest.raises(SceneError, match=f"none of the 1 files .*{bad.name}"):
         find_charts(str(tmp_path))
+    shutil.copy(good, tmp_path)
+    found = find_charts(str(tmp_path))
+    assert list(found.scenes) == [good.name[:19]]
+    assert [failure.name for failure in found.failed] == [str(tmp_path / bad.name)]
+
+
+def test_damaged_metadata_of_one_scene_do_not_hide_the_charts_of_others(
+    store_path: str, tmp_path: Path
+) -> None:
+    path = Path(shutil.copytree(store_path, tmp_path / "store.zarr"))
+    first, *others = find_charts(store_path).scenes
+    document = path / "scenes" / first / "zarr.json"
+    document.write_bytes(document.read_bytes()[:100])
+    found = find_charts(str(path))
+    assert list(found.scenes) == others
+    (failure,) = found.failed
+    assert failure.name == first
+    assert "metadata" in failure.reason

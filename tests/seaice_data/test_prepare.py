@@ -74,6 +74,21 @@ def test_a_bad_file_does_not_stop_the_others(raw: Path, store: str) -> None:
     assert IDS[3] not in Store.open(store).scenes
 
 
+def test_scenes_behind_links_arrive_and_what_cannot_be_read_is_reported(
+    raw: Path, store: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "linked"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "train").symlink_to(raw)
+    (folder / "sub" / "test").symlink_to("../nowhere")
+    report = prepare(folder, store)
+    assert report.written == tuple(IDS)
+    (failure,) = report.failed
+    assert failure.name == f"{folder}/sub/test"
+    assert "a link to a file or folder that is gone" in failure.reason
+    assert prepare(raw, store).kept == tuple(IDS)
+
+
 def test_strict_stops_at_a_bad_file(raw: Path, store: str) -> None:
     write_coded(raw, 203, 251, IDS[3], SIC=np.full((203, 251), 42, np.uint8))
     with pytest.raises(SceneError, match="SIC holds 42"):

@@ -10,8 +10,9 @@ from coded_scenes import SCENE_ID, write_coded
 
 from seaice_data.assemble import assemble
 from seaice_data.errors import SceneError
+from seaice_data.prepare import prepare
 from seaice_data.recipe import Recipe
-from seaice_data.scene import Scene, find_scenes, open_scene
+from seaice_data.scene import Scene, find_scene_files, find_scenes, open_scene
 
 
 def read_charts(scene: Scene, n_rows: int) -> np.ndarray:
@@ -163,9 +164,50 @@ def test_files_are_found_by_what_they_are(tmp_path: Path) -> None:
     (tmp_path / ".trash").mkdir()
     (tmp_path / ".trash" / "d.nc").touch()
     (tmp_path / "folder.nc").mkdir()
+    assert [path.name for path in find_scenes(tmp_path)] == ["B.NC", "a.nc"]
+
+
+def test_what_may_be_a_scene_and_cannot_be_read_is_not_passed_over(tmp_path: Path) -> None:
+    path = write_coded(tmp_path)
     os.mkfifo(tmp_path / "pipe.nc")
-    (tmp_path / "gone.nc").symlink_to("nowhere.nc")
-    found = find_scenes(tmp_path)
-    assert [path.name for path in found] == ["B.NC", "a.nc", "gone.nc"]
-    with pytest.raises(SceneError, match=r"gone.nc': a link to a file that is gone"):
-        open_scene(found[-1])
+    (tmp_path / "gone").symlink_to("nowhere")
+    found = find_scene_files(tmp_path)
+    assert found.files == {SCENE_ID: path}
+    reasons = [failure.reason for failure in found.failed]
+    assert reasons == [
+        f"'{tmp_path}/gone': a link to a file or folder that is gone",
+        f"'{tmp_path}/pipe.nc' is not a regular file",
+    ]
+    with pytest.raises(SceneError, match=r"gone': a link to .* gone \(and 1 more\)"):
+        find_scenes(tmp_path)
+
+
+def test_a_scene_is_found_once_whatever_links_lead_to_it(tmp_path: Path) -> None:
+    path = write_coded(tmp_path / "raw" / "z")
+    (tmp_path / "raw" / "a").symlink_to("z")
+    (tmp_path / "raw" / "link.nc").symlink_to(path)
+    found = find_scene_files(tmp_path / "raw")
+    assert (found.files, found.failed) == ({SCENE_ID: path}, ())
+    copy = tmp_path / "raw" / "copy.nc"
+    copy.write_bytes(path.read_bytes())
+    found = find_scene_files(tmp_path / "raw")
+    assert found.files == {SCENE_ID: copy}
+    assert [failure.name for failure in found.failed] == [str(path)]
+
+
+def test_a_store_or_a_pipe_in_place_of_a_folder_is_refused_in_words(
+    tmp_path: Path,
+) -> None:
+    prepare(write_coded(tmp_path, 203, 251), str(tmp_path / "store.zarr"))
+    with pytest.raises(SceneError, match="no netCDF file in") as caught:
+        find_scenes(tmp_path / "store.zarr")
+    assert caught.value.hint == "it is a zarr store; name the folder of the netCDF files"
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(SceneError, match="pipe' is neither a folder nor a file"):
+        find_scenes(tmp_path / "pipe")
+    with pytest.raises(SceneError, match="Not a directory"):
+        find_scenes(tmp_path / "store.zarr" / "zarr.json" / "raw")
+    path = (tmp_path / "scene").absolute()
+    path.write_bytes(b"")
+    assert find_scenes(path) == (path,)
+    assert "cannot read it as netCDF-4" in find_scene_files(path).failed[0].reason

@@ -3,6 +3,7 @@ import os
 import pytest
 import torch
 
+from seaice_data.errors import SceneError
 from seaice_data.processor import n_cores
 from seaice_model.device import arithmetic, find_device, memory_in_words
 from seaice_model.errors import RunError
@@ -31,6 +32,11 @@ def test_too_little_memory_is_told_in_words() -> None:
     ):
         torch.zeros(2**50)
     assert caught.value.hint == "take fewer filters"
+    with (
+        pytest.raises(SceneError, match="too little memory for scene 1"),
+        memory_in_words("scene 1", kind=SceneError),
+    ):
+        raise MemoryError
     with pytest.raises(RuntimeError, match="another"), memory_in_words("training", ""):
         raise RuntimeError("another trouble")
 

@@ -157,8 +157,26 @@ def test_a_map_of_another_scene_is_in_the_way(
     tmp_path: Path, maps: Path, store: Store, run: Path
 ) -> None:
     shutil.copy(maps / f"{UNCHARTED}.nc", tmp_path / f"{TEST_SCENE}.nc")
-    with pytest.raises(MapError, match=f"shows another scene, '{UNCHARTED}'"):
-        predict_store(store, run, tmp_path, scenes=[TEST_SCENE])
+    scenes = [TEST_SCENE, SCENES[0]]
+    report = predict_store(store, run, tmp_path, DATA_ONLY, scenes=scenes)
+    assert [path.stem for path in report.maps] == [SCENES[0]]
+    (failure,) = report.failed
+    assert failure.name == TEST_SCENE
+    assert f"shows another scene, '{UNCHARTED}'" in failure.reason
+    assert read_netcdf(tmp_path / f"{TEST_SCENE}.nc").scene == UNCHARTED
+
+
+def test_a_damaged_map_in_the_way_does_not_stop_the_others(
+    tmp_path: Path, store: Store, run: Path
+) -> None:
+    (tmp_path / f"{TEST_SCENE}.nc").write_bytes(b"cut")
+    scenes = [TEST_SCENE, SCENES[0]]
+    report = predict_store(store, run, tmp_path, DATA_ONLY, scenes=scenes)
+    assert [path.stem for path in report.maps] == [SCENES[0]]
+    assert [failure.name for failure in report.failed] == [TEST_SCENE]
+    assert (tmp_path / f"{TEST_SCENE}.nc").read_bytes() == b"cut"
+    again = replace(DATA_ONLY, overwrite=True)
+    assert not predict_store(store, run, tmp_path, again, scenes=scenes).failed
 
 
 def test_a_scene_that_is_named_twice_is_drawn_once(
@@ -367,13 +385,17 @@ def test_probabilities_are_added_to_a_map_without(
 def test_a_damaged_scene_does_not_stop_the_others(
     tmp_path: Path, run: Path, make_store: StoreMaker
 ) -> None:
-    store = make_store(tmp_path / "store.zarr", scenes=(*SCENES[:1], TEST_SCENE))
-    (tmp_path / "store.zarr/scenes" / SCENES[0] / "inputs/c/0/0/0").write_bytes(b"cut")
+    store = make_store(tmp_path / "store.zarr", scenes=(*SCENES[:2], TEST_SCENE))
+    folder = tmp_path / "store.zarr/scenes"
+    (folder / SCENES[0] / "inputs/c/0/0/0").write_bytes(b"cut")
+    (folder / SCENES[1] / "zarr.json").write_bytes(b"{")
+    store = Store.open(store.path)
     report = predict_store(store, run, tmp_path / "maps", DATA_ONLY, scenes=store.scenes)
     assert [path.stem for path in report.maps] == [TEST_SCENE]
     assert (report.n_written, report.n_kept) == (1, 0)
-    assert [failure.name for failure in report.failed] == [SCENES[0]]
+    assert [failure.name for failure in report.failed] == [*SCENES[:2]]
     assert "has not the size" in report.failed[0].reason
+    assert "metadata" in report.failed[1].reason
 
 
 def test_runs_that_do_not_go_together_say_why(

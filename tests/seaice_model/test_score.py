@@ -17,6 +17,7 @@ from learnable_scenes import (
     prepared_scene,
 )
 
+from seaice_data.arrays import ChartArray
 from seaice_data.charted import charts_of
 from seaice_data.charts import CHART_FILL, CHARTS
 from seaice_data.grid import Grid
@@ -248,6 +249,42 @@ def test_a_bad_map_does_not_stop_the_others(
         ("text.nc", "not a netCDF-4 file"),
         (SCENES[0], "'floe_size' is missing"),
     ]
+
+
+def test_charts_that_cannot_be_read_do_not_stop_the_others(
+    tmp_path: Path, maps: Path, store: Store, report: ScoreReport
+) -> None:
+    path = Path(shutil.copytree(store.path, tmp_path / "store.zarr"))
+    damaged = next(i for i in store.splits["train"] if i != SCENES[0])
+    document = path / "scenes" / damaged / "zarr.json"
+    document.write_bytes(document.read_bytes()[:100])
+    chunks = (path / "scenes" / TEST_SCENE / "full_charts" / "c").rglob("*")
+    min(chunk for chunk in chunks if chunk.is_file()).write_bytes(b"cut")
+    scored = score_maps(maps, charts_of(Store.open(path)))
+    assert scored.pooled == report.scenes[SCENES[0]]
+    assert [failure.name for failure in scored.failed] == [TEST_SCENE, damaged]
+    document = path / "scenes" / SCENES[0] / "zarr.json"
+    document.write_bytes(document.read_bytes()[:100])
+    with pytest.raises(MapError, match=f"none .* can be scored: the chart .*{SCENES[0]}"):
+        score_maps(maps, charts_of(Store.open(path)))
+
+
+def test_a_scene_for_which_memory_is_too_small_does_not_stop_the_others(
+    maps: Path, store: Store, report: ScoreReport
+) -> None:
+    charts = charts_of(store)
+
+    def read() -> ChartArray:
+        return np.empty((3, 2**30, 2**30), np.uint8)
+
+    large = replace(charts.scenes[TEST_SCENE], read=read)
+    charts = replace(charts, scenes={**charts.scenes, TEST_SCENE: large})
+    scored = score_maps(maps, charts)
+    assert scored.pooled == report.scenes[SCENES[0]]
+    (failure,) = scored.failed
+    assert failure.reason.startswith(
+        f"scene {TEST_SCENE}: not enough memory: Unable to allocate 3.00 EiB"
+    )
 
 
 def test_progress_is_told_for_every_map(maps: Path, store: Store) -> None:

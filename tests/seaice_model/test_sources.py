@@ -10,7 +10,6 @@ from seaice_data.errors import SceneError
 from seaice_data.store import Store
 from seaice_data.synthetic_set import write_scenes
 from seaice_model.config import ModelConfig, RunConfig, TrainConfig
-from seaice_model.errors import MapError
 from seaice_model.maps import UNKNOWN_FILE, ChartMap, read_netcdf
 from seaice_model.predict import PredictSettings, predict_files, predict_store
 from seaice_model.train import train
@@ -67,8 +66,8 @@ def test_a_map_of_another_file_of_its_scene_is_not_taken_for_the_map_of_this(
     assert predict_files(path, seen_run, tmp_path / "maps", DATA_ONLY).n_kept == 1
     with h5py.File(path, "a") as scene:
         scene["nersc_sar_primary"][...] *= 0.5
-    with pytest.raises(MapError, match="made from another file of its scene"):
-        predict_files(path, seen_run, tmp_path / "maps", DATA_ONLY)
+    (failure,) = predict_files(path, seen_run, tmp_path / "maps", DATA_ONLY).failed
+    assert "made from another file of its scene" in failure.reason
     again = PredictSettings(pictures=False, overwrite=True)
     assert predict_files(path, seen_run, tmp_path / "maps", again).n_written == 1
 
@@ -146,3 +145,7 @@ def test_a_scene_can_be_named(tmp_path: Path, raw_folder: Path, seen_run: Path) 
     assert [path.stem for path in report.maps] == [wanted]
     with pytest.raises(SceneError, match="no scene 'other' in"):
         predict_files(raw_folder, seen_run, tmp_path, DATA_ONLY, scenes=["other"])
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / f"{wanted}_prep.nc").symlink_to("nowhere.nc")
+    with pytest.raises(SceneError, match=f"no scene '{wanted}' .*: .* a link to a file"):
+        predict_files(tmp_path / "raw", seen_run, tmp_path, DATA_ONLY, scenes=[wanted])

@@ -1,0 +1,130 @@
+"""List the files below a folder, and report what could not be looked into."""
+
+import os
+import stat
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+
+from seaice_data.errors import Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Files below a folder."""
+
+    paths: tuple[Path, ...]
+    """Sorted, each file once."""
+
+    failed: tuple[Failure, ...]
+    """Folders and links that lead nowhere or may not be read, and what is not a file."""
+
+
+def list_files(folder: Path, suffix: str) -> Listing:
+    """List the files with a suffix in a folder and all folders below it.
+
+    Links are followed. A folder or file that is reached several times is taken once, by its
+    own name rather than by that of a link. Hidden files and folders are left out.
+
+    Parameters
+    ----------
+    folder
+        Where to look.
+    suffix
+        End of the names, in lower case; capitals match too.
+
+    Returns
+    -------
+    Listing
+        The files, and what could not be looked into: a folder or file that may not be
+        read, a link to what is not there, a pipe, socket or device with the suffix.
+    """
+    walk = _Walk(suffix)
+    walk.enter(folder)
+    walk.follow_links()
+    failed = sorted(walk.failed, key=lambda failure: failure.name)
+    return Listing(tuple(sorted(walk.paths)), tuple(failed))
+
+
+class _Walk:
+    """Looks into folders; links come last, so that files are known by their own names."""
+
+    def __init__(self, suffix: str) -> None:
+        self.paths: list[Path] = []
+        self.failed: list[Failure] = []
+        self._suffix = suffix
+        self._links: deque[Path] = deque()
+        self._seen: set[tuple[int, int] | str] = set()
+
+    def enter(self, folder: Path) -> None:
+        """Look into a folder and all below it, and put links aside."""
+        waiting = [folder]
+        while waiting:
+            folder = waiting.pop()
+            try:
+                if not self._is_new(folder, folder.stat()):
+                    continue
+                with os.scandir(folder) as found:
+                    entries = sorted(found, key=lambda entry: entry.name)
+            except OSError as error:
+                self._fail(folder, error)
+                continue
+            for entry in entries:
+                path = Path(entry.path)
+                if entry.name.startswith("."):
+                    continue
+                if entry.is_symlink():
+                    self._links.append(path)
+                elif self._is_folder(entry):
+                    waiting.append(path)
+                elif self._has_suffix(path):
+                    self._add(path)
+
+    def follow_links(self) -> None:
+        """Look at what links lead to, and at the links below it."""
+        while self._links:
+            link = self._links.popleft()
+            try:
+                leads_to_folder = stat.S_ISDIR(link.stat().st_mode)
+            except OSError as error:
+                self._fail(link, error)
+                continue
+            if leads_to_folder:
+                self.enter(link)
+            elif self._has_suffix(link):
+                self._add(link)
+
+    def _add(self, path: Path) -> None:
+        try:
+            status = path.stat()
+        except OSError as error:
+            self._fail(path, error)
+            return
+        if not stat.S_ISREG(status.st_mode):
+            self.failed.append(Failure(str(path), f"{str(path)!r} is not a regular file"))
+        elif self._is_new(path, status):
+            self.paths.append(path)
+
+    def _is_folder(self, entry: os.DirEntry[str]) -> bool:
+        try:
+            return entry.is_dir(follow_symlinks=False)
+        except OSError as error:
+            self._fail(Path(entry.path), error)
+            return False
+
+    def _has_suffix(self, path: Path) -> bool:
+        return path.suffix.lower() == self._suffix
+
+    def _is_new(self, path: Path, status: os.stat_result) -> bool:
+        """Whether a file or folder is seen for the first time."""
+        # Some network disks number nothing.
+        key = (status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(path)
+        is_new = key not in self._seen
+        self._seen.add(key)
+        return is_new
+
+    def _fail(self, path: Path, error: OSError) -> None:
+        reason = error.strerror or str(error)
+        if isinstance(error, FileNotFoundError) and path.is_symlink():
+            reason = "a link to a file or folder that is gone"
+        self.failed.append(Failure(str(path), f"{str(path)!r}: {reason}"))

@@ -1,0 +1,57 @@
+"""Commands that read a folder of files: what one file does must not stop the others."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import pytest
+from coded_scenes import coded_arrays, write_coded
+
+SEAICE = Path(sys.executable).with_name("seaice")
+IDS = [f"2019{month:02d}14T101830_dmi" for month in (1, 2, 3)]
+
+
+def seaice(*arguments: object, before: tuple[str, ...] = ()) -> tuple[int, str, str]:
+    command = [*before, SEAICE, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="drops rights as Linux does")
+def test_prepare_reports_a_folder_that_may_not_be_read(tmp_path: Path) -> None:
+    write_coded(tmp_path / "raw", 203, 251, IDS[0])
+    write_coded(tmp_path / "raw" / "closed", 203, 251, IDS[1])
+    (tmp_path / "raw" / "closed").chmod(0)
+    rights = "-dac_override,-dac_read_search"
+    drop = ("setpriv", "--bounding-set", rights, "--inh-caps", rights)
+    ended, told, warned = seaice(
+        *("prepare", tmp_path / "raw", tmp_path / "store.zarr", "--jobs", "1"),
+        before=drop if os.geteuid() == 0 else (),
+    )
+    (tmp_path / "raw" / "closed").chmod(0o755)
+    assert (ended, told.partition(" to ")[0]) == (1, "1 scenes written")
+    assert warned == f"left out: '{tmp_path}/raw/closed': Permission denied\n"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
+def test_prepare_leaves_out_a_scene_for_which_memory_is_too_small(tmp_path: Path) -> None:
+    for scene_id in (IDS[0], IDS[2]):
+        write_coded(tmp_path / "raw", 203, 251, scene_id)
+    large = tmp_path / "raw" / f"{IDS[1]}_prep.nc"
+    with h5py.File(large, "w") as file:  # a few kilobytes: none of its chunks is written
+        file.attrs["scene_id"] = large.name
+        for name, values in coded_arrays(50, 50).items():
+            shape = {50: (20000, 20000), 2: (800, 800)}.get(len(values), values.shape)
+            chunks = (100, 100) if len(values) != 21 else None
+            data = None if chunks else values
+            file.create_dataset(name, shape, values.dtype, data, chunks=chunks)
+    limited = ("bash", "-c", 'ulimit -v 2200000; exec "$@"', "limited")
+    ended, told, warned = seaice(
+        *("prepare", tmp_path / "raw", tmp_path / "store.zarr", "--jobs", "1"),
+        before=limited,
+    )
+    assert (ended, told.partition(" to ")[0]) == (1, "2 scenes written")
+    assert warned.startswith(f"left out: '{large}'")
+    assert warned.count("\n") == 1
