@@ -3,11 +3,16 @@
 dask runs one task a scene. A scene that is in the store is left alone, so a run that was
 interrupted goes on where it stopped, and new files are added by running again. Several runs
 may work on one store at the same time; a run that replaces it wants to be alone.
+
+A file is the one that its scene was made of if it has the size, the samples and the time
+that were noted. Where the time differs or is not known (the file was copied, touched or
+corrected; the store is of version 0.1), the file is prepared again and compared with the
+checksums of the scene: so nothing has to be hashed when a scene is prepared.
 """
 
 import errno
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -18,14 +23,17 @@ from seaice_data.assemble import assemble
 from seaice_data.errors import Failure, RecipeError, SceneError, SeaIceError, StoreError
 from seaice_data.memory import out_of_memory_errors
 from seaice_data.parallel import Progress, run_tasks
+from seaice_data.prepared import PreparedScene
 from seaice_data.recipe import Recipe
 from seaice_data.scene import (
     FoundScenes,
     Scene,
+    file_times,
     identify,
     list_scene_files,
     open_scene,
     source_files,
+    unchanged,
 )
 from seaice_data.scene_id import SceneId
 from seaice_data.settings import from_mapping, to_mapping
@@ -233,10 +241,12 @@ def _fill(
         opened.enter_context(storage.lock(alone=False))
         opened.callback(_tidy, storage)
         store = Store.create(store_path, recipe)
-        todo, kept, changed = _plan(found.files, store)
+        times, todo, kept, changed = _plan(found.files, store)
         failed += changed
         if strict and failed:
             raise SceneError(failed[0].reason, hint=failed[0].hint)
+        # Of a run that is killed, too, the next one knows which files have not changed.
+        _note_times(store, {i: times[i] for i in times if i not in store.scenes})
         if scheduler:  # its workers have folders of their own
             todo = {name: path.absolute() for name, path in todo.items()}
         location = storage.location if scheduler else store_path
@@ -255,6 +265,8 @@ def _fill(
             if isinstance(outcome, _Written)
         }
         kept += [scene_id for scene_id, outcome in done.items() if outcome is None]
+        arrived = {scene_id: times[scene_id] for scene_id in {*times} & {*unseen, *kept}}
+        _note_times(store, arrived, forget={*found.files} - {*arrived})
         if part is None:
             finish(store)
         failed.sort(key=lambda failure: failure.name)
@@ -341,25 +353,71 @@ def _drop_if_empty(store_path: str) -> None:
 
 def _plan(
     found: Mapping[SceneId, Path], store: Store
-) -> tuple[dict[str, Path], list[str], list[Failure]]:
-    """Tell files to do from those that are in the store already, or were."""
+) -> tuple[dict[str, list[int]], dict[str, Path], list[str], list[Failure]]:
+    """Tell files to do from those that are in the store already, or were.
+
+    Returns
+    -------
+    tuple
+        When the files were changed last; the files to do, or to compare; the scenes that
+        are kept; the files that are others than those the scenes were made of.
+    """
+    times: dict[str, list[int]] = {}
     todo: dict[str, Path] = {}
     kept: list[str] = []
     failed: list[Failure] = []
+    noted = store.source_times
     for scene_id, path in found.items():
-        if scene_id not in store.scenes:
-            todo[scene_id] = path
-            continue
-        kept.append(scene_id)
         try:
-            if store.scene(scene_id).attributes["source_files"] != source_files(path):
-                raise SceneError(
-                    f"{str(path)!r}: not the file that scene {scene_id} was made of",
-                    hint="prepare the store again with --overwrite",
-                )
+            times[scene_id] = file_times(path)
+            if scene_id in store.scenes and _is_unchanged(path, store, scene_id, noted):
+                kept.append(scene_id)
+            else:
+                todo[scene_id] = path
         except SeaIceError as error:
             failed.append(Failure.of(path, error))
-    return todo, kept, failed
+        except OSError as error:
+            failed.append(Failure(str(path), f"{str(path)!r}: {error.strerror or error}"))
+    return times, todo, kept, failed
+
+
+def _is_unchanged(
+    path: Path, store: Store, scene_id: str, noted: Mapping[str, list[int]]
+) -> bool:
+    """Return whether a file is surely the one of a stored scene; refuse one that is not."""
+    made_of = store.scene(scene_id).attributes.get("source_files", ())
+    if [*map(_content, made_of)] != [*map(_content, source_files(path))]:
+        raise SceneError(
+            f"{str(path)!r}: not the file that scene {scene_id} was made of",
+            hint="prepare the store again with --overwrite",
+        )
+    return noted.get(scene_id) == file_times(path)
+
+
+def _content(file: Mapping[str, Any]) -> tuple[object, object]:
+    """Return size and hash of a file: one that was merely renamed is the same."""
+    return file["size"], file["blake2b_of_samples"]
+
+
+def _refuse_other(path: Path, store: Store, prepared: PreparedScene) -> None:
+    """Refuse a file that gives another scene than the store has."""
+    if changed := store.changed_arrays(prepared):
+        raise SceneError(
+            f"{str(path)!r}: not what scene {prepared.id} in the store was made of: "
+            f"{', '.join(changed)} differ",
+            hint="prepare the store again with --overwrite",
+        )
+
+
+def _note_times(
+    store: Store, times: Mapping[str, list[int]], forget: Iterable[str] = ()
+) -> None:
+    """Note when files were changed last, if the disk lets us."""
+    noted = store.source_times
+    new = {i: time for i, time in {**noted, **times}.items() if i not in {*forget}}
+    if new != noted:
+        with suppress(OSError):
+            store.note_source_times(new)
 
 
 def _share(paths: Sequence[Path], number: int, n_parts: int) -> tuple[Path, ...]:
@@ -382,9 +440,10 @@ class _Written:
 def _prepare_scene(
     path: Path, store_path: str, expected: str, strict: bool, accept_masks: bool
 ) -> _Written | Failure | None:
-    """Bring one file into the store; None if another run has just done it.
+    """Bring one file into the store; None if its scene is there.
 
-    A bad file is an outcome, not an exception.
+    A file whose time is another than noted, or not known, is prepared all the same and
+    compared with the scene. A bad file is an outcome, not an exception.
     """
     try:
         store = Store.open(store_path)
@@ -392,13 +451,18 @@ def _prepare_scene(
             raise StoreError(f"the store at {store_path!r} was replaced meanwhile")
         with (
             out_of_memory_errors(f"{str(path)!r}"),
+            unchanged(path),
             open_scene(path, store.recipe.dominance_threshold) as scene,
         ):
-            if store.holds(scene.id):
+            is_stored = store.holds(scene.id)
+            if is_stored and _is_unchanged(path, store, scene.id, store.source_times):
                 return None
             _check_ratio(scene, store.recipe)
             prepared = assemble(scene, store.recipe, accept_masks=accept_masks)
-        files = source_files(path)
+            files = source_files(path)
+        if is_stored:
+            _refuse_other(path, store, prepared)
+            return None
     except SeaIceError as error:
         if strict:
             raise

@@ -21,7 +21,7 @@ from datetime import datetime
 from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import google_crc32c
 import numpy as np
@@ -30,6 +30,7 @@ from seaice_data.array_files import ArrayFiles, Content
 from seaice_data.arrays import ChartArray, FloatArray, IntArray
 from seaice_data.channels import Channel, find_channel
 from seaice_data.charts import CHART_FILL, CHARTS
+from seaice_data.documents import DocumentError, parse_json, typed
 from seaice_data.encode import TiePoints
 from seaice_data.errors import SettingsError, StoreError
 from seaice_data.grid import Grid
@@ -308,6 +309,44 @@ class Store:
         self.attributes = self.expected_attributes(summary)
         documents = _group(self.attributes, self.recipe.zarr_format)
         self.storage.put(self._documents[0], documents[self._documents[0]])
+
+    def changed_arrays(self, scene: PreparedScene) -> list[str]:
+        """Return the arrays of a scene of the store that differ from a prepared one."""
+        written = self.scene(scene.id).attributes["checksums"]
+        found = {
+            array.name: checksum(array.values) for array in _arrays(scene, self.recipe)
+        }
+        return sorted(name for name in written if found.get(name) != written[name])
+
+    @property
+    def source_times(self) -> dict[str, list[int]]:
+        """When the files of scenes were changed last, in ns since 1970, as far as noted.
+
+        They are a shortcut for runs that come again, and belong to the files of one disk:
+        so they are attributes of the group ``scenes``, not of a scene, whose bytes depend
+        on what its files contain. Notes that are lost or damaged only cost time.
+        """
+        name = f"scenes/{self._documents[0]}"
+        content = self.storage.read_many([name]).get(name)
+        try:
+            group = typed(parse_json(content or b"{}"), dict[str, Any])
+            attributes = group.get("attributes", {}) if len(self._documents) == 1 else group
+            return typed(attributes, _ScenesAttributes).get("source_times", {})
+        except DocumentError:
+            return {}
+
+    def note_source_times(self, times: Mapping[str, list[int]]) -> None:
+        """Write `source_times` in place of those noted before."""
+        attributes = {"source_times": dict(sorted(times.items()))}
+        document = self._documents[0]
+        content = _group(attributes, self.recipe.zarr_format)[document]
+        self.storage.put(f"scenes/{document}", content)
+
+
+class _ScenesAttributes(TypedDict, total=False):
+    """Attributes of the group ``scenes``."""
+
+    source_times: dict[str, list[int]]
 
 
 class StoredScene:

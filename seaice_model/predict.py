@@ -34,7 +34,7 @@ from seaice_model.ownership import MATPLOTLIB, PAGE, PICTURE, refuse_foreign
 from seaice_model.pages import return_pages
 from seaice_model.pictures import draw_map, save_picture
 from seaice_model.predictor import Predictor, recipe_differences
-from seaice_model.sources import FileSource, SceneInputs, Source, StoreSource
+from seaice_model.sources import FileSource, SceneInputs, Source, StoreSource, is_same_file
 
 log = logging.getLogger(__name__)
 
@@ -399,6 +399,7 @@ def _look_at_maps(
     """
     kept: set[str] = set()
     in_the_way: list[Failure] = []
+    unproven = 0
     for scene, path in paths.items():
         if settings.overwrite or not path.exists():
             continue
@@ -410,12 +411,17 @@ def _look_at_maps(
             continue
         _refuse_other_maps(path, found, provenance, settings)
         try:
-            _refuse_other_scene(path, found, scene, source)
+            unproven += _refuse_other_scene(path, found, scene, source)
         except (MapError, SceneError, StoreError) as error:
             in_the_way.append(Failure.of(scene, error))
             continue
         if found.has_probabilities or not settings.probabilities:
             kept.add(scene)
+    if unproven:
+        log.warning(
+            "%d maps that do not say more were compared with their files by samples alone",
+            unproven,
+        )
     return kept, in_the_way
 
 
@@ -439,18 +445,20 @@ def _refuse_other_maps(
 
 def _refuse_other_scene(
     path: Path, found: MapDescription, scene: str, source: Source
-) -> None:
-    """Refuse a map of another scene, or of another file of the scene."""
+) -> bool:
+    """Refuse a map of another scene, or of another file of it; true if that is unproven."""
     if found.scene != scene:
         raise MapError(
             f"map {str(path)!r} shows another scene, {found.scene!r}",
             hint="move it away, or replace it with --overwrite",
         )
-    if found.provenance.file_hash != source.file_hash(scene):
+    file_hash = source.file_hash(scene)
+    if not is_same_file(found.provenance.file_hash, file_hash):
         raise MapError(
             f"map {str(path)!r} was made from another file of its scene",
             hint="choose another folder, or replace it with --overwrite",
         )
+    return found.provenance.file_hash != file_hash
 
 
 def _make_folder(path: Path) -> None:

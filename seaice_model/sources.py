@@ -1,15 +1,22 @@
 """Scenes to predict, from a store or straight from netCDF files.
 
+The hash of a scene's file, which maps keep, has two parts: samples of the file, then what
+is known of all of it: ``file-`` and the checksum of the file, or ``store-`` and that of
+what the store made of it. `is_same_file` compares two; maps of version 0.1 have samples
+alone.
+
 Both give the same planes: files are prepared in memory by the recipe of the run, on the
 path of `seaice prepare`.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+import google_crc32c
 import numpy as np
 
 from seaice_data.arrays import ChartArray, FloatArray, IntArray
@@ -19,7 +26,13 @@ from seaice_data.encode import TiePoints
 from seaice_data.errors import Failure, SceneError, StoreError
 from seaice_data.grid import Grid
 from seaice_data.recipe import Recipe
-from seaice_data.scene import file_fingerprint, find_scene_files, open_scene
+from seaice_data.scene import (
+    file_checksum,
+    file_fingerprint,
+    find_scene_files,
+    open_scene,
+    unchanged,
+)
 from seaice_data.scene_id import SceneId
 from seaice_data.settings import fingerprint
 from seaice_data.store import Store, StoredScene
@@ -64,7 +77,7 @@ class SceneInputs:
     """Geolocation grid, positions in 80 m pixels."""
 
     file_hash: str = UNKNOWN_FILE
-    """Hash of samples of the netCDF file that it comes from."""
+    """Hash of the netCDF file that it comes from."""
 
     charts: ChartArray | None
     """Ice charts on the 80 m grid, shape ``(chart, y, x)``, if there are any."""
@@ -95,7 +108,7 @@ class Source(Protocol):
     """Files that are no scene."""
 
     def file_hash(self, scene_id: str) -> str:
-        """Return the hash of samples of the netCDF file that a scene comes from."""
+        """Return the hash of the netCDF file that a scene comes from."""
 
     def read(self, scene_id: str, *, charts: bool) -> SceneInputs:
         """Read a scene, with its ice charts if asked for and there are any."""
@@ -115,10 +128,13 @@ class StoreSource:
                 store.scene(scene_id)
 
     def file_hash(self, scene_id: str) -> str:
-        """Return the hash of samples of the netCDF file that a scene comes from."""
-        files = self._store.scene(scene_id).attributes.get("source_files")
-        # The first is what maps are made from; charts may follow.
-        return _hash_in(files[0]) if files else UNKNOWN_FILE
+        """Return the hash of the netCDF file that a scene comes from."""
+        attributes = self._store.scene(scene_id).attributes
+        if not (files := attributes.get("source_files")):
+            return UNKNOWN_FILE
+        checksums = json.dumps(attributes["checksums"], sort_keys=True).encode()
+        # The first file is what maps are made from; charts may follow.
+        return f"{_samples_in(files[0])} store-{google_crc32c.value(checksums):08x}"
 
     def read(self, scene_id: str, *, charts: bool) -> SceneInputs:
         """Read a scene of the store.
@@ -192,8 +208,12 @@ class FileSource:
                 raise _not_found(scene_id, path, self.failed)
 
     def file_hash(self, scene_id: str) -> str:
-        """Return the hash of samples of the netCDF file that a scene comes from."""
-        return _hash_in(file_fingerprint(self._files[SceneId(scene_id)]))
+        """Return the hash of the netCDF file that a scene comes from."""
+        path = self._files[SceneId(scene_id)]
+        try:
+            return f"{_samples_in(file_fingerprint(path))} file-{file_checksum(path)}"
+        except OSError as error:
+            raise SceneError(f"{str(path)!r}: {error.strerror or error}") from error
 
     def read(self, scene_id: str, *, charts: bool) -> SceneInputs:
         """Prepare a scene.
@@ -205,9 +225,13 @@ class FileSource:
         """
         path = self._files[SceneId(scene_id)]
         try:
-            with open_scene(path, self._recipe.dominance_threshold) as scene:
+            with (
+                unchanged(path),
+                open_scene(path, self._recipe.dominance_threshold) as scene,
+            ):
                 original_grid = scene.original_grid
                 prepared = assemble(scene, self._recipe, accept_masks=self._accept_masks)
+                file_hash = self.file_hash(scene_id)
         except OSError as error:
             raise SceneError(f"{str(path)!r}: {error.strerror or error}") from error
         grid = prepared.source_grid
@@ -222,12 +246,36 @@ class FileSource:
             rows=self._recipe.stand_ins(grid.height),
             columns=self._recipe.stand_ins(grid.width),
             tie_points=prepared.tie_points,
-            file_hash=self.file_hash(scene_id),
+            file_hash=file_hash,
             charts=prepared.full_charts if charts and prepared.has_charts else None,
         )
 
 
-def _hash_in(fingerprint_of_file: Mapping[str, Any]) -> str:
+def is_same_file(hash_of_map: str, hash_of_scene: str) -> bool:
+    """Return whether a map was made from the file of a scene, as far as can be known.
+
+    Hashes that differ in kind are compared by their samples alone.
+
+    Examples
+    --------
+    >>> is_same_file("5b89 file-7a73ec2c", "5b89 file-1ba4b344")
+    False
+    >>> is_same_file("5b89", "5b89 file-1ba4b344")  # a map of version 0.1
+    True
+    """
+    samples, kinds = zip(
+        *(
+            (text.partition(" ")[0], text.partition(" ")[2].partition("-")[0])
+            for text in (hash_of_map, hash_of_scene)
+        ),
+        strict=True,
+    )
+    if kinds[0] == kinds[1]:
+        return hash_of_map == hash_of_scene
+    return bool(samples[0] == samples[1])
+
+
+def _samples_in(fingerprint_of_file: Mapping[str, Any]) -> str:
     return str(fingerprint_of_file["blake2b_of_samples"])
 
 

@@ -1,17 +1,22 @@
 """Whole runs of prepare: resumed, extended, with bad files, in several processes."""
 
+import json
+import os
 import socket
 from pathlib import Path
+from typing import Literal
 
+import h5py
 import numpy as np
 import pytest
 import xarray as xr
-from coded_scenes import write_coded
+from coded_scenes import SCENE_ID, write_coded
 
 from seaice_data.errors import SceneError, StoreError
 from seaice_data.icecodes import SIC_CLASSES
 from seaice_data.prepare import prepare
 from seaice_data.recipe import Recipe
+from seaice_data.scene import file_fingerprint, open_scene, unchanged
 from seaice_data.store import Store
 from seaice_data.synthetic_set import write_scenes
 
@@ -107,6 +112,114 @@ def test_a_file_that_changed_is_told(raw: Path, store: str) -> None:
     write_coded(raw, 203, 251, IDS[0], SIC=np.full((203, 251), 1, np.uint8))
     report = prepare(raw, store)
     assert "not the file that scene" in report.failed[0].reason
+
+
+def correct(path: Path, chart: str = "SIC") -> None:
+    """Change a row of a chart where no sample for the hash of the file is taken."""
+    before = file_fingerprint(path)
+    for row in range(0, 503, 20):
+        with h5py.File(path, "a") as file:
+            whole = file[chart][row]
+            file[chart][row] = 4
+        if file_fingerprint(path) == before:
+            return
+        with h5py.File(path, "a") as file:
+            file[chart][row] = whole
+    raise AssertionError("samples everywhere")
+
+
+def forget_times(store: str) -> None:
+    """Leave a store as version 0.1 wrote it."""
+    document = Path(store, "scenes", "zarr.json")
+    group = json.loads(document.read_text())
+    assert set(group.pop("attributes")) == {"source_times"}
+    document.write_text(json.dumps({**group, "attributes": {}}))
+
+
+def test_a_corrected_file_of_equal_size_and_samples_is_reported(
+    store: str, tmp_path: Path
+) -> None:
+    paths = [write_coded(tmp_path / "raw", scene_id=scene_id) for scene_id in IDS[:2]]
+    prepare(tmp_path / "raw", store)
+    correct(paths[0])
+    for _ in range(2):  # the second run has not noted the time of the corrected file
+        report = prepare(tmp_path / "raw", store)
+        assert (report.written, report.kept) == ((), (IDS[1],))
+        (failure,) = report.failed
+        assert failure.name == str(paths[0])
+        assert failure.reason.endswith(
+            f"not what scene {IDS[0]} in the store was made of: full_charts differ"
+        )
+    assert prepare(tmp_path / "raw", store, overwrite=True).written == (*IDS[:2],)
+    with open_scene(paths[0]) as scene:
+        charts = np.empty((3, *scene.grid.shape), np.uint8)
+        scene.read_charts(slice(0, scene.grid.height), charts)
+    np.testing.assert_array_equal(Store.open(store).scene(IDS[0]).full_charts(), charts)
+
+
+def test_a_corrected_reference_file_is_reported(store: str, tmp_path: Path) -> None:
+    path = write_coded(tmp_path / "raw", SIC=None, SOD=None, FLOE=None)
+    reference = path.with_name(f"{path.stem}_reference.nc")
+    write_coded(tmp_path).rename(reference)
+    prepare(path, store)
+    assert prepare(path, store).kept == (SCENE_ID,)
+    correct(reference)
+    assert "full_charts differ" in prepare(path, store).failed[0].reason
+
+
+def test_a_touched_copied_or_renamed_file_is_kept(store: str, tmp_path: Path) -> None:
+    path = write_coded(tmp_path / "raw", 203, 251)
+    prepare(path.parent, store)
+    os.utime(path, ns=(1, 1))
+    assert prepare(path.parent, store).kept == (SCENE_ID,)
+    assert Store.open(store).source_times == {SCENE_ID: [1]}
+    path.rename(path.with_name("renamed.nc"))
+    report = prepare(path.parent, store)
+    assert (report.kept, report.failed) == ((SCENE_ID,), ())
+
+
+def test_the_bytes_of_a_scene_do_not_depend_on_the_time_of_its_file(
+    store: str, tmp_path: Path
+) -> None:
+    path = write_coded(tmp_path / "raw", 203, 251)
+    prepare(path, store)
+    os.utime(path, ns=(1, 1))
+    prepare(path, str(tmp_path / "other.zarr"))
+    assert Store.open(tmp_path / "other.zarr").source_times == {SCENE_ID: [1]}
+    ours, theirs = (Path(s, "scenes", SCENE_ID) for s in (store, tmp_path / "other.zarr"))
+    files = [file.relative_to(ours) for file in ours.rglob("*") if file.is_file()]
+    assert len(files) > 10
+    for file in files:
+        assert (ours / file).read_bytes() == (theirs / file).read_bytes()
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_times_are_noted_by_parts_and_read_again(
+    store: str, tmp_path: Path, zarr_format: Literal[2, 3]
+) -> None:
+    path = write_coded(tmp_path / "raw", 203, 251)
+    prepare(path, store, Recipe(zarr_format=zarr_format), part=(1, 1))
+    assert Store.open(store).source_times == {SCENE_ID: [path.stat().st_mtime_ns]}
+    assert xr.open_datatree(store, engine="zarr", consolidated=False)
+
+
+def test_files_of_a_store_of_version_0_1_are_compared_once(
+    store: str, tmp_path: Path
+) -> None:
+    path = write_coded(tmp_path / "raw")
+    prepare(path, store)
+    forget_times(store)
+    assert prepare(path, store).kept == (SCENE_ID,)
+    assert Store.open(store).source_times == {SCENE_ID: [path.stat().st_mtime_ns]}
+    correct(path)
+    forget_times(store)
+    assert "full_charts differ" in prepare(path, store).failed[0].reason
+
+
+def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path: Path) -> None:
+    path = write_coded(tmp_path, 203, 251)
+    with pytest.raises(SceneError, match="changed while it was read"), unchanged(path):
+        os.utime(path, ns=(1, 1))
 
 
 def test_overwrite_replaces_a_store_and_nothing_else(raw: Path, store: str) -> None:
