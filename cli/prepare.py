@@ -83,6 +83,7 @@ def prepare(
     from seaice_data.prepare import prepare as run
     from seaice_data.recipe import Recipe
     from seaice_data.settings import from_mapping, read_toml, to_mapping
+    from seaice_data.texts import printable
 
     given = {
         "ratio": ratio,
@@ -123,7 +124,8 @@ def prepare(
         )
     else:
         say(
-            f"{len(report.written)} scenes written to {store}, {len(report.kept)} kept, "
+            f"{len(report.written)} scenes written to {printable(store)}, "
+            f"{len(report.kept)} kept, "
             f"{len(report.failed)} left out, in {seconds(report.elapsed_s)}"
         )
     if report.failed:

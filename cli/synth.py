@@ -29,7 +29,7 @@ def synth(
     seed: Annotated[int, typer.Option(min=0, help="Another seed, other scenes")] = 0,
     jobs: Annotated[int, typer.Option(min=0, help="Processes; 0: one a core")] = 0,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Write files anew that exist")
+        bool, typer.Option("--overwrite", help="Replace files that exist")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON")] = False,
 ) -> None:
@@ -43,6 +43,7 @@ def synth(
     Example: seaice synth raw/ --scenes 12 --size 1500
     """
     from seaice_data.synthetic_set import write_scenes
+    from seaice_data.texts import printable
 
     start = time.monotonic()
     with Progress("scenes") as progress:
@@ -72,5 +73,5 @@ def synth(
         return
     say(
         f"{len(report.written)} files ({n_bytes / 1e9:.2f} GB) of {scenes} scenes written "
-        f"to {out}, {len(report.kept)} kept, in {seconds(elapsed_s)}"
+        f"to {printable(str(out))}, {len(report.kept)} kept, in {seconds(elapsed_s)}"
     )

@@ -41,6 +41,7 @@ from seaice_data.split import TEST_IDS, SplitSettings, leaking_pairs, split_scen
 from seaice_data.stats import ChannelStats, add_counts
 from seaice_data.storage import Storage
 from seaice_data.store import Store
+from seaice_data.texts import printable
 from seaice_data.versions import naming_version
 
 _DISK_ERRORS = {errno.ENOSPC, errno.EROFS, errno.EDQUOT}  # the next scene meets them too
@@ -97,9 +98,9 @@ def prepare(
         ``(3, 8)``: take the third of eight shares of the files, and leave what is written
         of all scenes together (splits, statistics) to a later run without `part`.
     overwrite
-        Replace a store that exists: the new one is made beside it, under the same name with
-        ``.replacement``, and takes its place in the end. The old one stays if no file can
-        be prepared, or not one of a scene that it holds.
+        Replace a store that exists: the new one is made beside it, in a hidden folder, and
+        takes its place in the end. The old one stays if no file can be prepared, or not one
+        of a scene that it holds.
     strict
         Stop at the first file that cannot be prepared.
     accept_masks
@@ -166,16 +167,17 @@ def _replace(
     with storage.lock(alone=True):
         if not storage.is_local:
             _refuse_loss(storage.path, bool(found.files), found.failed)
+            _refuse_blind(storage.path, found.files, found.failed)
             Store.erase(storage.path)
             return fill(storage.path)
-        beside = storage.beside
-        Store.erase(beside.path)
-        try:
-            report = fill(beside.path)
-            _refuse_loss(storage.path, bool(report.written), report.failed)
-            storage.exchange(beside)
-        finally:
-            _remove(beside)
+        with storage.replacement() as beside:
+            try:
+                report = fill(beside.path)
+                _refuse_loss(storage.path, bool(report.written), report.failed)
+                _refuse_blind(storage.path, report.written, report.failed)
+                storage.exchange(beside)
+            finally:
+                _remove(beside)
         return report
 
 
@@ -189,12 +191,27 @@ def _refuse_loss(store_path: str, is_any: bool, failed: Sequence[Failure]) -> No
         )
     held = _source_names(store_path)
     for failure in failed:
-        if Path(failure.name).name in held:
+        if printable(Path(failure.name).name) in held:
             raise SceneError(
                 f"the store {store_path!r} is left as it is: it holds a scene that cannot "
                 f"be prepared again; {failure.reason}",
                 hint="mend the file, or remove the store first",
             )
+
+
+def _refuse_blind(
+    store_path: str, arrived: Iterable[str], failed: Sequence[Failure]
+) -> None:
+    """Refuse to lose scenes whose files may be in a folder that cannot be read."""
+    folders = [f for f in failed if Path(f.name).suffix.lower() != ".nc"]
+    with suppress(StoreError):  # of another version, or damaged: it cannot be read anyway
+        lost = {*Store.open(store_path).scenes} - {*arrived} if folders else set()
+    if folders and lost:
+        raise SceneError(
+            f"the store {store_path!r} is left as it is: it holds {len(lost)} scenes that "
+            f"were not found again, such as {min(lost)}; {folders[0].reason}",
+            hint="mend that, or remove the store first",
+        )
 
 
 def _source_names(store_path: str) -> set[str]:
@@ -331,10 +348,12 @@ def _tidy(storage: Storage) -> None:
     """Remove what killed processes left, if the disk lets us; else the next run will."""
     with suppress(OSError):
         storage.drop_staging()
-    if storage.is_local and not storage.is_replacement:
+    if storage.is_local:
         # Nobody is replacing the store: this process keeps them from it.
-        with suppress(OSError, StoreError):
-            _remove(storage.beside)
+        with suppress(OSError), storage.abandoned_replacements() as abandoned:
+            for left in abandoned:
+                with suppress(OSError, StoreError):
+                    _remove(left)
 
 
 def _drop_if_empty(store_path: str) -> None:

@@ -23,6 +23,7 @@ from seaice_data.scene_base import (
     id_in,
 )
 from seaice_data.scene_id import SceneId
+from seaice_data.texts import printable
 
 
 def find_id(file: NetcdfFile) -> SceneId:
@@ -65,7 +66,7 @@ class RawScene(Scene):
     @property
     def original_name(self) -> str:
         """Name of the file."""
-        return self.path.name
+        return printable(self.path.name)
 
     @cached_property
     def grid(self) -> Grid:

@@ -30,6 +30,7 @@ from seaice_data.raw_scene import RawScene
 from seaice_data.ready_scene import ReadyScene, holds_classes
 from seaice_data.scene_base import NO_POLYGON, SAR_GRID, Band, Scene
 from seaice_data.scene_id import SceneId
+from seaice_data.texts import printable
 
 __all__ = [
     "NO_POLYGON",
@@ -276,7 +277,11 @@ def file_fingerprint(path: Path) -> dict[str, Any]:
         for offset in np.linspace(0, max(size - _SAMPLE_BYTES, 0), _SAMPLES).astype(int):
             stream.seek(int(offset))
             digest.update(stream.read(_SAMPLE_BYTES))
-    return {"name": path.name, "size": size, "blake2b_of_samples": digest.hexdigest()}
+    return {
+        "name": printable(path.name),
+        "size": size,
+        "blake2b_of_samples": digest.hexdigest(),
+    }
 
 
 def _is_reference(path: Path) -> bool:

@@ -32,6 +32,22 @@ def staged(folder: Path, prefix: str = HIDDEN) -> Iterator[Path]:
     OSError
         If it cannot be made.
     """
+    with reserved(folder, prefix) as place:
+        try:
+            yield place
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
+
+
+@contextmanager
+def reserved(folder: Path, prefix: str = HIDDEN) -> Iterator[Path]:
+    """Give a new folder as `staged` does; whoever asks for it removes it.
+
+    Raises
+    ------
+    OSError
+        If it cannot be made.
+    """
     place = folder / f"{prefix}.{_host()}.{uuid.uuid4().hex[:12]}"
     held = None
     while held is None:  # again, if another process tidied up in between
@@ -40,18 +56,14 @@ def staged(folder: Path, prefix: str = HIDDEN) -> Iterator[Path]:
     try:
         yield place
     finally:
-        shutil.rmtree(place, ignore_errors=True)
         if held >= 0:
             os.close(held)
 
 
 def drop_abandoned(places: Iterable[Path]) -> None:
-    """Remove those folders that `staged` gave to processes which are dead.
-
-    A process on this machine holds a lock; of others, only what is a day old is removed.
-    """
+    """Remove those folders that `staged` gave to processes which are dead."""
     for place in places:
-        if _is_abandoned(place):
+        if is_abandoned(place):
             shutil.rmtree(place, ignore_errors=True)
 
 
@@ -74,8 +86,11 @@ def _hold(place: Path) -> int | None:
     return None
 
 
-def _is_abandoned(place: Path) -> bool:
-    """Whether the process that wrote to a folder is dead."""
+def is_abandoned(place: Path) -> bool:
+    """Whether the process is dead to which `reserved` gave a folder.
+
+    A process on this machine holds a lock; of others, only what is a day old counts.
+    """
     try:
         named = _NAME.fullmatch(place.name)
         if named is None or not place.is_dir():

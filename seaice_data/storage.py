@@ -10,6 +10,7 @@ folder; several that add do not, for they write the same bytes. Object stores ha
 
 import ctypes
 import errno
+import glob
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -21,7 +22,7 @@ import fsspec
 from seaice_data.array_files import Content
 from seaice_data.errors import StoreError
 from seaice_data.locks import lock
-from seaice_data.staging import drop_abandoned, staged
+from seaice_data.staging import drop_abandoned, is_abandoned, reserved, staged
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store as ZarrStore
@@ -29,7 +30,11 @@ if TYPE_CHECKING:
 STAGING = ".staging"
 """Folder in the store of what is being written or removed; readers ignore it."""
 
-_REPLACEMENT = ".replacement"
+_REPLACEMENT = "replacement"
+_MARK = "made-by-seaice"
+_MARK_CONTENT = (
+    b"seaice prepare --overwrite builds here, and removes this folder afterwards\n"
+)
 _HERE = -100  # AT_FDCWD of Linux
 _RENAME_NOREPLACE, _RENAME_EXCHANGE = 1, 2  # flags of its renameat2
 
@@ -183,22 +188,49 @@ class Storage:
                     self.remove_folder(name, [witness])  # the rest of something
                 _move(place, final, witness)
 
-    @property
-    def beside(self) -> "Storage":
-        """The place for what will take the place of this folder, on the same disk."""
-        return Storage(f"{self._root}{_REPLACEMENT}")
+    @contextmanager
+    def replacement(self) -> Iterator["Storage"]:
+        """Give a place for what will take the place of this folder, on the same disk.
 
-    @property
-    def is_replacement(self) -> bool:
-        """Whether it lies beside the folder that it will replace."""
-        return bool(self._root.endswith(_REPLACEMENT))
+        It is in a hidden folder beside this one, whose name is used once and in which a
+        file says what it is: so nobody takes it for theirs, nor we theirs for ours.
+
+        Raises
+        ------
+        StoreError
+            If the folder cannot be made.
+        """
+        root = self.local()
+        with ExitStack() as opened:
+            try:
+                folder = opened.enter_context(reserved(root.parent, _prefix(root)))
+                (folder / _MARK).write_bytes(_MARK_CONTENT)
+            except OSError as error:
+                raise StoreError(
+                    f"cannot write beside {self.path!r}: {error.strerror or error}"
+                ) from error
+            opened.callback(_drop_replacement, folder)
+            yield Storage(str(folder / root.name))
+
+    @contextmanager
+    def abandoned_replacements(self) -> Iterator[list["Storage"]]:
+        """Give what killed processes left of replacements; remove their empty folders."""
+        root = self.local()
+        folders = [
+            folder
+            for folder in root.parent.glob(f"{glob.escape(_prefix(root))}.*")
+            if _is_replacement(folder) and is_abandoned(folder)
+        ]
+        yield [Storage(str(folder / root.name)) for folder in folders]
+        for folder in folders:
+            _drop_replacement(folder)
 
     def exchange(self, other: "Storage") -> None:
         """Let two folders of one disk change places: at once, if the system can do that."""
         one, two = self.local(), other.local()
         if _exchange(one, two):
             return
-        aside = one.with_name(f"{one.name}.replaced")
+        aside = two.with_name(f"{one.name}.replaced")
         one.replace(aside)
         two.replace(one)
         aside.replace(two)
@@ -385,3 +417,24 @@ def _rename(old: Path, new: Path, flag: int) -> int:
         return errno.ENOSYS
     done = rename(_HERE, os.fsencode(old), _HERE, os.fsencode(new), flag)
     return ctypes.get_errno() if done else 0
+
+
+def _prefix(root: Path) -> str:
+    """Return how folders begin in which a store is built that will replace `root`."""
+    return f".{root.name}.{_REPLACEMENT}"
+
+
+def _is_replacement(folder: Path) -> bool:
+    """Whether a folder was made for a replacement, by this program."""
+    mark = folder / _MARK
+    if folder.is_symlink() or mark.is_symlink() or not mark.is_file():
+        return False
+    return mark.read_bytes() == _MARK_CONTENT
+
+
+def _drop_replacement(folder: Path) -> None:
+    """Remove the folder of a replacement, if nothing is left in it but our mark."""
+    with suppress(OSError):
+        if [path.name for path in folder.iterdir()] == [_MARK]:
+            (folder / _MARK).unlink()
+            folder.rmdir()

@@ -7,7 +7,8 @@ from typing import Literal
 
 from seaice_data.errors import SceneError
 from seaice_data.parallel import Progress, run_tasks
-from seaice_data.staging import HIDDEN, drop_abandoned
+from seaice_data.scene import open_scene
+from seaice_data.staging import HIDDEN, drop_abandoned, staged
 from seaice_data.synthetic import n_bytes, scene_paths, write_scene
 from seaice_data.synthetic_plan import ScenePlan, plan_scenes
 
@@ -51,7 +52,7 @@ def write_scenes(
     jobs
         Processes that work at the same time.
     overwrite
-        Write scenes of this set anew that are there already.
+        Replace the files of this set that are there already.
     progress
         Told after each scene.
 
@@ -63,8 +64,9 @@ def write_scenes(
     Raises
     ------
     SceneError
-        If there are other netCDF files in the folder: scenes should not be mixed, and
-        nothing that was not made here is ever deleted. If they do not fit on the disk.
+        If there are other netCDF files in the folder, or those of a set of another size:
+        scenes should not be mixed, and nothing that was not made here is ever deleted. If
+        they do not fit on the disk.
     SettingsError
         If `n_scenes`, `size` or `seed` is too small or too large.
     """
@@ -72,13 +74,13 @@ def write_scenes(
     folder.mkdir(parents=True, exist_ok=True)
     paths = {plan.id: scene_paths(folder, plan, version) for plan in plans}
     _refuse_others(folder, {path for scene in paths.values() for path in scene})
-    kept = {
-        scene_id
-        for scene_id, files in paths.items()
-        if not overwrite and all(path.is_file() for path in files)
-    }
+    there = {path for scene in paths.values() for path in scene if path.is_file()}
+    for plan in plans:
+        if not overwrite and paths[plan.id][0] in there:
+            _refuse_other_size(plan, paths[plan.id][0])
+    kept = {i for i, files in paths.items() if not overwrite and there.issuperset(files)}
     arguments = {plan.id: (folder, plan, version) for plan in plans if plan.id not in kept}
-    replaced = [p for i in arguments for p in paths[i] if p.is_file()]
+    replaced = there if overwrite else ()
     drop_abandoned(folder.glob(f"{HIDDEN}.*"))
     _refuse_full_disk(
         folder,
@@ -90,17 +92,36 @@ def write_scenes(
     written = run_tasks(_write, arguments, jobs, progress)
     return SetReport(
         written=tuple(path for files in written for path in files),
-        kept=tuple(path for scene_id in sorted(kept) for path in paths[scene_id]),
+        kept=() if overwrite else tuple(sorted(there)),
     )
 
 
 def _write(
     folder: Path, plan: ScenePlan, version: Literal["ready", "raw"]
 ) -> tuple[Path, ...]:
-    """Write a scene, unless another process has just done it."""
-    if all(path.is_file() for path in scene_paths(folder, plan, version)):
-        return ()
-    return write_scene(folder, plan, version)
+    """Write those files of a scene that are not there."""
+    paths = scene_paths(folder, plan, version)
+    absent = [path for path in paths if not path.is_file()]
+    if len(absent) == len(paths):
+        return write_scene(folder, plan, version)
+    if absent:
+        with staged(folder) as beside:
+            write_scene(beside, plan, version)
+            for path in absent:
+                (beside / path.name).replace(path)
+    return tuple(absent)
+
+
+def _refuse_other_size(plan: ScenePlan, path: Path) -> None:
+    """Refuse to keep a file by its name alone: a set of another size has the same names."""
+    with open_scene(path) as scene:
+        height, width = scene.grid.shape
+    if (height, width) != (plan.height, plan.width):
+        raise SceneError(
+            f"{str(path)!r} has {height} x {width} pixels, "
+            f"that of this set {plan.height} x {plan.width}",
+            hint="choose another folder, or replace the files with --overwrite",
+        )
 
 
 def _refuse_full_disk(folder: Path, n_needed: int, n_replaced: int) -> None:

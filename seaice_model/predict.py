@@ -14,6 +14,7 @@ from pathlib import Path
 from seaice_data.channels import find_channel
 from seaice_data.errors import Failure, RecipeError, SceneError, StoreError
 from seaice_data.store import Store
+from seaice_data.texts import printable
 from seaice_model.alignment import align
 from seaice_model.checkpoint import Checkpoint
 from seaice_model.device import find_device, memory_in_words
@@ -378,10 +379,10 @@ def _unseen_scenes(store: Store, predictor: Predictor) -> tuple[str, ...]:
 def provenance_of(source: Source, predictor: Predictor) -> Provenance:
     """Return what maps of these scenes by these networks are made from."""
     return Provenance(
-        run=predictor.name,
+        run=printable(predictor.name),
         weights=predictor.weights,
         epochs=tuple(checkpoint.state.n_epochs for checkpoint in predictor.checkpoints),
-        store=source.name,
+        store=printable(source.name),
         store_fingerprint=source.fingerprint,
         software=f"seaice {version('seaice')}",
     )

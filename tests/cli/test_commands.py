@@ -101,9 +101,22 @@ def test_synth_writes_scenes_and_keeps_them(seaice, tmp_path) -> None:
     assert result.out.startswith("4 files (0.00 GB) of 3 scenes written")
     before = {p: p.stat().st_mtime_ns for p in (tmp_path / "raw").iterdir()}
     next(p for p in before if p.name.endswith("_reference.nc")).unlink()
-    assert "2 files" in seaice("synth", tmp_path / "raw", *options).out
+    again = seaice("synth", tmp_path / "raw", *options)
+    assert again.out.startswith("1 files (0.00 GB) of 3 scenes written")
+    assert "3 kept" in again.out
     after = {p: p.stat().st_mtime_ns for p in (tmp_path / "raw").iterdir()}
-    assert sum(before[p] == after[p] for p in before) == 2
+    assert sum(before[p] == after[p] for p in before) == 3
+
+
+def test_synth_keeps_no_files_of_another_size(seaice, tmp_path) -> None:
+    options = ("--scenes", 1, "--jobs", 1)
+    assert seaice("synth", tmp_path / "raw", *options, "--size", 200).code == 0
+    assert "1 kept" in seaice("synth", tmp_path / "raw", *options, "--size", 200).out
+    other = seaice("synth", tmp_path / "raw", *options, "--size", 250)
+    assert other.code == 1
+    assert "pixels, that of this set 247 x 259" in other.err
+    options = (*options, "--size", 250, "--overwrite")
+    assert "1 files" in seaice("synth", tmp_path / "raw", *options).out
 
 
 def test_synth_never_touches_scenes_of_others(seaice, tmp_path) -> None:

@@ -1,5 +1,6 @@
 """Commands that read a folder of files: what one file does must not stop the others."""
 
+import json
 import os
 import subprocess
 import sys
@@ -8,6 +9,8 @@ from pathlib import Path
 import h5py
 import pytest
 from coded_scenes import coded_arrays, write_coded
+
+from seaice_data.documents import parse_json
 
 SEAICE = Path(sys.executable).with_name("seaice")
 IDS = [f"2019{month:02d}14T101830_dmi" for month in (1, 2, 3)]
@@ -55,3 +58,25 @@ def test_prepare_leaves_out_a_scene_for_which_memory_is_too_small(tmp_path: Path
     assert (ended, told.partition(" to ")[0]) == (1, "2 scenes written")
     assert warned.startswith(f"left out: '{large}'")
     assert warned.count("\n") == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are bytes on Linux only")
+def test_names_that_are_not_text_can_be_prepared(tmp_path: Path) -> None:
+    name = os.fsdecode(b"K\xf8benhavn")
+    folder = tmp_path / name
+    path = write_coded(folder, 203, 251, IDS[0])
+    path.rename(folder / f"{name}.nc")
+    (folder / f"{name}_gone.nc").symlink_to("nowhere")
+    store = tmp_path / f"{name}.zarr"
+    ended, told, warned = seaice("prepare", folder, store, "--jobs", "1")
+    assert ended == 1
+    assert told.startswith(f"1 scenes written to {tmp_path}/K\\udcf8benhavn.zarr, 0 kept")
+    assert warned == (
+        f"left out: '{tmp_path}/K\\udcf8benhavn/K\\udcf8benhavn_gone.nc': "
+        "a link to a file or folder that is gone\n"
+    )
+    scene = parse_json((store / "scenes" / IDS[0] / "zarr.json").read_bytes())
+    (source,) = scene["attributes"]["source_files"]
+    assert source["name"] == "K\\udcf8benhavn.nc"
+    ended, told, _ = seaice("prepare", folder, store, "--jobs", "1", "--json")
+    assert (ended, json.loads(told)["kept"]) == (1, [IDS[0]])

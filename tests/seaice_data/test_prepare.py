@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 from pathlib import Path
 from typing import Literal
@@ -17,6 +18,7 @@ from seaice_data.icecodes import SIC_CLASSES
 from seaice_data.prepare import prepare
 from seaice_data.recipe import Recipe
 from seaice_data.scene import file_fingerprint, open_scene, unchanged
+from seaice_data.storage import Storage
 from seaice_data.store import Store
 from seaice_data.synthetic_set import write_scenes
 
@@ -313,6 +315,20 @@ def test_overwrite_loses_no_scene_whose_file_is_bad_now(raw: Path, store: str) -
     assert {path.name for path in raw.parent.iterdir()} == {"raw", "store.zarr"}
 
 
+def test_overwrite_loses_no_scene_whose_folder_cannot_be_read(
+    raw: Path, store: str, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (raw / "linked").symlink_to(elsewhere)
+    (raw / f"{IDS[3]}_prep.nc").rename(elsewhere / f"{IDS[3]}_prep.nc")
+    prepare(raw, store)
+    elsewhere.rename(tmp_path / "moved")
+    with pytest.raises(SceneError, match=f"not found again, such as {IDS[3]}; .*linked'"):
+        prepare(raw, store, overwrite=True)
+    assert Store.open(store).scenes == tuple(IDS)
+
+
 def test_overwrite_leaves_out_a_bad_file_of_which_the_store_holds_nothing(
     raw: Path, store: str
 ) -> None:
@@ -325,9 +341,38 @@ def test_overwrite_leaves_out_a_bad_file_of_which_the_store_holds_nothing(
 
 def test_what_a_killed_replacement_left_is_removed(raw: Path, store: str) -> None:
     prepare(raw, store)
-    prepare(raw, f"{store}.replacement", part=(1, 2))
+    with Storage(store).replacement() as beside:
+        prepare(raw, beside.path, part=(1, 2))
+        folder = beside.local().parent
+        assert prepare(raw, store).kept == tuple(IDS)
+        assert folder.exists()  # its process is alive
+        shutil.copytree(folder, raw / ".copy")
+        Store.erase(beside.path)
+        beside.drop_folder()
+    assert {path.name for path in raw.parent.iterdir()} == {"raw", "store.zarr"}
+    (raw / ".copy").rename(folder)  # nobody holds it now
     assert prepare(raw, store).kept == tuple(IDS)
     assert {path.name for path in raw.parent.iterdir()} == {"raw", "store.zarr"}
+
+
+def test_what_only_looks_like_a_replacement_is_left_alone(
+    raw: Path, store: str, tmp_path: Path
+) -> None:
+    prepare(raw, store)
+    with Storage(store).replacement() as beside:
+        name = beside.local().parent.name
+    unmarked, more = tmp_path / name, tmp_path / f"{name[:-12]}{12 * 'a'}"
+    for path in (tmp_path / "store.zarr.replacement", unmarked / "store.zarr"):
+        shutil.copytree(store, path)
+    with Storage(store).replacement() as beside:
+        shutil.copytree(beside.local().parent, more)
+    (more / "notes.txt").write_text("mine")
+    (tmp_path / "store.zarr.replaced").mkdir()
+    before = {path for path in tmp_path.rglob("*") if path.is_file()}
+    assert prepare(raw, store).kept == tuple(IDS)
+    prepare(raw, store, overwrite=True)
+    assert {path for path in tmp_path.rglob("*") if path.is_file()} == before
+    assert (tmp_path / "store.zarr.replaced").exists()
 
 
 def test_a_system_that_cannot_exchange_names_replaces_too(
