@@ -1,11 +1,16 @@
 """Text from outside, made fit to be shown: no control characters, no secrets."""
 
 import re
+from collections.abc import Iterator
+from urllib.parse import unquote
 
 _SECRET_KEYS = re.compile(
     r"(?i)([?&;](?:[^=&;#]*(?:token|secret|passw|signature|credential|key)[^=&;#]*"
     r"|sig|auth)=)[^&;#]*"
 )
+
+_WORD_LENGTH = 4  # passwords that are looked for in sentences
+_KEY_LENGTH = 8  # a user name that is shorter is not a key
 
 
 def printable(text: str) -> str:
@@ -39,11 +44,41 @@ def without_secrets(url: str) -> str:
     return "::".join(_without_secrets(part) for part in url.split("::"))
 
 
+def redacted(text: str, url: str) -> str:
+    """Return what a library says about a URL without the secrets in that URL.
+
+    Examples
+    --------
+    >>> redacted("no route to https://user:word@host/a", "https://user:word@host/a")
+    'no route to https://host/a'
+    >>> redacted("login of user with 'word' denied", "ftp://user:word@host/a")
+    "login of user with '...' denied"
+    """
+    text = text.replace(url, without_secrets(url))
+    for secret in sorted(_secrets(url), key=len, reverse=True):
+        if len(secret) >= _WORD_LENGTH:  # shorter ones are in every other word
+            text = text.replace(secret, "...")
+    return text
+
+
 def _without_secrets(url: str) -> str:
-    if "://" not in url:
+    scheme, separator, rest = url.partition("://")
+    if not separator:
         return url
-    scheme, rest = url.split("://", 1)
-    place, slash, path = rest.partition("/")
-    place, question, query = place.partition("?")
-    place = place.rpartition("@")[2]
-    return _SECRET_KEYS.sub(r"\1...", f"{scheme}://{place}{question}{query}{slash}{path}")
+    userinfo = _userinfo(url)
+    return _SECRET_KEYS.sub(r"\1...", f"{scheme}://{rest.removeprefix(f'{userinfo}@')}")
+
+
+def _userinfo(url: str) -> str:
+    """Return the part of a URL before ``@``: a user name and perhaps a password."""
+    return re.split("[/?]", url.partition("://")[2], maxsplit=1)[0].rpartition("@")[0]
+
+
+def _secrets(url: str) -> Iterator[str]:
+    """Yield passwords and keys, as they are written and as libraries read them."""
+    for part in url.split("::"):
+        user, colon, password = _userinfo(part).partition(":")
+        found = [password if colon else user if len(user) >= _KEY_LENGTH else ""]
+        found += [match[0][len(match[1]) :] for match in _SECRET_KEYS.finditer(part)]
+        for secret in found:
+            yield from (secret, unquote(secret))

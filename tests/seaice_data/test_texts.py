@@ -2,7 +2,7 @@
 
 import pytest
 
-from seaice_data.texts import printable, without_secrets
+from seaice_data.texts import printable, redacted, without_secrets
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,20 @@ def test_what_does_not_show_becomes_an_escape(text: str, shown: str) -> None:
 )
 def test_secrets_are_taken_out_of_urls(url: str, shown: str) -> None:
     assert without_secrets(url) == shown
+
+
+@pytest.mark.parametrize(
+    ("url", "text", "shown"),
+    [
+        ("http://u:s3cr3t@h/a", "401, url='http://u:s3cr3t@h/a'", "401, url='http://h/a'"),
+        ("ftp://u:s3%40cr3t@h", "login u, s3@cr3t failed", "login u, ... failed"),
+        ("https://s3cr3ttoken@h/a", "no s3cr3ttoken", "no ..."),
+        ("https://h/a?token=s3cr3t", "GET /a?token=s3cr3t", "GET /a?token=..."),
+        ("github://a:b@/x", "cannot reach api", "cannot reach api"),
+        ("data/store.zarr", "no data/store.zarr", "no data/store.zarr"),
+    ],
+)
+def test_secrets_of_a_url_are_taken_out_of_what_libraries_say(
+    url: str, text: str, shown: str
+) -> None:
+    assert redacted(text, url) == shown
