@@ -9,7 +9,9 @@ import typer
 from .console import say, say_json
 
 if TYPE_CHECKING:
-    from seaice_data.store import Store
+    from collections.abc import Sequence
+
+    from seaice_data.store import Store, StoredScene
 
 
 def info(
@@ -99,7 +101,7 @@ def _draw(store: "Store", folder: Path, *, overwrite: bool) -> list[str]:
         refuse_foreign(folder / name, PICTURE, overwrite=overwrite)
     folder.mkdir(parents=True, exist_ok=True)
     pictures = {"scenes.png": draw_contact_sheet(store)}
-    if counts := store.attributes.get("full_class_counts"):
+    if counts := store.full_class_counts:
         pictures["classes.png"] = draw_class_distribution(counts)
     for name, figure in pictures.items():
         save_picture(figure, folder / name)
@@ -110,15 +112,15 @@ def _summary(store: "Store") -> dict[str, Any]:
     """Gather what is worth knowing, for machines."""
     from seaice_data.charts import CHARTS
 
-    scenes = [store.scene(scene_id) for scene_id in store.scenes]
-    counts = store.attributes.get("class_counts", {})
+    scenes, failures = store.open_scenes()
+    counts = store.class_counts or {}
     months = Counter(scene.acquired.month for scene in scenes)
     shapes = [scene.grid.shape for scene in scenes]
-    valid = [scene.attributes["valid_share"] for scene in scenes]
+    valid = [scene.valid_share for scene in scenes]
     return {
         "store": store.path,
         "software": store.attributes["software"],
-        "scenes": len(scenes),
+        "scenes": len(store.scenes),
         "splits": {name: len(ids) for name, ids in store.splits.items()},
         "services": dict(Counter(scene.service for scene in scenes)),
         "months": {str(month): months[month] for month in sorted(months)},
@@ -137,7 +139,11 @@ def _summary(store: "Store") -> dict[str, Any]:
             if chart.name in counts
         },
         "recipe": {k: v for k, v in store.attributes["recipe"].items() if k != "channels"},
-        "odd": _oddities(store),
+        "odd": [
+            *(failure.reason for failure in failures),
+            *(f"{name!r} is {what}" for name, what in store.strangers.items()),
+            *_oddities(store, scenes),
+        ],
     }
 
 
@@ -152,40 +158,40 @@ def _ranges(store: "Store") -> dict[str, dict[str, Any]]:
     """Return the range in training of each channel that has values, in its unit."""
     from seaice_data.channels import find_channel
 
-    if not (stats := store.attributes.get("stats")):
+    if not (stats := store.stats):
         return {}
     ranges = {}
     for position, name in enumerate(store.channels):
         channel, ends = find_channel(name), {}
-        for end in ("lowest", "highest"):
-            value = stats[end][position]
+        for end, values in (("lowest", stats["lowest"]), ("highest", stats["highest"])):
+            value = values[position]
             ends[end] = None if value is None else value * channel.std + channel.mean
         if None not in ends.values():
             ranges[name] = ends | {"unit": channel.unit}
     return ranges
 
 
-def _oddities(store: "Store") -> list[str]:
+def _oddities(store: "Store", scenes: "Sequence[StoredScene]") -> list[str]:
     """Say what a person should look at before using the store."""
     odd = []
     splits = store.splits
-    left = set(store.scenes) - {scene for ids in splits.values() for scene in ids}
+    split = {scene for ids in splits.values() for scene in ids}
+    left = {scene.id for scene in scenes} - split
+    if absent := sorted(split - {*store.scenes}):
+        odd.append(f"{len(absent)} scenes of the splits are not there: {absent[0]}")
     if store.scenes and not any(splits.values()):
         odd.append("it has no splits yet: run `seaice prepare` again to finish it")
     elif left:
         odd.append(f"{len(left)} scenes are in no split: a test scene is of their pass")
-    if store.attributes.get("splits_leak"):
-        odd.append(f"{len(store.attributes['splits_leak'])} pairs of one pass are split")
+    if pairs := store.splits_leak:
+        odd.append(f"{len(pairs)} pairs of one pass are split")
     without: dict[str, list[str]] = {}
-    for scene_id in store.scenes:
-        attributes = store.scene(scene_id).attributes
-        if attributes["valid_share"] == 0:
-            without.setdefault("labels", []).append(scene_id)
-        for name, n_values in zip(
-            store.channels, attributes["stats"]["count"], strict=True
-        ):
+    for scene in scenes:
+        if scene.valid_share == 0:
+            without.setdefault("labels", []).append(scene.id)
+        for name, n_values in zip(store.channels, scene.stats.count, strict=True):
             if n_values == 0:
-                without.setdefault(name, []).append(scene_id)
+                without.setdefault(name, []).append(scene.id)
     odd += [
         f"{len(ids)} scenes have no {name}: {', '.join(ids[:3])}"
         for name, ids in without.items()

@@ -83,7 +83,7 @@ def prepare(
     from seaice_data.prepare import prepare as run
     from seaice_data.recipe import Recipe
     from seaice_data.settings import from_mapping, read_toml, to_mapping
-    from seaice_data.texts import printable
+    from seaice_data.texts import printable, without_secrets
 
     given = {
         "ratio": ratio,
@@ -114,7 +114,7 @@ def prepare(
     if as_json:
         say_json(
             {
-                "store": store,
+                "store": without_secrets(store),
                 "written": report.written,
                 "kept": report.kept,
                 "labelled_without_sar": report.unseen,
@@ -124,7 +124,7 @@ def prepare(
         )
     else:
         say(
-            f"{len(report.written)} scenes written to {printable(store)}, "
+            f"{len(report.written)} scenes written to {printable(without_secrets(store))}, "
             f"{len(report.kept)} kept, "
             f"{len(report.failed)} left out, in {seconds(report.elapsed_s)}"
         )

@@ -49,12 +49,13 @@ def split(
             note(f"note: {len(absent)} scenes of the {name} list are not in the store")
     settings = SplitSettings(seed=seed, allow_leaks=allow_leaks, **lists)
     opened.finish({"split_settings": to_mapping(settings)})
-    finish(opened)
+    for failure in finish(opened):
+        note(f"left out: {failure.reason}")
     splits = Store.open(store).splits
     if tests := {*(lists["validation"] or ())} & {*splits["test"]}:
         note(f"note: {len(tests)} scenes of the validation list test, and do not validate")
     if as_json:
-        say_json({"store": store, "splits": splits})
+        say_json({"store": opened.path, "splits": splits})
         return
     left_out = len(opened.scenes) - sum(map(len, splits.values()))
     shares = ", ".join(f"{name} {len(ids)}" for name, ids in splits.items())

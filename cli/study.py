@@ -162,8 +162,16 @@ def _write_slurm(
     device: str,
 ) -> None:
     """Write the command of this study into a submit script."""
+    from seaice_data.errors import SettingsError
+    from seaice_data.texts import without_secrets
     from seaice_model.slurm import write_slurm_script
 
+    for store in stores:
+        if store != without_secrets(store):
+            raise SettingsError(
+                f"the script would show the password or key of {without_secrets(store)!r}",
+                hint="put it into fsspec's configuration, ~/.config/fsspec/conf.json",
+            )
     command = ["seaice", "study", *stores, "--presets", presets]
     for text in variants:
         command += ["--variant", text]

@@ -23,10 +23,12 @@ def verify(
 
     Names each scene and array that is damaged, and exits with 1 if there is one. To mend a
     store, remove the damaged scenes with --remove and run `seaice prepare` again, which
-    prepares what is missing.
+    prepares what is missing. A file that merely cannot be read (permissions, a disk that
+    does not answer) ends the command, and nothing is removed.
 
     Example: seaice verify store.zarr
     """
+    from seaice_data.texts import without_secrets
     from seaice_data.verify import remove_damaged
     from seaice_data.verify import verify as run
 
@@ -37,34 +39,40 @@ def verify(
             jobs=1 if store.startswith("memory:") else jobs or n_cores(),
             progress=progress,
         )
+    shown = without_secrets(store)
     damaged = report.damaged_scenes
-    if remove:
-        remove_damaged(store, report)
+    removed = remove_damaged(store, report) if remove and damaged else ()
     for damage in report.damages:
         place = " ".join(filter(None, [damage.scene, damage.array])) or "root"
         note(f"damaged: {place}: {damage.reason}")
-    if damaged and remove:
-        note(f"hint: {len(damaged)} scenes removed: add them with `seaice prepare`")
-    elif damaged:
+    for name, what in report.strangers.items():
+        note(f"note: {name!r} is {what}; it is left as it is")
+    if removed:
+        note(f"removed: {', '.join(removed)}")
+        note("hint: add them again with `seaice prepare`")
+    if mended := sorted({*damaged} - {*removed}) if remove else []:
+        note(f"whole meanwhile, not removed: {', '.join(mended)}")
+    if damaged and not remove:
         note("hint: remove them with --remove, then add them with `seaice prepare`")
-    elif report.damages:
+    elif report.damages and not damaged:
         note("hint: run `seaice prepare` again, which writes them")
     if as_json:
         say_json(
             {
-                "store": store,
+                "store": shown,
                 "scenes": report.n_scenes,
                 "damaged": [
                     {"scene": d.scene, "array": d.array, "reason": d.reason}
                     for d in report.damages
                 ],
-                "removed": damaged if remove else (),
+                "removed": removed,
+                "strangers": dict(report.strangers),
                 "elapsed_s": round(report.elapsed_s, 3),
             }
         )
     else:
         say(
-            f"{report.n_scenes} scenes in {store}, {len(damaged)} damaged, "
+            f"{report.n_scenes} scenes in {shown}, {len(damaged)} damaged, "
             f"in {seconds(report.elapsed_s)}"
         )
     if report.damages:

@@ -2,16 +2,30 @@
 
 zarr reads what is written here, and writes the same bytes; but it hands each of the fifty
 files of a scene to a thread and back, which takes longer than to prepare the scene.
+
+Stores also come from strangers. ``read_array_document`` checks what describes an array
+before zarr sees it: a codec may be code, and a shape may be larger than any memory.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
-from math import ceil
-from typing import Any
+from math import ceil, prod
+from typing import Any, Literal, NotRequired, TypedDict
 
 import numpy as np
+
+from seaice_data.documents import DocumentError, parse_json, typed
+
+ARRAY_DOCUMENTS = {2: (".zarray", ".zattrs"), 3: ("zarr.json",)}
+"""Files that describe an array, by zarr format."""
+
+_CODECS = ("bytes", "vlen-utf8", "zstd", "crc32c")
+_SHARDING = "sharding_indexed"
+_MOST_CHUNKS = 2**20
+_LARGE_TEXT = 4 * 256  # bytes of a text of fixed length
+_LARGE_CHUNK = 2**26  # values: chunks may be larger than the array, but not for ever
 
 Content = bytes | memoryview
 """Content of a file."""
@@ -167,3 +181,152 @@ class ArrayFiles:
     @staticmethod
     def _little(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         return values.astype(values.dtype.newbyteorder("<"), copy=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayForm:
+    """What an array of a store may be."""
+
+    dtype: str
+    """Name of the type; ``string`` for text."""
+
+    shape: tuple[range, ...]
+    """Lengths that each axis may have."""
+
+
+class _Named(TypedDict):
+    name: str
+    configuration: NotRequired[dict[str, Any]]
+
+
+class _ChunkShape(TypedDict):
+    chunk_shape: list[int]
+
+
+class _Grid(TypedDict):
+    name: Literal["regular"]
+    configuration: _ChunkShape
+
+
+class _Sharding(TypedDict):
+    chunk_shape: list[int]
+    codecs: list[_Named]
+    index_codecs: list[_Named]
+
+
+class _Document3(TypedDict):
+    zarr_format: Literal[3]
+    node_type: Literal["array"]
+    shape: list[int]
+    data_type: str
+    chunk_grid: _Grid
+    chunk_key_encoding: _Named
+    codecs: list[_Named]
+    fill_value: int | float | str
+    attributes: NotRequired[dict[str, Any]]
+    dimension_names: NotRequired[list[str | None] | None]
+    storage_transformers: NotRequired[list[Any]]
+
+
+class _Compressor(TypedDict):
+    id: str
+
+
+class _Document2(TypedDict):
+    zarr_format: Literal[2]
+    shape: list[int]
+    chunks: list[int]
+    dtype: str
+    compressor: _Compressor | None
+    filters: list[Any] | None
+    order: Literal["C"]
+    fill_value: int | float | str | None
+    dimension_separator: NotRequired[Literal[".", "/"]]
+
+
+def read_array_document(documents: Sequence[bytes], form: ArrayForm) -> dict[str, Any]:
+    """Parse what describes an array, and check it.
+
+    Parameters
+    ----------
+    documents
+        Contents of the `ARRAY_DOCUMENTS` of the array.
+    form
+        What the array must be.
+
+    Returns
+    -------
+    dict
+        The document, with the attributes of the array, as zarr takes it.
+
+    Raises
+    ------
+    DocumentError
+        If it is not that of an array, names a codec that seaice does not write, or has
+        another type, shape or chunks than `form` allows.
+    """
+    document, *rest = map(parse_json, documents)
+    if rest:
+        attributes = typed(rest[0], dict[str, Any], "attributes")
+        described = _check_2(typed(document, _Document2))
+        document = {**document, "attributes": attributes}
+    else:
+        described = _check_3(typed(document, _Document3))
+    dtype, shape, *chunk_shapes = described
+    if dtype != form.dtype:
+        raise DocumentError(f"its type is {dtype!r:.40}, not {form.dtype!r}")
+    if len(shape) != len(form.shape) or not all(
+        length in allowed for length, allowed in zip(shape, form.shape, strict=True)
+    ):
+        raise DocumentError(f"its shape {shape} does not fit the scene")
+    for chunk_shape in chunk_shapes:
+        _check_chunks(shape, chunk_shape)
+    return dict(document)
+
+
+def _check_3(document: _Document3) -> tuple[Any, ...]:
+    """Return type, shape and shapes of chunks, those of shards first."""
+    if document.get("storage_transformers"):
+        raise DocumentError("it has storage transformers")
+    chunk_shapes = [document["chunk_grid"]["configuration"]["chunk_shape"]]
+    for codec in document["codecs"]:
+        if codec["name"] == _SHARDING:
+            inner = typed(codec.get("configuration"), _Sharding, "codecs")
+            _check_codecs([*inner["codecs"], *inner["index_codecs"]])
+            chunk_shapes.append(inner["chunk_shape"])
+        else:
+            _check_codecs([codec])
+    return document["data_type"], document["shape"], *chunk_shapes
+
+
+def _check_codecs(codecs: Sequence[_Named]) -> None:
+    for codec in codecs:
+        if codec["name"] not in _CODECS:
+            raise DocumentError(f"seaice does not write the codec {codec['name']!r:.40}")
+
+
+def _check_2(document: _Document2) -> tuple[Any, ...]:
+    """Return type, shape and the shape of the chunks."""
+    if document["filters"]:
+        raise DocumentError(f"seaice does not write filters: {document['filters']!r:.60}")
+    packing = document["compressor"]
+    if packing and packing["id"] != "zstd":
+        raise DocumentError(f"seaice does not write the codec {packing['id']!r:.40}")
+    dtype = document["dtype"]
+    try:
+        read = np.dtype(dtype)
+    except (TypeError, ValueError, SyntaxError) as error:
+        raise DocumentError(f"{dtype!r:.40} is not a type") from error
+    if read.kind not in "fiuU" or read.byteorder == ">" or read.itemsize > _LARGE_TEXT:
+        raise DocumentError(f"seaice does not write the type {dtype!r:.40}")
+    name = "string" if read.kind == "U" else read.name
+    return name, document["shape"], document["chunks"]
+
+
+def _check_chunks(shape: Sequence[int], chunk_shape: Sequence[int]) -> None:
+    """Refuse chunks that are not ones, too many or too large."""
+    if len(chunk_shape) != len(shape) or min(chunk_shape, default=1) < 1:
+        raise DocumentError(f"its chunks {chunk_shape} do not fit its shape {shape}")
+    n_chunks = prod(ceil(n / chunk) for n, chunk in zip(shape, chunk_shape, strict=True))
+    if n_chunks > _MOST_CHUNKS or prod(chunk_shape) > max(prod(shape), _LARGE_CHUNK):
+        raise DocumentError(f"its chunks {chunk_shape} are too many or too large")

@@ -110,25 +110,18 @@ def find_charts(path: str) -> ChartedScenes:
 
 def charts_of(store: Store) -> ChartedScenes:
     """Return the scenes with charts of a store."""
-    charted: dict[str, ChartedScene] = {}
-    uncharted, failed = set(), []
-    for scene_id in store.scenes:
-        try:
-            scene = store.scene(scene_id)
-            if scene.has_charts:
-                charted[scene_id] = _of_store(scene)
-            else:
-                uncharted.add(scene_id)
-        except StoreError as error:
-            failed.append(Failure.of(scene_id, error))
+    scenes, failures = store.open_scenes()
+    charted: dict[str, ChartedScene] = {
+        scene.id: _of_store(scene) for scene in scenes if scene.has_charts
+    }
     return ChartedScenes(
         path=store.path,
         scenes=charted,
-        uncharted=frozenset(uncharted),
+        uncharted=frozenset(scene.id for scene in scenes) - {*charted},
+        failed=tuple(failures),
         expected=tuple(i for i in store.splits["test"] if i in charted) or tuple(charted),
         ratio=store.recipe.ratio,
         store=store,
-        failed=tuple(failed),
     )
 
 
@@ -145,7 +138,7 @@ def is_store(path: str) -> bool:
 def _of_store(scene: StoredScene) -> ChartedScene:
     return ChartedScene(
         id=scene.id,
-        region=str(scene.attributes.get("region", "")),
+        region=scene.region,
         grid=scene.source_grid,
         read=scene.full_charts,
     )

@@ -94,9 +94,8 @@ class MappedPlanes:
         return self._open(position).charts
 
     def _map(self, position: int) -> Part:
-        scene = self._scenes[position]
         # Of its own, so that the maps go when this cache lets them go.
-        opened = StoredScene(scene.store, scene.id, scene.attributes)
+        opened = self._scenes[position].closed()
         return Part(_plain(opened.inputs), _plain(opened.charts), (0, 0))
 
 

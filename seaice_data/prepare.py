@@ -40,7 +40,7 @@ from seaice_data.settings import from_mapping, to_mapping
 from seaice_data.split import TEST_IDS, SplitSettings, leaking_pairs, split_scenes
 from seaice_data.stats import ChannelStats, add_counts
 from seaice_data.storage import Storage
-from seaice_data.store import Store
+from seaice_data.store import DamageError, Store
 from seaice_data.texts import printable
 from seaice_data.versions import naming_version
 
@@ -135,7 +135,7 @@ def prepare(
     storage = Storage(store_path)
     if not storage.is_shared and (jobs > 1 or scheduler):
         raise StoreError(
-            f"other processes cannot write to {store_path!r}", hint="take --jobs 1"
+            f"other processes cannot write to {storage.path!r}", hint="take --jobs 1"
         )
     found = identify(listing)
     fill = partial(
@@ -163,53 +163,53 @@ def _replace(
     The old store goes only when nothing of it is lost. An object store cannot rename: there
     the old one goes first.
     """
-    Store.refuse_to_remove(storage.path)
+    Store.refuse_to_remove(storage.url)
     with storage.lock(alone=True):
         if not storage.is_local:
-            _refuse_loss(storage.path, bool(found.files), found.failed)
-            _refuse_blind(storage.path, found.files, found.failed)
-            Store.erase(storage.path)
-            return fill(storage.path)
+            _refuse_loss(storage, bool(found.files), found.failed)
+            _refuse_blind(storage, found.files, found.failed)
+            Store.erase(storage.url)
+            return fill(storage.url)
         with storage.replacement() as beside:
             try:
-                report = fill(beside.path)
-                _refuse_loss(storage.path, bool(report.written), report.failed)
-                _refuse_blind(storage.path, report.written, report.failed)
+                report = fill(beside.url)
+                _refuse_loss(storage, bool(report.written), report.failed)
+                _refuse_blind(storage, report.written, report.failed)
                 storage.exchange(beside)
             finally:
                 _remove(beside)
         return report
 
 
-def _refuse_loss(store_path: str, is_any: bool, failed: Sequence[Failure]) -> None:
+def _refuse_loss(storage: Storage, is_any: bool, failed: Sequence[Failure]) -> None:
     """Refuse to replace a store by one without scenes, or without one that it holds."""
     if not is_any:
         raise SceneError(
-            f"none of {len(failed)} files can be prepared, so the store {store_path!r} "
+            f"none of {len(failed)} files can be prepared, so the store {storage.path!r} "
             f"is left as it is; {failed[0].reason}",
             hint=failed[0].hint,
         )
-    held = _source_names(store_path)
+    held = _source_names(storage.url)
     for failure in failed:
         if printable(Path(failure.name).name) in held:
             raise SceneError(
-                f"the store {store_path!r} is left as it is: it holds a scene that cannot "
-                f"be prepared again; {failure.reason}",
+                f"the store {storage.path!r} is left as it is: it holds a scene that "
+                f"cannot be prepared again; {failure.reason}",
                 hint="mend the file, or remove the store first",
             )
 
 
 def _refuse_blind(
-    store_path: str, arrived: Iterable[str], failed: Sequence[Failure]
+    storage: Storage, arrived: Iterable[str], failed: Sequence[Failure]
 ) -> None:
     """Refuse to lose scenes whose files may be in a folder that cannot be read."""
     folders = [f for f in failed if Path(f.name).suffix.lower() != ".nc"]
     with suppress(StoreError):  # of another version, or damaged: it cannot be read anyway
-        lost = {*Store.open(store_path).scenes} - {*arrived} if folders else set()
+        lost = {*Store.open(storage.url).scenes} - {*arrived} if folders else set()
     if folders and lost:
         raise SceneError(
-            f"the store {store_path!r} is left as it is: it holds {len(lost)} scenes that "
-            f"were not found again, such as {min(lost)}; {folders[0].reason}",
+            f"the store {storage.path!r} is left as it is: it holds {len(lost)} scenes "
+            f"that were not found again, such as {min(lost)}; {folders[0].reason}",
             hint="mend that, or remove the store first",
         )
 
@@ -217,18 +217,17 @@ def _refuse_blind(
 def _source_names(store_path: str) -> set[str]:
     """Return the names of the files of which a store of this version was made."""
     try:
-        store = Store.open(store_path)
-        scenes = [store.scene(scene_id) for scene_id in store.scenes]
+        scenes, _ = Store.open(store_path).open_scenes(leave_out=DamageError)
     except StoreError:  # of another version, or damaged: it cannot be read anyway
         return set()
-    sources = (scene.attributes.get("source_files", ()) for scene in scenes)
-    return {str(source["name"]) for listed in sources for source in listed}
+    sources = (scene.known.get("source_files", []) for scene in scenes)
+    return {source["name"] for listed in sources for source in listed}
 
 
 def _remove(storage: Storage) -> None:
     """Remove a store and its folder, if there is one."""
     if storage.exists():
-        Store.erase(storage.path)
+        Store.erase(storage.url)
         storage.drop_folder()
 
 
@@ -285,7 +284,8 @@ def _fill(
         arrived = {scene_id: times[scene_id] for scene_id in {*times} & {*unseen, *kept}}
         _note_times(store, arrived, forget={*found.files} - {*arrived})
         if part is None:
-            finish(store)
+            damaged = finish(store)
+            failed += [failure for failure in damaged if failure.name not in found.files]
         failed.sort(key=lambda failure: failure.name)
         return PrepareReport(
             written=tuple(unseen),
@@ -296,26 +296,38 @@ def _fill(
         )
 
 
-def finish(store: Store) -> None:
-    """Write what is known of all scenes together, and tidy up after killed runs."""
+def finish(store: Store) -> list[Failure]:
+    """Write what is known of all scenes together, and tidy up after killed runs.
+
+    Returns
+    -------
+    list
+        Scenes that are damaged, and in no split.
+    """
+    url = store.storage.url
     while True:
-        current = Store.open(store.path)
-        current.finish(summarise(current))
+        current = Store.open(url)
+        summary, damaged = summarise(current)
+        current.finish(summary)
         # Another run may have added scenes meanwhile, and finished before this one.
-        if Store.open(store.path).scenes == current.scenes:
+        if Store.open(url).scenes == current.scenes:
             current.storage.drop_staging()
-            return
+            return damaged
 
 
-def summarise(store: Store) -> dict[str, Any]:
-    """Return splits, statistics and class counts of all scenes of a store."""
-    scenes = [store.scene(scene_id) for scene_id in store.scenes]
+def summarise(store: Store) -> tuple[dict[str, Any], list[Failure]]:
+    """Return splits, statistics and class counts of all scenes, and those left out.
+
+    Left out is what is damaged. A scene that merely cannot be read is an error: it would be
+    lost from the splits.
+    """
+    scenes, damaged = store.open_scenes(leave_out=DamageError)
     written = store.attributes.get("split_settings") or to_mapping(SplitSettings())
     with naming_version(StoreError, store.path, store.attributes["software"]):
         settings = from_mapping(SplitSettings, written)
-    usual = TEST_IDS.union(s.id for s in scenes if s.attributes["is_test_file"])
+    usual = TEST_IDS.union(s.id for s in scenes if s.known["is_test_file"])
     splits = split_scenes(
-        store.scenes,
+        [scene.id for scene in scenes],
         usual if settings.test is None else settings.test,
         settings.seed,
         validation=settings.validation,
@@ -331,9 +343,9 @@ def summarise(store: Store) -> dict[str, Any]:
         "stats": None,
     }
     if training:
-        parts = (ChannelStats.from_mapping(s.attributes["stats"]) for s in training)
+        parts = (scene.stats for scene in training)
         summary["stats"] = ChannelStats.merge(parts).to_mapping()
-    return summary
+    return summary, damaged
 
 
 def _check_ratio(scene: Scene, recipe: Recipe) -> None:
@@ -404,7 +416,7 @@ def _is_unchanged(
     path: Path, store: Store, scene_id: str, noted: Mapping[str, list[int]]
 ) -> bool:
     """Return whether a file is surely the one of a stored scene; refuse one that is not."""
-    made_of = store.scene(scene_id).attributes.get("source_files", ())
+    made_of = store.scene(scene_id).known.get("source_files", [])
     if [*map(_content, made_of)] != [*map(_content, source_files(path))]:
         raise SceneError(
             f"{str(path)!r}: not the file that scene {scene_id} was made of",
@@ -467,7 +479,7 @@ def _prepare_scene(
     try:
         store = Store.open(store_path)
         if store.fingerprint != expected:
-            raise StoreError(f"the store at {store_path!r} was replaced meanwhile")
+            raise StoreError(f"the store at {store.path!r} was replaced meanwhile")
         with (
             out_of_memory_errors(f"{str(path)!r}"),
             unchanged(path),
@@ -495,7 +507,7 @@ def _prepare_scene(
         unseen = {"n_unseen": prepared.n_unseen} if prepared.n_unseen else {}
         store.write(prepared, {"source_files": files, **unseen})
     except OSError as error:
-        reason = f"cannot write to {store_path!r}: {error.strerror or error}"
+        reason = f"cannot write to {store.path!r}: {error.strerror or error}"
         if strict or error.errno in _DISK_ERRORS:
             raise StoreError(
                 reason, hint="mend that, then run the same command again to go on"

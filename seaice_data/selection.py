@@ -11,6 +11,7 @@ by ``and``, ``or``, ``not`` and parentheses:
 Quotes around words may be left out, and case does not count. Nothing is ever executed.
 """
 
+import logging
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -19,6 +20,8 @@ from seaice_data.errors import SettingsError, StoreError
 from seaice_data.settings import nearest
 from seaice_data.split import read_id_file
 from seaice_data.store import Store
+
+log = logging.getLogger(__name__)
 
 Value = str | int | float
 _Facts = Mapping[str, Value]
@@ -56,6 +59,8 @@ _ORDERS: Mapping[str, Callable[[Value, Value], bool]] = {
 def select(store: Store, where: str | None = None) -> tuple[str, ...]:
     """Return the ids of the scenes that satisfy a condition, sorted; all without one.
 
+    Scenes that cannot be opened satisfy none; they are logged.
+
     Parameters
     ----------
     store
@@ -74,7 +79,7 @@ def select(store: Store, where: str | None = None) -> tuple[str, ...]:
         return store.scenes
     facts = _facts_of(store)
     condition = _Reader(where, facts.values()).read()
-    chosen = tuple(scene for scene in store.scenes if condition(facts[scene]))
+    chosen = tuple(scene for scene in facts if condition(facts[scene]))
     if not chosen:
         raise StoreError(
             f"none of the {len(store.scenes)} scenes of {store.path!r} satisfies {where!r}",
@@ -87,16 +92,18 @@ def _facts_of(store: Store) -> dict[str, _Facts]:
     """Return what can be asked of each scene."""
     split_of = {scene: name for name, scenes in store.splits.items() for scene in scenes}
     facts: dict[str, _Facts] = {}
-    for scene_id in store.scenes:
-        scene = store.scene(scene_id)
-        facts[scene_id] = {
-            "id": scene_id.casefold(),
-            "split": split_of.get(scene_id, "none"),
+    scenes, failures = store.open_scenes()
+    for failure in failures:
+        log.warning("%s left out: %s", failure.name, failure.reason)
+    for scene in scenes:
+        facts[scene.id] = {
+            "id": scene.id.casefold(),
+            "split": split_of.get(scene.id, "none"),
             "service": scene.service.casefold(),
-            "region": str(scene.attributes.get("region") or "").casefold(),
+            "region": scene.region.casefold(),
             "month": scene.acquired.month,
             "year": scene.acquired.year,
-            "valid_share": float(scene.attributes.get("valid_share", 0.0)),
+            "valid_share": scene.valid_share,
         }
     return facts
 

@@ -12,17 +12,21 @@ import ctypes
 import errno
 import glob
 import os
+import stat
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import fsspec
 
 from seaice_data.array_files import Content
+from seaice_data.documents import DocumentError, read_text
 from seaice_data.errors import StoreError
 from seaice_data.locks import lock
 from seaice_data.staging import drop_abandoned, is_abandoned, reserved, staged
+from seaice_data.texts import redacted, without_secrets
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store as ZarrStore
@@ -39,6 +43,40 @@ _HERE = -100  # AT_FDCWD of Linux
 _RENAME_NOREPLACE, _RENAME_EXCHANGE = 1, 2  # flags of its renameat2
 
 
+Document = bytes | OSError | DocumentError
+"""Content of a file, or why it cannot be read."""
+
+_URL_ERRORS = (
+    ImportError,  # the library for a protocol is not installed
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    RuntimeError,
+    OSError,
+    EOFError,
+)
+"""What fsspec and the libraries below it raise for an address that they cannot reach."""
+
+_LIBRARY_ERRORS = (
+    ("aiohttp", "ClientError"),
+    ("botocore.exceptions", "BotoCoreError"),
+    ("botocore.exceptions", "ClientError"),
+    ("ftplib", "Error"),
+    ("paramiko", "SSHException"),
+    ("tarfile", "TarError"),
+    ("zipfile", "BadZipFile"),
+)
+"""The same, of libraries with errors of their own: module and class."""
+
+_CONNECT_S = 3
+_ATTEMPTS = 3
+_AWS_HINT = (
+    "credentials and endpoint are those of the AWS tools: AWS_ACCESS_KEY_ID, "
+    "AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL, or ~/.aws"
+)
+
+
 class Storage:
     """Files below a path or URL, by names relative to it.
 
@@ -48,25 +86,19 @@ class Storage:
         If fsspec does not know the protocol, or lacks the library for it.
     """
 
-    def __init__(self, path: str) -> None:
-        self.path = path
-        """As the user gave it."""
-        try:
-            self._files, self._root = fsspec.core.url_to_fs(path)
-        except ImportError as error:
-            raise StoreError(
-                f"cannot reach {path!r}: {error}", hint="pip install 'seaice[cloud]'"
-            ) from error
-        except ValueError as error:
-            raise StoreError(
-                f"cannot reach {path!r}: {error}", hint="as s3://bucket/store.zarr"
-            ) from error
-        self._root = self._root.rstrip("/")
-        protocols = self._files.protocol
-        self._protocols = {protocols} if isinstance(protocols, str) else {*protocols}
-        self._given_root = self._root
-        if self.is_local:  # a link may lead to where there is nothing yet
-            self._root = os.path.realpath(self._root)
+    def __init__(self, url: str) -> None:
+        self.url = url
+        """Path or URL as the user gave it, to open it again; it may have secrets."""
+        self.path = without_secrets(url)
+        """The same for people: without passwords and keys."""
+        with url_errors(url):
+            self._options = _patience(url)
+            self._files, root = fsspec.core.url_to_fs(url, **self._options)
+            protocols = self._files.protocol
+            self._protocols = {protocols} if isinstance(protocols, str) else {*protocols}
+            self._root = self._given_root = root.rstrip("/")
+            if self.is_local:  # a link may lead to where there is nothing yet
+                self._root = os.path.realpath(self._root)
 
     @property
     def is_local(self) -> bool:
@@ -81,38 +113,40 @@ class Storage:
     @property
     def location(self) -> str:
         """Absolute path or URL: the same place for a process with another folder."""
-        return str(self._given_root) if self.is_local else self.path
+        return str(self._given_root) if self.is_local else self.url
 
     def local(self, *names: str) -> Path:
         """Return the path of a file on a local disk."""
         return Path(self._root, *names)
 
-    def read(self, name: str) -> bytes | None:
-        """Read a file; None if there is none."""
-        return self.read_many([name]).get(name)
+    def read_many(self, names: Sequence[str]) -> dict[str, Document]:
+        """Read documents, at the same time where each takes a round trip.
 
-    def read_many(self, names: Sequence[str]) -> dict[str, bytes]:
-        """Read files, at the same time where each takes a round trip; skip absent ones."""
-        with self._told():
+        Returns
+        -------
+        dict
+            By name; those that are not there are left out.
+        """
+        if self.is_local:
+            found = {name: _document(self.local(name)) for name in names}
+            return {name: content for name, content in found.items() if content is not None}
+        with self.errors():
             # From 0: without a start s3fs would ask for the size of each file first.
-            found = self._files.cat_ranges(
+            answers = self._files.cat_ranges(
                 [self._full(name) for name in names], 0, None, on_error="return"
             )
-            contents = {}
-            for name, content in zip(names, found, strict=True):
+            contents: dict[str, Document] = {}
+            for name, content in zip(names, answers, strict=True):
                 if isinstance(content, bytes):
                     contents[name] = content
-                    continue
-                # Its traceback leads to this frame, and to callers that hold whole scenes.
-                content.__traceback__ = None
-                if not isinstance(content, (FileNotFoundError, NotADirectoryError)):
+                elif not isinstance(content, (FileNotFoundError, NotADirectoryError)):
                     raise content
             return contents
 
     def names(self, folder: str = "") -> list[str]:
         """List what is in a folder, sorted; nothing if it is not there, a file itself."""
         full = self._full(folder)
-        with self._told():
+        with self.errors():
             # What other processes wrote meanwhile is not in fsspec's memory of listings.
             self._files.invalidate_cache(full)
             try:
@@ -123,13 +157,13 @@ class Storage:
 
     def exists(self) -> bool:
         """Whether there is anything at the path, be it a file."""
-        with self._told():
+        with self.errors():
             self._files.invalidate_cache(self._root)
             return bool(self._files.exists(self._root))
 
     def put(self, name: str, content: bytes) -> None:
         """Write a file, whole or not at all, in place of the one that is there."""
-        with self._told():
+        with self.errors():
             if not self.is_local:
                 self._files.pipe_file(self._full(name), content)
                 return
@@ -139,9 +173,9 @@ class Storage:
 
     def put_new(self, name: str, content: bytes) -> None:
         """Write a file, whole or not at all, unless there is one."""
-        with self._told():
+        with self.errors():
             if not self.is_local:
-                if self.read(name) is None:
+                if not self.read_many([name]):
                     self._files.pipe_file(self._full(name), content)
                 return
             if self.local(name).exists():
@@ -166,7 +200,7 @@ class Storage:
             Names of files in the folder, or in folders in it, and their contents; `witness`
             is the last.
         """
-        with self._told():
+        with self.errors():
             if not self.is_local:
                 self._remove_objects(name)  # the rest of something
                 objects = {file: bytes(content) for file, content in contents}
@@ -245,7 +279,7 @@ class Storage:
         first
             Files in it that made it appear, the deciding one first.
         """
-        with self._told():
+        with self.errors():
             if self.is_local:
                 with self._staged(Path(name).name) as place, suppress(FileNotFoundError):
                     self.local(name).replace(place)
@@ -256,7 +290,7 @@ class Storage:
 
     def remove_file(self, name: str) -> None:
         """Remove a file, if it is there."""
-        with self._told():
+        with self.errors():
             if self.is_local:
                 self.local(name).unlink(missing_ok=True)
             else:
@@ -269,10 +303,10 @@ class Storage:
         if self.is_local:
             return LocalStore(self.local(folder), read_only=True)
         # In a chain of URLs, as zip://::store.zip, the folder belongs to the first one.
-        first, chain, rest = self.path.partition("::")
+        first, chain, rest = self.url.partition("::")
         slash = "" if first.endswith("/") else "/"
         url = f"{first}{slash}{folder}{chain}{rest}"
-        return FsspecStore.from_url(url, read_only=True)
+        return FsspecStore.from_url(url, storage_options=self._options, read_only=True)
 
     def drop_folder(self) -> None:
         """Remove the folder itself, if nothing is left in it."""
@@ -348,22 +382,30 @@ class Storage:
                     place = stack.enter_context(staged(parent, name))
             yield place
 
+    def missing(self, folder: str, names: Sequence[str]) -> list[str]:
+        """Return those files of a folder that are not there, or are not regular files."""
+        if self.is_local:
+            return [name for name in names if not _is_file(self.local(folder, name))]
+        with self.errors():
+            full = self._full(folder)
+            self._files.invalidate_cache(full)
+            found = {name.removeprefix(f"{full}/") for name in self._files.find(full)}
+            return [name for name in names if name not in found]
+
     @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Say in words what an object store has to say."""
-        if "s3" not in self._protocols:
+    def errors(self) -> Iterator[None]:
+        """Let errors of an object store be store errors; those of a disk pass.
+
+        Raises
+        ------
+        StoreError
+            If the object store cannot be reached, or refuses.
+        """
+        if self.is_local:
             yield
             return
-        from botocore.exceptions import BotoCoreError  # late: comes with s3fs
-
-        try:
+        with url_errors(self.url):
             yield
-        except BotoCoreError as error:
-            raise StoreError(
-                f"cannot reach {self.path!r}: {error}",
-                hint="credentials and endpoint are those of the AWS tools: "
-                "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL, or ~/.aws",
-            ) from error
 
     def _remove_object(self, name: str) -> None:
         try:
@@ -378,6 +420,81 @@ class Storage:
     def _full(self, name: str) -> str:
         # An archive has no root, and names in it do not begin with a slash.
         return "/".join(part for part in (self._root, name) if part)
+
+
+@contextmanager
+def url_errors(url: str) -> Iterator[None]:
+    """Let the errors of libraries about a URL be store errors, without its secrets.
+
+    Raises
+    ------
+    StoreError
+        For each of them.
+    """
+    try:
+        yield
+    except _errors_of_libraries() as error:
+        raise _unreachable(url, error) from error
+
+
+def _unreachable(url: str, error: Exception) -> StoreError:
+    hint = None
+    if isinstance(error, ImportError):
+        hint = "pip install 'seaice[cloud]'" if url.startswith(("s3:", "http")) else None
+    elif url.startswith("s3:"):
+        hint = _AWS_HINT
+    reason = " ".join(redacted(str(error), url).split()) or type(error).__name__
+    return StoreError(f"cannot reach {without_secrets(url)!r}: {reason}", hint=hint)
+
+
+def _errors_of_libraries() -> tuple[type[Exception], ...]:
+    """Return what may be raised about a URL; libraries that are not loaded cannot raise."""
+    loaded = [(sys.modules.get(module), name) for module, name in _LIBRARY_ERRORS]
+    return (*_URL_ERRORS, *(getattr(module, name) for module, name in loaded if module))
+
+
+def _patience(url: str) -> dict[str, dict[str, Any]]:
+    """Return how long to wait for the servers of a URL: options by protocol.
+
+    What the user has configured, for fsspec or the AWS tools, is left as it is.
+    """
+    links = {link.partition("://")[0] for link in url.split("::")}
+    asked = {protocol for protocol in links if protocol not in fsspec.config.conf}
+    options: dict[str, dict[str, Any]] = {
+        protocol: {"timeout": _CONNECT_S} for protocol in asked & {"ftp", "sftp", "ssh"}
+    }
+    for protocol in asked & {"http", "https"}:
+        from aiohttp import ClientTimeout  # late: comes with s3fs
+
+        patience = ClientTimeout(total=None, sock_connect=_CONNECT_S, sock_read=60)
+        options[protocol] = {"client_kwargs": {"timeout": patience}}
+    for protocol in asked & {"s3", "s3a"}:
+        from botocore.session import Session  # late, as above
+
+        config: dict[str, Any] = {"connect_timeout": _CONNECT_S}
+        if not Session().get_config_variable("max_attempts"):
+            config["retries"] = {"total_max_attempts": _ATTEMPTS, "mode": "standard"}
+        options[protocol] = {"config_kwargs": config}
+    return options
+
+
+def _document(path: Path) -> Document | None:
+    """Read a document from a disk; None if it is not there."""
+    try:
+        return read_text(path).encode()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, DocumentError) as error:
+        # Its traceback leads to callers that hold whole scenes.
+        return error.with_traceback(None)
+
+
+def _is_file(path: Path) -> bool:
+    """Return whether there is a regular file; what cannot be asked raises."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def _move(staged: Path, final: Path, witness: str) -> None:

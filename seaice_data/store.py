@@ -13,34 +13,48 @@ matters here:
 """
 
 import json
-import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
 from functools import cached_property, partial
 from importlib.metadata import version
+from itertools import product
+from math import ceil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 import google_crc32c
 import numpy as np
 
-from seaice_data.array_files import ArrayFiles, Content
+from seaice_data.array_files import (
+    ARRAY_DOCUMENTS,
+    ArrayFiles,
+    Content,
+    read_array_document,
+)
 from seaice_data.arrays import ChartArray, FloatArray, IntArray
 from seaice_data.channels import Channel, find_channel
 from seaice_data.charts import CHART_FILL, CHARTS
 from seaice_data.documents import DocumentError, parse_json, typed
 from seaice_data.encode import TiePoints
-from seaice_data.errors import SettingsError, StoreError
+from seaice_data.errors import Failure, SettingsError, StoreError
 from seaice_data.grid import Grid
 from seaice_data.icecodes import COLUMNS, PolygonTable
 from seaice_data.memory import can_map
 from seaice_data.prepared import FLAG_LAND, FLAG_NO_SAR, FLAG_REMAINDER, PreparedScene
 from seaice_data.recipe import Recipe
+from seaice_data.scene_attributes import (
+    SceneAttributes,
+    StatsTable,
+    array_forms,
+    read_scene_attributes,
+    read_summary,
+)
 from seaice_data.scene_id import SceneId
 from seaice_data.settings import differences, fingerprint, from_mapping, to_mapping
-from seaice_data.storage import STAGING, Storage
+from seaice_data.stats import ChannelStats
+from seaice_data.storage import STAGING, Document, Storage
 from seaice_data.versions import naming_version
 
 if TYPE_CHECKING:
@@ -68,27 +82,39 @@ _ICE_SERVICES = {
 }
 _FULL_CHUNK_ROWS = 1024
 _INPUT_CHUNK = 256
-UNREADABLE = (ValueError, KeyError, TypeError, IndexError, RuntimeError, FileNotFoundError)
+_DAMAGE = (
+    DocumentError,
+    ValueError,
+    KeyError,
+    TypeError,
+    IndexError,
+    RuntimeError,
+    FileNotFoundError,
+)
 """What zarr and its codecs raise when they read something damaged."""
 
-_SCENE_KEYS = {"acquired", "service", "has_charts", "grid", "source_grid", "class_counts"}
 _SPLITS = ("train", "validation", "test")
 _ALL = slice(None)
 _DOCUMENTS = {2: (".zattrs", ".zgroup"), 3: ("zarr.json",)}
 """Files of a group by zarr format. Attributes are in the first, the last makes it one."""
 
 
+class DamageError(StoreError):
+    """Something in a store is not as it was written, whoever reads it."""
+
+
 class Store:
     """A zarr hierarchy of prepared scenes; made by `Store.create` or `Store.open`."""
 
-    def __init__(self, path: str, attributes: Mapping[str, Any]) -> None:
-        self.path = path
-        """Path or URL, as the user gave it."""
+    def __init__(self, storage: Storage, attributes: Mapping[str, Any]) -> None:
+        self.storage = storage
+        """Where it is. To open the store again, take its `Storage.url`."""
+        self.path = storage.path
+        """Path or URL to show: without passwords and keys."""
         self.attributes = attributes
         """Attributes of the root group."""
         self.recipe = from_mapping(Recipe, attributes["recipe"])
         """What decided the bytes of the store."""
-        self.storage = Storage(path)
 
     @classmethod
     def create(cls, path: str, recipe: Recipe) -> "Store":
@@ -105,13 +131,13 @@ class Store:
                 _put_group(storage, "", _root_attributes(recipe), recipe.zarr_format)
             except OSError as error:
                 raise StoreError(
-                    f"cannot write to {path!r}: {error.strerror or error}"
+                    f"cannot write to {storage.path!r}: {error.strerror or error}"
                 ) from error
         store = cls.open(path)
         if store.fingerprint != fingerprint(recipe):
             listed = differences(recipe, store.recipe)
             raise StoreError(
-                f"the store at {path!r} has another recipe: {'; '.join(listed)}",
+                f"the store at {store.path!r} has another recipe: {'; '.join(listed)}",
                 hint="choose another path, or replace it with --overwrite",
             )
         _put_group(storage, "scenes/", {}, recipe.zarr_format)
@@ -153,20 +179,20 @@ class Store:
         StoreError
             If there is none at `path`, or one of another format version.
         """
-        path = str(path)
-        attributes, _ = _read_root(Storage(path))
-        with naming_version(StoreError, path, attributes["software"]):
+        storage = Storage(str(path))
+        attributes, _ = _read_root(storage)
+        with naming_version(StoreError, storage.path, attributes["software"]):
             if (found := attributes.get("format_version")) != FORMAT_VERSION:
                 raise StoreError(
-                    f"the store at {path!r} has format version {found}, "
+                    f"the store at {storage.path!r} has format version {found}, "
                     f"this seaice reads version {FORMAT_VERSION}",
                     hint="prepare it again with --overwrite",
                 )
             try:
-                return cls(path, attributes)
+                return cls(storage, attributes)
             except SettingsError as error:
                 raise StoreError(
-                    f"the recipe of the store at {path!r} cannot be read: {error}",
+                    f"the recipe of the store at {storage.path!r} cannot be read: {error}",
                     hint="prepare it again with --overwrite",
                 ) from error
 
@@ -200,11 +226,11 @@ class Store:
         return tuple(map(SceneId, self._metadata))
 
     @cached_property
-    def _metadata(self) -> dict[str, list[bytes]]:
+    def _metadata(self) -> dict[str, list[Document]]:
         """Metadata of all scenes by id, as found when first asked for."""
         return self._read_metadata(self.storage.names("scenes"))
 
-    def _read_metadata(self, folders: Iterable[str]) -> dict[str, list[bytes]]:
+    def _read_metadata(self, folders: Iterable[str]) -> dict[str, list[Document]]:
         """Read the metadata of those folders that are scenes of the store."""
         names = {
             folder: [f"scenes/{folder}/{name}" for name in self._documents]
@@ -223,14 +249,54 @@ class Store:
         return _DOCUMENTS[self.recipe.zarr_format]
 
     @property
+    def strangers(self) -> dict[str, str]:
+        """What is in the store without being part of it: what it is, by name."""
+        found = dict.fromkeys(_strangers(self.storage), "not part of a store")
+        folders = filter(SceneId.is_one, self.storage.names("scenes"))
+        halves = {*folders} - {*self.scenes}
+        return found | {
+            f"scenes/{name}": f"not a scene: it has no {self._documents[-1]}"
+            for name in sorted(halves)
+        }
+
+    @property
     def splits(self) -> dict[str, tuple[str, ...]]:
         """Scene ids by split: ``train``, ``validation``, ``test``."""
-        splits = self.attributes.get("splits", {})
+        splits = self._summary("splits") or {}
+        return {name: tuple(splits.get(name, ())) for name in _SPLITS}
+
+    @property
+    def splits_leak(self) -> list[tuple[SceneId, SceneId]]:
+        """Pairs of scenes of one orbit pass that stand on two sides of the split."""
+        return self._summary("splits_leak") or []
+
+    @property
+    def class_counts(self) -> dict[str, list[int]] | None:
+        """Pixels of each class of the training scenes, fill last; None before `finish`."""
+        counts: dict[str, list[int]] | None = self._summary("class_counts")
+        return counts
+
+    @property
+    def full_class_counts(self) -> dict[str, list[int]] | None:
+        """The same on the 80 m grid."""
+        counts: dict[str, list[int]] | None = self._summary("full_class_counts")
+        return counts
+
+    @property
+    def stats(self) -> StatsTable | None:
+        """Sums of the valid values of the training scenes; None before `finish`."""
+        stats: StatsTable | None = self._summary("stats")
+        return stats
+
+    def _summary(self, name: str) -> Any:
+        """Return a root attribute that is about all scenes together; None without it."""
+        if self.attributes.get(name) is None:
+            return None
         try:
-            return {name: tuple(splits.get(name, ())) for name in _SPLITS}
-        except (AttributeError, TypeError) as error:
+            return read_summary(name, self.attributes[name], self.recipe)
+        except DocumentError as error:
             raise StoreError(
-                f"the splits of the store {self.path!r} are damaged",
+                f"the {name} of the store {self.path!r} are damaged: {error}",
                 hint="run `seaice prepare` again, which writes them",
             ) from error
 
@@ -239,24 +305,81 @@ class Store:
 
         Raises
         ------
+        DamageError
+            If its metadata is damaged.
         StoreError
-            If it is not in the store.
+            If it is not in the store, or cannot be read.
         """
         # Those of all scenes are read at once: elsewhere each would take a round trip.
-        metadata = self._metadata.get(scene_id)
-        metadata = metadata or self._read_metadata([scene_id]).get(scene_id)
-        if metadata is None:
+        documents = self._metadata.get(scene_id)
+        documents = documents or self._read_metadata([scene_id]).get(scene_id)
+        if documents is None:
             raise StoreError(f"no scene {scene_id!r} in the store {self.path!r}")
+        place = f"scene {scene_id!r} in the store {self.path!r}"
         try:
-            attributes = _attributes(metadata)
-            if absent := _SCENE_KEYS - {*attributes}:
-                raise KeyError(min(absent))
-            return StoredScene(self, SceneId(scene_id), attributes)
-        except (KeyError, ValueError) as error:
+            table = _attributes(_whole_documents(documents))
+            known = read_scene_attributes(table, SceneId(scene_id), self.recipe)
+        except OSError as error:
             raise StoreError(
-                f"the metadata of scene {scene_id!r} in the store {self.path!r} is damaged",
+                f"the metadata of {place} cannot be read: {error.strerror or error}"
+            ) from error
+        except DocumentError as error:
+            raise DamageError(
+                f"the metadata of {place} is damaged: {error}",
                 hint=f"remove it with `seaice verify {self.path} --remove`",
             ) from error
+        if known["fingerprint"] != self.fingerprint:
+            self._check_recipe()
+            raise DamageError(
+                f"{place} has another recipe than the store",
+                hint=f"remove it with `seaice verify {self.path} --remove`",
+            )
+        return StoredScene(self, known, table, documents)
+
+    def open_scenes(
+        self, leave_out: type[StoreError] = StoreError
+    ) -> tuple[list["StoredScene"], list[Failure]]:
+        """Return all scenes that can be opened, and why others cannot.
+
+        Parameters
+        ----------
+        leave_out
+            Errors that one scene may have; others are raised.
+        """
+        scenes, failures = [], []
+        for scene_id in self.scenes:
+            try:
+                scenes.append(self.scene(scene_id))
+            except leave_out as error:
+                failures.append(Failure.of(scene_id, error))
+        return scenes, failures
+
+    def check_unchanged(self, scene_id: SceneId, documents: Sequence[Document]) -> None:
+        """Make sure that a scene is the one that was opened, after something was read.
+
+        A store may be replaced while it is read, and a scene removed and prepared again.
+        The metadata of a scene has the checksums of its arrays and names its files, so
+        equal metadata means equal arrays.
+
+        Raises
+        ------
+        StoreError
+            If it is another scene, or gone.
+        """
+        if self._read_metadata([scene_id]).get(scene_id) != [*documents]:
+            raise self._replaced(f"scene {scene_id} is gone, or not the one it was")
+
+    def _check_recipe(self) -> None:
+        """Make sure that the store still has the recipe that it was opened with."""
+        attributes, _ = _read_root(self.storage)
+        if attributes["recipe"] != self.attributes["recipe"]:
+            raise self._replaced("it has another recipe")
+
+    def _replaced(self, found: str) -> StoreError:
+        return StoreError(
+            f"the store at {self.path!r} was replaced while it was read: {found}",
+            hint="run the command again",
+        )
 
     def holds(self, scene_id: str) -> bool:
         """Whether a scene is in the store at this moment."""
@@ -312,7 +435,7 @@ class Store:
 
     def changed_arrays(self, scene: PreparedScene) -> list[str]:
         """Return the arrays of a scene of the store that differ from a prepared one."""
-        written = self.scene(scene.id).attributes["checksums"]
+        written = self.scene(scene.id).known["checksums"]
         found = {
             array.name: checksum(array.values) for array in _arrays(scene, self.recipe)
         }
@@ -326,13 +449,14 @@ class Store:
         so they are attributes of the group ``scenes``, not of a scene, whose bytes depend
         on what its files contain. Notes that are lost or damaged only cost time.
         """
-        name = f"scenes/{self._documents[0]}"
-        content = self.storage.read_many([name]).get(name)
+        names = [f"scenes/{name}" for name in self._documents]
+        found = [*self.storage.read_many(names).values()]
+        if len(found) < len(names):
+            return {}
         try:
-            group = typed(parse_json(content or b"{}"), dict[str, Any])
-            attributes = group.get("attributes", {}) if len(self._documents) == 1 else group
+            attributes = _attributes(_whole_documents(found))
             return typed(attributes, _ScenesAttributes).get("source_times", {})
-        except DocumentError:
+        except (DocumentError, OSError):
             return {}
 
     def note_source_times(self, times: Mapping[str, list[int]]) -> None:
@@ -353,13 +477,24 @@ class StoredScene:
     """One scene of a store; its arrays are read when they are asked for."""
 
     def __init__(
-        self, store: Store, scene_id: SceneId, attributes: Mapping[str, Any]
+        self,
+        store: Store,
+        known: SceneAttributes,
+        attributes: Mapping[str, Any],
+        documents: Sequence[Document],
     ) -> None:
         self.store = store
-        self.id = scene_id
+        self.id = known["id"]
         """As ``20180607T184326_dmi``."""
+        self.known = known
+        """Attributes of the scene's group that seaice knows, checked."""
         self.attributes = attributes
-        """Attributes of the scene's group."""
+        """All attributes of the scene's group, as they were found."""
+        self._documents = tuple(documents)
+
+    def closed(self) -> "StoredScene":
+        """Return the scene with nothing open."""
+        return StoredScene(self.store, self.known, self.attributes, self._documents)
 
     @property
     def acquired(self) -> datetime:
@@ -372,29 +507,44 @@ class StoredScene:
         return self.id.service
 
     @property
+    def region(self) -> str:
+        """Chart region of the ice service; empty if unknown."""
+        return self.known["region"]
+
+    @property
     def has_charts(self) -> bool:
         """Whether an ice chart belongs to the scene."""
-        return bool(self.attributes["has_charts"])
+        return self.known["has_charts"]
 
     @property
     def grid(self) -> Grid:
         """Grid of the stored planes."""
-        return Grid(**self.attributes["grid"])
+        return self.known["grid"]
 
     @property
     def source_grid(self) -> Grid:
         """80 m grid of the scene."""
-        return Grid(**self.attributes["source_grid"])
+        return self.known["source_grid"]
+
+    @property
+    def valid_share(self) -> float:
+        """Share of the pixels that have a SIC class."""
+        return self.known["valid_share"]
 
     @property
     def class_counts(self) -> dict[str, list[int]]:
         """Pixels of each class on the stored grid, fill last."""
-        return dict(self.attributes["class_counts"])
+        return self.known["class_counts"]
 
     @property
     def full_class_counts(self) -> dict[str, list[int]]:
         """Pixels of each class on the 80 m grid, fill last."""
-        return dict(self.attributes["full_class_counts"])
+        return self.known["full_class_counts"]
+
+    @property
+    def stats(self) -> ChannelStats:
+        """Sums of the valid values of each channel."""
+        return ChannelStats.from_mapping(self.known["stats"])
 
     @property
     def is_mapped(self) -> bool:
@@ -406,13 +556,15 @@ class StoredScene:
         """Standardised planes, ``(y, x, channel)``; NaN is fill. Mapped if possible."""
         dtype = np.dtype(self.store.recipe.dtype).newbyteorder("<")
         shape = (*self.grid.shape, len(self.store.channels))
-        return np.asanyarray(self._whole("inputs", shape, dtype))
+        with self._reading("inputs"):
+            return np.asanyarray(self._whole("inputs", shape, dtype))
 
     @cached_property
     def charts(self) -> ChartArray:
         """Classes, shape ``(y, x, chart)``; 255 is fill. Mapped if possible."""
         shape = (*self.grid.shape, len(CHARTS))
-        return np.asanyarray(self._whole("charts", shape, np.dtype(np.uint8)))
+        with self._reading("charts"):
+            return np.asanyarray(self._whole("charts", shape, np.dtype(np.uint8)))
 
     def full_charts(self) -> ChartArray:
         """Read the charts on the 80 m grid, shape ``(chart, y, x)``; 255 is fill."""
@@ -486,26 +638,19 @@ class StoredScene:
             **plain,
         }
 
-    def array(self, name: str) -> "zarr.Array[Any]":
-        """Open an array of the scene with zarr, to read from."""
-        import zarr  # late: mapped arrays are read without
-
-        return zarr.open_array(self.store.storage.open_zarr(f"scenes/{self.id}/{name}"))
-
     def whole_array(self, name: str) -> "zarr.Array[Any]":
         """Open an array of the scene with zarr, and see that no chunk is missing.
 
         Raises
         ------
+        DamageError
+            If what describes it is not what seaice writes, or a chunk is missing: zarr
+            would take it for fill, and so for a class.
         StoreError
-            If one is: zarr would take it for fill, and so for a class.
+            If it cannot be read, or the store was replaced.
         """
-        with self._telling_damage(name):
-            array = self.array(name)
-            n_chunks = _n_chunks(array)
-            if absent := n_chunks - array.nchunks_initialized:
-                raise self._damaged(f"{name!r} lacks {absent} of {n_chunks} chunks")
-        return array
+        with self._reading(name):
+            return self._open(name)
 
     def read_part(
         self,
@@ -518,25 +663,81 @@ class StoredScene:
 
         Raises
         ------
-        StoreError
+        DamageError
             If it is damaged.
+        StoreError
+            If it cannot be read, or the store was replaced.
         """
-        with self._telling_damage(name):
+        # Elsewhere a look at the metadata takes as long as a chunk: it was looked at when
+        # the array was opened.
+        with self._reading(name, is_checked=self.store.storage.is_local):
             return np.asarray(array[(rows, columns)[: array.ndim]])
 
     def _read(self, name: str) -> np.ndarray[Any, Any]:
-        return self.read_part(name, self.whole_array(name))
+        with self._reading(name):
+            return self._values(name)
+
+    def _values(self, name: str) -> np.ndarray[Any, Any]:
+        return np.asarray(self._open(name)[...])
+
+    def _folder(self, name: str) -> str:
+        return f"scenes/{self.id}/{name}"
+
+    def _open(self, name: str) -> "zarr.Array[Any]":
+        """Open an array with zarr, which sees no document that was not checked."""
+        import zarr  # late: mapped arrays are read without
+        from zarr.storage import StorePath
+
+        storage, recipe, folder = self.store.storage, self.store.recipe, self._folder(name)
+        if (form := array_forms(self.known, recipe).get(name)) is None:
+            raise self._damaged(f"{name!r:.40} is not an array of a scene")
+        names = [f"{folder}/{file}" for file in ARRAY_DOCUMENTS[recipe.zarr_format]]
+        found = storage.read_many(names)
+        if absent := {*names} - {*found}:
+            raise self._damaged(f"there is no {min(absent).rpartition('/')[2]} of {name!r}")
+        documents = _whole_documents([found[name] for name in names])
+        metadata = read_array_document(documents, form)
+        array = zarr.Array.from_dict(StorePath(storage.open_zarr(folder)), metadata)
+        chunks = _chunk_names(array)
+        if missing := storage.missing(folder, chunks):
+            raise self._damaged(f"{name!r} lacks {len(missing)} of {len(chunks)} chunks")
+        return array
 
     @contextmanager
-    def _telling_damage(self, name: str) -> Iterator[None]:
-        try:
-            yield
-        except UNREADABLE as error:
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise self._damaged(f"{name!r} cannot be read: {reason}") from error
+    def _reading(self, name: str, *, is_checked: bool = True) -> Iterator[None]:
+        """Tell damage from what merely cannot be read, and from another store.
 
-    def _damaged(self, message: str) -> StoreError:
-        return StoreError(
+        What was read is of this scene if its metadata is the same afterwards.
+        """
+        try:
+            with self.store.storage.errors():
+                try:
+                    yield
+                except _DAMAGE as error:
+                    raise self._unreadable(name, error) from error
+        except OSError as error:
+            self._check_unchanged()
+            raise StoreError(
+                f"scene {self.id}: {name!r} cannot be read: {error.strerror or error}"
+            ) from error
+        except StoreError:
+            self._check_unchanged()
+            raise
+        if is_checked:
+            self._check_unchanged()
+
+    def _unreadable(self, name: str, error: Exception) -> StoreError:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        message = f"{name!r} cannot be read: {reason}"
+        if isinstance(error, RuntimeError) and "thread" in reason:
+            return StoreError(f"scene {self.id}: {message}")  # the system has no more
+        return self._damaged(message)
+
+    def _check_unchanged(self) -> None:
+        self.store.check_unchanged(self.id, self._documents)
+
+    def _damaged(self, message: str) -> DamageError:
+        return DamageError(
             f"scene {self.id}: {message}",
             hint=f"find what is damaged with `seaice verify {self.store.path}`",
         )
@@ -547,7 +748,7 @@ class StoredScene:
         """Map an array that is one uncompressed chunk on a local disk, or read it."""
         storage, recipe = self.store.storage, self.store.recipe
         if not self.is_mapped:
-            return self._read(name)
+            return self._values(name)
         zeros = ["0"] * len(shape)
         names = ["c", *zeros] if recipe.zarr_format == 3 else [".".join(zeros)]
         chunk = storage.local("scenes", self.id, name, *names)
@@ -556,7 +757,7 @@ class StoredScene:
         except FileNotFoundError:
             size = -1
         if size != dtype.itemsize * int(np.prod(shape)):
-            raise StoreError(
+            raise DamageError(
                 f"{str(chunk)!r} has not the size of {shape} {dtype.name}",
                 hint=f"find what is damaged with `seaice verify {self.store.path}`",
             )
@@ -751,14 +952,11 @@ def _tie_point_arrays(tie: TiePoints, recipe: Recipe) -> Iterator[ArrayFiles]:
         )
 
 
-def _n_chunks(array: "zarr.Array[Any]") -> int:
-    """Count chunks as zarr counts those that are there: shards count as full."""
-    if array.shards is None:
-        return int(array.nchunks)
-    axes = zip(array.shape, array.shards, array.chunks, strict=True)
-    return math.prod(
-        -(-length // shard) * (shard // chunk) for length, shard, chunk in axes
-    )
+def _chunk_names(array: "zarr.Array[Any]") -> list[str]:
+    """Return the files of an array: one a shard, or a chunk where there are no shards."""
+    sizes = zip(array.shape, array.shards or array.chunks, strict=True)
+    numbers = product(*(range(ceil(length / size)) for length, size in sizes))
+    return [array.metadata.encode_chunk_key(number) for number in numbers]
 
 
 def _root_attributes(recipe: Recipe) -> dict[str, Any]:
@@ -831,43 +1029,54 @@ def _group(attributes: Mapping[str, Any], zarr_format: int) -> dict[str, bytes]:
     }
 
 
-def _attributes(documents: list[bytes]) -> dict[str, Any]:
+def _whole_documents(documents: Sequence[Document]) -> list[bytes]:
+    """Return documents that could be read; raise the error of one that could not."""
+    for document in documents:
+        if not isinstance(document, bytes):
+            raise document
+    return [document for document in documents if isinstance(document, bytes)]
+
+
+def _attributes(documents: Sequence[bytes]) -> dict[str, Any]:
     """Return the attributes of a group from its files."""
-    contents = [json.loads(document) for document in documents]
-    if not all(isinstance(content, dict) for content in contents):
-        raise ValueError("the file of a group is no table")
-    attributes = contents[0]["attributes"] if len(contents) == 1 else contents[0]
-    if not isinstance(attributes, dict):
-        raise ValueError("attributes are no table")
-    return attributes
+    contents = [
+        typed(parse_json(document), dict[str, Any], "the document of a group")
+        for document in documents
+    ]
+    attributes = contents[0].get("attributes") if len(contents) == 1 else contents[0]
+    return typed(attributes, dict[str, Any], "attributes")
+
+
+class _Root(TypedDict):
+    """Root attributes without which a store is not ours."""
+
+    format: Literal["seaice store"]
+    recipe: dict[str, Any]
+    software: str
 
 
 def _read_root(storage: Storage) -> tuple[dict[str, Any], int]:
     """Return the root attributes of a store of any version, and its zarr format."""
     found = storage.read_many([name for names in _DOCUMENTS.values() for name in names])
     zarr_format = 3 if "zarr.json" in found else 2
+    names = _DOCUMENTS[zarr_format]
+    if not {*names} <= {*found}:
+        if storage.exists():
+            raise _not_a_store(storage.path)
+        raise StoreError(
+            f"no store at {storage.path!r}",
+            hint="make one with `seaice prepare raw/ store.zarr`",
+        )
     try:
-        attributes = _attributes([found[name] for name in _DOCUMENTS[zarr_format]])
-    except (KeyError, ValueError) as error:
-        if not storage.exists():
-            raise StoreError(
-                f"no store at {storage.path!r}",
-                hint="make one with `seaice prepare raw/ store.zarr`",
-            ) from error
-        raise _not_a_store(storage.path) from error
-    is_ours = (
-        attributes.get("format") == FORMAT_NAME
-        and isinstance(attributes.get("recipe"), dict)
-        and isinstance(attributes.get("software"), str)
-    )
-    if not is_ours:
-        raise _not_a_store(storage.path)
+        attributes = _attributes(_whole_documents([found[name] for name in names]))
+        typed(attributes, _Root)
+    except DocumentError as error:
+        raise _not_a_store(storage.path, f": {error}") from error
     return attributes, zarr_format
 
 
-def _refuse_strangers(storage: Storage) -> int:
-    """Refuse to delete what is no store, or what no store holds; return the zarr format."""
-    _, zarr_format = _read_root(storage)
+def _strangers(storage: Storage) -> list[str]:
+    """Return what is in a store, or among its scenes, by a name that no store has."""
     documents = {name for names in _DOCUMENTS.values() for name in names}
     strangers = {*storage.names()} - documents - {"scenes", STAGING}
     strangers |= {
@@ -875,9 +1084,15 @@ def _refuse_strangers(storage: Storage) -> int:
         for name in {*storage.names("scenes")} - documents
         if not SceneId.is_one(name)
     }
-    if strangers:
+    return sorted(strangers)
+
+
+def _refuse_strangers(storage: Storage) -> int:
+    """Refuse to delete what is not a store, or not part of one; return the zarr format."""
+    _, zarr_format = _read_root(storage)
+    if strangers := _strangers(storage):
         raise StoreError(
-            f"{storage.path!r} holds {min(strangers)!r}, which is no part of a store",
+            f"{storage.path!r} holds {strangers[0]!r}, which is no part of a store",
             hint="move it away, or choose another path",
         )
     return zarr_format
@@ -908,8 +1123,8 @@ def _put_group(
         storage.put_new(prefix + name, content)
 
 
-def _not_a_store(path: str) -> StoreError:
+def _not_a_store(path: str, reason: str = "") -> StoreError:
     return StoreError(
-        f"{path!r} is not a seaice store",
+        f"{path!r} is not a seaice store{reason}",
         hint="make one with `seaice prepare raw/ store.zarr`",
     )

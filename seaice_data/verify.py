@@ -6,15 +6,16 @@ attributes that do not fit the scenes.
 
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seaice_data.errors import StoreError
 from seaice_data.parallel import Progress, run_tasks
 from seaice_data.prepare import summarise
+from seaice_data.storage import Storage
 from seaice_data.store import (
-    UNREADABLE,
+    DamageError,
     Store,
     StoredScene,
     checksum,
@@ -46,6 +47,10 @@ class VerifyReport:
     damages: tuple[Damage, ...]
     """In the order of the scenes, those of the root last."""
 
+    strangers: Mapping[str, str]
+    """What is in the store without being part of it: what it is, by name. It is not damage,
+    and stays."""
+
     elapsed_s: float
 
     @property
@@ -66,89 +71,91 @@ def verify(
     jobs
         Processes that work at the same time.
     progress
-        Told after each scene.
+        Called after each scene.
 
     Raises
     ------
     StoreError
-        If there is no store, or its root metadata cannot be read.
+        If there is no store, its root metadata is damaged, or a file cannot be read for a
+        reason that is not the store's (permissions, a disk or server that does not answer).
+    OSError, MemoryError
+        For the same reasons.
     """
     start = time.monotonic()
     store = Store.open(store_path)
     arguments: dict[str, tuple[str, str]] = {
-        scene_id: (store.path, scene_id) for scene_id in store.scenes
+        scene_id: (store.storage.url, scene_id) for scene_id in store.scenes
     }
     found = run_tasks(_verify_scene, arguments, jobs, progress)
     damages = [damage for damages in found for damage in damages]
     if not damages:  # else what is known of all scenes together cannot be true
         damages = _verify_root(store)
-    return VerifyReport(len(store.scenes), tuple(damages), time.monotonic() - start)
+    elapsed_s = time.monotonic() - start
+    return VerifyReport(len(store.scenes), tuple(damages), store.strangers, elapsed_s)
 
 
-def remove_damaged(store_path: str, report: VerifyReport) -> None:
+def remove_damaged(store_path: str | Path, report: VerifyReport) -> tuple[str, ...]:
     """Remove the scenes in which `verify` found damage, so that they can be prepared again.
+
+    Each is looked at again first, while no other process can write to the store.
+
+    Returns
+    -------
+    tuple
+        Ids of the scenes removed: of those found damaged, those that still are.
 
     Raises
     ------
     StoreError
-        If another process is writing to the store.
+        If another process is writing to the store, or as `verify`. Nothing is removed then.
     """
-    store = Store.open(store_path)
-    with store.storage.lock(alone=True):
-        for scene_id in report.damaged_scenes:
+    with Storage(str(store_path)).lock(alone=True):
+        store = Store.open(store_path)
+        still = [
+            scene_id
+            for scene_id in report.damaged_scenes
+            if store.holds(scene_id) and _verify_scene(store.storage.url, scene_id)
+        ]
+        for scene_id in still:
             store.remove(scene_id)
         store.storage.drop_staging()
+    return tuple(still)
 
 
 def _verify_scene(store_path: str, scene_id: str) -> list[Damage]:
     """Return what is damaged in one scene."""
-    store = Store.open(store_path)
     try:
-        scene = store.scene(scene_id)
-        expected = dict(scene.attributes["checksums"])
-    except (StoreError, *UNREADABLE):
-        return [Damage(scene_id, "", "attributes cannot be read")]
+        scene = Store.open(store_path).scene(scene_id)
+    except DamageError as error:
+        return [Damage(scene_id, "", str(error))]
     damages = []
-    arrays = {}
-    # A disk that cannot be read is damaged; an object store may just be out of reach.
-    unreadable: tuple[type[Exception], ...] = (StoreError, *UNREADABLE)
-    if store.storage.is_local:
-        unreadable = (*unreadable, OSError)
-    for name in expected:
+    described = {}
+    for name, expected in scene.known["checksums"].items():
         try:
-            arrays[name] = scene.array(name)
-            if reason := _compare(scene, name, arrays[name], expected[name]):
+            array = scene.whole_array(name)
+            described[name] = describe(array)
+            if checksum(scene.read_part(name, array)) != expected:
+                reason = "values are not those that were written"
                 damages.append(Damage(scene_id, name, reason))
-        except unreadable as error:
-            damages.append(Damage(scene_id, name, f"cannot be read: {_first_line(error)}"))
-    if not damages and not _is_described(scene, arrays):
+            elif name in ("inputs", "charts"):
+                getattr(scene, name)  # mapped, if it can be: its size must be right
+        except DamageError as error:
+            reason = str(error).removeprefix(f"scene {scene_id}: ")
+            damages.append(Damage(scene_id, name, reason))
+    if not damages and not _is_described(scene, described):
         damages.append(Damage(scene_id, "", "attributes are not as they were written"))
     return damages
 
 
-def _compare(scene: StoredScene, name: str, array: Any, expected: str) -> str:
-    """Read an array and return what is wrong with it; nothing if it is whole."""
-    if absent := array.nchunks - array.nchunks_initialized:
-        return f"{absent} of {array.nchunks} chunks missing"
-    if checksum(array[...]) != expected:
-        return "values are not those that were written"
-    if name in ("inputs", "charts"):
-        getattr(scene, name)  # mapped, if it can be: its size must be right
-    return ""
-
-
-def _is_described(scene: StoredScene, arrays: dict[str, Any]) -> bool:
-    written = scene.attributes.get("metadata_checksum")
-    described = {name: describe(array) for name, array in arrays.items()}
-    return (
-        written == metadata_checksum(scene.attributes, described)
-        and scene.attributes.get("fingerprint") == scene.store.fingerprint
-    )
+def _is_described(scene: StoredScene, described: Mapping[str, Any]) -> bool:
+    written = scene.known["metadata_checksum"]
+    return written == metadata_checksum(scene.attributes, described)
 
 
 def _verify_root(store: Store) -> list[Damage]:
     """Return which root attributes do not fit the recipe and the scenes."""
-    expected = store.expected_attributes(summarise(store))
+    summary, _ = summarise(store)
+    expected = store.expected_attributes(summary)
     wrong = [
         name
         for name in sorted({*expected, *store.attributes})
@@ -161,7 +168,3 @@ def _verify_root(store: Store) -> list[Damage]:
 
 def _text(value: Any) -> str:
     return json.dumps(value, sort_keys=True)
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from seaice_data.charted import ChartedScene
-from seaice_data.errors import StoreError
 from seaice_data.stats import add_counts
 from seaice_data.store import Store
 from seaice_model.metrics import (
@@ -88,16 +87,14 @@ class _Training:
     def __init__(self, store: Store) -> None:
         self.counts: dict[tuple[object, ...], list[dict[str, list[int]]]]
         self.counts = defaultdict(list)
-        for scene_id in store.splits["train"]:
-            try:
-                scene = store.scene(scene_id)
-            except StoreError as error:
-                log.warning("left out of the baselines: %s", error)
+        scenes, failures = store.open_scenes()
+        for failure in failures:
+            log.warning("%s is not in the baselines: %s", failure.name, failure.reason)
+        training = {*store.splits["train"]}
+        for scene in scenes:
+            if scene.id not in training or not scene.has_charts:
                 continue
-            if not scene.has_charts:
-                continue
-            region = str(scene.attributes.get("region", ""))
-            for key in ((), (scene.acquired.month,), (region, scene.acquired.month)):
+            for key in ((), (scene.acquired.month,), (scene.region, scene.acquired.month)):
                 self.counts[key].append(scene.full_class_counts)
 
     def climatology(self, scene: ChartedScene) -> dict[str, int]:

@@ -40,7 +40,7 @@ class StoreRecord:
     """The store that a run was trained on."""
 
     path: str
-    """Path or URL, as it was given."""
+    """Path or URL as it was given, without passwords and keys."""
 
     fingerprint: str
     """Fingerprint of its recipe."""

@@ -101,7 +101,7 @@ def draw_figures(
         matrices = report.grids["original"].confusion
         save_picture(draw_confusion(matrices, title=name), path)
         pictures[f"Figure 4: {name}"] = path
-    counts = reference.store and reference.store.attributes.get("full_class_counts")
+    counts = reference.store and reference.store.full_class_counts
     if counts:
         save_picture(draw_class_distribution(counts), out / "classes.png")
         pictures["Figure 5"] = out / "classes.png"

@@ -129,10 +129,10 @@ class StoreSource:
 
     def file_hash(self, scene_id: str) -> str:
         """Return the hash of the netCDF file that a scene comes from."""
-        attributes = self._store.scene(scene_id).attributes
-        if not (files := attributes.get("source_files")):
+        known = self._store.scene(scene_id).known
+        if not (files := known.get("source_files")):
             return UNKNOWN_FILE
-        checksums = json.dumps(attributes["checksums"], sort_keys=True).encode()
+        checksums = json.dumps(known["checksums"], sort_keys=True).encode()
         # The first file is what maps are made from; charts may follow.
         return f"{_samples_in(files[0])} store-{google_crc32c.value(checksums):08x}"
 

@@ -55,7 +55,7 @@ class StudyPlan:
     """Seeds of the runs of each row."""
 
     stores: tuple[str, ...]
-    """Path of the store of each row."""
+    """Path or URL of the store of each row, to open it; it may have secrets."""
 
     left_out: tuple[Row, ...]
     """Rows that none of the stores will do for."""
@@ -171,7 +171,7 @@ def plan_study(
         out=out,
         rows=tuple(row for row in rows if row.name in chosen),
         seeds=tuple(range(n_runs)),
-        stores=tuple(store.path for store in chosen.values()),
+        stores=tuple(store.storage.url for store in chosen.values()),
         left_out=missing,
         is_quick=is_quick,
     )

@@ -65,7 +65,7 @@ class StudyRun:
     """Decides weights, patches and the validation scenes that are drawn."""
 
     store: str
-    """Path of the store."""
+    """Path or URL of the store, to open it; it may have secrets."""
 
     folder: Path
     """Folder of the runs of all rows."""

@@ -40,8 +40,9 @@ def refuse_foreign_tables(out: Path, *, overwrite: bool = False) -> None:
     ForeignFileError
         If there is such a file, and `overwrite` is false.
     """
-    if (out / _LOCK).exists():
-        return  # made before our first table
+    # Made before our first table; a copy may be without what is hidden, not without runs.
+    if (out / _LOCK).exists() or any(out.glob("runs/*/seed-*.json")):
+        return
     for name in _TABLES:
         refuse_foreign(out / name, (), overwrite=overwrite)
 

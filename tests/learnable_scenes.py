@@ -108,7 +108,7 @@ def prepared_scene(
         polygons=None,
         polygon_ids=None,
         tie_points=tie_points(source),
-        stats=ChannelStats.of(inputs),
+        stats=ChannelStats.of(np.moveaxis(inputs, -1, 0)),
         class_counts=count_classes(charts),
         full_class_counts=count_classes(full_charts),
     )

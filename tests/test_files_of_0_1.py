@@ -101,7 +101,10 @@ def hash_of(values: np.ndarray) -> str:
 
 
 def contents(folder: str) -> dict[Path, bytes]:
-    return {path: path.read_bytes() for path in Path(folder).rglob("*") if path.is_file()}
+    """Return all files, but for notes on when files of scenes were changed."""
+    notes = [Path(folder, "scenes", name) for name in ("zarr.json", ".zattrs")]
+    paths = [path for path in Path(folder).rglob("*") if path.is_file()]
+    return {path: path.read_bytes() for path in paths if path not in notes}
 
 
 def command(*arguments: str) -> str:

@@ -145,7 +145,7 @@ def test_scenes_are_listed_in_few_round_trips(
 ) -> None:
     url = f"{bucket}/store.zarr"
     prepare(raw, url)
-    files = fsspec.filesystem("s3")
+    files = Store.open(url).storage._files
     calls: list[str] = []
     call = files._call_s3
 
@@ -161,7 +161,7 @@ def test_scenes_are_listed_in_few_round_trips(
 
 
 def test_a_bucket_that_is_not_there_is_told(raw: Path, bucket: str) -> None:
-    with pytest.raises(StoreError, match=r"cannot write to 's3://no-such-bucket/s.zarr'"):
+    with pytest.raises(StoreError, match=r"cannot reach 's3://no-such-bucket/s.zarr': The"):
         prepare(raw, "s3://no-such-bucket/s.zarr")
     with pytest.raises(StoreError, match="no store at"):
         Store.open(f"{bucket}/absent.zarr")
