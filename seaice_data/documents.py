@@ -28,6 +28,7 @@ MOST_DEPTH = 32
 """Tables and lists inside each other: those that seaice writes are 5 deep."""
 
 _MOST_DIGITS = 64
+_PLAIN = (bool, int, float, str)
 
 
 class DocumentError(SeaIceError):
@@ -155,6 +156,8 @@ class _Reader:
         self._build = build
 
     def read(self, value: Any, kind: Any, name: str) -> Any:
+        if type(value) is kind and kind in _PLAIN:  # most values, so they come first
+            return value
         origin, options = typing.get_origin(kind), typing.get_args(kind)
         if kind is Any:
             return value

@@ -115,14 +115,20 @@ class Source(Protocol):
 
 
 class StoreSource:
-    """Scenes of a store."""
+    """Scenes of a store; those that cannot be opened are in `failed`.
+
+    Raises
+    ------
+    StoreError
+        If a scene is not in the store.
+    """
 
     def __init__(self, store: Store, scenes: Sequence[str]) -> None:
         self.name = store.path
         self.fingerprint = store.fingerprint
+        self._store = store
         self.scenes = tuple(dict.fromkeys(scenes))
         self.failed: tuple[Failure, ...] = ()
-        self._store = store
         for scene_id in self.scenes:
             if scene_id not in store.scenes:  # a slip of the caller
                 store.scene(scene_id)

@@ -252,7 +252,7 @@ def score_run(store: Store, run_path: Path, device: str = "auto") -> RunRecord:
     for split, ids in zip(SPLITS, scenes, strict=True):
         source = StoreSource(store, ids)
         made_of = provenance_of(source, predictor)
-        for scene in (source.read(scene_id, charts=True) for scene_id in source.scenes):
+        for scene in (source.read(scene_id, charts=True) for scene_id in ids):
             if scene.charts is None:
                 continue
             with memory_in_words("predicting", "use --device cpu, or a larger machine"):

@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import pytest
 
-from seaice_data.errors import SceneError
+from seaice_data.errors import SceneError, StoreError
 from seaice_data.prepare import prepare
 from seaice_data.recipe import Recipe
 from seaice_data.scene import file_fingerprint
@@ -20,7 +20,7 @@ from seaice_model.predict import (
     predict_files,
     predict_store,
 )
-from seaice_model.sources import is_same_file
+from seaice_model.sources import StoreSource, is_same_file
 from seaice_model.train import train
 
 CONFIG = RunConfig(
@@ -209,3 +209,19 @@ def test_a_scene_can_be_named(tmp_path: Path, raw_folder: Path, seen_run: Path) 
     (tmp_path / "raw" / f"{wanted}_prep.nc").symlink_to("nowhere.nc")
     with pytest.raises(SceneError, match=f"no scene '{wanted}' .*: .* a link to a file"):
         predict_files(tmp_path / "raw", seen_run, tmp_path, DATA_ONLY, scenes=[wanted])
+
+
+def test_a_scene_that_cannot_be_opened_is_left_out(
+    store_path: str, seen_run: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "store.zarr"
+    shutil.copytree(store_path, copy)
+    first, *others = Store.open(copy).scenes
+    (copy / "scenes" / first / "zarr.json").write_text("{")
+    report = predict_store(
+        Store.open(copy), seen_run, tmp_path / "m", DATA_ONLY, scenes=(first, others[0])
+    )
+    assert [path.stem for path in report.maps] == [others[0]]
+    assert "is damaged: it is not JSON" in report.failed[0].reason
+    with pytest.raises(StoreError, match="no scene"):
+        StoreSource(Store.open(copy), ["20990101T000000_dmi"])

@@ -1,0 +1,67 @@
+"""Commands on a store with one bad scene: it is named, and the others go on."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from seaice_cli.main import app
+from seaice_data.store import Store
+
+
+@pytest.fixture
+def store(store_path: str, tmp_path: Path) -> Path:
+    """Hold a store whose first scene is damaged, and a folder that is not a scene."""
+    store = Path(shutil.copytree(store_path, tmp_path / "store.zarr"))
+    first, second = Store.open(store).scenes[:2]
+    document = store / "scenes" / first / "zarr.json"
+    content = json.loads(document.read_text())
+    content["attributes"]["grid"] = []
+    document.write_text(json.dumps(content))
+    shutil.copytree(store / "scenes" / second, store / "scenes" / "backup")
+    return store
+
+
+def seaice(*arguments: str | Path) -> Result:
+    done = CliRunner().invoke(app, [*map(str, arguments)])
+    assert done.exception is None or isinstance(done.exception, SystemExit), done
+    return done
+
+
+def test_info_names_it_and_what_is_not_a_scene(store: Path) -> None:
+    done = seaice("info", store, "--json")
+    summary = json.loads(done.stdout)
+    first = Store.open(store).scenes[0]
+    assert (done.exit_code, summary["scenes"]) == (0, 6)
+    assert f"scene '{first}'" in summary["odd"][0]
+    assert "grid must be a table, got a list" in summary["odd"][0]
+    assert summary["odd"][1] == "'scenes/backup' is not part of a store"
+
+
+def test_split_leaves_it_out_in_words(store: Path) -> None:
+    done = seaice("split", store)
+    assert (done.exit_code, "left out: the metadata" in done.stderr) == (0, True)
+    assert sum(map(len, Store.open(store).splits.values())) == 5
+
+
+def test_verify_removes_it_and_nothing_else(store: Path) -> None:
+    first, *others = Store.open(store).scenes
+    done = seaice("verify", store, "--jobs", "1", "--remove", "--json")
+    report = json.loads(done.stdout)
+    assert (done.exit_code, report["removed"]) == (1, [first])
+    assert report["strangers"] == {"scenes/backup": "not part of a store"}
+    assert f"removed: {first}" in done.stderr
+    assert "'scenes/backup' is not part of a store; it is left as it is" in done.stderr
+    left = sorted(os.listdir(store / "scenes"))  # noqa: PTH208 - names alone
+    assert left == sorted([*others, "backup", "zarr.json"])
+
+
+def test_prepare_overwrite_refuses_what_is_not_a_scene(
+    store: Path, raw_folder: Path
+) -> None:
+    done = seaice("prepare", raw_folder, store, "--ratio", "5", "--overwrite")
+    assert done.exit_code == 1
+    assert "holds 'scenes/backup', which is no part of a store" in done.stderr
