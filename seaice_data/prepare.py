@@ -217,9 +217,10 @@ def _refuse_blind(
 def _source_names(store_path: str) -> set[str]:
     """Return the names of the files of which a store of this version was made."""
     try:
-        scenes, _ = Store.open(store_path).open_scenes(leave_out=DamageError)
+        store = Store.open(store_path)
     except StoreError:  # of another version, or damaged: it cannot be read anyway
         return set()
+    scenes, _ = store.open_scenes(leave_out=DamageError)
     sources = (scene.known.get("source_files", []) for scene in scenes)
     return {source["name"] for listed in sources for source in listed}
 

@@ -13,7 +13,6 @@ from typing import Any
 
 from seaice_data.parallel import Progress, run_tasks
 from seaice_data.prepare import summarise
-from seaice_data.storage import Storage
 from seaice_data.store import (
     DamageError,
     Store,
@@ -109,8 +108,8 @@ def remove_damaged(store_path: str | Path, report: VerifyReport) -> tuple[str, .
     StoreError
         If another process is writing to the store, or as `verify`. Nothing is removed then.
     """
-    with Storage(str(store_path)).lock(alone=True):
-        store = Store.open(store_path)
+    with Store.open(store_path).storage.lock(alone=True):
+        store = Store.open(store_path)  # the one that is locked
         still = [
             scene_id
             for scene_id in report.damaged_scenes
