@@ -71,7 +71,12 @@ def _without_secrets(url: str) -> str:
 
 def _userinfo(url: str) -> str:
     """Return the part of a URL before ``@``: a user name and perhaps a password."""
-    return re.split("[/?]", url.partition("://")[2], maxsplit=1)[0].rpartition("@")[0]
+    rest = url.partition("://")[2].partition("?")[0]
+    place = rest.partition("/")[0]
+    port = "" if place.startswith("[") else place.partition(":")[2]
+    if port and not port.isdigit():  # a password with a slash in it
+        place = rest
+    return place.rpartition("@")[0]
 
 
 def _secrets(url: str) -> Iterator[str]:
