@@ -317,12 +317,9 @@ class Store:
             raise StoreError(f"no scene {scene_id!r} in the store {self.path!r}")
         place = f"scene {scene_id!r} in the store {self.path!r}"
         try:
+            self._raise_unread(scene_id, documents)
             table = _attributes(_whole_documents(documents))
             known = read_scene_attributes(table, SceneId(scene_id), self.recipe)
-        except OSError as error:
-            raise StoreError(
-                f"the metadata of {place} cannot be read: {error.strerror or error}"
-            ) from error
         except DocumentError as error:
             raise DamageError(
                 f"the metadata of {place} is damaged: {error}",
@@ -364,10 +361,27 @@ class Store:
         Raises
         ------
         StoreError
-            If it is another scene, or gone.
+            If it is another scene or gone, or its metadata cannot be read.
         """
-        if self._read_metadata([scene_id]).get(scene_id) != [*documents]:
-            raise self._replaced(f"scene {scene_id} is gone, or not the one it was")
+        found = self._read_metadata([scene_id]).get(scene_id)
+        if found is None:
+            raise StoreError(
+                f"scene {scene_id!r} of the store {self.path!r} is gone since it was "
+                "opened",
+                hint="run the command again",
+            )
+        if found != [*documents]:
+            self._raise_unread(scene_id, found)
+            raise self._replaced(f"scene {scene_id} is not the one it was")
+
+    def _raise_unread(self, scene_id: str, documents: Sequence[Document]) -> None:
+        """Raise an error if the system did not let one of the documents be read."""
+        for error in documents:
+            if isinstance(error, OSError):
+                raise StoreError(
+                    f"the metadata of scene {scene_id!r} in the store {self.path!r} "
+                    f"cannot be read: {error.strerror or error}"
+                ) from error
 
     def _check_recipe(self) -> None:
         """Make sure that the store still has the recipe that it was opened with."""

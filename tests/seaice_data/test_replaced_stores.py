@@ -77,8 +77,23 @@ def test_a_reader_notices_a_store_that_is_gone(
     scene = Store.open(path).scene(IDS[0])
     path.rename(tmp_path / "moved.zarr")
     for read in READERS.values():
-        with pytest.raises(StoreError, match=WORDS):
+        with pytest.raises(
+            StoreError, match=rf"scene '{IDS[0]}' of .* is gone since it was"
+        ):
             read(scene)
+
+
+def test_metadata_that_cannot_be_read_again_is_not_another_store(
+    raw: tuple[Path, Path], tmp_path: Path, recipe: Recipe
+) -> None:
+    path = tmp_path / "store.zarr"
+    prepare(raw[0], path, recipe)
+    scene = Store.open(path).scene(IDS[0])
+    document = path / "scenes" / IDS[0] / "zarr.json"
+    document.unlink()
+    document.symlink_to(document.name)  # an error of the system, for root too
+    with pytest.raises(StoreError, match=r"cannot be read: Too many .*symbolic links"):
+        assert scene.charts.shape == (20, 25, 3)
 
 
 def test_a_sampler_notices_it_at_the_next_scene_it_opens(
