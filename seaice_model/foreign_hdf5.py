@@ -178,8 +178,8 @@ def number(
         If it is missing, not a number, or out of bounds.
     """
     value = attribute(attributes, name)
-    is_number = isinstance(value, int | float | np.number) and math.isfinite(value)
-    if not is_number or not lowest <= value <= highest:
+    is_real = isinstance(value, int | float | np.integer | np.floating)
+    if not is_real or not lowest <= value <= highest:
         raise ValueError(
             f"attribute {name!r} must be from {lowest} to {highest}, got {_shown(value)}"
         )
