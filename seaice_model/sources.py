@@ -115,7 +115,7 @@ class Source(Protocol):
 
 
 class StoreSource:
-    """Scenes of a store; those that cannot be opened are in `failed`.
+    """Scenes of a store.
 
     Raises
     ------
