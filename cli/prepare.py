@@ -1,23 +1,25 @@
 """`seaice prepare`: AI4Arctic files to a patch store."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from seaice_data.processor import n_cores
+from seaice_data.texts import shortened
 
 from .console import Progress, note, say, say_json, seconds
 
 
 def read_part(text: str) -> tuple[int, int]:
     """Read ``3/8``."""
-    number, _, n_parts = text.partition("/")
-    if not (number.isdecimal() and n_parts.isdecimal()):
+    found = re.fullmatch("([0-9]{1,9})/([0-9]{1,9})", text)
+    if found is None:
         raise typer.BadParameter(
-            f"{text!r} is not a part: write 3/8 for the third of eight"
+            f"{shortened(text)!r} is not a part: write 3/8 for the third of eight"
         )
-    return int(number), int(n_parts)
+    return int(found[1]), int(found[2])
 
 
 def prepare(

@@ -3,11 +3,14 @@
 import os
 import re
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from statistics import mean, pstdev
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from seaice_data.texts import shortened
 
 from .console import Progress, note, say, say_json, seconds
 
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
     from seaice_model.config import RunConfig
     from seaice_model.presets import PaperScores
     from seaice_model.report import TrainProgress, TrainReport
+
+_MOST_SEEDS = 10_000
 
 STOPPED = 75
 """Exit code of a training that a signal stopped: run it again with --resume."""
@@ -153,14 +158,20 @@ def _is_first() -> bool:
 
 def _numbers(text: str) -> list[int]:
     """Read ``0-4`` or ``0,2,5-7``."""
-    numbers: list[int] = []
+    ranges = []
     for part in filter(None, text.split(",")):
-        found = re.fullmatch(r"\s*(\d+)(?:\s*-\s*(\d+))?\s*", part)
+        found = re.fullmatch(r"\s*([0-9]{1,19})(?:\s*-\s*([0-9]{1,19}))?\s*", part)
         if found is None or int(found[2] or found[1]) < int(found[1]):
-            raise typer.BadParameter(f"cannot read {part!r} as seeds; write 0-4 or 0,2,5")
-        numbers += range(int(found[1]), int(found[2] or found[1]) + 1)
+            raise typer.BadParameter(
+                f"cannot read {shortened(part)!r} as seeds; write 0-4 or 0,2,5"
+            )
+        ranges.append(range(int(found[1]), int(found[2] or found[1]) + 1))
+    # Not `len`, which takes no more than 63 bits.
+    if (n_seeds := sum(seeds.stop - seeds.start for seeds in ranges)) > _MOST_SEEDS:
+        raise typer.BadParameter(f"{n_seeds} seeds are more than {_MOST_SEEDS}")
+    numbers = list(chain(*ranges))
     if len(set(numbers)) < len(numbers):
-        raise typer.BadParameter(f"a seed is named twice in {text!r}")
+        raise typer.BadParameter(f"a seed is named twice in {shortened(text)!r}")
     return numbers
 
 

@@ -89,6 +89,10 @@ class Augmentation:
                 raise SettingsError(
                     f"{name} must be its smallest and its largest value, got {list(values)}"
                 )
+        if max(map(abs, self.rotation_range_deg)) > 360:
+            raise SettingsError(
+                f"rotation_range_deg must lie in -360..360, got {self.rotation_range_deg}"
+            )
         for name, scale in (
             ("scale_range", self.scale_range[0]),
             ("scale_otherwise", self.scale_otherwise),

@@ -1,8 +1,8 @@
 """Documents that strangers may have written: JSON and TOML, read into typed values.
 
-``read_text`` reads a file, ``parse_json`` and ``parse_toml`` parse, ``typed`` checks a
-value against a type, down to its last item. Whatever is wrong becomes one `DocumentError`,
-whose message says what and where; callers add which file it is.
+``open_file`` and ``read_text`` read a file, ``parse_json`` and ``parse_toml`` parse,
+``typed`` checks a value against a type, down to its last item. Whatever is wrong becomes
+one `DocumentError`, whose message says what and where; callers add which file it is.
 """
 
 import dataclasses
@@ -15,7 +15,7 @@ import typing
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 from seaice_data.errors import SeaIceError
 
@@ -35,6 +35,26 @@ class DocumentError(SeaIceError):
     """A document is not what it should be."""
 
 
+def open_file(path: Path) -> BinaryIO:
+    """Open a regular file to read its bytes.
+
+    Raises
+    ------
+    OSError
+        If the system does not let it be read.
+    DocumentError
+        If it is not a regular file: a pipe would be waited for, and a device has no end.
+    """
+    try:
+        stream = open(path, "rb", opener=_open_at_once)  # noqa: SIM115 - the caller closes it
+    except ValueError as error:  # a NUL, or half characters, in the path
+        raise DocumentError(f"it cannot be the name of a file: {error}") from error
+    if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+        stream.close()
+        raise DocumentError("it is not a regular file")
+    return stream
+
+
 def read_text(path: Path) -> str:
     """Read a file of text.
 
@@ -43,16 +63,10 @@ def read_text(path: Path) -> str:
     OSError
         If the system does not let it be read.
     DocumentError
-        If it is not a regular file (a pipe would be waited for), longer than `MOST_BYTES`,
-        or not UTF-8.
+        If it is not a regular file, longer than `MOST_BYTES`, or not UTF-8.
     """
-    try:
-        with open(path, "rb", opener=_open_at_once) as stream:
-            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-                raise DocumentError("it is not a regular file")
-            return _decoded(stream.read(MOST_BYTES + 1))
-    except ValueError as error:  # a NUL, or half characters, in the path
-        raise DocumentError(f"it cannot be the name of a file: {error}") from error
+    with open_file(path) as stream:
+        return _decoded(stream.read(MOST_BYTES + 1))
 
 
 def _open_at_once(path: str, flags: int) -> int:
@@ -81,7 +95,7 @@ def parse_json(content: bytes | str) -> Any:
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         raise DocumentError(f"it is not JSON: {error.msg} at {place}") from error
-    _check_values(value)
+    check_values(value)
     return value
 
 
@@ -105,8 +119,34 @@ def parse_toml(content: bytes | str) -> dict[str, Any]:
         raise DocumentError("it is nested too deeply") from error
     except ValueError as error:  # also for numbers of thousands of digits
         raise DocumentError(f"it is not TOML: {error}") from error
-    _check_values(table)
+    check_values(table)
     return table
+
+
+def check_values(document: Any) -> None:
+    """Refuse what is nested too deeply, and values that no document could have.
+
+    Raises
+    ------
+    DocumentError
+        As `parse_json`, which checks what it returns; this is for values from elsewhere.
+    """
+    values: list[tuple[Any, int]] = [(document, 0)]
+    while values:
+        value, depth = values.pop()
+        if depth > MOST_DEPTH:
+            raise DocumentError(f"it is nested more than {MOST_DEPTH} deep")
+        if isinstance(value, dict):
+            values += [(part, depth + 1) for pair in value.items() for part in pair]
+        elif isinstance(value, list):
+            values += [(part, depth + 1) for part in value]
+        elif isinstance(value, str) and not value.isascii():
+            try:
+                value.encode()
+            except UnicodeEncodeError as error:
+                raise DocumentError("it has a half character (a surrogate)") from error
+        elif isinstance(value, int):
+            _checked_whole(value)
 
 
 def typed(
@@ -292,23 +332,3 @@ def _checked_whole(number: int) -> int:
     if not -(2**63) <= number < 2**64:
         raise DocumentError("a whole number is beyond 64 bits")
     return number
-
-
-def _check_values(document: Any) -> None:
-    """Refuse what is nested too deeply, and values that nothing else could take."""
-    values: list[tuple[Any, int]] = [(document, 0)]
-    while values:
-        value, depth = values.pop()
-        if depth > MOST_DEPTH:
-            raise DocumentError(f"it is nested more than {MOST_DEPTH} deep")
-        if isinstance(value, dict):
-            values += [(part, depth + 1) for pair in value.items() for part in pair]
-        elif isinstance(value, list):
-            values += [(part, depth + 1) for part in value]
-        elif isinstance(value, str) and not value.isascii():
-            try:
-                value.encode()
-            except UnicodeEncodeError as error:
-                raise DocumentError("it has a half character (a surrogate)") from error
-        elif isinstance(value, int):
-            _checked_whole(value)

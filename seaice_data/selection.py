@@ -13,13 +13,15 @@ Quotes around words may be left out, and case does not count. Nothing is ever ex
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 
+from seaice_data.documents import MOST_DEPTH
 from seaice_data.errors import SettingsError, StoreError
 from seaice_data.settings import nearest
 from seaice_data.split import read_id_file
 from seaice_data.store import Store
+from seaice_data.texts import shortened
 
 log = logging.getLogger(__name__)
 
@@ -41,11 +43,13 @@ the ice service and region of its chart; when it was acquired; the share of its 
 have a SIC class."""
 
 _TOKEN = re.compile(
-    r"\s*(?:(?P<text>'[^']*'|\"[^\"]*\")|(?P<range>\d+\s*\.\.\s*\d+)"
-    r"|(?P<number>-?\d+(?:\.\d+)?)(?![\w.])|(?P<file>@[^\s,)\]]+)|(?P<word>\w[\w-]*)"
+    r"\s*(?:(?P<text>'[^']*'|\"[^\"]*\")|(?P<range>[0-9]+\s*\.\.\s*[0-9]+)"
+    r"|(?P<number>-?[0-9]+(?:\.[0-9]+)?)(?![\w.])|(?P<file>@[^\s,)\]]+)"
+    r"|(?P<word>\w[\w-]*)"
     r"|(?P<sign>==|!=|<=|>=|[<>()\[\],]))"
 )
 _WORDS = ("and", "or", "not", "in")
+_MOST_DIGITS = 18
 _ORDERS: Mapping[str, Callable[[Value, Value], bool]] = {
     "==": lambda a, b: a == b,
     "!=": lambda a, b: a != b,
@@ -82,7 +86,8 @@ def select(store: Store, where: str | None = None) -> tuple[str, ...]:
     chosen = tuple(scene for scene in facts if condition(facts[scene]))
     if not chosen:
         raise StoreError(
-            f"none of the {len(store.scenes)} scenes of {store.path!r} satisfies {where!r}",
+            f"none of the {len(store.scenes)} scenes of {store.path!r} satisfies "
+            f"{shortened(where)!r}",
             hint="`seaice info` shows scenes by split, month, service and region",
         )
     return chosen
@@ -114,13 +119,15 @@ class _Reader:
     def __init__(self, where: str, facts: Iterable[_Facts]) -> None:
         self._where, self._facts = where, list(facts)
         self._tokens = list(self._split(where))
-        self._next = 0
+        self._next = self._depth = 0
 
     def read(self) -> _Condition:
         """Read the whole condition."""
         condition = self._either()
         if (rest := self._peek()) is not None:
-            raise self._refuse(f"{rest!r} comes unexpectedly", "join with and, or")
+            raise self._refuse(
+                f"{shortened(rest)!r} comes unexpectedly", "join with and, or"
+            )
         return condition
 
     def _split(self, where: str) -> Iterable[tuple[str, str]]:
@@ -159,28 +166,38 @@ class _Reader:
         return lambda facts: all(part(facts) for part in parts)
 
     def _one(self) -> _Condition:
-        if self._take("not"):
-            inner = self._one()
-            return lambda facts: not inner(facts)
-        if self._take("("):
-            inner = self._either()
-            if not self._take(")"):
-                raise self._refuse("a parenthesis is not closed")
-            return inner
-        return self._comparison()
+        if self._peek() not in ("not", "("):
+            return self._comparison()
+        if self._depth == MOST_DEPTH:
+            raise self._refuse(f"it is nested more than {MOST_DEPTH} deep")
+        self._depth += 1
+        inner = self._negated() if self._take("not") else self._enclosed()
+        self._depth -= 1
+        return inner
+
+    def _negated(self) -> _Condition:
+        inner = self._one()
+        return lambda facts: not inner(facts)
+
+    def _enclosed(self) -> _Condition:
+        self._take("(")
+        inner = self._either()
+        if not self._take(")"):
+            raise self._refuse("a parenthesis is not closed")
+        return inner
 
     def _comparison(self) -> _Condition:
         field = self._peek()
         if field is None:
             raise self._refuse("it ends too early")
         if field not in FIELDS:
-            raise self._refuse(f"unknown name {field!r}", nearest(field, FIELDS))
+            raise self._refuse(f"unknown name {shortened(field)!r}", nearest(field, FIELDS))
         self._next += 1
         sign = self._peek()
         if self._take(*_ORDERS):
             value, compare = self._value(field), _ORDERS[str(sign)]
             if sign in ("==", "!="):
-                self._check(field, [value])
+                self._check(field, [[value]])
             elif FIELDS[field] is str:
                 raise self._refuse(f"{field} has no order", f"write {field} == ...")
             return lambda facts: compare(facts[field], value)
@@ -189,9 +206,9 @@ class _Reader:
             raise self._refuse(f"{field} is compared with nothing")
         values = self._values(field)
         self._check(field, values)
-        return lambda facts: (facts[field] in values) != is_negated
+        return lambda facts: any(facts[field] in part for part in values) != is_negated
 
-    def _values(self, field: str) -> list[Value]:
+    def _values(self, field: str) -> list[Collection[Value]]:
         """Read what follows ``in``: a range, a list, a file, or one value."""
         kind, text = self._tokens[self._next] if self._peek() is not None else ("", "")
         if kind == "range":
@@ -199,35 +216,35 @@ class _Reader:
             return self._range(field, text)
         if kind == "file":
             self._next += 1
-            return self._listed(field, text[1:])
+            return [self._listed(field, text[1:])]
         closing = {"[": "]", "(": ")"}.get(text)
         if closing is None:
-            return [self._value(field)]
+            return [[self._value(field)]]
         self._next += 1
-        values: list[Value] = []
+        values: list[Collection[Value]] = []
         while not self._take(closing):
             is_range = self._next < len(self._tokens) and (
                 self._tokens[self._next][0] == "range"
             )
-            values += self._values(field) if is_range else [self._value(field)]
+            values += self._values(field) if is_range else [[self._value(field)]]
             if not self._take(",") and self._peek() != closing:
                 raise self._refuse("a list is not closed")
         return values
 
-    def _range(self, field: str, text: str) -> list[Value]:
-        first, last = (int(end) for end in text.split(".."))
+    def _range(self, field: str, text: str) -> list[Collection[Value]]:
+        first, last = (self._whole(end.strip()) for end in text.split(".."))
         if FIELDS[field] is not int:
             raise self._refuse(f"{field} is no whole number, so it has no {text}")
         if first <= last:
-            return list(range(first, last + 1))
+            return [range(first, last + 1)]
         if field != "month":
             raise self._refuse(f"{text} ends before it starts")
-        return [*range(first, 13), *range(1, last + 1)]
+        return [range(first, 13), range(1, last + 1)]
 
-    def _listed(self, field: str, path: str) -> list[Value]:
+    def _listed(self, field: str, path: str) -> Collection[Value]:
         if field != "id":
             raise self._refuse(f"a file lists ids, not {field}", "write id in @scenes.txt")
-        return [scene_id.casefold() for scene_id in read_id_file(Path(path))]
+        return {scene_id.casefold() for scene_id in read_id_file(Path(path))}
 
     def _value(self, field: str) -> Value:
         """Read one value of the type of a field."""
@@ -235,29 +252,39 @@ class _Reader:
             raise self._refuse("it ends too early")
         kind, text = self._tokens[self._next]
         if kind == "sign" or kind in ("file", "range") or text.lower() in _WORDS:
-            raise self._refuse(f"{text!r} stands where a value of {field} should")
+            raise self._refuse(
+                f"{shortened(text)!r} stands where a value of {field} should"
+            )
         self._next += 1
         if FIELDS[field] is str:
             return (text[1:-1] if kind == "text" else text).casefold()
         try:
-            return FIELDS[field](text)  # type: ignore[no-any-return]
+            text.encode("ascii")  # Python reads the digits of any script
+            return self._whole(text) if FIELDS[field] is int else float(text)
         except ValueError:
             what = "a whole number" if FIELDS[field] is int else "a number"
-            raise self._refuse(f"{field} is {what}, not {text}") from None
+            raise self._refuse(f"{field} is {what}, not {shortened(text)}") from None
 
-    def _check(self, field: str, values: list[Value]) -> None:
+    def _whole(self, text: str) -> int:
+        if len(text) > _MOST_DIGITS and text.isdecimal():
+            raise self._refuse(f"{text[:12]}... has {len(text)} digits")
+        return int(text)
+
+    def _check(self, field: str, values: Iterable[Collection[Value]]) -> None:
         """Refuse words that no scene has: they are misspelt."""
         if FIELDS[field] is not str:
             return
+        words = [str(word) for part in values for word in part]
         known = {str(facts[field]) for facts in self._facts}
         known |= {"train", "validation", "test", "none"} if field == "split" else set()
-        if values and not known.intersection(map(str, values)):
-            hint = nearest(str(values[0]), sorted(known)) if known else None
-            raise self._refuse(f"no scene has {field} {values[0]!r}", hint)
+        if words and not known.intersection(words):
+            hint = nearest(words[0], sorted(known)) if known else None
+            raise self._refuse(f"no scene has {field} {shortened(words[0])!r}", hint)
 
     def _refuse(self, reason: str, hint: str | None = None) -> SettingsError:
+        where = shortened(self._where)
         return SettingsError(
-            f"cannot read the condition {self._where!r}: {reason}", hint=hint or _EXAMPLE
+            f"cannot read the condition {where!r}: {reason}", hint=hint or _EXAMPLE
         )
 
 

@@ -13,6 +13,7 @@ import dataclasses
 import difflib
 import hashlib
 import json
+import math
 import re
 import types
 import typing
@@ -23,12 +24,14 @@ from typing import Any, TypeVar
 
 from seaice_data.documents import (
     DocumentError,
+    check_values,
     parse_toml,
     read_text,
     required_fields,
     typed,
 )
 from seaice_data.errors import SettingsError
+from seaice_data.texts import shortened
 
 Settings = TypeVar("Settings")
 
@@ -49,18 +52,21 @@ def from_mapping(kind: type[Settings], mapping: Any) -> Settings:
     Raises
     ------
     SettingsError
-        For a key that `kind` does not have, a value of another type, or no mapping.
+        For a key that `kind` does not have, a value of another type, a number that is not
+        finite, or no mapping.
     """
     if not isinstance(mapping, Mapping):
-        raise SettingsError(f"settings must be a table, got {mapping!r}")
+        raise SettingsError(f"settings must be a table, got {shortened(repr(mapping))}")
     hints = typing.get_type_hints(kind)
     known = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
     values = {}
     for key, value in mapping.items():
         if key not in known:
-            raise SettingsError(f"unknown setting {key!r}", hint=nearest(str(key), known))
+            shown = shortened(str(key))
+            raise SettingsError(f"unknown setting {shown!r}", hint=nearest(shown, known))
         try:
             values[key] = typed(value, hints[key], key, build=from_mapping)
+            _check_finite(values[key], key)
         except DocumentError as error:
             raise SettingsError(str(error), hint=error.hint) from error
     if absent := required_fields(kind) - {*values}:
@@ -146,8 +152,9 @@ def read_assignments(text: str) -> dict[str, Any]:
             hint = "write it as key=value"
             if assignments and not equals:
                 *_, before = assignments
-                hint += f", a list as {before}=[{assignments[before]}, {key}]"
-            raise SettingsError(f"{part!r} is no setting", hint=hint)
+                listed = shortened(f"{assignments[before]}, {key}")
+                hint += f", a list as {before}=[{listed}]"
+            raise SettingsError(f"{shortened(part)!r} is not a setting", hint=hint)
         if key in assignments:
             raise SettingsError(f"setting {key!r} is given twice")
         assignments[key] = _read_value(value)
@@ -175,13 +182,18 @@ def assign(settings: Settings, assignments: Mapping[str, Any]) -> Settings:
     >>> assign(Recipe(), {"ratio": 5}).ratio
     5
     """
+    try:
+        check_values(dict(assignments))
+    except DocumentError as error:
+        raise SettingsError(f"cannot take these settings: {error}") from error
     mapping = to_mapping(settings)
     places = _places(mapping)
     for key, value in assignments.items():
         found = [place for place in places if f".{'.'.join(place)}".endswith(f".{key}")]
         if not found:
             names = [place[-1] for place in places]
-            raise SettingsError(f"unknown setting {key!r}", hint=nearest(key, names))
+            shown = shortened(key)
+            raise SettingsError(f"unknown setting {shown!r}", hint=nearest(shown, names))
         if len(found) > 1:
             ways = " or ".join(".".join(place) for place in found)
             raise SettingsError(f"setting {key!r} has several places", hint=f"write {ways}")
@@ -216,7 +228,7 @@ def differences(ours: Settings, theirs: Settings) -> list[str]:
 def nearest(word: str, known: typing.Iterable[str]) -> str:
     """Return a hint that names the word nearest to `word`, or all known words."""
     names = [str(name) for name in known]
-    matches = difflib.get_close_matches(word, names, n=1)
+    matches = difflib.get_close_matches(shortened(word), names, n=1)
     if matches:
         return f"did you mean {matches[0]!r}?"
     return f"known are {', '.join(names)}"
@@ -255,13 +267,29 @@ def _parts(text: str) -> list[str]:
 
 
 def _read_value(text: str) -> Any:
-    """Read a value of TOML; what is none is a word, or a list of values."""
+    """Read a value of TOML, a word, or a list of these."""
+    value = _read_plain(text)
+    if value == text and text[0] + text[-1] == "[]":
+        return [_read_plain(part) for part in _parts(text[1:-1])]
+    return value
+
+
+def _read_plain(text: str) -> Any:
+    """Read a value of TOML; other text is a word."""
     try:
-        return parse_toml(f"value = {text}")["value"]
+        table = parse_toml(f"value = {text}")
     except DocumentError:
-        if text[0] + text[-1] == "[]":
-            return [_read_value(part) for part in _parts(text[1:-1])]
         return text
+    return table["value"] if len(table) == 1 else text
+
+
+def _check_finite(value: Any, name: str) -> None:
+    """Refuse what TOML and JSON can write and no setting can be: nan and inf."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise DocumentError(f"{name} must be a finite number, got {value}")
+    if isinstance(value, list | tuple):
+        for item in value:
+            _check_finite(item, name)
 
 
 def _places(mapping: Mapping[str, Any]) -> list[tuple[str, ...]]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from seaice_data.documents import DocumentError, read_text
 from seaice_data.errors import SettingsError
 from seaice_data.scene_id import SceneId
 
@@ -53,11 +54,11 @@ class SplitSettings:
     seed: int = 0
     """Decides the drawn validation scenes."""
 
-    test: tuple[str, ...] | None = None
+    test: tuple[SceneId, ...] | None = None
     """Ids of the test scenes; those of the challenge and those that came as test files
     if not given."""
 
-    validation: tuple[str, ...] | None = None
+    validation: tuple[SceneId, ...] | None = None
     """Ids of the validation scenes; drawn if not given."""
 
     allow_leaks: bool = False
@@ -159,14 +160,14 @@ def read_id_file(path: Path) -> tuple[SceneId, ...]:
     Raises
     ------
     SettingsError
-        If it cannot be read, or holds no id.
+        If it cannot be read, or contains no id.
     """
     try:
-        return read_ids(path.read_text(encoding="utf-8"))
+        return read_ids(read_text(path))
     except OSError as error:
         reason = error.strerror or str(error)
-    except UnicodeDecodeError:
-        reason = "it is no text"
+    except DocumentError as error:
+        reason = str(error)
     except SettingsError as error:
         raise SettingsError(f"{str(path)!r}: {error}", hint=error.hint) from error
     raise SettingsError(f"cannot read scene ids from {str(path)!r}: {reason}")

@@ -29,6 +29,17 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
+def shortened(text: str, longest: int = 200) -> str:
+    """Return a text, or its beginning if it is too long for a message.
+
+    Examples
+    --------
+    >>> shortened("month == 5", 8)
+    'month ==...'
+    """
+    return text if len(text) <= longest else f"{text[:longest]}..."
+
+
 def without_secrets(url: str) -> str:
     """Return a URL without user name, password and keys; a path as it is.
 

@@ -14,6 +14,8 @@ from seaice_data.augment import Augmentation
 from seaice_data.channels import OFFICIAL_CHANNELS, Group, find_channel
 from seaice_data.charts import CHARTS
 from seaice_data.drawing import Drawing
+from seaice_data.scene_id import SceneId
+from seaice_data.texts import shortened
 from seaice_model.errors import ConfigError
 
 Decoders = Literal["shared", "separate"]
@@ -25,6 +27,9 @@ Precision = Literal["auto", "float32", "bfloat16"]
 Compile = Literal["auto", "always", "never"]
 
 _MOST_FILTERS = 2**16  # weights are counted in 64 bits, which their squares must not leave
+_MOST_LEVELS = 14  # of which patches are as large as may be
+_MOST = {"patch_size": 2**15, "batch_size": 2**20, "n_iterations": 10**6, "n_epochs": 10**6}
+"""Far beyond what is of use; patches and bytes of a batch are counted in 64 bits."""
 _SEEDS = 2**63  # PyTorch takes no others
 
 
@@ -61,7 +66,12 @@ class ModelConfig:
         if twice:
             raise ConfigError(f"channel {twice[0]!r} is named more than once")
         if not self.filters or min(self.filters) < 1:
-            raise ConfigError(f"filters must be positive numbers, got {list(self.filters)}")
+            shown = shortened(str(list(self.filters)))
+            raise ConfigError(f"filters must be positive numbers, got {shown}")
+        if len(self.filters) > _MOST_LEVELS:
+            raise ConfigError(
+                f"filters must name at most {_MOST_LEVELS} levels, got {len(self.filters)}"
+            )
         if max(self.filters) > _MOST_FILTERS:
             raise ConfigError(
                 f"filters must not be above {_MOST_FILTERS}, got {max(self.filters)}"
@@ -145,7 +155,7 @@ class TrainConfig:
     its seed from both splits, as the paper does for each of its 20 runs (section 3.5); or
     on those listed in `validation_scenes`."""
 
-    validation_scenes: tuple[str, ...] = ()
+    validation_scenes: tuple[SceneId, ...] = ()
     """Ids of the scenes to validate on, if they are listed. The others of both splits
     train, but for those of the same orbit passes."""
 
@@ -164,21 +174,27 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         """Refuse a training that cannot work."""
-        for name in ("patch_size", "batch_size", "n_iterations", "n_epochs"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name, most in _MOST.items():
+            if not 1 <= getattr(self, name) <= most:
+                raise ConfigError(f"{name} must be in 1..{most}, got {getattr(self, name)}")
         if self.n_restart_epochs < 1:
             raise ConfigError(
                 f"n_restart_epochs must be at least 1, got {self.n_restart_epochs}"
             )
-        if not self.learning_rate > 0:
-            raise ConfigError(f"learning_rate must be above 0, got {self.learning_rate}")
+        if not 0 < self.learning_rate < math.inf:
+            raise ConfigError(
+                f"learning_rate must be finite and above 0, got {self.learning_rate}"
+            )
         if not 0 <= self.momentum < 1:
             raise ConfigError(f"momentum must be in [0, 1), got {self.momentum}")
-        if self.weight_decay < 0:
-            raise ConfigError(f"weight_decay must not be negative, got {self.weight_decay}")
+        if not 0 <= self.weight_decay < math.inf:
+            raise ConfigError(
+                f"weight_decay must be finite and not negative, got {self.weight_decay}"
+            )
         if not 0 <= self.focal_gamma < math.inf:
-            raise ConfigError(f"focal_gamma must not be negative, got {self.focal_gamma}")
+            raise ConfigError(
+                f"focal_gamma must be finite and not negative, got {self.focal_gamma}"
+            )
         if self.seed < 0:
             raise ConfigError(f"seed must not be negative, got {self.seed}")
         if self.seed >= _SEEDS:
@@ -193,11 +209,12 @@ class TrainConfig:
 
     def _check_loss_weights(self) -> None:
         weights = self.loss_weights
-        if len(weights) != len(CHARTS) or min(weights) < 0 or not any(weights):
+        is_each_one = all(0 <= weight < math.inf for weight in weights)
+        if len(weights) != len(CHARTS) or not is_each_one or not any(weights):
             names = ", ".join(chart.name for chart in CHARTS)
             raise ConfigError(
-                f"loss_weights must be one number a chart ({names}), none negative and not "
-                f"all 0, got {list(weights)}"
+                f"loss_weights must be one finite number a chart ({names}), none negative "
+                f"and not all 0, got {shortened(str(list(weights)))}"
             )
 
 

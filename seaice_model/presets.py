@@ -15,6 +15,7 @@ from typing import Any
 from seaice_data.augment import AUGMENTATIONS
 from seaice_data.channels import CHANNELS, OFFICIAL_CHANNELS, PAPER_CHANNELS, Group
 from seaice_data.recipe import Recipe
+from seaice_data.scene_id import SceneId
 from seaice_data.settings import differences, nearest
 from seaice_model.config import ModelConfig, RunConfig, TrainConfig
 from seaice_model.errors import ConfigError
@@ -117,24 +118,27 @@ class Preset:
         return self.applied(PROFILES["default"].config)
 
 
-LISTED_VALIDATION = (
-    "20210321T194818_dmi",
-    "20180821T151146_cis",
-    "20180821T165031_cis",
-    "20190807T121817_cis",
-    "20200319T102035_cis",
-    "20190704T205216_dmi",
-    "20190824T131649_cis",
-    "20200124T102732_cis",
-    "20200424T101936_cis",
-    "20210714T114034_cis",
-    "20201112T080407_dmi",
-    "20210402T203557_dmi",
-    "20210421T082208_dmi",
-    "20180421T080346_dmi",
-    "20180621T214132_cis",
-    "20201204T211948_dmi",
-    "20190707T212001_dmi",
+LISTED_VALIDATION = tuple(
+    SceneId(text)
+    for text in (
+        "20210321T194818_dmi",
+        "20180821T151146_cis",
+        "20180821T165031_cis",
+        "20190807T121817_cis",
+        "20200319T102035_cis",
+        "20190704T205216_dmi",
+        "20190824T131649_cis",
+        "20200124T102732_cis",
+        "20200424T101936_cis",
+        "20210714T114034_cis",
+        "20201112T080407_dmi",
+        "20210402T203557_dmi",
+        "20210421T082208_dmi",
+        "20180421T080346_dmi",
+        "20180621T214132_cis",
+        "20201204T211948_dmi",
+        "20190707T212001_dmi",
+    )
 )
 """The 17 validation scenes of the configuration that won the challenge."""
 

@@ -40,6 +40,8 @@ from seaice_model.study_runs import (
     work,
 )
 
+_MOST_RUNS = 10_000
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StudyPlan:
@@ -157,8 +159,8 @@ def plan_study(
         If rows lack a store, stores hold different scenes or no test charts, or the folder
         holds runs of other settings.
     """
-    if n_runs < 1:
-        raise StudyError(f"a row needs at least 1 run, got {n_runs}")
+    if not 1 <= n_runs <= _MOST_RUNS:
+        raise StudyError(f"a row needs 1 to {_MOST_RUNS} runs, got {n_runs}")
     if not rows:
         raise StudyError("a study needs at least one row", hint="name some with --presets")
     found = {row.name: _find_store(row, stores) for row in rows}

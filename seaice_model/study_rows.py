@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from seaice_data.recipe import Recipe
 from seaice_data.settings import assign, nearest, read_assignments
+from seaice_data.texts import shortened
 from seaice_model.config import RunConfig
 from seaice_model.errors import StudyError
 from seaice_model.presets import PRESETS, find_preset, find_profile
@@ -23,7 +24,7 @@ REFERENCE = "model1"
 
 _OF_THE_STUDY = ("seed", "validation", "validation_scenes")
 _NAME = re.compile(r"\w[\w.+-]*")
-_RANGE = re.compile(r"(\D+)(\d+)-(\D+)(\d+)")
+_RANGE = re.compile("([^0-9]+)([0-9]{1,4})-([^0-9]+)([0-9]{1,4})")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,8 +81,8 @@ class Row:
         """Refuse a name that no folder can have."""
         if not _NAME.fullmatch(self.name):
             raise StudyError(
-                f"{self.name!r} is no name for a row",
-                hint="use letters and digits, and '.+-' behind the first",
+                f"{shortened(self.name)!r} is not a name for a row",
+                hint="use letters and digits, and '.+-' after the first",
             )
 
 
@@ -162,7 +163,7 @@ def read_variant(text: str, profile: str = "default") -> Row:
     values = read_assignments(changes)
     if not colon or not values:
         raise StudyError(
-            f"{text!r} is no variant",
+            f"{shortened(text)!r} is not a variant",
             hint="write it as 'name: key=value, key=value'",
         )
     base = _settings_of(
@@ -237,7 +238,7 @@ def _read_part(name: str, profile: str) -> list[Row]:
     if not chosen:
         ready_names = [ready.name for rows in QUESTIONS.values() for ready in rows]
         known = [*PRESETS, *QUESTIONS, *ready_names]
-        raise StudyError(f"unknown row {name!r}", hint=nearest(name, known))
+        raise StudyError(f"unknown row {shortened(name)!r}", hint=nearest(name, known))
     base = _settings_of(REFERENCE, profile)
     return [ready.applied(base) for ready in chosen]
 

@@ -141,6 +141,7 @@ def test_plain_is_known() -> None:
     [
         ({"flip_x": 1.5}, "flip_x must be a probability in 0..1, got 1.5"),
         ({"rotation_range_deg": (5, -5)}, "smallest and its largest value"),
+        ({"rotation_range_deg": (-(2**63), 0)}, "must lie in -360..360"),
         ({"rotation_range_deg": (5,)}, "smallest and its largest value"),
         ({"scale_range": (0.0, 1.0)}, "scale_range must lie in 0.1..10"),
         ({"scale_otherwise": 0.0}, "scale_otherwise must lie in 0.1..10, got 0"),

@@ -1,5 +1,6 @@
 """Conditions over scenes, on six synthetic scenes of which everything is known."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,20 @@ def test_by_ids_and_lists_of_them(store: Store, tmp_path: Path) -> None:
         ("month.real == 1", "'.' is no part of a condition", "as month"),
         ("month == and", "'and' stands where a value of month should", "as month"),
         ("month == 5; month == 6", "';' is no part", "as month"),
+        ("(" * 3000 + "month == 1" + ")" * 3000, "nested more than 32 deep", "as month"),
+        ("not " * 3000 + "month == 1", "nested more than 32 deep", "as month"),
+        ("not (" * 3000, "nested more than 32 deep", "as month"),
+        (f"month in {'9' * 5000}..1", "999999999999... has 5000 digits", "as month"),
+        (f"year == {'9' * 5000}", "999999999999... has 5000 digits", "as month"),
+        (f"year == {'x' * 5000}", "year is a whole number, not xxx", "as month"),
+        ("month == \u0661", "month is a whole number, not \u0661", "as month"),
+        ("month == 5\0", "'\\x00' is no part of a condition", "as month"),
+        (
+            "id in @a\0b",
+            "cannot read scene ids from 'a\\x00b': it cannot be the name",
+            None,
+        ),
+        ("id in @/dev/zero", "'/dev/zero': it is not a regular file", None),
     ],
 )
 def test_what_cannot_be_read_is_told(
@@ -112,3 +127,30 @@ def test_nothing_found_is_told(store: Store) -> None:
         StoreError, match=r"none of the 6 scenes .* satisfies 'year == 1900'"
     ):
         select(store, "year == 1900")
+
+
+def test_what_is_long_is_shown_by_its_beginning(store: Store) -> None:
+    for where in (f"region == {'x' * 5000}", f"{'x' * 5000} == 1", f"year == {'x' * 5000}"):
+        with pytest.raises(SettingsError) as caught:
+            select(store, where)
+        assert len(str(caught.value)) < 600
+
+
+def test_parentheses_as_people_write_them_are_read(store: Store) -> None:
+    assert select(store, "(" * 16 + "not not year > 0" + ")" * 16) == store.scenes
+    assert select(store, " and ".join(["(year > 0)"] * 200)) == store.scenes
+
+
+def test_a_wide_range_takes_no_memory(store: Store, scenes: list[StoredScene]) -> None:
+    assert select(store, "year in 1..200000000000000000") == store.scenes
+    years = [scene.acquired.year for scene in scenes]
+    found = select(store, f"year not in [1..{min(years)}, 9000..200000000000000000]")
+    assert found == tuple(s.id for s in scenes if s.acquired.year > min(years))
+
+
+def test_a_pipe_in_the_place_of_a_list_is_not_waited_for(
+    store: Store, tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "list")
+    with pytest.raises(SettingsError, match="list': it is not a regular file"):
+        select(store, f"id in @{tmp_path / 'list'}")

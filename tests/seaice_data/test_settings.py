@@ -42,6 +42,9 @@ def test_an_unknown_setting_names_its_neighbour() -> None:
         ({"dominance_threshold": 65.0}, "at most 1, got 65"),
         ({"channels": []}, "at least one channel"),
         ({"channels": ["hh", "hh"]}, "named twice"),
+        ({"dominance_threshold": float("nan")}, "must be a finite number, got nan"),
+        ({"dominance_threshold": float("-inf")}, "must be a finite number, got -inf"),
+        ({"x" * 5000: 1}, "unknown setting 'x{200}...'"),
     ],
 )
 def test_a_wrong_value_is_refused(mapping: dict[str, object], message: str) -> None:
@@ -187,6 +190,7 @@ def test_a_wrong_setting_names_its_file(tmp_path: Path) -> None:
         ("sic=classes, sar='mean'", {"sic": "classes", "sar": "mean"}),
         ("a=[16, 32], b=[hh, hv]", {"a": [16, 32], "b": ["hh", "hv"]}),
         ("channels=[hh]", {"channels": ["hh"]}),
+        ("a=1\nb = 2", {"a": "1\nb = 2"}),
     ],
 )
 def test_assignments_are_read_as_toml_with_bare_words(
@@ -198,10 +202,11 @@ def test_assignments_are_read_as_toml_with_bare_words(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("n_epochs", "'n_epochs' is no setting"),
-        ("n_epochs=", "'n_epochs=' is no setting"),
-        ("=3", "'=3' is no setting"),
+        ("n_epochs", "'n_epochs' is not a setting"),
+        ("n_epochs=", "'n_epochs=' is not a setting"),
+        ("=3", "'=3' is not a setting"),
         ("a=1, a=2", "setting 'a' is given twice"),
+        ("x" * 5000, "^'x{200}...' is not a setting$"),
     ],
 )
 def test_what_is_no_assignment_is_refused(text: str, message: str) -> None:
@@ -213,7 +218,7 @@ def test_a_list_without_brackets_is_told_how_to_be_written() -> None:
     with pytest.raises(SettingsError) as caught:
         read_assignments("sic=classes, channels=hh, hv")
     hint = "write it as key=value, a list as channels=[hh, hv]"
-    assert (str(caught.value), caught.value.hint) == ("'hv' is no setting", hint)
+    assert (str(caught.value), caught.value.hint) == ("'hv' is not a setting", hint)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -228,6 +233,19 @@ def test_a_part_is_assigned_by_its_name() -> None:
     assert changed == Whole(second=Recipe(ratio=2), name="half")
 
 
+def nested(depth: int) -> list[object]:
+    value: list[object] = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize("value", ["[" * 5000 + "]" * 5000, "[" * 5000, "9" * 5000])
+def test_a_value_that_no_setting_has_is_refused(value: str) -> None:
+    with pytest.raises(SettingsError, match="must be"):
+        assign(Recipe(), read_assignments(f"ratio={value}"))
+
+
 @pytest.mark.parametrize(
     ("values", "message", "hint"),
     [
@@ -235,6 +253,9 @@ def test_a_part_is_assigned_by_its_name() -> None:
         ({"nam": "a"}, "unknown setting 'nam'", "did you mean 'name'?"),
         ({"first": {}}, "unknown setting 'first'", "known are"),
         ({"first.ratio": "two"}, "ratio must be int, got 'two'", "None"),
+        ({"first.ratio": 10**30}, "a whole number is beyond 64 bits", "None"),
+        ({"name": "K\udcf8benhavn"}, "has a half character", "None"),
+        ({"name": nested(100)}, "nested more than 32 deep", "None"),
     ],
 )
 def test_what_cannot_be_assigned_is_refused(

@@ -91,8 +91,11 @@ def test_the_published_lists_are_read() -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"\x89HDF\xff", "cannot read scene ids from '.*': it is no text"),
+        (b"\x89HDF\xff", "cannot read scene ids from '.*': byte 0 is not text in UTF-8"),
         (b"[]", "no scene id in the list"),
+        (b"[" * 100_000, "no scene id in the list"),
+        (b"20191340T101010_dmi", "'20191340T101010' is not a time of acquisition"),
+        ("2019010\u0661T101010_dmi".encode(), "no scene id in the list"),
         (None, "cannot read scene ids from '.*': No such file"),
     ],
 )

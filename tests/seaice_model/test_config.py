@@ -36,20 +36,28 @@ def test_an_unknown_setting_names_its_nearest_neighbour() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("n_epochs", 0, "n_epochs must be at least 1, got 0"),
-        ("batch_size", -2, "batch_size must be at least 1, got -2"),
+        ("n_epochs", 0, "n_epochs must be in 1..1000000, got 0"),
+        ("n_epochs", 10**30, "n_epochs must be in 1..1000000, got 10{30}"),
+        ("n_iterations", 2**63 - 1, "n_iterations must be in 1..1000000"),
+        ("batch_size", -2, "batch_size must be in 1..1048576, got -2"),
+        ("batch_size", 10**12, "batch_size must be in 1..1048576"),
+        ("patch_size", 10**9, "patch_size must be in 1..32768"),
         ("n_restart_epochs", 0, "n_restart_epochs must be at least 1"),
-        ("learning_rate", 0.0, "learning_rate must be above 0"),
-        ("learning_rate", float("nan"), "learning_rate must be above 0"),
+        ("learning_rate", 0.0, "learning_rate must be finite and above 0"),
+        ("learning_rate", float("nan"), "learning_rate must be finite"),
+        ("learning_rate", float("inf"), "learning_rate must be finite"),
         ("momentum", 1.0, r"momentum must be in \[0, 1\), got 1.0"),
-        ("weight_decay", -0.1, "weight_decay must not be negative"),
-        ("focal_gamma", -1.0, "focal_gamma must not be negative, got -1.0"),
-        ("focal_gamma", float("nan"), "focal_gamma must not be negative"),
+        ("weight_decay", -0.1, "weight_decay must be finite and not negative"),
+        ("weight_decay", float("inf"), "weight_decay must be finite"),
+        ("focal_gamma", -1.0, "focal_gamma must be finite and not negative, got -1.0"),
+        ("focal_gamma", float("nan"), "focal_gamma must be finite"),
         ("seed", -1, "seed must not be negative"),
         ("seed", 2**63, r"seed must be below 2\*\*63, got 9223372036854775808"),
         ("validation", "listed", "validation is 'listed', and validation_scenes name 0"),
         ("validation_scenes", ("a",), "validation is 'store', and .* name 1 scenes"),
-        ("loss_weights", (1.0, 3.0), "one number a chart"),
+        ("loss_weights", (1.0, 3.0), "one finite number a chart"),
+        ("loss_weights", (1.0, float("nan"), 3.0), "one finite number a chart"),
+        ("loss_weights", (1.0, float("inf"), 3.0), "one finite number a chart"),
         ("loss_weights", (0.0, 0.0, 0.0), "not all 0"),
     ],
 )
@@ -58,6 +66,25 @@ def test_a_training_that_cannot_work_is_refused(
 ) -> None:
     with pytest.raises(ConfigError, match=words):
         TrainConfig(**{name: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("filters", "words"),
+    [
+        ((10**9,), "must not be above 65536, got 1000000000"),
+        ((1,) * 100_000, "at most 14 levels, got 100000"),
+        ((0,) * 100_000, "must be positive numbers, got .0, 0"),
+    ],
+)
+def test_a_network_of_absurd_size_is_refused(filters: tuple[int, ...], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        RunConfig(model=ModelConfig(channels=("hh",), filters=filters))
+
+
+def test_scenes_to_validate_on_are_named_by_their_ids() -> None:
+    listed = {"validation": "listed", "validation_scenes": ["../20180607T184326_dmi"]}
+    with pytest.raises(SettingsError, match="is not a scene id like"):
+        from_mapping(TrainConfig, listed)
 
 
 def test_a_network_that_cannot_be_built_is_refused() -> None:

@@ -43,6 +43,7 @@ def test_a_row_of_a_preset_is_that_preset() -> None:
         ("model8-model10", "unknown row 'model10'", "model1"),
         ("model9-model1", "unknown row 'model9-model1'", ""),
         ("model1,", "unknown row ''", "known are"),
+        (f"model1-model{'9' * 5000}", "unknown row 'model1-model999", "known are"),
         ("model1,model1", "row 'model1' is named twice", ""),
         ("ratios,ratio5", "row 'ratio5' is named twice", ""),
     ],
@@ -74,17 +75,20 @@ def test_a_variant_can_change_another_preset() -> None:
 @pytest.mark.parametrize(
     ("text", "message", "hint"),
     [
-        ("wide", "'wide' is no variant", "name: key=value"),
-        ("wide:", "'wide:' is no variant", "name: key=value"),
+        ("wide", "'wide' is not a variant", "name: key=value"),
+        ("wide:", "'wide:' is not a variant", "name: key=value"),
         ("wide: n_epoch=3", "unknown setting 'n_epoch'", "did you mean 'n_epochs'?"),
         ("wide: rati=3", "unknown setting 'rati'", "did you mean 'ratio'?"),
         ("wide: n_epochs=many", "n_epochs must be int, got 'many'", ""),
         ("wide: sar=median", "sar must be one of mean, nearest", ""),
         ("wide: preset=model10", "unknown preset 'model10'", "did you mean"),
+        ("wide: n_epochs=[[[[[[", "n_epochs must be int", ""),
+        ("wide: learning_rate=nan", "learning_rate must be a finite number", ""),
+        ("wide: where='id in @K\udcf8benhavn'", "has a half character", ""),
         ("wide: seed=3", "sets 'seed', which the study decides", ""),
         ("wide: train.validation=store", "which the study decides", ""),
-        ("a/b: ratio=5", "'a/b' is no name for a row", "use letters"),
-        ("..: ratio=5", r"'\.\.' is no name", "use letters"),
+        ("a/b: ratio=5", "'a/b' is not a name for a row", "use letters"),
+        ("..: ratio=5", r"'\.\.' is not a name", "use letters"),
     ],
 )
 def test_what_is_no_variant_is_refused(text: str, message: str, hint: str) -> None:
