@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+from seaice_data.texts import printable
 from seaice_model.errors import StudyError
 from seaice_model.files import replacing
 
@@ -19,7 +20,7 @@ _SCRIPT = """\
 #SBATCH --time=08:00:00
 #SBATCH --requeue
 #SBATCH --signal=TERM@120
-#SBATCH --output={logs}/slurm-%A-%a.txt
+#SBATCH --output={logs}
 
 srun {command} --jobs 1 --part "$SLURM_ARRAY_TASK_ID/{n_runs}"
 status=$?
@@ -51,18 +52,21 @@ def write_slurm_script(path: Path, command: Sequence[str], n_runs: int, out: Pat
     Raises
     ------
     StudyError
-        If `path` or `out` has a line break: it would become a command of the script.
+        If the name of the folder has several lines.
     """
-    for name in (path, out):
-        if not str(name).isprintable():
-            raise StudyError(f"{str(name)!r} cannot stand in a submit script")
+    if len(str(out).splitlines()) > 1:
+        raise StudyError(
+            f"SLURM cannot write to {str(out)!r}: its directives end with the line",
+            hint="name a folder without line breaks by --out",
+        )
     out.mkdir(parents=True, exist_ok=True)
+    logs = str(out).replace("%", "%%")  # else SLURM puts numbers in their place
     text = _SCRIPT.format(
-        name=shlex.quote(str(path)),
+        name=printable(shlex.quote(str(path))),
         n_runs=n_runs,
-        logs=out,
+        logs=shlex.quote(f"{logs}/slurm-%A-%a.txt"),
         command=shlex.join(command),
     )
-    with replacing(path) as new:
-        new.write_text(text, encoding="utf-8")
+    with replacing(path) as new:  # paths that are not UTF-8 are written as they are
+        new.write_text(text, encoding="utf-8", errors="surrogateescape")
     path.chmod(0o755)

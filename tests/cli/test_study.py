@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -144,3 +145,31 @@ def test_the_submit_script_runs_each_run_and_requeues_what_was_stopped(
         assert line.startswith("seaice study ")
         assert line.endswith("--jobs 1 --part 3/4")
         assert rest == last
+
+
+def test_nothing_that_is_named_runs_as_a_command_of_the_script(
+    seaice, store_path, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = ("; touch a #", "$(touch b)", "'; touch c; '", "x\ntouch d\n", "`touch e`")
+    for number, name in enumerate(names):
+        script, out = f"job{number} {name}.sh", f"out {name.strip()}"
+        command = ("study", store_path, *ROWS[:4], "--runs", 1, "--out", out)
+        result = seaice(*command, "--slurm", script)
+        if "\n" in out:
+            assert result.code == 1
+            assert "its directives end with the line" in result.err
+            assert seaice(*command[:-1], "out", "--slurm", script).code == 0
+        else:
+            assert result.code == 0
+            (logs,) = re.findall("--output=(.*)", Path(script).read_text())
+            assert shlex.split(logs) == [f"{out}/slurm-%A-%a.txt"]
+        (tmp_path / "srun").write_text('#!/bin/bash\nprintf "%s\\n" "$@"\n')
+        (tmp_path / "srun").chmod(0o755)
+        done = subprocess.run(
+            ["bash", "-u", script],
+            env={"PATH": f"{tmp_path}:{os.environ['PATH']}", "SLURM_ARRAY_TASK_ID": "1"},
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert done.stderr == ""
+    assert not {"a", "b", "c", "d", "e"} & {path.name for path in tmp_path.iterdir()}

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from seaice_data.charted import charts_of
 from seaice_data.store import Store
-from seaice_model.errors import ForeignFileError, MapError, StudyError
+from seaice_model.errors import ForeignFileError, MapError
 from seaice_model.index_page import write_index
 from seaice_model.maps import describe
 from seaice_model.ownership import PAGE, PICTURE, SUBMIT_SCRIPT, refuse_foreign
@@ -128,10 +128,3 @@ def test_tables_of_others_are_not_replaced(tmp_path: Path) -> None:
     refuse_foreign_tables(tmp_path, overwrite=True)
     (tmp_path / ".table.lock").touch()  # as a study leaves it
     refuse_foreign_tables(tmp_path)
-
-
-def test_a_line_break_does_not_become_a_command(tmp_path: Path) -> None:
-    for path, out in (("job.sh\nrm x #", "study"), ("job.sh", "study\nrm x")):
-        with pytest.raises(StudyError, match="cannot stand in a submit script"):
-            write_slurm_script(tmp_path / path, ["seaice"], 3, tmp_path / out)
-    assert [*tmp_path.iterdir()] == []
