@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -18,14 +19,22 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor
 
 from seaice_data.charts import CHARTS
-from seaice_data.errors import SettingsError
+from seaice_data.documents import (
+    MOST_BYTES,
+    DocumentError,
+    open_file,
+    parse_json,
+    read_text,
+    typed,
+)
 from seaice_data.recipe import Recipe
+from seaice_data.scene_id import SceneId
 from seaice_data.settings import from_mapping, to_mapping
 from seaice_data.versions import naming_version
 from seaice_model.config import RunConfig
 from seaice_model.errors import ConfigError, RunError
 from seaice_model.files import replacing
-from seaice_model.run_folder import RunFolder
+from seaice_model.run_folder import RunFolder, run_errors
 from seaice_model.unet import MultiTaskUNet
 
 FORMAT_VERSION = 1
@@ -40,7 +49,7 @@ class StoreRecord:
     """The store that a run was trained on."""
 
     path: str
-    """Path or URL as it was given, without passwords and keys."""
+    """Path or URL, as it was given but for secrets, to be shown."""
 
     fingerprint: str
     """Fingerprint of its recipe."""
@@ -65,10 +74,10 @@ class RunSettings:
     store: StoreRecord
     """Where the patches come from."""
 
-    train_scenes: tuple[str, ...]
+    train_scenes: tuple[SceneId, ...]
     """Ids of the scenes that patches are drawn from."""
 
-    validation_scenes: tuple[str, ...]
+    validation_scenes: tuple[SceneId, ...]
     """Ids of the scenes that epochs are scored on."""
 
     software: str
@@ -168,42 +177,26 @@ def load(path: Path) -> Checkpoint:
     RunError
         If there is none at `path`, it is not one of ours, or damaged.
     """
-    try:
-        # safetensors would map the file, which some network disks refuse.
-        content = path.read_bytes()
-        tensors = from_bytes(content)
-        text = _metadata(content)[_KEY]
-    except FileNotFoundError as error:
-        raise RunError(f"no checkpoint at {str(path)!r}") from error
-    except OSError as error:
-        raise RunError(f"cannot read {str(path)!r}: {error.strerror}") from error
-    except (SafetensorError, KeyError) as error:
-        raise RunError(
-            f"{str(path)!r} is not a checkpoint of seaice: {error}",
-            hint=_mending(path),
-        ) from error
-    try:
-        header = json.loads(text)
-        with naming_version(RunError, str(path), header["settings"].get("software")):
-            if header["format_version"] != FORMAT_VERSION:
+    with run_errors(path):
+        if not path.exists():
+            raise RunError(f"no checkpoint at {str(path)!r}")
+        header, tensors = _read(path)
+        settings = typed(_entry(header, "settings"), dict[str, Any], "settings")
+        with naming_version(RunError, str(path), settings.get("software")):
+            found = typed(_entry(header, "format_version"), int, "format_version")
+            if found != FORMAT_VERSION:
                 raise RunError(
-                    f"{str(path)!r} has format version {header['format_version']}, "
+                    f"{str(path)!r} has format version {found}, "
                     f"this version reads {FORMAT_VERSION}"
                 )
-            checkpoint = Checkpoint(
-                settings=from_mapping(RunSettings, header["settings"]),
-                state=from_mapping(TrainState, header["state"]),
-                weights=_part(tensors, _WEIGHTS),
-                momentum=_part(tensors, _MOMENTUM),
+            return _checked(
+                Checkpoint(
+                    settings=from_mapping(RunSettings, settings),
+                    state=from_mapping(TrainState, _entry(header, "state")),
+                    weights=_part(tensors, _WEIGHTS),
+                    momentum=_part(tensors, _MOMENTUM),
+                )
             )
-    except _DAMAGE as error:
-        raise _damaged(path, error) from error
-    try:
-        _check_weights(checkpoint)
-        _check_momentum(checkpoint)
-    except RunError as error:
-        raise _damaged(path, error) from error
-    return checkpoint
 
 
 def save_settings(settings: RunSettings, path: Path) -> None:
@@ -220,16 +213,10 @@ def load_settings(path: Path) -> RunSettings:
     RunError
         If there are none at `path`, they are damaged, or do not fit this version.
     """
-    try:
-        mapping = json.loads(path.read_text(encoding="utf-8"))
+    with run_errors(path):
+        mapping = typed(parse_json(read_text(path)), dict[str, Any])
         with naming_version(RunError, str(path), mapping.get("software")):
             return from_mapping(RunSettings, mapping)
-    except OSError as error:
-        raise RunError(
-            f"cannot read settings from {str(path)!r}: {error.strerror}"
-        ) from error
-    except _DAMAGE as error:
-        raise _damaged(path, error) from error
 
 
 def settings_to_resume(run_path: Path) -> RunSettings:
@@ -299,46 +286,52 @@ def weights_fingerprint(checkpoint: Checkpoint) -> str:
     return digest.hexdigest()[:16]
 
 
-_DAMAGE = (KeyError, TypeError, AttributeError, ValueError, SettingsError)
-"""What reading JSON raises that somebody changed, or that another version wrote."""
+def _read(path: Path) -> tuple[Mapping[str, Any], Mapping[str, Tensor]]:
+    """Return what a checkpoint says about itself, and its tensors."""
+    with open_file(path) as stream:
+        start = stream.read(8)
+        n_bytes = int.from_bytes(start, "little")
+        if len(start) < 8 or n_bytes > MOST_BYTES:
+            raise DocumentError("it is not a file of safetensors")
+        text = stream.read(n_bytes)
+        metadata = _entry(typed(parse_json(text), dict[str, Any]), "__metadata__")
+        header = typed(metadata, dict[str, str], "__metadata__").get(_KEY)
+        if header is None:
+            raise DocumentError("seaice did not write it")
+        try:
+            # Not `safe_open`, which takes no path that is not UTF-8, and maps the file.
+            tensors = from_bytes(start + text + stream.read())
+        except (SafetensorError, KeyError) as error:  # it names a type that torch lacks
+            raise DocumentError(f"its tensors cannot be read: {error}") from error
+    return typed(parse_json(header), dict[str, Any]), tensors
 
 
-def _damaged(path: Path, error: Exception) -> RunError:
-    reason = f"{error.args[0]!r} is missing" if type(error) is KeyError else str(error)
-    return RunError(f"{str(path)!r} is damaged: {reason}", hint=_mending(path))
+def _entry(table: Mapping[str, Any], name: str) -> Any:
+    if name not in table:
+        raise DocumentError(f"{name!r} is missing")
+    return table[name]
 
 
-def _mending(path: Path) -> str:
-    """Return what to do about a damaged file of a run."""
-    folder = RunFolder(path.parent)
-    if path == folder.best and folder.last.exists():
-        return "remove it and call `seaice train --resume`, which can write it again"
-    if path == folder.last and folder.best.exists():
-        return "remove it and call `seaice train --resume`, which goes on from the best"
-    return "bring it back from a copy, or train anew with `seaice train --overwrite`"
-
-
-def _check_weights(checkpoint: Checkpoint) -> None:
+def _checked(checkpoint: Checkpoint) -> Checkpoint:
+    """Refuse weights and momentum that do not fit the network."""
     model = checkpoint.settings.config.model
     wanted = MultiTaskUNet(model, seed=None).state_dict()
     if difference := _first_difference(checkpoint.weights, wanted):
-        raise RunError(
+        raise DocumentError(
             f"weights are not those of a network of filters {list(model.filters)}: "
             f"{difference}"
         )
     for name, weights in checkpoint.weights.items():
         if not bool(torch.isfinite(weights).all()):
-            raise RunError(f"weights {name!r} are not finite")
-
-
-def _check_momentum(checkpoint: Checkpoint) -> None:
+            raise DocumentError(f"weights {name!r} are not finite")
     for name, momentum in checkpoint.momentum.items():
         if name not in checkpoint.weights:
-            raise RunError(f"there is momentum but no weights {name!r}")
+            raise DocumentError(f"there is momentum but no weights {name!r}")
         if momentum.shape != checkpoint.weights[name].shape:
-            raise RunError(f"momentum of {name!r} has another shape than the weights")
+            raise DocumentError(f"momentum of {name!r} has another shape than the weights")
         if not bool(torch.isfinite(momentum).all()):
-            raise RunError(f"momentum of {name!r} is not finite")
+            raise DocumentError(f"momentum of {name!r} is not finite")
+    return checkpoint
 
 
 def _first_difference(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> str:
@@ -353,13 +346,6 @@ def _first_difference(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor])
         if found[name].dtype != wanted[name].dtype:
             return f"{name!r} is {found[name].dtype} instead of {wanted[name].dtype}"
     return ""
-
-
-def _metadata(content: bytes) -> dict[str, str]:
-    """Return the metadata of a safetensors file that was read without an error."""
-    end = 8 + int.from_bytes(content[:8], "little")
-    metadata: dict[str, str] = json.loads(content[8:end]).get("__metadata__", {})
-    return metadata
 
 
 def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

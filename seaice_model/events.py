@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from seaice_model.errors import RunError
+from seaice_model.run_folder import EVENTS_END
 from seaice_model.runlog import LogEntry
 
 
@@ -18,7 +19,7 @@ class Events(Protocol):
 
 @contextmanager
 def event_writer(folder: Path, n_epochs: int) -> Iterator[Events]:
-    """Give what writes epochs to `folder` as events for TensorBoard.
+    """Yield what writes epochs to `folder` as events for TensorBoard.
 
     Parameters
     ----------
@@ -39,7 +40,9 @@ def event_writer(folder: Path, n_epochs: int) -> Iterator[Events]:
             "TensorBoard is not installed",
             hint="install it with `pip install 'seaice[tensorboard]'`",
         ) from error
-    with SummaryWriter(str(folder), purge_step=n_epochs + 1) as writer:
+    with SummaryWriter(
+        str(folder), purge_step=n_epochs + 1, filename_suffix=EVENTS_END
+    ) as writer:
 
         def write(entry: LogEntry) -> None:
             for name, value in _scalars(entry).items():

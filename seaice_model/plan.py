@@ -1,14 +1,16 @@
-"""What a run is going to do: its settings, made anew or taken up again."""
+"""What a run is going to do: its settings, new or taken up again."""
 
 import logging
 from dataclasses import replace
 from importlib.metadata import version
 
 from seaice_data.channels import find_channel
+from seaice_data.scene_id import SceneId
 from seaice_data.selection import select
 from seaice_data.settings import differences
 from seaice_data.split import split_scenes
 from seaice_data.store import Store
+from seaice_data.texts import printable, without_secrets
 from seaice_model.checkpoint import (
     Checkpoint,
     RunSettings,
@@ -35,14 +37,14 @@ def new_settings(store: Store, config: RunConfig) -> RunSettings:
     return RunSettings(
         config=config,
         store=StoreRecord(
-            path=store.path,
+            path=_shown(store.path),
             fingerprint=store.fingerprint,
             recipe=store.recipe,
             means=tuple(channel.mean for channel in channels),
             stds=tuple(channel.std for channel in channels),
         ),
-        train_scenes=train_scenes,
-        validation_scenes=validation_scenes,
+        train_scenes=tuple(map(SceneId, train_scenes)),
+        validation_scenes=tuple(map(SceneId, validation_scenes)),
         software=f"seaice {version('seaice')}",
     )
 
@@ -60,6 +62,8 @@ def resumed_settings(
         If there is no run, the store is another one, or other settings are asked for.
     """
     settings = settings_to_resume(folder.path)
+    record = replace(settings.store, path=_shown(settings.store.path))
+    settings = replace(settings, store=record)
     if store.fingerprint != settings.store.fingerprint:
         changed = differences(store.recipe, settings.store.recipe)
         raise RunError(
@@ -145,6 +149,11 @@ def _scenes(store: Store, config: TrainConfig) -> tuple[tuple[str, ...], tuple[s
                 hint=hints[config.validation],
             )
     return splits["train"], splits["validation"]
+
+
+def _shown(path: str) -> str:
+    """Return where a store is, fit for files that are passed on: no secrets, only text."""
+    return printable(without_secrets(path))
 
 
 def _with_epochs(config: RunConfig, n_epochs: int) -> RunConfig:

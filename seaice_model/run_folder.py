@@ -1,4 +1,4 @@
-"""The folder of a run: which files there are, and who may write them.
+"""The folder of a run: which files there are, whose they are, and who may write them.
 
 ::
 
@@ -12,19 +12,28 @@
 
 Runs of several seeds stand side by side: ``run/seed-0``, ``run/seed-1`` and so on, each a
 folder like this.
+
+Settings are written first and removed last: a folder without those of a run has no files of
+ours, and what else it contains is not touched unasked.
 """
 
 import re
-import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from seaice_data.documents import DocumentError, open_file, parse_json, read_text
+from seaice_data.errors import SettingsError
 from seaice_model.errors import RunError
 from seaice_model.files import alone_in
 
+EVENTS_END = ".seaice"
+"""How names of files for TensorBoard end; those of version 0.1 do not."""
+
 _MARKS_OF_A_STORE = ("zarr.json", ".zgroup")
+_EVENTS = "events.out.tfevents.*"
+_SETTINGS = {"config", "store", "train_scenes", "validation_scenes", "software"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +79,27 @@ class RunFolder:
         return (self.settings, self.log, self.best, self.last, self.learning_curve)
 
     @property
+    def is_run(self) -> bool:
+        """Whether a training began here: the settings are those of a run."""
+        if not self.settings.exists():
+            return False
+        with run_errors(self.settings):
+            text = read_text(self.settings)
+        try:
+            settings = parse_json(text)
+        except DocumentError:
+            return False
+        return isinstance(settings, dict) and settings.keys() >= _SETTINGS
+
+    @property
     def has_results(self) -> bool:
         """Whether anything was learned: a checkpoint is there, or an epoch was finished."""
-        results = (self.best, self.last, self.learning_curve)
-        is_logged = self.log.exists() and b"\n" in self.log.read_bytes()
-        return is_logged or any(path.exists() for path in results)
+        if any(path.exists() for path in (self.best, self.last, self.learning_curve)):
+            return True
+        if not self.log.exists():
+            return False
+        with run_errors(self.log), open_file(self.log) as stream:
+            return stream.readline(2**20).endswith(b"\n")
 
     def of_seed(self, seed: int) -> "RunFolder":
         """Return the folder of one seed among several."""
@@ -85,32 +110,44 @@ class RunFolder:
         found = {
             int(named[1]): RunFolder(path)
             for path in self.path.glob("seed-*")
-            if (named := re.fullmatch(r"seed-(\d+)", path.name)) and path.is_dir()
+            if (named := re.fullmatch("seed-([0-9]+)", path.name)) and path.is_dir()
         }
         return tuple(found[seed] for seed in sorted(found))
 
     def refuse_results(self) -> None:
-        """Make sure that no results would be replaced.
+        """Make sure that no results, and no files of others, would be replaced.
 
         Raises
         ------
         RunError
             If there are some.
         """
-        if self.has_results:
+        if self.is_run:
+            if self.has_results:
+                raise RunError(
+                    f"there is a run at {str(self.path)!r}",
+                    hint="go on with it by --resume, replace it by --overwrite, or name "
+                    "another with --run",
+                )
+            return
+        in_the_way = next((path for path in self.files if path.exists()), None)
+        if in_the_way is not None:
             raise RunError(
-                f"there is a run at {str(self.path)!r}",
-                hint="go on with it by --resume, replace it by --overwrite, or name "
-                "another with --run",
+                f"{str(in_the_way)!r} would be replaced, and no settings beside it say "
+                "that it is of a run",
+                hint="name another folder with --run, or replace it by --overwrite",
             )
 
     def clear(self) -> None:
         """Remove the files of a run, and nothing else."""
-        with in_words(self):
-            for path in self.files:
+        with run_errors(self.path, "write a run to"):
+            own_end = "" if self.is_run else EVENTS_END
+            for path in self.events.glob(f"{_EVENTS}{own_end}"):
+                path.unlink()
+            with suppress(OSError):  # files of others stay, and their folder
+                self.events.rmdir()
+            for path in reversed(self.files):
                 path.unlink(missing_ok=True)
-            if self.events.is_dir():
-                shutil.rmtree(self.events)
 
 
 @contextmanager
@@ -125,10 +162,10 @@ def alone(folder: RunFolder) -> Iterator[None]:
     found = [name for name in _MARKS_OF_A_STORE if (folder.path / name).exists()]
     if found:
         raise RunError(
-            f"{str(folder.path)!r} is a store, and no folder for a run",
+            f"{str(folder.path)!r} is a store, not a folder for a run",
             hint="name another folder with --run",
         )
-    with in_words(folder):
+    with run_errors(folder.path, "write a run to"):
         folder.path.mkdir(parents=True, exist_ok=True)
     with alone_in(folder.path) as is_alone:
         if not is_alone:
@@ -140,11 +177,36 @@ def alone(folder: RunFolder) -> Iterator[None]:
 
 
 @contextmanager
-def in_words(folder: RunFolder) -> Iterator[None]:
-    """Say which run cannot be written, and why."""
+def run_errors(path: Path, doing: str = "read") -> Iterator[None]:
+    """Turn what is wrong with a file or folder of a run into a `RunError`.
+
+    An error of the system is one of access, and is named as such; damaged is only what was
+    read and is not what it should be.
+
+    Parameters
+    ----------
+    path
+        The file or folder.
+    doing
+        What is done with it: the error says that it "cannot" be done.
+    """
     try:
         yield
     except OSError as error:
         raise RunError(
-            f"cannot write a run to {str(folder.path)!r}: {error.strerror or error}"
+            f"cannot {doing} {str(path)!r}: {error.strerror or error}"
         ) from error
+    except (DocumentError, SettingsError) as error:
+        raise RunError(f"{str(path)!r} is damaged: {error}", hint=_mending(path)) from error
+
+
+def _mending(path: Path) -> str:
+    """Return what to do about a damaged file of a run."""
+    folder = RunFolder(path.parent)
+    if path == folder.log:
+        return "remove this line or the file: only the learning curve needs it"
+    if path == folder.best and folder.last.exists():
+        return "move it away and call `seaice train --resume`, which can write it again"
+    if path == folder.last and folder.best.exists():
+        return "move it away and call `seaice train --resume`, which goes on from the best"
+    return "bring it back from a copy, or train again with `seaice train --overwrite`"

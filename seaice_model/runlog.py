@@ -7,11 +7,19 @@ import json
 import os
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
+from seaice_data.documents import (
+    MOST_BYTES,
+    DocumentError,
+    open_file,
+    parse_json,
+    typed,
+)
 from seaice_data.errors import SettingsError
 from seaice_data.settings import from_mapping, to_mapping
-from seaice_model.errors import RunError
 from seaice_model.files import naming, replacing
+from seaice_model.run_folder import run_errors
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,24 +98,15 @@ def read_log(path: Path) -> list[LogEntry]:
     Raises
     ------
     RunError
-        If another line cannot be read.
+        If the file cannot be read, or another line is not an entry.
     """
     if not path.exists():
         return []
-    *lines, unfinished = path.read_bytes().split(b"\n")
-    del unfinished  # empty, if the last line was finished
-    entries = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            entries.append(_entry(line))
-        except (ValueError, TypeError, AttributeError, SettingsError) as error:
-            # Only ValueError is about JSON: `json` and `str.decode` raise kinds of it.
-            reason = "is not JSON" if isinstance(error, ValueError) else "is no log entry"
-            raise RunError(
-                f"{str(path)!r} is damaged: line {number} {reason}",
-                hint="remove this line or the file: only the learning curve needs it",
-            ) from error
-    return entries
+    with run_errors(path):
+        with open_file(path) as stream:
+            *lines, unfinished = stream.read(MOST_BYTES).split(b"\n")
+        del unfinished  # empty, if the last line was finished
+        return [_entry(line, number) for number, line in enumerate(lines, start=1)]
 
 
 def keep_epochs(path: Path, n_epochs: int) -> None:
@@ -124,8 +123,14 @@ def keep_epochs(path: Path, n_epochs: int) -> None:
         new.write_bytes(b"".join(kept))
 
 
-def _entry(line: bytes) -> LogEntry:
-    """Read an entry; what a later version knows beside is passed over."""
-    mapping = json.loads(line)
+def _entry(line: bytes, number: int) -> LogEntry:
+    """Read an entry; what a later version adds to it is passed over."""
     known = {field.name for field in fields(LogEntry)}
-    return from_mapping(LogEntry, {k: v for k, v in mapping.items() if k in known})
+    try:
+        mapping = typed(parse_json(line), dict[str, Any])
+    except DocumentError as error:
+        raise DocumentError(f"line {number}: {error}") from error
+    try:
+        return from_mapping(LogEntry, {k: v for k, v in mapping.items() if k in known})
+    except SettingsError as error:
+        raise DocumentError(f"line {number} is not a log entry: {error}") from error

@@ -40,6 +40,12 @@ from seaice_model.study_runs import (
     work,
 )
 
+TABLES = tuple(f"table.{end}" for end in ("md", "tex", "csv", "json", "png"))
+"""Files in the folder of a study that are written again when runs are finished."""
+
+TABLE_LOCK = ".table.lock"
+"""File that whoever writes them has locked: where it is, they are ours."""
+
 _MOST_RUNS = 10_000
 
 
@@ -157,7 +163,7 @@ def plan_study(
     ------
     StudyError
         If rows lack a store, stores hold different scenes or no test charts, or the folder
-        holds runs of other settings.
+        has runs of other settings or tables of others.
     """
     if not 1 <= n_runs <= _MOST_RUNS:
         raise StudyError(f"a row needs 1 to {_MOST_RUNS} runs, got {n_runs}")

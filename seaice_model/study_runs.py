@@ -14,20 +14,23 @@ its last checkpoint.
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
 from seaice_data.arrays import IntArray
 from seaice_data.charts import CHARTS
+from seaice_data.documents import DocumentError, parse_json, read_text, typed
 from seaice_data.errors import SeaIceError, SettingsError
+from seaice_data.scene_id import SceneId
 from seaice_data.settings import differences, from_mapping, to_mapping
 from seaice_data.store import Store
+from seaice_data.texts import printable
 from seaice_data.versions import naming_version
 from seaice_model.checkpoint import load_settings
 from seaice_model.config import RunConfig
@@ -52,6 +55,7 @@ SPLITS = ("validation", "test")
 """Scenes that a run is scored on, in the order of the paper's table."""
 
 _FORMAT_VERSION = 1
+_MOST_PIXELS = 2**40
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -295,18 +299,12 @@ def load_record(path: Path) -> RunRecord:
     Raises
     ------
     StudyError
-        If the file is damaged, or of another version.
+        If the file cannot be read, is damaged, or of another version.
     """
-    try:
-        mapping = json.loads(path.read_text(encoding="utf-8"))
+    with _study_errors(path, "it is counted again from the run"):
+        mapping = typed(parse_json(read_text(path)), dict[str, Any])
         with naming_version(StudyError, str(path), mapping.get("software")):
-            return _record(mapping)
-    except (KeyError, TypeError, AttributeError, ValueError, SettingsError) as error:
-        reason = f"{error} is missing" if type(error) is KeyError else str(error)
-        raise StudyError(
-            f"{str(path)!r} is damaged: {reason}",
-            hint="remove it, and run the study again: it is counted anew from the run",
-        ) from error
+            return _record(typed(mapping, _Record))
 
 
 def check_folder(run: StudyRun, fingerprint: str) -> None:
@@ -346,36 +344,73 @@ def failures(runs: Sequence[StudyRun]) -> tuple[RunFailure, ...]:
     return tuple(found)
 
 
-def _record(mapping: Mapping[str, Any]) -> RunRecord:
-    if mapping["format_version"] != _FORMAT_VERSION:
-        raise ValueError(f"it has format version {mapping['format_version']}")
+class _Record(TypedDict):
+    """What `save_record` writes."""
+
+    format_version: int
+    config: dict[str, Any]
+    store_fingerprint: str
+    best_epoch: int
+    confusion: dict[str, dict[str, dict[str, list[list[int]]]]]
+
+
+def _record(table: _Record) -> RunRecord:
+    if table["format_version"] != _FORMAT_VERSION:
+        raise DocumentError(f"it has format version {table['format_version']}")
+    if absent := {*SPLITS} - table["confusion"].keys():
+        raise DocumentError(f"'confusion.{min(absent)}' is missing")
     return RunRecord(
-        config=from_mapping(RunConfig, mapping["config"]),
-        store_fingerprint=str(mapping["store_fingerprint"]),
-        best_epoch=int(mapping["best_epoch"]),
+        config=from_mapping(RunConfig, table["config"]),
+        store_fingerprint=table["store_fingerprint"],
+        best_epoch=table["best_epoch"],
         confusion={
             split: {
-                scene: _matrices(charts)
-                for scene, charts in mapping["confusion"][split].items()
+                typed(scene, SceneId, "scene"): _matrices(charts)
+                for scene, charts in table["confusion"][split].items()
             }
             for split in SPLITS
         },
     )
 
 
-def _matrices(charts: Mapping[str, Any]) -> dict[str, IntArray]:
+class _Note(TypedDict):
+    """What is noted of a run that failed."""
+
+    attempt: str
+    reason: str
+    hint: str | None
+
+
+@contextmanager
+def _study_errors(path: Path, then: str) -> Iterator[None]:
+    """Turn what is wrong with a file of a study into a `StudyError`."""
+    try:
+        yield
+    except OSError as error:
+        raise StudyError(f"cannot read {str(path)!r}: {error.strerror}") from error
+    except (DocumentError, SettingsError) as error:
+        raise StudyError(
+            f"{str(path)!r} is damaged: {error}",
+            hint=f"move it away, and run the study again: {then}",
+        ) from error
+
+
+def _matrices(charts: Mapping[str, list[list[int]]]) -> dict[str, IntArray]:
     matrices: dict[str, IntArray] = {}
     for chart in CHARTS:
-        matrix = np.array(charts[chart.name], dtype=np.int64)
-        if matrix.shape != (chart.n_classes, chart.n_classes + 1) or matrix.min() < 0:
-            raise ValueError(f"{chart.name} has no confusion matrix")
-        matrices[chart.name] = matrix
+        rows, shape = charts.get(chart.name, []), (chart.n_classes, chart.n_classes + 1)
+        if [len(row) for row in rows] != [shape[1]] * shape[0]:
+            raise DocumentError(f"{chart.name} has no confusion matrix")
+        if not all(0 <= number <= _MOST_PIXELS for row in rows for number in row):
+            raise DocumentError(f"{chart.name} has counts that are not numbers of pixels")
+        matrices[chart.name] = np.array(rows, dtype=np.int64)
     return matrices
 
 
 def _note(run: StudyRun, attempt: str, error: SeaIceError) -> None:
     log.warning("%s, seed %d: %s", run.row.name, run.seed, error)
-    noted = {"attempt": attempt, "reason": str(error), "hint": error.hint}
+    hint = None if error.hint is None else printable(error.hint)
+    noted = {"attempt": attempt, "reason": printable(str(error)), "hint": hint}
     with replacing(run.error) as new:
         new.write_text(json.dumps(noted) + "\n", encoding="utf-8")
 
@@ -385,9 +420,8 @@ def _failed_in(run: StudyRun, attempt: str) -> bool:
     return noted is not None and noted["attempt"] == attempt
 
 
-def _read_error(run: StudyRun) -> dict[str, Any] | None:
+def _read_error(run: StudyRun) -> _Note | None:
     """Return why a run failed, if it did; it may be removed at any moment."""
-    with suppress(FileNotFoundError):
-        noted: dict[str, Any] = json.loads(run.error.read_text(encoding="utf-8"))
-        return noted
+    with _study_errors(run.error, "the run is tried again"), suppress(FileNotFoundError):
+        return typed(parse_json(read_text(run.error)), _Note)
     return None

@@ -16,17 +16,15 @@ from typing import Any
 import numpy as np
 
 from seaice_data.settings import to_mapping
+from seaice_data.texts import printable, without_secrets
 from seaice_model.files import claimed, replacing
 from seaice_model.ownership import refuse_foreign
 from seaice_model.pictures import save_picture
 from seaice_model.statistics import SCORES
-from seaice_model.study import StudyPlan
+from seaice_model.study import TABLE_LOCK, TABLES, StudyPlan
 from seaice_model.study_picture import draw_study
 from seaice_model.study_runs import SPLITS
 from seaice_model.study_summary import SplitResult, StudyTable, summarise
-
-_LOCK = ".table.lock"
-_TABLES = ("table.md", "table.tex", "table.csv", "table.json", "table.png")
 
 MARK = "*"
 """Stands behind an interval that excludes 0."""
@@ -41,9 +39,9 @@ def refuse_foreign_tables(out: Path, *, overwrite: bool = False) -> None:
         If there is such a file, and `overwrite` is false.
     """
     # Made before our first table; a copy may be without what is hidden, not without runs.
-    if (out / _LOCK).exists() or any(out.glob("runs/*/seed-*.json")):
+    if (out / TABLE_LOCK).exists() or any(out.glob("runs/*/seed-*.json")):
         return
-    for name in _TABLES:
+    for name in TABLES:
         refuse_foreign(out / name, (), overwrite=overwrite)
 
 
@@ -58,19 +56,20 @@ def update_tables(plan: StudyPlan) -> StudyTable:
         If what is kept of a run is damaged, or runs were scored on different scenes.
     """
     plan.out.mkdir(parents=True, exist_ok=True)
-    with claimed(plan.out / _LOCK, wait=True):
+    with claimed(plan.out / TABLE_LOCK, wait=True):
         table = summarise(plan)
-        forms = {
-            "table.md": as_markdown(table),
-            "table.tex": as_latex(table),
-            "table.csv": as_csv(table),
-            "table.json": json.dumps(as_mapping(table), indent=2) + "\n",
-        }
-        for name, text in forms.items():
+        forms = (
+            as_markdown(table),
+            as_latex(table),
+            as_csv(table),
+            json.dumps(as_mapping(table), indent=2) + "\n",
+        )
+        *names, picture = TABLES
+        for name, text in zip(names, forms, strict=True):
             with replacing(plan.out / name) as new:
                 new.write_text(text, encoding="utf-8")
         if table.n_finished:
-            save_picture(draw_study(table), plan.out / "table.png")
+            save_picture(draw_study(table), plan.out / picture)
     return table
 
 
@@ -137,7 +136,7 @@ def as_mapping(table: StudyTable) -> dict[str, Any]:
                 "name": row.row.name,
                 "summary": row.row.summary,
                 "settings": to_mapping(row.row.settings),
-                "store": row.store,
+                "store": printable(without_secrets(row.store)),
                 "splits": {
                     split: {
                         "scenes": result.n_scenes,

@@ -39,7 +39,7 @@ from seaice_model.pictures import draw_learning_curve, save_picture
 from seaice_model.plan import check_checkpoint, new_settings, resumed_settings
 from seaice_model.processes import Processes, join
 from seaice_model.report import Progress, Timing, TrainProgress, TrainReport
-from seaice_model.run_folder import RunFolder, alone, in_words
+from seaice_model.run_folder import RunFolder, alone, run_errors
 from seaice_model.runlog import LogEntry
 from seaice_model.stop import StopRequest, stop_on_signals
 from seaice_model.validation import Validation
@@ -79,8 +79,8 @@ def train(
     resume
         Go on with the run in `run_path`.
     overwrite
-        Replace the run in `run_path`. One that has neither a checkpoint nor a finished
-        epoch is replaced unasked.
+        Replace the run in `run_path`, or files there that are named like those of a run. A
+        run that has neither a checkpoint nor a finished epoch is replaced unasked.
     device
         Where to train: "auto", "cpu", "cuda" and so on.
     tensorboard
@@ -288,7 +288,7 @@ class _Training:
         if not overwrite:
             self.folder.refuse_results()
         self.folder.clear()
-        with in_words(self.folder):
+        with run_errors(self.folder.path, "write a run to"):
             checkpoints.save_settings(self.settings, self.folder.settings)
 
     def restore(self) -> None:

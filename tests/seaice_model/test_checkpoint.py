@@ -1,5 +1,9 @@
 import json
+import os
 import shutil
+import subprocess
+import sys
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,10 +21,14 @@ from seaice_model.checkpoint import (
     load_best,
     load_settings,
     save,
+    save_settings,
     weights_fingerprint,
 )
 from seaice_model.errors import RunError
+from seaice_model.plan import new_settings, resumed_settings
 from seaice_model.run_folder import RunFolder
+from seaice_model.runlog import read_log
+from seaice_model.train import train
 
 
 def test_a_checkpoint_survives_being_written_and_read(run: Path, tmp_path: Path) -> None:
@@ -91,10 +99,13 @@ def test_a_run_without_an_epoch_is_told_from_a_missing_one(
 def test_another_file_is_no_checkpoint(tmp_path: Path, run: Path) -> None:
     path = tmp_path / "best.safetensors"
     path.write_bytes(b"not a checkpoint")
-    with pytest.raises(RunError, match="is not a checkpoint of seaice"):
+    with pytest.raises(RunError, match="is damaged: it is not a file of safetensors"):
+        load(path)
+    save_file({"a": torch.zeros(1)}, path, metadata={"format": "pt"})
+    with pytest.raises(RunError, match="is damaged: seaice did not write it"):
         load(path)
     path.write_bytes(RunFolder(run).best.read_bytes()[:-8])
-    with pytest.raises(RunError, match="is not a checkpoint of seaice"):
+    with pytest.raises(RunError, match="is damaged: its tensors cannot be read: "):
         load(path)
     with pytest.raises(RunError, match="no checkpoint at"):
         load(tmp_path / "none.safetensors")
@@ -108,6 +119,133 @@ def test_a_checkpoint_that_cannot_be_read_is_not_called_damaged(tmp_path: Path) 
     assert caught.value.hint is None
 
 
+def safetensors(header: bytes, content: bytes = b"", n_bytes: int | None = None) -> bytes:
+    """Return a file with a header that no library writes."""
+    n_bytes = len(header) if n_bytes is None else n_bytes
+    return n_bytes.to_bytes(8, "little") + header + content
+
+
+OURS = b'{"__metadata__": {"seaice": "{}"}, "a": %s}'
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "not a file of safetensors"),
+        (safetensors(b"{}", n_bytes=2**63), "not a file of safetensors"),
+        (safetensors(b"{}", n_bytes=2**64 - 1), "not a file of safetensors"),
+        (safetensors(b"[" * 100_000), "nested too deeply"),
+        (safetensors(b'{"__metadata__": []}'), "__metadata__ must be a table"),
+        (safetensors(b'{"__metadata__": {"seaice": 5}}'), "must be str, got 5"),
+        (safetensors(b'{"__metadata__": {"seaice": "\\ud800"}}'), "half character"),
+        (safetensors(OURS % b"5"), "its tensors cannot be read"),
+        (safetensors(OURS % b'{"dtype": "F32", "shape": [9], "data_offsets": [0, 36]}'),
+         "its tensors cannot be read"),
+        (safetensors(OURS % b'{"dtype": "F99", "shape": [1], "data_offsets": [0, 4]}',
+                     bytes(4)), "its tensors cannot be read"),
+        (safetensors(OURS % b'{"dtype": "F32", "shape": [9223372036854775807, 8], '
+                     b'"data_offsets": [0, 4]}', bytes(4)), "its tensors cannot be read"),
+        (safetensors(OURS % b'{"dtype": "F32", "shape": [1], "data_offsets": [-4, 0]}'),
+         "its tensors cannot be read"),
+        (safetensors(b'{"__metadata__": {"seaice": "%s"}}' % (b"[" * 100_000)),
+         "nested too deeply"),
+        (safetensors(b'{"__metadata__": {"seaice": "[]"}}'), "must be a table, got a list"),
+        (safetensors(b'{"__metadata__": {"seaice": "{}"}}'), "'format_version' is missing"),
+    ],
+)  # fmt: skip
+def test_a_checkpoint_of_strangers_is_refused_in_words(
+    tmp_path: Path, content: bytes, words: str
+) -> None:
+    path = tmp_path / "best.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(
+        RunError, match=rf"best\.safetensors' is damaged: .*{words}"
+    ) as caught:
+        load(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["best.safetensors", "settings.json", "log.jsonl"])
+def test_pipes_and_devices_are_not_read(tmp_path: Path, name: str) -> None:
+    read = {"best": load, "settings": load_settings, "log": read_log}[name.split(".")[0]]
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(RunError, match=r"is damaged: it is not a regular file"):
+        read(tmp_path / name)
+    (tmp_path / name).unlink()
+    (tmp_path / name).symlink_to("/dev/zero")
+    with pytest.raises(RunError, match=r"is damaged: it is not a regular file"):
+        read(tmp_path / name)
+
+
+UNREADABLE = """
+import sys
+from pathlib import Path
+from seaice_model.checkpoint import load, load_settings
+from seaice_model.errors import RunError
+from seaice_model.runlog import read_log
+for name, read in (
+    ("best.safetensors", load), ("settings.json", load_settings), ("log.jsonl", read_log)
+):
+    try:
+        read(Path(sys.argv[1], name))
+    except RunError as error:
+        print(error, error.hint, sep="|")
+"""
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="root can read everything")
+def test_what_may_not_be_read_is_not_called_damaged(tmp_path: Path, run: Path) -> None:
+    shutil.copytree(run, tmp_path / "run")
+    for path in (tmp_path / "run").glob("*.*"):
+        path.chmod(0)
+    done = subprocess.run(
+        ["setpriv", "--bounding-set", "-dac_override,-dac_read_search", "--",
+         sys.executable, "-c", UNREADABLE, tmp_path / "run"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    names = ("best.safetensors", "settings.json", "log.jsonl")
+    assert done.stdout.splitlines() == [
+        f"cannot read '{tmp_path / 'run' / name}': Permission denied|None" for name in names
+    ]
+
+
+def test_a_folder_whose_name_is_not_utf_8_holds_a_run_like_any_other(
+    tmp_path: Path, store: Store, run: Path
+) -> None:
+    folder = RunFolder(Path(os.fsdecode(os.fsencode(tmp_path) + b"/run_K\xf8benhavn")))
+    train(store, folder.path, replace(TINY, train=replace(TINY.train, n_epochs=1)))
+    train(store, folder.path, TINY, resume=True)
+    assert weights_fingerprint(load_best(folder.path)) == weights_fingerprint(
+        load_best(run)
+    )
+
+
+def test_neither_secrets_nor_half_characters_of_a_store_are_kept(
+    tmp_path: Path, store: Store
+) -> None:
+    for path, kept in {
+        "http://user:word@host/s.zarr?token=abc": "http://host/s.zarr?token=...",
+        "K\udcf8benhavn.zarr": r"K\udcf8benhavn.zarr",
+    }.items():
+        there = copy(store)
+        there.path = path
+        settings = new_settings(there, TINY)
+        assert settings.store.path == kept
+        save_settings(settings, tmp_path / "settings.json")
+        assert load_settings(tmp_path / "settings.json") == settings
+
+
+def test_a_secret_that_an_old_run_kept_is_gone_when_it_goes_on(
+    tmp_path: Path, store: Store, run: Path
+) -> None:
+    folder = RunFolder(tmp_path / "run")
+    shutil.copytree(run, folder.path)
+    settings = load_settings(folder.settings)
+    record = replace(settings.store, path="http://user:word@host/s.zarr")
+    save_settings(replace(settings, store=record), folder.settings)
+    assert resumed_settings(store, folder, None).store.path == "http://host/s.zarr"
+
+
 def test_unknown_settings_are_refused(tmp_path: Path, run: Path) -> None:
     text = RunFolder(run).settings.read_text().replace('"patch_size"', '"patch"')
     (tmp_path / "settings.json").write_text(text)
@@ -116,7 +254,21 @@ def test_unknown_settings_are_refused(tmp_path: Path, run: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"[]", b"5", b"null", b'"x"', b"{}", b'{"config": 5}', b"{", b"\xff\xfe"]
+    "content",
+    [
+        b"[]",
+        b"5",
+        b"null",
+        b'"x"',
+        b"{}",
+        b'{"config": 5}',
+        b"{",
+        b"\xff\xfe",
+        b"[" * 100_000,
+        b"9" * 5000,
+        b"\0",
+        b"",
+    ],
 )
 def test_damaged_settings_are_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "settings.json").write_bytes(content)
@@ -131,8 +283,13 @@ MODEL = ("settings", "config", "model")
 @pytest.mark.parametrize(
     ("keys", "value", "words"),
     [
-        ((), [], "list indices must be"),
+        ((), [], "must be a table, got a list"),
         (("state",), None, "must be"),
+        (("settings", "train_scenes"), ["../20180607T184326_dmi"], "not a scene id"),
+        ((*MODEL, "filters"), [1] * 1000, "at most 14 levels, got 1000"),
+        (("state", "best_score"), float("nan"), "must be a finite number, got nan"),
+        (("state", "next_patch"), 2**70, "beyond 64 bits"),
+        (("format_version",), "1", "format_version must be int, got '1'"),
         (("settings", "software"), 5, "software must be str, got 5"),
         (("state", "losses"), [1.0], "losses must be 4 numbers, got 1"),
         (

@@ -39,7 +39,7 @@ def test_a_file_with_an_unknown_setting_is_named(tmp_path: Path) -> None:
             resolve(file=path)
         assert caught.value.hint == f"did you mean {word!r}?"
     path.write_text("train = 5\n")
-    with pytest.raises(SettingsError, match="train must be a table of settings, got 5"):
+    with pytest.raises(SettingsError, match="train must be a table, got 5"):
         resolve(file=path)
 
 

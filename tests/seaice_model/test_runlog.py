@@ -52,18 +52,21 @@ def test_a_broken_line_is_named(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     append(path, ENTRY)
     path.write_text("{broken\n" + path.read_text())
-    with pytest.raises(RunError, match=r"log\.jsonl' is damaged: line 1 is not JSON"):
+    with pytest.raises(RunError, match=r"log\.jsonl' is damaged: line 1: it is not JSON"):
         read_log(path)
 
 
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        (b"{}", "no log entry"),
-        (b"[]", "no log entry"),
-        (b"5", "no log entry"),
-        (b'{"epoch": "x"}', "no log entry"),
-        (b"\xff\xfe", "not JSON"),
+        (b"{}", " is not a log entry: setting '.*' is missing"),
+        (b"[]", " is not a log entry"),
+        (b"5", " is not a log entry"),
+        (b'{"epoch": "x"}', " is not a log entry: epoch must be int"),
+        (b'{"epoch": 1, "loss": NaN}', " is not a log entry: loss must be a finite number"),
+        (b"\xff\xfe", ": byte 0 is not text in UTF-8"),
+        (b"[" * 100_000, ": it is nested too deeply"),
+        (b"9" * 5000, ": 999999999999... has 5000 digits"),
     ],
 )
 def test_a_damaged_line_is_named_and_can_be_removed(
@@ -72,6 +75,6 @@ def test_a_damaged_line_is_named_and_can_be_removed(
     path = tmp_path / "log.jsonl"
     append(path, ENTRY)
     path.write_bytes(path.read_bytes() + line + b"\n")
-    with pytest.raises(RunError, match=f"is damaged: line 2 is {words}") as caught:
+    with pytest.raises(RunError, match=f"is damaged: line 2{words}") as caught:
         read_log(path)
     assert "remove this line" in str(caught.value.hint)

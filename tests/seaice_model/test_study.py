@@ -23,7 +23,9 @@ from seaice_model.score import score_maps
 from seaice_model.stop import StopRequest
 from seaice_model.study import StudyPlan, StudyProgress, plan_study, run_study
 from seaice_model.study_rows import Row, RowSettings, StoreNeeds
-from seaice_model.study_runs import StudyRun, load_record, work
+from seaice_model.study_runs import StudyRun, failures, load_record, work
+from seaice_model.study_summary import summarise
+from seaice_model.study_table import update_tables
 
 
 def row(name: str, ratio: int = 2, config: RunConfig = TINY) -> Row:
@@ -365,6 +367,20 @@ def test_a_missing_record_is_counted_anew_from_the_run(
         (lambda mapping: mapping.pop("config"), "'config' is missing"),
         (lambda mapping: mapping.update(format_version=7), "format version 7"),
         (lambda mapping: mapping["confusion"]["test"][TEST_SCENE].update(SIC=[[1]]), "SIC"),
+        (lambda mapping: mapping["confusion"].pop("test"), "'confusion.test' is missing"),
+        (lambda mapping: mapping["confusion"].update(test=[]), "confusion.test must be a"),
+        (
+            lambda mapping: mapping["confusion"]["test"].update({"../x": {}}),
+            "not a scene id",
+        ),
+        (
+            lambda mapping: mapping["confusion"]["test"][TEST_SCENE].update(
+                FLOE=[[2**62] * 8] * 7
+            ),
+            "FLOE has counts that are not numbers of pixels",
+        ),
+        (lambda mapping: mapping.update(best_epoch="1"), "best_epoch must be int"),
+        (lambda mapping: mapping.update(config=[]), "config must be a table"),
     ],
 )
 def test_a_damaged_record_is_named(
@@ -373,5 +389,29 @@ def test_a_damaged_record_is_named(
     mapping = json.loads(plan.runs[0].record.read_text())
     change(mapping)
     (tmp_path / "0.json").write_text(json.dumps(mapping))
-    with pytest.raises(StudyError, match=message):
+    with pytest.raises(StudyError, match=f"is damaged: .*{message}") as caught:
         load_record(tmp_path / "0.json")
+    assert "move it away" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"[]", b"\xff", b"[" * 100_000, b'{"attempt": 5}']
+)
+def test_records_and_notes_of_strangers_are_refused_in_words(
+    plan: StudyPlan, store: Store, tmp_path: Path, content: bytes
+) -> None:
+    shutil.copytree(plan.out, tmp_path / "study")
+    ours = plan_study(tmp_path / "study", [store], ROWS, n_runs=2)
+    ours.runs[0].record.write_bytes(content)
+    with pytest.raises(StudyError, match=r"seed-0\.json' is damaged: "):
+        summarise(ours)
+    ours.runs[0].record.unlink()
+    ours.runs[0].error.write_bytes(content)
+    with pytest.raises(StudyError, match=r"seed-0\.error' is damaged: "):
+        failures(ours.runs)
+
+
+def test_tables_of_a_study_are_written_again(plan: StudyPlan, store: Store) -> None:
+    for _ in range(2):
+        update_tables(plan_study(plan.out, [store], ROWS, n_runs=2))
+    assert (plan.out / "table.md").exists()

@@ -4,6 +4,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import warnings
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,6 +26,7 @@ from seaice_model.checkpoint import (
     weights_fingerprint,
 )
 from seaice_model.config import ModelConfig, RunConfig, TrainConfig
+from seaice_model.ensemble import train_seeds
 from seaice_model.errors import RunError
 from seaice_model.files import alone_in
 from seaice_model.report import TrainProgress, TrainReport
@@ -440,6 +442,56 @@ def test_a_run_that_learned_nothing_is_not_in_the_way(
     assert weights_of(tmp_path / "run") == weights_of(run)
 
 
+OTHERS = ("settings.json", "log.jsonl", "best.safetensors", "learning_curve.png")
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_files_of_others_are_not_replaced_unasked(
+    tmp_path: Path, store: Store, name: str
+) -> None:
+    (tmp_path / name).write_text("mine")
+    other = tmp_path / "tensorboard" / "other" / "events.out.tfevents.1.host.2.3"
+    other.parent.mkdir(parents=True)
+    for path in (other, tmp_path / "tensorboard" / other.name):
+        path.write_text("mine")
+    with pytest.raises(RunError, match=rf"{name}' would be replaced") as caught:
+        train(store, tmp_path, with_train(n_epochs=1), device="cpu")
+    assert "--overwrite" in str(caught.value.hint)
+    assert (tmp_path / name).read_text() == "mine"
+    train(store, tmp_path, with_train(n_epochs=1), overwrite=True, device="cpu")
+    assert load_best(tmp_path).state.n_epochs == 1
+    assert other.read_text() == "mine"
+    assert (tmp_path / "tensorboard" / other.name).read_text() == "mine"
+
+
+def test_files_of_others_are_seen_before_the_first_of_several_seeds(
+    tmp_path: Path, store: Store
+) -> None:
+    mine = tmp_path / "seed-1" / "settings.json"
+    mine.parent.mkdir()
+    mine.write_text('{"mine": true}')
+    with pytest.raises(RunError, match=r"seed-1/settings\.json' would be replaced"):
+        train_seeds(store, tmp_path, TINY, [0, 1], device="cpu")
+    assert [*tmp_path.rglob("*.*")] == [mine]
+
+
+def test_events_of_others_stay_beside_those_of_a_run(tmp_path: Path, store: Store) -> None:
+    pytest.importorskip("tensorboard")
+    events, config = tmp_path / "run" / "tensorboard", with_train(n_epochs=1)
+    others = {events / "other" / "events.out.tfevents.1.host.2.3", events / "notes.txt"}
+    for path in others:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("mine")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of TensorBoard, about itself
+        train(store, tmp_path / "run", config, device="cpu", tensorboard=True)
+    of_0_1 = events / "events.out.tfevents.1.host.2.3"
+    of_0_1.write_text("of version 0.1, which gave no name of its own")
+    assert len([*events.glob("events.out.tfevents.*.seaice")]) == 1
+    train(store, tmp_path / "run", config, device="cpu", overwrite=True)
+    assert {path for path in events.rglob("*") if path.is_file()} == others
+
+
 @pytest.mark.parametrize("device", ["meta", "cuda:99"])
 def test_a_device_that_cannot_train_leaves_nothing_behind(
     tmp_path: Path, store: Store, device: str
@@ -461,7 +513,7 @@ def test_a_network_larger_than_the_memory_leaves_nothing_behind(
 @pytest.mark.parametrize("mark", ["zarr.json", ".zgroup"])
 def test_a_store_is_no_folder_for_a_run(tmp_path: Path, store: Store, mark: str) -> None:
     (tmp_path / mark).write_text("{}")
-    with pytest.raises(RunError, match="is a store, and no folder for a run"):
+    with pytest.raises(RunError, match="is a store, not a folder for a run"):
         train(store, tmp_path, TINY, overwrite=True)
     assert [path.name for path in tmp_path.iterdir()] == [mark]
 
