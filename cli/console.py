@@ -1,5 +1,8 @@
 """What a person sees: lines, errors and progress on stderr; results on stdout.
 
+Texts may come from files of strangers: whatever is printed here goes out a line at a time,
+and what would move the cursor, colour or reorder a line is shown as an escape.
+
 On a terminal long work shows a bar; elsewhere (a pipe, a SLURM log) a line now and then.
 """
 
@@ -9,16 +12,19 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Self, TextIO
+from typing import Any, Literal, Self, TextIO
 
 import typer
+
+from seaice_data.texts import printable
 
 _LINE_EVERY_S = 15.0
 
 
-def say(line: str) -> None:
-    """Print a result."""
-    typer.echo(line)
+def say(*lines: str) -> None:
+    """Print lines of a result."""
+    for line in lines:
+        typer.echo(printable(line))
 
 
 def say_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -29,17 +35,19 @@ def say_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     from rich import box  # late: only results with a table need it
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for position, name in enumerate(columns):
-        table.add_column(name, justify="right" if position else "left", no_wrap=True)
+        justify: Literal["left", "right"] = "right" if position else "left"
+        table.add_column(Text(printable(name)), justify=justify, no_wrap=True)
     for row in rows:
         if row:
-            table.add_row(*row)
+            table.add_row(*(Text(printable(cell)) for cell in row))
         else:
             table.add_section()
     width = None if sys.stdout.isatty() else 10_000  # a pipe has no edge to cut at
-    Console(width=width, highlight=False, markup=False).print(table)
+    Console(width=width, highlight=False).print(table)
 
 
 def say_json(values: Mapping[str, Any]) -> None:
@@ -47,10 +55,11 @@ def say_json(values: Mapping[str, Any]) -> None:
     typer.echo(json.dumps(values, indent=2, default=str))
 
 
-def note(line: str) -> None:
-    """Print something that is not a result."""
+def note(*lines: str) -> None:
+    """Print lines that are not a result."""
     with _lossy():
-        typer.echo(line, err=True)
+        for line in lines:
+            typer.echo(printable(line), err=True)
 
 
 def fail(message: str, hint: str | None = None) -> None:
@@ -58,9 +67,9 @@ def fail(message: str, hint: str | None = None) -> None:
     plain = False if os.environ.get("NO_COLOR") else None  # None: as the terminal can
     with _lossy():
         typer.secho("error: ", err=True, fg="red", bold=True, nl=False, color=plain)
-        typer.echo(message, err=True)
-        if hint:
-            typer.echo(f"hint: {hint}", err=True)
+    note(message)
+    if hint:
+        note(f"hint: {hint}")
 
 
 def be_quiet(stream: TextIO) -> None:
@@ -122,7 +131,7 @@ class Progress:
             self._bar = Bar(
                 BarColumn(),
                 MofNCompleteColumn(),
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 TimeRemainingColumn(),
                 console=Console(stderr=True),
                 transient=True,
@@ -139,7 +148,7 @@ class Progress:
         """Report `done` of `total`, and what was done last."""
         now = time.monotonic()
         per_minute = 60 * done / max(now - self._start, 1e-9)
-        status = f"{self._unit}, {per_minute:.3g}/min {text}".rstrip()
+        status = printable(f"{self._unit}, {per_minute:.3g}/min {text}").rstrip()
         if self._bar is not None:
             if self._task is None:
                 self._task = self._bar.add_task(status, total=total)

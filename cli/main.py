@@ -5,21 +5,25 @@ stopped and can go on, 129 its terminal closed, 130 interrupted, 143 terminated.
 """
 
 import functools
+import io
 import logging
 import os
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, Any, TextIO
 
 import typer
+from typer.core import TyperGroup
 
 from seaice_data.errors import SeaIceError
 from seaice_data.signals import ending_signals
+from seaice_data.texts import OneLine, printable
 
 from . import (
     bench,
@@ -36,10 +40,39 @@ from . import (
     train,
     verify,
 )
-from .console import be_quiet, fail
+from .console import be_quiet, fail, note
+
+_UsageError: type[Any] = typer.BadParameter.__mro__[1]  # Typer has a copy of click inside
+
+
+class _Commands(TyperGroup):
+    """The commands; wrong usage that repeats what was given repeats it on one line."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the options before the name of a command."""
+        if not args:  # asks for the help, which has several lines
+            return super().parse_args(ctx, args)
+        with _printable_usage():
+            return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Read the arguments of a command, and run it."""
+        with _printable_usage():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _printable_usage() -> Iterator[None]:
+    try:
+        yield
+    except _UsageError as error:
+        error.message = printable(error.message)
+        raise
+
 
 app = typer.Typer(
     name="seaice",
+    cls=_Commands,
     help="Ice charts from Sentinel-1: scenes to a patch store, a network, and maps.",
     no_args_is_help=True,
     add_completion=False,
@@ -69,7 +102,9 @@ def options(
 ) -> None:
     """Set up logging for every command."""
     level = logging.INFO if verbose else logging.WARNING
-    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=level)
+    handler = logging.StreamHandler()
+    handler.setFormatter(OneLine("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(handlers=[handler], level=level)
     # It warns of fonts and folders that no user of ours asked for.
     logging.getLogger("matplotlib").setLevel(logging.NOTSET if verbose else logging.ERROR)
 
@@ -150,6 +185,18 @@ def _fail_with(error: OSError) -> None:
     fail(f"{name}{error.strerror or error}")
 
 
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,  # noqa: ARG001 - and what follows: Python passes them
+    lineno: int,  # noqa: ARG001
+    file: TextIO | None = None,  # noqa: ARG001
+    line: str | None = None,  # noqa: ARG001
+) -> None:
+    """Show a warning of a library on one line, without its source code."""
+    note(f"warning: {category.__name__}: {message}")
+
+
 _COMMANDS: tuple[Callable[..., None], ...] = (
     synth.synth,
     prepare.prepare,
@@ -174,6 +221,10 @@ def run() -> None:
     # Where the caller closed them (`>&-`) Python has none.
     sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115 - until the end
     sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):  # with `LANG=C` not every letter can be written
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    warnings.showwarning = _show_warning
     try:
         try:
             app()

@@ -148,7 +148,7 @@ def _say_csv(report: "ScoreReport") -> None:
     writer.writerow(field.name for field in fields(Row))
     for row in rows_of(report):
         writer.writerow(_inert(value) for value in astuple(row))
-    say(stream.getvalue().rstrip("\n"))
+    say(*stream.getvalue().splitlines())
 
 
 def _inert(value: Any) -> Any:

@@ -132,7 +132,7 @@ def study(
     if as_json:
         say_json(as_mapping(table))
     elif table.n_finished:
-        say(as_text(table))
+        say(*as_text(table).split("\n"))
     _close(plan, report)
 
 

@@ -115,7 +115,7 @@ def train(
     given = {"train.n_epochs": epochs, "train.seed": seed, "train.where": where}
     chosen = assign(chosen, {k: value for k, value in given.items() if value is not None})
     if _is_first():
-        note(to_toml(to_mapping(chosen)))
+        note(*to_toml(to_mapping(chosen)).split("\n"))
     options: dict[str, Any] = {
         "resume": resume,
         "overwrite": overwrite,

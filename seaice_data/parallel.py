@@ -6,6 +6,7 @@ never the program that starts them: it needs no ``if __name__ == "__main__":``, 
 from the standard input.
 """
 
+import logging
 import multiprocessing
 import os
 import signal
@@ -30,6 +31,7 @@ from dask.delayed import Delayed, delayed
 
 from seaice_data.errors import SeaIceError
 from seaice_data.signals import ending_signals
+from seaice_data.texts import OneLine
 
 Result = TypeVar("Result")
 
@@ -257,6 +259,8 @@ def begin_worker(terminate: Callable[[int, FrameType | None], None] = _end) -> N
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     for number in ending_signals():
         signal.signal(number, terminate)
+    if logging.lastResort is not None:  # what writes where nobody has set up logging
+        logging.lastResort.setFormatter(OneLine())
     threading.Thread(target=_follow, daemon=True).start()
 
 

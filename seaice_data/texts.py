@@ -1,5 +1,6 @@
 """Text from outside, made fit to be shown: no control characters, no secrets."""
 
+import logging
 import re
 from collections.abc import Iterator
 from urllib.parse import unquote
@@ -98,3 +99,11 @@ def _secrets(url: str) -> Iterator[str]:
         found += [match[0][len(match[1]) :] for match in _SECRET_KEYS.finditer(part)]
         for secret in found:
             yield from (secret, unquote(secret))
+
+
+class OneLine(logging.Formatter):
+    """Writes each record as one printable line, with its traceback after it if any."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - of logging
+        """Return the line of a record."""
+        return printable(super().formatMessage(record))

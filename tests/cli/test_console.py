@@ -1,0 +1,102 @@
+"""What strangers name cannot act on the terminal; any terminal can show what is said."""
+
+import io
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from seaice_cli.console import Progress, fail, note, say, say_table
+from seaice_cli.main import app
+from seaice_data.texts import OneLine
+
+SEAICE = Path(sys.executable).with_name("seaice")
+HOSTILE = "a\x1b[31m\r\nerror: b\u202e\x9b\udcf8"
+SHOWN = r"a\x1b[31m\r\nerror: b\u202e\x9b\udcf8"
+
+
+def test_lines_and_errors_show_what_would_act_on_the_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    say(HOSTILE, "second")
+    note(HOSTILE)
+    fail(HOSTILE, HOSTILE)
+    out, err = capsys.readouterr()
+    assert out == f"{SHOWN}\nsecond\n"
+    assert err == f"{SHOWN}\nerror: {SHOWN}\nhint: {SHOWN}\n"
+
+
+def test_cells_of_tables_are_shown_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    say_table(["[/] :smile:", "n"], [("[red]:warning:", "1"), (), (HOSTILE, "[/]")])
+    out = capsys.readouterr().out
+    for text in ("[/] :smile:", "[red]:warning:", SHOWN):
+        assert text in out
+    assert "\x1b" not in out
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_the_bar_shows_names_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("TERM", "xterm")
+    with Progress("scenes") as progress:
+        progress(1, 2, f"[/] [red]{HOSTILE}")
+    assert f"[/] [red]{SHOWN}" in terminal.getvalue()
+
+
+def test_a_record_of_a_log_is_one_line() -> None:
+    record = logging.LogRecord("x", logging.WARNING, "", 0, "%s", (HOSTILE,), None)
+    assert OneLine("%(levelname)s %(message)s").format(record) == f"WARNING {SHOWN}"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [f"--{HOSTILE}"],
+        [HOSTILE],
+        ["info", f"--{HOSTILE}"],
+        ["info", "a", HOSTILE],
+        ["train", "a", "--seeds", HOSTILE],
+        ["train", "a", "--epochs", HOSTILE],
+    ],
+)
+def test_wrong_usage_is_repeated_on_one_line(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        app(arguments, prog_name="seaice")
+    assert caught.value.code == 2
+    *_, last = capsys.readouterr().err.splitlines()
+    assert last.startswith("Error: ")
+    assert last.isprintable()
+
+
+def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        app([], prog_name="seaice")
+    out, err = capsys.readouterr()
+    assert "\n  prepare " in out + err
+
+
+@pytest.mark.parametrize(
+    "environment", [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONUTF8": "0"}]
+)
+def test_any_path_can_be_said_on_any_terminal(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    name = os.fsdecode("K\u00f8benhavn ".encode() + b"K\xf8benhavn")
+    done = subprocess.run(
+        [SEAICE, "synth", name, "--scenes", "1", "--size", "100"],
+        cwd=tmp_path, env={**os.environ, **environment}, capture_output=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert rb"K\udcf8benhavn" in done.stdout
+    assert [os.fsencode(path.name) for path in tmp_path.iterdir()] == [os.fsencode(name)]
