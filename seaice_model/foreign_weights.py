@@ -3,12 +3,14 @@
 ``torch.load(weights_only=True)`` refuses a file that also pickles a configuration with
 functions and classes, as published checkpoints do. Here every name that the pickle asks for
 becomes a placeholder that takes any arguments and does nothing; only tensors are built, by
-our own code, from the numbers in the file.
+our own code, from the numbers in the file, and no more of them than a small multiple of it.
 """
 
+import io
+import os
 import pickle
+import pickletools
 import zipfile
-from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -16,7 +18,11 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
+from seaice_data.documents import MOST_BYTES, DocumentError, open_file
 from seaice_model.errors import RunError
+
+_MOST_SHARED = 4
+"""How often as many numbers as a file has its tensors may have, if they share them."""
 
 _DTYPES = {
     "FloatStorage": torch.float32,
@@ -47,26 +53,31 @@ def read_tensors(path: Path) -> Mapping[str, Any]:
     Raises
     ------
     RunError
-        If there is no such file, it is not one of PyTorch, damaged, or holds no mapping.
+        If there is no such file, it cannot be read, is not one of PyTorch, is damaged, or
+        has no mapping.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            loaded = _Reader.of(archive).load()
+        with open_file(path) as stream, zipfile.ZipFile(stream) as archive:
+            n_bytes = os.fstat(stream.fileno()).st_size
+            loaded = _Reader.of(archive, n_bytes).load()
     except FileNotFoundError as error:
         raise RunError(f"no weights at {str(path)!r}") from error
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise RunError(f"cannot read weights from {str(path)!r}: {reason}") from error
     except _DAMAGE as error:
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise RunError(
             f"cannot read weights from {str(path)!r}: {reason}",
             hint="it must be a checkpoint that PyTorch 1.6 or later wrote with torch.save",
         ) from error
-    if not isinstance(loaded, Mapping):
-        raise RunError(f"{str(path)!r} holds no named weights")
+    if not isinstance(loaded, dict):
+        raise RunError(f"{str(path)!r} has no named weights")
     return loaded
 
 
 _DAMAGE = (
-    OSError,
+    DocumentError,
     zipfile.BadZipFile,
     pickle.UnpicklingError,
     EOFError,
@@ -116,31 +127,53 @@ class _StorageType:
         self.name = name
 
 
+class _Table(dict[Any, Any]):
+    """An ordered dict of the file, without the attributes that the file gives it."""
+
+    __slots__ = ()
+
+    def __setstate__(self, _state: object) -> None:
+        pass
+
+
 class _Reader(pickle.Unpickler):
     """Reads the pickle of a checkpoint; builds tensors, dicts and nothing else."""
 
-    def __init__(self, archive: zipfile.ZipFile, pickled: str) -> None:
-        super().__init__(archive.open(pickled), encoding="utf-8")
-        self._archive = archive
-        self._folder = pickled.removesuffix("data.pkl")
+    def __init__(
+        self, archive: zipfile.ZipFile, folder: str, pickled: bytes, n_bytes: int
+    ) -> None:
+        super().__init__(io.BytesIO(pickled), encoding="utf-8")
+        self._archive, self._folder = archive, folder
+        self._numbers: dict[str, Tensor] = {}
+        self._n_left = _MOST_SHARED * n_bytes
 
     @classmethod
-    def of(cls, archive: zipfile.ZipFile) -> "_Reader":
-        pickled = [name for name in archive.namelist() if name.endswith("data.pkl")]
-        if not pickled:
+    def of(cls, archive: zipfile.ZipFile, n_bytes: int) -> "_Reader":
+        """Return the reader of an archive of `n_bytes`, if it is one of PyTorch."""
+        if any(part.compress_type != zipfile.ZIP_STORED for part in archive.infolist()):
+            raise ValueError("its parts are compressed, which torch.save does not do")
+        names = archive.namelist()
+        name = next((name for name in names if name.endswith("data.pkl")), None)
+        if name is None:
             raise ValueError("there is no data.pkl in it")
-        reader = cls(archive, pickled[0])
-        order = f"{reader._folder}byteorder"
-        if order in archive.namelist() and archive.read(order) != b"little":
+        folder = name.removesuffix("data.pkl")
+        if (
+            f"{folder}byteorder" in names
+            and archive.read(f"{folder}byteorder") != b"little"
+        ):
             raise ValueError("its numbers are big-endian")
-        return reader
+        if archive.getinfo(name).file_size > MOST_BYTES:
+            raise ValueError(f"its data.pkl is longer than {MOST_BYTES // 2**20} MiB")
+        pickled = archive.read(name)
+        _check_places(pickled)
+        return cls(archive, folder, pickled, n_bytes)
 
     def find_class(self, module: str, name: str) -> Any:
         """Answer a name in the pickle: never with what the name stands for elsewhere."""
         if (module, name) == ("collections", "OrderedDict"):
-            return OrderedDict
+            return _Table
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
-            return _tensor
+            return self._tensor
         if (module, name) == ("torch._utils", "_rebuild_parameter"):
             return _parameter
         if module == "torch" and name in _DTYPES:
@@ -151,19 +184,39 @@ class _Reader(pickle.Unpickler):
         """Return numbers that the pickle points to, as a flat tensor."""
         _, kind, key, _location, n_numbers = pid
         if not isinstance(kind, _StorageType):
-            raise TypeError("it holds numbers of an unknown type")
+            raise TypeError("it has numbers of an unknown type")
+        if key not in self._numbers:
+            self._numbers[key] = self._read(kind, key, n_numbers)
+        return self._numbers[key]
+
+    def _read(self, kind: _StorageType, key: str, n_numbers: int) -> Tensor:
         data = bytearray(self._archive.read(f"{self._folder}data/{key}"))
         dtype = _DTYPES[kind.name]
         if len(data) != n_numbers * dtype.itemsize:
             raise ValueError(f"{len(data)} bytes are not {n_numbers} numbers")
         return torch.frombuffer(data, dtype=dtype) if data else torch.empty(0, dtype=dtype)
 
+    def _tensor(
+        self,
+        numbers: Tensor,
+        offset: int,
+        size: tuple[int, ...],
+        stride: tuple[int, ...],
+        *_: object,
+    ) -> Tensor:
+        # `as_strided` refuses what lies outside of the numbers.
+        view = torch.as_strided(numbers, size, stride, offset)
+        self._n_left -= view.numel() * view.element_size()
+        if self._n_left < 0:
+            raise ValueError("its tensors are much larger than the file")
+        return view.clone()
 
-def _tensor(
-    storage: Tensor, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_: object
-) -> Tensor:
-    # `as_strided` refuses what lies outside of the numbers.
-    return torch.as_strided(storage, size, stride, offset).clone()
+
+def _check_places(pickled: bytes) -> None:
+    """Refuse places in the memory of the pickle that it cannot fill: they take memory."""
+    for opcode, place, _ in pickletools.genops(pickled):
+        if "PUT" in opcode.name and int(place or 0) > len(pickled):
+            raise ValueError(f"its data.pkl is too short for {place} objects")
 
 
 def _parameter(data: Tensor, *_: object) -> Tensor:

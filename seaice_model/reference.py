@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from seaice_data.channels import OFFICIAL_CHANNELS
@@ -50,16 +49,17 @@ def load_reference_state_dict(
     """
     state = _state(path_or_mapping)
     config = _config(state, tuple(channels))
-    network = MultiTaskUNet(config)
+    network = MultiTaskUNet(config, seed=None)  # takes no memory before it has weights
     network.load_state_dict(
         {
-            name: _tensor(state, source, target.shape)
+            name: _tensor(state, source, target)
             for (name, target), source in zip(
                 network.state_dict().items(),
                 _names(network, state),
                 strict=True,
             )
-        }
+        },
+        assign=True,
     )
     return network.eval()
 
@@ -71,16 +71,20 @@ def _state(path_or_mapping: Path | str | Mapping[str, Any]) -> dict[str, Tensor]
     else:
         loaded = read_tensors(Path(path_or_mapping))
     named = loaded.get("model_state_dict", loaded)
+    if not isinstance(named, Mapping):
+        raise RunError("the weights have no names")
     # Wrappers for several GPUs and for compilation put a prefix before every name.
     return {
         name.removeprefix("module.").removeprefix("_orig_mod."): tensor
         for name, tensor in named.items()
-        if isinstance(tensor, Tensor)
+        if isinstance(name, str) and isinstance(tensor, Tensor)
     }
 
 
 def _config(state: Mapping[str, Tensor], channels: tuple[str, ...]) -> ModelConfig:
     first = _find(state, "input_block.double_conv.0.weight")
+    if first.ndim != 4:
+        raise RunError(f"the first weights have shape {tuple(first.shape)}, not 4 axes")
     if first.shape[1] != len(channels):
         raise RunError(
             f"the weights take {first.shape[1]} channels, {len(channels)} are named",
@@ -92,7 +96,7 @@ def _config(state: Mapping[str, Tensor], channels: tuple[str, ...]) -> ModelConf
     filters = [first.shape[0]]
     for level in range(n_contract):
         name = f"contract_blocks.{level}.double_conv.double_conv.0.weight"
-        filters.append(_find(state, name).shape[0])
+        filters.append(_find(state, name).shape[:1].numel())
     is_separate = any(name.startswith("expand_sic_blocks.") for name in state)
     return ModelConfig(
         channels=channels,
@@ -132,15 +136,15 @@ def _find(state: Mapping[str, Tensor], name: str) -> Tensor:
     return state[name]
 
 
-def _tensor(state: Mapping[str, Tensor], name: str, shape: torch.Size) -> Tensor:
-    """Return a tensor of the reference in our shape."""
-    tensor = _find(state, name)
+def _tensor(state: Mapping[str, Tensor], name: str, target: Tensor) -> Tensor:
+    """Return a tensor of the reference in our shape and type."""
+    tensor, shape = _find(state, name), target.shape
     while tensor.ndim < len(shape):  # its regression layer is linear: (1, filter)
         tensor = tensor.unsqueeze(-1)
-    if shape and tensor.shape[0] > shape[0]:
+    if shape and tensor.ndim and tensor.shape[0] > shape[0]:
         tensor = tensor[: shape[0]]
     if tensor.shape != shape:
         raise RunError(
             f"weights {name!r} have shape {tuple(tensor.shape)}, {tuple(shape)} is needed"
         )
-    return tensor
+    return tensor.detach().to(target.dtype, copy=True)

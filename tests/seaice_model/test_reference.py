@@ -1,6 +1,7 @@
 """Figures in `reference_networks.npz`: outputs of the paper's code for its own weights."""
 
 import json
+import os
 import zipfile
 from collections import OrderedDict
 from pathlib import Path
@@ -152,7 +153,7 @@ def test_tensors_that_leave_their_numbers_are_refused(tmp_path: Path) -> None:
 
 def test_a_file_without_named_weights_is_refused(tmp_path: Path) -> None:
     torch.save([torch.zeros(2)], tmp_path / "list.pth")
-    with pytest.raises(RunError, match="holds no named weights"):
+    with pytest.raises(RunError, match="has no named weights"):
         load_reference_state_dict(tmp_path / "list.pth")
 
 
@@ -166,3 +167,85 @@ def test_missing_weights_are_named() -> None:
 def test_another_number_of_channels_is_refused() -> None:
     with pytest.raises(RunError, match="take 16 channels, 2 are named"):
         load_reference_state_dict(reference_state("shared"), ("hh", "hv"))
+
+
+def packed(path: Path, pickled: bytes, data: bytes = b"", compress: int = 0) -> Path:
+    """Write an archive as torch.save does, with a pickle that it would not write."""
+    with zipfile.ZipFile(path, "w", compress) as archive:
+        archive.writestr("best/data.pkl", pickled)
+        archive.writestr("best/data/0", data)
+    return path
+
+
+def tensor_of(size: str, n_numbers: int = 4) -> bytes:
+    """Return the commands that make a tensor of a size from the numbers in the file."""
+    storage = b"(Vstorage\nctorch\nFloatStorage\nV0\nVcpu\nI%d\ntQ" % n_numbers
+    stride = b"(" + b"I0\n" * size.count("I") + b"t"
+    return b"ctorch._utils\n_rebuild_tensor_v2\n(" + storage + b"I0\n" + size.encode() + (
+        stride + b"I00\nctorch\nx\n)RtR"
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("pickled", "words"),
+    [
+        (b"", "pickle exhausted"),
+        (b"(" * 100_000, "pickle exhausted|truncated|ran out"),
+        (b"]" * 100_000 + b"a" * 99_999 + b".", "has no named weights"),
+        (b"}r\xff\xff\xff\x7f.", "too short for 2147483647 objects"),
+        (b"}p4000000000\n.", "too short for 4000000000 objects"),
+        (b"h\x05.", "Memo value not found at index 5"),
+        (b"\x8e" + b"\xff" * 7 + b"\x7f.", "bytes8|expected"),
+        (b"I" + b"9" * 5000 + b"\n.", "digits"),
+        (
+            b"}(Va\n" + tensor_of("(I1000000\nI1000000\nt") + b"u.",
+            "much larger than the file",
+        ),
+        (b"}(Va\n" + tensor_of("(I9\nt", 9) + b"u.", "16 bytes are not 9 numbers"),
+        (b"c__builtin__\neval\n(V1/0\ntR.", "has no named weights"),
+        (b"\x80\x63.", "unsupported pickle protocol: 99"),
+    ],
+)
+def test_pickles_of_strangers_are_refused_in_words(
+    tmp_path: Path, pickled: bytes, words: str
+) -> None:
+    path = packed(tmp_path / "best.pth", pickled, bytes(16))
+    with pytest.raises(RunError, match=rf"best\.pth'.*({words})") as caught:
+        load_reference_state_dict(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_bomb_of_zeros_is_not_inflated(tmp_path: Path) -> None:
+    path = packed(tmp_path / "best.pth", b"}.", bytes(2**24), zipfile.ZIP_DEFLATED)
+    with pytest.raises(RunError, match="its parts are compressed"):
+        load_reference_state_dict(path)
+
+
+@pytest.mark.parametrize(
+    "pickled",
+    [
+        b"}(Vmodel_state_dict\nI5\nu.",  # no table
+        b"}(I5\nI6\nu.",  # names that are numbers
+        b"ccollections\nOrderedDict\n)R}(Vitems\nI5\nub.",  # a method that is replaced
+        b"}(Vinput_block.double_conv.0.weight\n" + tensor_of("(I4\nt") + b"u.",
+    ],
+)
+def test_names_and_shapes_of_strangers_are_refused_in_words(
+    tmp_path: Path, pickled: bytes
+) -> None:
+    with pytest.raises(RunError, match=r"the (first )?weights"):
+        load_reference_state_dict(packed(tmp_path / "best.pth", pickled, bytes(16)))
+
+
+def test_weights_of_a_size_that_only_their_names_have_take_no_memory() -> None:
+    state = reference_state("shared")
+    first = "input_block.double_conv.0.weight"
+    state[first] = torch.zeros(1).expand(65536, *state[first].shape[1:])
+    with pytest.raises(RunError, match=r"have shape .* is needed"):
+        load_reference_state_dict(state)
+
+
+def test_a_pipe_in_the_place_of_weights_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "best.pth")
+    with pytest.raises(RunError, match="it is not a regular file"):
+        load_reference_state_dict(tmp_path / "best.pth")
