@@ -28,6 +28,7 @@ from seaice_data.channels import find_channel
 from seaice_data.charts import CHARTS
 from seaice_data.scene_base import SPACING_M
 from seaice_data.settings import to_mapping
+from seaice_data.texts import printable
 from seaice_model.checkpoint import Checkpoint, load_best, weights_fingerprint
 from seaice_model.errors import RunError
 from seaice_model.files import replacing
@@ -144,7 +145,7 @@ def metadata_of(checkpoint: Checkpoint, run_path: Path) -> dict[str, str]:
     return {
         **{name: json.dumps(value) for name, value in values.items()},
         "missing": "NaN",
-        "run": str(run_path),
+        "run": printable(str(run_path)),
         "weights": weights_fingerprint(checkpoint),
         "software": f"seaice {version('seaice')}",
         "references": "Chen et al. (2024), doi:10.5194/tc-18-1621-2024",

@@ -3,6 +3,7 @@
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from seaice_data.texts import printable
 from seaice_model.study_summary import RowResult, StudyTable
 
 _INK, _FAINT = "#333333", "#aaaaaa"
@@ -24,8 +25,9 @@ def draw_study(table: StudyTable) -> Figure:
             _draw_scores(scores, place, row, split)
             _draw_effect(effects, place, row, split)
     scores.set(xlabel="combined score (%)", ylim=(len(rows) - 0.5, -0.5))
-    names = [f"{row.row.name}: {row.short_summary}" for row in rows]
-    scores.set_yticks(range(len(rows)), names)
+    # Summaries are written by users: no formulas, and no letters that fonts cannot have.
+    names = [printable(f"{row.row.name}: {row.short_summary}") for row in rows]
+    scores.set_yticks(range(len(rows)), names, parse_math=False)
     effects.axvline(0, color=_INK, linewidth=0.8, zorder=0)
     effects.set(xlabel=f"difference to {table.reference} (percentage points)")
     for axes in (scores, effects):

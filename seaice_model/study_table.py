@@ -26,6 +26,12 @@ from seaice_model.study_picture import draw_study
 from seaice_model.study_runs import SPLITS
 from seaice_model.study_summary import SplitResult, StudyTable, summarise
 
+_LATEX = {sign: f"\\{sign}" for sign in "&%$#_{}"} | {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+}
+
 MARK = "*"
 """Stands behind an interval that excludes 0."""
 
@@ -281,7 +287,10 @@ def _columns(cells: _Cells) -> list[str]:
 
 def _pipes(cells: _Cells) -> list[str]:
     """Write cells as a table of Markdown."""
-    head, *rows = (f"| {' | '.join(row)} |" for row in cells)
+    head, *rows = (
+        f"| {' | '.join(printable(cell).replace('|', chr(92) + '|') for cell in row)} |"
+        for row in cells
+    )
     rule = "|".join([":--"] * 2 + ["--:"] * (len(cells[0]) - 2))
     return [head, f"|{rule}|", *rows]
 
@@ -312,8 +321,7 @@ def _escaped(text: str) -> str:
     >>> print(_escaped("95 %: a_b -1.0"))
     95 \%: a\_b $-$1.0
     """
-    for sign in "&%$#_{}":
-        text = text.replace(sign, f"\\{sign}")
+    text = "".join(_LATEX.get(sign, sign) for sign in printable(text))
     words = [f"$-${word[1:]}" if _is_negative(word) else word for word in text.split(" ")]
     return " ".join(words).replace("[-", "[$-$")
 

@@ -40,8 +40,12 @@ def matrices(percent: float) -> dict[str, NDArray[np.int64]]:
 def finish(run: StudyRun, validation: float, test: list[float]) -> None:
     """Leave the record of a run with these scores behind."""
     run.record.parent.mkdir(parents=True, exist_ok=True)
-    drawn = {f"v{run.seed}-{k}": matrices(validation) for k in range(3)}
-    scored = {f"t{k}": matrices(percent) for k, percent in enumerate(test)}
+    drawn = {
+        f"20190101T{run.seed:02d}00{k:02d}_dmi": matrices(validation) for k in range(3)
+    }
+    scored = {
+        f"20190201T0000{k:02d}_dmi": matrices(percent) for k, percent in enumerate(test)
+    }
     record = RunRecord(
         config=run.config,
         store_fingerprint="fingerprint",
@@ -170,6 +174,19 @@ def test_markdown_rows_have_equal_cells(plan: StudyPlan) -> None:
     assert {line.count("|") for line in rows} == {12, 10}
 
 
+def test_a_summary_is_shown_as_it_is_in_all_forms(tmp_path: Path) -> None:
+    text = r"where='region == $\frac{|\input~a^'"
+    plan = make_plan(tmp_path, (*read_rows("model1"), read_variant(f"wild: {text}")))
+    for run in plan.runs:
+        finish(run, 80, [70, 80])
+    table = update_tables(plan)  # and no error about a formula that does not end
+    assert r"| wild | where='region == $\frac{\|\input~a^' |" in as_markdown(table)
+    latex = as_latex(table)
+    shown = r"\$\textbackslash{}frac\{|\textbackslash{}input\textasciitilde{}a"
+    assert shown in latex
+    assert (tmp_path / "table.png").exists()
+
+
 def test_tables_are_written_in_all_forms(plan: StudyPlan) -> None:
     update_tables(plan)
     written = {path.name for path in plan.out.iterdir() if path.is_file()}
@@ -205,7 +222,9 @@ def test_runs_scored_on_other_test_scenes_are_refused(tmp_path: Path) -> None:
     plan = make_plan(tmp_path, read_rows("model1"))
     for run in plan.runs:
         finish(run, 80, [70] * (2 + run.seed))
-    with pytest.raises(StudyError, match="different test scenes: t2, t3"):
+    with pytest.raises(
+        StudyError, match="different test scenes: 20190201T000002_dmi, 20190201T000003_dmi"
+    ):
         summarise(plan)
 
 
