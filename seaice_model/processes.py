@@ -13,6 +13,7 @@ over the processes when an epoch ends or is stopped.
 
 import atexit
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,11 +23,13 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from seaice_data.texts import shortened
 from seaice_model.device import find_device
 from seaice_model.errors import RunError
 
 Item = TypeVar("Item")
 
+_UNSET = "start several processes by torchrun; to train alone, unset WORLD_SIZE"
 _VARIABLES = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 
 
@@ -124,13 +127,21 @@ def join(device: str, environment: Mapping[str, str] = os.environ) -> Processes:
     Raises
     ------
     RunError
-        If there is no such device.
+        If there is no such device, torchrun's numbers are not numbers, or the others cannot
+        be met.
     """
-    count = int(environment.get("WORLD_SIZE", "1"))
-    if count == 1 or any(name not in environment for name in _VARIABLES):
+    # An empty variable is one that somebody wanted to be rid of.
+    if any(not environment.get(name) for name in _VARIABLES):
         return Processes(device=find_device(device))
+    count = _number(environment, "WORLD_SIZE", 1)
+    if count == 1:
+        return Processes(device=find_device(device))
+    rank, local_rank = (_number(environment, name, 0) for name in ("RANK", "LOCAL_RANK"))
+    _number(environment, "MASTER_PORT", 1, 2**16 - 1)
+    if rank >= count:
+        raise RunError(f"RANK is {rank}, and WORLD_SIZE {count}", hint=_UNSET)
     if device == "cuda" or (device == "auto" and torch.cuda.is_available()):
-        device = f"cuda:{environment['LOCAL_RANK']}"
+        device = f"cuda:{local_rank}"
     elif device not in ("auto", "cpu"):
         raise RunError(
             f"device {device!r} is one for {count} processes",
@@ -140,9 +151,31 @@ def join(device: str, environment: Mapping[str, str] = os.environ) -> Processes:
     if found.type == "cuda":
         torch.cuda.set_device(found)
     if not distributed.is_initialized():
-        distributed.init_process_group("nccl" if found.type == "cuda" else "gloo")
+        try:
+            distributed.init_process_group("nccl" if found.type == "cuda" else "gloo")
+        except (distributed.DistError, ValueError) as error:
+            place = f"{environment['MASTER_ADDR']}:{environment['MASTER_PORT']}"
+            reason = str(error).partition("\n")[0]
+            raise RunError(
+                f"cannot meet the other {count - 1} processes at {place!r}: {reason}",
+                hint=_UNSET,
+            ) from error
         atexit.register(distributed.destroy_process_group)
-    return Processes(rank=int(environment["RANK"]), count=count, device=found)
+    return Processes(rank=rank, count=count, device=found)
+
+
+def _number(
+    environment: Mapping[str, str], name: str, least: int, most: int = 2**31 - 1
+) -> int:
+    text = environment[name]
+    number = int(text) if re.fullmatch("[0-9]{1,10}", text) else -1
+    if not least <= number <= most:
+        raise RunError(
+            f"the environment variable {name} is {shortened(text)!r}, which is not a "
+            f"number in {least}..{most}",
+            hint=_UNSET,
+        )
+    return number
 
 
 def leave(code: object = 0) -> None:

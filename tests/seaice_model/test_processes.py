@@ -205,6 +205,30 @@ def test_one_device_for_two_processes_is_refused() -> None:
         join("cuda:0", environment)
 
 
+ALL = {
+    "WORLD_SIZE": "2", "RANK": "0", "LOCAL_RANK": "0",
+    "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["WORLD_SIZE", "RANK", "LOCAL_RANK", "MASTER_PORT"])
+@pytest.mark.parametrize("value", ["two", "-1", "9" * 5000, "1.5", "\u0661"])
+def test_a_variable_that_is_not_a_number_is_named(name: str, value: str) -> None:
+    with pytest.raises(RunError, match=f"environment variable {name} is ") as caught:
+        join("cpu", {**ALL, name: value})
+    assert "unset WORLD_SIZE" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("name", ["WORLD_SIZE", "RANK", "MASTER_ADDR"])
+def test_an_empty_variable_is_as_none(name: str) -> None:
+    assert join("cpu", {**ALL, name: ""}).count == 1
+
+
+def test_a_number_beyond_that_of_all_processes_is_refused() -> None:
+    with pytest.raises(RunError, match="RANK is 2, and WORLD_SIZE 2"):
+        join("cpu", {**ALL, "RANK": "2"})
+
+
 def test_scenes_are_shared_without_rest() -> None:
     scenes = ["a", "b", "c", "d", "e"]
     device = torch.device("cpu")
