@@ -31,8 +31,15 @@ def event_writer(folder: Path, n_epochs: int) -> Iterator[Events]:
     Raises
     ------
     RunError
-        If TensorBoard is not installed.
+        If TensorBoard is not installed, or cannot write to a folder of this name.
     """
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError as error:
+        raise RunError(
+            f"TensorBoard cannot write to {str(folder)!r}, whose name is not UTF-8",
+            hint="leave out --tensorboard, or name another folder with --run",
+        ) from error
     try:
         from torch.utils.tensorboard import SummaryWriter  # late: an extra
     except ImportError as error:

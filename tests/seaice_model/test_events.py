@@ -1,9 +1,12 @@
+import os
 from pathlib import Path
 
 import pytest
 from learnable_scenes import TINY
 
 from seaice_data.store import Store
+from seaice_model.errors import RunError
+from seaice_model.events import event_writer
 from seaice_model.run_folder import RunFolder
 from seaice_model.runlog import read_log
 from seaice_model.train import train
@@ -30,3 +33,12 @@ def test_tensorboard_reads_the_epochs_of_a_run(tmp_path: Path, store: Store) -> 
     )
     train(store, folder.path, TINY, device="cpu", overwrite=True)
     assert not folder.events.exists()
+
+
+def test_a_folder_that_tensorboard_cannot_write_to_is_named(tmp_path: Path) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/K\xf8benhavn"))
+    with (
+        pytest.raises(RunError, match="whose name is not UTF-8"),
+        event_writer(folder, 0),
+    ):
+        pass
