@@ -133,8 +133,8 @@ class RunFolder:
         in_the_way = next((path for path in self.files if path.exists()), None)
         if in_the_way is not None:
             raise RunError(
-                f"{str(in_the_way)!r} would be replaced, and no settings beside it say "
-                "that it is of a run",
+                f"{str(in_the_way)!r} would be replaced, and its folder has no "
+                "settings of a run",
                 hint="name another folder with --run, or replace it by --overwrite",
             )
 
