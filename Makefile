@@ -10,7 +10,7 @@ DEMO ?= demo
 JOBS ?= 2
 PYTEST = $(BIN)/pytest --numprocesses $(JOBS) --dist loadfile
 
-.PHONY: demo models test check quick bench format clean
+.PHONY: demo models test check quick fuzz bench format clean
 
 demo: $(READY)
 	PATH="$(abspath $(BIN)):$$PATH" DEMO=$(DEMO) bash tests/demo.sh
@@ -32,6 +32,12 @@ check: test
 quick: $(READY)
 	$(BIN)/ruff check .
 	$(PYTEST) -q -m "not slow"
+
+# Hostile variants of every kind of file; another SEED makes others.
+N ?= 3000
+SEED ?= 0
+fuzz: $(READY)
+	PYTHONPATH=.:tests PYTHONWARNINGS=ignore $(BIN)/python -m fuzz.runner --n $(N) --seed $(SEED) --jobs $(JOBS)
 
 bench: $(READY)
 	PATH="$(abspath $(BIN)):$$PATH" bash tests/bench.sh

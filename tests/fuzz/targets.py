@@ -1,0 +1,262 @@
+"""What is attacked: files of one kind, the change made to them, commands that read them.
+
+Every target works in a folder of its own, with copies of what `make_base` made once.
+"""
+
+import random
+import shutil
+from collections.abc import Callable, Sequence
+from contextlib import chdir
+from dataclasses import dataclass
+from pathlib import Path
+
+from seaice_cli.main import app
+from seaice_data.synthetic_set import write_scenes
+
+from . import variants, words
+
+Command = Sequence[str]
+
+_CONFIG = """\
+[model]
+filters = [4, 4]
+[train]
+patch_size = 16
+batch_size = 2
+n_iterations = 2
+n_epochs = 2
+"""
+_PREDICT = "predict --device cpu --no-pictures --run run --out new"
+_TRAIN = "train store.zarr --device cpu --config config.toml --run"
+_TABLES = {
+    "model": ("filters", "channels", "sic"),
+    "train": (
+        "patch_size",
+        "batch_size",
+        "n_iterations",
+        "n_epochs",
+        "learning_rate",
+        "where",
+    ),
+    "augmentation": ("flip", "rotation"),
+}
+
+
+def run(*command: str) -> int:
+    """Run a command of seaice in this process, and return its exit code."""
+    try:
+        app(list(command))
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    return 0
+
+
+def make_base(folder: Path) -> Path:
+    """Make scenes, stores, a run, maps and a submission, all small; whole ones."""
+    folder.mkdir(parents=True)
+    write_scenes(folder / "ready", 5, 200)
+    write_scenes(folder / "raw", 1, 200, version="raw")
+    (folder / "config.toml").write_text(_CONFIG)
+    commands = (
+        "prepare ready store.zarr --ratio 5 --jobs 1",
+        "prepare ready packed.zarr --ratio 5 --jobs 1 --zarr-format 2 --codec zstd",
+        f"{_TRAIN} run",
+        "predict store.zarr --device cpu --split all --probabilities",
+        "convert maps --to submission",
+    )
+    with chdir(folder):
+        for command in commands:
+            assert run(*command.split()) == 0, command
+    return folder
+
+
+@dataclass(frozen=True)
+class Target:
+    """A kind of file, and how it is attacked."""
+
+    name: str
+    """As ``maps``."""
+
+    needs: tuple[str, ...]
+    """Files and folders of the base that commands work with, copies of them."""
+
+    attack: Callable[[Path, random.Random], tuple[str, Sequence[Command]]]
+    """Change a copy; return what was changed, and the commands to run there."""
+
+    run: Callable[..., int] = run
+    """Runs a command and returns its exit code."""
+
+
+def _one_of(folder: Path, pattern: str, rng: random.Random) -> Path:
+    return rng.choice(sorted(path for path in folder.glob(pattern) if path.is_file()))
+
+
+def _attack_scenes(kind: str) -> Callable[[Path, random.Random], tuple[str, list[Command]]]:
+    def attack(folder: Path, rng: random.Random) -> tuple[str, list[Command]]:
+        path = _one_of(folder / kind, "**/*.nc", rng)
+        change = rng.choice((variants.change_hdf5,) * 6 + (variants.change_bytes,) * 2)
+        if rng.random() < 0.2:
+            change = rng.choice((variants.change_head, variants.change_kind))
+        what = change(path, rng)
+        commands = (
+            f"prepare {kind} new.zarr --ratio 5 --jobs 1",
+            f"prepare {kind} new.zarr --ratio 5 --jobs 1 --overwrite",
+            f"{_PREDICT} {kind}",
+        )
+        return what, [rng.choice(commands).split()]
+
+    return attack
+
+
+def _attack_store(name: str) -> Callable[[Path, random.Random], tuple[str, list[Command]]]:
+    def attack(folder: Path, rng: random.Random) -> tuple[str, list[Command]]:
+        store = folder / name
+        documents = (".zattrs", ".zarray", ".zgroup", "zarr.json")
+        files = sorted(path for path in store.rglob("*") if path.is_file())
+        texts = [path for path in files if path.name in documents]
+        # There are few documents of the root and of scenes, and more depends on them.
+        high = [path for path in texts if len(path.relative_to(store).parts) in (1, 3)]
+        kind = rng.random()
+        if kind < 0.65:
+            what = variants.change_json(rng.choice(rng.choice((texts, high))), rng)
+        elif kind < 0.8:
+            what = variants.change_bytes(rng.choice(files), rng)
+        elif kind < 0.9:
+            what = variants.change_kind(rng.choice(files), rng)
+        else:
+            what = _add_to_store(store, rng)
+        commands = (
+            f"info {name}",
+            f"info {name} --json",
+            f"verify {name} --jobs 1",
+            f"verify {name} --jobs 1 --remove",
+            f"split {name}",
+            f"{_PREDICT} {name} --split all",
+            f"{_PREDICT} {name} --where month>=1",
+            f"score maps --reference {name}",
+            f"train {name} --run new --device cpu --config config.toml",
+            f"prepare ready {name} --jobs 1 --ratio 5",
+        )
+        return what, [rng.choice(commands).split()]
+
+    return attack
+
+
+def _add_to_store(store: Path, rng: random.Random) -> str:
+    name = rng.choice(
+        ("backup", "20180607T184326_dmi_old", "2018060\u0667T184326_dmi", "a b")
+    )
+    scenes = sorted(path for path in (store / "scenes").iterdir() if path.is_dir())
+    scene = rng.choice(scenes)
+    if rng.random() < 0.5:
+        shutil.copytree(scene, store / "scenes" / name)
+    else:
+        scene.rename(store / "scenes" / name)
+    return f"{scene.name} as {name}"
+
+
+def _attack_run(folder: Path, rng: random.Random) -> tuple[str, list[Command]]:
+    path = _one_of(folder / "run", "*", rng)
+    is_text = path.suffix in (".json", ".jsonl")
+    if is_text and rng.random() < 0.8:
+        what = variants.change_json(path, rng)
+    else:
+        changes = variants.change_bytes, variants.change_head, variants.change_kind
+        what = rng.choice(changes)(path, rng)
+    commands = (
+        f"{_PREDICT} store.zarr --split all",
+        "train store.zarr --run run --device cpu --resume --epochs 3",
+        f"{_TRAIN} run --overwrite",
+    )
+    return what, [rng.choice(commands).split()]
+
+
+def _attack_maps(folder: Path, rng: random.Random) -> tuple[str, list[Command]]:
+    if rng.random() < 0.2:
+        path = _one_of(folder / "maps", "index/*.json", rng)
+        what = variants.change_json(path, rng)
+    else:
+        path = _one_of(folder / "maps", "*.nc", rng)
+        change = rng.choice((variants.change_hdf5,) * 8 + (variants.change_bytes,) * 2)
+        if rng.random() < 0.2:
+            change = rng.choice((variants.change_head, variants.change_kind))
+        what = change(path, rng)
+    commands = (
+        "score maps --reference store.zarr",
+        "score maps",
+        "convert maps --to tif --to gpkg --out new",
+        "convert maps --to submission --out new",
+        "predict store.zarr --device cpu --split all",
+    )
+    return what, [rng.choice(commands).split()]
+
+
+def _attack_submission(folder: Path, rng: random.Random) -> tuple[str, list[Command]]:
+    path = folder / "charts" / "submission.nc"
+    change = rng.choice((variants.change_hdf5,) * 8 + (variants.change_bytes,) * 2)
+    if rng.random() < 0.2:
+        change = rng.choice((variants.change_head, variants.change_kind))
+    what = change(path, rng)
+    return what, [["score", "charts/submission.nc", "--reference", "store.zarr"]]
+
+
+def _attack_settings(folder: Path, rng: random.Random) -> tuple[str, list[Command]]:
+    kind = rng.choice(("config", "recipe", "set"))
+    if kind == "set":
+        text = words.assignment(rng)
+        return f"--set {text[:60]!r}", [[*f"{_TRAIN} new --set".split(), text]]
+    path = folder / f"{kind}.toml"
+    if kind == "config":
+        path.write_text(words.settings(rng, _TABLES))
+        # What is right in it would train for long: a small training comes last.
+        small = "n_epochs=1, n_iterations=1, batch_size=1, patch_size=16, filters=[4, 4]"
+        command = [*f"{_TRAIN} new --set".split(), small]
+    else:
+        keys = ("ratio", "channels", "codec", "dtype", "sar", "dominance_threshold")
+        path.write_text(words.settings(rng, {"": keys}))
+        command = ["prepare", "ready", "new.zarr", "--jobs", "1", "--recipe", "recipe.toml"]
+    if rng.random() < 0.1:
+        change = rng.choice((variants.change_bytes, variants.change_kind))
+        change(path, rng)
+    return path.name, [command]
+
+
+def _attack_condition(folder: Path, rng: random.Random) -> tuple[str, list[Command]]:
+    listed = folder / "scenes.txt"
+    lines = [rng.choice(("20180607T184326_dmi", *variants.TEXTS)) for _ in range(3)]
+    listed.write_text("\n".join(lines))
+    if rng.random() < 0.3:
+        variants.change_kind(listed, rng)
+    text = words.condition(rng)
+    commands = (
+        [*_PREDICT.split(), "store.zarr", "--where", text],
+        ["split", "store.zarr", "--test", "scenes.txt"],
+        [*_TRAIN.split(), "new", "--where", text],
+        [*_TRAIN.split(), "new", "--seeds", text[:5000]],
+    )
+    return f"--where {text[:60]!r}", [rng.choice(commands)]
+
+
+TARGETS = {
+    target.name: target
+    for target in (
+        Target("ready", ("ready", "run"), _attack_scenes("ready")),
+        Target("raw", ("raw", "run"), _attack_scenes("raw")),
+        Target(
+            "store",
+            ("store.zarr", "ready", "run", "maps", "config.toml"),
+            _attack_store("store.zarr"),
+        ),
+        Target(
+            "packed store",
+            ("packed.zarr", "ready", "run", "maps", "config.toml"),
+            _attack_store("packed.zarr"),
+        ),
+        Target("run", ("store.zarr", "run", "config.toml"), _attack_run),
+        Target("maps", ("store.zarr", "run", "maps"), _attack_maps),
+        Target("submission", ("store.zarr", "charts"), _attack_submission),
+        Target("settings", ("store.zarr", "ready", "config.toml"), _attack_settings),
+        Target("condition", ("store.zarr", "run", "config.toml"), _attack_condition),
+    )
+}
+"""Everything that seaice reads, by name."""
