@@ -62,7 +62,8 @@ def prepare(
     accept_masks: Annotated[
         bool,
         typer.Option(
-            "--accept-masks", help="Take scenes with classes where there is no SAR"
+            "--accept-masks",
+            help="Take scenes in which over 1 % of labelled pixels have no SAR",
         ),
     ] = False,
     as_json: Annotated[
@@ -71,9 +72,10 @@ def prepare(
 ) -> None:
     """Convert AI4Arctic netCDF files into a patch store, once.
 
-    Takes ready-to-train and raw files, as they come. Run it again to go on after an
-    interruption or to add files: scenes that are in the store are left alone. A bad file
-    is listed at the end and does not stop the others.
+    Takes ready-to-train and raw files, as they come, also behind links. Run it again to
+    continue after an interruption or to add files: scenes in the store are left alone, and
+    files that were corrected since are reported. A file or folder that cannot be read is
+    listed at the end and does not stop the others.
 
     On a cluster, give every task of a job array its part, and run once without --part
     when all have ended: it keeps what is there, does what is missing, and writes splits

@@ -21,10 +21,11 @@ def verify(
 ) -> None:
     """Read a whole store again and compare it with its checksums.
 
-    Names each scene and array that is damaged, and exits with 1 if there is one. To mend a
-    store, remove the damaged scenes with --remove and run `seaice prepare` again, which
-    prepares what is missing. A file that merely cannot be read (permissions, a disk that
-    does not answer) ends the command, and nothing is removed.
+    Names each scene and array that is damaged (wrong values, sizes, types or attributes, a
+    missing chunk), and exits with 1 if there is one. To repair a store, remove the damaged
+    scenes with --remove and run `seaice prepare` again, which prepares what is missing. A
+    file that merely cannot be read now (permissions, a disk that does not answer) ends the
+    command, and nothing is removed.
 
     Example: seaice verify store.zarr
     """
@@ -51,7 +52,7 @@ def verify(
         note(f"removed: {', '.join(removed)}")
         note("hint: add them again with `seaice prepare`")
     if mended := sorted({*damaged} - {*removed}) if remove else []:
-        note(f"whole meanwhile, not removed: {', '.join(mended)}")
+        note(f"no longer damaged, not removed: {', '.join(mended)}")
     if damaged and not remove:
         note("hint: remove them with --remove, then add them with `seaice prepare`")
     elif report.damages and not damaged:
