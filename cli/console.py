@@ -1,7 +1,7 @@
 """What a person sees: lines, errors and progress on stderr; results on stdout.
 
-Texts may come from files of strangers: whatever is printed here goes out a line at a time,
-and what would move the cursor, colour or reorder a line is shown as an escape.
+Texts may come from untrusted files: they are printed line by line, with escapes in place of
+whatever would move the cursor, or colour or reorder a line.
 
 On a terminal long work shows a bar; elsewhere (a pipe, a SLURM log) a line now and then.
 """
@@ -73,13 +73,13 @@ def fail(message: str, hint: str | None = None) -> None:
 
 
 def be_quiet(stream: TextIO) -> None:
-    """Write no more to a stream of this process, also when Python ends."""
+    """Discard whatever this process still writes to a stream, also when Python exits."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 @contextmanager
 def _lossy() -> Iterator[None]:
-    """Go on where nobody can be told: the terminal has been closed."""
+    """Continue when the terminal has been closed and nobody can read the message."""
     try:
         yield
     except OSError:

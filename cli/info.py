@@ -178,7 +178,7 @@ def _oddities(store: "Store", scenes: "Sequence[StoredScene]") -> list[str]:
     split = {scene for ids in splits.values() for scene in ids}
     left = {scene.id for scene in scenes} - split
     if absent := sorted(split - {*store.scenes}):
-        odd.append(f"{len(absent)} scenes of the splits are not there: {absent[0]}")
+        odd.append(f"{len(absent)} scenes of the splits are not in the store: {absent[0]}")
     if store.scenes and not any(splits.values()):
         odd.append("it has no splits yet: run `seaice prepare` again to finish it")
     elif left:

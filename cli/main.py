@@ -46,7 +46,7 @@ _UsageError: type[Any] = typer.BadParameter.__mro__[1]  # Typer has a copy of cl
 
 
 class _Commands(TyperGroup):
-    """The commands; wrong usage that repeats what was given repeats it on one line."""
+    """The commands; an error of usage shows the arguments that it quotes on one line."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the options before the name of a command."""
@@ -129,14 +129,14 @@ class _Terminated(KeyboardInterrupt):
 
 
 def _terminate(number: int, _frame: FrameType | None) -> None:
-    for other in ending_signals():  # `timeout` sends it twice, a closed terminal too
+    for other in ending_signals():  # `timeout` and a closed terminal send it twice
         signal.signal(other, signal.SIG_IGN)
     raise _Terminated(number)
 
 
 @contextmanager
 def _terminable() -> Iterator[None]:
-    """Let signals to end raise; a command may have a handler of its own inside."""
+    """Raise on signals that end a process; a command may set its own handlers inside."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

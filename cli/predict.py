@@ -68,7 +68,7 @@ def predict(
         bool,
         typer.Option(
             "--accept-masks",
-            help="Take netCDF files with classes where there is no SAR",
+            help="Take netCDF files in which over 1 % of labelled pixels have no SAR",
         ),
     ] = False,
     as_json: Annotated[

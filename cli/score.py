@@ -108,8 +108,8 @@ def _store_of_the_maps(maps: Path) -> "Store":
         # Whoever made the map would choose where requests with our credentials go.
         raise MapError(
             f"the maps in {str(maps)!r} were drawn from {named!r}; "
-            "URLs that files name are not opened",
-            hint=f"if you trust it, name it: --reference {named}",
+            "URLs named in files are not opened",
+            hint=f"if you trust it, pass --reference {named}",
         )
     try:
         return Store.open(named)
@@ -131,7 +131,7 @@ def _update_index(maps: Path, charts: "ChartedScenes", *, overwrite: bool) -> No
     try:
         write_index(maps, charts, overwrite=overwrite)
     except ForeignFileError as error:
-        note(f"index.html in {maps} is not brought up to date: {error} ({error.hint})")
+        note(f"index.html in {maps} was not updated: {error} ({error.hint})")
     except OSError as error:
         note(f"index.html in {maps} is not brought up to date: {error.strerror or error}")
 

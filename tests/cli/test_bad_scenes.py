@@ -14,7 +14,7 @@ from seaice_data.store import Store
 
 @pytest.fixture
 def store(store_path: str, tmp_path: Path) -> Path:
-    """Hold a store whose first scene is damaged, and a folder that is not a scene."""
+    """Make a store whose first scene is damaged, with a folder that is not a scene."""
     store = Path(shutil.copytree(store_path, tmp_path / "store.zarr"))
     first, second = Store.open(store).scenes[:2]
     document = store / "scenes" / first / "zarr.json"
@@ -64,4 +64,4 @@ def test_prepare_overwrite_refuses_what_is_not_a_scene(
 ) -> None:
     done = seaice("prepare", raw_folder, store, "--ratio", "5", "--overwrite")
     assert done.exit_code == 1
-    assert "holds 'scenes/backup', which is no part of a store" in done.stderr
+    assert "contains 'scenes/backup', which is not part of a store" in done.stderr

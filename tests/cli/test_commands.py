@@ -838,7 +838,7 @@ def test_score_opens_no_url_that_a_map_names(
                 file.attrs["store"] = named
             result = seaice("score", maps)
             assert result.code == 1
-            assert "URLs that files name are not opened" in result.err
+            assert "URLs named in files are not opened" in result.err
             assert f"--reference {named}" in result.err
         server.setblocking(False)
         with pytest.raises(BlockingIOError):  # nobody has called

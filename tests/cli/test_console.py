@@ -1,4 +1,4 @@
-"""What strangers name cannot act on the terminal; any terminal can show what is said."""
+"""Names in files cannot act on the terminal; any terminal can show any message."""
 
 import io
 import logging

@@ -137,7 +137,7 @@ def test_workers_end_with_a_parent_that_is_killed(
 def test_ctrl_c_while_workers_start_is_told_in_words(
     raw: Path, tmp_path: Path, other_system: OtherSystem, at: int
 ) -> None:
-    moment = Moment(signal.SIGINT, at, "pipe:")  # by which workers are told what to do
+    moment = Moment(signal.SIGINT, at, "pipe:")  # through which workers get their tasks
     command = [SEAICE, "prepare", raw, tmp_path / "store.zarr", "--jobs", 4]
     process = other_system.start(moment, *command)
     err = process.communicate()[1]

@@ -22,7 +22,7 @@ from seaice_data.store import Store
 SEAICE = Path(sys.executable).with_name("seaice")
 IDS = [f"2019{month:02d}14T101830_dmi" for month in range(1, 11)]
 KILLED_AT = (*range(1, 9), 10, 20, 50, 80, 100, 120)
-"""Changes to the store before which it is killed: each time it is a little further on."""
+"""Changes to the store before which it is killed, each time a little later."""
 
 
 Tree = dict[str, bytes]
@@ -107,7 +107,7 @@ def test_killed_while_it_is_replaced_a_store_is_the_old_or_the_new_one(
     new = tree(tmp_path / "new.zarr")
 
     def is_new(at: int) -> bool:
-        """Tell which store is there after a kill before change `at`."""
+        """Return which store is there after a kill before change `at`."""
         store = tmp_path / str(at) / "store.zarr"
         shutil.copytree(raw.parent / "peaceful.zarr", store)
         command = [SEAICE, "prepare", raw, store, "--jobs", 1, "--overwrite"]
