@@ -3,8 +3,8 @@
 zarr reads what is written here, and writes the same bytes; but it hands each of the fifty
 files of a scene to a thread and back, which takes longer than to prepare the scene.
 
-Stores also come from strangers. ``read_array_document`` checks what describes an array
-before zarr sees it: a codec may be code, and a shape may be larger than any memory.
+A store may come from anybody. ``read_array_document`` checks the document of an array
+before zarr sees it: a codec may run code, and a shape may be larger than any memory.
 """
 
 import json
@@ -25,7 +25,7 @@ _CODECS = ("bytes", "vlen-utf8", "zstd", "crc32c")
 _SHARDING = "sharding_indexed"
 _MOST_CHUNKS = 2**20
 _LARGE_TEXT = 4 * 256  # bytes of a text of fixed length
-_LARGE_CHUNK = 2**26  # values: chunks may be larger than the array, but not for ever
+_LARGE_CHUNK = 2**26  # values: chunks may be larger than the array, within limits
 
 Content = bytes | memoryview
 """Content of a file."""
@@ -262,8 +262,8 @@ def read_array_document(documents: Sequence[bytes], form: ArrayForm) -> dict[str
     Raises
     ------
     DocumentError
-        If it is not that of an array, names a codec that seaice does not write, or has
-        another type, shape or chunks than `form` allows.
+        If it does not describe an array, names a codec that seaice does not write, or has
+        a type, shape or chunks that `form` does not allow.
     """
     document, *rest = map(parse_json, documents)
     if rest:
@@ -324,7 +324,7 @@ def _check_2(document: _Document2) -> tuple[Any, ...]:
 
 
 def _check_chunks(shape: Sequence[int], chunk_shape: Sequence[int]) -> None:
-    """Refuse chunks that are not ones, too many or too large."""
+    """Refuse chunks that do not fit the shape, are too many or too large."""
     if len(chunk_shape) != len(shape) or min(chunk_shape, default=1) < 1:
         raise DocumentError(f"its chunks {chunk_shape} do not fit its shape {shape}")
     n_chunks = prod(ceil(n / chunk) for n, chunk in zip(shape, chunk_shape, strict=True))

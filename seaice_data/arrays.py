@@ -18,4 +18,4 @@ Mask = NDArray[np.bool_]
 """True where a value may be used."""
 
 Values = NDArray[Any]
-"""Numbers of any type, as a file holds them."""
+"""Numbers of any type, as they are in a file."""

@@ -45,7 +45,7 @@ _STORE_ROWS = 8  # of all channels: half a MB
 _LAND_BELOW = 0.49
 
 # Share of labelled pixels. In ready files charts are masked where there is no SAR: this is
-# inferred from figures and has not been seen in a file, so a few are let pass.
+# inferred from figures and has not been seen in a file, so a few are accepted.
 _MOST_UNSEEN = 0.01
 
 
@@ -62,13 +62,13 @@ def assemble(scene: Scene, recipe: Recipe, *, accept_masks: bool = False) -> Pre
     recipe
         What to make of it.
     accept_masks
-        Whether to take a scene whose charts have classes where there is no SAR. In the
-        files of the dataset charts are masked there, so it is a sign of a lost mask.
+        Whether to take a scene whose charts have classes where SAR is missing. Charts of
+        the dataset are masked there, so such classes mean that a mask was lost.
 
     Raises
     ------
     SceneError
-        If the file turns out to be broken while it is read, has no valid pixel, holds
+        If the file turns out to be broken while it is read, has no valid pixel, contains
         values that do not fit into the type of the store, or, unless `accept_masks`, if
         more than one in a hundred pixels with a class have no SAR.
     RecipeError

@@ -177,7 +177,7 @@ def _charts_in(path: str, listing: Listing) -> ChartedScenes:
 
 
 def _no_charts(path: str, n_files: int, failed: Sequence[Failure]) -> SceneError:
-    message = f"none of the {n_files} files in {path!r} holds a chart"
+    message = f"none of the {n_files} files in {path!r} contains a chart"
     if failed:
         return SceneError(f"{message}; {failed[0].reason}", hint=failed[0].hint)
     return SceneError(

@@ -1,9 +1,9 @@
 """From numbers as a netCDF file stores them to values: gaps, packing, unsigned integers.
 
 ``Decoding.of`` reads the attributes of a variable by the netCDF conventions, as
-netCDF4-python does. xarray knows neither valid ranges nor fill values by default; else it
-gives the same, but for one thing: a gap that is declared in double precision is here also
-found in single precision.
+netCDF4-python does. xarray ignores valid ranges and default fill values. Otherwise it
+returns the same, with one exception: a gap that is declared in double precision is also
+found in single precision here.
 """
 
 from collections.abc import Mapping
@@ -23,8 +23,8 @@ ATTRIBUTES: Mapping[str, int | None] = {
     "scale_factor": 1,
     "add_offset": 1,
 }
-"""Attributes that say what the numbers of a variable mean, and how many numbers they are
-themselves; None for any."""
+"""Attributes that say what the numbers of a variable mean, and how many numbers each one
+has; None for any."""
 
 _DEFAULT_FILLS = {
     "i2": -32767,
@@ -36,7 +36,7 @@ _DEFAULT_FILLS = {
     "f4": 9.969209968386869e36,
     "f8": 9.969209968386869e36,
 }
-"""What the netCDF library puts where nothing was written. Bytes are too few for that."""
+"""What the netCDF library fills unwritten data with; bytes have no such value."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,8 +75,8 @@ class Decoding:
         dtype
             Type of the stored numbers.
         numbers
-            Those of `ATTRIBUTES` that the variable has, as flat arrays. What the type
-            of the variable cannot hold marks nothing in it.
+            Those of `ATTRIBUTES` that the variable has, as flat arrays. Numbers that the
+            type of the variable cannot represent have no effect.
         is_unsigned
             Whether the attribute ``_Unsigned`` is true.
 
@@ -122,7 +122,7 @@ class Decoding:
         return self.is_unsigned or self.scale is not None or self.offset is not None
 
     def decode(self, stored: Values) -> Values:
-        """Return values, NaN in gaps; `stored` itself if it contains just these."""
+        """Return values, NaN in gaps; `stored` itself if nothing differs."""
         if self.is_unsigned:
             stored = stored.view(stored.dtype.str.replace("i", "u"))
         values = stored
@@ -153,7 +153,7 @@ class Decoding:
         """Return where the gaps are; None if there are none, besides NaN."""
         if not (self.gaps or self._is_bounded):
             return None
-        # As a rule there is one, above all numbers: to know the highest is enough.
+        # Usually there is one, above all numbers: a look at the highest is enough.
         if len(self.gaps) == 1 and not self._is_bounded and stored.max() < self.gaps[0]:
             return None
         is_gap = np.zeros(stored.shape, bool)
@@ -167,7 +167,7 @@ class Decoding:
 
 
 def _storable(values: Values, dtype: np.dtype[Any], *, is_unsigned: bool) -> list[Any]:
-    """Return those of some numbers that a variable can hold, in its type."""
+    """Return those numbers that the type of a variable can represent, in this type."""
     with np.errstate(invalid="ignore", over="ignore"):
         cast = values.astype(dtype)
     if dtype.kind != "f":

@@ -18,7 +18,7 @@ _LARGE_CHUNK_BYTES = 256 * 1024  # below it, HDF5 is as fast as asking for singl
 
 
 def is_deflated(dataset: h5py.Dataset) -> bool:
-    """Return whether a plane has large chunks that are deflated, shuffled at most."""
+    """Return whether a plane has large chunks that are deflated, and at most shuffled."""
     if dataset.chunks is None or len(dataset.chunks) != 2:
         return False
     if chunk_bytes(dataset) < _LARGE_CHUNK_BYTES:
@@ -74,7 +74,7 @@ class DeflatedPlane:
                 self._read_chunk(top, left, inside, target)
 
     def _read_chunk(self, top: int, left: int, rows: slice, target: Values) -> None:
-        """Fill the columns of a chunk into `target`, which has these rows of the plane."""
+        """Copy the columns of a chunk into `target`, which has these rows of the plane."""
         height, width = self._chunks
         size, first = self._dtype.itemsize, rows.start - top
         columns = slice(left, min(left + width, self._width))
@@ -98,7 +98,7 @@ class DeflatedPlane:
         """Inflate a chunk, or return None if HDF5 should judge it."""
         n_bytes = self._chunk_bytes
         info = self._dataset.id.get_chunk_info_by_coord((top, left))
-        # Not written; written without a filter; larger than deflate makes anything.
+        # Not written; written without a filter; larger than deflate ever makes a chunk.
         if info.byte_offset is None or info.filter_mask or info.size > 2 * n_bytes:
             return None
         _, packed = self._dataset.id.read_direct_chunk((top, left))

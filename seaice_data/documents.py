@@ -1,4 +1,4 @@
-"""Documents that strangers may have written: JSON and TOML, read into typed values.
+"""Documents that anybody may have written: JSON and TOML, read into typed values.
 
 ``open_file`` and ``read_text`` read a file, ``parse_json`` and ``parse_toml`` parse,
 ``typed`` checks a value against a type, down to its last item. Whatever is wrong becomes
@@ -22,10 +22,10 @@ from seaice_data.errors import SeaIceError
 Value = TypeVar("Value")
 
 MOST_BYTES = 64 * 2**20
-"""Size of a document: the longest that seaice writes have a few megabytes."""
+"""Size of the longest document; the longest that seaice writes have a few megabytes."""
 
 MOST_DEPTH = 32
-"""Tables and lists inside each other: those that seaice writes are 5 deep."""
+"""How deep tables and lists may be nested; those that seaice writes are 5 deep."""
 
 _MOST_DIGITS = 64
 _PLAIN = (bool, int, float, str)
@@ -43,7 +43,7 @@ def open_file(path: Path) -> BinaryIO:
     OSError
         If the system does not let it be read.
     DocumentError
-        If it is not a regular file: a pipe would be waited for, and a device has no end.
+        If it is not a regular file: a pipe would block, and a device has no end.
     """
     try:
         stream = open(path, "rb", opener=_open_at_once)  # noqa: SIM115 - the caller closes it
@@ -81,7 +81,7 @@ def parse_json(content: bytes | str) -> Any:
     ------
     DocumentError
         If it is not JSON in UTF-8, nested deeper than `MOST_DEPTH`, or has numbers or
-        texts that nothing else could take: whole numbers beyond 64 bits, half characters.
+        texts that other code could not process: whole numbers beyond 64 bits, surrogates.
 
     Examples
     --------
@@ -323,7 +323,7 @@ def _decoded(content: bytes | str) -> str:
 
 
 def _whole(digits: str) -> int:
-    if len(digits) > _MOST_DIGITS:  # Python takes long to read thousands of them
+    if len(digits) > _MOST_DIGITS:  # Python is slow to read thousands of them
         raise DocumentError(f"{digits[:12]}... has {len(digits)} digits")
     return _checked_whole(int(digits))
 

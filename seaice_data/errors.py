@@ -34,7 +34,7 @@ def _rebuild(kind: type[SeaIceError], message: str, hint: str | None) -> SeaIceE
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One of many things that could not be done, while the others were."""
+    """One of many items that failed, while the others were processed."""
 
     name: str
     """The scene, file, map or run that failed: an id, or a path as the user gave it."""
@@ -47,7 +47,7 @@ class Failure:
 
     @classmethod
     def of(cls, name: object, error: SeaIceError) -> "Failure":
-        """Return the failure of `name` by an error."""
+        """Return the failure of `name` with the words of an error."""
         return cls(str(name), str(error), error.hint)
 
 

@@ -280,7 +280,7 @@ def _number(record: dict[str, str], name: str) -> int:
 
 
 def _quoted(text: str) -> str:
-    """Return a text of a file in quotes; what a table does not need is left out."""
+    """Return a text of a file in quotes, shortened if it is long."""
     return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}...")
 
 

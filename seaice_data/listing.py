@@ -1,4 +1,4 @@
-"""List the files below a folder, and report what could not be looked into."""
+"""List the files below a folder, and report what could not be read."""
 
 import os
 import stat
@@ -17,14 +17,14 @@ class Listing:
     """Sorted, each file once."""
 
     failed: tuple[Failure, ...]
-    """Folders and links that lead nowhere or may not be read, and what is not a file."""
+    """Folders and files that may not be read, broken links, and what is not a file."""
 
 
 def list_files(folder: Path, suffix: str) -> Listing:
     """List the files with a suffix in a folder and all folders below it.
 
-    Links are followed. A folder or file that is reached several times is taken once, by its
-    own name rather than by that of a link. Hidden files and folders are left out.
+    Links are followed. A folder or file that is reached several times is listed once, under
+    its own name rather than that of a link. Hidden files and folders are left out.
 
     Parameters
     ----------
@@ -36,8 +36,8 @@ def list_files(folder: Path, suffix: str) -> Listing:
     Returns
     -------
     Listing
-        The files, and what could not be looked into: a folder or file that may not be
-        read, a link to what is not there, a pipe, socket or device with the suffix.
+        The files, and what could not be read: a folder or file without permission, a
+        broken link, and a pipe, socket or device with the suffix.
     """
     walk = _Walk(suffix)
     walk.enter(folder)
@@ -116,8 +116,8 @@ class _Walk:
         return path.suffix.lower() == self._suffix
 
     def _is_new(self, path: Path, status: os.stat_result) -> bool:
-        """Whether a file or folder is seen for the first time."""
-        # Some network disks number nothing.
+        """Return whether a file or folder is seen for the first time."""
+        # Some network disks have no inode numbers.
         key = (status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(path)
         is_new = key not in self._seen
         self._seen.add(key)

@@ -41,7 +41,7 @@ def lock(descriptor: int, *, alone: bool = True, wait: bool = False) -> bool:
     except OSError as error:
         if error.errno == errno.EACCES:  # how some network disks say that it is held
             raise BlockingIOError(error.errno, error.strerror) from error
-        # Disks without locks have many ways to say so, also numbers that have no name.
+        # Disks without locks have many ways to say so, even error numbers without a name.
         log.info("the file system has no locks: %s", error)
         return False
     return True

@@ -5,9 +5,9 @@ process that prepares scene after scene would grow by 70 MB.
 
 - ``large_array`` takes memory that goes back to the system when the array is freed;
 - ``give_back`` returns what malloc keeps;
-- ``can_map`` asks whether a disk lets files be mapped into memory.
+- ``can_map`` checks whether files on a disk can be mapped into memory.
 
-Where memory runs out, ``out_of_memory_errors`` says for what.
+When memory runs out, ``out_of_memory_errors`` says for what.
 """
 
 import ctypes
@@ -36,7 +36,7 @@ def out_of_memory_errors(what: str) -> Iterator[None]:
     Parameters
     ----------
     what
-        The scene or file that there is too little memory for, as messages begin.
+        The scene or file that needs too much memory; the message begins with it.
 
     Examples
     --------
@@ -85,7 +85,7 @@ def give_back() -> None:
 
 
 def can_map(path: Path) -> bool:
-    """Whether a file, which must not be empty, can be mapped: not on each network disk.
+    """Return whether a file, not an empty one, can be mapped; some network disks refuse.
 
     Raises
     ------

@@ -107,7 +107,7 @@ class NetcdfFile:
         ------
         SceneError
             If it is missing, not in this file, has another number of axes or an empty
-            one, is larger than any of the format, or does not contain numbers.
+            one, is larger than the format allows, or does not contain numbers.
         """
         if name not in self._variables:
             dataset = self._dataset(name)
@@ -125,13 +125,12 @@ class NetcdfFile:
         return self._variables[name]
 
     def strings(self, name: str) -> list[str]:
-        """Read a list of texts, whether it holds texts or, as in the classic model, bytes.
+        """Read a list of texts, stored as strings or, as in the classic model, as bytes.
 
         Raises
         ------
         SceneError
-            If it is missing, is not a list of texts, or is too long to be one of the
-            format.
+            If it is missing, is not a list of texts, or is longer than the format allows.
         """
         dataset = self._dataset(name)
         shape: tuple[int, ...] = dataset.shape or ()
@@ -151,7 +150,7 @@ class NetcdfFile:
                 values = np.ascontiguousarray(dataset[()])
                 return [*map(_text, values.view(f"S{n_bytes // shape[0]}").ravel())]
             texts = []
-            for k in range(shape[0]):  # how long they are is not known before
+            for k in range(shape[0]):  # their lengths are not known in advance
                 texts.append(_text(dataset[k]))
                 n_bytes += len(texts[-1])
                 if n_bytes > _MOST_TEXT_BYTES:
@@ -195,11 +194,11 @@ class NetcdfFile:
     def reading(
         self, what: str, dataset: h5py.Dataset | None = None
     ) -> AbstractContextManager[None]:
-        """Raise what goes wrong in reading something as an error in words."""
+        """Raise what goes wrong while `what` is read as a `SceneError`."""
         return netcdf_errors(self.path, what, dataset)
 
     def _dataset(self, name: str) -> h5py.Dataset:
-        """Open a variable; refuse one that has its numbers in another file."""
+        """Open a variable; refuse one whose numbers are in another file."""
         with self.reading(repr(name)):
             dataset = self._found(name)
             if not isinstance(dataset, h5py.Dataset):
@@ -217,10 +216,10 @@ class NetcdfFile:
             return dataset
 
     def _found(self, name: str) -> h5py.HLObject | None:
-        """Return what has a name in this file, or None; do not enter another file.
+        """Return the object of this name in this file, or None; open no other file.
 
-        HDF5 would follow any link, to whatever it names: so it is given single names, and
-        each is looked at before it is opened.
+        HDF5 would follow any link, wherever it leads. So it is given one name at a time,
+        and each is checked before it is opened.
         """
         place: h5py.HLObject = self._file
         names, n_links = [name], 0
@@ -252,7 +251,7 @@ class NetcdfFile:
         )
 
     def _check_chunks(self, name: str, dataset: h5py.Dataset) -> None:
-        """Refuse chunks that take more memory than all numbers of a variable."""
+        """Refuse chunks that take more memory than the whole variable."""
         if dataset.chunks is None:
             return
         n_bytes = math.prod(dataset.shape) * dataset.dtype.itemsize
@@ -304,7 +303,7 @@ class Variable:
         Raises
         ------
         SceneError
-            If it is something else.
+            If it is not one number.
         """
         value = self._attribute(name)
         return None if value is None else float(self._numbers(name, value, 1).item())
@@ -339,7 +338,7 @@ class Variable:
         Raises
         ------
         SceneError
-            If it has more values than the format has at once, or cannot be read.
+            If it has more values than a coarse grid of the format, or cannot be read.
         """
         n_values = math.prod(self.shape)
         if n_values > _MOST_VALUES:
@@ -453,9 +452,9 @@ def netcdf_errors(
     path
         The file that is read.
     what
-        What is read of it.
+        What is read from it.
     dataset
-        The variable that is read, if it is one: its filters may be missing.
+        The variable that is read, if any: its filters may be missing.
 
     Raises
     ------
@@ -486,7 +485,7 @@ def _cause(error: Exception, dataset: h5py.Dataset | None) -> tuple[str, str | N
         return os.strerror(number), None
     for code in _missing_filters(dataset):
         return _without_filter(code)
-    # The text may hold names from the file.
+    # The text may contain names from the file.
     text = "".join(c if c.isprintable() else " " for c in str(error))
     reason = " ".join(text.split()) or type(error).__name__
     reason = reason.removeprefix("Unable to synchronously open file ").strip("()\"'")
@@ -517,7 +516,7 @@ def _missing_filters(dataset: h5py.Dataset | None) -> list[int]:
 
 
 def _text(value: Any) -> str:
-    """Return an attribute or a text of HDF5 as text; empty if it is none."""
+    """Return an attribute or a text of HDF5 as text; empty if it is not text."""
     if isinstance(value, np.ndarray):
         return ", ".join(filter(None, map(_text, value.flat)))
     if isinstance(value, str):  # bytes that are not UTF-8 are in it as surrogates
@@ -528,7 +527,7 @@ def _text(value: Any) -> str:
 
 
 def _refuse_special(path: Path) -> None:
-    """Refuse folders, pipes and devices: to open one may wait for ever."""
+    """Refuse folders, pipes and devices: opening one may block for ever."""
     mode = path.stat().st_mode
     if stat.S_ISDIR(mode):
         raise SceneError(f"{str(path)!r}: a folder, not a file")
@@ -537,14 +536,14 @@ def _refuse_special(path: Path) -> None:
 
 
 def _opened(path: Path) -> h5py.File:
-    """Open a file; without a lock on disks that have none, or none for everybody."""
+    """Open a file, without a lock where the disk has none or refuses this one."""
     # Rows are kept by `Variable`: chunks that HDF5 keeps would be kept twice.
     options = {"mode": "r", "driver": "sec2", "rdcc_nbytes": 0}
     try:
         return h5py.File(path, **options)
     except OSError as error:
-        # Not without a lock at once: HDF5 refuses to open a file in both ways in one
-        # process, and somebody else may have it open there.
+        # Not without a lock from the start: HDF5 refuses to open a file both ways in one
+        # process, and other code may have it open.
         if "lock" not in str(error):
             raise
         return h5py.File(path, **options, locking=False)

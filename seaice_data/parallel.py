@@ -52,8 +52,8 @@ def run_tasks(
     Parameters
     ----------
     function
-        Of a module, so that other processes can import it; its errors come out of
-        `run_tasks` as they were.
+        Defined in a module, so that other processes can import it. Its errors are raised
+        by `run_tasks` as they were.
     arguments
         Arguments by the name of the task.
     jobs
@@ -127,7 +127,7 @@ def _compute_there(
                 f"workers of {scheduler!r} ended during the same task, "
                 f"{error.allowed_failures + 1} in all, "
                 f"the last one at {error.last_worker.address}",
-                hint="run again to go on where it stopped; their logs say how they ended",
+                hint="run again to continue where it stopped; the logs say how they ended",
             ) from error
 
 
@@ -177,14 +177,14 @@ _starting = threading.Lock()
 
 
 class _Process(SpawnProcess):
-    """Imports no program, and does not hear Ctrl-C before it can ignore it."""
+    """Does not import the program; blocks Ctrl-C until it can ignore it."""
 
     def start(self) -> None:
         """Start it with the signal blocked, which it inherits."""
         with _starting:
             program = sys.modules["__main__"]
             before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-            # It would import the program to find functions of it, and so run it again.
+            # Otherwise it would import the program to find its functions: run it again.
             sys.modules["__main__"] = ModuleType("__main__")
             try:
                 super().start()
@@ -210,7 +210,7 @@ class WorkerContext(SpawnContext):
 
 
 def _start_tracker() -> None:
-    """Start Python's helper that tidies up: later it would unblock Ctrl-C in between.
+    """Start Python's helper that tidies up: its start would unblock Ctrl-C later.
 
     It ignores the other signals that go to all processes, but not SIGHUP.
     """
@@ -222,21 +222,21 @@ def _start_tracker() -> None:
 
 
 def end_in_words(processes: Iterable[BaseProcess]) -> tuple[str, str]:
-    """Say how the first of several processes ended before its time, and what to do."""
+    """Return how the first of several processes ended early, and what to do."""
     codes = [process.exitcode or 0 for process in processes]
-    # Those that are left are terminated then.
+    # The remaining ones are terminated after it.
     code = min(codes, key=lambda code: (code == 0, _signal_of(code) == signal.SIGTERM))
-    again = "run again to go on where it stopped"
+    again = "run again to continue where it stopped"
     if not (number := _signal_of(code)):
-        return f"a working process ended with exit code {code}", again
+        return f"a worker process ended with exit code {code}", again
     name = {item.value: f" ({item.name})" for item in signal.Signals}.get(number, "")
     if name == " (SIGKILL)":
-        again += "; the system kills so when memory runs out: fewer jobs need less"
-    return f"a working process was killed by signal {number}{name}", again
+        again += "; the system sends it when memory runs out, and fewer jobs need less"
+    return f"a worker process was killed by signal {number}{name}", again
 
 
 def _signal_of(code: int) -> int:
-    """Return the signal that an exit code tells of; 0 if none."""
+    """Return the signal that an exit code stands for; 0 if none."""
     return -code if code < 0 else max(code - 128, 0)
 
 
@@ -259,7 +259,7 @@ def begin_worker(terminate: Callable[[int, FrameType | None], None] = _end) -> N
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     for number in ending_signals():
         signal.signal(number, terminate)
-    if logging.lastResort is not None:  # what writes where nobody has set up logging
+    if logging.lastResort is not None:  # in use where nobody has set up logging
         logging.lastResort.setFormatter(OneLine())
     threading.Thread(target=_follow, daemon=True).start()
 

@@ -4,10 +4,10 @@ dask runs one task a scene. A scene that is in the store is left alone, so a run
 interrupted goes on where it stopped, and new files are added by running again. Several runs
 may work on one store at the same time; a run that replaces it wants to be alone.
 
-A file is the one that its scene was made of if it has the size, the samples and the time
-that were noted. Where the time differs or is not known (the file was copied, touched or
+A file counts as the one that its scene was made of if its size, samples and time are those
+that were noted. Where the time differs or was not noted (the file was copied, touched or
 corrected; the store is of version 0.1), the file is prepared again and compared with the
-checksums of the scene: so nothing has to be hashed when a scene is prepared.
+checksums of the scene. So no whole file has to be hashed when a scene is prepared.
 """
 
 import errno
@@ -99,12 +99,12 @@ def prepare(
         of all scenes together (splits, statistics) to a later run without `part`.
     overwrite
         Replace a store that exists: the new one is made beside it, in a hidden folder, and
-        takes its place in the end. The old one stays if no file can be prepared, or not one
-        of a scene that it holds.
+        takes its place in the end. The old one stays if no file can be prepared, or if a
+        scene that it contains cannot be prepared again.
     strict
         Stop at the first file that cannot be prepared.
     accept_masks
-        Take scenes with classes where there is no SAR; see `assemble`.
+        Take scenes with classes where SAR is missing; see `assemble`.
     progress
         Told after each scene.
 
@@ -193,9 +193,9 @@ def _refuse_loss(storage: Storage, is_any: bool, failed: Sequence[Failure]) -> N
     for failure in failed:
         if printable(Path(failure.name).name) in held:
             raise SceneError(
-                f"the store {storage.path!r} is left as it is: it holds a scene that "
+                f"the store {storage.path!r} is left as it is: it contains a scene that "
                 f"cannot be prepared again; {failure.reason}",
-                hint="mend the file, or remove the store first",
+                hint="fix the file, or remove the store first",
             )
 
 
@@ -208,9 +208,9 @@ def _refuse_blind(
         lost = {*Store.open(storage.url).scenes} - {*arrived} if folders else set()
     if folders and lost:
         raise SceneError(
-            f"the store {storage.path!r} is left as it is: it holds {len(lost)} scenes "
+            f"the store {storage.path!r} is left as it is: it contains {len(lost)} scenes "
             f"that were not found again, such as {min(lost)}; {folders[0].reason}",
-            hint="mend that, or remove the store first",
+            hint="fix this, or remove the store first",
         )
 
 
@@ -262,7 +262,7 @@ def _fill(
         failed += changed
         if strict and failed:
             raise SceneError(failed[0].reason, hint=failed[0].hint)
-        # Of a run that is killed, too, the next one knows which files have not changed.
+        # Early: if this run is killed, the next one still knows which files are unchanged.
         _note_times(store, {i: times[i] for i in times if i not in store.scenes})
         if scheduler:  # its workers have folders of their own
             todo = {name: path.absolute() for name, path in todo.items()}
@@ -298,12 +298,12 @@ def _fill(
 
 
 def finish(store: Store) -> list[Failure]:
-    """Write what is known of all scenes together, and tidy up after killed runs.
+    """Write what describes all scenes together, and tidy up after killed runs.
 
     Returns
     -------
     list
-        Scenes that are damaged, and in no split.
+        Scenes that are damaged, and therefore in no split.
     """
     url = store.storage.url
     while True:
@@ -319,8 +319,8 @@ def finish(store: Store) -> list[Failure]:
 def summarise(store: Store) -> tuple[dict[str, Any], list[Failure]]:
     """Return splits, statistics and class counts of all scenes, and those left out.
 
-    Left out is what is damaged. A scene that merely cannot be read is an error: it would be
-    lost from the splits.
+    Damaged scenes are left out. A scene that merely cannot be read is an error, because the
+    splits would lose it.
     """
     scenes, damaged = store.open_scenes(leave_out=DamageError)
     written = store.attributes.get("split_settings") or to_mapping(SplitSettings())
@@ -386,13 +386,13 @@ def _drop_if_empty(store_path: str) -> None:
 def _plan(
     found: Mapping[SceneId, Path], store: Store
 ) -> tuple[dict[str, list[int]], dict[str, Path], list[str], list[Failure]]:
-    """Tell files to do from those that are in the store already, or were.
+    """Separate files to prepare from those whose scenes are in the store already.
 
     Returns
     -------
     tuple
-        When the files were changed last; the files to do, or to compare; the scenes that
-        are kept; the files that are others than those the scenes were made of.
+        When the files were changed last; the files to prepare, or to compare; the scenes
+        that are kept; the files that cannot be read or are not those of their scenes.
     """
     times: dict[str, list[int]] = {}
     todo: dict[str, Path] = {}
@@ -416,7 +416,7 @@ def _plan(
 def _is_unchanged(
     path: Path, store: Store, scene_id: str, noted: Mapping[str, list[int]]
 ) -> bool:
-    """Return whether a file is surely the one of a stored scene; refuse one that is not."""
+    """Return whether a file is certainly the one of a stored scene; refuse another one."""
     made_of = store.scene(scene_id).known.get("source_files", [])
     if [*map(_content, made_of)] != [*map(_content, source_files(path))]:
         raise SceneError(
@@ -427,7 +427,7 @@ def _is_unchanged(
 
 
 def _content(file: Mapping[str, Any]) -> tuple[object, object]:
-    """Return size and hash of a file: one that was merely renamed is the same."""
+    """Return size and hash of a file; its name does not count."""
     return file["size"], file["blake2b_of_samples"]
 
 
@@ -444,7 +444,7 @@ def _refuse_other(path: Path, store: Store, prepared: PreparedScene) -> None:
 def _note_times(
     store: Store, times: Mapping[str, list[int]], forget: Iterable[str] = ()
 ) -> None:
-    """Note when files were changed last, if the disk lets us."""
+    """Note when files were changed last, if the disk can be written to."""
     noted = store.source_times
     new = {i: time for i, time in {**noted, **times}.items() if i not in {*forget}}
     if new != noted:
@@ -474,7 +474,7 @@ def _prepare_scene(
 ) -> _Written | Failure | None:
     """Bring one file into the store; None if its scene is there.
 
-    A file whose time is another than noted, or not known, is prepared all the same and
+    A file whose time differs from the noted one, or was not noted, is prepared anyway and
     compared with the scene. A bad file is an outcome, not an exception.
     """
     try:

@@ -1,4 +1,4 @@
-"""What this process may use of the processor: a job's or a container's share of it."""
+"""How much of the processor this process may use: the share of a job or a container."""
 
 import math
 import os
@@ -8,8 +8,8 @@ from pathlib import Path, PurePosixPath
 def n_cores(root: Path = Path("/")) -> int:
     """Return the cores that this process may use at the same time, at least 1.
 
-    The fewest of: those that it may run on, where the system can say that (else those that
-    there are), and the quotas of its control groups on Linux, rounded up.
+    The smallest of: the cores that it may run on (all, where the system cannot say), and on
+    Linux the quotas of its control groups, rounded up.
 
     Parameters
     ----------
@@ -39,8 +39,8 @@ def _quota(root: Path) -> float:
         _, controllers, path = line.split(":", 2)
         if controllers and "cpu" not in controllers.split(","):
             continue
-        # Those of groups around it count, too. A container sees its own one as the first of
-        # them all, whatever path is said.
+        # Quotas of parent groups count, too. A container sees its own group as the root,
+        # whatever the path says.
         group = PurePosixPath(path.lstrip("/"))
         for folder in (group, *group.parents):
             found = root / "sys/fs/cgroup" / controllers / folder

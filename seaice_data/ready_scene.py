@@ -188,7 +188,7 @@ class ReadyScene(Scene):
 
 
 def _read_classes(file: NetcdfFile, chart: Chart, rows: slice, plane: ChartArray) -> None:
-    """Read a band of a painted chart, fill in gaps; refuse what a byte cannot hold."""
+    """Read a band of a painted chart, with fill in gaps; refuse what is not a byte."""
     variable = file.variable(chart.name)
     if variable.dtype == np.uint8 and not variable.is_packed:
         variable.read_rows(rows, plane, CHART_FILL)

@@ -119,7 +119,7 @@ def find_scenes(folder: str | Path) -> tuple[Path, ...]:
     """Return the netCDF files in a folder and below it, reference files left out.
 
     Each file is returned once, however many links lead to it. Hidden files and folders are
-    left out. `find_scene_files` goes on where this function raises.
+    left out. `find_scene_files` continues where this function raises.
 
     Parameters
     ----------
@@ -130,14 +130,14 @@ def find_scenes(folder: str | Path) -> tuple[Path, ...]:
     ------
     SceneError
         If there is no such folder, no netCDF file in it, or something in it that may be a
-        scene cannot be read: a folder, a link to what is gone, a pipe.
+        scene cannot be read: a folder, a broken link, a pipe.
     """
     listing = list_scene_files(folder)
     if listing.failed:
         more = f" (and {len(listing.failed) - 1} more)" if len(listing.failed) > 1 else ""
         raise SceneError(
             f"{listing.failed[0].reason}{more}",
-            hint="mend it, or move it away; `find_scene_files` lists all such files and "
+            hint="fix it, or move it away; `find_scene_files` lists all such files and "
             "finds the others",
         )
     return listing.paths
@@ -151,12 +151,12 @@ class FoundScenes:
     """Files by the ids of their scenes, in the order of the paths."""
 
     failed: tuple[Failure, ...]
-    """Files that are not scenes or hold one that another file has, and what could not be
-    looked into."""
+    """Files that are not scenes, or have the scene of another file, and what could not be
+    read."""
 
 
 def find_scene_files(folder: str | Path) -> FoundScenes:
-    """Find the scenes in a folder and below it; look into each file once.
+    """Find the scenes in a folder and below it; open each file once.
 
     Parameters
     ----------
@@ -245,14 +245,14 @@ def unchanged(path: Path) -> Iterator[None]:
     Raises
     ------
     SceneError
-        If they are changed meanwhile, as by a download that has not ended.
+        If they are changed meanwhile, for example by a download.
     """
     before = file_times(path)
     yield
     if file_times(path) != before:
         raise SceneError(
             f"{str(path)!r}: changed while it was read",
-            hint="wait until it is whole, then run the same command again",
+            hint="wait until it is complete, then run the same command again",
         )
 
 
@@ -268,8 +268,8 @@ def file_checksum(path: Path) -> str:
 def file_fingerprint(path: Path) -> dict[str, Any]:
     """Return name, size and a hash of evenly spread samples of a file.
 
-    A whole scene has 500 MB; 16 samples of 64 kB tell two scenes apart in milliseconds.
-    They do not tell a file from one in which little was corrected: see `file_times`.
+    A whole scene has 500 MB; 16 samples of 64 kB distinguish two scenes in milliseconds.
+    They may miss a small correction within a file: see `file_times`.
     """
     size = path.stat().st_size
     digest = hashlib.blake2b(str(size).encode(), digest_size=16)

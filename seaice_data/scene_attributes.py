@@ -1,7 +1,7 @@
 """What is written about scenes: attributes of a scene's group, and of all scenes together.
 
-A store may come from a stranger, or from an editor: everything in it is checked here,
-when a scene is opened, so that nobody else meets a wrong type.
+A store may come from anybody, or be edited by hand: everything in it is checked here when
+a scene is opened, so that no other code meets a wrong type.
 """
 
 from typing import Any, Literal, NotRequired, TypedDict
@@ -69,7 +69,7 @@ class Splits(TypedDict, total=False):
 
 
 class Summary(TypedDict, total=False):
-    """Root attributes that say what is true of all scenes together."""
+    """Root attributes that describe all scenes together."""
 
     splits: Splits
     splits_leak: list[tuple[SceneId, SceneId]]
@@ -116,7 +116,7 @@ def read_scene_attributes(table: Any, scene_id: SceneId, recipe: Recipe) -> Scen
 
 
 def read_summary(name: str, value: Any, recipe: Recipe) -> Any:
-    """Return a root attribute that says what is true of all scenes together, checked.
+    """Return a root attribute that describes all scenes together, checked.
 
     Raises
     ------

@@ -61,7 +61,7 @@ def region_in(original_name: str) -> str:
 
 
 def id_in(file: NetcdfFile, text: str) -> SceneId | None:
-    """Return the id in an attribute or a name of `file`; refuse digits of no time."""
+    """Return the id in an attribute or name of `file`; refuse one without a valid time."""
     try:
         return SceneId.find_in(text)
     except ValueError as error:

@@ -63,7 +63,7 @@ _ORDERS: Mapping[str, Callable[[Value, Value], bool]] = {
 def select(store: Store, where: str | None = None) -> tuple[str, ...]:
     """Return the ids of the scenes that satisfy a condition, sorted; all without one.
 
-    Scenes that cannot be opened satisfy none; they are logged.
+    Scenes that cannot be opened satisfy no condition; they are logged.
 
     Parameters
     ----------

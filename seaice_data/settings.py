@@ -53,7 +53,7 @@ def from_mapping(kind: type[Settings], mapping: Any) -> Settings:
     ------
     SettingsError
         For a key that `kind` does not have, a value of another type, a number that is not
-        finite, or no mapping.
+        finite, or anything but a mapping.
     """
     if not isinstance(mapping, Mapping):
         raise SettingsError(f"settings must be a table, got {shortened(repr(mapping))}")
@@ -220,7 +220,7 @@ def fingerprint(settings: Any) -> str:
 def differences(ours: Settings, theirs: Settings) -> list[str]:
     """List the settings that differ, one ``key: ours instead of theirs`` each.
 
-    Settings of their parts are listed like their own.
+    Settings of nested parts are listed, too.
     """
     return list(_differences(to_mapping(ours), to_mapping(theirs)))
 
@@ -235,7 +235,7 @@ def nearest(word: str, known: typing.Iterable[str]) -> str:
 
 
 def _identity(settings: Any) -> dict[str, Any]:
-    """Return the values that tell settings apart."""
+    """Return the values that distinguish settings."""
     values = {}
     for known in dataclasses.fields(settings):
         value = getattr(settings, known.name)
@@ -284,7 +284,7 @@ def _read_plain(text: str) -> Any:
 
 
 def _check_finite(value: Any, name: str) -> None:
-    """Refuse what TOML and JSON can write and no setting can be: nan and inf."""
+    """Refuse numbers that TOML and JSON can contain but no setting may: nan and inf."""
     if isinstance(value, float) and not math.isfinite(value):
         raise DocumentError(f"{name} must be a finite number, got {value}")
     if isinstance(value, list | tuple):

@@ -1,7 +1,7 @@
-"""Folders to write to, out of sight: whole files and folders move to their place.
+"""Hidden folders to write to, from which whole files and folders move to their places.
 
-What a killed process leaves there the next one removes: a folder is locked while it is
-written to, and names its machine, for locks may not reach across a network disk.
+The next process removes what a killed one left there: a folder is locked while it is
+written to, and named after its machine, because locks may not work across a network disk.
 """
 
 import os
@@ -17,7 +17,7 @@ from pathlib import Path
 from seaice_data.locks import lock
 
 HIDDEN = ".seaice"
-"""How names begin of such folders that lie beside the files to write."""
+"""How the names of such folders begin, if they are beside the files to write."""
 
 _NAME = re.compile(r".+\.(?P<host>[^.]+)\.[0-9a-f]{12}")
 _ABANDONED_S = 24 * 3600.0
@@ -25,7 +25,7 @@ _ABANDONED_S = 24 * 3600.0
 
 @contextmanager
 def staged(folder: Path, prefix: str = HIDDEN) -> Iterator[Path]:
-    """Give a new folder in `folder` to write to; what is left in it is removed.
+    """Yield a new folder in `folder` to write to; what is left in it is removed.
 
     Raises
     ------
@@ -41,7 +41,7 @@ def staged(folder: Path, prefix: str = HIDDEN) -> Iterator[Path]:
 
 @contextmanager
 def reserved(folder: Path, prefix: str = HIDDEN) -> Iterator[Path]:
-    """Give a new folder as `staged` does; whoever asks for it removes it.
+    """Yield a new folder as `staged` does; the caller removes it.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def reserved(folder: Path, prefix: str = HIDDEN) -> Iterator[Path]:
 
 
 def drop_abandoned(places: Iterable[Path]) -> None:
-    """Remove those folders that `staged` gave to processes which are dead."""
+    """Remove those folders that `staged` made for processes that are dead."""
     for place in places:
         if is_abandoned(place):
             shutil.rmtree(place, ignore_errors=True)
@@ -87,9 +87,10 @@ def _hold(place: Path) -> int | None:
 
 
 def is_abandoned(place: Path) -> bool:
-    """Whether the process is dead to which `reserved` gave a folder.
+    """Return whether the process for which `reserved` made a folder is dead.
 
-    A process on this machine holds a lock; of others, only what is a day old counts.
+    A process on this machine holds a lock; folders of other machines count as abandoned
+    when they are a day old.
     """
     try:
         named = _NAME.fullmatch(place.name)

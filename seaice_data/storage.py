@@ -88,9 +88,9 @@ class Storage:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        """Path or URL as the user gave it, to open it again; it may have secrets."""
+        """Path or URL as the user gave it, to open it again; it may contain secrets."""
         self.path = without_secrets(url)
-        """The same for people: without passwords and keys."""
+        """The same to show: without passwords and keys."""
         with url_errors(url):
             self._options = _patience(url)
             self._files, root = fsspec.core.url_to_fs(url, **self._options)
@@ -224,10 +224,10 @@ class Storage:
 
     @contextmanager
     def replacement(self) -> Iterator["Storage"]:
-        """Give a place for what will take the place of this folder, on the same disk.
+        """Yield a place on the same disk for what will replace this folder.
 
-        It is in a hidden folder beside this one, whose name is used once and in which a
-        file says what it is: so nobody takes it for theirs, nor we theirs for ours.
+        It is in a hidden folder beside this one. The name of that folder is used once, and
+        a file in it says what it is, so that nobody mistakes it for their own, nor do we.
 
         Raises
         ------
@@ -248,7 +248,7 @@ class Storage:
 
     @contextmanager
     def abandoned_replacements(self) -> Iterator[list["Storage"]]:
-        """Give what killed processes left of replacements; remove their empty folders."""
+        """Yield what killed processes left of replacements; remove their empty folders."""
         root = self.local()
         folders = [
             folder
@@ -372,7 +372,7 @@ class Storage:
 
     @contextmanager
     def _staged(self, name: str) -> Iterator[Path]:
-        """Give an empty folder to write to; what is left there is removed."""
+        """Yield an empty folder to write to; what is left there is removed."""
         parent = self.local(STAGING)
         with ExitStack() as stack:
             place = None
@@ -394,7 +394,7 @@ class Storage:
 
     @contextmanager
     def errors(self) -> Iterator[None]:
-        """Let errors of an object store be store errors; those of a disk pass.
+        """Turn errors of an object store into store errors; those of a disk pass.
 
         Raises
         ------
@@ -424,7 +424,7 @@ class Storage:
 
 @contextmanager
 def url_errors(url: str) -> Iterator[None]:
-    """Let the errors of libraries about a URL be store errors, without its secrets.
+    """Turn errors of libraries about a URL into store errors, without its secrets.
 
     Raises
     ------
@@ -485,12 +485,12 @@ def _document(path: Path) -> Document | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, DocumentError) as error:
-        # Its traceback leads to callers that hold whole scenes.
+        # Its traceback would keep whole scenes of the callers in memory.
         return error.with_traceback(None)
 
 
 def _is_file(path: Path) -> bool:
-    """Return whether there is a regular file; what cannot be asked raises."""
+    """Return whether there is a regular file; raise if the system cannot say."""
     try:
         return stat.S_ISREG(path.stat().st_mode)
     except (FileNotFoundError, NotADirectoryError):
@@ -528,7 +528,7 @@ def _exchange(one: Path, two: Path) -> bool:
 
 
 def _rename(old: Path, new: Path, flag: int) -> int:
-    """Rename as Linux alone can; return the errno, 0 if it is done, ENOSYS elsewhere."""
+    """Rename as only Linux can; return 0 if done, else the errno (elsewhere ENOSYS)."""
     rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     if rename is None:
         return errno.ENOSYS
@@ -537,12 +537,12 @@ def _rename(old: Path, new: Path, flag: int) -> int:
 
 
 def _prefix(root: Path) -> str:
-    """Return how folders begin in which a store is built that will replace `root`."""
+    """Return how the names of folders begin in which a replacement of `root` is built."""
     return f".{root.name}.{_REPLACEMENT}"
 
 
 def _is_replacement(folder: Path) -> bool:
-    """Whether a folder was made for a replacement, by this program."""
+    """Return whether this program made a folder for a replacement."""
     mark = folder / _MARK
     if folder.is_symlink() or mark.is_symlink() or not mark.is_file():
         return False

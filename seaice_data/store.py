@@ -100,7 +100,7 @@ _DOCUMENTS = {2: (".zattrs", ".zgroup"), 3: ("zarr.json",)}
 
 
 class DamageError(StoreError):
-    """Something in a store is not as it was written, whoever reads it."""
+    """Something in a store is not as it was written: no reader can read it."""
 
 
 class Store:
@@ -108,7 +108,7 @@ class Store:
 
     def __init__(self, storage: Storage, attributes: Mapping[str, Any]) -> None:
         self.storage = storage
-        """Where it is. To open the store again, take its `Storage.url`."""
+        """Where it is. To open the store again, use its `Storage.url`."""
         self.path = storage.path
         """Path or URL to show: without passwords and keys."""
         self.attributes = attributes
@@ -250,7 +250,7 @@ class Store:
 
     @property
     def strangers(self) -> dict[str, str]:
-        """What is in the store without being part of it: what it is, by name."""
+        """What is in the store but not part of it: by name, what it is."""
         found = dict.fromkeys(_strangers(self.storage), "not part of a store")
         folders = filter(SceneId.is_one, self.storage.names("scenes"))
         halves = {*folders} - {*self.scenes}
@@ -267,7 +267,7 @@ class Store:
 
     @property
     def splits_leak(self) -> list[tuple[SceneId, SceneId]]:
-        """Pairs of scenes of one orbit pass that stand on two sides of the split."""
+        """Pairs of scenes of one orbit pass that are on two sides of the split."""
         return self._summary("splits_leak") or []
 
     @property
@@ -289,7 +289,7 @@ class Store:
         return stats
 
     def _summary(self, name: str) -> Any:
-        """Return a root attribute that is about all scenes together; None without it."""
+        """Return a root attribute that describes all scenes together; None without it."""
         if self.attributes.get(name) is None:
             return None
         try:
@@ -352,7 +352,7 @@ class Store:
         return scenes, failures
 
     def check_unchanged(self, scene_id: SceneId, documents: Sequence[Document]) -> None:
-        """Make sure that a scene is the one that was opened, after something was read.
+        """Make sure, after a read, that a scene is still the one that was opened.
 
         A store may be replaced while it is read, and a scene removed and prepared again.
         The metadata of a scene has the checksums of its arrays and names its files, so
@@ -366,13 +366,12 @@ class Store:
         found = self._read_metadata([scene_id]).get(scene_id)
         if found is None:
             raise StoreError(
-                f"scene {scene_id!r} of the store {self.path!r} is gone since it was "
-                "opened",
+                f"scene {scene_id!r} of the store {self.path!r} is no longer there",
                 hint="run the command again",
             )
         if found != [*documents]:
             self._raise_unread(scene_id, found)
-            raise self._replaced(f"scene {scene_id} is not the one it was")
+            raise self._replaced(f"scene {scene_id} is another one now")
 
     def _raise_unread(self, scene_id: str, documents: Sequence[Document]) -> None:
         """Raise an error if the system did not let one of the documents be read."""
@@ -431,10 +430,10 @@ class Store:
         _clear(self.storage, self.recipe.zarr_format)
 
     def expected_attributes(self, summary: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what the root attributes are, when `summary` is true of the scenes.
+        """Return what the root attributes must be if `summary` describes the scenes.
 
-        What is none in `summary` has no attribute. A store of another version keeps what
-        that wrote about channels, charts and sources, in its own words.
+        What is None in `summary` has no attribute. A store of another version keeps what
+        that version wrote about channels, charts and sources.
         """
         expected = _root_attributes(self.recipe)
         if self.attributes["software"] != expected["software"]:
@@ -459,9 +458,9 @@ class Store:
     def source_times(self) -> dict[str, list[int]]:
         """When the files of scenes were changed last, in ns since 1970, as far as noted.
 
-        They are a shortcut for runs that come again, and belong to the files of one disk:
-        so they are attributes of the group ``scenes``, not of a scene, whose bytes depend
-        on what its files contain. Notes that are lost or damaged only cost time.
+        They are a shortcut for later runs, and describe the files on one disk. So they are
+        attributes of the group ``scenes`` and not of a scene, whose bytes depend only on
+        what its files contain. If they are lost or damaged, that only costs time.
         """
         names = [f"scenes/{name}" for name in self._documents]
         found = [*self.storage.read_many(names).values()]
@@ -682,8 +681,8 @@ class StoredScene:
         StoreError
             If it cannot be read, or the store was replaced.
         """
-        # Elsewhere a look at the metadata takes as long as a chunk: it was looked at when
-        # the array was opened.
+        # Elsewhere reading the metadata takes as long as a chunk; it was checked when the
+        # array was opened.
         with self._reading(name, is_checked=self.store.storage.is_local):
             return np.asarray(array[(rows, columns)[: array.ndim]])
 
@@ -719,7 +718,7 @@ class StoredScene:
 
     @contextmanager
     def _reading(self, name: str, *, is_checked: bool = True) -> Iterator[None]:
-        """Tell damage from what merely cannot be read, and from another store.
+        """Distinguish damage from what merely cannot be read, and from another store.
 
         What was read is of this scene if its metadata is the same afterwards.
         """
@@ -770,9 +769,11 @@ class StoredScene:
             size = chunk.stat().st_size
         except FileNotFoundError:
             size = -1
-        if size != dtype.itemsize * int(np.prod(shape)):
+        n_bytes = dtype.itemsize * int(np.prod(shape))
+        if size != n_bytes:
             raise DamageError(
-                f"{str(chunk)!r} has not the size of {shape} {dtype.name}",
+                f"{str(chunk)!r} is missing, or not {n_bytes} bytes long as "
+                f"{shape} {dtype.name} needs",
                 hint=f"find what is damaged with `seaice verify {self.store.path}`",
             )
         return np.memmap(chunk, dtype, "r", shape=shape)
@@ -967,7 +968,7 @@ def _tie_point_arrays(tie: TiePoints, recipe: Recipe) -> Iterator[ArrayFiles]:
 
 
 def _chunk_names(array: "zarr.Array[Any]") -> list[str]:
-    """Return the files of an array: one a shard, or a chunk where there are no shards."""
+    """Return the files of an array: one for each shard, or each chunk without shards."""
     sizes = zip(array.shape, array.shards or array.chunks, strict=True)
     numbers = product(*(range(ceil(length / size)) for length, size in sizes))
     return [array.metadata.encode_chunk_key(number) for number in numbers]
@@ -1090,7 +1091,7 @@ def _read_root(storage: Storage) -> tuple[dict[str, Any], int]:
 
 
 def _strangers(storage: Storage) -> list[str]:
-    """Return what is in a store, or among its scenes, by a name that no store has."""
+    """Return what is in a store, or among its scenes, under a name that no store uses."""
     documents = {name for names in _DOCUMENTS.values() for name in names}
     strangers = {*storage.names()} - documents - {"scenes", STAGING}
     strangers |= {
@@ -1106,7 +1107,7 @@ def _refuse_strangers(storage: Storage) -> int:
     _, zarr_format = _read_root(storage)
     if strangers := _strangers(storage):
         raise StoreError(
-            f"{storage.path!r} holds {strangers[0]!r}, which is no part of a store",
+            f"{storage.path!r} contains {strangers[0]!r}, which is not part of a store",
             hint="move it away, or choose another path",
         )
     return zarr_format

@@ -493,10 +493,10 @@ class _Disk(io.FileIO):
         return size or 0
 
     def raise_refused(self, folder: Path) -> None:
-        """Tell what could not be written to a folder."""
+        """Raise an error about what could not be written to a folder."""
         if self._refused is not None:
             reason = self._refused.strerror
             raise SceneError(
                 f"cannot write {str(folder)!r}: {reason}",
-                hint="mend that, then run the same command again to go on",
+                hint="fix this, then run the same command again to continue",
             ) from self._refused

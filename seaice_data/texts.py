@@ -1,4 +1,4 @@
-"""Text from outside, made fit to be shown: no control characters, no secrets."""
+"""Make text from outside fit to be shown: without control characters and secrets."""
 
 import logging
 import re
@@ -10,7 +10,7 @@ _SECRET_KEYS = re.compile(
     r"|sig|auth)=)[^&;#]*"
 )
 
-_WORD_LENGTH = 4  # passwords that are looked for in sentences
+_WORD_LENGTH = 4  # shorter passwords are not looked for in sentences
 _KEY_LENGTH = 8  # a user name that is shorter is not a key
 
 

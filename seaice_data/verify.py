@@ -47,8 +47,8 @@ class VerifyReport:
     """In the order of the scenes, those of the root last."""
 
     strangers: Mapping[str, str]
-    """What is in the store without being part of it: what it is, by name. It is not damage,
-    and stays."""
+    """What is in the store but not part of it: by name, what it is. It is not damage, and
+    stays."""
 
     elapsed_s: float
 
@@ -96,7 +96,7 @@ def verify(
 def remove_damaged(store_path: str | Path, report: VerifyReport) -> tuple[str, ...]:
     """Remove the scenes in which `verify` found damage, so that they can be prepared again.
 
-    Each is looked at again first, while no other process can write to the store.
+    Each is checked again first, while no other process can write to the store.
 
     Returns
     -------

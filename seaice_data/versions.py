@@ -1,7 +1,7 @@
 """Files say which version of seaice wrote them, as ``seaice 0.3.0``.
 
-A later version may write what this one does not know. Whoever reads a file says so, instead
-of calling it damaged.
+A later version may write what this one does not know. Readers then say so, instead of
+calling the file damaged.
 """
 
 import re
@@ -16,7 +16,7 @@ _SOFTWARE = re.compile(r"seaice (\d{1,9}(?:\.\d{1,9}){0,3})(?!\d)", re.ASCII)
 
 @contextmanager
 def naming_version(kind: type[SeaIceError], where: str, software: object) -> Iterator[None]:
-    """Let an error about a file say that a later version of seaice wrote it, if so.
+    """Make an error about a file say that a later version of seaice wrote it, if so.
 
     Parameters
     ----------

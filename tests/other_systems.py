@@ -1,6 +1,6 @@
-"""Other disks and kernels, and worse days: calls of the system fail, signals come at once.
+"""Other disks and kernels: system calls fail, and signals come at a chosen moment.
 
-Both are done by a library that answers the calls of a program in place of the system.
+A library does both: it answers the calls of a program in place of the system.
 """
 
 import os

@@ -79,7 +79,7 @@ ROW = (
 
 @pytest.fixture(scope="module")
 def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Hold the files; no test changes these."""
+    """Unpack the files; no test changes these."""
     folder = tmp_path_factory.mktemp("files")
     with tarfile.open(ARCHIVE) as archive:
         archive.extractall(folder, filter="data")
@@ -90,7 +90,7 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def expected(
     unpacked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> dict[str, Any]:
-    """Stand in a copy of the files; return what version 0.1 said about them."""
+    """Enter a copy of the files; return what version 0.1 said about them."""
     monkeypatch.chdir(shutil.copytree(unpacked, tmp_path / "seaice-0.1"))
     said: dict[str, Any] = json.loads(Path("expected.json").read_text())
     return said

@@ -57,7 +57,7 @@ def test_test_scenes_without_their_reference_files_are_uncharted(
     (reference,) = raw_folder.glob("*_reference.nc")
     scene = reference.with_name(reference.name.replace("_reference", ""))
     shutil.copy(scene, tmp_path)
-    with pytest.raises(SceneError, match=r"none of the 1 files in .* holds a chart"):
+    with pytest.raises(SceneError, match=r"none of the 1 files in .* contains a chart"):
         find_charts(str(tmp_path))
     charted = next(p for p in raw_folder.glob("*_prep.nc") if p != scene)
     shutil.copy(charted, tmp_path)

@@ -26,7 +26,7 @@ DEEP, LONG = "[" * 100_000, '{"attributes": ' + "9" * 5000 + "}"
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
-    """Hold a store of two scenes in each zarr format."""
+    """Make a store of two scenes in each zarr format."""
     folder = tmp_path_factory.mktemp("foreign")
     for scene_id in IDS:
         write_coded(folder / "raw", 203, 251, scene_id)
@@ -236,7 +236,7 @@ def test_what_is_not_a_scene_is_reported_and_left_alone(
     }
     assert remove_damaged(store, report) == ()
     assert (store / "scenes" / "backup" / "zarr.json").is_file()
-    with pytest.raises(StoreError, match=r"holds .* which is no part of a store"):
+    with pytest.raises(StoreError, match=r"contains .* which is not part of a store"):
         prepare(made[3].parent / "raw", store, overwrite=True)
 
 

@@ -1,4 +1,4 @@
-"""Charts have no classes where there is no SAR: else a mask is lost, and that is said."""
+"""Charts have no classes where SAR is missing: else a mask was lost, which is reported."""
 
 from pathlib import Path
 

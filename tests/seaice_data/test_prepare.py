@@ -308,7 +308,9 @@ def test_a_link_to_a_store_is_followed(raw: Path, store: str, tmp_path: Path) ->
 def test_overwrite_loses_no_scene_whose_file_is_bad_now(raw: Path, store: str) -> None:
     prepare(raw, store)
     write_coded(raw, 203, 251, IDS[3], SIC=np.full((203, 251), 42, np.uint8))
-    with pytest.raises(SceneError, match=r"left as it is: it holds a scene.*SIC holds 42"):
+    with pytest.raises(
+        SceneError, match=r"left as it is: it contains a scene.*SIC holds 42"
+    ):
         prepare(raw, store, Recipe(ratio=5), overwrite=True)
     assert Store.open(store).recipe.ratio == 10
     assert Store.open(store).scenes == tuple(IDS)
