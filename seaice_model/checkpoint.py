@@ -49,7 +49,7 @@ class StoreRecord:
     """The store that a run was trained on."""
 
     path: str
-    """Path or URL, as it was given but for secrets, to be shown."""
+    """Path or URL to show: as it was given, without secrets."""
 
     fingerprint: str
     """Fingerprint of its recipe."""
@@ -299,7 +299,7 @@ def _read(path: Path) -> tuple[Mapping[str, Any], Mapping[str, Tensor]]:
         if header is None:
             raise DocumentError("seaice did not write it")
         try:
-            # Not `safe_open`, which takes no path that is not UTF-8, and maps the file.
+            # Not `safe_open`, which needs a path in UTF-8 and maps the file.
             tensors = from_bytes(start + text + stream.read())
         except (SafetensorError, KeyError) as error:  # it names a type that torch lacks
             raise DocumentError(f"its tensors cannot be read: {error}") from error

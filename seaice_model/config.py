@@ -27,9 +27,9 @@ Precision = Literal["auto", "float32", "bfloat16"]
 Compile = Literal["auto", "always", "never"]
 
 _MOST_FILTERS = 2**16  # weights are counted in 64 bits, which their squares must not leave
-_MOST_LEVELS = 14  # of which patches are as large as may be
+_MOST_LEVELS = 14  # more need patches that are too large
 _MOST = {"patch_size": 2**15, "batch_size": 2**20, "n_iterations": 10**6, "n_epochs": 10**6}
-"""Far beyond what is of use; patches and bytes of a batch are counted in 64 bits."""
+"""Far beyond what is useful; patches and bytes of a batch are counted in 64 bits."""
 _SEEDS = 2**63  # PyTorch takes no others
 
 

@@ -15,14 +15,14 @@ from seaice_model.errors import RunError
 def find_device(name: str = "auto") -> torch.device:
     """Return the device called `name`; "auto" is a CUDA GPU if there is one, else the CPU.
 
-    From now on PyTorch takes no more threads than a container may use of the processor.
+    From then on PyTorch uses at most as many threads as a container may use cores.
 
     Raises
     ------
     RunError
         If there is no such device on this machine, or it cannot hold a number.
     """
-    # It counts the cores of the machine, whatever the quota.
+    # PyTorch counts the cores of the machine, whatever the quota.
     torch.set_num_threads(min(torch.get_num_threads(), n_cores()))
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
@@ -59,7 +59,7 @@ def memory_in_words(
     hint
         What to do about it.
     kind
-        Which error.
+        Class of the error.
     """
     try:
         yield

@@ -44,10 +44,10 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def naming(path: Path, *others: Path) -> Iterator[None]:
-    """Let a system's error about no file, or one of ours, say that it is about `path`.
+    """Make an error of the system name `path` if it names no file, or one of `others`.
 
-    Ours are those whose names begin as `others`. Python names the file that it cannot open,
-    but not the one that it cannot write.
+    Names of the latter begin as `others`. Python names the file that it cannot open, but
+    not the one that it cannot write.
 
     Examples
     --------

@@ -1,8 +1,8 @@
-"""HDF5 files that strangers may have written: maps, and submission files.
+"""HDF5 files that anybody may have written: maps, and submission files.
 
-``opened`` opens one, ``array`` finds an array that lies in it, ``text``, ``number`` and
+``opened`` opens one, ``array`` finds an array in it, ``text``, ``number`` and
 ``whole_numbers`` read attributes as what they should be. What is wrong is raised as a
-`ValueError`, and leaves ``in_words`` as a `MapError` that names the file.
+`ValueError`, which ``in_words`` turns into a `MapError` that names the file.
 """
 
 import math
@@ -23,7 +23,7 @@ MOST_SIDE = 20_000
 """Pixels along a side of a plane: a Sentinel-1 EW scene has about 10 000 of 40 m."""
 
 MOST_LETTERS = 10_000
-"""Length of a text: of several runs, the folders."""
+"""Length of the longest text: a list of the folders of several runs."""
 
 _SHOWN_LETTERS = 80
 _MOST_CHUNK = 2**24
@@ -55,8 +55,8 @@ def opened(path: Path, kind: str, hint: str) -> Iterator[h5py.File]:
     Raises
     ------
     MapError
-        If there is none, it is not a regular file (a pipe would be waited for), the system
-        does not let it be read, memory does not suffice, or it is damaged.
+        If there is none, it is not a regular file (a pipe would block), the system does not
+        let it be read, memory is too small, or it is damaged.
     """
     with in_words(path, kind, hint):
         magic = _first_bytes(path)
@@ -115,7 +115,7 @@ def array(
     Raises
     ------
     ValueError
-        If there is none, it is another one, or its values lie in other files.
+        If it is missing, has another shape or type, or has its values in other files.
     """
     dataset = _dataset(file, name)
     found = dataset.shape or ()
@@ -134,7 +134,7 @@ def array(
 
 
 def attribute(attributes: Mapping[str, Any], name: str) -> Any:
-    """Return an attribute; a list of one, as netCDF has numbers and texts, as its item.
+    """Return an attribute; of a list of one, as netCDF stores numbers and texts, the item.
 
     Raises
     ------
@@ -148,7 +148,7 @@ def attribute(attributes: Mapping[str, Any], name: str) -> Any:
 
 
 def text(attributes: Mapping[str, Any], name: str) -> str:
-    """Return an attribute that is text, as HDF5 has it or netCDF: a list of letters.
+    """Return an attribute that is text, stored as by HDF5 or as by netCDF, in a list.
 
     Raises
     ------
@@ -189,7 +189,7 @@ def number(
 def whole_numbers(
     attributes: Mapping[str, Any], name: str, lowest: int, highest: int
 ) -> tuple[int, ...]:
-    """Return an attribute that is a list of whole numbers, none or one among them.
+    """Return an attribute that is a list of whole numbers; it may be empty, or one number.
 
     Raises
     ------
@@ -207,7 +207,7 @@ def whole_numbers(
 
 
 def _first_bytes(path: Path) -> bytes:
-    """Read the first bytes of a regular file, without waiting for the end of a pipe."""
+    """Read the first bytes of a regular file; do not wait for the other end of a pipe."""
     with open(path, "rb", opener=_open_at_once) as stream:
         if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
             raise MapError(f"{str(path)!r} is not a regular file")
@@ -219,7 +219,7 @@ def _open_at_once(path: str, flags: int) -> int:
 
 
 def _dataset(file: h5py.File, name: str) -> h5py.Dataset:
-    """Return an array whose values lie in this file."""
+    """Return an array whose values are in this file."""
     link = file.get(name, getlink=True) if name in file.keys() else None  # noqa: SIM118
     if link is None:
         raise ValueError(f"{name!r} is missing")
@@ -232,7 +232,7 @@ def _dataset(file: h5py.File, name: str) -> h5py.Dataset:
         raise ValueError(f"{name!r} has its values in other files")
     # HDF5 makes room for a whole chunk, however small the array is.
     if dataset.chunks and math.prod(dataset.chunks) > max(dataset.size, _MOST_CHUNK):
-        raise ValueError(f"{name!r} lies in chunks of {dataset.chunks}")
+        raise ValueError(f"{name!r} is stored in chunks of {dataset.chunks}")
     return dataset
 
 

@@ -3,7 +3,7 @@
 ``torch.load(weights_only=True)`` refuses a file that also pickles a configuration with
 functions and classes, as published checkpoints do. Here every name that the pickle asks for
 becomes a placeholder that takes any arguments and does nothing; only tensors are built, by
-our own code, from the numbers in the file, and no more of them than a small multiple of it.
+our own code, from the numbers in the file, and at most a small multiple of its size.
 """
 
 import io
@@ -22,7 +22,7 @@ from seaice_data.documents import MOST_BYTES, DocumentError, open_file
 from seaice_model.errors import RunError
 
 _MOST_SHARED = 4
-"""How often as many numbers as a file has its tensors may have, if they share them."""
+"""How many times the size of the file all tensors may have, if they share numbers."""
 
 _DTYPES = {
     "FloatStorage": torch.float32,
@@ -54,7 +54,7 @@ def read_tensors(path: Path) -> Mapping[str, Any]:
     ------
     RunError
         If there is no such file, it cannot be read, is not one of PyTorch, is damaged, or
-        has no mapping.
+        does not contain a mapping.
     """
     try:
         with open_file(path) as stream, zipfile.ZipFile(stream) as archive:
@@ -128,7 +128,7 @@ class _StorageType:
 
 
 class _Table(dict[Any, Any]):
-    """An ordered dict of the file, without the attributes that the file gives it."""
+    """An ordered dict of the file, without attributes that the file would set."""
 
     __slots__ = ()
 
@@ -204,7 +204,7 @@ class _Reader(pickle.Unpickler):
         stride: tuple[int, ...],
         *_: object,
     ) -> Tensor:
-        # `as_strided` refuses what lies outside of the numbers.
+        # `as_strided` refuses what is outside of the numbers.
         view = torch.as_strided(numbers, size, stride, offset)
         self._n_left -= view.numel() * view.element_size()
         if self._n_left < 0:
@@ -213,7 +213,7 @@ class _Reader(pickle.Unpickler):
 
 
 def _check_places(pickled: bytes) -> None:
-    """Refuse places in the memory of the pickle that it cannot fill: they take memory."""
+    """Refuse memo numbers beyond what the pickle can contain: they take memory."""
     for opcode, place, _ in pickletools.genops(pickled):
         if "PUT" in opcode.name and int(place or 0) > len(pickled):
             raise ValueError(f"its data.pkl is too short for {place} objects")

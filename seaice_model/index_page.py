@@ -49,7 +49,7 @@ _NAMES = ("combined", *(chart.name for chart in CHARTS))
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Entry:
-    """What the index knows of a scene; written as JSON, and read again as a stranger's."""
+    """What the index knows of a scene; written as JSON, and checked when read again."""
 
     scene: SceneId
     weights: str
@@ -59,7 +59,7 @@ class _Entry:
     height: int
 
     def __post_init__(self) -> None:
-        """Refuse what no small picture and no score is."""
+        """Refuse sizes and scores that are impossible."""
         if not all(0 < side <= _LONGEST_SIDE for side in (self.width, self.height)):
             raise DocumentError(f"{self.width} x {self.height} pixels are not a picture")
         if not all(s is None or math.isfinite(s) for s in self.scores.values()):
@@ -158,7 +158,7 @@ def write_index(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Scene:
-    """A scene on the page: texts, and what they lead to."""
+    """A scene on the page: texts, and the files that they link to."""
 
     id: SceneId
     acquired: str

@@ -63,7 +63,7 @@ _AGAIN = "draw it again with `seaice predict --overwrite`"
 _LEAST_SPACING_M, _MOST_SPACING_M = 1, 1_000_000
 _MOST_LATITUDE = 90.0
 _MOST_LONGITUDE = 540.0  # 180, and once around the Earth
-_MOST_TIE_POINTS = 10_000  # Sentinel-1 has 21 x 21; places of pixels cost their square
+_MOST_TIE_POINTS = 10_000  # Sentinel-1 has 21 x 21; placing pixels costs their square
 _MOST_EPOCHS = 10_000
 
 U_NET = "multi-task U-Net"
@@ -77,7 +77,7 @@ SceneUse = Literal["unseen", "validated", "trained"]
 
 MapGrid = Literal["original", "80m", "store"]
 """Grid of a map: that of the netCDF file (80 m, or 40 m of a raw file), 80 m, or that of
-the store. A store knows the 80 m grid only."""
+the store. A store knows only the 80 m grid."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,7 +114,7 @@ class Provenance:
     """What kind of network, for people."""
 
     def __post_init__(self) -> None:
-        """Take secrets of URLs and what does not show out of all texts."""
+        """Remove secrets of URLs from all texts, and escape what does not show."""
         for name in _TEXTS:
             if isinstance(said := getattr(self, name), str):
                 object.__setattr__(self, name, printable(without_secrets(said)))
@@ -255,7 +255,7 @@ def read_provenance(path: Path) -> Provenance:
 
 
 def describe_maps(folder: Path) -> tuple[dict[Path, MapDescription], tuple[Failure, ...]]:
-    """Read what is said of all maps in a folder; one that is bad does not hide the others.
+    """Describe all maps in a folder; a bad one does not hide the others.
 
     Returns
     -------
@@ -441,7 +441,7 @@ def _global_attributes(chart_map: ChartMap) -> dict[str, Any]:
         "comment": "Not an official ice chart. Classes are decided on the grid of the "
         "store and brought to the SAR grid by nearest neighbour.",
         "history": f"{made} {provenance.software}: predicted by {made_by}",
-        "scene": str(chart_map.scene),  # HDF5 takes no kinds of text
+        "scene": str(chart_map.scene),  # h5py needs plain text
         "acquired": chart_map.acquired.isoformat(),
         "grid_name": chart_map.grid_name,
         "pixel_spacing_m": chart_map.grid.pixel_spacing_m,
@@ -609,7 +609,7 @@ def _check_degrees(name: str, degrees: FloatArray, most: float) -> None:
 
 
 def _one_of(attributes: Mapping[str, Any], name: str, kind: Any) -> Any:
-    """Return an attribute that is one of some texts."""
+    """Return an attribute that is one of the texts that `kind` lists."""
     if (found := text(attributes, name)) not in get_args(kind):
         options = ", ".join(get_args(kind))
         raise ValueError(f"attribute {name!r} must be one of {options}, got {found!r}")

@@ -1,7 +1,7 @@
-"""Whose a file is: what seaice did not write stays, unless the user says --overwrite.
+"""Files that seaice did not write stay, unless the user passes --overwrite.
 
-Files that we write have a mark near their beginning, by which `refuse_foreign` knows them
-again; netCDF and JSON files say what they are themselves.
+Files that we write have a mark near their beginning, by which `refuse_foreign` recognises
+them; netCDF and JSON files say themselves what they are.
 """
 
 import os
@@ -11,7 +11,7 @@ from pathlib import Path
 from seaice_model.errors import ForeignFileError
 
 Marks = tuple[bytes, ...]
-"""Bytes of which a file of ours has some."""
+"""Byte strings of which a file of ours contains at least one."""
 
 PAGE: Marks = (
     b'<meta name="generator" content="seaice ',
@@ -44,11 +44,11 @@ def refuse_foreign(path: Path, marks: Marks, *, overwrite: bool = False) -> None
     Parameters
     ----------
     path
-        What is to be written, there or not.
+        The file to write; it need not exist.
     marks
         Marks of its kind.
     overwrite
-        Whether the user wants it replaced whoever wrote it.
+        Whether to replace it, whoever wrote it.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def refuse_foreign(path: Path, marks: Marks, *, overwrite: bool = False) -> None
 
 
 def is_marked(path: Path, marks: Marks) -> bool:
-    """Return whether a file is there, can be read and has one of some marks."""
+    """Return whether a file is there, can be read and contains one of these marks."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             return False

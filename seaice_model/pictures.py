@@ -184,7 +184,7 @@ def draw_learning_curve(log: Sequence[LogEntry]) -> Figure:
 def save_picture(figure: Figure, path: Path) -> None:
     """Write a figure; a file at `path` stays until the new one is whole."""
     with replacing(path) as new:
-        # By this mark `seaice_model.ownership` knows it again.
+        # By this mark `seaice_model.ownership` recognises it.
         figure.savefig(new, dpi=110, metadata={"Software": f"seaice {version('seaice')}"})
 
 

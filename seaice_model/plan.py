@@ -152,7 +152,7 @@ def _scenes(store: Store, config: TrainConfig) -> tuple[tuple[str, ...], tuple[s
 
 
 def _shown(path: str) -> str:
-    """Return where a store is, fit for files that are passed on: no secrets, only text."""
+    """Return where a store is, for files that are passed on: printable, without secrets."""
     return printable(without_secrets(path))
 
 

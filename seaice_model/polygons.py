@@ -254,7 +254,7 @@ def _encoded(table: Any, scene: str, kind: PolygonFormat, folder: Path) -> dict[
             path = place / main
             table.to_file(path, driver=_DRIVERS[kind], engine="pyogrio", **options)
             _check_whole(path, table)
-            # The table comes first: by it `seaice_model.convert` knows an unfinished set.
+            # The table comes first: by it `seaice_model.convert` recognises a partial set.
             paths = sorted(
                 place.iterdir(), key=lambda p: (p.name == main, p.suffix != ".dbf")
             )
@@ -264,12 +264,12 @@ def _encoded(table: Any, scene: str, kind: PolygonFormat, folder: Path) -> dict[
 
 
 def _check_whole(path: Path, table: Any) -> None:
-    """Read a file again: GDAL does not say that a disk was full when it closed one."""
+    """Read a file back: GDAL does not report a disk that is full when it closes one."""
     import geopandas  # late: an extra
     import shapely
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of what is not whole; it is refused below
+        warnings.simplefilter("ignore")  # about incomplete files; they are refused below
         again = geopandas.read_file(path, engine="pyogrio")
     fields = [name for name in table.columns if name != "geometry"]
     is_whole = (
@@ -279,7 +279,7 @@ def _check_whole(path: Path, table: Any) -> None:
         and np.allclose(shapely.area(again.geometry), shapely.area(table.geometry))
     )
     if not is_whole:
-        raise OSError("not all was written; the disk may be full")
+        raise OSError("the file is incomplete; the disk may be full")
 
 
 def _written(files: dict[str, bytes], folder: Path) -> tuple[Path, ...]:

@@ -180,7 +180,7 @@ def predict_files(
     scenes
         Ids of the scenes; all if not given.
     accept_masks
-        Take scenes with classes where there is no SAR; see `assemble`.
+        Take scenes with classes where SAR is missing; see `assemble`.
 
     Raises
     ------
@@ -394,9 +394,9 @@ def _look_at_maps(
     provenance: Provenance,
     settings: PredictSettings,
 ) -> tuple[set[str], list[Failure]]:
-    """Return the scenes whose maps are there, and those with something else in the way.
+    """Return the scenes whose maps are kept, and those with something else in the way.
 
-    A folder of maps that were made otherwise is refused as a whole.
+    A folder with maps of other weights, recipes or grids is refused as a whole.
     """
     kept: set[str] = set()
     in_the_way: list[Failure] = []
@@ -420,7 +420,7 @@ def _look_at_maps(
             kept.add(scene)
     if unproven:
         log.warning(
-            "%d maps that do not say more were compared with their files by samples alone",
+            "%d maps lack a comparable checksum: compared to their files by samples alone",
             unproven,
         )
     return kept, in_the_way
@@ -447,7 +447,7 @@ def _refuse_other_maps(
 def _refuse_other_scene(
     path: Path, found: MapDescription, scene: str, source: Source
 ) -> bool:
-    """Refuse a map of another scene, or of another file of it; true if that is unproven."""
+    """Refuse a map of another scene or file; return whether only samples were compared."""
     if found.scene != scene:
         raise MapError(
             f"map {str(path)!r} shows another scene, {found.scene!r}",
@@ -476,7 +476,7 @@ def _refuse_foreign(
 ) -> None:
     """Refuse to replace pictures and a page that seaice did not write."""
     for path in new:
-        # Pictures of version 0.1 are known by the map beside them.
+        # Pictures of version 0.1 are recognised by the map beside them.
         marks = PICTURE + MATPLOTLIB if path.exists() else PICTURE
         refuse_foreign(path.with_suffix(".png"), marks, overwrite=settings.overwrite)
     refuse_foreign(maps_path / "index.html", PAGE, overwrite=settings.overwrite)
@@ -484,7 +484,7 @@ def _refuse_foreign(
 
 
 def _write_index(maps_path: Path, settings: PredictSettings) -> None:
-    """Write index.html; what else lies in the folder is no reason to fail."""
+    """Write index.html; other files in the folder are not a reason to fail."""
     try:
         write_index(maps_path, overwrite=settings.overwrite)
     except MapError as error:

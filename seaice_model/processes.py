@@ -127,10 +127,10 @@ def join(device: str, environment: Mapping[str, str] = os.environ) -> Processes:
     Raises
     ------
     RunError
-        If there is no such device, torchrun's numbers are not numbers, or the others cannot
-        be met.
+        If there is no such device, variables of torchrun are not numbers, or the other
+        processes cannot be reached.
     """
-    # An empty variable is one that somebody wanted to be rid of.
+    # An empty variable counts as one that is not set.
     if any(not environment.get(name) for name in _VARIABLES):
         return Processes(device=find_device(device))
     count = _number(environment, "WORLD_SIZE", 1)
@@ -157,7 +157,7 @@ def join(device: str, environment: Mapping[str, str] = os.environ) -> Processes:
             place = f"{environment['MASTER_ADDR']}:{environment['MASTER_PORT']}"
             reason = str(error).partition("\n")[0]
             raise RunError(
-                f"cannot meet the other {count - 1} processes at {place!r}: {reason}",
+                f"cannot reach the other {count - 1} processes at {place!r}: {reason}",
                 hint=_UNSET,
             ) from error
         atexit.register(distributed.destroy_process_group)

@@ -49,7 +49,7 @@ def load_reference_state_dict(
     """
     state = _state(path_or_mapping)
     config = _config(state, tuple(channels))
-    network = MultiTaskUNet(config, seed=None)  # takes no memory before it has weights
+    network = MultiTaskUNet(config, seed=None)  # takes no memory until it has weights
     network.load_state_dict(
         {
             name: _tensor(state, source, target)

@@ -29,7 +29,7 @@ from seaice_model.errors import RunError
 from seaice_model.files import alone_in
 
 EVENTS_END = ".seaice"
-"""How names of files for TensorBoard end; those of version 0.1 do not."""
+"""End of the names of files for TensorBoard; those of version 0.1 lack it."""
 
 _MARKS_OF_A_STORE = ("zarr.json", ".zgroup")
 _EVENTS = "events.out.tfevents.*"
@@ -126,7 +126,7 @@ class RunFolder:
             if self.has_results:
                 raise RunError(
                     f"there is a run at {str(self.path)!r}",
-                    hint="go on with it by --resume, replace it by --overwrite, or name "
+                    hint="continue it with --resume, replace it with --overwrite, or name "
                     "another with --run",
                 )
             return
@@ -135,7 +135,7 @@ class RunFolder:
             raise RunError(
                 f"{str(in_the_way)!r} would be replaced, and its folder has no "
                 "settings of a run",
-                hint="name another folder with --run, or replace it by --overwrite",
+                hint="name another folder with --run, or replace it with --overwrite",
             )
 
     def clear(self) -> None:
@@ -180,15 +180,15 @@ def alone(folder: RunFolder) -> Iterator[None]:
 def run_errors(path: Path, doing: str = "read") -> Iterator[None]:
     """Turn what is wrong with a file or folder of a run into a `RunError`.
 
-    An error of the system is one of access, and is named as such; damaged is only what was
-    read and is not what it should be.
+    An error of the system means that it is not accessible, and is reported as it is. Only
+    what was read and is not what it should be is called damaged.
 
     Parameters
     ----------
     path
         The file or folder.
     doing
-        What is done with it: the error says that it "cannot" be done.
+        What is done with it; the error says "cannot" and this.
     """
     try:
         yield
@@ -208,5 +208,7 @@ def _mending(path: Path) -> str:
     if path == folder.best and folder.last.exists():
         return "move it away and call `seaice train --resume`, which can write it again"
     if path == folder.last and folder.best.exists():
-        return "move it away and call `seaice train --resume`, which goes on from the best"
-    return "bring it back from a copy, or train again with `seaice train --overwrite`"
+        return (
+            "move it away and call `seaice train --resume`, which continues from the best"
+        )
+    return "restore it from a copy, or train again with `seaice train --overwrite`"

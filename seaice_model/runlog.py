@@ -124,7 +124,7 @@ def keep_epochs(path: Path, n_epochs: int) -> None:
 
 
 def _entry(line: bytes, number: int) -> LogEntry:
-    """Read an entry; what a later version adds to it is passed over."""
+    """Read an entry; ignore what a later version adds to it."""
     known = {field.name for field in fields(LogEntry)}
     try:
         mapping = typed(parse_json(line), dict[str, Any])

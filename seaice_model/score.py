@@ -129,7 +129,7 @@ class ScoreReport:
     its scores on others are lower."""
 
     failed: tuple[Failure, ...]
-    """Maps that could not be scored; no number counts them."""
+    """Maps that could not be scored; no number includes them."""
 
     elapsed_s: float
     """Seconds in all."""

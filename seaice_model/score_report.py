@@ -227,7 +227,7 @@ def _headline(report: ScoreReport) -> Table:
 
 
 def _notes(report: ScoreReport) -> Iterator[str]:
-    """Yield how was counted, and what was left out."""
+    """Yield how pixels were counted, and what was left out."""
     yield UNPREDICTED
     for name, about in GRIDS.items():
         yield f"{GRID_TITLES[name]}: {about}."

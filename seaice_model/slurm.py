@@ -52,7 +52,7 @@ def write_slurm_script(path: Path, command: Sequence[str], n_runs: int, out: Pat
     Raises
     ------
     StudyError
-        If the name of the folder has several lines.
+        If the name of the folder contains a line break.
     """
     if len(str(out).splitlines()) > 1:
         raise StudyError(

@@ -1,9 +1,9 @@
 """Scenes to predict, from a store or straight from netCDF files.
 
-The hash of a scene's file, which maps keep, has two parts: samples of the file, then what
-is known of all of it: ``file-`` and the checksum of the file, or ``store-`` and that of
-what the store made of it. `is_same_file` compares two; maps of version 0.1 have samples
-alone.
+The hash of a scene's file, which maps contain, has two parts. The first is a hash of
+samples of the file. The second covers all of it: ``file-`` and the checksum of the file, or
+``store-`` and that of what the store made of it. `is_same_file` compares two such hashes;
+maps of version 0.1 have only the first part.
 
 Both give the same planes: files are prepared in memory by the recipe of the run, on the
 path of `seaice prepare`.
@@ -184,7 +184,7 @@ class FileSource:
     scenes
         Ids of the scenes wanted; all if not given.
     accept_masks
-        Whether to take scenes with classes where there is no SAR; see `assemble`.
+        Whether to take scenes with classes where SAR is missing; see `assemble`.
 
     Raises
     ------
@@ -260,7 +260,7 @@ class FileSource:
 def is_same_file(hash_of_map: str, hash_of_scene: str) -> bool:
     """Return whether a map was made from the file of a scene, as far as can be known.
 
-    Hashes that differ in kind are compared by their samples alone.
+    Hashes of different kinds are compared by their samples only.
 
     Examples
     --------

@@ -19,11 +19,11 @@ class StopRequest:
 
 @contextmanager
 def stop_on_signals() -> Iterator[StopRequest]:
-    """Turn the first signal to end into a request; a second one acts as usual.
+    """Turn the first signal that asks to end into a request; a second one acts as usual.
 
     Signals are SIGTERM, SIGHUP (its terminal closed) and SIGINT (Ctrl-C), except those that
-    the process ignores, as `nohup` lets it. The handlers that were there come back at the
-    end. In other threads, where Python takes no signals, there is never a request.
+    the process ignores, as under `nohup`. The previous handlers come back at the end. In
+    other threads, where Python handles no signals, there is never a request.
     """
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():

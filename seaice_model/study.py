@@ -44,7 +44,7 @@ TABLES = tuple(f"table.{end}" for end in ("md", "tex", "csv", "json", "png"))
 """Files in the folder of a study that are written again when runs are finished."""
 
 TABLE_LOCK = ".table.lock"
-"""File that whoever writes them has locked: where it is, they are ours."""
+"""File that is locked while they are written: where it exists, they are ours."""
 
 _MOST_RUNS = 10_000
 
@@ -63,7 +63,7 @@ class StudyPlan:
     """Seeds of the runs of each row."""
 
     stores: tuple[str, ...]
-    """Path or URL of the store of each row, to open it; it may have secrets."""
+    """Path or URL of the store of each row, to open it; it may contain secrets."""
 
     left_out: tuple[Row, ...]
     """Rows that none of the stores will do for."""

@@ -25,7 +25,7 @@ def draw_study(table: StudyTable) -> Figure:
             _draw_scores(scores, place, row, split)
             _draw_effect(effects, place, row, split)
     scores.set(xlabel="combined score (%)", ylim=(len(rows) - 0.5, -0.5))
-    # Summaries are written by users: no formulas, and no letters that fonts cannot have.
+    # Users write summaries: no formulas, and no characters that cannot be shown.
     names = [printable(f"{row.row.name}: {row.short_summary}") for row in rows]
     scores.set_yticks(range(len(rows)), names, parse_math=False)
     effects.axvline(0, color=_INK, linewidth=0.8, zorder=0)

@@ -69,7 +69,7 @@ class StudyRun:
     """Decides weights, patches and the validation scenes that are drawn."""
 
     store: str
-    """Path or URL of the store, to open it; it may have secrets."""
+    """Path or URL of the store, to open it; it may contain secrets."""
 
     folder: Path
     """Folder of the runs of all rows."""

@@ -44,7 +44,7 @@ def refuse_foreign_tables(out: Path, *, overwrite: bool = False) -> None:
     ForeignFileError
         If there is such a file, and `overwrite` is false.
     """
-    # Made before our first table; a copy may be without what is hidden, not without runs.
+    # The lock is older than our first table; a copy may lack hidden files, but not runs.
     if (out / TABLE_LOCK).exists() or any(out.glob("runs/*/seed-*.json")):
         return
     for name in TABLES:

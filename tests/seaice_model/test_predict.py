@@ -394,7 +394,7 @@ def test_a_damaged_scene_does_not_stop_the_others(
     assert [path.stem for path in report.maps] == [TEST_SCENE]
     assert (report.n_written, report.n_kept) == (1, 0)
     assert [failure.name for failure in report.failed] == [*SCENES[:2]]
-    assert "has not the size" in report.failed[0].reason
+    assert "bytes long as" in report.failed[0].reason
     assert "metadata" in report.failed[1].reason
 
 
