@@ -4,6 +4,8 @@ import json
 from datetime import datetime, timedelta
 from pathlib import Path
 
+_DOCUMENTS = ("zarr.json", ".zattrs", ".zgroup")
+
 N_VALIDATION = 20
 """Scenes of the validation split, as Chen et al. (2024, section 3.5) take."""
 
@@ -21,18 +23,32 @@ def link_scenes(path: Path, n_scenes: int, folder: Path) -> Path:
         original = originals[k % len(originals)].resolve()
         acquired = datetime(2018, 1, 1) + k * timedelta(hours=1)
         names.append(f"{acquired:%Y%m%dT%H%M%S}_{original.name[-3:]}")
-        (many / "scenes" / names[-1]).symlink_to(original)
+        _link_scene(original, many / "scenes" / names[-1])
     splits = {
         "train": names[:-N_VALIDATION],
         "validation": names[-N_VALIDATION:],
         "test": [],
     }
-    for name in ("zarr.json", ".zattrs", ".zgroup"):
-        if not (path / name).is_file():
-            continue
-        read = json.loads((path / name).read_text())
-        attributes = read.get("attributes", {}) if name == "zarr.json" else read
-        if "splits" in attributes:
-            attributes["splits"] = splits
-        (many / name).write_text(json.dumps(read))
+    _copy_documents(path, many, "splits", splits)
     return many
+
+
+def _link_scene(original: Path, scene: Path) -> None:
+    """Make a scene whose arrays are links to those of another one."""
+    scene.mkdir()
+    for array in original.iterdir():
+        if array.is_dir():
+            (scene / array.name).symlink_to(array)
+    _copy_documents(original, scene, "id", scene.name)
+
+
+def _copy_documents(original: Path, group: Path, name: str, value: object) -> None:
+    """Copy the metadata of a group, with another value of an attribute."""
+    for document in _DOCUMENTS:
+        if not (original / document).is_file():
+            continue
+        read = json.loads((original / document).read_text())
+        attributes = read.get("attributes", {}) if document == "zarr.json" else read
+        if name in attributes:
+            attributes[name] = value
+        (group / document).write_text(json.dumps(read))

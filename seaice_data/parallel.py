@@ -108,6 +108,12 @@ def _compute_here(tasks: list[Delayed], jobs: int, count: Callable[..., None]) -
     except BrokenProcessPool as error:
         message, hint = end_in_words(context.processes)
         raise SeaIceError(message, hint=hint) from error
+    finally:
+        # After an interruption some may still be starting, and the pool does not know them.
+        for process in context.processes:
+            if process.is_alive():
+                process.terminate()
+                process.join()
 
 
 def _compute_there(

@@ -181,8 +181,9 @@ def load(path: Path) -> Checkpoint:
         if not path.exists():
             raise RunError(f"no checkpoint at {str(path)!r}")
         header, tensors = _read(path)
-        settings = typed(_entry(header, "settings"), dict[str, Any], "settings")
-        with naming_version(RunError, str(path), settings.get("software")):
+        settings = header.get("settings")
+        software = settings.get("software") if isinstance(settings, dict) else None
+        with naming_version(RunError, str(path), software):
             found = typed(_entry(header, "format_version"), int, "format_version")
             if found != FORMAT_VERSION:
                 raise RunError(
@@ -191,7 +192,7 @@ def load(path: Path) -> Checkpoint:
                 )
             return _checked(
                 Checkpoint(
-                    settings=from_mapping(RunSettings, settings),
+                    settings=from_mapping(RunSettings, _entry(header, "settings")),
                     state=from_mapping(TrainState, _entry(header, "state")),
                     weights=_part(tensors, _WEIGHTS),
                     momentum=_part(tensors, _MOMENTUM),

@@ -137,7 +137,7 @@ def join(device: str, environment: Mapping[str, str] = os.environ) -> Processes:
     if count == 1:
         return Processes(device=find_device(device))
     rank, local_rank = (_number(environment, name, 0) for name in ("RANK", "LOCAL_RANK"))
-    _number(environment, "MASTER_PORT", 1, 2**16 - 1)
+    _number(environment, "MASTER_PORT", 0, 2**16 - 1)
     if rank >= count:
         raise RunError(f"RANK is {rank}, and WORLD_SIZE {count}", hint=_UNSET)
     if device == "cuda" or (device == "auto" and torch.cuda.is_available()):

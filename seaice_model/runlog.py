@@ -127,10 +127,11 @@ def _entry(line: bytes, number: int) -> LogEntry:
     """Read an entry; ignore what a later version adds to it."""
     known = {field.name for field in fields(LogEntry)}
     try:
-        mapping = typed(parse_json(line), dict[str, Any])
+        parsed = parse_json(line)
     except DocumentError as error:
         raise DocumentError(f"line {number}: {error}") from error
     try:
+        mapping = typed(parsed, dict[str, Any])
         return from_mapping(LogEntry, {k: v for k, v in mapping.items() if k in known})
-    except SettingsError as error:
+    except (DocumentError, SettingsError) as error:
         raise DocumentError(f"line {number} is not a log entry: {error}") from error

@@ -111,7 +111,7 @@ def test_killed_while_it_is_replaced_a_store_is_the_old_or_the_new_one(
         store = tmp_path / str(at) / "store.zarr"
         shutil.copytree(raw.parent / "peaceful.zarr", store)
         command = [SEAICE, "prepare", raw, store, "--jobs", 1, "--overwrite"]
-        moment = Moment(signal.SIGKILL, at, store)
+        moment = Moment(signal.SIGKILL, at, store.parent)
         process = other_system.start(moment, *command, "--codec", "zstd")
         process.communicate()
         assert process.returncode == -signal.SIGKILL

@@ -18,7 +18,7 @@ for number in failing:
     # A link to nothing: there is a file of this name, which a first look does not see.
     os.symlink("nowhere", store.local("scenes", "taken"))
     store.put_new("scenes/taken", b"third")
-    assert store.read("scenes/zarr.json") == b"first"
+    assert store.local("scenes/zarr.json").read_bytes() == b"first"
     assert os.readlink(store.local("scenes", "taken")) == "nowhere"
     store.drop_staging()
     assert store.names() == ["scenes"]
