@@ -142,11 +142,13 @@ def _connected(scheduler: str) -> Iterator[Any]:
     """Connect to a scheduler, or say in words why not."""
     try:
         from distributed import Client
+        from distributed.comm import get_address_host_port
     except ImportError as error:
         raise SeaIceError(
             "a cluster needs the package distributed", hint="pip install 'seaice[hpc]'"
         ) from error
     try:
+        get_address_host_port(scheduler)  # a client of a wrong one would stay the default
         client = Client(scheduler)
     except (OSError, ValueError) as error:
         raise SeaIceError(
