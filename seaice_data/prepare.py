@@ -204,8 +204,9 @@ def _refuse_blind(
 ) -> None:
     """Refuse to lose scenes whose files may be in a folder that cannot be read."""
     folders = [f for f in failed if Path(f.name).suffix.lower() != ".nc"]
+    lost: set[SceneId] = set()
     with suppress(StoreError):  # of another version, or damaged: it cannot be read anyway
-        lost = {*Store.open(storage.url).scenes} - {*arrived} if folders else set()
+        lost = {*Store.open(storage.url).scenes} - {*arrived}
     if folders and lost:
         raise SceneError(
             f"the store {storage.path!r} is left as it is: it contains {len(lost)} scenes "

@@ -331,6 +331,19 @@ def test_overwrite_loses_no_scene_whose_folder_cannot_be_read(
     assert Store.open(store).scenes == tuple(IDS)
 
 
+def test_overwrite_replaces_a_store_of_another_version_beside_a_bad_folder(
+    raw: Path, store: str
+) -> None:
+    prepare(raw, store)
+    document = Path(store, "zarr.json")
+    text = document.read_text()
+    document.write_text(text.replace('"format_version": 1', '"format_version": 9'))
+    (raw / "linked").symlink_to(raw / "nowhere")
+    report = prepare(raw, store, overwrite=True)
+    assert (len(report.written), len(report.failed)) == (7, 1)
+    assert Store.open(store).scenes == tuple(IDS)
+
+
 def test_overwrite_leaves_out_a_bad_file_of_which_the_store_holds_nothing(
     raw: Path, store: str
 ) -> None:
