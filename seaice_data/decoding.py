@@ -153,8 +153,10 @@ class Decoding:
         """Return where the gaps are; None if there are none, besides NaN."""
         if not (self.gaps or self._is_bounded):
             return None
-        # Usually there is one, above all numbers: a look at the highest is enough.
-        if len(self.gaps) == 1 and not self._is_bounded and stored.max() < self.gaps[0]:
+        # Usually there is one, above all numbers: a look at the highest is enough. `fmax`
+        # ignores NaN, which raw files have as fill.
+        is_one = len(self.gaps) == 1 and not self._is_bounded
+        if is_one and np.fmax.reduce(stored, axis=None) < self.gaps[0]:
             return None
         is_gap = np.zeros(stored.shape, bool)
         for gap in self.gaps:
