@@ -179,6 +179,10 @@ class NetcdfFile:
                 raise self.error(
                     f"{what} has {n_values} values, {n_bytes} bytes: too large"
                 )
+            # Lists in a value may repeat one long text, whatever the size that it declares.
+            is_text = h5py.check_string_dtype(stored.dtype) is not None
+            if stored.dtype.kind in "OV" and not is_text:
+                raise self.error(f"{what} is neither text nor numbers")
             return owner.attrs[name]
 
     def read_bytes(self, offset: int, values: Values) -> bool:

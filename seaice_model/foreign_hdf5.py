@@ -26,6 +26,8 @@ MOST_LETTERS = 10_000
 """Length of the longest text: a list of the folders of several runs."""
 
 _SHOWN_LETTERS = 80
+_MOST_NUMBERS = 10_000
+_MOST_TEXTS = 100
 _MOST_CHUNK = 2**24
 _BROKEN = (
     OSError,
@@ -139,10 +141,12 @@ def attribute(attributes: Mapping[str, Any], name: str) -> Any:
     Raises
     ------
     ValueError
-        If it is missing.
+        If it is missing, neither text nor numbers, or has more values than any of ours.
     """
     if name not in attributes:
         raise ValueError(f"attribute {name!r} is missing")
+    if isinstance(attributes, h5py.AttributeManager):
+        _check_size(attributes, name)
     value = attributes[name]
     return value.item() if isinstance(value, np.ndarray) and value.size == 1 else value
 
@@ -234,6 +238,17 @@ def _dataset(file: h5py.File, name: str) -> h5py.Dataset:
     if dataset.chunks and math.prod(dataset.chunks) > max(dataset.size, _MOST_CHUNK):
         raise ValueError(f"{name!r} is stored in chunks of {dataset.chunks}")
     return dataset
+
+
+def _check_size(attributes: h5py.AttributeManager, name: str) -> None:
+    """Refuse an attribute before it is read: a small file may repeat one long text."""
+    stored = attributes.get_id(name)
+    n_values = stored.get_space().get_simple_extent_npoints()
+    is_number = stored.dtype.kind in "fiu"
+    if not is_number and h5py.check_string_dtype(stored.dtype) is None:
+        raise ValueError(f"attribute {name!r} is neither text nor numbers")
+    if n_values > (_MOST_NUMBERS if is_number else _MOST_TEXTS):
+        raise ValueError(f"attribute {name!r} has {n_values} values")
 
 
 def _shown(value: Any) -> str:

@@ -489,9 +489,9 @@ def _opened(path: Path) -> Iterator[h5py.File]:
     """Open a map to read it; whatever is wrong with the file becomes a `MapError`."""
     with (
         opened(path, "map", _AGAIN) as file,
-        naming_version(MapError, str(path), file.attrs.get("software")),
+        naming_version(MapError, str(path), _said(file.attrs, "software")),
     ):
-        found = text(file.attrs, "format") if "format" in file.attrs else ""
+        found = _said(file.attrs, "format")
         if found != _FORMAT and found.startswith("seaice map "):
             raise MapError(
                 f"map {str(path)!r} has format {found!r}, this version reads {_FORMAT!r}",
@@ -503,6 +503,11 @@ def _opened(path: Path) -> Iterator[h5py.File]:
                 hint="move it away: a folder of maps contains no other netCDF files",
             )
         yield file
+
+
+def _said(attributes: Mapping[str, Any], name: str) -> str:
+    """Return an attribute that is text; nothing if it is missing."""
+    return text(attributes, name) if name in attributes else ""
 
 
 def _read(file: h5py.File) -> ChartMap:

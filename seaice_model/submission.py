@@ -23,7 +23,7 @@ from seaice_data.scene_base import SPACING_M
 from seaice_data.scene_id import SceneId
 from seaice_model.errors import MapError
 from seaice_model.files import replacing
-from seaice_model.foreign_hdf5 import array, in_words, opened
+from seaice_model.foreign_hdf5 import array, attribute, in_words, opened
 from seaice_model.maps import ChartMap, read_netcdf
 
 _KIND = "submission file"
@@ -273,7 +273,10 @@ def _is_dimension(file: h5py.File, name: str) -> bool:
     """Whether a dataset only stands for a dimension, with or without coordinates."""
     if not isinstance(file.get(name, getlink=True), h5py.HardLink):
         return False
-    return bool(file[name].attrs.get("CLASS") == b"DIMENSION_SCALE")
+    attributes = file[name].attrs
+    if "CLASS" not in attributes:
+        return False
+    return bool(attribute(attributes, "CLASS") == b"DIMENSION_SCALE")
 
 
 def _listed(scenes: Sequence[str], most: int = 5) -> str:

@@ -132,6 +132,17 @@ def test_large_attributes_are_refused(tmp_path: Path) -> None:
             file.text(name)
 
 
+def test_attributes_of_lists_of_texts_are_refused(tmp_path: Path) -> None:
+    lists = np.empty(1, object)
+    lists[0] = np.array(["one", "two"], object)
+    with h5py.File(tmp_path / "file.nc", "w") as file:
+        kind = h5py.vlen_dtype(h5py.string_dtype())
+        file.attrs.create("scene_id", lists, dtype=kind)
+    file = NetcdfFile(tmp_path / "file.nc")
+    with pytest.raises(SceneError, match="'scene_id' is neither text nor numbers"):
+        file.text("scene_id")
+
+
 @pytest.mark.usefixtures("little_memory")
 def test_texts_that_are_long_together_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "file.nc"

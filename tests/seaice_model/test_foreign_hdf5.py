@@ -173,3 +173,15 @@ def test_a_map_locked_by_another_process_is_read(a_map: Path) -> None:
     with a_map.open("rb+") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
         assert describe(a_map).scene == SCENE
+
+
+def test_an_attribute_of_many_texts_is_not_read(a_map: Path) -> None:
+    with h5py.File(a_map, "a") as file:  # a file may repeat one long text for each
+        file.attrs["run"] = ["a"] * 1000
+        file.attrs["acquired"] = np.zeros(11_000, np.int32)
+    with pytest.raises(MapError, match="'run' has 1000 values"):
+        describe(a_map)
+    with h5py.File(a_map, "a") as file:
+        file.attrs["run"] = "run"
+    with pytest.raises(MapError, match="'acquired' has 11000 values"):
+        read_netcdf(a_map)
