@@ -29,8 +29,9 @@ MATPLOTLIB: Marks = (b"tEXtSoftware\0Matplotlib ",)
 GEOTIFF: Marks = (b"Predicted ice chart of Sentinel-1 scene",)
 """Mark of GeoTIFF files."""
 
-POLYGONS: Marks = (b"POLY_TYPE",)
-"""Mark of tables of polygons."""
+POLYGONS: Marks = (b"FA".ljust(11, b"\0") + b"C\0\0\0\0\2".ljust(21, b"\0") + b"POLY_TYPE",)
+"""Mark of tables of polygons: the last two of their fields. Other ice charts have more
+fields between these."""
 
 SUBMIT_SCRIPT: Marks = (b"#SBATCH --job-name=seaice-study",)
 """Mark of submit scripts."""

@@ -262,6 +262,20 @@ def test_files_of_others_are_not_replaced_unasked(
     assert theirs.read_bytes() != b"mine"
 
 
+def test_ice_charts_of_others_are_not_taken_for_ours(maps: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    fields = [name.ljust(11, "\0") + "C\0\0\0\0\2".ljust(21, "\0") for name in (
+        "CT", "CA", "SA", "FA", "CB", "SB", "FB", "POLY_TYPE",
+    )]  # fmt: skip
+    table, outlines = out / f"{OTHER}.dbf", out / f"{OTHER}.shp"
+    table.write_bytes(bytes(32) + "".join(fields).encode() + b"\r")
+    outlines.write_text("mine")  # and no .cpg, which other software does not write
+    report = convert_maps(maps, out, ["shp"])
+    assert [(failure.scene, failure.kind) for failure in report.failed] == [(OTHER, "shp")]
+    assert outlines.read_text() == "mine"
+
+
 @pytest.mark.parametrize(
     ("kind", "n_bytes"),
     # GDAL does not see the third: it is the end of the table, written on closing.
