@@ -344,8 +344,7 @@ def _in_folder(folder: Path, reference: ChartedScenes) -> _Maps:
             )
         if scene_id not in reference.scenes and scene_id not in reference.uncharted:
             if reference.failed:  # its chart may be among them
-                reason = f"the chart of scene {scene_id!r} cannot be read"
-                unknown.append(Failure(str(path), reason))
+                unknown.append(Failure(str(path), _unknown(scene_id, reference)))
                 continue
             raise MapError(
                 f"map {str(path)!r} shows scene {scene_id!r}, which "
@@ -364,6 +363,16 @@ def _in_folder(folder: Path, reference: ChartedScenes) -> _Maps:
         )
     readers = {scene: partial(_read_map, path) for scene, path in paths.items()}
     return _Maps("".join(runs.values()), readers, frozenset(seen), tuple(unknown))
+
+
+def _unknown(scene_id: str, reference: ChartedScenes) -> str:
+    """Say that the chart of a scene is not there, as far as that is known."""
+    if scene_id in {failure.name for failure in reference.failed}:
+        return f"the chart of scene {scene_id!r} cannot be read"
+    return (
+        f"no chart of scene {scene_id!r} is in {reference.path!r}, in which "
+        f"{len(reference.failed)} files cannot be read"
+    )
 
 
 def _read_map(path: Path, scene: ChartedScene) -> Aligned:

@@ -269,6 +269,17 @@ def test_charts_that_cannot_be_read_do_not_stop_the_others(
         score_maps(maps, charts_of(Store.open(path)))
 
 
+def test_a_chart_that_is_not_there_is_not_called_unreadable(
+    tmp_path: Path, maps: Path, make_store: StoreMaker
+) -> None:
+    other = make_store(tmp_path / "other.zarr", scenes=[SCENES[0], SCENES[1]])
+    document = Path(other.path, "scenes", SCENES[1], "zarr.json")
+    document.write_bytes(document.read_bytes()[:100])
+    scored = score_maps(maps, charts_of(Store.open(other.path)))
+    reasons = {Path(failure.name).stem: failure.reason for failure in scored.failed}
+    assert f"no chart of scene '{TEST_SCENE}' is in '{other.path}'" in reasons[TEST_SCENE]
+
+
 def test_a_scene_for_which_memory_is_too_small_does_not_stop_the_others(
     maps: Path, store: Store, report: ScoreReport
 ) -> None:
