@@ -243,17 +243,6 @@ def describe(path: Path) -> MapDescription:
         )
 
 
-def read_provenance(path: Path) -> Provenance:
-    """Read what a map was made from, without its planes.
-
-    Raises
-    ------
-    MapError
-        If there is no map at `path`, it is not one of ours, or damaged.
-    """
-    return describe(path).provenance
-
-
 def describe_maps(folder: Path) -> tuple[dict[Path, MapDescription], tuple[Failure, ...]]:
     """Describe all maps in a folder; a bad one does not hide the others.
 
