@@ -482,20 +482,20 @@ def _prepare_scene(
         store = Store.open(store_path)
         if store.fingerprint != expected:
             raise StoreError(f"the store at {store.path!r} was replaced meanwhile")
-        with (
-            out_of_memory_errors(f"{str(path)!r}"),
-            unchanged(path),
-            open_scene(path, store.recipe.dominance_threshold) as scene,
-        ):
-            is_stored = store.holds(scene.id)
-            if is_stored and _is_unchanged(path, store, scene.id, store.source_times):
+        with out_of_memory_errors(f"{str(path)!r}"):
+            with (
+                unchanged(path),
+                open_scene(path, store.recipe.dominance_threshold) as scene,
+            ):
+                is_stored = store.holds(scene.id)
+                if is_stored and _is_unchanged(path, store, scene.id, store.source_times):
+                    return None
+                _check_ratio(scene, store.recipe)
+                prepared = assemble(scene, store.recipe, accept_masks=accept_masks)
+                files = source_files(path)
+            if is_stored:
+                _refuse_other(path, store, prepared)
                 return None
-            _check_ratio(scene, store.recipe)
-            prepared = assemble(scene, store.recipe, accept_masks=accept_masks)
-            files = source_files(path)
-        if is_stored:
-            _refuse_other(path, store, prepared)
-            return None
     except SeaIceError as error:
         if strict:
             raise
@@ -507,7 +507,12 @@ def _prepare_scene(
         return failure
     try:
         unseen = {"n_unseen": prepared.n_unseen} if prepared.n_unseen else {}
-        store.write(prepared, {"source_files": files, **unseen})
+        with out_of_memory_errors(f"{str(path)!r}"):
+            store.write(prepared, {"source_files": files, **unseen})
+    except SceneError as error:
+        if strict:
+            raise
+        return Failure.of(path, error)
     except OSError as error:
         reason = f"cannot write to {store.path!r}: {error.strerror or error}"
         if strict or error.errno in _DISK_ERRORS:

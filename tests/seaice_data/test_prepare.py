@@ -5,7 +5,7 @@ import os
 import shutil
 import socket
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import h5py
 import numpy as np
@@ -398,3 +398,22 @@ def test_a_system_that_cannot_exchange_names_replaces_too(
     prepare(raw, store, Recipe(ratio=5), overwrite=True)
     assert Store.open(store).recipe.ratio == 5
     assert {path.name for path in raw.parent.iterdir()} == {"raw", "store.zarr"}
+
+
+def test_a_scene_that_memory_is_too_small_to_write_does_not_stop_the_others(
+    raw: Path, store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = Store.write
+
+    def fail_once(self: Store, scene: Any, provenance: Any) -> None:
+        if scene.id == IDS[2]:
+            raise MemoryError
+        write(self, scene, provenance)
+
+    monkeypatch.setattr(Store, "write", fail_once)
+    report = prepare(raw, store)
+    assert (len(report.written), report.failed[0].reason) == (
+        6,
+        f"'{raw / f'{IDS[2]}_prep.nc'}': not enough memory",
+    )
+    assert len(report.failed) == 1
