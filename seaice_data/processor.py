@@ -31,7 +31,9 @@ def n_cores(root: Path = Path("/")) -> int:
 def _quota(root: Path) -> float:
     """Return how many cores control groups allow, as `docker run --cpus` sets them."""
     try:
-        lines = (root / "proc/self/cgroup").read_text().splitlines()
+        # Names of groups are bytes, as those of files.
+        text = (root / "proc/self/cgroup").read_text("utf-8", "surrogateescape")
+        lines = text.splitlines()
     except OSError:
         return math.inf
     quota = math.inf

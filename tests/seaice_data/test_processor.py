@@ -47,6 +47,12 @@ def test_a_container_has_the_cores_of_its_quota(
     assert n_cores(root) == n
 
 
+def test_names_of_groups_may_have_any_bytes(tmp_path: Path, many: int) -> None:
+    root = system(tmp_path, "", {f"{GROUPS}/cpu.max": "200000 100000\n"})
+    (root / "proc/self/cgroup").write_bytes(b"0::/caf\xe9\n")
+    assert n_cores(root) == 2 < many
+
+
 def test_the_quota_of_a_group_around_it_counts(tmp_path: Path, many: int) -> None:
     files = {
         f"{GROUPS}/slice/cpu.max": "300000 100000\n",
