@@ -39,7 +39,7 @@ from seaice_data.scene_id import SceneId
 from seaice_data.settings import from_mapping, to_mapping
 from seaice_data.split import TEST_IDS, SplitSettings, leaking_pairs, split_scenes
 from seaice_data.stats import ChannelStats, add_counts
-from seaice_data.storage import Storage
+from seaice_data.storage import Storage, UnreachableError
 from seaice_data.store import DamageError, Store
 from seaice_data.texts import printable
 from seaice_data.versions import naming_version
@@ -189,7 +189,7 @@ def _refuse_loss(storage: Storage, is_any: bool, failed: Sequence[Failure]) -> N
             f"is left as it is; {failed[0].reason}",
             hint=failed[0].hint,
         )
-    held = _source_names(storage.url)
+    held = _source_names(storage)
     for failure in failed:
         if printable(Path(failure.name).name) in held:
             raise SceneError(
@@ -204,10 +204,8 @@ def _refuse_blind(
 ) -> None:
     """Refuse to lose scenes whose files may be in a folder that cannot be read."""
     folders = [f for f in failed if Path(f.name).suffix.lower() != ".nc"]
-    lost: set[SceneId] = set()
-    with suppress(StoreError):  # of another version, or damaged: it cannot be read anyway
-        lost = {*Store.open(storage.url).scenes} - {*arrived}
-    if folders and lost:
+    store = _open_readable(storage)
+    if folders and store is not None and (lost := {*store.scenes} - {*arrived}):
         raise SceneError(
             f"the store {storage.path!r} is left as it is: it contains {len(lost)} scenes "
             f"that were not found again, such as {min(lost)}; {folders[0].reason}",
@@ -215,15 +213,27 @@ def _refuse_blind(
         )
 
 
-def _source_names(store_path: str) -> set[str]:
+def _source_names(storage: Storage) -> set[str]:
     """Return the names of the files of which a store of this version was made."""
-    try:
-        store = Store.open(store_path)
-    except StoreError:  # of another version, or damaged: it cannot be read anyway
+    if (store := _open_readable(storage)) is None:
         return set()
     scenes, _ = store.open_scenes(leave_out=DamageError)
     sources = (scene.known.get("source_files", []) for scene in scenes)
     return {source["name"] for listed in sources for source in listed}
+
+
+def _open_readable(storage: Storage) -> Store | None:
+    """Open a store that will be replaced; none if it is damaged or of another version.
+
+    Of such a store nothing could be read anyway. One that merely cannot be reached is an
+    error: it may hold what would be lost.
+    """
+    try:
+        return Store.open(storage.url)
+    except UnreachableError:
+        raise
+    except StoreError:
+        return None
 
 
 def _remove(storage: Storage) -> None:

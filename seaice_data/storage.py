@@ -77,6 +77,10 @@ _AWS_HINT = (
 )
 
 
+class UnreachableError(StoreError):
+    """An object store cannot be reached, or refuses: nothing is known of what is there."""
+
+
 class Storage:
     """Files below a path or URL, by names relative to it.
 
@@ -428,7 +432,7 @@ def url_errors(url: str) -> Iterator[None]:
 
     Raises
     ------
-    StoreError
+    UnreachableError
         For each of them.
     """
     try:
@@ -437,14 +441,14 @@ def url_errors(url: str) -> Iterator[None]:
         raise _unreachable(url, error) from error
 
 
-def _unreachable(url: str, error: Exception) -> StoreError:
+def _unreachable(url: str, error: Exception) -> UnreachableError:
     hint = None
     if isinstance(error, ImportError):
         hint = "pip install 'seaice[cloud]'" if url.startswith(("s3:", "http")) else None
     elif url.startswith("s3:"):
         hint = _AWS_HINT
     reason = " ".join(redacted(str(error), url).split()) or type(error).__name__
-    return StoreError(f"cannot reach {without_secrets(url)!r}: {reason}", hint=hint)
+    return UnreachableError(f"cannot reach {without_secrets(url)!r}: {reason}", hint=hint)
 
 
 def _errors_of_libraries() -> tuple[type[Exception], ...]:

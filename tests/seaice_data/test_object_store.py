@@ -1,17 +1,20 @@
 """Stores behind URLs: a real S3 protocol on loopback, and fsspec's memory."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import fsspec
 import numpy as np
 import pytest
 import xarray as xr
 from coded_scenes import write_coded
+from fsspec.implementations.memory import MemoryFileSystem
 from moto.server import ThreadedMotoServer
 
 from seaice_data.errors import StoreError
@@ -200,6 +203,33 @@ def test_a_store_in_memory(raw: Path) -> None:
     assert Store.open(url).scene(IDS[0]).inputs.shape == (20, 25, len(Recipe().channels))
     assert len(prepare(raw, url, overwrite=True).written) == 3
     fsspec.filesystem("memory").rm("/store.zarr", recursive=True)
+
+
+def test_overwrite_loses_no_scene_while_the_store_cannot_be_reached(
+    raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = "memory://unreachable.zarr"
+    prepare(raw, url)
+    left, *others = sorted(raw.glob("*.nc"))
+    new = tmp_path / "raw"
+    new.mkdir()
+    for path in others:
+        shutil.copy(path, new)
+    (new / "linked").symlink_to(left.parent / "nowhere")
+    read, n_reads = MemoryFileSystem.cat_ranges, 0
+
+    def fail_at_the_second(*arguments: Any, **options: Any) -> Any:
+        nonlocal n_reads
+        n_reads += 1
+        if n_reads == 2:
+            raise TimeoutError("timed out")
+        return read(*arguments, **options)
+
+    monkeypatch.setattr(MemoryFileSystem, "cat_ranges", fail_at_the_second)
+    with pytest.raises(StoreError, match=r"cannot reach 'memory://unre.*: timed out"):
+        prepare(new, url, overwrite=True)
+    monkeypatch.undo()
+    assert len(Store.open(url).scenes) == len(others) + 1
 
 
 def test_a_file_url_is_a_path(raw: Path, tmp_path: Path) -> None:
