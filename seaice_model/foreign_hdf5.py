@@ -26,6 +26,7 @@ MOST_LETTERS = 10_000
 """Length of the longest text: a list of the folders of several runs."""
 
 _SHOWN_LETTERS = 80
+_MOST_PIXELS = 256_000_000  # the largest scene of the dataset has 127 million of 40 m
 _MOST_NUMBERS = 10_000
 _MOST_TEXTS = 100
 _MOST_CHUNK = 2**24
@@ -126,6 +127,8 @@ def array(
             raise ValueError(f"{name!r} has shape {found}, not {shape} axes")
         if max(found) > MOST_SIDE:
             raise ValueError(f"{name!r} has shape {found}, more than {MOST_SIDE} a side")
+        if math.prod(found) > _MOST_PIXELS:
+            raise ValueError(f"{name!r} has shape {found}, more than a scene has pixels")
     elif found != shape:
         raise ValueError(f"{name!r} has shape {found}, not {shape}")
     is_right = dataset.dtype.kind in kinds and (kinds != "u" or dataset.dtype == np.uint8)

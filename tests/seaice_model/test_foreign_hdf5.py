@@ -71,6 +71,7 @@ def changes(name: str) -> list[tuple[Callable[[h5py.File], None], str]]:
         (declared(name, SHAPE, external=raw), "has its values in other files"),
         (outside(name), "has its values in other files"),
         (declared(name, (10**6, 10**6), chunks=(1, 10**6)), "more than 20000 a side"),
+        (declared(name, (19_999, 19_999), chunks=(1, 19_999)), "than a scene has pixels"),
         (
             declared(name, SHAPE, chunks=(20_000, 20_000), maxshape=(None, None)),
             r"in chunks of \(20000, 20000\)",
