@@ -5,7 +5,11 @@ a hint (what to do). The command line prints both; nothing else is caught there.
 many scenes goes on after an error in one: it becomes a `Failure` of the report.
 """
 
+import errno
 from dataclasses import dataclass
+
+DISK_ERRORS = frozenset({errno.ENOSPC, errno.EROFS, errno.EDQUOT})
+"""Errors of a disk that every scene after this one would meet, too."""
 
 
 class SeaIceError(Exception):

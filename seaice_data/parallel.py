@@ -142,7 +142,7 @@ def _connected(scheduler: str) -> Iterator[Any]:
     """Connect to a scheduler, or say in words why not."""
     try:
         from distributed import Client
-        from distributed.comm import get_address_host_port
+        from distributed.comm.addressing import get_address_host_port
     except ImportError as error:
         raise SeaIceError(
             "a cluster needs the package distributed", hint="pip install 'seaice[hpc]'"

@@ -10,7 +10,6 @@ corrected; the store is of version 0.1), the file is prepared again and compared
 checksums of the scene. So no whole file has to be hashed when a scene is prepared.
 """
 
-import errno
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
@@ -20,7 +19,14 @@ from pathlib import Path
 from typing import Any
 
 from seaice_data.assemble import assemble
-from seaice_data.errors import Failure, RecipeError, SceneError, SeaIceError, StoreError
+from seaice_data.errors import (
+    DISK_ERRORS,
+    Failure,
+    RecipeError,
+    SceneError,
+    SeaIceError,
+    StoreError,
+)
 from seaice_data.memory import out_of_memory_errors
 from seaice_data.parallel import Progress, run_tasks
 from seaice_data.prepared import PreparedScene
@@ -43,8 +49,6 @@ from seaice_data.storage import Storage, UnreachableError
 from seaice_data.store import DamageError, Store
 from seaice_data.texts import printable
 from seaice_data.versions import naming_version
-
-_DISK_ERRORS = {errno.ENOSPC, errno.EROFS, errno.EDQUOT}  # the next scene meets them too
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +137,8 @@ def prepare(
                 hint="remove the store before the first part, or choose another path",
             )
     storage = Storage(store_path)
+    if storage.is_local:
+        storage.put_back()
     if not storage.is_shared and (jobs > 1 or scheduler):
         raise StoreError(
             f"other processes cannot write to {storage.path!r}", hint="take --jobs 1"
@@ -525,7 +531,7 @@ def _prepare_scene(
         return Failure.of(path, error)
     except OSError as error:
         reason = f"cannot write to {store.path!r}: {error.strerror or error}"
-        if strict or error.errno in _DISK_ERRORS:
+        if strict or error.errno in DISK_ERRORS:
             raise StoreError(
                 reason, hint="mend that, then run the same command again to go on"
             ) from error

@@ -20,7 +20,7 @@ from seaice_data.documents import MOST_DEPTH
 from seaice_data.errors import SettingsError, StoreError
 from seaice_data.settings import nearest
 from seaice_data.split import read_id_file
-from seaice_data.store import Store
+from seaice_data.store import DamageError, Store
 from seaice_data.texts import shortened
 
 log = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ def _facts_of(store: Store) -> dict[str, _Facts]:
     """Return what can be asked of each scene."""
     split_of = {scene: name for name, scenes in store.splits.items() for scene in scenes}
     facts: dict[str, _Facts] = {}
-    scenes, failures = store.open_scenes()
+    scenes, failures = store.open_scenes(leave_out=DamageError)
     for failure in failures:
         log.warning("%s left out: %s", failure.name, failure.reason)
     for scene in scenes:

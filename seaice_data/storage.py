@@ -35,6 +35,7 @@ STAGING = ".staging"
 """Folder in the store of what is being written or removed; readers ignore it."""
 
 _REPLACEMENT = "replacement"
+_ASIDE = ".replaced"
 _MARK = "made-by-seaice"
 _MARK_CONTENT = (
     b"seaice prepare --overwrite builds here, and removes this folder afterwards\n"
@@ -204,27 +205,30 @@ class Storage:
             Names of files in the folder, or in folders in it, and their contents; `witness`
             is the last.
         """
+        if not self.is_local:
+            self._put_objects(name, {file: bytes(content) for file, content in contents})
+            return
+        with self._staged(Path(name).name) as place:
+            for file, content in contents:
+                (place / file).parent.mkdir(parents=True, exist_ok=True)
+                (place / file).write_bytes(content)
+            final = self.local(name)
+            if final.exists() and not (final / witness).exists():
+                self.remove_folder(name, [witness])  # the rest of something
+            _move(place, final, witness)
+
+    def _put_objects(self, name: str, objects: dict[str, bytes]) -> None:
+        """Write the files of a folder to an object store, in the order that is given."""
+        inner = {file for file in objects if "/" in file}
         with self.errors():
-            if not self.is_local:
-                self._remove_objects(name)  # the rest of something
-                objects = {file: bytes(content) for file, content in contents}
-                inner = {file for file in objects if "/" in file}
-                # All at once: each takes a round trip.
-                self._files.pipe(
-                    {self._full(f"{name}/{file}"): objects[file] for file in inner}
-                )
-                for file in objects:
-                    if file not in inner:
-                        self._files.pipe_file(self._full(f"{name}/{file}"), objects[file])
-                return
-            with self._staged(Path(name).name) as place:
-                for file, content in contents:
-                    (place / file).parent.mkdir(parents=True, exist_ok=True)
-                    (place / file).write_bytes(content)
-                final = self.local(name)
-                if final.exists() and not (final / witness).exists():
-                    self.remove_folder(name, [witness])  # the rest of something
-                _move(place, final, witness)
+            self._remove_objects(name)  # the rest of something
+            # All at once: each takes a round trip.
+            self._files.pipe(
+                {self._full(f"{name}/{file}"): objects[file] for file in inner}
+            )
+            for file in objects:
+                if file not in inner:
+                    self._files.pipe_file(self._full(f"{name}/{file}"), objects[file])
 
     @contextmanager
     def replacement(self) -> Iterator["Storage"]:
@@ -253,22 +257,34 @@ class Storage:
     @contextmanager
     def abandoned_replacements(self) -> Iterator[list["Storage"]]:
         """Yield what killed processes left of replacements; remove their empty folders."""
+        root, folders = self.local(), self._abandoned()
+        yield [Storage(str(folder / root.name)) for folder in folders]
+        for folder in folders:
+            _drop_replacement(folder)
+
+    def put_back(self) -> None:
+        """Bring back a store that a killed `exchange` had moved away."""
         root = self.local()
-        folders = [
+        for folder in () if root.exists() else self._abandoned():
+            with suppress(FileNotFoundError):
+                (folder / f"{root.name}{_ASIDE}").replace(root)
+                return
+
+    def _abandoned(self) -> list[Path]:
+        """Return the folders of replacements that killed processes left."""
+        root = self.local()
+        return [
             folder
             for folder in root.parent.glob(f"{glob.escape(_prefix(root))}.*")
             if _is_replacement(folder) and is_abandoned(folder)
         ]
-        yield [Storage(str(folder / root.name)) for folder in folders]
-        for folder in folders:
-            _drop_replacement(folder)
 
     def exchange(self, other: "Storage") -> None:
         """Let two folders of one disk change places: at once, if the system can do that."""
         one, two = self.local(), other.local()
         if _exchange(one, two):
             return
-        aside = two.with_name(f"{one.name}.replaced")
+        aside = two.with_name(f"{one.name}{_ASIDE}")
         one.replace(aside)
         two.replace(one)
         aside.replace(two)

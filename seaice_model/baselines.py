@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from seaice_data.charted import ChartedScene
 from seaice_data.stats import add_counts
-from seaice_data.store import Store
+from seaice_data.store import DamageError, Store
 from seaice_model.metrics import (
     ChartScorer,
     Scores,
@@ -87,7 +87,7 @@ class _Training:
     def __init__(self, store: Store) -> None:
         self.counts: dict[tuple[object, ...], list[dict[str, list[int]]]]
         self.counts = defaultdict(list)
-        scenes, failures = store.open_scenes()
+        scenes, failures = store.open_scenes(leave_out=DamageError)
         for failure in failures:
             log.warning("%s is not in the baselines: %s", failure.name, failure.reason)
         training = {*store.splits["train"]}

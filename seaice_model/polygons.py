@@ -279,7 +279,7 @@ def _check_whole(path: Path, table: Any) -> None:
         and np.allclose(shapely.area(again.geometry), shapely.area(table.geometry))
     )
     if not is_whole:
-        raise OSError("the file is incomplete; the disk may be full")
+        raise OSError("what was written cannot be read again")
 
 
 def _written(files: dict[str, bytes], folder: Path) -> tuple[Path, ...]:

@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from seaice_data.channels import find_channel
-from seaice_data.errors import Failure, RecipeError, SceneError, StoreError
+from seaice_data.errors import DISK_ERRORS, Failure, RecipeError, SceneError, StoreError
 from seaice_data.store import Store
 from seaice_data.texts import printable
 from seaice_model.alignment import align
@@ -292,9 +292,16 @@ def _predict(
                     _draw(source, scene, predictor, path, provenance, settings)
                 elif scene in kept and settings.pictures:
                     _add_picture(source, scene, path)
-        except (SceneError, StoreError, RecipeError) as error:
+        except (SceneError, StoreError, RecipeError, MapError) as error:
+            if _is_of_the_disk(error.__cause__):
+                raise
             log.info("%s left out: %s", scene, error)
             failed.append(Failure.of(scene, error))
+        except OSError as error:
+            if _is_of_the_disk(error):
+                raise
+            reason = f"{error.filename!r}: {error.strerror}" if error.filename else error
+            failed.append(Failure(scene, str(reason)))
         if progress is not None:
             progress(PredictProgress(n_done, len(paths), scene, scene in kept))
     without = {entry.name for entry in failed}
@@ -308,6 +315,11 @@ def _predict(
         failed=tuple(failed),
         elapsed_s=time.perf_counter() - start,
     )
+
+
+def _is_of_the_disk(error: BaseException | None) -> bool:
+    """Return whether an error would meet the next map, too."""
+    return isinstance(error, OSError) and error.errno in DISK_ERRORS
 
 
 def _draw(

@@ -370,6 +370,20 @@ def test_what_a_killed_replacement_left_is_removed(raw: Path, store: str) -> Non
     assert {path.name for path in raw.parent.iterdir()} == {"raw", "store.zarr"}
 
 
+def test_a_store_that_was_moved_away_by_a_killed_exchange_comes_back(
+    raw: Path, store: str
+) -> None:
+    prepare(raw, store)
+    with Storage(store).replacement() as beside:
+        # The first of three renames, where a system cannot exchange names at once.
+        Path(store).rename(f"{beside.path}.replaced")
+        folder = beside.local().parent
+        folder.rename(raw / "held")
+    (raw / "held").rename(folder)  # nobody holds it now
+    assert prepare(raw, store).kept == tuple(IDS)
+    assert {path.name for path in raw.parent.iterdir()} == {"raw", "store.zarr"}
+
+
 def test_what_only_looks_like_a_replacement_is_left_alone(
     raw: Path, store: str, tmp_path: Path
 ) -> None:

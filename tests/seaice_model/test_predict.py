@@ -417,3 +417,15 @@ def sic_of(network: MultiTaskUNet, inputs: np.ndarray) -> np.ndarray:
     batch = torch.from_numpy(inputs.astype(np.float32)).nan_to_num()
     with torch.inference_mode():
         return network(batch.permute(2, 0, 1)[None]).sic[0].numpy()
+
+
+def test_a_file_that_cannot_be_written_does_not_stop_the_others(
+    tmp_path: Path, store: Store, run: Path
+) -> None:
+    in_the_way = tmp_path / "index" / f"{SCENES[0]}.json"
+    in_the_way.mkdir(parents=True)
+    report = predict_store(store, run, tmp_path, scenes=(SCENES[0], TEST_SCENE))
+    assert [path.stem for path in report.maps] == [TEST_SCENE]
+    (failure,) = report.failed
+    assert failure.name == SCENES[0]
+    assert str(in_the_way) in failure.reason
