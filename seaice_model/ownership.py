@@ -15,8 +15,8 @@ Marks = tuple[bytes, ...]
 
 PAGE: Marks = (
     b'<meta name="generator" content="seaice ',
-    b"<title>Ice charts</title>",  # pages of version 0.1
-    b"<title>Scores of ice charts</title>",
+    # In the style sheet of version 0.1.
+    b":root { --ink: #222; --soft: #5a5a5a; --line: #d5dbe1; --tint: #f3f6f9;",
 )
 """Marks of pages."""
 

@@ -17,6 +17,7 @@ from seaice_model.predict import PredictSettings, predict_store
 from seaice_model.slurm import write_slurm_script
 from seaice_model.study_table import refuse_foreign_tables
 
+STYLE_OF_0_1 = ":root { --ink: #222; --soft: #5a5a5a; --line: #d5dbe1; --tint: #f3f6f9;"
 PLAIN = PredictSettings(pictures=False)
 
 
@@ -33,12 +34,15 @@ def test_what_we_wrote_is_known_again(tmp_path: Path, store: Store, run: Path) -
 
 def test_pages_and_scripts_of_the_first_version_are_known(tmp_path: Path) -> None:
     for name, head, marks in (
-        ("index.html", "<!DOCTYPE html>\n<html>\n<head>\n<title>Ice charts</title>", PAGE),
-        ("r.html", "<!DOCTYPE html>\n<title>Scores of ice charts</title>", PAGE),
+        ("index.html", f"<title>Ice charts</title>\n<style>\n{STYLE_OF_0_1}", PAGE),
+        ("r.html", f"<title>Scores of ice charts</title>\n<style>\n{STYLE_OF_0_1}", PAGE),
         ("job.sh", "#!/bin/bash\n#SBATCH --job-name=seaice-study", SUBMIT_SCRIPT),
     ):
         (tmp_path / name).write_text(head)
         refuse_foreign(tmp_path / name, marks)
+    (tmp_path / "mine.html").write_text("<title>Ice charts</title>")
+    with pytest.raises(ForeignFileError):
+        refuse_foreign(tmp_path / "mine.html", PAGE)
 
 
 @pytest.mark.parametrize("make", ["file", "link", "gone"])
