@@ -214,7 +214,7 @@ class NetcdfFile:
                 raise self._foreign(name, "a dataset in external storage")
             _ = dataset.shape, dataset.dtype  # they may be damaged, too
             self._check_chunks(name, dataset)
-            if _missing_filters(dataset):
+            if missing_filters(dataset):
                 with suppress(ImportError):
                     import_module("hdf5plugin")  # adds filters to HDF5
             return dataset
@@ -487,8 +487,8 @@ def _cause(error: Exception, dataset: h5py.Dataset | None) -> tuple[str, str | N
         return "permission denied", hint
     if number is not None:
         return os.strerror(number), None
-    for code in _missing_filters(dataset):
-        return _without_filter(code)
+    for code in missing_filters(dataset):
+        return without_filter(code)
     # The text may contain names from the file.
     text = "".join(c if c.isprintable() else " " for c in str(error))
     reason = " ".join(text.split()) or type(error).__name__
@@ -500,8 +500,8 @@ def _cause(error: Exception, dataset: h5py.Dataset | None) -> tuple[str, str | N
     return reason, "the file may be damaged; fetch it again"
 
 
-def _without_filter(code: int) -> tuple[str, str]:
-    """Return the words for a filter that HDF5 does not have here."""
+def without_filter(code: int) -> tuple[str, str]:
+    """Return what to say of a filter that HDF5 does not have here, and what to do."""
     if code in _FILTERS and find_spec("hdf5plugin") is None:
         hint = "`pip install hdf5plugin` adds this filter"
     else:
@@ -510,7 +510,7 @@ def _without_filter(code: int) -> tuple[str, str]:
     return f"packed with HDF5 filter {code}{name}, which is not installed", hint
 
 
-def _missing_filters(dataset: h5py.Dataset | None) -> list[int]:
+def missing_filters(dataset: h5py.Dataset | None) -> list[int]:
     """Return the filters of a variable that HDF5 does not have here, by number."""
     if dataset is None:
         return []

@@ -16,6 +16,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from seaice_data.netcdf import missing_filters, without_filter
 from seaice_data.texts import printable
 from seaice_model.errors import MapError
 
@@ -237,6 +238,9 @@ def _dataset(file: h5py.File, name: str) -> h5py.Dataset:
         raise ValueError(f"{name!r} is not an array")
     if dataset.is_virtual or dataset.external:
         raise ValueError(f"{name!r} has its values in other files")
+    for code in missing_filters(dataset):
+        reason, hint = without_filter(code)
+        raise MapError(f"{file.filename!r}: {name!r} is {reason}", hint=hint)
     # HDF5 makes room for a whole chunk, however small the array is.
     if dataset.chunks and math.prod(dataset.chunks) > max(dataset.size, _MOST_CHUNK):
         raise ValueError(f"{name!r} is stored in chunks of {dataset.chunks}")

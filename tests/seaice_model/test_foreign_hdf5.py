@@ -168,6 +168,24 @@ def test_netcdf_classic_is_named(tmp_path: Path) -> None:
     assert "nccopy" in str(caught.value.hint)
 
 
+def test_a_missing_filter_is_named_and_not_called_damage(a_map: Path) -> None:
+    with h5py.File(a_map, "a") as file:
+        shape = file[SIC].shape
+        del file[SIC]
+        created = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        created.set_chunk(shape)
+        created.set_filter(32999, h5py.h5z.FLAG_OPTIONAL)
+        space = h5py.h5s.create_simple(shape)
+        made = h5py.h5d.create(file.id, SIC.encode(), h5py.h5t.STD_U8LE, space, created)
+        made.write_direct_chunk((0, 0), bytes(shape[0] * shape[1]))
+    with pytest.raises(
+        MapError, match=f"'{SIC}' is packed with HDF5 filter 32999"
+    ) as caught:
+        read_netcdf(a_map)
+    assert "damaged" not in str(caught.value)
+    assert "h5repack" in str(caught.value.hint)
+
+
 def test_a_map_locked_by_another_process_is_read(a_map: Path) -> None:
     import fcntl
 
