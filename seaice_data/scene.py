@@ -193,9 +193,7 @@ def list_scene_files(folder: str | Path) -> Listing:
     listing = list_files(folder, ".nc")
     if not listing.paths and not listing.failed:
         raise _no_scenes(folder)
-    return replace(
-        listing, paths=tuple(path for path in listing.paths if not _is_reference(path))
-    )
+    return replace(listing, paths=_scenes_of(listing.paths))
 
 
 def identify(listing: Listing) -> FoundScenes:
@@ -284,7 +282,26 @@ def file_fingerprint(path: Path) -> dict[str, Any]:
     }
 
 
-def _is_reference(path: Path) -> bool:
-    """Whether a file only brings the charts of the scene beside it."""
+def _scenes_of(paths: tuple[Path, ...]) -> tuple[Path, ...]:
+    """Leave out files that only bring the charts of the scene beside them.
+
+    A scene's file of several names, of which one was listed, goes by that with its charts
+    beside it.
+    """
+    scenes = {path for path in paths if _scene_beside(path) is None}
+    for beside in filter(None, map(_scene_beside, paths)):
+        if beside not in scenes:
+            scenes -= {
+                path
+                for path in scenes
+                if path.samefile(beside) and reference_of(path) is None
+            }
+            scenes.add(beside)
+    return tuple(sorted(scenes))
+
+
+def _scene_beside(path: Path) -> Path | None:
+    """Return the scene to which a file only brings the charts, if it is such a file."""
     stem = path.stem.removesuffix("_reference")
-    return stem != path.stem and path.with_name(stem + path.suffix).is_file()
+    scene = path.with_name(stem + path.suffix)
+    return scene if stem != path.stem and scene.is_file() else None

@@ -145,6 +145,22 @@ def test_a_scene_without_an_id_is_refused(tmp_path: Path) -> None:
         _ = scene.id
 
 
+@pytest.mark.parametrize("kind", ["hard link", "link"])
+@pytest.mark.parametrize("place", ["a", "b"])
+def test_a_file_of_two_names_goes_by_that_with_charts_beside_it(
+    tmp_path: Path, place: str, kind: str
+) -> None:
+    path = write_coded(tmp_path / "ab".replace(place, ""), SIC=None, SOD=None, FLOE=None)
+    named = tmp_path / place / path.name
+    named.parent.mkdir()
+    if kind == "link":
+        named.symlink_to(path)
+    else:
+        named.hardlink_to(path)
+    write_coded(tmp_path / "c").rename(named.with_name(f"{path.stem}_reference.nc"))
+    assert find_scene_files(tmp_path).files == {SCENE_ID: named}
+
+
 @pytest.mark.parametrize("present", ["SOD", "FLOE"])
 def test_a_chart_without_its_fellows_is_refused(tmp_path: Path, present: str) -> None:
     absent = dict.fromkeys({"SIC", "SOD", "FLOE"} - {present})
