@@ -172,11 +172,13 @@ def _storable(values: Values, dtype: np.dtype[Any], *, is_unsigned: bool) -> lis
     """Return those numbers that the type of a variable can represent, in this type."""
     with np.errstate(invalid="ignore", over="ignore"):
         cast = values.astype(dtype)
-    if dtype.kind != "f":
-        cast = cast[cast == values]
-    if is_unsigned:
+    if dtype.kind == "f":
+        return [*cast]
+    is_held = cast == values
+    if is_unsigned:  # some write what is stored, some what it stands for
         cast = cast.view(dtype.str.replace("i", "u"))
-    return [*cast]
+        is_held |= cast == values
+    return [*cast[is_held]]
 
 
 def _rounding(dtype: np.dtype[Any], scale: Any, offset: Any) -> float:

@@ -135,6 +135,14 @@ def test_bytes_have_no_gaps_by_default(tmp_path: Path) -> None:
     np.testing.assert_array_equal(values, BYTES)
 
 
+def test_gaps_in_unsigned_bytes_may_be_written_as_they_are_meant(tmp_path: Path) -> None:
+    path = tmp_path / "file.nc"
+    attributes = {"_Unsigned": "true", "missing_value": np.int16([255, -2])}
+    write(path, ("i1", np.int8(np.uint8(BYTES)).tolist(), attributes))
+    expected = np.where(np.isin(BYTES, [254, 255]), np.nan, BYTES)
+    np.testing.assert_array_equal(NetcdfFile(path).variable("plane").read(), expected)
+
+
 def test_a_gap_in_double_precision_is_found_in_single_precision(tmp_path: Path) -> None:
     write(tmp_path / "file.nc", ("f4", FLOATS, {"missing_value": 1e20}))
     values = NetcdfFile(tmp_path / "file.nc").variable("plane").read()
