@@ -10,6 +10,7 @@ Fields are those of SIGRID-3: ``CT`` total concentration, ``SA`` stage of develo
 stage nor form, and a chart that shows water where another shows ice does not tell.
 """
 
+import tempfile
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -250,7 +251,7 @@ def _encoded(table: Any, scene: str, kind: PolygonFormat, folder: Path) -> dict[
     # Fields of a shapefile are 80 bytes wide unless they may shrink.
     options = {"SPATIAL_INDEX": "NO"} if kind == "gpkg" else {"RESIZE": "YES"}
     try:
-        with staged(folder) as place:
+        with staged(_for_gdal(folder)) as place:
             path = place / main
             table.to_file(path, driver=_DRIVERS[kind], engine="pyogrio", **options)
             _check_whole(path, table)
@@ -261,6 +262,15 @@ def _encoded(table: Any, scene: str, kind: PolygonFormat, folder: Path) -> dict[
             return {path.name: path.read_bytes() for path in paths}
     except (RuntimeError, OSError) as error:  # errors of pyogrio are runtime errors
         raise _unwritable(folder, error) from error
+
+
+def _for_gdal(folder: Path) -> Path:
+    """Return a folder, or that of temporary files if its name is no text for GDAL."""
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError:  # bytes that are not UTF-8
+        return Path(tempfile.gettempdir())
+    return folder
 
 
 def _check_whole(path: Path, table: Any) -> None:

@@ -1,3 +1,4 @@
+import os
 import resource
 import shutil
 from dataclasses import replace
@@ -260,6 +261,19 @@ def test_files_of_others_are_not_replaced_unasked(
     )
     assert convert_maps(maps, theirs.parent, [kind], overwrite=True).failed == ()
     assert theirs.read_bytes() != b"mine"
+
+
+def test_folders_whose_names_are_not_utf_8_get_every_format(
+    maps: Path, tmp_path: Path
+) -> None:
+    formats: tuple[PlacedFormat, ...] = ("tif", "shp", "gpkg")
+    plain = convert_maps(maps, tmp_path / "plain", formats)
+    report = convert_maps(maps, tmp_path / os.fsdecode(b"K\xf8benhavn"), formats)
+    assert report.failed == ()
+    for path, twin in zip(report.written, plain.written, strict=True):
+        assert path.suffix == ".gpkg" or path.read_bytes() == twin.read_bytes()
+    names = {path.name for path in plain.written}
+    assert {path.name for path in report.written[0].parent.iterdir()} == names
 
 
 def test_ice_charts_of_others_are_not_taken_for_ours(maps: Path, tmp_path: Path) -> None:
