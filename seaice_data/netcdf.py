@@ -333,6 +333,13 @@ class Variable:
             for name, n_numbers in ATTRIBUTES.items()
             if given[name] is not None
         }
+        for name in ("scale_factor", "add_offset"):
+            value = numbers.get(name, np.ones(1))[0]
+            if not np.isfinite(value) or (name == "scale_factor" and value == 0):
+                raise self._file.error(
+                    f"attribute {name!r} of {self.name!r} is {value}, "
+                    "which leaves no values"
+                )
         unsigned = _text(self._attribute("_Unsigned"))
         return Decoding.of(self.dtype, numbers, is_unsigned=unsigned in ("true", "True"))
 

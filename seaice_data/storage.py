@@ -514,6 +514,8 @@ def _is_file(path: Path) -> bool:
     try:
         return stat.S_ISREG(path.stat().st_mode)
     except (FileNotFoundError, NotADirectoryError):
+        if path.is_symlink():  # what it leads to may be on a disk that is not mounted
+            raise StoreError(f"{str(path)!r} is a link to a file that is gone") from None
         return False
 
 

@@ -159,6 +159,21 @@ def test_ranges_that_are_not_two_numbers_are_refused(tmp_path: Path, value: Any)
         NetcdfFile(path).variable("plane")
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("scale_factor", 0.0), ("scale_factor", np.nan), ("add_offset", np.inf)],
+)
+def test_packing_that_leaves_no_values_is_refused(
+    tmp_path: Path, name: str, value: float
+) -> None:
+    path = tmp_path / "plane.nc"
+    with h5py.File(path, "w") as file:
+        file["plane"] = np.zeros((2, 2))
+        file["plane"].attrs[name] = value
+    with pytest.raises(SceneError, match=f"'{name}' of 'plane' is {value}, which leaves"):
+        NetcdfFile(path).variable("plane")
+
+
 def masked_planes() -> dict[str, np.ndarray]:
     """Return SAR and charts of a coded scene with 100 columns that are all fill."""
     rows, columns = np.mgrid[:503, :528]

@@ -218,6 +218,15 @@ def test_a_scene_that_was_mended_meanwhile_stays(store: Path) -> None:
     assert remove_damaged(store, report) == ()
 
 
+def test_a_chunk_on_a_disk_that_is_not_there_is_not_damage(store: Path) -> None:
+    chunk = chunk_of(store, "full_charts")
+    chunk.unlink()
+    chunk.symlink_to("/not/mounted/chunk")
+    with pytest.raises(StoreError, match="is a link to a file that is gone"):
+        verify(store)
+    assert scenes_in(store) == IDS
+
+
 def test_a_chunk_that_is_not_a_file_is_damage_and_is_not_opened(store: Path) -> None:
     chunk = chunk_of(store, "charts")
     chunk.unlink()
