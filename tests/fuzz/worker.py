@@ -112,7 +112,8 @@ def attack(base: Path, folder: Path, target: str, seed: int, number: int) -> dic
         found += [
             f"prints {c!r}: {printed!r:.300}" for c in _BAD_CHARACTERS if c in printed
         ]
-        if "s3cr3t" in printed:
+        # Maps and runs name stores by URLs; elsewhere a URL is a wrong value, and is shown.
+        if "s3cr3t" in printed and target in ("maps", "run"):
             found.append(f"prints a secret: {printed!r:.300}")
     if sorted(folder.iterdir()) != [inside, outside]:
         found.append(f"files beside: {sorted(p.name for p in folder.iterdir())}")
