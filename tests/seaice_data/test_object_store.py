@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -15,7 +16,6 @@ import pytest
 import xarray as xr
 from coded_scenes import write_coded
 from fsspec.implementations.memory import MemoryFileSystem
-from moto.server import ThreadedMotoServer
 
 from seaice_data.errors import StoreError
 from seaice_data.prepare import prepare
@@ -30,16 +30,27 @@ RECIPES = [Recipe(), Recipe(codec="zstd", zarr_format=2, channels=("hh", "t2m"))
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
+    # In a process of its own: threads of a server here would be traced and interrupted.
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        host, port = free.getsockname()
+    command = [sys.executable, "-m", "moto.server", "-H", host, "-p", str(port)]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while True:
+        try:
+            socket.create_connection((host, port)).close()
+            break
+        except ConnectionRefusedError:
+            assert server.poll() is None  # it has not started yet, but will
+            time.sleep(0.05)
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
         environment.setenv("AWS_ACCESS_KEY_ID", "someone")
         environment.setenv("AWS_SECRET_ACCESS_KEY", "secret")
         environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
         yield f"http://{host}:{port}"
-    server.stop()
+    server.terminate()
+    server.wait()
 
 
 @pytest.fixture
