@@ -7,7 +7,6 @@
 
 import math
 import os
-import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from seaice_data.documents import DocumentError, open_file
 from seaice_data.netcdf import missing_filters, without_filter
 from seaice_data.texts import printable
 from seaice_model.errors import MapError
@@ -215,15 +215,12 @@ def whole_numbers(
 
 
 def _first_bytes(path: Path) -> bytes:
-    """Read the first bytes of a regular file; do not wait for the other end of a pipe."""
-    with open(path, "rb", opener=_open_at_once) as stream:
-        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-            raise MapError(f"{str(path)!r} is not a regular file")
-        return stream.read(4)
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    """Read the first bytes of a regular file."""
+    try:
+        with open_file(path) as stream:
+            return stream.read(4)
+    except DocumentError as error:
+        raise MapError(f"{str(path)!r} {str(error).removeprefix('it ')}") from error
 
 
 def _dataset(file: h5py.File, name: str) -> h5py.Dataset:
