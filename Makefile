@@ -13,11 +13,11 @@ PYTEST = $(BIN)/pytest --numprocesses $(JOBS) --dist loadfile
 .PHONY: demo models test check quick fuzz bench format clean
 
 demo: $(READY)
-	PATH="$(abspath $(BIN)):$$PATH" DEMO=$(DEMO) bash tests/demo.sh
+	PATH="$(abspath $(BIN)):$$PATH" DEMO=$(DEMO) bash tests/support/demo.sh
 
 # The paper's main finding in small: with all channels better than with SAR alone.
 models: $(READY)
-	PATH="$(abspath $(BIN)):$$PATH" DEMO=$(DEMO) bash tests/models.sh
+	PATH="$(abspath $(BIN)):$$PATH" DEMO=$(DEMO) bash tests/support/models.sh
 
 test: $(READY)
 	$(BIN)/ruff format --check .
@@ -40,7 +40,7 @@ fuzz: $(READY)
 	PYTHONPATH=.:tests PYTHONWARNINGS=ignore $(BIN)/python -m fuzz.runner --n $(N) --seed $(SEED) --jobs $(JOBS)
 
 bench: $(READY)
-	PATH="$(abspath $(BIN)):$$PATH" bash tests/bench.sh
+	PATH="$(abspath $(BIN)):$$PATH" bash tests/support/bench.sh
 
 format: $(READY)
 	$(BIN)/ruff format .

@@ -79,7 +79,7 @@ def convert(
 
     Example: seaice convert maps/ --to tif --to gpkg --max-kb 200 --out charts/
     """
-    from seaice_model.convert import convert_maps
+    from seaice_model.formats.convert import convert_maps
 
     with Progress("maps") as progress:
         report = convert_maps(

@@ -26,7 +26,7 @@ def export(
 
     Example: seaice export run/ model.onnx
     """
-    from seaice_model.export import export_run
+    from seaice_model.runs.onnx_export import export_run
 
     report = export_run(run, path, overwrite=overwrite)
     if as_json:

@@ -38,8 +38,8 @@ def figures(
 
     Example: seaice figures full=maps/ hh-hv=run2/ --reference store.zarr
     """
-    from seaice_data.charted import find_charts
-    from seaice_model.paper_figures import draw_figures
+    from seaice_data.sources.charts import find_charts
+    from seaice_model.study.paper_figures import draw_figures
 
     named = {}
     for model in models:

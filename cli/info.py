@@ -11,7 +11,7 @@ from .console import say, say_json
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from seaice_data.store import Store, StoredScene
+    from seaice_data.store.store import Store, StoredScene
 
 
 def info(
@@ -31,7 +31,7 @@ def info(
 
     Example: seaice info store.zarr
     """
-    from seaice_data.store import Store
+    from seaice_data.store.store import Store
 
     opened = Store.open(store)
     summary = _summary(opened)
@@ -94,8 +94,8 @@ def _ranges_by_group(store: "Store", ranges: dict[str, Any]) -> dict[str, str]:
 def _draw(store: "Store", folder: Path, *, overwrite: bool) -> list[str]:
     """Draw what the store holds and return the files."""
     from seaice_model.ownership import PICTURE, refuse_foreign
-    from seaice_model.pictures import save_picture
-    from seaice_model.store_pictures import draw_class_distribution, draw_contact_sheet
+    from seaice_model.plots.maps import save_picture
+    from seaice_model.plots.store import draw_class_distribution, draw_contact_sheet
 
     for name in ("scenes.png", "classes.png"):
         refuse_foreign(folder / name, PICTURE, overwrite=overwrite)

@@ -22,11 +22,10 @@ import typer
 from typer.core import TyperGroup
 
 from seaice_data.errors import SeaIceError
-from seaice_data.signals import ending_signals
+from seaice_data.system.signals import ending_signals
 from seaice_data.texts import OneLine, printable
 
 from . import (
-    bench,
     convert,
     export,
     figures,
@@ -40,6 +39,7 @@ from . import (
     train,
     verify,
 )
+from .bench import command as bench_command
 from .console import be_quiet, fail, note
 
 _UsageError: type[Any] = typer.BadParameter.__mro__[1]  # Typer has a copy of click inside
@@ -210,7 +210,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     score.score,
     figures.figures,
     study.study,
-    bench.bench,
+    bench_command.bench,
 )
 for _command in _COMMANDS:
     app.command()(_in_words(_command))
@@ -231,7 +231,7 @@ def run() -> None:
         finally:
             sys.stdout.flush()
     except SystemExit as ended:
-        if processes := sys.modules.get("seaice_model.processes"):
+        if processes := sys.modules.get("seaice_model.training.processes"):
             processes.leave(ended.code)
         raise
     except BrokenPipeError:

@@ -9,8 +9,8 @@ import typer
 from .console import Progress, note, say, say_json, seconds
 
 if TYPE_CHECKING:
-    from seaice_data.store import Store
-    from seaice_model.predict import PredictProgress
+    from seaice_data.store.store import Store
+    from seaice_model.prediction.predict import PredictProgress
 
 
 class GridName(StrEnum):
@@ -87,9 +87,13 @@ def predict(
 
     Example: seaice predict store.zarr --out maps/
     """
-    from seaice_data.charted import is_store
-    from seaice_data.store import Store
-    from seaice_model.predict import PredictSettings, predict_files, predict_store
+    from seaice_data.sources.charts import is_store
+    from seaice_data.store.store import Store
+    from seaice_model.prediction.predict import (
+        PredictSettings,
+        predict_files,
+        predict_store,
+    )
 
     if bool(split) + bool(where) + bool(scene) > 1:
         raise typer.BadParameter("give one of --split, --where and --scene")
@@ -152,8 +156,8 @@ def predict(
 def _scenes_of(store: "Store", split: str, where: str) -> tuple[str, ...] | None:
     """Return the scenes asked for; none leaves the choice to the run."""
     from seaice_data.errors import SettingsError
-    from seaice_data.selection import select
     from seaice_data.settings import nearest
+    from seaice_data.store.selection import select
 
     if where:
         return select(store, where)

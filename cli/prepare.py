@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from seaice_data.processor import n_cores
+from seaice_data.system.processor import n_cores
 from seaice_data.texts import shortened
 
 from .console import Progress, note, say, say_json, seconds
@@ -84,9 +84,9 @@ def prepare(
     Example: seaice prepare raw/ store.zarr --ratio 10
     """
     from seaice_data.channels import select_channels
-    from seaice_data.prepare import prepare as run
-    from seaice_data.recipe import Recipe
+    from seaice_data.preparation.prepare import prepare as run
     from seaice_data.settings import from_mapping, read_toml, to_mapping
+    from seaice_data.store.recipe import Recipe
     from seaice_data.texts import printable, without_secrets
 
     given = {

@@ -9,10 +9,10 @@ import typer
 from .console import Progress, note, say, say_json, say_table, seconds
 
 if TYPE_CHECKING:
-    from seaice_data.charted import ChartedScenes
-    from seaice_data.store import Store
+    from seaice_data.sources.charts import ChartedScenes
+    from seaice_data.store.store import Store
     from seaice_model.metrics import Scores
-    from seaice_model.score import ScoreProgress, ScoreReport
+    from seaice_model.scores.score import ScoreProgress, ScoreReport
 
 
 def score(
@@ -54,10 +54,10 @@ def score(
 
     Example: seaice score maps/ --reference store.zarr --report scores.html
     """
-    from seaice_data.charted import charts_of, find_charts
+    from seaice_data.sources.charts import charts_of, find_charts
     from seaice_model.ownership import PAGE, refuse_foreign
-    from seaice_model.score import score_maps
-    from seaice_model.score_report import write_report
+    from seaice_model.pages.scores import write_report
+    from seaice_model.scores.score import score_maps
 
     if as_csv and as_json:
         raise typer.BadParameter("give either --csv or --json")
@@ -90,9 +90,9 @@ def score(
 def _store_of_the_maps(maps: Path) -> "Store":
     """Open the store that the maps were drawn from."""
     from seaice_data.errors import StoreError
-    from seaice_data.store import Store
+    from seaice_data.store.store import Store
     from seaice_model.errors import MapError
-    from seaice_model.maps import describe_maps
+    from seaice_model.maps.chart_map import describe_maps
 
     if maps.is_file():
         raise MapError(
@@ -124,7 +124,7 @@ def _store_of_the_maps(maps: Path) -> "Store":
 def _update_index(maps: Path, charts: "ChartedScenes", *, overwrite: bool) -> None:
     """Bring the page of a folder up to date, if it is ours and can be written."""
     from seaice_model.errors import ForeignFileError
-    from seaice_model.index_page import write_index
+    from seaice_model.pages.index import write_index
 
     if maps.is_file():
         return
@@ -141,7 +141,7 @@ def _say_csv(report: "ScoreReport") -> None:
     import io
     from dataclasses import astuple, fields
 
-    from seaice_model.score_report import Row, rows_of
+    from seaice_model.pages.scores import Row, rows_of
 
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
@@ -161,8 +161,8 @@ def _mapping(report: "ScoreReport") -> dict[str, Any]:
     """Return a report as JSON-ready values."""
     from dataclasses import asdict
 
-    from seaice_model.score import GRIDS
-    from seaice_model.score_report import groups_of
+    from seaice_model.pages.scores import groups_of
+    from seaice_model.scores.score import GRIDS
 
     return {
         "maps": report.maps,
@@ -198,7 +198,7 @@ def _mapping(report: "ScoreReport") -> dict[str, Any]:
 
 def _say_tables(report: "ScoreReport") -> None:
     """Print what fits into 80 columns; the rest is in the report."""
-    from seaice_model.score_report import GRID_TITLES, UNPREDICTED, seen_in_words
+    from seaice_model.pages.scores import GRID_TITLES, UNPREDICTED, seen_in_words
 
     columns = ["combined", "SIC R2", "SOD F1", "FLOE F1"]
     rows: list[Sequence[str]] = [
@@ -225,7 +225,7 @@ def _say_tables(report: "ScoreReport") -> None:
 
 def _group_rows(report: "ScoreReport") -> Iterator[Sequence[str]]:
     """Give a row for each month, service, region and scene."""
-    from seaice_model.score_report import edge_in_words, groups_of
+    from seaice_model.pages.scores import edge_in_words, groups_of
 
     for by, groups in groups_of(report.grids["original"]).items():
         if by == "all":

@@ -33,10 +33,10 @@ def split(
 
     Example: seaice split store.zarr --validation valset2.json
     """
-    from seaice_data.prepare import finish
+    from seaice_data.preparation.prepare import finish
     from seaice_data.settings import to_mapping
-    from seaice_data.split import SplitSettings, read_id_file
-    from seaice_data.store import Store
+    from seaice_data.store.split import SplitSettings, read_id_file
+    from seaice_data.store.store import Store
 
     opened = Store.open(store)
     lists = {

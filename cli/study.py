@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seaice_data.processor import n_cores
+from seaice_data.system.processor import n_cores
 
 from .console import Progress, note, say, say_json, seconds
 from .prepare import read_part
 from .train import STOPPED
 
 if TYPE_CHECKING:
-    from seaice_model.study import StudyPlan, StudyProgress, StudyReport
+    from seaice_model.study.study import StudyPlan, StudyProgress, StudyReport
 
 
 def study(
@@ -86,12 +86,12 @@ def study(
 
     Example: seaice study store.zarr ratio1.zarr --runs 20 --out study/
     """
-    from seaice_data.store import Store
+    from seaice_data.store.store import Store
     from seaice_model.ownership import SUBMIT_SCRIPT, refuse_foreign
-    from seaice_model.study import find_devices, plan_study, run_study
-    from seaice_model.study_rows import check_names, read_rows, read_variant
-    from seaice_model.study_rows import quick as scaled
-    from seaice_model.study_table import (
+    from seaice_model.study.candidates import check_names, read_rows, read_variant
+    from seaice_model.study.candidates import quick as scaled
+    from seaice_model.study.study import find_devices, plan_study, run_study
+    from seaice_model.study.table import (
         as_mapping,
         as_text,
         refuse_foreign_tables,
@@ -164,7 +164,7 @@ def _write_slurm(
     """Write the command of this study into a submit script."""
     from seaice_data.errors import SettingsError
     from seaice_data.texts import without_secrets
-    from seaice_model.slurm import write_slurm_script
+    from seaice_model.study.slurm import write_slurm_script
 
     for store in stores:
         if store != without_secrets(store):

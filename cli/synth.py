@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from seaice_data.processor import n_cores
+from seaice_data.system.processor import n_cores
 
 from .console import Progress, say, say_json, seconds
 
@@ -42,7 +42,7 @@ def synth(
 
     Example: seaice synth raw/ --scenes 12 --size 1500
     """
-    from seaice_data.synthetic_set import write_scenes
+    from seaice_data.synthetic.scene_set import write_scenes
     from seaice_data.texts import printable
 
     start = time.monotonic()

@@ -15,10 +15,10 @@ from seaice_data.texts import shortened
 from .console import Progress, note, say, say_json, seconds
 
 if TYPE_CHECKING:
-    from seaice_data.store import Store
-    from seaice_model.config import RunConfig
-    from seaice_model.presets import PaperScores
-    from seaice_model.report import TrainProgress, TrainReport
+    from seaice_data.store.store import Store
+    from seaice_model.config.presets import PaperScores
+    from seaice_model.config.run_config import RunConfig
+    from seaice_model.training.progress import TrainProgress, TrainReport
 
 _MOST_SEEDS = 10_000
 
@@ -103,9 +103,9 @@ def train(
     numbers = _numbers(seeds)
 
     from seaice_data.settings import assign, to_mapping, to_toml
-    from seaice_data.store import Store
-    from seaice_model.ensemble import train_seeds
-    from seaice_model.train import train as run_training
+    from seaice_data.store.store import Store
+    from seaice_model.training.seeds import train_seeds
+    from seaice_model.training.train import train as run_training
 
     opened = Store.open(store)
     if resume and not (preset or profile or config):
@@ -179,8 +179,8 @@ def _resolved(
     store: "Store", profile: str, preset: str, config: Path | None, changes: list[str]
 ) -> "RunConfig":
     """Return the configuration asked for; note where the store is another than meant."""
-    from seaice_model.presets import find_preset, find_profile
-    from seaice_model.resolve import resolve
+    from seaice_model.config.presets import find_preset, find_profile
+    from seaice_model.config.resolve import resolve
 
     profile, preset = profile or "default", preset or "default"
     chosen = resolve(profile, preset, config, changes)
@@ -196,8 +196,8 @@ def _resolved(
 def _resumed(run: Path, changes: list[str], *, is_several: bool) -> "RunConfig":
     """Return the configuration of a run that goes on, with changes."""
     from seaice_data.settings import assign, read_assignments
-    from seaice_model.checkpoint import settings_to_resume
-    from seaice_model.run_folder import RunFolder
+    from seaice_model.runs.checkpoint import settings_to_resume
+    from seaice_model.runs.folder import RunFolder
 
     started = RunFolder(run).seeds() if is_several else ()
     chosen = settings_to_resume(started[0].path if started else run).config
@@ -244,7 +244,7 @@ def _list_presets(*, as_json: bool) -> None:
     """Show every preset with what the paper reports of it, and every profile."""
     from dataclasses import asdict
 
-    from seaice_model.presets import PRESETS, PROFILES
+    from seaice_model.config.presets import PRESETS, PROFILES
 
     if as_json:
         say_json(

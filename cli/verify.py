@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from seaice_data.processor import n_cores
+from seaice_data.system.processor import n_cores
 
 from .console import Progress, note, say, say_json, seconds
 
@@ -29,9 +29,9 @@ def verify(
 
     Example: seaice verify store.zarr
     """
+    from seaice_data.store.verify import remove_damaged
+    from seaice_data.store.verify import verify as run
     from seaice_data.texts import without_secrets
-    from seaice_data.verify import remove_damaged
-    from seaice_data.verify import verify as run
 
     with Progress("scenes") as progress:
         report = run(

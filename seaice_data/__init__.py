@@ -1,56 +1,54 @@
 """AI4Arctic scenes to a zarr patch store, and random patches from it.
 
-The names below are the public interface; inside the project import the modules. `prepare`
-stays in its module, ``from seaice_data.prepare import prepare``: a package cannot have a
-function and a module of one name.
+The names below are the public interface; inside the project import the modules.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from seaice_data.augment import AUGMENTATIONS, Augmentation
     from seaice_data.channels import CHANNELS, OFFICIAL_CHANNELS, PAPER_CHANNELS
-    from seaice_data.charted import ChartedScenes, find_charts
     from seaice_data.charts import CHART_FILL, CHARTS, FLOE, SIC, SOD
-    from seaice_data.drawing import Drawing
     from seaice_data.errors import RecipeError, SceneError, SeaIceError, StoreError
-    from seaice_data.recipe import Recipe
-    from seaice_data.sampler import Patch, PatchSampler
-    from seaice_data.scene import Scene, find_scenes, open_scene
-    from seaice_data.selection import select
-    from seaice_data.store import Store, StoredScene
-    from seaice_data.tiles import Tile, TileGrid
+    from seaice_data.sampling.augmentation import AUGMENTATIONS, Augmentation
+    from seaice_data.sampling.sampler import Patch, PatchSampler
+    from seaice_data.sampling.tiles import Tile, TileGrid
+    from seaice_data.sampling.windows import Drawing
+    from seaice_data.scenes.files import Scene, find_scenes, open_scene
+    from seaice_data.sources.charts import ChartedScenes, find_charts
+    from seaice_data.store.recipe import Recipe
+    from seaice_data.store.selection import select
+    from seaice_data.store.store import Store, StoredScene
 
 _HOMES = {
-    "AUGMENTATIONS": "augment",
-    "Augmentation": "augment",
+    "AUGMENTATIONS": "sampling.augmentation",
+    "Augmentation": "sampling.augmentation",
     "CHANNELS": "channels",
     "OFFICIAL_CHANNELS": "channels",
     "PAPER_CHANNELS": "channels",
-    "ChartedScenes": "charted",
-    "find_charts": "charted",
+    "ChartedScenes": "sources.charts",
+    "find_charts": "sources.charts",
     "CHARTS": "charts",
     "CHART_FILL": "charts",
     "FLOE": "charts",
     "SIC": "charts",
     "SOD": "charts",
-    "Drawing": "drawing",
+    "Drawing": "sampling.windows",
     "RecipeError": "errors",
     "SceneError": "errors",
     "SeaIceError": "errors",
     "StoreError": "errors",
-    "Recipe": "recipe",
-    "Patch": "sampler",
-    "PatchSampler": "sampler",
-    "Scene": "scene",
-    "find_scenes": "scene",
-    "open_scene": "scene",
-    "select": "selection",
-    "Store": "store",
-    "StoredScene": "store",
-    "Tile": "tiles",
-    "TileGrid": "tiles",
+    "Recipe": "store.recipe",
+    "Patch": "sampling.sampler",
+    "PatchSampler": "sampling.sampler",
+    "Scene": "scenes.files",
+    "find_scenes": "scenes.files",
+    "open_scene": "scenes.files",
+    "select": "store.selection",
+    "Store": "store.store",
+    "StoredScene": "store.store",
+    "Tile": "sampling.tiles",
+    "TileGrid": "sampling.tiles",
 }
 
 __all__ = [  # noqa: RUF022 - in the order of the flow

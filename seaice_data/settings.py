@@ -22,7 +22,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from seaice_data.documents import (
+from seaice_data.errors import SettingsError
+from seaice_data.system.documents import (
     DocumentError,
     check_values,
     parse_toml,
@@ -30,7 +31,6 @@ from seaice_data.documents import (
     required_fields,
     typed,
 )
-from seaice_data.errors import SettingsError
 from seaice_data.texts import shortened
 
 Settings = TypeVar("Settings")
@@ -178,7 +178,7 @@ def assign(settings: Settings, assignments: Mapping[str, Any]) -> Settings:
 
     Examples
     --------
-    >>> from seaice_data.recipe import Recipe
+    >>> from seaice_data.store.recipe import Recipe
     >>> assign(Recipe(), {"ratio": 5}).ratio
     5
     """

@@ -2,19 +2,35 @@
 
 The names below are for users, and are imported when they are first asked for: the
 settings load without PyTorch. Training is not among them, because its module has the same
-name: ``from seaice_model.train import train``.
+name: ``from seaice_model.training.train import train``.
 """
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from seaice_model.checkpoint import Checkpoint, load_best
-    from seaice_model.config import ModelConfig, RunConfig, TrainConfig
-    from seaice_model.decision import Decision
+    from seaice_model.config.presets import PRESETS, PROFILES, find_preset, find_profile
+    from seaice_model.config.run_config import ModelConfig, RunConfig, TrainConfig
     from seaice_model.errors import ConfigError, MapError, RunError
-    from seaice_model.index_page import write_index
-    from seaice_model.losses import (
+    from seaice_model.maps.chart_map import ChartMap, Provenance, read_netcdf, write_netcdf
+    from seaice_model.maps.decision import Decision
+    from seaice_model.metrics import ChartScorer, Scores
+    from seaice_model.networks.published_weights import load_reference_state_dict
+    from seaice_model.networks.unet import MultiTaskUNet, Prediction
+    from seaice_model.pages.index import write_index
+    from seaice_model.pages.scores import write_report
+    from seaice_model.prediction.compose import draw_chart_map
+    from seaice_model.prediction.predict import (
+        PredictReport,
+        PredictSettings,
+        predict_files,
+        predict_scene,
+        predict_store,
+    )
+    from seaice_model.prediction.predictor import Predictor
+    from seaice_model.runs.checkpoint import Checkpoint, load_best
+    from seaice_model.scores.score import ScoreReport, score_maps
+    from seaice_model.training.losses import (
         Losses,
         masked_cross_entropy,
         masked_focal,
@@ -22,23 +38,7 @@ if TYPE_CHECKING:
         masked_ordinal,
         total_loss,
     )
-    from seaice_model.map_drawing import draw_chart_map
-    from seaice_model.maps import ChartMap, Provenance, read_netcdf, write_netcdf
-    from seaice_model.metrics import ChartScorer, Scores
-    from seaice_model.predict import (
-        PredictReport,
-        PredictSettings,
-        predict_files,
-        predict_scene,
-        predict_store,
-    )
-    from seaice_model.predictor import Predictor
-    from seaice_model.presets import PRESETS, PROFILES, find_preset, find_profile
-    from seaice_model.reference import load_reference_state_dict
-    from seaice_model.report import TrainReport
-    from seaice_model.score import ScoreReport, score_maps
-    from seaice_model.score_report import write_report
-    from seaice_model.unet import MultiTaskUNet, Prediction
+    from seaice_model.training.progress import TrainReport
 
 __all__ = [
     "PRESETS",
@@ -84,12 +84,12 @@ __all__ = [
 ]
 
 _MODULES = {
-    "checkpoint": ("Checkpoint", "load_best"),
-    "config": ("ModelConfig", "RunConfig", "TrainConfig"),
-    "decision": ("Decision",),
+    "runs.checkpoint": ("Checkpoint", "load_best"),
+    "config.run_config": ("ModelConfig", "RunConfig", "TrainConfig"),
+    "maps.decision": ("Decision",),
     "errors": ("ConfigError", "MapError", "RunError"),
-    "index_page": ("write_index",),
-    "losses": (
+    "pages.index": ("write_index",),
+    "training.losses": (
         "Losses",
         "masked_cross_entropy",
         "masked_focal",
@@ -97,23 +97,23 @@ _MODULES = {
         "masked_ordinal",
         "total_loss",
     ),
-    "map_drawing": ("draw_chart_map",),
-    "maps": ("ChartMap", "Provenance", "read_netcdf", "write_netcdf"),
+    "prediction.compose": ("draw_chart_map",),
+    "maps.chart_map": ("ChartMap", "Provenance", "read_netcdf", "write_netcdf"),
     "metrics": ("ChartScorer", "Scores"),
-    "predict": (
+    "prediction.predict": (
         "PredictReport",
         "PredictSettings",
         "predict_files",
         "predict_scene",
         "predict_store",
     ),
-    "predictor": ("Predictor",),
-    "presets": ("PRESETS", "PROFILES", "find_preset", "find_profile"),
-    "reference": ("load_reference_state_dict",),
-    "report": ("TrainReport",),
-    "score": ("ScoreReport", "score_maps"),
-    "score_report": ("write_report",),
-    "unet": ("MultiTaskUNet", "Prediction"),
+    "prediction.predictor": ("Predictor",),
+    "config.presets": ("PRESETS", "PROFILES", "find_preset", "find_profile"),
+    "networks.published_weights": ("load_reference_state_dict",),
+    "training.progress": ("TrainReport",),
+    "scores.score": ("ScoreReport", "score_maps"),
+    "pages.scores": ("write_report",),
+    "networks.unet": ("MultiTaskUNet", "Prediction"),
 }
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from seaice_data.arrays import ChartArray, FloatArray, IntArray
 from seaice_data.charts import CHART_FILL, CHARTS, SIC, Chart
-from seaice_data.compiled import compiled
+from seaice_data.system.compiled import compiled
 
 _N_BYTES = CHART_FILL + 1
 
@@ -264,7 +264,7 @@ def best_constants(class_counts: Mapping[str, Sequence[int]]) -> dict[str, int]:
     ----------
     class_counts
         Pixels of each class in the charts to learn from (training scenes), by chart, as
-        `seaice_data.stats.count_classes` gives them.
+        `seaice_data.store.statistics.count_classes` gives them.
 
     Examples
     --------
@@ -288,7 +288,7 @@ def count_constants(
     ----------
     class_counts
         Pixels of each class in the charts to score against, by chart, as
-        `seaice_data.stats.count_classes` gives them.
+        `seaice_data.store.statistics.count_classes` gives them.
     constants
         The class of the map, by chart.
     """

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from other_systems import OtherSystem
+from support.other_systems import OtherSystem
 
-from seaice_data.prepare import prepare
-from seaice_data.recipe import Recipe
-from seaice_data.synthetic_set import write_scenes
+from seaice_data.preparation.prepare import prepare
+from seaice_data.store.recipe import Recipe
+from seaice_data.synthetic.scene_set import write_scenes
 
 CONFIG = """\
 [model]

@@ -13,7 +13,7 @@ HEAVY = {"numpy", "torch", "zarr", "xarray", "h5py", "dask", "matplotlib", "rich
 )
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     code = (
-        "import atexit, sys; from seaice_cli.main import app\n"
+        "import atexit, sys; from seaice.main import app\n"
         "atexit.register(lambda: print(*sys.modules, file=sys.stderr))\n"
         f"app({arguments!r})"
     )

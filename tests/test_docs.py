@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 import zarr
-from coded_scenes import write_coded
+from support.coded_scenes import write_coded
 
-from seaice_data.prepare import prepare
-from seaice_data.store import FORMAT_VERSION
-from seaice_data.synthetic_set import write_scenes
-from seaice_model.study_rows import QUESTIONS
+from seaice_data.preparation.prepare import prepare
+from seaice_data.store.store import FORMAT_VERSION
+from seaice_data.synthetic.scene_set import write_scenes
+from seaice_model.study.candidates import QUESTIONS
 
 ROOT = Path(__file__).parent.parent
 

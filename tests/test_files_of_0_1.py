@@ -24,27 +24,27 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 from typer.testing import CliRunner
 
-from seaice_cli.main import app
-from seaice_data.charted import charts_of, find_charts
+from seaice.main import app
 from seaice_data.errors import StoreError
-from seaice_data.prepare import prepare
-from seaice_data.recipe import Recipe
+from seaice_data.preparation.prepare import prepare
 from seaice_data.settings import fingerprint, read_toml
-from seaice_data.split import read_id_file
-from seaice_data.store import Store
-from seaice_data.verify import verify
-from seaice_model.checkpoint import load, load_best, load_settings
-from seaice_model.config import RunConfig
-from seaice_model.convert import convert_maps
+from seaice_data.sources.charts import charts_of, find_charts
+from seaice_data.store.recipe import Recipe
+from seaice_data.store.split import read_id_file
+from seaice_data.store.store import Store
+from seaice_data.store.verify import verify
+from seaice_model.config.resolve import resolve
+from seaice_model.config.run_config import RunConfig
 from seaice_model.errors import MapError, RunError, StudyError
-from seaice_model.maps import find_maps, read_netcdf
-from seaice_model.predict import PredictSettings, predict_files, predict_store
-from seaice_model.resolve import resolve
-from seaice_model.run_folder import RunFolder
-from seaice_model.runlog import read_log
-from seaice_model.score import score_maps
-from seaice_model.study_runs import load_record
-from seaice_model.train import train
+from seaice_model.formats.convert import convert_maps
+from seaice_model.maps.chart_map import find_maps, read_netcdf
+from seaice_model.prediction.predict import PredictSettings, predict_files, predict_store
+from seaice_model.runs.checkpoint import load, load_best, load_settings
+from seaice_model.runs.folder import RunFolder
+from seaice_model.runs.log import read_log
+from seaice_model.scores.score import score_maps
+from seaice_model.study.runs import load_record
+from seaice_model.training.train import train
 
 ARCHIVE = Path(__file__).parent / "data" / "seaice-0.1.tar.xz"
 MISSING = "20190902T032653_cis"
@@ -371,7 +371,7 @@ import pytest
 version = importlib.metadata.version
 importlib.metadata.version = lambda name: "99.0" if name == "seaice" else version(name)
 
-from seaice_data import recipe
+from seaice_data.store import recipe
 from seaice_data.settings import ADDED
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -382,12 +382,12 @@ recipe.Recipe = Recipe  # before others import it
 
 from seaice_data.errors import StoreError
 from seaice_data.errors import StoreError
-from seaice_data.prepare import prepare
-from seaice_data.store import Store
-from seaice_data.verify import verify
-from seaice_model.plan import resumed_settings
-from seaice_model.predict import PredictSettings, predict_store
-from seaice_model.run_folder import RunFolder
+from seaice_data.preparation.prepare import prepare
+from seaice_data.store.store import Store
+from seaice_data.store.verify import verify
+from seaice_model.training.run_settings import resumed_settings
+from seaice_model.prediction.predict import PredictSettings, predict_store
+from seaice_model.runs.folder import RunFolder
 
 if __name__ == "__main__":
     store = Store.open("store.zarr")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import xarray as xr
 
-from seaice_cli.main import app
+from seaice.main import app
 
 
 def run_app(arguments: list[str]) -> int:

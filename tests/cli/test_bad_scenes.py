@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from seaice_cli.main import app
-from seaice_data.store import Store
+from seaice.main import app
+from seaice_data.store.store import Store
 
 
 @pytest.fixture

@@ -17,15 +17,15 @@ import h5py
 import numpy as np
 import pytest
 import xarray as xr
-from coded_scenes import write_coded
-from other_systems import OtherSystem, go_on
+from support.coded_scenes import write_coded
+from support.other_systems import OtherSystem, go_on
+from support.webpages import check_page
 from typer.main import get_command
-from webpages import check_page
 
-from seaice_cli.main import app
-from seaice_cli.score import _inert
-from seaice_data.store import Store
-from seaice_model import train as train_module
+from seaice.main import app
+from seaice.score import _inert
+from seaice_data.store.store import Store
+from seaice_model.training import train as train_module
 
 
 def run_app(*arguments: object) -> int:

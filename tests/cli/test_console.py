@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from seaice_cli.console import Progress, fail, note, say, say_table
-from seaice_cli.main import app
+from seaice.console import Progress, fail, note, say, say_table
+from seaice.main import app
 from seaice_data.texts import OneLine
 
 SEAICE = Path(sys.executable).with_name("seaice")

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import pytest
 import typer
-from coded_scenes import write_coded
-from other_systems import Moment, OtherSystem, go_on
+from support.coded_scenes import write_coded
+from support.other_systems import Moment, OtherSystem, go_on
 
-from seaice_cli.main import _in_words, app
+from seaice.main import _in_words, app
 
 SEAICE = Path(sys.executable).with_name("seaice")
 IDS = [f"2019{month:02d}14T101830_dmi" for month in range(1, 7)]

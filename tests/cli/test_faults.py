@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 import xarray as xr
 import zarr
-from coded_scenes import write_coded
-from other_systems import Moment, OtherSystem
+from support.coded_scenes import write_coded
+from support.other_systems import Moment, OtherSystem
 
 from seaice_data.errors import StoreError
-from seaice_data.prepare import finish, prepare
-from seaice_data.recipe import Recipe
-from seaice_data.storage import Storage
-from seaice_data.store import Store
+from seaice_data.preparation.prepare import finish, prepare
+from seaice_data.store.recipe import Recipe
+from seaice_data.store.storage import Storage
+from seaice_data.store.store import Store
 
 SEAICE = Path(sys.executable).with_name("seaice")
 IDS = [f"2019{month:02d}14T101830_dmi" for month in range(1, 11)]

@@ -4,8 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from coded_scenes import write_coded
-from other_systems import OtherSystem
+from support.coded_scenes import write_coded
+from support.other_systems import OtherSystem
 
 SEAICE = Path(sys.executable).with_name("seaice")
 SCENE_ID = "20190114T101830_dmi"
@@ -36,7 +36,7 @@ def test_commands_run_on_systems_without_affinity(tmp_path: Path) -> None:
     write_coded(tmp_path / "raw", 203, 251, SCENE_ID)
     program = (
         "import os, sys; vars(os).pop('sched_getaffinity', None)\n"
-        "from seaice_cli.main import app\n"
+        "from seaice.main import app\n"
         "for command in (['prepare', *sys.argv[1:3]], ['verify', sys.argv[2]]):\n"
         "    app(command, standalone_mode=False)\n"
     )

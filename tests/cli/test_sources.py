@@ -8,9 +8,9 @@ from pathlib import Path
 
 import h5py
 import pytest
-from coded_scenes import coded_arrays, write_coded
+from support.coded_scenes import coded_arrays, write_coded
 
-from seaice_data.documents import parse_json
+from seaice_data.system.documents import parse_json
 
 SEAICE = Path(sys.executable).with_name("seaice")
 IDS = [f"2019{month:02d}14T101830_dmi" for month in (1, 2, 3)]

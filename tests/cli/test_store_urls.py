@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from seaice_cli.main import app
+from seaice.main import app
 from seaice_data.errors import StoreError
-from seaice_data.storage import Storage
-from seaice_data.store import Store
+from seaice_data.store.storage import Storage
+from seaice_data.store.store import Store
 
 SECRET = "s3cr3t"  # noqa: S105 - what must not show
 NOWHERE = "127.0.0.1:9"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from seaice_cli.main import app
+from seaice.main import app
 
 SMALL = "filters=[8, 8], patch_size=32, batch_size=4, n_iterations=6, n_epochs=1"
 ROWS = (

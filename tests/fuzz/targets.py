@@ -10,8 +10,8 @@ from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
 
-from seaice_cli.main import app
-from seaice_data.synthetic_set import write_scenes
+from seaice.main import app
+from seaice_data.synthetic.scene_set import write_scenes
 
 from . import variants, words
 

@@ -6,7 +6,6 @@ import pytest
 
 from seaice_data.channels import OFFICIAL_CHANNELS, find_channel, select_channels
 from seaice_data.errors import RecipeError, SettingsError
-from seaice_data.recipe import Recipe
 from seaice_data.settings import (
     ADDED,
     assign,
@@ -17,7 +16,8 @@ from seaice_data.settings import (
     read_toml,
     to_mapping,
 )
-from seaice_data.split import SplitSettings
+from seaice_data.store.recipe import Recipe
+from seaice_data.store.split import SplitSettings
 
 
 def test_a_recipe_survives_the_way_through_json() -> None:

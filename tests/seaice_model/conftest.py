@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from learnable_scenes import (
+from support.learnable_scenes import (
     RECIPE,
     SCENES,
     TEST_SCENE,
@@ -15,10 +15,10 @@ from learnable_scenes import (
     prepared_scene,
 )
 
-from seaice_data.prepare import finish
-from seaice_data.recipe import Recipe
-from seaice_data.store import Store
-from seaice_model.train import train
+from seaice_data.preparation.prepare import finish
+from seaice_data.store.recipe import Recipe
+from seaice_data.store.store import Store
+from seaice_model.training.train import train
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -17,5 +17,5 @@ def test_an_unknown_name_is_refused() -> None:
 
 
 def test_settings_load_without_pytorch() -> None:
-    code = "import seaice_model.presets, sys; sys.exit('torch' in sys.modules)"
+    code = "import seaice_model.config.presets, sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

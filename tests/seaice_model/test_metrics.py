@@ -12,7 +12,7 @@ from sklearn.metrics import f1_score, precision_recall_fscore_support, r2_score
 
 from seaice_data.arrays import ChartArray
 from seaice_data.charts import CHARTS, SIC, SOD, Chart
-from seaice_data.stats import count_classes
+from seaice_data.store.statistics import count_classes
 from seaice_model.metrics import (
     ChartScorer,
     best_constants,

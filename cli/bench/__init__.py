@@ -1,0 +1,1 @@
+"""`seaice bench`: one module a step."""

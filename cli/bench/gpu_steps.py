@@ -1,0 +1,213 @@
+"""Steps of training on a GPU, beside the reference's way and the limits of the card.
+
+The reference's way is a plain U-Net of PyTorch's modules, step by step from Python, in
+float16 without scaling (its configuration). The limits are counted and measured: the
+floating-point operations of a step at the rate of a large matrix product, and the planes
+that its convolutions read and write, once each, at the rate of a large copy.
+"""
+
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
+
+from ..console import say
+from .timing import line, timed
+
+if TYPE_CHECKING:
+    import torch
+
+    from seaice_model.config.run_config import RunConfig
+    from seaice_model.training.batches import Batch
+
+_N_STEPS = 50
+_N_SHARING = 2
+_STEPS: list[Callable[[], None]] = []
+"""What a process goes on with."""
+
+
+def compare_steps(path: Path, config: "RunConfig", rounds: int) -> None:
+    """Print what a step takes on the GPU, ours and the reference's way, and the limits."""
+    import torch
+
+    from seaice_data.sampling.sampler import PatchSampler
+    from seaice_data.store.store import Store
+    from seaice_model.training.batches import batches
+    from seaice_model.training.gpu_patches import ResidentPatches
+
+    device = torch.device("cuda")
+    size = config.train.batch_size
+    sampler = PatchSampler(
+        Store.open(str(path)),
+        channels=config.model.channels,
+        size=config.train.patch_size,
+        augmentation=config.augmentation,
+    )
+    start = time.perf_counter()
+    resident = ResidentPatches(sampler, device, size, compiled=True)
+    torch.cuda.synchronize()
+    loading_s = time.perf_counter() - start
+    say(f"{len(sampler.scenes)} scenes read and sent to the GPU in {loading_s:.1f} s")
+    numbers = [range(k * size, (k + 1) * size) for k in range(_N_STEPS)]
+
+    def cut() -> None:
+        for _ in resident.cut(table, numbers):
+            pass
+        torch.cuda.synchronize()
+
+    table = resident.plan(numbers)
+    what = f"batch {size}, {len(config.model.channels)} x {sampler.size} x {sampler.size}"
+    planning = timed(lambda: resident.plan(numbers), rounds)
+    say(line("plan of a batch (a thread)", _each_ms(planning), "ms", what))
+    say(line("cut of a batch", _each_ms(timed(cut, rounds)), "ms", what))
+    batch = next(batches(resident, 0, size, size, device))
+    ours = _each_ms(timed(_repeated(_ours(config, batch)), rounds))
+    plain = _each_ms(timed(_repeated(_plain(config, batch)), rounds))
+    say(line("training step", ours, "ms", f"{what}, bfloat16"))
+    say(line("training step, the reference's way", plain, "ms", f"{what}, float16"))
+    say(f"a step is {median(plain) / median(ours):.1f} x as fast as the reference's way")
+    _say_limits(config, batch, median(ours))
+
+
+def compare_sharing(config: "RunConfig", title: str, rounds: int) -> None:
+    """Print what steps of several networks take that share the GPU, a process each."""
+    from concurrent.futures import ProcessPoolExecutor
+    from contextlib import ExitStack
+    from multiprocessing import get_context
+
+    spawn = get_context("spawn")
+    with ExitStack() as stack:
+        pools = [
+            stack.enter_context(ProcessPoolExecutor(1, mp_context=spawn))
+            for _ in range(_N_SHARING)
+        ]
+        pools[0].submit(_begin, config).result()  # the others find what it compiles
+        for future in [pool.submit(_begin, config) for pool in pools[1:]]:
+            future.result()
+
+        def work(n: int) -> None:
+            for future in [pool.submit(_go_on) for pool in pools[:n]]:
+                future.result()
+
+        for n in range(1, _N_SHARING + 1):
+            per_step = [t / n for t in _each_ms(timed(partial(work, n), rounds))]
+            say(line(f"training step, {title}, {n} at once", per_step, "ms", "each"))
+
+
+def _each_ms(times: list[float]) -> list[float]:
+    return [1000 * elapsed_s / _N_STEPS for elapsed_s in times]
+
+
+def _repeated(step: Callable[[], object]) -> Callable[[], None]:
+    import torch
+
+    def work() -> None:
+        for _ in range(_N_STEPS):
+            step()
+        torch.cuda.synchronize()
+
+    return work
+
+
+def _ours(config: "RunConfig", batch: "Batch") -> Callable[[], object]:
+    import torch
+
+    from seaice_model.training.learner import Learner
+    from seaice_model.training.processes import Processes
+
+    learner = Learner(config, Processes(device=torch.device("cuda")))
+    learner.network.train()
+    return lambda: learner.learn(batch, config.train.learning_rate)
+
+
+def _begin(config: "RunConfig") -> None:
+    """Make this process ready for steps on patches of noise."""
+    import torch
+
+    from seaice_model.training.batches import Batch
+
+    shape = (config.train.batch_size, *[config.train.patch_size] * 2)
+    batch = Batch(
+        torch.randn(*shape, len(config.model.channels), device="cuda").half(),
+        torch.randint(0, 6, (*shape, 3), dtype=torch.uint8, device="cuda"),
+        torch.ones(shape[0], device="cuda"),
+        wait_s=0,
+    )
+    _STEPS.append(_repeated(_ours(config, batch)))
+    _go_on()
+
+
+def _go_on() -> None:
+    _STEPS[0]()
+
+
+def _plain(config: "RunConfig", batch: "Batch") -> Callable[[], object]:
+    from seaice_model.training.batches import as_classes, as_planes
+
+    from .plain_unet import PlainUNet, plain_step
+
+    step = plain_step(PlainUNet(config.model).to("cuda"), config.train)
+    inputs = as_planes(batch.inputs).contiguous()
+    charts = as_classes(batch.charts).contiguous()
+    return lambda: step(inputs, charts)
+
+
+def _say_limits(config: "RunConfig", batch: "Batch", step_ms: float) -> None:
+    n_flop, n_bytes = _counted(config, batch)
+    flop_per_s, bytes_per_s = _matrix_rate(), _copy_rate()
+    arithmetic_ms = 1000 * n_flop / flop_per_s
+    memory_ms = 1000 * n_bytes / bytes_per_s
+    say(
+        f"limits: {n_flop / 1e9:.0f} GFLOP a step at {flop_per_s / 1e12:.0f} TFLOP/s "
+        f"{arithmetic_ms:.2f} ms; {n_bytes / 1e9:.2f} GB that its convolutions read and "
+        f"write at {bytes_per_s / 1e12:.2f} TB/s {memory_ms:.2f} ms; a step takes "
+        f"{step_ms / max(arithmetic_ms, memory_ms):.1f} times the longer one"
+    )
+
+
+def _counted(config: "RunConfig", batch: "Batch") -> tuple[int, int]:
+    """Count the operations of a step, and the bytes of the planes around convolutions."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from seaice_model.networks.unet import MultiTaskUNet
+    from seaice_model.training.batches import as_planes
+
+    network = MultiTaskUNet(config.model).to("cuda")
+    n_bytes = 0
+
+    def count(_: object, given: "tuple[torch.Tensor, ...]", result: "torch.Tensor") -> None:
+        nonlocal n_bytes
+        # Forward, and two gradients of which the first layer needs one.
+        n_passes = 3 if given[0].requires_grad else 2
+        n_bytes += 2 * n_passes * (given[0].numel() + result.numel())
+
+    for module in network.modules():
+        if isinstance(module, torch.nn.Conv2d):
+            module.register_forward_hook(count)
+    with FlopCounterMode(display=False) as counter:
+        prediction = network(as_planes(batch.inputs))
+        sum(plane.float().sum() for plane in prediction).backward()
+    return int(counter.get_total_flops()), n_bytes
+
+
+def _matrix_rate() -> float:
+    """Return how many operations a second a large product of matrices reaches."""
+    import torch
+
+    n = 8192
+    a, b = (torch.randn(n, n, device="cuda", dtype=torch.bfloat16) for _ in range(2))
+
+    return _N_STEPS * 2 * n**3 / median(timed(_repeated(lambda: a @ b), 3))
+
+
+def _copy_rate() -> float:
+    """Return how many bytes a second a large copy reads and writes."""
+    import torch
+
+    n = 2**31
+    a, b = (torch.zeros(n, device="cuda", dtype=torch.uint8) for _ in range(2))
+
+    return _N_STEPS * 2 * n / median(timed(_repeated(lambda: b.copy_(a)), 3))

@@ -1,0 +1,87 @@
+"""`seaice bench predict`: whole scenes to maps on their original grid.
+
+Of a store, maps are drawn from the store; of a folder of netCDF files from these, and from
+a store that is made of them. The network has the size of the paper's and has learned
+nothing.
+"""
+
+import tempfile
+import time
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from seaice_data.system.processor import n_cores
+
+from ..console import say
+from .timing import apart, line, taking_turns_apart
+
+
+def measure(path: Path, rounds: int) -> None:
+    """Print how fast maps are made, and in how much memory."""
+    from seaice_data.preparation.prepare import prepare
+    from seaice_data.sources.charts import is_store
+
+    with tempfile.TemporaryDirectory() as folder:
+        store, run = path, Path(folder, "run")
+        sources = [path]
+        if not is_store(str(path)):
+            store = Path(folder, "store.zarr")
+            prepare(path, str(store), jobs=n_cores())
+            sources = [store, path]
+        apart(partial(_pretend_to_train, store, run))
+        _measure(store, sources, run, Path(folder, "maps"), rounds)
+
+
+def _measure(
+    store_path: Path, sources: list[Path], run: Path, maps: Path, rounds: int
+) -> None:
+    from seaice_data.store.store import Store
+
+    store = Store.open(str(store_path))
+    size = max(store.scene(scene_id).source_grid.shape for scene_id in store.scenes)
+    tasks = [(source, pictures) for source in sources for pictures in (False, True)]
+    times, peaks = taking_turns_apart(
+        {task: partial(_predict_once, *task, run, maps) for task in tasks}, rounds
+    )
+    for (source, pictures), values in times.items():
+        per_scene = [elapsed_s / len(store.scenes) for elapsed_s in values]
+        written = "netCDF and PNG" if pictures else "netCDF"
+        origin = "a store" if source == store_path else "netCDF files"
+        say(
+            line(
+                f"predict from {origin} to {written}, warm", per_scene, "s/scene",
+                f"up to {size[0]} x {size[1]}, peak {peaks[source, pictures]:.0f} MB",
+            )
+        )  # fmt: skip
+
+
+def _pretend_to_train(store: Path, run: Path) -> None:
+    """Make a run whose network is as large as that of the paper."""
+    from seaice_data.store.store import Store
+    from seaice_model.config.presets import find_preset
+    from seaice_model.training.train import train
+
+    config = find_preset("default").config
+    small = replace(config.train, n_iterations=1, n_epochs=1, batch_size=2)
+    train(Store.open(str(store)), run, replace(config, train=small))
+
+
+def _predict_once(source: Path, pictures: bool, run: Path, maps: Path) -> float:
+    """Draw the maps of all scenes and return the seconds."""
+    from seaice_data.sources.charts import is_store
+    from seaice_data.store.store import Store
+    from seaice_model.prediction.predict import (
+        PredictSettings,
+        predict_files,
+        predict_store,
+    )
+
+    settings = PredictSettings(overwrite=True, pictures=pictures)
+    start = time.perf_counter()
+    if is_store(str(source)):
+        store = Store.open(str(source))
+        predict_store(store, run, maps, settings, scenes=store.scenes)
+    else:
+        predict_files(source, run, maps, settings)
+    return time.perf_counter() - start

@@ -1,0 +1,151 @@
+"""`seaice bench prepare`: scenes into a store, beside what training codes do instead."""
+
+import math
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from seaice_data.errors import SceneError
+from seaice_data.system.processor import n_cores
+
+from ..console import say
+from .timing import line, taking_turns_apart
+
+Paths = tuple[Path, ...]
+
+
+def measure(path: Path, rounds: int) -> None:
+    """Print how fast scenes are prepared."""
+    from seaice_data.scenes.files import find_scenes
+
+    paths = find_scenes(path)
+    n, jobs = len(paths), min(n_cores(), len(paths))
+    tasks: dict[str, Callable[[Paths, Path, int], list[float]]] = {
+        "prepare": _prepare_once,
+        "reference path": _reference_once,
+        "floor, reading and inflating": _floor_once,
+    }
+    counted, peaks = taking_turns_apart(
+        {title: partial(task, paths, path, jobs) for title, task in tasks.items()}, rounds
+    )
+    per_scene = {t: [done[-1] / n for done in values] for t, values in counted.items()}
+    what = f"{n} scenes, {_layout(paths)}"
+    for title, seconds in per_scene.items():
+        who = f"{jobs} jobs" if title == "prepare" else "1 process"
+        peak = f"peak {peaks[title]:.0f} MB a process"
+        say(line(f"{title}, warm", seconds, "s/scene", f"{what}, {who}, {peak}"))
+    # The first scenes of all jobs wait for their processes; the others come at their rate.
+    rates = [_rate(done, n, jobs) for done in counted["prepare"]]
+    say(line("prepare, each further scene", rates, "s/scene", f"{what}, {jobs} jobs"))
+    starts = [
+        done[-1] - n * rate for done, rate in zip(counted["prepare"], rates, strict=True)
+    ]
+    say(line("prepare, start and end", starts, "s", f"{what}, {jobs} jobs"))
+    reference, floor = (median(per_scene[title]) for title in [*tasks][1:])
+    ours, rate = median(per_scene["prepare"]), median(rates)
+    say(
+        f"prepare is {reference / ours:.1f} x the reference path with its start, "
+        f"{reference / rate:.1f} x without; {rate / floor:.1f} floors"
+    )
+
+
+def _rate(done: list[float], n: int, jobs: int) -> float:
+    """Return the seconds from scene to scene, when all jobs are at work."""
+    first, last, whole = done
+    return (last - first) / (n - jobs) if n > jobs else whole / n
+
+
+def _layout(paths: Paths) -> str:
+    """Say how the SAR lies in the first file."""
+    import h5py
+
+    with h5py.File(paths[0]) as file:
+        sar = file["nersc_sar_primary"]
+        packing = f"{sar.compression} {sar.compression_opts}" if sar.compression else ""
+        return packing or ("chunked" if sar.chunks else "uncompressed")
+
+
+def _prepare_once(paths: Paths, raw: Path, jobs: int) -> list[float]:
+    """Prepare all scenes into a new store.
+
+    Returns when each job had done its first scene, when the last scene was done, and when
+    the store was.
+    """
+    from seaice_data.preparation.prepare import prepare
+
+    done: list[float] = []
+    with tempfile.TemporaryDirectory() as folder:
+        start = time.perf_counter()
+        report = prepare(
+            raw,
+            str(Path(folder, "store.zarr")),
+            jobs=jobs,
+            progress=lambda *_: done.append(time.perf_counter() - start),
+        )
+        whole = time.perf_counter() - start
+    if report.failed:
+        raise SceneError(report.failed[0].reason)
+    return [done[min(jobs, len(paths)) - 1], done[-1], whole]
+
+
+def _reference_once(paths: Paths, _raw: Path, _jobs: int) -> list[float]:
+    """Do what the reference implementation does with each scene at every start.
+
+    Variables on the SAR grid are stacked and picked at every tenth row and column, those
+    of the 2 km grid are stacked, tie points brought to the picked grid: all of it by the
+    nearest neighbour, and held in memory. Charts of test scenes lie in a second file.
+    """
+    import numpy as np
+    import torch
+    import xarray as xr
+
+    from seaice_data.scenes.files import reference_of
+
+    def pick(planes: Any, shape: tuple[int, int]) -> Any:
+        tensor = torch.from_numpy(np.asarray(planes))[np.newaxis]
+        return torch.nn.functional.interpolate(tensor, size=shape, mode="nearest").numpy()
+
+    held = []
+    start = time.perf_counter()
+    for path in paths:
+        with xr.open_dataset(path) as opened:
+            sar = opened.nersc_sar_primary
+            shape = sar.shape[0] // 10, sar.shape[1] // 10
+            names = [name for name in opened if opened[name].dims == sar.dims]
+            held.append(pick(opened[names].to_array(), shape))
+            cells = opened.btemp_6_9h.dims
+            names = [name for name in opened if opened[name].dims == cells]
+            held.append(np.array(opened[names].to_array()))
+            for name in ("sar_grid2d_latitude", "sar_grid2d_longitude"):
+                held.append(pick(opened[name].values[np.newaxis], shape))
+        if beside := reference_of(path):
+            with xr.open_dataset(beside) as charts:
+                held.append(pick(charts[["SIC", "SOD", "FLOE"]].to_array(), shape))
+    return [time.perf_counter() - start]
+
+
+def _floor_once(paths: Paths, _raw: Path, _jobs: int) -> list[float]:
+    """Read all variables, inflate compressed ones, and do nothing with them."""
+    import deflate
+    import h5py
+
+    from seaice_data.scenes.files import reference_of
+
+    start = time.perf_counter()
+    for path in [file for p in paths for file in (p, reference_of(p)) if file]:
+        with h5py.File(path, rdcc_nbytes=0) as file:
+            for variable in file.values():
+                if variable.chunks is None or variable.compression != "gzip":
+                    for row in range(0, variable.shape[0], 250):
+                        variable[row : row + 250]
+                    continue
+                n_bytes = math.prod(variable.chunks) * variable.dtype.itemsize
+                for k in range(variable.id.get_num_chunks()):
+                    offset = variable.id.get_chunk_info(k).chunk_offset
+                    packed = variable.id.read_direct_chunk(offset)[1]
+                    deflate.zlib_decompress(packed, n_bytes)
+    return [time.perf_counter() - start]

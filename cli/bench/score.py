@@ -1,0 +1,55 @@
+"""`seaice bench score`: maps against charts on the 80 m grid."""
+
+import tempfile
+import time
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from ..console import say
+from .timing import apart, line, taking_turns_apart
+
+_N_SCENES = 20  # as many as the challenge has
+
+
+def measure(path: Path, rounds: int) -> None:
+    """Print how fast maps are scored, and how much memory that takes."""
+    from seaice_data.store.store import Store
+
+    store = Store.open(str(path))
+    scenes = [s for s in store.scenes if store.scene(s).has_charts][:_N_SCENES]
+    size = max(store.scene(scene_id).source_grid.shape for scene_id in scenes)
+    with tempfile.TemporaryDirectory() as folder:
+        maps = Path(folder, "maps")
+        apart(partial(_draw_maps, path, scenes, Path(folder, "run"), maps))
+        work = {"score": partial(_score_once, maps, str(path))}
+        times, peaks = taking_turns_apart(work, rounds)
+    what = f"{len(scenes)} scenes up to {size[0]} x {size[1]}, peak {peaks['score']:.0f} MB"
+    say(line("score, warm", times["score"], "s", what))
+
+
+def _draw_maps(path: Path, scenes: Sequence[str], run: Path, maps: Path) -> None:
+    """Draw maps by a network that has hardly learned."""
+    from dataclasses import replace
+
+    from seaice_data.store.store import Store
+    from seaice_model.config.presets import find_preset
+    from seaice_model.prediction.predict import PredictSettings, predict_store
+    from seaice_model.training.train import train
+
+    config = find_preset("tiny").config
+    config = replace(config, train=replace(config.train, n_iterations=20, n_epochs=1))
+    store = Store.open(str(path))
+    train(store, run, config)
+    predict_store(store, run, maps, PredictSettings(pictures=False), scenes=scenes)
+
+
+def _score_once(maps: Path, store: str) -> float:
+    """Score all maps and return the seconds."""
+    from seaice_data.sources.charts import find_charts
+    from seaice_model.scores.score import score_maps
+
+    reference = find_charts(store)
+    start = time.perf_counter()
+    score_maps(maps, reference)
+    return time.perf_counter() - start

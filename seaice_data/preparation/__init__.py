@@ -1,0 +1,1 @@
+"""A scene becomes a stored one: assembled, resampled, encoded, written."""

@@ -1,0 +1,539 @@
+"""All scenes of a folder into a store: in parallel, resumable, one bad file at a time.
+
+dask runs one task a scene. A scene that is in the store is left alone, so a run that was
+interrupted goes on where it stopped, and new files are added by running again. Several runs
+may work on one store at the same time; a run that replaces it wants to be alone.
+
+A file counts as the one that its scene was made of if its size, samples and time are those
+that were noted. Where the time differs or was not noted (the file was copied, touched or
+corrected; the store is of version 0.1), the file is prepared again and compared with the
+checksums of the scene. So no whole file has to be hashed when a scene is prepared.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from seaice_data.errors import (
+    DISK_ERRORS,
+    Failure,
+    RecipeError,
+    SceneError,
+    SeaIceError,
+    StoreError,
+)
+from seaice_data.preparation.assemble import assemble
+from seaice_data.scene_id import SceneId
+from seaice_data.scenes.files import (
+    FoundScenes,
+    Scene,
+    file_times,
+    identify,
+    list_scene_files,
+    open_scene,
+    source_files,
+    unchanged,
+)
+from seaice_data.settings import from_mapping, to_mapping
+from seaice_data.store.prepared_scene import PreparedScene
+from seaice_data.store.recipe import Recipe
+from seaice_data.store.split import TEST_IDS, SplitSettings, leaking_pairs, split_scenes
+from seaice_data.store.statistics import ChannelStats, add_counts
+from seaice_data.store.storage import Storage, UnreachableError
+from seaice_data.store.store import DamageError, Store
+from seaice_data.system.memory import out_of_memory_errors
+from seaice_data.system.workers import Progress, run_tasks
+from seaice_data.texts import printable
+from seaice_data.versions import naming_version
+
+
+@dataclass(frozen=True, slots=True)
+class PrepareReport:
+    """What `prepare` did."""
+
+    written: tuple[str, ...]
+    """Ids of the scenes added."""
+
+    kept: tuple[str, ...]
+    """Ids of the scenes that were there already."""
+
+    failed: tuple[Failure, ...]
+    """Files left out, by their paths."""
+
+    elapsed_s: float
+
+    unseen: Mapping[str, int] = field(default_factory=dict)
+    """Pixels with a class but no SAR, by scene, of the scenes added that have some."""
+
+
+def prepare(
+    raw: str | Path,
+    store_path: str | Path,
+    recipe: Recipe | None = None,
+    *,
+    jobs: int = 1,
+    scheduler: str | None = None,
+    part: tuple[int, int] | None = None,
+    overwrite: bool = False,
+    strict: bool = False,
+    accept_masks: bool = False,
+    progress: Progress | None = None,
+) -> PrepareReport:
+    """Convert the AI4Arctic files in a folder into a patch store.
+
+    Parameters
+    ----------
+    raw
+        Folder of netCDF files of either version, searched with all folders below it.
+    store_path
+        Path or URL of the store. A store with the same recipe is continued.
+    recipe
+        What to store; the default recipe if not given.
+    jobs
+        Processes that work at the same time.
+    scheduler
+        Address of a dask.distributed scheduler whose workers do the work instead. They
+        need the package, and see `raw` and the store at the same paths.
+    part
+        ``(3, 8)``: take the third of eight shares of the files, and leave what is written
+        of all scenes together (splits, statistics) to a later run without `part`.
+    overwrite
+        Replace a store that exists: the new one is made beside it, in a hidden folder, and
+        takes its place in the end. The old one stays if no file can be prepared, or if a
+        scene that it contains cannot be prepared again.
+    strict
+        Stop at the first file that cannot be prepared.
+    accept_masks
+        Take scenes with classes where SAR is missing; see `assemble`.
+    progress
+        Told after each scene.
+
+    Raises
+    ------
+    SceneError
+        If there are no files, or with `strict` at the first bad one; with `overwrite` if
+        none of them can be prepared.
+    StoreError
+        If the store has another recipe, cannot be written, or is being replaced by
+        another process; with `overwrite` if another process is writing to it, or if it
+        holds what is no part of a store.
+
+    Notes
+    -----
+    A store is made only when files were found that fit the recipe, and taken away again if
+    none of them could be read to its end.
+    """
+    start = time.monotonic()
+    listing, store_path = list_scene_files(raw), str(store_path)
+    if part:
+        listing = replace(listing, paths=_share(listing.paths, *part))
+        if overwrite:
+            raise StoreError(
+                "one part of the scenes cannot replace the store of all",
+                hint="remove the store before the first part, or choose another path",
+            )
+    storage = Storage(store_path)
+    if storage.is_local:
+        storage.put_back()
+    if not storage.is_shared and (jobs > 1 or scheduler):
+        raise StoreError(
+            f"other processes cannot write to {storage.path!r}", hint="take --jobs 1"
+        )
+    found = identify(listing)
+    fill = partial(
+        _fill,
+        found,
+        recipe=recipe or Recipe(),
+        jobs=jobs,
+        scheduler=scheduler,
+        strict=strict,
+        accept_masks=accept_masks,
+        progress=progress,
+    )
+    if overwrite and not Store.is_absent(store_path):
+        report = _replace(storage, found, fill)
+    else:
+        report = fill(store_path, part=part)
+    return replace(report, elapsed_s=time.monotonic() - start)
+
+
+def _replace(
+    storage: Storage, found: FoundScenes, fill: Callable[[str], PrepareReport]
+) -> PrepareReport:
+    """Fill a new store beside the old one, and let them change places in the end.
+
+    The old store goes only when nothing of it is lost. An object store cannot rename: there
+    the old one goes first.
+    """
+    Store.refuse_to_remove(storage.url)
+    with storage.lock(alone=True):
+        if not storage.is_local:
+            _refuse_loss(storage, bool(found.files), found.failed)
+            _refuse_blind(storage, found.files, found.failed)
+            Store.erase(storage.url)
+            return fill(storage.url)
+        with storage.replacement() as beside:
+            try:
+                report = fill(beside.url)
+                _refuse_loss(storage, bool(report.written), report.failed)
+                _refuse_blind(storage, report.written, report.failed)
+                storage.exchange(beside)
+            finally:
+                _remove(beside)
+        return report
+
+
+def _refuse_loss(storage: Storage, is_any: bool, failed: Sequence[Failure]) -> None:
+    """Refuse to replace a store by one without scenes, or without one that it holds."""
+    if not is_any:
+        raise SceneError(
+            f"none of {len(failed)} files can be prepared, so the store {storage.path!r} "
+            f"is left as it is; {failed[0].reason}",
+            hint=failed[0].hint,
+        )
+    held = _source_names(storage)
+    for failure in failed:
+        if printable(Path(failure.name).name) in held:
+            raise SceneError(
+                f"the store {storage.path!r} is left as it is: it contains a scene that "
+                f"cannot be prepared again; {failure.reason}",
+                hint="fix the file, or remove the store first",
+            )
+
+
+def _refuse_blind(
+    storage: Storage, arrived: Iterable[str], failed: Sequence[Failure]
+) -> None:
+    """Refuse to lose scenes whose files may be in a folder that cannot be read."""
+    folders = [f for f in failed if Path(f.name).suffix.lower() != ".nc"]
+    store = _open_readable(storage)
+    if folders and store is not None and (lost := {*store.scenes} - {*arrived}):
+        raise SceneError(
+            f"the store {storage.path!r} is left as it is: it contains {len(lost)} scenes "
+            f"that were not found again, such as {min(lost)}; {folders[0].reason}",
+            hint="fix this, or remove the store first",
+        )
+
+
+def _source_names(storage: Storage) -> set[str]:
+    """Return the names of the files of which a store of this version was made."""
+    if (store := _open_readable(storage)) is None:
+        return set()
+    scenes, _ = store.open_scenes(leave_out=DamageError)
+    sources = (scene.known.get("source_files", []) for scene in scenes)
+    return {source["name"] for listed in sources for source in listed}
+
+
+def _open_readable(storage: Storage) -> Store | None:
+    """Open a store that will be replaced; none if it is damaged or of another version.
+
+    Of such a store nothing could be read anyway. One that merely cannot be reached is an
+    error: it may hold what would be lost.
+    """
+    try:
+        return Store.open(storage.url)
+    except UnreachableError:
+        raise
+    except StoreError:
+        return None
+
+
+def _remove(storage: Storage) -> None:
+    """Remove a store and its folder, if there is one."""
+    if storage.exists():
+        Store.erase(storage.url)
+        storage.drop_folder()
+
+
+def _fill(
+    found: FoundScenes,
+    store_path: str,
+    *,
+    recipe: Recipe,
+    jobs: int,
+    scheduler: str | None,
+    strict: bool,
+    accept_masks: bool,
+    progress: Progress | None,
+    part: tuple[int, int] | None = None,
+) -> PrepareReport:
+    """Bring files into a store; make it, if there is none."""
+    storage = Storage(store_path)
+    is_new = Store.is_absent(store_path)
+    failed = [*found.failed]
+    if strict and failed:
+        raise SceneError(failed[0].reason, hint=failed[0].hint)
+    if is_new and not found.files:
+        return PrepareReport((), (), tuple(failed), 0.0)
+    with ExitStack() as opened:
+        if is_new and not part:  # other parts count on it
+            opened.callback(_drop_if_empty, store_path)
+        opened.enter_context(storage.lock(alone=False))
+        opened.callback(_tidy, storage)
+        store = Store.create(store_path, recipe)
+        times, todo, kept, changed = _plan(found.files, store)
+        failed += changed
+        if strict and failed:
+            raise SceneError(failed[0].reason, hint=failed[0].hint)
+        # Early: if this run is killed, the next one still knows which files are unchanged.
+        _note_times(store, {i: times[i] for i in times if i not in store.scenes})
+        if scheduler:  # its workers have folders of their own
+            todo = {name: path.absolute() for name, path in todo.items()}
+        location = storage.location if scheduler else store_path
+        arguments = {
+            name: (path, location, store.fingerprint, strict, accept_masks)
+            for name, path in todo.items()
+        }
+        outcomes = run_tasks(
+            _prepare_scene, arguments, jobs=jobs, scheduler=scheduler, progress=progress
+        )
+        failed += [outcome for outcome in outcomes if isinstance(outcome, Failure)]
+        done = dict(zip(todo, outcomes, strict=True))
+        unseen = {
+            scene_id: outcome.n_unseen
+            for scene_id, outcome in sorted(done.items())
+            if isinstance(outcome, _Written)
+        }
+        kept += [scene_id for scene_id, outcome in done.items() if outcome is None]
+        arrived = {scene_id: times[scene_id] for scene_id in {*times} & {*unseen, *kept}}
+        _note_times(store, arrived, forget={*found.files} - {*arrived})
+        if part is None:
+            damaged = finish(store)
+            failed += [failure for failure in damaged if failure.name not in found.files]
+        failed.sort(key=lambda failure: failure.name)
+        return PrepareReport(
+            written=tuple(unseen),
+            kept=tuple(sorted(kept)),
+            failed=tuple(failed),
+            elapsed_s=0.0,
+            unseen={scene_id: n for scene_id, n in unseen.items() if n},
+        )
+
+
+def finish(store: Store) -> list[Failure]:
+    """Write what describes all scenes together, and tidy up after killed runs.
+
+    Returns
+    -------
+    list
+        Scenes that are damaged, and therefore in no split.
+    """
+    url = store.storage.url
+    while True:
+        current = Store.open(url)
+        summary, damaged = summarise(current)
+        current.finish(summary)
+        # Another run may have added scenes meanwhile, and finished before this one.
+        if Store.open(url).scenes == current.scenes:
+            current.storage.drop_staging()
+            return damaged
+
+
+def summarise(store: Store) -> tuple[dict[str, Any], list[Failure]]:
+    """Return splits, statistics and class counts of all scenes, and those left out.
+
+    Damaged scenes are left out. A scene that merely cannot be read is an error, because the
+    splits would lose it.
+    """
+    scenes, damaged = store.open_scenes(leave_out=DamageError)
+    written = store.attributes.get("split_settings") or to_mapping(SplitSettings())
+    with naming_version(StoreError, store.path, store.attributes["software"]):
+        settings = from_mapping(SplitSettings, written)
+    usual = TEST_IDS.union(s.id for s in scenes if s.known["is_test_file"])
+    splits = split_scenes(
+        [scene.id for scene in scenes],
+        usual if settings.test is None else settings.test,
+        settings.seed,
+        validation=settings.validation,
+        allow_leaks=settings.allow_leaks,
+    )
+    training = [scene for scene in scenes if scene.id in splits["train"]]
+    summary: dict[str, Any] = {
+        "splits": {name: list(ids) for name, ids in splits.items()},
+        "split_settings": written,
+        "splits_leak": [list(pair) for pair in leaking_pairs(splits)],
+        "class_counts": add_counts(scene.class_counts for scene in training),
+        "full_class_counts": add_counts(scene.full_class_counts for scene in training),
+        "stats": None,
+    }
+    if training:
+        parts = (scene.stats for scene in training)
+        summary["stats"] = ChannelStats.merge(parts).to_mapping()
+    return summary, damaged
+
+
+def _check_ratio(scene: Scene, recipe: Recipe) -> None:
+    """Refuse a scene that has not one block of pixels, by the name of its file."""
+    try:
+        scene.grid.downscaled(recipe.ratio)
+    except RecipeError as error:
+        raise SceneError(f"{str(scene.path)!r}: {error}", hint=error.hint) from error
+
+
+def _tidy(storage: Storage) -> None:
+    """Remove what killed processes left, if the disk lets us; else the next run will."""
+    with suppress(OSError):
+        storage.drop_staging()
+    if storage.is_local:
+        # Nobody is replacing the store: this process keeps them from it.
+        with suppress(OSError), storage.abandoned_replacements() as abandoned:
+            for left in abandoned:
+                with suppress(OSError, StoreError):
+                    _remove(left)
+
+
+def _drop_if_empty(store_path: str) -> None:
+    """Take a new store away into which no scene came, unless others are at work."""
+    storage = Storage(store_path)
+    if Store.is_absent(store_path):
+        storage.drop_staging()
+        storage.drop_folder()
+        return
+    with suppress(StoreError), storage.lock(alone=True):
+        store = Store.open(store_path)
+        if not store.scenes:
+            store.clear()
+            storage.drop_folder()
+
+
+def _plan(
+    found: Mapping[SceneId, Path], store: Store
+) -> tuple[dict[str, list[int]], dict[str, Path], list[str], list[Failure]]:
+    """Separate files to prepare from those whose scenes are in the store already.
+
+    Returns
+    -------
+    tuple
+        When the files were changed last; the files to prepare, or to compare; the scenes
+        that are kept; the files that cannot be read or are not those of their scenes.
+    """
+    times: dict[str, list[int]] = {}
+    todo: dict[str, Path] = {}
+    kept: list[str] = []
+    failed: list[Failure] = []
+    noted = store.source_times
+    for scene_id, path in found.items():
+        try:
+            times[scene_id] = file_times(path)
+            if scene_id in store.scenes and _is_unchanged(path, store, scene_id, noted):
+                kept.append(scene_id)
+            else:
+                todo[scene_id] = path
+        except SeaIceError as error:
+            failed.append(Failure.of(path, error))
+        except OSError as error:
+            failed.append(Failure(str(path), f"{str(path)!r}: {error.strerror or error}"))
+    return times, todo, kept, failed
+
+
+def _is_unchanged(
+    path: Path, store: Store, scene_id: str, noted: Mapping[str, list[int]]
+) -> bool:
+    """Return whether a file is certainly the one of a stored scene; refuse another one."""
+    made_of = store.scene(scene_id).known.get("source_files", [])
+    if [*map(_content, made_of)] != [*map(_content, source_files(path))]:
+        raise SceneError(
+            f"{str(path)!r}: not the file that scene {scene_id} was made of",
+            hint="prepare the store again with --overwrite",
+        )
+    return noted.get(scene_id) == file_times(path)
+
+
+def _content(file: Mapping[str, Any]) -> tuple[object, object]:
+    """Return size and hash of a file; its name does not count."""
+    return file["size"], file["blake2b_of_samples"]
+
+
+def _refuse_other(path: Path, store: Store, prepared: PreparedScene) -> None:
+    """Refuse a file that gives another scene than the store has."""
+    if changed := store.changed_arrays(prepared):
+        raise SceneError(
+            f"{str(path)!r}: not what scene {prepared.id} in the store was made of: "
+            f"{', '.join(changed)} differ",
+            hint="prepare the store again with --overwrite",
+        )
+
+
+def _note_times(
+    store: Store, times: Mapping[str, list[int]], forget: Iterable[str] = ()
+) -> None:
+    """Note when files were changed last, if the disk can be written to."""
+    noted = store.source_times
+    new = {i: time for i, time in {**noted, **times}.items() if i not in {*forget}}
+    if new != noted:
+        with suppress(OSError):
+            store.note_source_times(new)
+
+
+def _share(paths: Sequence[Path], number: int, n_parts: int) -> tuple[Path, ...]:
+    """Return one of equal shares of the files; the same in every process."""
+    if not 1 <= number <= n_parts:
+        raise StoreError(
+            f"there is no part {number} of {n_parts}", hint="parts are 1/8, 2/8 ... 8/8"
+        )
+    return tuple(sorted(paths)[number - 1 :: n_parts])
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A scene that was added."""
+
+    n_unseen: int
+    """Pixels with a class but no SAR."""
+
+
+def _prepare_scene(
+    path: Path, store_path: str, expected: str, strict: bool, accept_masks: bool
+) -> _Written | Failure | None:
+    """Bring one file into the store; None if its scene is there.
+
+    A file whose time differs from the noted one, or was not noted, is prepared anyway and
+    compared with the scene. A bad file is an outcome, not an exception.
+    """
+    try:
+        store = Store.open(store_path)
+        if store.fingerprint != expected:
+            raise StoreError(f"the store at {store.path!r} was replaced meanwhile")
+        with out_of_memory_errors(f"{str(path)!r}"):
+            with (
+                unchanged(path),
+                open_scene(path, store.recipe.dominance_threshold) as scene,
+            ):
+                is_stored = store.holds(scene.id)
+                if is_stored and _is_unchanged(path, store, scene.id, store.source_times):
+                    return None
+                _check_ratio(scene, store.recipe)
+                prepared = assemble(scene, store.recipe, accept_masks=accept_masks)
+                files = source_files(path)
+            if is_stored:
+                _refuse_other(path, store, prepared)
+                return None
+    except SeaIceError as error:
+        if strict:
+            raise
+        return Failure.of(path, error)
+    except OSError as error:
+        failure = Failure(str(path), f"{str(path)!r}: {error.strerror or error}", None)
+        if strict:
+            raise SceneError(failure.reason) from error
+        return failure
+    try:
+        unseen = {"n_unseen": prepared.n_unseen} if prepared.n_unseen else {}
+        with out_of_memory_errors(f"{str(path)!r}"):
+            store.write(prepared, {"source_files": files, **unseen})
+    except SceneError as error:
+        if strict:
+            raise
+        return Failure.of(path, error)
+    except OSError as error:
+        reason = f"cannot write to {store.path!r}: {error.strerror or error}"
+        if strict or error.errno in DISK_ERRORS:
+            raise StoreError(
+                reason, hint="mend that, then run the same command again to go on"
+            ) from error
+        return Failure(str(path), f"{str(path)!r}: {reason}", None)
+    return _Written(prepared.n_unseen)

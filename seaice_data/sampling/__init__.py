@@ -1,0 +1,1 @@
+"""Numbered random patches for training, tiles for prediction."""

@@ -1,0 +1,255 @@
+"""How a patch is turned, mirrored, zoomed and mixed: settings, and draws that follow them.
+
+- ``Augmentation`` says what may happen to a patch; ``AUGMENTATIONS`` has the profiles,
+  ``find_augmentation`` takes one by its name;
+- ``draw_turns`` gives the matrix of each patch, one map for flips, rotation and scale, and
+  the one that turns the wind vector with the picture;
+- ``draw_mixing`` gives the box and the partner of each patch for cutmix.
+
+Everything here is arithmetic on numbers; `seaice_data.sampling.cut` moves the pixels.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+import numpy as np
+
+from seaice_data.arrays import FloatArray, IntArray
+from seaice_data.errors import SettingsError
+from seaice_data.sampling.random_numbers import Stream, below, uniform
+from seaice_data.settings import nearest
+
+Method = Literal["bilinear", "nearest"]
+Beyond = Literal["scene", "fill"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Augmentation:
+    """What happens to a patch, and how often; the defaults are our profile ``default``.
+
+    Probabilities and ranges are those of Chen et al. (2024), Table 3, as the reference
+    implementation has them. What is drawn for a patch depends on the seed and its number
+    alone. Charts are always taken from the nearest pixel.
+    """
+
+    flip_x: float = 0.5
+    """Probability that left and right are swapped."""
+
+    flip_y: float = 0.5
+    """Probability that top and bottom are swapped."""
+
+    rotation: float = 0.5
+    """Probability of a rotation about the centre of the patch."""
+
+    rotation_range_deg: tuple[int, ...] = (-90, 89)
+    """Smallest and largest rotation, in whole degrees, clockwise."""
+
+    scale: float = 0.5
+    """Probability of a scale drawn from `scale_range`."""
+
+    scale_range: tuple[float, ...] = (0.9, 1.1)
+    """Smallest and largest scale, drawn uniformly; above 1 enlarges the picture."""
+
+    scale_otherwise: float = 1.0
+    """Scale of a patch for which none is drawn; the reference implementation zooms these
+    by the upper end of its range."""
+
+    cutmix: float = 0.5
+    """Probability that a box is replaced by that of another patch, charts and all. Each
+    group of `cutmix_group` patches shares decision and box, as a batch in the reference
+    implementation; the share of the box is drawn from Beta(1, 1)."""
+
+    cutmix_group: int = 16
+    """Patches that mix with each other: ``16 k`` to ``16 k + 15``, however they are spread
+    over batches (the batch of Chen et al. 2024, Table 3)."""
+
+    method: Method = "bilinear"
+    """How inputs are taken from between pixels. Fill has no weight, and a place is fill
+    where its nearest pixel is."""
+
+    beyond: Beyond = "scene"
+    """What appears where a turned patch reaches beyond its window: the scene, as far as it
+    goes, or fill as in the reference implementation."""
+
+    turn_wind: bool = True
+    """Turn the wind vector (u10m, v10m) with the picture."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be drawn."""
+        for name in ("flip_x", "flip_y", "rotation", "scale", "cutmix"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise SettingsError(
+                    f"{name} must be a probability in 0..1, got {getattr(self, name)}"
+                )
+        for name in ("rotation_range_deg", "scale_range"):
+            values = getattr(self, name)
+            if len(values) != 2 or not values[0] <= values[1]:
+                raise SettingsError(
+                    f"{name} must be its smallest and its largest value, got {list(values)}"
+                )
+        if max(map(abs, self.rotation_range_deg)) > 360:
+            raise SettingsError(
+                f"rotation_range_deg must lie in -360..360, got {self.rotation_range_deg}"
+            )
+        for name, scale in (
+            ("scale_range", self.scale_range[0]),
+            ("scale_otherwise", self.scale_otherwise),
+        ):
+            if not 0.1 <= scale <= 10:
+                raise SettingsError(f"{name} must lie in 0.1..10, got {scale}")
+        if self.scale_range[1] > 10:
+            raise SettingsError(f"scale_range must lie in 0.1..10, got {self.scale_range}")
+        if self.cutmix_group < 2:
+            raise SettingsError(
+                f"cutmix_group must be at least 2, got {self.cutmix_group}",
+                hint="set cutmix to 0 to mix no patches",
+            )
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether patches stay windows of their scenes, to the bit."""
+        return not self.cutmix and self.turns_none
+
+    @property
+    def turns_none(self) -> bool:
+        """Whether no patch is flipped, rotated or scaled."""
+        moves = (self.flip_x, self.flip_y, self.rotation, self.scale)
+        return not any(moves) and self.scale_otherwise == 1
+
+
+_OFFICIAL = Augmentation(
+    scale_otherwise=1.1, method="nearest", beyond="fill", turn_wind=False
+)
+
+AUGMENTATIONS: Mapping[str, Augmentation] = MappingProxyType(
+    {
+        "none": Augmentation(flip_x=0, flip_y=0, rotation=0, scale=0, cutmix=0),
+        "official": _OFFICIAL,
+        "paper": Augmentation(method="nearest", beyond="fill", turn_wind=False),
+        "default": Augmentation(),
+    }
+)
+"""Named augmentations: none at all; the published code of Chen et al. (2024), which zooms
+by 1.1 where no scale is drawn; their text; and ours, cut from the scene in one resampling.
+All but none have the same flips, rotations, scales and cutmix."""
+
+
+def find_augmentation(name: str) -> Augmentation:
+    """Return the augmentation called `name`.
+
+    Raises
+    ------
+    SettingsError
+        If there is none; the hint names the nearest.
+
+    Examples
+    --------
+    >>> find_augmentation("none").is_plain
+    True
+    """
+    if name not in AUGMENTATIONS:
+        raise SettingsError(
+            f"unknown augmentation {name!r}", hint=nearest(name, AUGMENTATIONS)
+        )
+    return AUGMENTATIONS[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """What is drawn for each patch, in the order of the numbers."""
+
+    flip_x: FloatArray
+    """-1 where left and right are swapped, else 1."""
+
+    flip_y: FloatArray
+    """-1 where top and bottom are swapped, else 1."""
+
+    angle_deg: FloatArray
+    """Clockwise rotation in degrees, after the flips."""
+
+    scale: FloatArray
+    """Scale, about the centre as the rotation."""
+
+    def to_scene(self) -> FloatArray:
+        """Return the matrices that lead from a patch back to its scene.
+
+        They take the offset ``(y, x)`` of a pixel from the centre of the patch to its
+        offset from the centre of the window in the scene. Shape ``(patch, 2, 2)``.
+        """
+        angle = np.deg2rad(self.angle_deg)
+        # Quarter turns exactly: pixels then fall on pixels.
+        cosine = np.where(np.abs(self.angle_deg) % 180 == 90, 0.0, np.cos(angle))
+        sine = np.where(np.abs(self.angle_deg) % 180 == 0, 0.0, np.sin(angle))
+        matrices = np.empty((len(angle), 2, 2))
+        matrices[:, 0, 0] = self.flip_y * cosine / self.scale
+        matrices[:, 0, 1] = -self.flip_y * sine / self.scale
+        matrices[:, 1, 0] = self.flip_x * sine / self.scale
+        matrices[:, 1, 1] = self.flip_x * cosine / self.scale
+        return matrices
+
+    def of_vectors(self) -> FloatArray:
+        """Return the matrices that turn a vector ``(y, x)`` of the scene with the picture.
+
+        A scale moves places but leaves vectors. Shape ``(patch, 2, 2)``.
+        """
+        # The orthogonal part of the way back, inverted: its transpose.
+        matrices = self.to_scene() * self.scale[:, None, None]
+        return np.ascontiguousarray(matrices.transpose(0, 2, 1))
+
+
+def draw_turns(
+    augmentation: Augmentation, seed: int, numbers: Sequence[int] | IntArray
+) -> Turns:
+    """Draw flips, rotation and scale for each patch."""
+    a = augmentation
+    draws = uniform(seed, Stream.TURN, numbers, 6).T
+    lowest, highest = a.rotation_range_deg
+    angle = lowest + below(draws[3], highest - lowest + 1)
+    smallest, largest = a.scale_range
+    scale = smallest + draws[5] * (largest - smallest)
+    return Turns(
+        flip_x=np.where(draws[0] < a.flip_x, -1.0, 1.0),
+        flip_y=np.where(draws[1] < a.flip_y, -1.0, 1.0),
+        angle_deg=np.where(draws[2] < a.rotation, angle, 0).astype(np.float64),
+        scale=np.where(draws[4] < a.scale, scale, a.scale_otherwise),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Mixing:
+    """Which box of each patch comes from which other patch."""
+
+    box: IntArray
+    """First row, last row (excluded), first column, last column; all 0 where nothing is
+    mixed. Shape ``(patch, 4)``."""
+
+    partner: IntArray
+    """Number of the patch that the box comes from."""
+
+
+def draw_mixing(
+    augmentation: Augmentation, seed: int, numbers: Sequence[int] | IntArray, size: int
+) -> Mixing:
+    """Draw the box and the partner of each patch.
+
+    Both are drawn for a group of numbers, not for a batch: a patch is the same in whatever
+    batch it is. Partners are the members of the group in another order, shifted by a
+    number that is drawn, so that none is its own.
+    """
+    a = augmentation
+    number = np.asarray(numbers, np.int64)
+    group, member = np.divmod(number, a.cutmix_group)
+    groups, of_group = np.unique(group, return_inverse=True)
+    draws = uniform(seed, Stream.CUTMIX, groups, 5)[of_group].T
+    half = (size * np.sqrt(draws[1])).astype(np.int64) // 2
+    box = np.zeros((len(number), 4), np.int64)
+    for axis in (0, 1):
+        centre = below(draws[2 + axis], size)
+        box[:, 2 * axis] = np.maximum(centre - half, 0)
+        box[:, 2 * axis + 1] = np.minimum(centre + half, size)
+    box[draws[0] >= a.cutmix] = 0
+    shift = 1 + below(draws[4], a.cutmix_group - 1)
+    partner = group * a.cutmix_group + (member + shift) % a.cutmix_group
+    return Mixing(box, partner)

@@ -1,0 +1,521 @@
+"""Numbered random patches: patch ``i`` follows from seed, number and store alone.
+
+So patches are the same with no worker or eight, forked or spawned, in one thread or four,
+in whatever batch, on one machine or two. The rest is arithmetic on numbers:
+
+- epoch ``e`` of ``n`` patches is ``range(e * n, (e + 1) * n)``;
+- a training that stopped after ``k`` patches goes on with number ``k``;
+- rank ``r`` of ``w`` takes, of each ``w * b`` numbers, the ``r``-th ``b`` as its batch:
+  together the ranks see what one process sees in batches of ``w * b``.
+
+``torch.utils.data.DataLoader(patches, sampler=range(a, b), batch_size=16)`` takes a
+sampler as it is; without ``sampler=`` it asks for a length, which patches do not have.
+Faster is `PatchSampler.batch` into the same memory again and again
+(`empty`), with ``n_threads``: threads share what worker processes would have to copy.
+
+- *Which* patches are drawn says `Drawing` (`seaice_data.sampling.windows`): evenly over
+  scenes, over area or by class, and how many valid pixels a patch needs. Scenes without
+  such a patch are told (`PatchSampler.skipped`), not tried. Which scenes to draw from at
+  all, by split, month, service or region, says `seaice_data.store.selection.select`.
+- *What happens* to them says `Augmentation` (`seaice_data.sampling.augmentation`): nothing
+  by default; `AUGMENTATIONS` has the profiles. Flips, rotation and scale are one map from
+  patch to scene, so a patch is resampled once, and where it reaches beyond its window it
+  shows the scene. Cutmix takes a box from another numbered patch, cut again if need be: it
+  needs no batch.
+- Fill is NaN in inputs and 255 in charts, whether a scene ends, its chart does, or its
+  swath. Beyond the end of a scene all channels are NaN, the month too.
+
+An uncompressed store on a local disk is mapped: nothing is copied into a process, and
+scenes may together, or each, be larger than memory. That holds at ratio 1 too, where one
+chunk a scene is the fastest layout by far (`seaice bench layouts`). Any other store is read
+through zarr, chunk by chunk; ``kept_bytes`` bounds what is kept of it.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seaice_data.arrays import ChartArray, FloatArray, IntArray
+from seaice_data.channels import find_channel
+from seaice_data.charts import CHART_FILL, CHARTS
+from seaice_data.errors import SettingsError, StoreError
+from seaice_data.sampling.augmentation import (
+    Augmentation,
+    draw_mixing,
+    draw_turns,
+    find_augmentation,
+)
+from seaice_data.sampling.planes import KEPT_BYTES, Part, open_planes
+from seaice_data.sampling.random_numbers import check_seed
+from seaice_data.sampling.windows import Drawing, WindowDrawer, has_windows
+from seaice_data.settings import nearest
+from seaice_data.store.store import Store, StoredScene
+
+WIND = ("u10m", "v10m")
+"""Channels of the wind vector: along the samples and along the lines of the scene."""
+
+
+class Patch(TypedDict):
+    """A square of a scene, or several stacked along a first axis."""
+
+    inputs: FloatArray
+    """Shape ``(size, size, channel)`` in the store's type; NaN is fill."""
+
+    charts: ChartArray
+    """Shape ``(size, size, chart)``; 255 is fill."""
+
+    scene: IntArray
+    """Position of the scene in `PatchSampler.scenes`."""
+
+    probability: FloatArray
+    """How often the window is drawn, relative to drawing over scenes: a loss that is
+    divided by it is, on average, that of patches drawn over scenes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cuts:
+    """How each of several patches is cut out of its scene."""
+
+    scene: IntArray
+    """Position of the scene in `PatchSampler.scenes`, shape ``(patch,)``."""
+
+    probability: FloatArray
+    """See `Patch`, shape ``(patch,)``."""
+
+    affine: FloatArray
+    """Map from patch to scene, ``(y, x) = affine @ (row, column, 1)``; whole numbers are
+    centres of pixels. Shape ``(patch, 2, 3)``."""
+
+    bounds: IntArray
+    """First and last row, first and last column (last ones excluded) in the scene that
+    pixels may come from. Shape ``(patch, 4)``."""
+
+    wind: FloatArray
+    """Turned wind: for each of `PatchSampler.wind` what the stored u and v are multiplied
+    by, and what is added. Shape ``(patch, component, 3)``."""
+
+    def __len__(self) -> int:
+        return len(self.scene)
+
+    @property
+    def is_window(self) -> NDArray[np.bool_]:
+        """Whether a patch is a window as it lies in the scene. Shape ``(patch,)``."""
+        return _is_still(self.affine)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a batch is made of: everything that is random, and no pixel.
+
+    `PatchSampler.batch` follows it on the CPU, `gpu_patches` of the model on any device.
+    """
+
+    cuts: Cuts
+    """The patches."""
+
+    mixed: IntArray
+    """Positions in the batch of the patches that cutmix changes."""
+
+    box: IntArray
+    """Their box: first and last row, first and last column (last ones excluded). Shape
+    ``(mixed, 4)``."""
+
+    partners: Cuts
+    """The patches whose pixels their boxes show."""
+
+
+class PatchSampler:
+    """Random patches of a store, as an endless sequence.
+
+    By default as in Chen et al. (2024), section 3.2, and the reference implementation, but
+    for augmentation: scenes are drawn uniformly, windows uniformly over all that hold at
+    least two valid SIC pixels, up to the last row and column. A scene smaller than a patch
+    lies in its top left corner, or turned in its middle; the rest is fill.
+
+    Parameters
+    ----------
+    store
+        Where the patches come from.
+    scenes
+        Ids of the scenes to draw from; the training split if not given. Those of which no
+        patch may be drawn are left out, see `skipped`.
+    channels
+        Names of the channels wanted, in this order; all if not given.
+    size
+        Pixels along one side (256: Chen et al. 2024, Table 3).
+    seed
+        Another seed, other patches.
+    drawing
+        Which patches are drawn, and how often.
+    augmentation
+        What happens to them, or the name of one of `AUGMENTATIONS`; nothing if not given.
+    n_threads
+        Threads that cut the patches of a batch. Results do not depend on it.
+    kept_bytes
+        Most memory for what is read from a store whose files cannot be mapped.
+
+    Raises
+    ------
+    StoreError
+        If a channel or scene is not in the store, or no scene can give a patch.
+    SettingsError
+        If the seed, size, drawing or augmentation cannot work here, or there is no
+        augmentation of this name.
+
+    Examples
+    --------
+    >>> patches = PatchSampler(  # doctest: +SKIP
+    ...     Store.open("store.zarr"), size=256, augmentation="default"
+    ... )
+    >>> out = patches.empty(16)  # doctest: +SKIP
+    >>> patches.batch(range(16), out)["inputs"].shape  # doctest: +SKIP
+    (16, 256, 256, 31)
+
+    In PyTorch, patches 0 to 7999 in batches:
+
+    >>> DataLoader(patches, sampler=range(8000), batch_size=16)  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        scenes: Sequence[str] | None = None,
+        channels: Sequence[str] | None = None,
+        size: int = 256,
+        seed: int = 0,
+        drawing: Drawing | None = None,
+        augmentation: Augmentation | str | None = None,
+        n_threads: int = 1,
+        kept_bytes: int = KEPT_BYTES,
+    ) -> None:
+        check_seed(seed)
+        if size < 1:
+            raise SettingsError(f"size must be at least 1, got {size}")
+        if n_threads < 1:
+            raise SettingsError(f"n_threads must be at least 1, got {n_threads}")
+        self.store, self.size, self.seed, self.n_threads = store, size, seed, n_threads
+        self.drawing = Drawing() if drawing is None else drawing
+        named = "none" if augmentation is None else augmentation
+        self.augmentation = find_augmentation(named) if isinstance(named, str) else named
+        self.channels = tuple(channels or store.channels)
+        self._runs = _channel_runs(store, self.channels)
+        self.wind = self._find_wind()
+        """Wind components that are turned, one a row: channel in the patch, channels of u
+        and v in the store."""
+        columns = [store.channels.index(name) for name in self.channels]
+        self.sources = (
+            *columns,
+            *sorted({*self.wind[:, 1:].ravel().tolist()} - {*columns}),
+        )
+        """Positions in the store of the channels, and of what they are computed from."""
+        ids = store.splits["train"] if scenes is None else scenes
+        wanted = [store.scene(scene_id) for scene_id in ids]
+        usable = self._find_usable(wanted, kept_bytes)
+        self.scenes = tuple(wanted[k].id for k in usable)
+        """Ids of the scenes that patches come from."""
+        self.skipped = tuple(
+            wanted[k].id for k in sorted({*range(len(wanted))} - {*usable})
+        )
+        """Ids of the scenes of which no patch may be drawn: without enough valid pixels."""
+        if not usable:
+            raise StoreError(
+                f"none of {len(wanted)} scenes of {store.path!r} has labels to draw from",
+                hint="`seaice info` shows the splits of a store",
+            )
+        self._stored = [wanted[k] for k in usable]
+        names = [self.channels[channel] for channel in self.wind[:, 0]]
+        still = [[name == WIND[0], name == WIND[1], False] for name in names]
+        self.still_wind = np.array(still, np.float64).reshape(-1, 3)
+        """What `Cuts.wind` is where the wind is not turned."""
+        self._dtype = np.dtype(store.recipe.dtype)
+        self._shapes = np.array([scene.grid.shape for scene in self._stored])
+        self._kept_bytes = kept_bytes
+        self._open()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave behind what is open: threads and files are those of one process."""
+        return {
+            name: value
+            for name, value in vars(self).items()
+            if name not in ("_planes", "_drawer", "_pool")
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._open()
+
+    def __getitem__(self, number: int) -> Patch:
+        """Draw patch `number`."""
+        if isinstance(number, slice):  # type: ignore[unreachable]
+            raise TypeError(
+                "a patch has a number, and no slice: draw several as "
+                "`patches.batch(range(a, b))`"
+            )
+        return self.__getitems__([number])[0]
+
+    def __getitems__(self, numbers: Sequence[int]) -> list[Patch]:
+        """Draw patches, one by one in a list: what a PyTorch DataLoader asks for."""
+        patches = self.batch(numbers)
+        return [
+            Patch(
+                inputs=patches["inputs"][k],
+                charts=patches["charts"][k],
+                scene=patches["scene"][k],
+                probability=patches["probability"][k],
+            )
+            for k in range(len(numbers))
+        ]
+
+    def empty(self, n_patches: int) -> Patch:
+        """Return memory for a batch, to be used again and again."""
+        shape = (n_patches, self.size, self.size)
+        return Patch(
+            inputs=np.empty((*shape, len(self.channels)), self._dtype),
+            charts=np.empty((*shape, len(CHARTS)), np.uint8),
+            scene=np.empty(n_patches, np.int64),
+            probability=np.empty(n_patches, np.float64),
+        )
+
+    def batch(self, numbers: Sequence[int], out: Patch | None = None) -> Patch:
+        """Draw patches and stack them, into `out` if given (see `empty`)."""
+        out = self.empty(len(numbers)) if out is None else out
+        plan = self.plan(numbers)
+        out["scene"][:] = plan.cuts.scene
+        out["probability"][:] = plan.cuts.probability
+        partner_of = dict(zip(plan.mixed.tolist(), range(len(plan.mixed)), strict=True))
+        still = plan.cuts.is_window.tolist()
+        whole = np.array([0, self.size, 0, self.size])
+
+        def fill(k: int) -> None:
+            patch = (out["inputs"][k], out["charts"][k])
+            if still[k]:
+                self._copy(plan.cuts, k, *patch)
+            else:
+                self._cut(plan.cuts, k, whole, *patch)
+            if (m := partner_of.get(k)) is not None:
+                self._cut(plan.partners, m, plan.box[m], *patch)
+
+        n, n_threads = len(numbers), self.n_threads
+        if n_threads == 1 or n == 1:
+            for k in range(n):
+                fill(k)
+        else:
+            shares = [range(first, n, n_threads) for first in range(n_threads)]
+            list(self._threads().map(partial(_each, fill), shares))
+        return out
+
+    def draw(self, number: int) -> tuple[int, int, int]:
+        """Return the position of the scene, and the top left corner, of a patch."""
+        places = self._drawer.draw([number])
+        top, left = places.corner[0]
+        return int(places.scene[0]), int(top), int(left)
+
+    def plan(self, numbers: Sequence[int]) -> Plan:
+        """Draw all that is random about patches."""
+        a = self.augmentation
+        mixing = draw_mixing(a, self.seed, numbers if a.cutmix else (), self.size)
+        is_mixed = (mixing.box[:, 0] < mixing.box[:, 1]) & (
+            mixing.box[:, 2] < mixing.box[:, 3]
+        )
+        mixed = np.flatnonzero(is_mixed)
+        return Plan(
+            cuts=self._cuts(numbers),
+            mixed=mixed,
+            box=mixing.box[mixed],
+            partners=self._cuts(mixing.partner[mixed]),
+        )
+
+    def _cuts(self, numbers: Sequence[int] | IntArray) -> Cuts:
+        places = self._drawer.draw(numbers)
+        n, size = len(places.scene), self.size
+        middle = (size - 1) / 2
+        affine = np.zeros((n, 2, 3))
+        affine[:, :, :2] = np.eye(2)
+        affine[:, :, 2] = places.corner
+        wind: FloatArray = np.broadcast_to(self.still_wind, (n, len(self.wind), 3))
+        if not self.augmentation.turns_none:
+            turns = draw_turns(self.augmentation, self.seed, numbers)
+            affine[:, :, :2] = turns.to_scene()
+            # The centre of the patch is the centre of the window.
+            affine[:, :, 2] += middle - middle * affine[:, :, :2].sum(axis=2)
+            if self.augmentation.beyond == "scene":
+                affine[:, :, 2] -= self._overhang(affine, places.scene)
+            if len(self.wind):
+                wind = self._turned_wind(turns.of_vectors())
+        bounds = np.zeros((n, 4), np.int64)
+        bounds[:, 1::2] = self._shapes[places.scene]
+        if self.augmentation.beyond == "fill":
+            bounds[:, ::2] = places.corner
+            bounds[:, 1::2] = np.minimum(bounds[:, 1::2], places.corner + size)
+        return Cuts(places.scene, places.probability, affine, bounds, wind)
+
+    def _overhang(self, affine: FloatArray, scene: IntArray) -> IntArray:
+        """Return how far scenes smaller than a patch are moved to its middle.
+
+        In a corner they would turn out of the patch.
+        """
+        overhang: IntArray = np.maximum(self.size - self._shapes[scene], 0) // 2
+        overhang[_is_still(affine)] = 0
+        return overhang
+
+    def _turned_wind(self, matrices: FloatArray) -> FloatArray:
+        """Turn standardised components: as their values in m s-1 turn."""
+        u, v = (find_channel(name) for name in WIND)
+        turned = np.empty((len(matrices), len(self.wind), 3))
+        for k, channel in enumerate(self.wind[:, 0]):
+            to = find_channel(self.channels[channel])
+            # Rows and columns of the matrices are (y, x), so (v, u).
+            of_v, of_u = matrices[:, int(to is u)].T
+            turned[:, k, 0] = of_u * u.std / to.std
+            turned[:, k, 1] = of_v * v.std / to.std
+            turned[:, k, 2] = (of_u * u.mean + of_v * v.mean - to.mean) / to.std
+        return turned
+
+    def _copy(self, cuts: Cuts, k: int, inputs: FloatArray, charts: ChartArray) -> None:
+        """Copy a window as it lies."""
+        top, left = (int(value) for value in cuts.affine[k, :, 2])
+        height, width = self._shapes[cuts.scene[k]]
+        bottom, right = min(top + self.size, height), min(left + self.size, width)
+        part = self._planes.part(int(cuts.scene[k]), top, bottom, left, right)
+        rows = slice(top - part.origin[0], bottom - part.origin[0])
+        columns = slice(left - part.origin[1], right - part.origin[1])
+        n_y, n_x = bottom - top, right - left
+        charts[:n_y, :n_x] = part.charts[rows, columns]
+        for to, first, n in self._runs.tolist():
+            inputs[:n_y, :n_x, to : to + n] = part.inputs[rows, columns, first : first + n]
+        if (n_y, n_x) != (self.size, self.size):
+            inputs[n_y:], inputs[:, n_x:] = np.nan, np.nan
+            charts[n_y:], charts[:, n_x:] = CHART_FILL, CHART_FILL
+
+    def _cut(
+        self, cuts: Cuts, k: int, box: IntArray, inputs: FloatArray, charts: ChartArray
+    ) -> None:
+        """Cut a box of a patch by its map."""
+        from seaice_data.sampling.cut import cut_bilinear, cut_nearest  # late: takes 0.2 s
+
+        affine, bounds, turn = cuts.affine[k], cuts.bounds[k], cuts.wind[k]
+        is_turned = (turn != self.still_wind).any()
+        part = self._part_around(int(cuts.scene[k]), affine, bounds, box)
+        # Numba takes half precision for its bits.
+        is_half = self._dtype == np.float16
+        bits = np.dtype(np.uint16) if is_half else self._dtype
+        cut = cut_nearest if self.augmentation.method == "nearest" else cut_bilinear
+        cut(
+            part.inputs.view(bits),
+            part.charts,
+            np.array(part.origin),
+            bounds,
+            affine,
+            self._runs,
+            self.wind if is_turned else self.wind[:0],
+            turn.astype(np.float32),
+            box,
+            np.array(np.nan, self._dtype).view(bits)[()],
+            inputs.view(bits),
+            charts,
+        )
+
+    def _part_around(
+        self, position: int, affine: FloatArray, bounds: IntArray, box: IntArray
+    ) -> Part:
+        """Return the part of a scene that a box of a patch shows."""
+        corners = np.array([[i, j, 1] for i in box[:2] - [0, 1] for j in box[2:] - [0, 1]])
+        places = affine @ corners.T  # (y and x, corner)
+        # One pixel more on each side, for what lies between pixels.
+        first = np.floor(places.min(axis=1)).astype(np.int64) - 1
+        last = np.ceil(places.max(axis=1)).astype(np.int64) + 2
+        lowest, highest = bounds[::2], bounds[1::2]
+        first = np.clip(first, lowest, highest - 1)
+        last = np.clip(last, first + 1, highest)
+        return self._planes.part(position, first[0], last[0], first[1], last[1])
+
+    def _open(self) -> None:
+        """Set up what a process has of its own; files are opened when they are needed."""
+        self._planes = open_planes(self._stored, self._kept_bytes)
+        self._pool: tuple[int, ThreadPoolExecutor] | None = None
+        self._drawer = WindowDrawer(
+            self.drawing,
+            self.size,
+            self.seed,
+            shapes=[scene.grid.shape for scene in self._stored],
+            class_counts={
+                chart.name: [scene.class_counts[chart.name] for scene in self._stored]
+                for chart in CHARTS
+            },
+            charts=self._planes.charts,
+        )
+
+    def _threads(self) -> ThreadPoolExecutor:
+        """Return the threads of this process: a fork has none of its parent's."""
+        if self._pool is None or self._pool[0] != os.getpid():
+            pool = ThreadPoolExecutor(self.n_threads, thread_name_prefix="patches")
+            self._pool = (os.getpid(), pool)
+        return self._pool[1]
+
+    def _find_usable(self, wanted: Sequence[StoredScene], kept_bytes: int) -> list[int]:
+        """Return the positions of the scenes of which a patch may be drawn."""
+        if not wanted:
+            return []
+        planes = open_planes(wanted, kept_bytes)
+        usable = []
+        for k, scene in enumerate(wanted):
+            n_valid = [sum(scene.class_counts[chart.name][:-1]) for chart in CHARTS]
+            shape = scene.grid.shape
+            charts = partial(planes.charts, k)
+            if has_windows(self.drawing, self.size, shape, n_valid, charts):
+                usable.append(k)
+        return usable
+
+    def _find_wind(self) -> IntArray:
+        """Return which channels hold components of the wind that must be turned."""
+        turned = [name for name in WIND if name in self.channels]
+        if not self.augmentation.turn_wind or self.augmentation.turns_none:
+            turned = []
+        for name in WIND:
+            if turned and name not in self.store.channels:
+                raise StoreError(
+                    f"{turned[0]!r} cannot be turned with the picture: the store "
+                    f"{self.store.path!r} has no channel {name!r}",
+                    hint="set turn_wind to false in the augmentation, or leave out "
+                    f"{turned[0]!r}",
+                )
+        sources = [self.store.channels.index(name) for name in WIND] if turned else []
+        rows = [[self.channels.index(name), *sources] for name in turned]
+        return np.array(rows, np.int64).reshape(-1, 3)
+
+
+def _is_still(affine: FloatArray) -> NDArray[np.bool_]:
+    still: NDArray[np.bool_] = (affine[:, :, :2] == np.eye(2)).all(axis=(1, 2))
+    return still
+
+
+def _each(work: Callable[[int], None], positions: range) -> None:
+    for k in positions:
+        work(k)
+
+
+def _channel_runs(store: Store, channels: Sequence[str]) -> IntArray:
+    """Return where channels go in a patch and come from in the store, and how many.
+
+    Channels that lie side by side in both are copied at once: one run for the defaults.
+    """
+    runs: list[list[int]] = []
+    for to, name in enumerate(channels):
+        if name not in store.channels:
+            raise StoreError(
+                f"the store {store.path!r} has no channel {name!r}",
+                hint=nearest(name, store.channels),
+            )
+        column = store.channels.index(name)
+        if runs and column == runs[-1][1] + runs[-1][2]:
+            runs[-1][2] += 1
+        else:
+            runs.append([to, column, 1])
+    return np.array(runs, np.int64)

@@ -1,0 +1,1 @@
+"""Files of AI4Arctic scenes: found, opened, checked, read band by band."""

@@ -1,0 +1,1 @@
+"""Scenes wherever they lie, in files or in a store."""

@@ -1,0 +1,1 @@
+"""The product: a zarr hierarchy of prepared scenes."""

@@ -1,0 +1,81 @@
+"""A scene on the grid of a store: what `assemble` makes and `Store.write` takes."""
+
+from dataclasses import dataclass
+
+from seaice_data.arrays import ChartArray, FloatArray, IntArray
+from seaice_data.egg_codes import PolygonTable
+from seaice_data.geolocation import TiePoints
+from seaice_data.grid import Grid
+from seaice_data.scene_id import SceneId
+from seaice_data.store.statistics import ChannelStats
+
+FLAG_NO_SAR = 1
+"""Bit of the flags: no SAR, or masked by the chart's footprint in files with charts."""
+
+FLAG_LAND = 2
+"""Bit of the flags: distance zone 0, land."""
+
+FLAG_REMAINDER = 4
+"""Bit of the flags: behind the last whole block, so not seen by a network."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PreparedScene:
+    """What a store holds of one scene."""
+
+    id: SceneId
+    """As ``20180607T184326_dmi``."""
+
+    version: str
+    """Version of the file it came from: ``ready`` or ``raw``."""
+
+    region: str
+    """Chart region of the ice service; empty if unknown."""
+
+    original_name: str
+    """Name of the raw file; empty if unknown."""
+
+    has_charts: bool
+    """Whether an ice chart belongs to the scene."""
+
+    is_test_file: bool
+    """Whether it came as the challenge gives its test scenes: without the chart."""
+
+    grid: Grid
+    """Grid of the store: the scene's after the ratio."""
+
+    source_grid: Grid
+    """80 m grid of the scene."""
+
+    inputs: FloatArray
+    """Shape ``(y, x, channel)``; standardised, NaN is fill."""
+
+    charts: ChartArray
+    """Shape ``(y, x, chart)``; 255 is fill."""
+
+    full_charts: ChartArray
+    """Charts on the 80 m grid, shape ``(chart, y, x)``."""
+
+    full_flags: ChartArray
+    """`FLAG_NO_SAR`, `FLAG_LAND`, `FLAG_REMAINDER` on the 80 m grid, shape ``(y, x)``."""
+
+    polygons: PolygonTable | None = None
+    """Egg codes of the chart's polygons. Raw files only."""
+
+    polygon_ids: IntArray | None = None
+    """Most frequent polygon of each pixel of the store, -1 for none. Raw files only."""
+
+    tie_points: TiePoints
+    """Geolocation grid."""
+
+    stats: ChannelStats
+    """Of the inputs."""
+
+    class_counts: dict[str, list[int]]
+    """Pixels of each class on the store's grid, fill last."""
+
+    full_class_counts: dict[str, list[int]]
+    """Pixels of each class on the 80 m grid, fill last."""
+
+    n_unseen: int = 0
+    """Pixels on the 80 m grid that have a class but no SAR."""

@@ -1,0 +1,179 @@
+"""What is written about scenes: attributes of a scene's group, and of all scenes together.
+
+A store may come from anybody, or be edited by hand: everything in it is checked here when
+a scene is opened, so that no other code meets a wrong type.
+"""
+
+from typing import Any, Literal, NotRequired, TypedDict
+
+from seaice_data.charts import CHARTS
+from seaice_data.egg_codes import COLUMNS
+from seaice_data.errors import RecipeError
+from seaice_data.grid import Grid
+from seaice_data.scene_id import SceneId
+from seaice_data.store.array_files import ArrayForm
+from seaice_data.store.recipe import Recipe
+from seaice_data.system.documents import DocumentError, typed
+
+MOST_PIXELS = 2**28
+"""Pixels of a scene on the 80 m grid: those of Sentinel-1 have 30 million."""
+
+_MOST_TIE_POINTS = 4096  # along an axis
+_MOST_POLYGONS = 2**20
+
+
+class StatsTable(TypedDict):
+    """Sums of the valid values of each channel; see `ChannelStats`."""
+
+    count: list[int]
+    total: list[float]
+    squares: list[float]
+    lowest: list[float | None]
+    highest: list[float | None]
+
+
+class SourceFile(TypedDict):
+    """A file that a scene was made of."""
+
+    name: str
+    size: int
+    blake2b_of_samples: str
+
+
+class SceneAttributes(TypedDict):
+    """Attributes of the group of a scene, as far as they are read again."""
+
+    id: SceneId
+    service: Literal["cis", "dmi"]
+    region: str
+    has_charts: bool
+    is_test_file: bool
+    grid: Grid
+    source_grid: Grid
+    valid_share: float
+    class_counts: dict[str, list[int]]
+    full_class_counts: dict[str, list[int]]
+    stats: StatsTable
+    fingerprint: str
+    checksums: dict[str, str]
+    metadata_checksum: str
+    source_files: NotRequired[list[SourceFile]]
+
+
+class Splits(TypedDict, total=False):
+    """Ids of the scenes of each split."""
+
+    train: list[SceneId]
+    validation: list[SceneId]
+    test: list[SceneId]
+
+
+class Summary(TypedDict, total=False):
+    """Root attributes that describe all scenes together."""
+
+    splits: Splits
+    splits_leak: list[tuple[SceneId, SceneId]]
+    class_counts: dict[str, list[int]]
+    full_class_counts: dict[str, list[int]]
+    stats: StatsTable
+
+
+def read_scene_attributes(table: Any, scene_id: SceneId, recipe: Recipe) -> SceneAttributes:
+    """Return the attributes of a scene, checked.
+
+    Parameters
+    ----------
+    table
+        Attributes of its group, parsed.
+    scene_id
+        Name of its folder.
+    recipe
+        That of the store.
+
+    Raises
+    ------
+    DocumentError
+        If something is missing, of another type, or does not fit the recipe.
+    """
+    attributes = typed(table, SceneAttributes)
+    if attributes["id"] != scene_id:
+        raise DocumentError(f"it is that of scene {attributes['id']!r}")
+    if attributes["service"] != scene_id.service:
+        raise DocumentError(f"its service is {attributes['service']!r}")
+    _check_counts(attributes["class_counts"], "class_counts")
+    _check_counts(attributes["full_class_counts"], "full_class_counts")
+    _check_stats(attributes["stats"], recipe)
+    source = attributes["source_grid"]
+    if min(source.shape) < 1 or source.height * source.width > MOST_PIXELS:
+        raise DocumentError(f"source_grid has {source.height} x {source.width} pixels")
+    try:
+        shape = source.downscaled(recipe.ratio).shape
+    except RecipeError as error:
+        raise DocumentError(str(error)) from error
+    if attributes["grid"].shape != shape:
+        raise DocumentError(f"grid has the shape {attributes['grid'].shape}, not {shape}")
+    return attributes
+
+
+def read_summary(name: str, value: Any, recipe: Recipe) -> Any:
+    """Return a root attribute that describes all scenes together, checked.
+
+    Raises
+    ------
+    DocumentError
+        If it is of another type, or does not fit the recipe.
+    """
+    found: dict[str, Any] = {**typed({name: value}, Summary)}
+    if name in ("class_counts", "full_class_counts"):
+        _check_counts(found[name], name)
+    if name == "stats":
+        _check_stats(found[name], recipe)
+    return found[name]
+
+
+def _check_counts(counts: dict[str, list[int]], name: str) -> None:
+    """Refuse class counts that are not those of the charts."""
+    for chart in CHARTS:
+        if len(counts.get(chart.name, ())) != chart.n_classes + 1:
+            raise DocumentError(
+                f"{name}.{chart.name} must have {chart.n_classes + 1} counts"
+            )
+
+
+def _check_stats(stats: StatsTable, recipe: Recipe) -> None:
+    """Refuse statistics of another number of channels."""
+    lengths = {len(values) for values in (stats["count"], stats["total"], stats["squares"])}
+    lengths |= {len(stats["lowest"]), len(stats["highest"])}
+    if lengths != {len(recipe.channels)}:
+        raise DocumentError(f"stats must be of {len(recipe.channels)} channels")
+
+
+def array_forms(attributes: SceneAttributes, recipe: Recipe) -> dict[str, ArrayForm]:
+    """Return what the arrays of a scene may be, by name."""
+    y, x = map(_exactly, attributes["grid"].shape)
+    y80, x80 = map(_exactly, attributes["source_grid"].shape)
+    channel, chart = _exactly(len(recipe.channels)), _exactly(len(CHARTS))
+    column = _exactly(len(COLUMNS) + 2)
+    line = sample = range(1, _MOST_TIE_POINTS + 1)
+    forms = {
+        "inputs": (recipe.dtype, (y, x, channel)),
+        "charts": ("uint8", (y, x, chart)),
+        "full_charts": ("uint8", (chart, y80, x80)),
+        "full_flags": ("uint8", (y80, x80)),
+        "channel": ("string", (channel,)),
+        "channel_mean": ("float64", (channel,)),
+        "channel_std": ("float64", (channel,)),
+        "chart": ("string", (chart,)),
+        "tie_line": ("float64", (line,)),
+        "tie_sample": ("float64", (sample,)),
+        "tie_latitude": ("float64", (line, sample)),
+        "tie_longitude": ("float64", (line, sample)),
+        "polygon_column": ("string", (column,)),
+        "polygons": ("int32", (range(_MOST_POLYGONS + 1), column)),
+        "polygon_id": ("int32", (y, x)),
+    }
+    return {name: ArrayForm(*form) for name, form in forms.items()}
+
+
+def _exactly(length: int) -> range:
+    return range(length, length + 1)

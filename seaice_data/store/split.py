@@ -1,0 +1,215 @@
+"""Which scenes train, validate and test.
+
+Scenes of one orbit pass overlap in time and place, so they stay on one side of a split;
+the published lists of the challenge do not heed that, and two test scenes leak.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from seaice_data.errors import SettingsError
+from seaice_data.scene_id import SceneId
+from seaice_data.system.documents import DocumentError, read_text
+
+TEST_IDS = frozenset(
+    {
+        "20180124T194759_dmi",
+        "20180623T114935_cis",
+        "20180707T113313_cis",
+        "20180716T110418_cis",
+        "20180903T123331_cis",
+        "20180917T121813_cis",
+        "20190406T102029_cis",
+        "20190810T110422_dmi",
+        "20191011T131651_cis",
+        "20200217T102731_cis",
+        "20200319T101935_cis",
+        "20200701T114012_cis",
+        "20200719T123046_cis",
+        "20201013T080448_dmi",
+        "20210328T202742_dmi",
+        "20210410T201933_dmi",
+        "20210430T205436_dmi",
+        "20210506T075557_dmi",
+        "20210512T214149_cis",
+        "20211212T211242_dmi",
+    }
+)
+"""The 20 test scenes of the AutoICE challenge."""
+
+N_VALIDATION = 20
+"""Validation scenes (Chen et al. 2024, Table 3)."""
+
+_PASS = timedelta(minutes=10)  # slices of one pass start a minute apart
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SplitSettings:
+    """How the scenes of a store are divided, if not as usual."""
+
+    seed: int = 0
+    """Decides the drawn validation scenes."""
+
+    test: tuple[SceneId, ...] | None = None
+    """Ids of the test scenes; those of the challenge and those that came as test files
+    if not given."""
+
+    validation: tuple[SceneId, ...] | None = None
+    """Ids of the validation scenes; drawn if not given."""
+
+    allow_leaks: bool = False
+    """Let scenes of one orbit pass stand on two sides, as the published lists do."""
+
+    def __post_init__(self) -> None:
+        """Refuse lists that share a scene."""
+        if both := sorted({*(self.test or ())} & {*(self.validation or ())}):
+            raise SettingsError(
+                f"{len(both)} scenes are in the test and in the validation list: "
+                + ", ".join(both[:3]),
+                hint="take them out of one of the two",
+            )
+
+
+def split_scenes(
+    ids: Iterable[str],
+    tests: Iterable[str] = TEST_IDS,
+    seed: int = 0,
+    *,
+    validation: Iterable[str] | None = None,
+    allow_leaks: bool = False,
+) -> dict[str, tuple[str, ...]]:
+    """Divide scenes into ``train``, ``validation`` and ``test``.
+
+    Scenes in `tests` test. Of the others, 20 drawn with `seed` validate, or a fifth of
+    them if they are fewer than 100; or those in `validation`. Scenes of the pass of a test
+    scene neither train nor validate; scenes of one pass train or validate together.
+
+    Parameters
+    ----------
+    ids
+        Scene ids, as ``20180607T184326_dmi``.
+    tests
+        Ids of test scenes; those not among `ids` are ignored.
+    seed
+        The draw of a scene depends on the seed and its id, so adding scenes moves few.
+    validation
+        Ids of validation scenes, instead of drawing them. The rest of their pass is left
+        out.
+    allow_leaks
+        Heed no passes: each scene for itself.
+
+    Returns
+    -------
+    dict
+        Ids by name of the split, sorted. A scene left out for its pass is in none.
+
+    Examples
+    --------
+    >>> split_scenes(["20180101T100000_cis", "20180707T113313_cis"])
+    {'train': ('20180101T100000_cis',), 'validation': (), 'test': ('20180707T113313_cis',)}
+    """
+    ids, tests = sorted(set(ids)), set(tests)
+    passes = [[scene] for scene in ids] if allow_leaks else _orbit_passes(ids)
+    free = [group for group in passes if not tests.intersection(group)]
+    if validation is None:
+        train, validating = _drawn(free, seed)
+    else:
+        wanted = set(validation) - tests
+        train = [i for group in free if not wanted.intersection(group) for i in group]
+        validating = [i for group in free for i in group if i in wanted]
+    return {
+        "train": tuple(sorted(train)),
+        "validation": tuple(sorted(validating)),
+        "test": tuple(scene for scene in ids if scene in tests),
+    }
+
+
+def read_ids(text: str) -> tuple[SceneId, ...]:
+    """Find the scene ids in a list: JSON or one a line, ids or names of files.
+
+    Raises
+    ------
+    SettingsError
+        If there is none, or the digits of one are not a time.
+
+    Examples
+    --------
+    >>> read_ids('["20180124T194759_dmi_prep.nc"]')
+    ('20180124T194759_dmi',)
+    >>> read_ids("S1A_EW_20180124T194759_20180124T194859_1F75_icechart_dmi_2018_RIC.nc")
+    ('20180124T194759_dmi',)
+    """
+    try:
+        ids = tuple(SceneId.find_all(text))
+    except ValueError as error:
+        raise SettingsError(f"{error}, in the list of scenes") from None
+    if not ids:
+        raise SettingsError(
+            "no scene id in the list", hint="ids are written as 20180124T194759_dmi"
+        )
+    return ids
+
+
+def read_id_file(path: Path) -> tuple[SceneId, ...]:
+    """Read a file with a list of scene ids; see `read_ids`.
+
+    Raises
+    ------
+    SettingsError
+        If it cannot be read, or contains no id.
+    """
+    try:
+        return read_ids(read_text(path))
+    except OSError as error:
+        reason = error.strerror or str(error)
+    except DocumentError as error:
+        reason = str(error)
+    except SettingsError as error:
+        raise SettingsError(f"{str(path)!r}: {error}", hint=error.hint) from error
+    raise SettingsError(f"cannot read scene ids from {str(path)!r}: {reason}")
+
+
+def _drawn(free: list[list[str]], seed: int) -> tuple[list[str], list[str]]:
+    """Draw whole passes until enough scenes validate; return training scenes and those."""
+    ranked = sorted(free, key=lambda group: _draw(seed, group[0]))
+    n_scenes = sum(map(len, free))
+    wanted = min(N_VALIDATION, n_scenes // 5 if n_scenes >= 5 else n_scenes // 2)
+    train: list[str] = []
+    validating: list[str] = []
+    for group in ranked:
+        (validating if len(validating) + len(group) <= wanted else train).extend(group)
+    return train, validating
+
+
+def leaking_pairs(splits: Mapping[str, Iterable[str]]) -> list[tuple[str, str]]:
+    """Return pairs of scenes of one orbit pass that stand on two sides of a split."""
+    side = {scene: name for name, scenes in splits.items() for scene in scenes}
+    pairs = []
+    for group in _orbit_passes(sorted(side)):
+        for k, first in enumerate(group):
+            pairs += [
+                (first, other) for other in group[k + 1 :] if side[first] != side[other]
+            ]
+    return pairs
+
+
+def _orbit_passes(ids: list[str]) -> list[list[str]]:
+    """Group sorted ids whose acquisitions follow each other within a pass."""
+    groups: dict[int, list[str]] = defaultdict(list)
+    last, number = datetime.min.replace(tzinfo=UTC), 0
+    for scene in ids:
+        acquired = SceneId(scene).acquired
+        if acquired - last > _PASS:
+            number += 1
+        groups[number].append(scene)
+        last = acquired
+    return list(groups.values())
+
+
+def _draw(seed: int, scene: str) -> bytes:
+    """Return a number for ranking that depends on the seed and the scene alone."""
+    return hashlib.sha256(f"{seed} {scene}".encode()).digest()

@@ -1,0 +1,169 @@
+"""Read a whole store again and compare it with the checksums written with each scene.
+
+Finds flipped bytes, files that are cut or missing, scenes of another recipe, and root
+attributes that do not fit the scenes.
+"""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seaice_data.preparation.prepare import summarise
+from seaice_data.store.store import (
+    DamageError,
+    Store,
+    StoredScene,
+    checksum,
+    describe,
+    metadata_checksum,
+)
+from seaice_data.system.workers import Progress, run_tasks
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """Something in a store that is not as it was written."""
+
+    scene: str
+    """Id of the scene; empty for the root."""
+
+    array: str
+    """Name of the array; empty for attributes."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """What `verify` found."""
+
+    n_scenes: int
+    """Scenes in the store."""
+
+    damages: tuple[Damage, ...]
+    """In the order of the scenes, those of the root last."""
+
+    strangers: Mapping[str, str]
+    """What is in the store but not part of it: by name, what it is. It is not damage, and
+    stays."""
+
+    elapsed_s: float
+
+    @property
+    def damaged_scenes(self) -> tuple[str, ...]:
+        """Ids of the scenes that are not whole, sorted."""
+        return tuple(sorted({damage.scene for damage in self.damages if damage.scene}))
+
+
+def verify(
+    store_path: str | Path, *, jobs: int = 1, progress: Progress | None = None
+) -> VerifyReport:
+    """Compare all arrays and attributes of a store with their checksums.
+
+    Parameters
+    ----------
+    store_path
+        Path or URL of the store.
+    jobs
+        Processes that work at the same time.
+    progress
+        Called after each scene.
+
+    Raises
+    ------
+    StoreError
+        If there is no store, its root metadata is damaged, or a file cannot be read for a
+        reason that is not the store's (permissions, a disk or server that does not answer).
+    OSError, MemoryError
+        For the same reasons.
+    """
+    start = time.monotonic()
+    store = Store.open(store_path)
+    arguments: dict[str, tuple[str, str]] = {
+        scene_id: (store.storage.url, scene_id) for scene_id in store.scenes
+    }
+    found = run_tasks(_verify_scene, arguments, jobs, progress)
+    damages = [damage for damages in found for damage in damages]
+    if not damages:  # else what is known of all scenes together cannot be true
+        damages = _verify_root(store)
+    elapsed_s = time.monotonic() - start
+    return VerifyReport(len(store.scenes), tuple(damages), store.strangers, elapsed_s)
+
+
+def remove_damaged(store_path: str | Path, report: VerifyReport) -> tuple[str, ...]:
+    """Remove the scenes in which `verify` found damage, so that they can be prepared again.
+
+    Each is checked again first, while no other process can write to the store.
+
+    Returns
+    -------
+    tuple
+        Ids of the scenes removed: of those found damaged, those that still are.
+
+    Raises
+    ------
+    StoreError
+        If another process is writing to the store, or as `verify`. Nothing is removed then.
+    """
+    with Store.open(store_path).storage.lock(alone=True):
+        store = Store.open(store_path)  # the one that is locked
+        still = [
+            scene_id
+            for scene_id in report.damaged_scenes
+            if store.holds(scene_id) and _verify_scene(store.storage.url, scene_id)
+        ]
+        for scene_id in still:
+            store.remove(scene_id)
+        store.storage.drop_staging()
+    return tuple(still)
+
+
+def _verify_scene(store_path: str, scene_id: str) -> list[Damage]:
+    """Return what is damaged in one scene."""
+    try:
+        scene = Store.open(store_path).scene(scene_id)
+    except DamageError as error:
+        return [Damage(scene_id, "", str(error))]
+    damages = []
+    described = {}
+    for name, expected in scene.known["checksums"].items():
+        try:
+            array = scene.whole_array(name)
+            described[name] = describe(array)
+            if checksum(scene.read_part(name, array)) != expected:
+                reason = "values are not those that were written"
+                damages.append(Damage(scene_id, name, reason))
+            elif name in ("inputs", "charts"):
+                getattr(scene, name)  # mapped, if it can be: its size must be right
+        except DamageError as error:
+            reason = str(error).removeprefix(f"scene {scene_id}: ")
+            damages.append(Damage(scene_id, name, reason))
+    if not damages and not _is_described(scene, described):
+        damages.append(Damage(scene_id, "", "attributes are not as they were written"))
+    return damages
+
+
+def _is_described(scene: StoredScene, described: Mapping[str, Any]) -> bool:
+    written = scene.known["metadata_checksum"]
+    return written == metadata_checksum(scene.attributes, described)
+
+
+def _verify_root(store: Store) -> list[Damage]:
+    """Return which root attributes do not fit the recipe and the scenes."""
+    summary, _ = summarise(store)
+    expected = store.expected_attributes(summary)
+    wrong = [
+        name
+        for name in sorted({*expected, *store.attributes})
+        if _text(expected.get(name)) != _text(store.attributes.get(name))
+    ]
+    if not wrong:
+        return []
+    return [Damage("", "", f"attributes do not fit the scenes: {', '.join(wrong)}")]
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)

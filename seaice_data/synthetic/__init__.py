@@ -1,0 +1,1 @@
+"""Synthetic scenes, to try everything without data."""

@@ -1,0 +1,145 @@
+"""Write a set of synthetic scenes, several at a time."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from seaice_data.errors import SceneError
+from seaice_data.scenes.files import open_scene
+from seaice_data.synthetic.plan import ScenePlan, plan_scenes
+from seaice_data.synthetic.scene import n_bytes, scene_paths, write_scene
+from seaice_data.system.staging import HIDDEN, drop_abandoned, staged
+from seaice_data.system.workers import Progress, run_tasks
+
+
+@dataclass(frozen=True, slots=True)
+class SetReport:
+    """What `write_scenes` did."""
+
+    written: tuple[Path, ...]
+    """Files written: two for a test scene that is ready to train."""
+
+    kept: tuple[Path, ...]
+    """Files of this set that were there already."""
+
+
+def write_scenes(
+    folder: Path,
+    n_scenes: int,
+    size: int,
+    version: Literal["ready", "raw"] = "ready",
+    *,
+    seed: int = 0,
+    jobs: int = 1,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> SetReport:
+    """Write `n_scenes` synthetic scenes in the format of AI4Arctic.
+
+    Parameters
+    ----------
+    folder
+        Where to write; made if needed.
+    n_scenes
+        How many; the first of 30 are the same as all of 3.
+    size
+        Nominal number of 80 m pixels along a side.
+    version
+        ``"ready"`` to train, or ``"raw"``.
+    seed
+        Another seed, other scenes.
+    jobs
+        Processes that work at the same time.
+    overwrite
+        Replace the files of this set that are there already.
+    progress
+        Told after each scene.
+
+    Returns
+    -------
+    SetReport
+        What was written, and what was there already from an earlier call.
+
+    Raises
+    ------
+    SceneError
+        If there are other netCDF files in the folder, or those of a set of another size:
+        scenes should not be mixed, and nothing that was not made here is ever deleted. If
+        they do not fit on the disk.
+    SettingsError
+        If `n_scenes`, `size` or `seed` is too small or too large.
+    """
+    plans = plan_scenes(n_scenes, size, seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = {plan.id: scene_paths(folder, plan, version) for plan in plans}
+    _refuse_others(folder, {path for scene in paths.values() for path in scene})
+    there = {path for scene in paths.values() for path in scene if path.is_file()}
+    for plan in plans:
+        if not overwrite and paths[plan.id][0] in there:
+            _refuse_other_size(plan, paths[plan.id][0])
+    kept = {i for i, files in paths.items() if not overwrite and there.issuperset(files)}
+    arguments = {plan.id: (folder, plan, version) for plan in plans if plan.id not in kept}
+    replaced = there if overwrite else ()
+    drop_abandoned(folder.glob(f"{HIDDEN}.*"))
+    _refuse_full_disk(
+        folder,
+        sum(n_bytes(plan, version) for plan in plans if plan.id not in kept),
+        sum(path.stat().st_size for path in replaced),
+    )
+    for path in replaced:
+        path.unlink(missing_ok=True)
+    written = run_tasks(_write, arguments, jobs, progress)
+    return SetReport(
+        written=tuple(path for files in written for path in files),
+        kept=() if overwrite else tuple(sorted(there)),
+    )
+
+
+def _write(
+    folder: Path, plan: ScenePlan, version: Literal["ready", "raw"]
+) -> tuple[Path, ...]:
+    """Write those files of a scene that are not there."""
+    paths = scene_paths(folder, plan, version)
+    absent = [path for path in paths if not path.is_file()]
+    if len(absent) == len(paths):
+        return write_scene(folder, plan, version)
+    if absent:
+        with staged(folder) as beside:
+            write_scene(beside, plan, version)
+            for path in absent:
+                (beside / path.name).replace(path)
+    return tuple(absent)
+
+
+def _refuse_other_size(plan: ScenePlan, path: Path) -> None:
+    """Refuse to keep a file by its name alone: a set of another size has the same names."""
+    with open_scene(path) as scene:
+        height, width = scene.grid.shape
+    if (height, width) != (plan.height, plan.width):
+        raise SceneError(
+            f"{str(path)!r} has {height} x {width} pixels, "
+            f"that of this set {plan.height} x {plan.width}",
+            hint="choose another folder, or replace the files with --overwrite",
+        )
+
+
+def _refuse_full_disk(folder: Path, n_needed: int, n_replaced: int) -> None:
+    """Refuse a set that the disk cannot hold: most of it would be written in vain."""
+    n_free = shutil.disk_usage(folder).free + n_replaced
+    if n_needed > n_free:
+        raise SceneError(
+            f"the scenes need {n_needed / 1e9:.2f} GB, but {str(folder)!r} has "
+            f"{n_free / 1e9:.2f} GB free",
+            hint="take fewer or smaller scenes (--scenes, --size), or another disk",
+        )
+
+
+def _refuse_others(folder: Path, ours: set[Path]) -> None:
+    """Refuse a folder that holds netCDF files of something else."""
+    others = sorted(set(folder.glob("*.nc")) - ours)
+    if others:
+        raise SceneError(
+            f"{str(folder)!r} holds {len(others)} other netCDF files: {others[0].name!r}",
+            hint="choose an empty folder, so that synthetic and other scenes do not mix",
+        )

@@ -1,0 +1,619 @@
+"""What the instruments see of a synthetic scene: weather, radar, radiometer.
+
+- ``make_weather`` draws smooth weather over land, water and ice;
+- ``Radar`` turns rows of the surface into backscatter of 40 m pixels;
+- ``brightness`` turns the mean surface of 2 km cells into brightness temperatures.
+
+The constants are typical values, rounded. They aim at scenes that teach what real ones
+teach: windy water looks like ice to the radar, in HH more than in HV; the radiometer tells
+them apart, but it blurs; where stages of development look alike, place and season decide.
+"""
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seaice_data.arrays import FloatArray, Mask
+from seaice_data.grid import CELL_PIXELS, Window
+from seaice_data.synthetic.fields import (
+    Float32,
+    blur,
+    fractal,
+    interpolate,
+    label_rows,
+    texture,
+)
+from seaice_data.synthetic.ice import FAST_ICE, Polygon, Surface
+from seaice_data.synthetic.plan import REGIONS, ScenePlan, TiePoints
+
+N_SUB_SWATHS = 5
+"""Sub-swaths of the extra wide mode, side by side; each has its own noise."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Weather:
+    """Weather in 2 km cells, float64, in the units of ERA5."""
+
+    u10m_rotated: FloatArray
+    v10m_rotated: FloatArray
+    t2m: FloatArray
+    skt: FloatArray
+    tcwv: FloatArray
+    tclw: FloatArray
+
+
+def make_weather(plan: ScenePlan, surface: Surface) -> Weather:
+    """Draw the weather of a scene; the air is cold over ice and mild over water."""
+    shape = (plan.raw_shape[0] // _RAW_CELL, plan.raw_shape[1] // _RAW_CELL)
+    rng = plan.rng(40)
+
+    def smooth(stream: int, wavelength: float, slope: float = 5.0) -> FloatArray:
+        field = fractal(plan.rng(stream), shape, wavelength * shape[1], slope)
+        return field.astype(np.float64)
+
+    land, ice = _cell_cover(surface, shape)
+    speed = min(6.0 * rng.weibull(2.0) + 0.8, 14.0)
+    angle = rng.uniform(0, 2 * np.pi)
+    u = speed * np.cos(angle) + 1.6 * smooth(41, 0.9)
+    v = speed * np.sin(angle) + 1.6 * smooth(42, 0.9)
+
+    month, latitude = plan.acquired.month, REGIONS[plan.region].latitude
+    summer = np.cos(2 * np.pi * (month - 7.5) / 12)
+    over_water = 274.5 + 5.0 * summer - 0.2 * (latitude - 70)
+    over_ice = min(258.5 + 15.0 * summer - 0.5 * (latitude - 70), 273.0)
+    frozen = blur(np.maximum(ice, 0.7 * land), 0.04 * shape[1])
+    t2m = over_water + (over_ice - over_water) * frozen
+    t2m += rng.normal(0, 2.5) * frozen + (1.0 + 0.7 * frozen) * smooth(43, 0.8)
+
+    sea = max(271.4, 274.0 + 4.0 * np.cos(2 * np.pi * (month - 8.5) / 12))
+    on_ice = np.minimum(t2m - 1.0, 273.15)
+    skt = np.where(land > 0.5, t2m + 2.5 * summer, ice * on_ice + (1 - ice) * sea)
+    skt = blur(skt, 0.03 * shape[1])
+    tcwv = 3.6 * np.exp(0.055 * (t2m - 260) + rng.normal(0, 0.15) + 0.18 * smooth(44, 0.7))
+    clouds = np.maximum(smooth(45, 0.4, 4.0) + rng.normal(-0.5, 0.5), 0)
+    tclw = np.minimum(0.12 * clouds**1.4 * np.sqrt(tcwv / 8), 1.1)
+    u, v = (wind.clip(-18, 18) for wind in (u, v))
+    return Weather(u, v, t2m.clip(232, 291), skt.clip(224, 297), tcwv.clip(0.4, 38), tclw)
+
+
+_RAW_CELL = 2 * CELL_PIXELS
+
+
+def _cell_cover(surface: Surface, shape: tuple[int, int]) -> tuple[FloatArray, FloatArray]:
+    """Return the shares of land and ice in each cell, from the nodes."""
+    is_land = surface.land_km <= 0
+    ice = np.array([polygon.tenths / 10 for polygon in surface.polygons], dtype=np.float32)
+    at_nodes = (is_land, np.where(is_land, 0, ice[surface.truth.labels]))
+    rows, columns = (
+        (np.arange(n) * _RAW_CELL + (_RAW_CELL - 1) / 2) / surface.spacing for n in shape
+    )
+    land, cover = (
+        interpolate(field.astype(np.float32), rows, columns).astype(np.float64)
+        for field in at_nodes
+    )
+    return land, cover
+
+
+# ---- radar
+
+# Backscatter at 30 degrees in dB, HH and HV: cold, and what melting adds.
+_STAGES = {
+    1: ((-19.5, -30.5), (0.0, 0.0)),
+    2: ((-14.5, -26.5), (0.0, 0.0)),
+    3: ((-14.0, -25.5), (-0.5, -0.5)),
+    4: ((-12.8, -23.5), (-1.5, -2.5)),
+    5: ((-9.5, -17.5), (-4.0, -6.5)),
+}
+_BERGS = (-5.0, -13.0)
+
+# What floes add in dB, and how strong each texture shows: 0.6, 1.6, 4 and 10 km.
+_FLOES = {
+    1: (2.5, (0.95, 0.3, 0.0, 0.0)),
+    2: (1.5, (0.7, 0.7, 0.0, 0.0)),
+    3: (0.7, (0.3, 0.9, 0.3, 0.0)),
+    4: (0.3, (0.1, 0.3, 0.95, 0.0)),
+    5: (0.0, (0.0, 0.1, 0.35, 0.93)),
+    6: (0.0, (1.0, 0.0, 0.0, 0.0)),
+    FAST_ICE: (-2.5, (0.0, 0.4, 0.5, 0.77)),
+}
+_SHARPNESS = (1.2, 3.0, 7.0, 10.0)  # of floe borders, by texture
+_WAVELENGTHS = (8, 20, 50, 125)  # of the textures, in pixels of 80 m
+_TILE = 1024  # pixels after which the two finer textures repeat at the latest
+
+_ICE_PER_DEGREE = (-0.24, -0.16)
+_SPECKLE_DB = (1.25, 1.6)  # of a 40 m pixel, HH and HV
+
+_PER_DB = np.float32(np.log2(10) / 10)
+
+
+class RadarRows(NamedTuple):
+    """Rows of a scene as the radar sees them, and what it looks at."""
+
+    hh: Float32
+    """Backscatter of raw pixels in dB; NaN outside the swath."""
+
+    hv: Float32
+    """As `hh`."""
+
+    cover: "Cover"
+    """What lies in each 80 m pixel."""
+
+
+class Cover(NamedTuple):
+    """Shares of a pixel or cell."""
+
+    ice: FloatArray
+    old: FloatArray
+    thin: FloatArray
+    land: FloatArray
+
+
+class Radar:
+    """Looks at a surface, rows by rows.
+
+    Parameters
+    ----------
+    plan, surface, weather, ties
+        The scene.
+    """
+
+    def __init__(
+        self, plan: ScenePlan, surface: Surface, weather: Weather, ties: TiePoints
+    ) -> None:
+        self._plan = plan
+        self._surface = surface
+        self._n_columns = -(-plan.raw_shape[1] // 2)
+        self._looks = _looks(plan, surface.polygons, float(weather.t2m.mean()))
+        column = 2.0 * np.arange(self._n_columns) + 0.5
+        self._angle = np.interp(column, ties.samples, ties.incidence[0]).astype(np.float32)
+        self._water = _water_fields(plan, surface, weather)
+        tile = min(_TILE, 128 * -(-plan.width // 128))
+        self._tiles = [
+            texture(plan.rng(50, i), (tile, tile), _WAVELENGTHS[i]) for i in (0, 1)
+        ]
+        shape = surface.land_km.shape
+        self._textures = [
+            texture(plan.rng(50, i), shape, 2 * _WAVELENGTHS[i] / surface.spacing)
+            for i in (2, 3)
+        ]
+        self._patches = fractal(
+            plan.rng(51), shape, 0.12 * plan.raw_shape[1] / surface.spacing
+        )
+        self._noise_floor = _noise_floor(plan, self._n_columns)
+        self._borders = swath_borders(plan)
+
+    def look(self, rows: slice) -> RadarRows:
+        """Return what the radar sees in rows of 80 m; they start at a multiple of 8."""
+        surface, n_columns = self._surface, self._n_columns
+        line = np.arange(rows.start, rows.stop)
+        labels = label_rows(
+            surface.truth.scores,
+            surface.truth.labels,
+            rows,
+            n_columns,
+            surface.spacing // 2,
+        ).astype(np.intp)
+        is_land = self._at_nodes(surface.land_km, line) <= 0
+        grains = self._grains(line)
+        ice, first = self._floes(labels, line, grains)
+        ice[is_land] = 0
+        hh, hv = self._means(labels, line, grains, ice, first)
+        self._paint_land(hh, hv, is_land, grains)
+        self._add_noise_floor(hv, line)
+        looks = self._looks
+        old = ice * (looks.old_b.take(labels) + first * looks.old.take(labels))
+        thin = ice * (looks.thin_b.take(labels) + first * looks.thin.take(labels))
+        cover = Cover(ice, old, thin, is_land.astype(np.float32))
+        return RadarRows(self._speckled(hh, 0, rows), self._speckled(hv, 1, rows), cover)
+
+    def _at_nodes(self, field: Float32, line: NDArray[np.integer]) -> Float32:
+        """Bring a field of nodes to 80 m pixels."""
+        spacing = self._surface.spacing
+        return interpolate(
+            field, 2.0 * line / spacing, 2.0 * np.arange(self._n_columns) / spacing
+        )
+
+    def _grains(self, line: NDArray[np.integer]) -> list[Float32]:
+        """Return the four textures."""
+        columns = np.arange(self._n_columns)
+        tiles = [tile[line % len(tile)][:, columns % len(tile)] for tile in self._tiles]
+        return tiles + [self._at_nodes(field, line) for field in self._textures]
+
+    def _floes(
+        self, labels: NDArray[np.intp], line: NDArray[np.integer], grains: list[Float32]
+    ) -> tuple[Float32, Float32]:
+        """Return the share of ice, and the share that the first ice type has in it.
+
+        Loose ice is spots of a texture in water. Close ice is broken by leads, which run
+        where the texture crosses its mean.
+        """
+        looks = self._looks
+        grain = looks.grains[0].take(labels) * grains[0]
+        for weight, field in zip(looks.grains[1:], grains[1:], strict=True):
+            grain += weight.take(labels) * field
+        height = np.where(looks.is_close.take(labels), np.abs(grain), -grain)
+        height += looks.level.take(labels)
+        height *= looks.sharpness.take(labels)
+        height += 0.5
+        first = looks.first.take(labels) - self._at_nodes(self._patches, line)
+        first *= 2.5
+        first += 0.5
+        return np.clip(height, 0, 1, out=height), np.clip(first, 0, 1, out=first)
+
+    def _means(
+        self,
+        labels: NDArray[np.intp],
+        line: NDArray[np.integer],
+        grains: list[Float32],
+        ice: Float32,
+        first: Float32,
+    ) -> tuple[Float32, Float32]:
+        """Return HH and HV in dB without noise, over ice and water."""
+        looks, angle = self._looks, self._angle - 30
+        rough = 0.7 * grains[0] + 0.7 * grains[1]
+        rough *= looks.rough.take(labels)
+        planes = []
+        for i in range(2):
+            from_ice = first * looks.step[i].take(labels)
+            from_ice += looks.base[i].take(labels)
+            from_ice += rough
+            from_ice += np.float32(_ICE_PER_DEGREE[i]) * angle
+            water = self._at_nodes(self._water[i], line)
+            water += _WATER_PER_DEGREE[i] * angle + _WATER_PER_DEGREE2[i] * angle**2
+            # Mixed in decibel: where it matters, at borders of floes, nobody could tell.
+            from_ice -= water
+            from_ice *= ice
+            planes.append(from_ice + water)
+        return planes[0], planes[1]
+
+    def _paint_land(
+        self, hh: Float32, hv: Float32, is_land: Mask, grains: list[Float32]
+    ) -> None:
+        """Replace land by hills and snow."""
+        hills = sum(
+            g[is_land] * w for g, w in zip(grains, (1.5, 2.0, 2.0, 1.0), strict=True)
+        )
+        hh[is_land] = -10.0 + hills
+        hv[is_land] = -17.5 + 0.9 * hills
+
+    def _add_noise_floor(self, hv: Float32, line: NDArray[np.integer]) -> None:
+        """Add the noise of the receiver in place; along lines it is scalloped."""
+        scallops = 1 + 0.08 * np.sin(2 * np.pi * line / 62.0)
+        np.multiply(hv, _PER_DB, out=hv)
+        np.exp2(hv, out=hv)
+        hv += scallops.astype(np.float32)[:, None] * self._noise_floor
+        np.log2(hv, out=hv)
+        hv /= _PER_DB
+
+    def _speckled(self, mean: Float32, polarisation: int, rows: slice) -> Float32:
+        """Return raw pixels: speckle on the mean, NaN outside the swath."""
+        n_lines, n_samples = self._plan.raw_shape
+        rng = self._plan.rng(52, polarisation, rows.start)
+        raw = rng.standard_normal((2 * mean.shape[0], 2 * mean.shape[1]), dtype=np.float32)
+        raw *= np.float32(_SPECKLE_DB[polarisation])
+        pairs = raw.reshape(mean.shape[0], 2, -1)  # (80 m row, raw row in it, raw column)
+        pairs += mean.repeat(2, axis=1)[:, None, :]
+        start = 2 * rows.start
+        raw = raw[: n_lines - start, :n_samples]
+        for top, left in self._borders:
+            inside = slice(max(top.start - start, 0), max(top.stop - start, 0))
+            raw[inside, left] = np.nan
+        return raw
+
+
+# Incidence angle over water: HH falls steeply, HV hardly.
+_WATER_PER_DEGREE = (np.float32(-0.72), np.float32(-0.12))
+_WATER_PER_DEGREE2 = (np.float32(0.009), np.float32(0.0))
+
+
+class _Looks(NamedTuple):
+    """How polygons look to the radar; look-up tables by label."""
+
+    grains: list[Float32]
+    is_close: Mask
+    level: Float32
+    sharpness: Float32
+    first: Float32
+    base: list[Float32]
+    step: list[Float32]
+    rough: Float32
+    old: Float32
+    old_b: Float32
+    thin: Float32
+    thin_b: Float32
+
+
+def _looks(plan: ScenePlan, polygons: tuple[Polygon, ...], t2m: float) -> _Looks:
+    """Decide how each polygon looks."""
+    rng = plan.rng(53)
+    melt = float(np.clip((t2m - 269.0) / 4.0, 0, 1))
+    rows = [_look(rng, polygon, melt) for polygon in polygons]
+    table = np.array(rows, dtype=np.float32).T.copy()
+    (*grains, close, level, sharpness, first, hh, hv, hh_b, hv_b, rough) = table[:13]
+    old, old_b, thin, thin_b = table[13:]
+    return _Looks(
+        grains,
+        close > 0,
+        level,
+        sharpness,
+        first,
+        [hh_b, hv_b],
+        [hh - hh_b, hv - hv_b],
+        rough,
+        old - old_b,
+        old_b,
+        thin - thin_b,
+        thin_b,
+    )
+
+
+def _look(rng: np.random.Generator, polygon: Polygon, melt: float) -> list[float]:
+    """Return the numbers of one polygon, in the order of the look-up tables."""
+    if polygon.tenths == 0:
+        return [0.0] * 4 + [0.0, -9.0, 1.0] + [0.0] * 10
+    total = sum(polygon.parts)
+    main = int(np.argmax(polygon.parts))
+    others = [i for i in range(len(polygon.parts)) if i != main] or [main]
+    second = others[int(np.argmax([polygon.parts[i] for i in others]))]
+    floe = polygon.floes[main]
+    weights = np.array(_FLOES[floe][1])
+    weights /= np.hypot.reduce(weights)
+    cover = polygon.tenths / 10
+    if polygon.tenths == 10:
+        cover = 1.0 if floe == FAST_ICE else 0.98
+    is_close = cover >= 0.8
+    normal = NormalDist()
+    level = -normal.inv_cdf(1 - cover / 2) if is_close else normal.inv_cdf(cover)
+    share = polygon.parts[main] / total
+    first = normal.inv_cdf(min(max(share, 0.01), 0.99))
+    shift = rng.normal(0, (1.1, 0.8))
+    signs = [
+        level_db
+        for i in (main, second)
+        for level_db in _backscatter(polygon.stages[i], polygon.floes[i], melt) + shift
+    ]
+    rough = {1: 0.5, 2: 0.8, 3: 0.9, 4: 1.1, 5: 1.3}[polygon.stages[main]]
+    return [
+        *weights,
+        float(is_close),
+        level,
+        float(weights @ _SHARPNESS),
+        first,
+        *signs,
+        rough,
+        *(float(polygon.stages[i] == 5) for i in (main, second)),
+        *(float(polygon.stages[i] <= 2) for i in (main, second)),
+    ]
+
+
+def _backscatter(stage: int, floe: int, melt: float) -> FloatArray:
+    """Return HH and HV of an ice type at 30 degrees, in dB."""
+    if floe == 6:
+        return np.array(_BERGS)
+    cold, melting = _STAGES[stage]
+    return np.array(cold) + melt * np.array(melting) + _FLOES[floe][0]
+
+
+def _water_fields(
+    plan: ScenePlan, surface: Surface, weather: Weather
+) -> tuple[Float32, Float32]:
+    """Return HH and HV of water at 30 degrees, at nodes; gusts are finer than ERA5."""
+    shape = surface.land_km.shape
+    rows, columns = (
+        (np.arange(n) * surface.spacing - (_RAW_CELL - 1) / 2) / _RAW_CELL for n in shape
+    )
+    at_nodes = [
+        interpolate(
+            wind.astype(np.float32),
+            rows.clip(0, wind.shape[0] - 1),
+            columns.clip(0, wind.shape[1] - 1),
+        )
+        for wind in (weather.u10m_rotated, weather.v10m_rotated)
+    ]
+    speed = np.hypot(*at_nodes)
+    across = np.square(at_nodes[0] / np.maximum(speed, 0.5))
+    gusts = fractal(plan.rng(54), shape, 0.15 * plan.raw_shape[1] / surface.spacing, 2.6)
+    speed = np.maximum(speed * (1 + 0.12 * gusts), 1.2)
+    hh = -15.5 + 15.0 * np.log10(speed / 7) + 1.5 * across
+    hv = -35.0 + 0.6 * speed
+    return hh.astype(np.float32), hv.astype(np.float32)
+
+
+def _noise_floor(plan: ScenePlan, n_columns: int) -> Float32:
+    """Return the power of the noise that denoising leaves, by column."""
+    position = np.arange(n_columns) / n_columns * N_SUB_SWATHS
+    step = plan.rng(55).normal((-29.0, -31.5, -31.0, -31.5, -31.0), 0.5)
+    floor_db = step[position.astype(int)] + 5.0 * (position % 1 - 0.5) ** 2
+    power: Float32 = np.power(10, floor_db / 10).astype(np.float32)
+    return power
+
+
+def swath_borders(plan: ScenePlan) -> list[Window]:
+    """Return the windows of raw pixels without backscatter.
+
+    A strip at near range, a thinner one at far range, and the ends of the sub-swaths,
+    which begin and end at lines of their own.
+    """
+    n_lines, n_samples = plan.raw_shape
+    rng, scale = plan.rng(56), plan.miniature
+    strips = np.linspace(0, n_lines, 5).astype(int)
+    windows: list[Window] = []
+    for top, bottom in itertools.pairwise(strips):
+        near, far = np.ceil(rng.uniform((30, 4), (140, 40)) * scale).astype(int)
+        lines = slice(int(top), int(bottom))
+        windows += [
+            (lines, slice(0, int(near))),
+            (lines, slice(n_samples - int(far), n_samples)),
+        ]
+    edges = np.linspace(0, n_samples, N_SUB_SWATHS + 1).astype(int)
+    ends = np.ceil(rng.uniform(2, 110, size=(N_SUB_SWATHS, 2)) * scale).astype(int)
+    for left, right, (first, last) in zip(edges[:-1], edges[1:], ends, strict=True):
+        samples = slice(int(left), int(right))
+        windows.append((slice(0, int(first)), samples))
+        windows.append((slice(n_lines - int(last), n_lines), samples))
+    return windows
+
+
+class _Frequency(NamedTuple):
+    """How one AMSR2 frequency sees: H and V in kelvin, footprint in kilometres."""
+
+    footprint_km: float
+    water: tuple[float, float]
+    first_year: tuple[float, float]
+    old: tuple[float, float]
+    thin: tuple[float, float]
+    wind: tuple[float, float]
+    vapour: tuple[float, float]
+    liquid: tuple[float, float]
+    noise: float
+
+
+# Water: a calm sea under a dry sky; wind in K per m/s, vapour and liquid in K per kg/m2.
+_FREQUENCIES: Mapping[str, _Frequency] = {
+    "6_9": _Frequency(
+        46,
+        (80, 158),
+        (232, 257),
+        (222, 247),
+        (192, 246),
+        (0.6, 0.1),
+        (0.1, 0.1),
+        (4, 2),
+        0.35,
+    ),
+    "7_3": _Frequency(
+        46,
+        (81, 159),
+        (232, 257),
+        (221, 246),
+        (193, 246),
+        (0.6, 0.1),
+        (0.1, 0.1),
+        (5, 3),
+        0.4,
+    ),
+    "10_7": _Frequency(
+        32,
+        (86, 165),
+        (234, 257),
+        (217, 242),
+        (198, 247),
+        (0.8, 0.2),
+        (0.3, 0.2),
+        (12, 6),
+        0.5,
+    ),
+    "18_7": _Frequency(
+        18,
+        (100, 178),
+        (237, 256),
+        (206, 227),
+        (206, 248),
+        (1.0, 0.3),
+        (1.2, 0.7),
+        (40, 20),
+        0.6,
+    ),
+    "23_8": _Frequency(
+        15,
+        (116, 190),
+        (238, 255),
+        (200, 219),
+        (212, 248),
+        (0.9, 0.3),
+        (2.6, 1.5),
+        (55, 28),
+        0.6,
+    ),
+    "36_5": _Frequency(
+        9,
+        (132, 200),
+        (238, 252),
+        (180, 198),
+        (218, 246),
+        (1.1, 0.4),
+        (1.3, 0.7),
+        (95, 45),
+        0.7,
+    ),
+    "89_0": _Frequency(
+        4,
+        (168, 226),
+        (226, 236),
+        (178, 190),
+        (220, 238),
+        (1.0, 0.4),
+        (3.0, 1.4),
+        (140, 50),
+        1.0,
+    ),
+}
+
+_AIR_K = 274.0
+
+RADIOMETER_VARIABLES = tuple(
+    f"btemp_{frequency}{polarisation}"
+    for frequency in _FREQUENCIES
+    for polarisation in "hv"
+)
+"""Brightness temperatures in the order of the files."""
+
+
+def brightness(plan: ScenePlan, cover: Cover, weather: Weather) -> dict[str, FloatArray]:
+    """Return brightness temperatures of 2 km cells in kelvin, float64, by variable.
+
+    Parameters
+    ----------
+    plan
+        The scene.
+    cover
+        Mean of each cell.
+    weather
+        Wind roughens the sea, vapour and cloud water shine over it, melt hides old ice.
+    """
+    melt = np.clip((weather.t2m - 269) / 4, 0, 1)
+    wet = Cover(
+        cover.ice * (1 - 0.15 * melt),
+        cover.old * (1 - 0.8 * melt),
+        cover.thin,
+        cover.land,
+    )
+    temperatures: dict[str, FloatArray] = {}
+    for number, name in enumerate(RADIOMETER_VARIABLES):
+        frequency = _FREQUENCIES[name.removeprefix("btemp_")[:-1]]
+        surface = _emission(frequency, "hv".index(name[-1]), wet, weather)
+        sigma = frequency.footprint_km / 2.355 / 2 * plan.miniature
+        seen = blur(surface, sigma)
+        seen += frequency.noise * plan.rng(60, number).standard_normal(seen.shape)
+        # The instrument counts in steps of 1/128 K.
+        temperatures[name] = np.round(seen * 128) / 128
+    return temperatures
+
+
+def _emission(
+    frequency: _Frequency, polarisation: int, cover: Cover, weather: Weather
+) -> FloatArray:
+    """Return what the surface and the air above it emit, before the antenna blurs it."""
+    i = polarisation
+    first_year = cover.ice - cover.old - cover.thin
+    open_water = 1 - cover.ice - cover.land
+    from_ice = (
+        first_year * frequency.first_year[i]
+        + cover.old * frequency.old[i]
+        + cover.thin * frequency.thin[i]
+        + cover.ice * 0.7 * (np.minimum(weather.skt, 272) - 255)
+    )
+    from_land = cover.land * weather.skt.clip(235, 280) * (0.92, 0.95)[i]
+    wind = np.hypot(weather.u10m_rotated, weather.v10m_rotated)
+    air = frequency.vapour[i] * weather.tcwv + frequency.liquid[i] * weather.tclw
+    sea = frequency.water[i] + frequency.wind[i] * wind
+    # Thick air hides the sea: no more comes out than the air's own temperature.
+    contrast = _AIR_K - sea
+    sea = _AIR_K - contrast * np.exp(-air / contrast)
+    emission: FloatArray = from_ice + from_land + open_water * sea + 0.1 * cover.ice * air
+    return emission

@@ -1,0 +1,114 @@
+"""Files that are whole or absent, whatever happens while they are written.
+
+``replacing`` writes a whole file, ``naming`` lets errors of a full disk say which file,
+``alone_in`` keeps a second process out of a folder, ``claimed`` shares work by lock files.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from seaice_data.system.locks import try_lock
+from seaice_data.system.staging import HIDDEN, drop_abandoned, staged
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a path to write to; put the file in the place of `path` when all went well.
+
+    The file reaches the disk before it takes its name, so that a power cut leaves the old
+    file or the new one. After an error there is no trace of the new one. What killed
+    processes left in this folder is removed, too.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> path = Path(folder.name, "log.txt")
+    >>> with replacing(path) as new:
+    ...     _ = new.write_text("whole")
+    >>> path.read_text()
+    'whole'
+    >>> folder.cleanup()
+    """
+    drop_abandoned(path.parent.glob(f"{HIDDEN}.*"))
+    with naming(path, path.parent / HIDDEN), staged(path.parent) as place:
+        new = place / path.name
+        yield new
+        with new.open("rb+") as stream:
+            os.fsync(stream.fileno())
+        new.replace(path)
+    _sync_folder(path.parent)
+
+
+@contextmanager
+def naming(path: Path, *others: Path) -> Iterator[None]:
+    """Make an error of the system name `path` if it names no file, or one of `others`.
+
+    Names of the latter begin as `others`. Python names the file that it cannot open, but
+    not the one that it cannot write.
+
+    Examples
+    --------
+    >>> with naming(Path("log.txt")):
+    ...     raise OSError(28, "No space left on device")
+    Traceback (most recent call last):
+    OSError: [Errno 28] No space left on device: 'log.txt'
+    """
+    try:
+        yield
+    except OSError as error:
+        named = str(error.filename or path)
+        is_ours = named == str(path) or named.startswith(tuple(map(str, others)))
+        if error.errno is None or not is_ours:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[bool]:
+    """Tell whether no other process is in `folder`, and keep others from being told so.
+
+    A system or file system without locks keeps nobody out. A killed process is out.
+    """
+    if os.name != "posix":
+        yield True
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        yield try_lock(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def claimed(path: Path, *, wait: bool = False) -> Iterator[bool]:
+    """Tell whether this process holds the lock on a file, which is made and stays.
+
+    Unlike a folder, a file can be locked on network disks too, by processes of several
+    machines. A file system without locks lets everybody hold it. A killed process lets go.
+
+    Parameters
+    ----------
+    path
+        The file; nothing is written to it.
+    wait
+        Whether to wait until another process lets go.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        yield try_lock(descriptor, wait=wait)
+    finally:
+        os.close(descriptor)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the new name durable, where the system can."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,280 @@
+"""Run one task a scene with dask: here, in several local processes, or on a cluster.
+
+A task hands its error over as a value, and it is raised here as it was: in words, with its
+hint. Processes end when this one does, however it ends. They import what they work with,
+never the program that starts them: it needs no ``if __name__ == "__main__":``, and may come
+from the standard input.
+"""
+
+import logging
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import resource_tracker
+from multiprocessing.connection import wait
+from multiprocessing.context import SpawnContext, SpawnProcess
+from multiprocessing.process import BaseProcess
+from types import FrameType, ModuleType
+from typing import Any, TypeVar
+
+from dask.base import compute
+from dask.callbacks import Callback
+from dask.delayed import Delayed, delayed
+
+from seaice_data.errors import SeaIceError
+from seaice_data.system.signals import ending_signals
+from seaice_data.texts import OneLine
+
+Result = TypeVar("Result")
+
+Progress = Callable[[int, int, str], None]
+"""Called with tasks done, tasks in all, and the name of the task just done."""
+
+
+def run_tasks(
+    function: Callable[..., Result],
+    arguments: Mapping[str, tuple[Any, ...]],
+    jobs: int = 1,
+    progress: Progress | None = None,
+    *,
+    scheduler: str | None = None,
+) -> list[Result]:
+    """Call `function` with each of `arguments` and return the results in their order.
+
+    Parameters
+    ----------
+    function
+        Defined in a module, so that other processes can import it. Its errors are raised
+        by `run_tasks` as they were.
+    arguments
+        Arguments by the name of the task.
+    jobs
+        Processes that work at the same time; with 1, this one.
+    progress
+        Told after each task.
+    scheduler
+        Address of a dask.distributed scheduler, ``tcp://node1:8786``: its workers do the
+        work, whatever `jobs` says. A task whose worker dies is done again by another.
+
+    Raises
+    ------
+    SeaIceError
+        If a process was killed, or there is no such scheduler; results of other tasks may
+        be on disk, if they wrote any.
+    """
+    # A scheduler takes tasks with equal keys for the same task, whoever asks for it.
+    run = uuid.uuid4().hex
+    names = {f"{name}-{run}": name for name in arguments}
+    task = delayed(_attempt)
+    tasks = [
+        task(function, *arguments[name], dask_key_name=key) for key, name in names.items()
+    ]
+    n_done = 0
+
+    def count(key: object, result: object, *_: object) -> None:
+        nonlocal n_done
+        if isinstance(result, _Raised):
+            raise result.error
+        if key in names:
+            n_done += 1
+            if progress:
+                progress(n_done, len(names), names[str(key)])
+
+    if not tasks:
+        return []
+    if scheduler:
+        return _compute_there(tasks, scheduler, count)
+    return _compute_here(tasks, jobs, count)
+
+
+def _compute_here(tasks: list[Delayed], jobs: int, count: Callable[..., None]) -> list[Any]:
+    """Compute in this process or in several of this machine."""
+    if jobs <= 1 or len(tasks) == 1:
+        with Callback(posttask=count):
+            return list(compute(*tasks, scheduler="synchronous"))
+    context = WorkerContext()
+    pool = ProcessPoolExecutor(min(jobs, len(tasks)), context, begin_worker)
+    try:
+        with Callback(posttask=count), pool:
+            return list(compute(*tasks, scheduler="processes", pool=pool, chunksize=1))
+    except BrokenProcessPool as error:
+        message, hint = end_in_words(context.processes)
+        raise SeaIceError(message, hint=hint) from error
+    finally:
+        # After an interruption some may still be starting, and the pool does not know them.
+        for process in context.processes:
+            if process.is_alive():
+                process.terminate()
+                process.join()
+
+
+def _compute_there(
+    tasks: list[Delayed], scheduler: str, count: Callable[..., None]
+) -> list[Any]:
+    """Compute on the workers of a dask.distributed cluster."""
+    with _connected(scheduler) as client:
+        from distributed import KilledWorker, as_completed
+
+        futures = client.compute(tasks)
+        try:
+            for future in as_completed(futures):
+                count(future.key, future.result())
+            return [future.result() for future in futures]
+        except KilledWorker as error:
+            raise SeaIceError(
+                f"workers of {scheduler!r} ended during the same task, "
+                f"{error.allowed_failures + 1} in all, "
+                f"the last one at {error.last_worker.address}",
+                hint="run again to continue where it stopped; the logs say how they ended",
+            ) from error
+
+
+@contextmanager
+def _connected(scheduler: str) -> Iterator[Any]:
+    """Connect to a scheduler, or say in words why not."""
+    try:
+        from distributed import Client
+        from distributed.comm.addressing import get_address_host_port
+    except ImportError as error:
+        raise SeaIceError(
+            "a cluster needs the package distributed", hint="pip install 'seaice[hpc]'"
+        ) from error
+    try:
+        get_address_host_port(scheduler)  # a client of a wrong one would stay the default
+        client = Client(scheduler)
+    except (OSError, ValueError) as error:
+        raise SeaIceError(
+            f"no dask scheduler at {scheduler!r}: {error}",
+            hint="start one with `dask scheduler`, and workers with "
+            "`dask worker tcp://node1:8786 --nthreads 1`",
+        ) from error
+    with client:
+        yield client
+
+
+@dataclass(frozen=True, slots=True)
+class _Raised:
+    """The error of a task."""
+
+    error: Exception
+
+
+class _Ended(SystemExit):
+    """A process of the pool was asked to end."""
+
+
+def _attempt(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a function; what it raises on purpose is a value, without a trace of dask."""
+    try:
+        return function(*arguments)
+    except (SeaIceError, OSError, MemoryError) as error:
+        return _Raised(error)
+    except _Ended as ended:  # the pool would take it for the result, and go on
+        os._exit(int(str(ended.code)))
+
+
+_starting = threading.Lock()
+
+
+class _Process(SpawnProcess):
+    """Does not import the program; blocks Ctrl-C until it can ignore it."""
+
+    def start(self) -> None:
+        """Start it with the signal blocked, which it inherits."""
+        with _starting:
+            program = sys.modules["__main__"]
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            # Otherwise it would import the program to find its functions: run it again.
+            sys.modules["__main__"] = ModuleType("__main__")
+            try:
+                super().start()
+            finally:
+                sys.modules["__main__"] = program
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class WorkerContext(SpawnContext):
+    """Starts processes that call `begin_worker` first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.processes: list[BaseProcess] = []
+        """Those that were started."""
+        _start_tracker()
+
+    def Process(self, *arguments: Any, **options: Any) -> _Process:  # type: ignore[override]  # noqa: N802
+        """Make a process."""
+        process = _Process(*arguments, **options)
+        self.processes.append(process)
+        return process
+
+
+def _start_tracker() -> None:
+    """Start Python's helper that tidies up: its start would unblock Ctrl-C later.
+
+    It ignores the other signals that go to all processes, but not SIGHUP.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # it inherits that
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def end_in_words(processes: Iterable[BaseProcess]) -> tuple[str, str]:
+    """Return how the first of several processes ended early, and what to do."""
+    codes = [process.exitcode or 0 for process in processes]
+    # The remaining ones are terminated after it.
+    code = min(codes, key=lambda code: (code == 0, _signal_of(code) == signal.SIGTERM))
+    again = "run again to continue where it stopped"
+    if not (number := _signal_of(code)):
+        return f"a worker process ended with exit code {code}", again
+    name = {item.value: f" ({item.name})" for item in signal.Signals}.get(number, "")
+    if name == " (SIGKILL)":
+        again += "; the system sends it when memory runs out, and fewer jobs need less"
+    return f"a worker process was killed by signal {number}{name}", again
+
+
+def _signal_of(code: int) -> int:
+    """Return the signal that an exit code stands for; 0 if none."""
+    return -code if code < 0 else max(code - 128, 0)
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    """Tidy up on the way out: half-written files go away."""
+    for other in ending_signals():  # one of them is enough
+        signal.signal(other, signal.SIG_IGN)
+    raise _Ended(128 + number)
+
+
+def begin_worker(terminate: Callable[[int, FrameType | None], None] = _end) -> None:
+    """Leave Ctrl-C to the process that coordinates the others, and end when it does.
+
+    Parameters
+    ----------
+    terminate
+        Handler of the signals by which others ask a process to end.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    for number in ending_signals():
+        signal.signal(number, terminate)
+    if logging.lastResort is not None:  # in use where nobody has set up logging
+        logging.lastResort.setFormatter(OneLine())
+    threading.Thread(target=_follow, daemon=True).start()
+
+
+def _follow() -> None:
+    """End this process as soon as the one that started it has ended."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)

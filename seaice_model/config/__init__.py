@@ -1,0 +1,1 @@
+"""What decides a run: its configuration, presets and profiles."""

@@ -1,0 +1,71 @@
+"""From names, a file and single changes to the configuration of a run.
+
+What comes later wins: profile, preset, TOML file, ``key=value``.
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from seaice_data.settings import (
+    assign,
+    from_mapping,
+    naming_file,
+    read_assignments,
+    read_table,
+    to_mapping,
+)
+from seaice_model.config.presets import find_preset, find_profile
+from seaice_model.config.run_config import RunConfig
+
+
+def resolve(
+    profile: str = "default",
+    preset: str = "default",
+    file: Path | None = None,
+    changes: Iterable[str] = (),
+) -> RunConfig:
+    """Return the configuration that a preset, a file and changes make of a profile.
+
+    Parameters
+    ----------
+    profile
+        Name of a profile: "default", "paper" or "official".
+    preset
+        Name of a preset, changing the profile.
+    file
+        TOML file with tables of `RunConfig`, changing the preset.
+    changes
+        Settings as ``key=value``, changing all of these; see
+        `seaice_data.settings.read_assignments`.
+
+    Raises
+    ------
+    SettingsError
+        If a name or a key is not known (the hint names the nearest), a value does not
+        fit, or the file cannot be read.
+
+    Examples
+    --------
+    >>> config = resolve(preset="tiny", changes=["channels=[hh, hv]", "train.n_epochs=2"])
+    >>> config.model.channels, config.train.n_epochs, config.train.batch_size
+    (('hh', 'hv'), 2, 8)
+    """
+    config = find_preset(preset).applied(find_profile(profile).config)
+    assignments: dict[str, Any] = {}
+    for change in changes:
+        assignments |= read_assignments(change)
+    if file is not None:
+        with naming_file(file):
+            config = from_mapping(RunConfig, _merged(to_mapping(config), read_table(file)))
+    return assign(config, assignments)
+
+
+def _merged(mapping: dict[str, Any], tables: Mapping[str, Any]) -> dict[str, Any]:
+    """Put the settings of `tables` over those of `mapping`, table by table."""
+    for name, values in tables.items():
+        if isinstance(values, Mapping) and name in mapping:
+            mapping[name] |= values
+        else:
+            mapping[name] = values  # refused later, with its name
+    return mapping

@@ -1,0 +1,246 @@
+"""Settings of the network and of its training, with the defaults of Chen et al. (2024).
+
+``RunConfig`` is the whole of a TOML file given to ``seaice train``: tables ``[model]``,
+``[train]``, ``[drawing]`` and ``[augmentation]``; the last two are settings of patches
+(`seaice_data.sampling.windows`, `seaice_data.sampling.augmentation`). Named configurations
+are in `seaice_model.config.presets`.
+"""
+
+import math
+from dataclasses import dataclass, field
+from typing import Literal
+
+from seaice_data.channels import OFFICIAL_CHANNELS, Group, find_channel
+from seaice_data.charts import CHARTS
+from seaice_data.sampling.augmentation import Augmentation
+from seaice_data.sampling.windows import Drawing
+from seaice_data.scene_id import SceneId
+from seaice_data.texts import shortened
+from seaice_model.errors import ConfigError
+
+Decoders = Literal["shared", "separate"]
+SicHead = Literal["regression", "classes"]
+Fusion = Literal["input", "bottleneck"]
+ClassLoss = Literal["cross-entropy", "focal", "ordinal"]
+Validation = Literal["store", "drawn", "listed"]
+Precision = Literal["auto", "float32", "bfloat16"]
+Compile = Literal["auto", "always", "never"]
+
+_MOST_FILTERS = 2**16  # weights are counted in 64 bits, which their squares must not leave
+_MOST_LEVELS = 14  # more need patches that are too large
+_MOST = {"patch_size": 2**15, "batch_size": 2**20, "n_iterations": 10**6, "n_epochs": 10**6}
+"""Far beyond what is useful; patches and bytes of a batch are counted in 64 bits."""
+_SEEDS = 2**63  # PyTorch takes no others
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelConfig:
+    """What a network is made of; equal configurations have equal weight shapes."""
+
+    channels: tuple[str, ...] = OFFICIAL_CHANNELS
+    """Input planes, in the order of the channel axis: those of the
+    configuration that won the challenge. Table 2 of the paper has 14, without incidence
+    angle and distance map."""
+
+    filters: tuple[int, ...] = (32, 32, 64, 64)
+    """Filters of each level from fine to coarse; the bridge repeats the last
+    (Chen et al. 2024, section 3.1)."""
+
+    decoders: Decoders = "shared"
+    """One decoder for all charts, or one a chart (Chen et al. 2024, Table 4, Model 9)."""
+
+    sic: SicHead = "regression"
+    """SIC as a number trained by squared error, or as classes (Table 4, Model 8)."""
+
+    fusion: Fusion = "input"
+    """Where ancillary channels (AMSR2, ERA5) enter: as input planes, or averaged to the
+    grid of the bridge, beside its planes (named as future work, section 3.3)."""
+
+    def __post_init__(self) -> None:
+        """Refuse a network that cannot be built."""
+        if not self.channels:
+            raise ConfigError("channels must name at least one channel")
+        for name in self.channels:
+            find_channel(name)
+        twice = sorted({name for name in self.channels if self.channels.count(name) > 1})
+        if twice:
+            raise ConfigError(f"channel {twice[0]!r} is named more than once")
+        if not self.filters or min(self.filters) < 1:
+            shown = shortened(str(list(self.filters)))
+            raise ConfigError(f"filters must be positive numbers, got {shown}")
+        if len(self.filters) > _MOST_LEVELS:
+            raise ConfigError(
+                f"filters must name at most {_MOST_LEVELS} levels, got {len(self.filters)}"
+            )
+        if max(self.filters) > _MOST_FILTERS:
+            raise ConfigError(
+                f"filters must not be above {_MOST_FILTERS}, got {max(self.filters)}"
+            )
+        if self.fusion == "bottleneck" and not (self.at_input and self.at_bridge):
+            raise ConfigError(
+                "fusion 'bottleneck' needs ancillary channels and others",
+                hint="add channels of AMSR2 or ERA5, or take fusion 'input'",
+            )
+
+    @property
+    def at_input(self) -> tuple[str, ...]:
+        """Channels that enter at the input."""
+        return tuple(name for name in self.channels if name not in self.at_bridge)
+
+    @property
+    def at_bridge(self) -> tuple[str, ...]:
+        """Channels that enter at the bridge."""
+        if self.fusion == "input":
+            return ()
+        ancillary = (Group.AMSR2, Group.ERA5)
+        return tuple(n for n in self.channels if find_channel(n).group in ancillary)
+
+    @property
+    def stride(self) -> int:
+        """Pixels that one pixel of the bridge stands for, along each axis."""
+        return int(2 ** len(self.filters))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainConfig:
+    """How a network is trained; the defaults are Table 3 of Chen et al. (2024)."""
+
+    patch_size: int = 256
+    """Pixels of the store along one side of a patch (Table 3)."""
+
+    batch_size: int = 16
+    """Patches in a batch (Table 3), of all processes together if several train."""
+
+    n_iterations: int = 500
+    """Batches in an epoch (Table 3)."""
+
+    n_epochs: int = 300
+    """Epochs in all (Table 3)."""
+
+    learning_rate: float = 0.001
+    """Learning rate at each restart; it falls to 0 as a cosine (Table 3)."""
+
+    n_restart_epochs: int = 20
+    """Epochs from one restart of the learning rate to the next (Table 3)."""
+
+    momentum: float = 0.9
+    """Momentum of the gradient descent (reference configuration; not in the paper)."""
+
+    weight_decay: float = 0.01
+    """Decay of every parameter, batch norm and biases included (Table 3; D19b)."""
+
+    loss_weights: tuple[float, ...] = (1.0, 3.0, 3.0)
+    """Weights of the losses of SIC, SOD and FLOE in their sum (Table 3)."""
+
+    class_loss: ClassLoss = "cross-entropy"
+    """Loss of charts predicted as classes: cross entropy (Table 3); focal, which heeds
+    pixels the less the surer they are right (tried in section 4); or ordinal, which adds
+    the expected distance in classes."""
+
+    focal_gamma: float = 2.0
+    """How fast sure pixels fade in the focal loss; 0 is the cross entropy (Lin et al.
+    2017 recommend 2)."""
+
+    where: str = ""
+    """Condition for the scenes to train on, as ``month in 5..9`` (see
+    `seaice_data.store.selection`); all of the split if empty. Validation is not changed."""
+
+    divide_by_probability: bool = False
+    """Divide the loss of each patch by how often it is drawn relative to drawing over
+    scenes: with ``drawing.over`` other than "scenes" the gradient is then, on average, that
+    of drawing over scenes, and only its noise is another."""
+
+    validation: Validation = "store"
+    """Validate on the split of the store; on as many scenes that this run draws anew by
+    its seed from both splits, as the paper does for each of its 20 runs (section 3.5); or
+    on those listed in `validation_scenes`."""
+
+    validation_scenes: tuple[SceneId, ...] = ()
+    """Ids of the scenes to validate on, if they are listed. The others of both splits
+    train, but for those of the same orbit passes."""
+
+    seed: int = 0
+    """Decides the first weights, the patches and the drawn validation scenes."""
+
+    precision: Precision = "auto"
+    """Arithmetic of the convolutions; "auto" is bfloat16 on a GPU and float32 elsewhere.
+    PyTorch lets GPUs round what they multiply to TF32 (10 bits) in float32, unless
+    ``torch.backends.cudnn.allow_tf32`` is false."""
+
+    compile: Compile = "auto"
+    """Whether operations are fused by ``torch.compile``, which takes a minute at the start,
+    and on a single GPU recorded as a CUDA graph; "auto" is on a GPU only: on two CPU cores
+    a step took 3.2 s either way."""
+
+    def __post_init__(self) -> None:
+        """Refuse a training that cannot work."""
+        for name, most in _MOST.items():
+            if not 1 <= getattr(self, name) <= most:
+                raise ConfigError(f"{name} must be in 1..{most}, got {getattr(self, name)}")
+        if self.n_restart_epochs < 1:
+            raise ConfigError(
+                f"n_restart_epochs must be at least 1, got {self.n_restart_epochs}"
+            )
+        if not 0 < self.learning_rate < math.inf:
+            raise ConfigError(
+                f"learning_rate must be finite and above 0, got {self.learning_rate}"
+            )
+        if not 0 <= self.momentum < 1:
+            raise ConfigError(f"momentum must be in [0, 1), got {self.momentum}")
+        if not 0 <= self.weight_decay < math.inf:
+            raise ConfigError(
+                f"weight_decay must be finite and not negative, got {self.weight_decay}"
+            )
+        if not 0 <= self.focal_gamma < math.inf:
+            raise ConfigError(
+                f"focal_gamma must be finite and not negative, got {self.focal_gamma}"
+            )
+        if self.seed < 0:
+            raise ConfigError(f"seed must not be negative, got {self.seed}")
+        if self.seed >= _SEEDS:
+            raise ConfigError(f"seed must be below 2**63, got {self.seed}")
+        if (self.validation == "listed") != bool(self.validation_scenes):
+            raise ConfigError(
+                f"validation is {self.validation!r}, and validation_scenes name "
+                f"{len(self.validation_scenes)} scenes",
+                hint="name scenes exactly if validation is 'listed'",
+            )
+        self._check_loss_weights()
+
+    def _check_loss_weights(self) -> None:
+        weights = self.loss_weights
+        is_each_one = all(0 <= weight < math.inf for weight in weights)
+        if len(weights) != len(CHARTS) or not is_each_one or not any(weights):
+            names = ", ".join(chart.name for chart in CHARTS)
+            raise ConfigError(
+                f"loss_weights must be one finite number a chart ({names}), none negative "
+                f"and not all 0, got {shortened(str(list(weights)))}"
+            )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunConfig:
+    """A network and its training: everything that decides a run, beside the store."""
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    """The network."""
+
+    train: TrainConfig = field(default_factory=TrainConfig)
+    """Its training."""
+
+    drawing: Drawing = field(default_factory=Drawing)
+    """Which patches it is trained on."""
+
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    """What happens to them."""
+
+    def __post_init__(self) -> None:
+        """Refuse patches that the network shrinks to a single pixel."""
+        # Batch norm needs more than one pixel a channel, also in a batch of one patch.
+        smallest = 2 * self.model.stride
+        if self.train.patch_size < smallest:
+            raise ConfigError(
+                f"patch_size {self.train.patch_size} is too small for "
+                f"{len(self.model.filters)} levels of filters",
+                hint=f"use patches of at least {smallest} pixels, or fewer filters",
+            )

@@ -1,0 +1,211 @@
+"""Maps in the formats of others: predicted once, written as often as wanted.
+
+- ``tif``: GeoTIFF, one file a chart, warped to a polar stereographic projection;
+- ``gpkg`` and ``shp``: polygons with egg codes;
+- ``submission``: all maps in one file, as the AutoICE challenge wants it.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from seaice_data.errors import SeaIceError
+from seaice_model.errors import MapError
+from seaice_model.formats.geotiff import check_spacing, geotiff_names, write_geotiff
+from seaice_model.formats.polygons import polygon_names, write_polygons
+from seaice_model.formats.projection import check_projection
+from seaice_model.formats.submission import write_submission
+from seaice_model.maps.chart_map import ChartMap, describe, find_maps, read_netcdf
+from seaice_model.ownership import GEOTIFF, POLYGONS, is_marked, refuse_foreign
+
+PlacedFormat = Literal["tif", "gpkg", "shp"]
+MapFormat = PlacedFormat | Literal["submission"]
+
+SUBMISSION = "submission.nc"
+"""Name of the submission file in the folder of the converted maps."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConvertFailure:
+    """A map that was not written in a format, and why."""
+
+    scene: str
+    """Name of its file, without the suffix."""
+
+    kind: PlacedFormat | None
+    """The format; none if the map could not be written in any."""
+
+    reason: str
+    """What is wrong."""
+
+    hint: str | None
+    """What to do about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConvertReport:
+    """What `convert_maps` did."""
+
+    written: tuple[Path, ...]
+    """Files written."""
+
+    kept: tuple[Path, ...]
+    """Files that were there and stay as they are."""
+
+    failed: tuple[ConvertFailure, ...]
+    """What was left out: a format of a map, or a map."""
+
+    elapsed_s: float
+    """Seconds in all."""
+
+
+def convert_maps(
+    maps_path: Path,
+    out: Path,
+    formats: Sequence[MapFormat],
+    *,
+    crs: str = "EPSG:3413",
+    spacing_m: float | None = None,
+    max_kb: float | None = None,
+    overwrite: bool = False,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> ConvertReport:
+    """Write the maps of a folder in other formats.
+
+    Each format of each map is written by itself: a failure does not stop the others, and
+    files that are there are kept, whatever they were made with, so an interrupted call is
+    repeated to go on. Where only some files of a format are there, all are written again,
+    unless seaice did not write them.
+
+    Parameters
+    ----------
+    maps_path
+        A map, or a folder of them.
+    out
+        Folder for the files, made if needed.
+    formats
+        What to write. A submission wants all maps: a bad one stops it, and so does one that
+        is there.
+    crs
+        Projection of GeoTIFF and polygons.
+    spacing_m
+        Side of a pixel of a GeoTIFF in metres, at most as long as the map; that of the map
+        if not given.
+    max_kb
+        Largest size of the polygons of a map in kilobytes.
+    overwrite
+        Replace files that are there.
+    progress
+        Told after each map: maps done, maps in all, the scene.
+
+    Raises
+    ------
+    MapError
+        If there are no maps, the projection is unknown, the spacing is not finite and above
+        0, the extra ``geo`` is not installed, `out` cannot be made, or a submission is in
+        the way or cannot be written.
+    """
+    start = time.perf_counter()
+    paths = [maps_path] if maps_path.is_file() else find_maps(maps_path)
+    placed = [kind for kind in dict.fromkeys(formats) if kind != "submission"]
+    if placed:
+        check_projection(crs)
+    if spacing_m is not None:
+        check_spacing(spacing_m)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MapError(
+            f"cannot write to {str(out)!r}: {error.strerror or error}"
+        ) from error
+    if "submission" in formats and not overwrite:
+        _refuse(out / SUBMISSION)
+    written: list[Path] = []
+    kept: list[Path] = []
+    failed: list[ConvertFailure] = []
+    seen: dict[str, Path] = {}
+    for n_done, path in enumerate(paths if placed else (), start=1):
+        try:
+            scene = _scene_of(path, seen)
+            todo = [k for k in placed if overwrite or not _is_there(_files(out, scene, k))]
+            # The planes of a map of which all is there are not read.
+            chart_map = read_netcdf(path) if todo else None
+            seen[scene] = path
+        except SeaIceError as error:
+            failed.append(ConvertFailure(path.stem, None, str(error), error.hint))
+        else:
+            for kind in placed:
+                if chart_map is None or kind not in todo:
+                    kept += _files(out, scene, kind)
+                    continue
+                try:
+                    _refuse_foreign(_files(out, scene, kind), kind, overwrite=overwrite)
+                    written += _write(chart_map, out, kind, crs, spacing_m, max_kb)
+                except SeaIceError as error:
+                    failed.append(ConvertFailure(path.stem, kind, str(error), error.hint))
+        if progress is not None:
+            progress(n_done, len(paths), path.stem)
+    if "submission" in formats:
+        write_submission(paths, out / SUBMISSION, progress)
+        written.append(out / SUBMISSION)
+    return ConvertReport(
+        tuple(written), tuple(kept), tuple(failed), time.perf_counter() - start
+    )
+
+
+def _refuse(path: Path) -> None:
+    """Refuse to replace a file."""
+    if path.exists():
+        raise MapError(
+            f"there is a file at {str(path)!r}", hint="replace it by --overwrite"
+        )
+
+
+def _scene_of(path: Path, seen: Mapping[str, Path]) -> str:
+    """Return the scene of a map; refuse a second map of a scene."""
+    scene = describe(path).scene
+    if scene in seen:
+        raise MapError(
+            f"scene {scene!r} has two maps: {str(seen[scene])!r} and {str(path)!r}",
+            hint="their files would have one name: convert one of them to another folder",
+        )
+    return scene
+
+
+def _files(out: Path, scene: str, kind: PlacedFormat) -> tuple[Path, ...]:
+    """Return the files that make a whole set."""
+    names = geotiff_names(scene) if kind == "tif" else polygon_names(scene, kind)
+    return tuple(out / name for name in names)
+
+
+def _refuse_foreign(files: Sequence[Path], kind: PlacedFormat, *, overwrite: bool) -> None:
+    """Refuse to replace files of a set that seaice did not write."""
+    if kind == "tif":
+        for path in files:
+            refuse_foreign(path, GEOTIFF, overwrite=overwrite)
+        return
+    # Of a shapefile only the table has a mark; it is written first.
+    if not overwrite and is_marked(files[0].with_suffix(".dbf"), POLYGONS):
+        return
+    for path in files:
+        refuse_foreign(path, (), overwrite=overwrite)
+
+
+def _is_there(files: Sequence[Path]) -> bool:
+    # One by one: a killed call may have left some of them.
+    return all(path.exists() for path in files)
+
+
+def _write(
+    chart_map: ChartMap,
+    out: Path,
+    kind: PlacedFormat,
+    crs: str,
+    spacing_m: float | None,
+    max_kb: float | None,
+) -> Sequence[Path]:
+    if kind == "tif":
+        return write_geotiff(chart_map, out, crs=crs, spacing_m=spacing_m)
+    return write_polygons(chart_map, out, kind=kind, crs=crs, max_kb=max_kb).paths

@@ -1,0 +1,82 @@
+"""Where the pixels of a map lie in a polar stereographic projection.
+
+Tie points are projected first, and what is between them is bilinear in the projection: no
+longitude wraps around there.
+"""
+
+import numpy as np
+
+from seaice_data.arrays import FloatArray
+from seaice_data.geolocation import TiePoints, tie_point_plane
+from seaice_model.errors import MapError
+
+PROJECTIONS = ("EPSG:3413", "EPSG:3995")
+"""Polar stereographic: of NSIDC (true at 70 degrees north, 45 degrees west upwards), and of
+the Arctic as a whole (true at 71 degrees north, Greenwich upwards)."""
+
+_GEO_HINT = "install what it needs: pip install 'seaice[geo]'"
+
+
+def check_projection(crs: str) -> str:
+    """Return the name of a projection, or refuse it.
+
+    Raises
+    ------
+    MapError
+        If it is none of `PROJECTIONS`, or the extra ``geo`` is not installed.
+    """
+    if crs not in PROJECTIONS:
+        raise MapError(
+            f"unknown projection {crs!r}", hint=f"known are {', '.join(PROJECTIONS)}"
+        )
+    try:
+        import pyproj  # noqa: F401 - late: an extra
+        import rasterio  # noqa: F401
+    except ImportError as error:
+        raise MapError(f"no package {error.name!r}", hint=_GEO_HINT) from error
+    return crs
+
+
+def project(longitude: FloatArray, latitude: FloatArray, crs: str) -> FloatArray:
+    """Return metres eastwards and northwards, shape ``(2, ...)``."""
+    from pyproj import Transformer  # late: an extra
+
+    transformer = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
+    return np.stack(transformer.transform(longitude, latitude))
+
+
+def places(
+    tie_points: TiePoints, rows: FloatArray, columns: FloatArray, crs: str
+) -> FloatArray:
+    """Return where pixel positions lie, in metres, shape ``(2, rows, columns)``.
+
+    Raises
+    ------
+    MapError
+        If a tie point lies south of the equator, or the points do not span a surface.
+    """
+    lines, samples = tie_points.lines, tie_points.samples
+    if (south := tie_points.latitude.min()) < 0:
+        raise MapError(f"{crs} is for the north, a tie point lies at latitude {south:g}")
+    at = project(tie_points.longitude, tie_points.latitude, crs)
+    _check_surface(at)
+    return np.stack([tie_point_plane(v, lines, samples, rows, columns) for v in at])
+
+
+def _check_surface(at: FloatArray) -> None:
+    """Refuse tie points of which some coincide or lie on the wrong side of others."""
+    across, down = np.diff(at, axis=2), np.diff(at, axis=1)
+    first, last = slice(None, -1), slice(1, None)
+    # Which way one turns from x to y at each corner between four points.
+    turns = np.stack(
+        [
+            across[0, y] * down[1, :, x] - across[1, y] * down[0, :, x]
+            for y in (first, last)
+            for x in (first, last)
+        ]
+    )
+    if not ((turns > 0).all() or (turns < 0).all()):
+        raise MapError(
+            "tie points coincide or cross: they do not tell where pixels lie",
+            hint="draw the map again with `seaice predict --overwrite`",
+        )

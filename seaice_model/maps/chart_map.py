@@ -1,0 +1,658 @@
+"""Maps: predicted charts on the 80 m grid of a scene, and their netCDF files.
+
+The files follow CF-1.11. Latitude and longitude are tie points that CF-aware software
+interpolates (section 8.3, "bi_linear"); as full planes they would be fifty times the size
+of everything else. `ChartMap.tie_points` gives them at any pixel in Python.
+
+How sure a network is lies on the grid of the store, where it decides (dimensions
+``store_y``, ``store_x``): at full resolution it would be a hundred times as large and say
+no more. ``store_row`` and ``store_column`` hold, for each pixel of the map, the pixel of
+the store that stands for it; in xarray
+``entropy_sod.isel(store_y=dataset.store_row, store_x=dataset.store_column)`` is a plane on
+the grid of the map.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import h5netcdf
+import h5py
+import numpy as np
+
+from seaice_data.arrays import ChartArray, FloatArray, IntArray
+from seaice_data.charts import CHART_FILL, CHARTS, SIC, Chart
+from seaice_data.errors import Failure
+from seaice_data.geolocation import TiePoints, unrolled
+from seaice_data.grid import Grid
+from seaice_data.scene_id import SceneId
+from seaice_data.store.prepared_scene import FLAG_LAND, FLAG_NO_SAR, FLAG_REMAINDER
+from seaice_data.system.files import replacing
+from seaice_data.texts import printable, without_secrets
+from seaice_data.versions import naming_version
+from seaice_model.errors import MapError
+from seaice_model.maps.decision import Decision, check_bytes
+from seaice_model.maps.decision_netcdf import (
+    check_decision,
+    holds_probabilities,
+    read_decision,
+    write_decision,
+)
+from seaice_model.maps.foreign_hdf5 import array, number, opened, text, whole_numbers
+
+SIC_STEP_PERCENT = 10
+"""Percent of ice concentration from one class of SIC to the next."""
+
+_FORMAT = "seaice map 3"
+_NAMES = {
+    "SIC": "sea_ice_area_fraction",
+    "SOD": "stage_of_development",
+    "FLOE": "floe_size",
+}
+_FLAGS = {
+    "no_sar": FLAG_NO_SAR,
+    "land": FLAG_LAND,
+    "beyond_last_block": FLAG_REMAINDER,
+}
+_CHUNK_ROWS = 512
+_AGAIN = "draw it again with `seaice predict --overwrite`"
+_LEAST_SPACING_M, _MOST_SPACING_M = 1, 1_000_000
+_MOST_LATITUDE = 90.0
+_MOST_LONGITUDE = 540.0  # 180, and once around the Earth
+_MOST_TIE_POINTS = 10_000  # Sentinel-1 has 21 x 21; placing pixels costs their square
+_MOST_EPOCHS = 10_000
+
+U_NET = "multi-task U-Net"
+"""Kind of the networks that seaice trains."""
+
+UNKNOWN_FILE = "unknown"
+"""Hash of a file that nothing is known of."""
+
+SceneUse = Literal["unseen", "validated", "trained"]
+"""What a scene was to the training of a network."""
+
+MapGrid = Literal["original", "80m", "store"]
+"""Grid of a map: that of the netCDF file (80 m, or 40 m of a raw file), 80 m, or that of
+the store. A store knows only the 80 m grid."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Provenance:
+    """What a map was made from; texts without passwords, on one line."""
+
+    run: str
+    """Folder of the run, as it was given; of several runs, with commas between them. The
+    name of a network that has no run."""
+
+    weights: str
+    """Fingerprint of the weights, of all runs together. Maps that differ in it are of
+    different networks."""
+
+    epochs: tuple[int, ...] = ()
+    """Epoch of the weights of each run, from 1; empty if there are none."""
+
+    store: str
+    """Path or URL of the store, or of the netCDF files, as it was given."""
+
+    store_fingerprint: str
+    """Fingerprint of the recipe that the scenes were prepared by."""
+
+    software: str
+    """Name and version of this package."""
+
+    file_hash: str = UNKNOWN_FILE
+    """Hash of samples of the netCDF file that the scene comes from, as stores have it."""
+
+    scene_use: SceneUse = "unseen"
+    """Whether a run was trained or validated on the scene."""
+
+    network: str = U_NET
+    """What kind of network, for people."""
+
+    def __post_init__(self) -> None:
+        """Remove secrets of URLs from all texts, and escape what does not show."""
+        for name in _TEXTS:
+            if isinstance(said := getattr(self, name), str):
+                object.__setattr__(self, name, printable(without_secrets(said)))
+
+    @property
+    def run_in_words(self) -> str:
+        """Run and epochs, as far as they are known."""
+        epochs = ", ".join(map(str, self.epochs))
+        return f"{self.run}, epoch {epochs}" if epochs else self.run
+
+
+_TEXTS = tuple(field.name for field in fields(Provenance) if field.name != "epochs")
+"""What is said of a map's provenance in words."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChartMap:
+    """The three charts of a scene as a network predicts them."""
+
+    scene: SceneId
+    """Id of the scene; files of other formats and pictures are named after it."""
+
+    acquired: datetime
+    """Start of the acquisition, UTC, aware."""
+
+    grid: Grid
+    """80 m grid of the scene."""
+
+    charts: ChartArray
+    """Classes, shape ``(chart, y, x)``; 255 where there is no SAR, and on land."""
+
+    flags: ChartArray
+    """Why a pixel has no class or a borrowed one, shape ``(y, x)``: bit 1 no SAR, 2 land,
+    4 behind the last whole block (the class of its neighbour)."""
+
+    tie_points: TiePoints
+    """Latitude and longitude on a coarse grid."""
+
+    provenance: Provenance
+    """What it was made from."""
+
+    grid_name: MapGrid = "80m"
+    """Which grid it is."""
+
+    decision: Decision | None = None
+    """Classes before masks and how sure they are, on the grid of the store; none in a map
+    of which only the charts are known."""
+
+    def __post_init__(self) -> None:
+        """Refuse what is not the id of a scene: it would become part of paths and pages."""
+        try:
+            object.__setattr__(self, "scene", SceneId(self.scene))
+        except ValueError as error:
+            raise MapError(str(error)) from error
+
+
+def write_netcdf(chart_map: ChartMap, path: str | Path) -> None:
+    """Write a map as CF netCDF; a file at `path` stays until the new one is whole.
+
+    SIC is in percent, 255 being its ``_FillValue``, so that xarray shows it as numbers
+    and NaN. SOD and FLOE are flags; 255 is one of them, so that they stay integers.
+
+    Raises
+    ------
+    MapError
+        If something in it is not what `ChartMap` and `Decision` say, or the file cannot be
+        written.
+    """
+    _check(chart_map)
+    try:
+        # In memory first: HDF5 ends the process when it cannot close a file on a full disk.
+        whole = BytesIO()
+        with h5netcdf.File(whole, "w") as file:
+            _write(file, chart_map)
+        with replacing(Path(path)) as new:
+            new.write_bytes(whole.getbuffer())
+    except OSError as error:
+        raise MapError(
+            f"cannot write map {str(path)!r}: {error.strerror or error}"
+        ) from error
+
+
+def read_netcdf(path: str | Path) -> ChartMap:
+    """Read a map that `write_netcdf` wrote.
+
+    Raises
+    ------
+    MapError
+        If there is none at `path`, it is not one of ours, or damaged.
+    """
+    with _opened(Path(path)) as file:
+        return _read(file)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MapDescription:
+    """What is said of a map, without its planes."""
+
+    scene: SceneId
+    """Id of the scene."""
+
+    grid_name: MapGrid
+    """Grid that was asked for."""
+
+    has_probabilities: bool
+    """Whether it holds class probabilities."""
+
+    provenance: Provenance
+    """What it was made from."""
+
+
+def describe(path: Path) -> MapDescription:
+    """Read what is said of a map.
+
+    Raises
+    ------
+    MapError
+        If there is no map at `path`, it is not one of ours, or damaged.
+    """
+    with _opened(path) as file:
+        return MapDescription(
+            scene=SceneId(text(file.attrs, "scene")),
+            grid_name=_one_of(file.attrs, "grid_name", MapGrid),
+            has_probabilities=holds_probabilities(file),
+            provenance=_provenance(file.attrs),
+        )
+
+
+def describe_maps(folder: Path) -> tuple[dict[Path, MapDescription], tuple[Failure, ...]]:
+    """Describe all maps in a folder; a bad one does not hide the others.
+
+    Returns
+    -------
+    tuple
+        Descriptions by path, sorted by name, and the files that cannot be read.
+
+    Raises
+    ------
+    MapError
+        If there are none.
+    """
+    described: dict[Path, MapDescription] = {}
+    failed: list[Failure] = []
+    for path in find_maps(folder):
+        try:
+            described[path] = describe(path)
+        except MapError as error:
+            failed.append(Failure.of(path, error))
+    return described, tuple(failed)
+
+
+def find_maps(folder: Path) -> list[Path]:
+    """Return the files that may be maps in `folder`, sorted by name.
+
+    Raises
+    ------
+    MapError
+        If there are none, `folder` is a file, or cannot be read.
+    """
+    try:
+        paths = sorted(
+            path
+            for path in folder.iterdir()
+            if path.name.endswith(".nc") and not path.name.startswith(".")
+        )
+    except NotADirectoryError as error:
+        raise MapError(
+            f"{str(folder)!r} is a file, not a folder of maps",
+            hint=f"name the folder of the map: {str(folder.parent)!r}",
+        ) from error
+    except FileNotFoundError:
+        paths = []
+    except OSError as error:
+        raise MapError(f"cannot read folder {str(folder)!r}: {error.strerror}") from error
+    if not paths:
+        raise MapError(
+            f"no maps in {str(folder)!r}",
+            hint="draw some with `seaice predict store.zarr --out maps/`",
+        )
+    return paths
+
+
+def _check(chart_map: ChartMap) -> None:
+    """Refuse what could not be read again, or would be cut down to bytes."""
+    try:
+        _check_values(chart_map)
+    except ValueError as error:
+        raise MapError(f"no map of scene {chart_map.scene!r}: {error}") from error
+
+
+def _check_values(chart_map: ChartMap) -> None:
+    if getattr(chart_map.acquired, "tzinfo", None) is None:
+        raise ValueError(f"'acquired' has no time zone: '{chart_map.acquired}'")
+    shape = chart_map.grid.shape
+    check_bytes("charts", chart_map.charts, (len(CHARTS), *shape))
+    check_bytes("flags", chart_map.flags, shape)
+    for chart, plane in zip(CHARTS, chart_map.charts, strict=True):
+        # 255 + 1 is 0 in bytes: one pass over the plane, and no mask of its fill.
+        highest = int(np.add(plane, 1, dtype=np.uint8).max()) - 1
+        if highest >= chart.n_classes:
+            raise ValueError(f"{chart.name} has no class {highest}")
+    _check_tie_points(chart_map.tie_points)
+    _check_places(_on_pixels(chart_map.tie_points, chart_map.grid), shape)
+    attributes = _global_attributes(chart_map)
+    _pixel_spacing_m(attributes)
+    _one_of(attributes, "grid_name", MapGrid)
+    _provenance(attributes)
+    if chart_map.decision is not None:
+        check_decision(chart_map.decision, shape)
+
+
+def _write(file: h5netcdf.File, chart_map: ChartMap) -> None:
+    file.attrs.update(_global_attributes(chart_map))
+    tie_points = _on_pixels(chart_map.tie_points, chart_map.grid)
+    n_y, n_x = tie_points.latitude.shape
+    file.dimensions = {
+        "y": chart_map.grid.height,
+        "x": chart_map.grid.width,
+        "tie_y": n_y,
+        "tie_x": n_x,
+    }
+    _write_geolocation(file, tie_points)
+    _write_time(file, chart_map.acquired)
+    for chart, plane in zip(CHARTS, chart_map.charts, strict=True):
+        if chart is SIC:
+            _write_plane(
+                file, _NAMES["SIC"], _to_percent(plane), _sic_attributes(), CHART_FILL
+            )
+        else:
+            _write_plane(file, _NAMES[chart.name], plane, _flag_attributes(chart))
+    _write_plane(file, "status_flag", chart_map.flags, _status_attributes())
+    if chart_map.decision is not None:
+        write_decision(file, chart_map.decision)
+
+
+def _write_plane(
+    file: h5netcdf.File,
+    name: str,
+    plane: ChartArray,
+    attributes: Mapping[str, Any],
+    fill: int | None = None,
+) -> None:
+    height, width = plane.shape
+    variable = file.create_variable(
+        name,
+        ("y", "x"),
+        np.uint8,
+        data=plane,
+        chunks=(min(_CHUNK_ROWS, height), width),
+        compression="gzip",
+        compression_opts=4,
+        fillvalue=None if fill is None else np.uint8(fill),
+    )
+    variable.attrs.update(
+        {
+            **attributes,
+            "coordinates": "time",
+            "coordinate_interpolation": "latitude: longitude: geolocation",
+        }
+    )
+
+
+def _write_geolocation(file: h5netcdf.File, tie_points: TiePoints) -> None:
+    tie = ("tie_y", "tie_x")
+    latitude = file.create_variable("latitude", tie, np.float64, data=tie_points.latitude)
+    latitude.attrs.update({"standard_name": "latitude", "units": "degrees_north"})
+    longitude = file.create_variable(
+        "longitude", tie, np.float64, data=tie_points.longitude
+    )
+    longitude.attrs.update({"standard_name": "longitude", "units": "degrees_east"})
+    for axis, positions in (("y", tie_points.lines), ("x", tie_points.samples)):
+        index = file.create_variable(
+            f"tie_{axis}_index", (f"tie_{axis}",), np.int32, data=positions.astype(np.int32)
+        )
+        index.attrs["long_name"] = f"pixel of the tie point along {axis}, from 0"
+    geolocation = file.create_variable("geolocation", (), np.int32, data=0)
+    geolocation.attrs.update(
+        {
+            "interpolation_name": "bi_linear",
+            "computational_precision": "64",
+            "tie_point_mapping": "y: tie_y_index tie_y x: tie_x_index tie_x",
+        }
+    )
+
+
+def _write_time(file: h5netcdf.File, acquired: datetime) -> None:
+    time = file.create_variable("time", (), np.int64, data=int(acquired.timestamp()))
+    time.attrs.update(
+        {
+            "standard_name": "time",
+            "long_name": "start of the acquisition",
+            "units": "seconds since 1970-01-01T00:00:00Z",
+            "calendar": "standard",
+            "units_metadata": "leap_seconds: none",
+        }
+    )
+
+
+def _global_attributes(chart_map: ChartMap) -> dict[str, Any]:
+    made = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    provenance = chart_map.provenance
+    made_by = provenance.network
+    if provenance.run not in ("", made_by):
+        made_by += f", run {provenance.run_in_words}"
+    paper = {"references": "Chen et al. (2024), doi:10.5194/tc-18-1621-2024"}
+    return {
+        "Conventions": "CF-1.11",
+        "format": _FORMAT,
+        "title": f"Predicted ice charts of Sentinel-1 scene {chart_map.scene}",
+        "source": f"{provenance.network} on a Sentinel-1 EW scene with ancillary "
+        "(AI4Arctic)",
+        **(paper if provenance.network == U_NET else {}),
+        "comment": "Not an official ice chart. Classes are decided on the grid of the "
+        "store and brought to the SAR grid by nearest neighbour.",
+        "history": f"{made} {provenance.software}: predicted by {made_by}",
+        "scene": str(chart_map.scene),  # h5py needs plain text
+        "acquired": chart_map.acquired.isoformat(),
+        "grid_name": chart_map.grid_name,
+        "pixel_spacing_m": chart_map.grid.pixel_spacing_m,
+        **asdict(provenance),
+        "epochs": np.array(provenance.epochs, np.int32),
+    }
+
+
+def _sic_attributes() -> dict[str, Any]:
+    return {
+        "standard_name": str(SIC.standard_name),
+        "long_name": SIC.long_name,
+        "units": "%",
+        "valid_range": np.array([0, 100], np.uint8),
+        "ancillary_variables": "status_flag",
+    }
+
+
+def _flag_attributes(chart: Chart) -> dict[str, Any]:
+    attributes: dict[str, Any] = {
+        "long_name": chart.long_name,
+        "flag_values": np.array(chart.flag_values, np.uint8),
+        "flag_meanings": f"{chart.flag_meanings} no_data",
+        "ancillary_variables": "status_flag",
+    }
+    if chart.standard_name is not None:
+        attributes["standard_name"] = chart.standard_name
+    return attributes
+
+
+def _status_attributes() -> dict[str, Any]:
+    return {
+        "standard_name": "status_flag",
+        "long_name": "why a pixel has no class, or one borrowed from its neighbour",
+        "comment": "no_sar: the file has no backscatter there: outside the swath or, in a "
+        "file with an ice chart, outside the chart; land: distance zone 0; "
+        "beyond_last_block: the class is that of the neighbour",
+        "flag_masks": np.array(list(_FLAGS.values()), np.uint8),
+        "flag_meanings": " ".join(_FLAGS),
+    }
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[h5py.File]:
+    """Open a map to read it; whatever is wrong with the file becomes a `MapError`."""
+    with (
+        opened(path, "map", _AGAIN) as file,
+        naming_version(MapError, str(path), _said(file.attrs, "software")),
+    ):
+        found = _said(file.attrs, "format")
+        if found != _FORMAT and found.startswith("seaice map "):
+            raise MapError(
+                f"map {str(path)!r} has format {found!r}, this version reads {_FORMAT!r}",
+                hint=_AGAIN,
+            )
+        if found != _FORMAT:
+            raise MapError(
+                f"{str(path)!r} is not a map of seaice",
+                hint="move it away: a folder of maps contains no other netCDF files",
+            )
+        yield file
+
+
+def _said(attributes: Mapping[str, Any], name: str) -> str:
+    """Return an attribute that is text; nothing if it is missing."""
+    return text(attributes, name) if name in attributes else ""
+
+
+def _read(file: h5py.File) -> ChartMap:
+    """Read a map; nothing is read before all shapes are known to fit."""
+    first = array(file, _NAMES[SIC.name], 2)
+    shape = (first.shape[0], first.shape[1])
+    names = [*(_NAMES[chart.name] for chart in CHARTS), "status_flag"]
+    *planes, flags = [array(file, name, shape) for name in names]
+    tie_points = _read_tie_points(file, shape)
+    decision = read_decision(file, shape)
+    charts = np.empty((len(CHARTS), *shape), np.uint8)
+    for chart, plane, read in zip(CHARTS, planes, charts, strict=True):
+        plane.read_direct(read)
+        _check_written(chart, read)
+    charts[0] = _from_percent(charts[0])
+    return ChartMap(
+        scene=SceneId(text(file.attrs, "scene")),
+        acquired=_time(file.attrs),
+        grid=Grid(*shape, _pixel_spacing_m(file.attrs)),
+        charts=charts,
+        flags=flags[...],
+        tie_points=tie_points,
+        provenance=_provenance(file.attrs),
+        grid_name=_one_of(file.attrs, "grid_name", MapGrid),
+        decision=decision,
+    )
+
+
+def _provenance(attributes: Mapping[str, Any]) -> Provenance:
+    texts: dict[str, Any] = {name: text(attributes, name) for name in _TEXTS}
+    texts["scene_use"] = _one_of(attributes, "scene_use", SceneUse)
+    epochs = whole_numbers(attributes, "epochs", 0, 2**31 - 1)
+    if len(epochs) > _MOST_EPOCHS:
+        raise ValueError(f"attribute 'epochs' has {len(epochs)} numbers")
+    return Provenance(epochs=epochs, **texts)
+
+
+def _check_written(chart: Chart, plane: ChartArray) -> None:
+    """Refuse what is neither a class nor fill, as it stands in the file."""
+    step = SIC_STEP_PERCENT if chart is SIC else 1
+    is_unknown = np.ones(256, bool)
+    is_unknown[[*range(0, chart.n_classes * step, step), CHART_FILL]] = False
+    found = plane[is_unknown[plane]]
+    if found.size:
+        unit = " %" if chart is SIC else ""
+        raise ValueError(f"{chart.name} has no class {found[0]}{unit}")
+
+
+def _read_tie_points(file: h5py.File, shape: tuple[int, int]) -> TiePoints:
+    """Read tie points of a map of this shape; refuse those that place no pixels."""
+    lines, samples = (array(file, f"tie_{axis}_index", 1, "iu") for axis in "yx")
+    at = lines.shape + samples.shape
+    if at[0] * at[1] > _MOST_TIE_POINTS:
+        raise ValueError(f"{at[0]} x {at[1]} tie points, more than {_MOST_TIE_POINTS}")
+    points = TiePoints(
+        latitude=array(file, "latitude", at, "fiu")[...].astype(np.float64),
+        longitude=array(file, "longitude", at, "fiu")[...].astype(np.float64),
+        lines=lines[...].astype(np.float64),
+        samples=samples[...].astype(np.float64),
+    )
+    _check_tie_points(points)
+    _check_places(points, shape)
+    return points
+
+
+def _check_tie_points(points: TiePoints) -> None:
+    shape = (len(points.lines), len(points.samples))
+    if points.latitude.shape != shape or points.longitude.shape != shape:
+        raise ValueError("its tie points differ in shape")
+    if min(shape) < 2:
+        raise ValueError(f"{shape[0]} x {shape[1]} tie points place no pixels")
+
+
+def _check_places(points: TiePoints, shape: tuple[int, int]) -> None:
+    """Refuse tie points on pixels, as files have them, that place none of a map."""
+    _check_positions("tie_y_index", points.lines, shape[0])
+    _check_positions("tie_x_index", points.samples, shape[1])
+    _check_degrees("latitude", points.latitude, _MOST_LATITUDE)
+    _check_degrees("longitude", points.longitude, _MOST_LONGITUDE)
+
+
+def _check_positions(name: str, positions: FloatArray, n_pixels: int) -> None:
+    """Refuse pixels of tie points along an axis that do not rise from first to last."""
+    if len(positions) < 2:
+        raise ValueError(f"{name!r} must hold at least two pixels")
+    first, last = positions[[0, -1]]
+    if (first, last) != (0, n_pixels - 1):
+        raise ValueError(
+            f"{name!r} must lead from 0 to {n_pixels - 1}, got {first:g} to {last:g}"
+        )
+    # Not `<= 0`: NaN is no step either.
+    if (is_wrong := ~(np.diff(positions) > 0)).any():
+        at = int(np.flatnonzero(is_wrong)[0])
+        raise ValueError(
+            f"{name!r} must rise, got {positions[at + 1]:g} after {positions[at]:g}"
+        )
+
+
+def _check_degrees(name: str, degrees: FloatArray, most: float) -> None:
+    if (is_wrong := ~(np.abs(degrees) <= most)).any():
+        raise ValueError(
+            f"{name!r} must be from -{most:g} to {most:g}, got {degrees[is_wrong][0]:g}"
+        )
+
+
+def _one_of(attributes: Mapping[str, Any], name: str, kind: Any) -> Any:
+    """Return an attribute that is one of the texts that `kind` lists."""
+    if (found := text(attributes, name)) not in get_args(kind):
+        options = ", ".join(get_args(kind))
+        raise ValueError(f"attribute {name!r} must be one of {options}, got {found!r}")
+    return found
+
+
+def _time(attributes: Mapping[str, Any]) -> datetime:
+    said = text(attributes, "acquired")
+    try:
+        acquired = datetime.fromisoformat(said)
+    except ValueError as error:
+        raise ValueError(f"attribute 'acquired' must be a time, got {said!r}") from error
+    if acquired.tzinfo is None:
+        raise ValueError(f"attribute 'acquired' has no time zone: {said!r}")
+    return acquired
+
+
+def _pixel_spacing_m(attributes: Mapping[str, Any]) -> float:
+    return number(attributes, "pixel_spacing_m", _LEAST_SPACING_M, _MOST_SPACING_M)
+
+
+def _to_percent(sic: ChartArray) -> ChartArray:
+    percent = np.full(256, CHART_FILL, np.uint8)
+    percent[: SIC.n_classes] = np.arange(SIC.n_classes) * SIC_STEP_PERCENT
+    return percent[sic]
+
+
+def _from_percent(percent: ChartArray) -> ChartArray:
+    sic = np.full(256, CHART_FILL, np.uint8)
+    sic[np.arange(SIC.n_classes) * SIC_STEP_PERCENT] = np.arange(SIC.n_classes)
+    return sic[percent]
+
+
+def _on_pixels(tie_points: TiePoints, grid: Grid) -> TiePoints:
+    """Move tie points to the centres of their nearest pixels, as CF wants them.
+
+    The first and last pixel of each axis get one, so that no pixel lies outside.
+    """
+    lines = _whole_positions(tie_points.lines, grid.height)
+    samples = _whole_positions(tie_points.samples, grid.width)
+    return TiePoints(
+        latitude=tie_points.latitudes(lines, samples),
+        # Readers interpolate them as numbers.
+        longitude=unrolled(tie_points.longitudes(lines, samples)),
+        lines=lines,
+        samples=samples,
+    )
+
+
+def _whole_positions(positions: FloatArray, n_pixels: int) -> FloatArray:
+    whole: IntArray = np.clip(np.rint(positions).astype(np.int64), 0, n_pixels - 1)
+    return np.unique([0, *whole, n_pixels - 1]).astype(np.float64)

@@ -1,0 +1,273 @@
+"""HDF5 files that anybody may have written: maps, and submission files.
+
+``opened`` opens one, ``array`` finds an array in it, ``text``, ``number`` and
+``whole_numbers`` read attributes as what they should be. What is wrong is raised as a
+`ValueError`, which ``in_words`` turns into a `MapError` that names the file.
+"""
+
+import math
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from seaice_data.scenes.netcdf import missing_filters, without_filter
+from seaice_data.system.documents import DocumentError, open_file
+from seaice_data.texts import printable
+from seaice_model.errors import MapError
+
+MOST_SIDE = 20_000
+"""Pixels along a side of a plane: a Sentinel-1 EW scene has about 10 000 of 40 m."""
+
+MOST_LETTERS = 10_000
+"""Length of the longest text: a list of the folders of several runs."""
+
+_SHOWN_LETTERS = 80
+_MOST_PIXELS = 256_000_000  # the largest scene of the dataset has 127 million of 40 m
+_MOST_NUMBERS = 10_000
+_MOST_TEXTS = 100
+_MOST_CHUNK = 2**24
+_BROKEN = (
+    OSError,
+    RuntimeError,
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    OverflowError,
+)
+"""What h5py raises on files whose metadata or data are damaged."""
+
+
+@contextmanager
+def opened(path: Path, kind: str, hint: str) -> Iterator[h5py.File]:
+    """Open a file to read it; whatever is wrong with it becomes a `MapError`.
+
+    Parameters
+    ----------
+    path
+        The file.
+    kind
+        What it should be, for messages: ``map``.
+    hint
+        What to do about one that is damaged.
+
+    Raises
+    ------
+    MapError
+        If there is none, it is not a regular file (a pipe would block), the system does not
+        let it be read, memory is too small, or it is damaged.
+    """
+    with in_words(path, kind, hint):
+        magic = _first_bytes(path)
+        if magic.startswith(b"CDF"):
+            raise MapError(
+                f"{str(path)!r} is netCDF classic, not netCDF-4",
+                hint="convert it with `nccopy -k nc4`",
+            )
+        # Without a lock: some disks have none, and a writer replaces the whole file.
+        with h5py.File(path, "r", locking=False) as file:
+            yield file
+
+
+@contextmanager
+def in_words(path: Path, kind: str, hint: str) -> Iterator[None]:
+    """Turn what reading a file raises into a `MapError`; see `opened`."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise MapError(f"no {kind} at {str(path)!r}") from error
+    except MemoryError as error:
+        raise MapError(
+            f"there is not enough memory to read {kind} {str(path)!r}"
+        ) from error
+    except _BROKEN as error:
+        if isinstance(error, OSError) and error.errno:
+            raise MapError(
+                f"cannot read {kind} {str(path)!r}: {os.strerror(error.errno)}"
+            ) from error
+        if "file signature not found" in str(error):
+            raise MapError(
+                f"cannot read {kind} {str(path)!r}: not a netCDF-4 file", hint=hint
+            ) from error
+        raise MapError(
+            f"{kind} {str(path)!r} is damaged: {_reason(error)}", hint=hint
+        ) from error
+
+
+def array(
+    file: h5py.File, name: str, shape: tuple[int, ...] | int, kinds: str = "u"
+) -> h5py.Dataset:
+    """Return an array of numbers of a file, which is not read yet.
+
+    Parameters
+    ----------
+    file
+        Where it is.
+    name
+        Its name.
+    shape
+        Its shape, or its number of axes, of at most `MOST_SIDE` each.
+    kinds
+        Kinds of its type, as numpy calls them: ``u`` are bytes, ``iu`` whole numbers of any
+        size, ``fiu`` any numbers.
+
+    Raises
+    ------
+    ValueError
+        If it is missing, has another shape or type, or has its values in other files.
+    """
+    dataset = _dataset(file, name)
+    found = dataset.shape or ()
+    if isinstance(shape, int):
+        if len(found) != shape or 0 in found:
+            raise ValueError(f"{name!r} has shape {found}, not {shape} axes")
+        if max(found) > MOST_SIDE:
+            raise ValueError(f"{name!r} has shape {found}, more than {MOST_SIDE} a side")
+        if math.prod(found) > _MOST_PIXELS:
+            raise ValueError(f"{name!r} has shape {found}, more than a scene has pixels")
+    elif found != shape:
+        raise ValueError(f"{name!r} has shape {found}, not {shape}")
+    is_right = dataset.dtype.kind in kinds and (kinds != "u" or dataset.dtype == np.uint8)
+    if not is_right:
+        wanted = {"u": "bytes (uint8)", "iu": "whole numbers"}.get(kinds, "numbers")
+        raise ValueError(f"{name!r} must be {wanted}, got {dataset.dtype}")
+    return dataset
+
+
+def attribute(attributes: Mapping[str, Any], name: str) -> Any:
+    """Return an attribute; of a list of one, as netCDF stores numbers and texts, the item.
+
+    Raises
+    ------
+    ValueError
+        If it is missing, neither text nor numbers, or has more values than any of ours.
+    """
+    if name not in attributes:
+        raise ValueError(f"attribute {name!r} is missing")
+    if isinstance(attributes, h5py.AttributeManager):
+        _check_size(attributes, name)
+    value = attributes[name]
+    return value.item() if isinstance(value, np.ndarray) and value.size == 1 else value
+
+
+def text(attributes: Mapping[str, Any], name: str) -> str:
+    """Return an attribute that is text, stored as by HDF5 or as by netCDF, in a list.
+
+    Raises
+    ------
+    ValueError
+        If it is missing, not text in UTF-8, or longer than `MOST_LETTERS`.
+    """
+    value = attribute(attributes, name)
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "surrogateescape")
+    if not isinstance(value, str):
+        raise ValueError(f"attribute {name!r} must be text, got {_shown(value)}")
+    if len(value) > MOST_LETTERS:
+        raise ValueError(f"attribute {name!r} has {len(value)} letters")
+    if any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise ValueError(f"attribute {name!r} is not text in UTF-8: {_shown(value)}")
+    return value
+
+
+def number(
+    attributes: Mapping[str, Any], name: str, lowest: float, highest: float
+) -> float:
+    """Return an attribute that is a number.
+
+    Raises
+    ------
+    ValueError
+        If it is missing, not a number, or out of bounds.
+    """
+    value = attribute(attributes, name)
+    is_real = isinstance(value, int | float | np.integer | np.floating)
+    if not is_real or not lowest <= value <= highest:
+        raise ValueError(
+            f"attribute {name!r} must be from {lowest} to {highest}, got {_shown(value)}"
+        )
+    return float(value)
+
+
+def whole_numbers(
+    attributes: Mapping[str, Any], name: str, lowest: int, highest: int
+) -> tuple[int, ...]:
+    """Return an attribute that is a list of whole numbers; it may be empty, or one number.
+
+    Raises
+    ------
+    ValueError
+        If it is missing, something else, or a number is out of bounds.
+    """
+    values = np.atleast_1d(attribute(attributes, name))
+    if values.dtype.kind not in "iu" or values.ndim != 1:
+        raise ValueError(f"attribute {name!r} must be whole numbers, got {_shown(values)}")
+    if values.size and not lowest <= values.min() <= values.max() <= highest:
+        raise ValueError(
+            f"attribute {name!r} must be from {lowest} to {highest}, got {_shown(values)}"
+        )
+    return tuple(map(int, values))
+
+
+def _first_bytes(path: Path) -> bytes:
+    """Read the first bytes of a regular file."""
+    try:
+        with open_file(path) as stream:
+            return stream.read(4)
+    except DocumentError as error:
+        raise MapError(f"{str(path)!r} {str(error).removeprefix('it ')}") from error
+
+
+def _dataset(file: h5py.File, name: str) -> h5py.Dataset:
+    """Return an array whose values are in this file."""
+    link = file.get(name, getlink=True) if name in file.keys() else None  # noqa: SIM118
+    if link is None:
+        raise ValueError(f"{name!r} is missing")
+    if not isinstance(link, h5py.HardLink):
+        raise ValueError(f"{name!r} is a link")
+    dataset = file[name]
+    if not isinstance(dataset, h5py.Dataset):
+        raise ValueError(f"{name!r} is not an array")
+    if dataset.is_virtual or dataset.external:
+        raise ValueError(f"{name!r} has its values in other files")
+    for code in missing_filters(dataset):
+        reason, hint = without_filter(code)
+        raise MapError(f"{file.filename!r}: {name!r} is {reason}", hint=hint)
+    # HDF5 makes room for a whole chunk, however small the array is.
+    if dataset.chunks and math.prod(dataset.chunks) > max(dataset.size, _MOST_CHUNK):
+        raise ValueError(f"{name!r} is stored in chunks of {dataset.chunks}")
+    return dataset
+
+
+def _check_size(attributes: h5py.AttributeManager, name: str) -> None:
+    """Refuse an attribute before it is read: a small file may repeat one long text."""
+    stored = attributes.get_id(name)
+    n_values = stored.get_space().get_simple_extent_npoints()
+    is_number = stored.dtype.kind in "fiu"
+    if not is_number and h5py.check_string_dtype(stored.dtype) is None:
+        raise ValueError(f"attribute {name!r} is neither text nor numbers")
+    if n_values > (_MOST_NUMBERS if is_number else _MOST_TEXTS):
+        raise ValueError(f"attribute {name!r} has {n_values} values")
+
+
+def _shown(value: Any) -> str:
+    """Return a value for a message: on one line, and not too long."""
+    if isinstance(value, np.ndarray) and value.size == 1:
+        value = value.item()
+    shown = printable(" ".join(str(value).split()))
+    return shown if len(shown) <= _SHOWN_LETTERS else f"{shown[:_SHOWN_LETTERS]}..."
+
+
+def _reason(error: BaseException) -> str:
+    """Return what an error says, on one line."""
+    said = error.args[0] if error.args else type(error).__name__  # KeyError adds quotes
+    reason = " ".join(str(said).split())
+    for start in ("Unable to synchronously open file ", "Can't synchronously read data "):
+        if reason.startswith(start):
+            reason = reason.removeprefix(start).strip("()")
+    return printable(reason)

@@ -1,0 +1,1 @@
+"""The U-Net, its kernels and devices, and published weights."""

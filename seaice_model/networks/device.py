@@ -1,0 +1,100 @@
+"""Where the network runs, in which arithmetic, and whether there is memory for it."""
+
+import re
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import torch
+
+from seaice_data.errors import SeaIceError
+from seaice_data.system.processor import n_cores
+from seaice_model.config.run_config import Compile, Precision
+from seaice_model.errors import RunError
+
+
+def find_device(name: str = "auto") -> torch.device:
+    """Return the device called `name`; "auto" is a CUDA GPU if there is one, else the CPU.
+
+    From then on PyTorch uses at most as many threads as a container may use cores.
+
+    Raises
+    ------
+    RunError
+        If there is no such device on this machine, or it cannot hold a number.
+    """
+    # PyTorch counts the cores of the machine, whatever the quota.
+    torch.set_num_threads(min(torch.get_num_threads(), n_cores()))
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    named = re.fullmatch(r"cpu|cuda(?::([0-9]+))?", name)
+    if named is None:
+        raise RunError(
+            f"unknown device {name!r}", hint="known are auto, cpu, cuda, cuda:1 and so on"
+        )
+    if name != "cpu" and int(named[1] or 0) >= torch.cuda.device_count():
+        raise RunError(
+            f"no device {name!r} on this machine", hint="leave out --device, or use cpu"
+        )
+    device = torch.device(name)
+    try:
+        torch.zeros(1, device=device)
+    except RuntimeError as error:
+        raise RunError(
+            f"device {name!r} does not work: {str(error).partition(chr(10))[0]}",
+            hint="name another with --device, or use cpu",
+        ) from error
+    return device
+
+
+@contextmanager
+def memory_in_words(
+    doing: str, hint: str | None = None, kind: type[SeaIceError] = RunError
+) -> Iterator[None]:
+    """Turn the many ways in which memory runs out into one error with this hint.
+
+    Parameters
+    ----------
+    doing
+        What there is too little memory for, as in "training".
+    hint
+        What to do about it.
+    kind
+        Class of the error.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        # PyTorch has a type of its own for the memory of GPUs only.
+        is_memory = isinstance(error, (MemoryError, torch.OutOfMemoryError))
+        if not is_memory and "allocate memory" not in str(error):
+            raise
+        raise kind(f"too little memory for {doing}", hint=hint) from error
+
+
+@contextmanager
+def compiler_in_words() -> Iterator[None]:
+    """Turn what PyTorch's compiler says where it cannot work into a `RunError`."""
+    try:
+        yield
+    except RuntimeError as error:
+        if type(error).__module__ not in ("torch._inductor.exc", "torch._dynamo.exc"):
+            raise
+        raise RunError(
+            f"cannot compile the network here: {str(error).partition(chr(10))[0]}",
+            hint="install a C++ compiler, or set compile to 'never'",
+        ) from error
+
+
+def arithmetic(device: torch.device, precision: Precision) -> AbstractContextManager[None]:
+    """Return the context that runs convolutions in `precision` (see `TrainConfig`).
+
+    bfloat16 has the range of float32, so that no gradient needs scaling; float16 without
+    scaling, as in the reference, loses small gradients.
+    """
+    is_half = precision == "bfloat16" or (precision == "auto" and device.type == "cuda")
+    return torch.autocast(device.type, torch.bfloat16, enabled=is_half)
+
+
+def is_compiled(setting: Compile, device: torch.device) -> bool:
+    """Tell whether ``TrainConfig.compile`` means to compile on a device."""
+    return setting == "always" or (setting == "auto" and device.type == "cuda")

@@ -1,0 +1,238 @@
+"""The multi-task U-Net: one encoder, one or three decoders, one head a chart.
+
+The architecture is that of Chen et al. (2024), section 3.1 and Figure 1, down to the
+padding, so that their published weights give their outputs
+(`seaice_model.networks.published_weights`).
+Weights start as PyTorch starts them, from a seed of their own.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from seaice_data.charts import CHARTS, FLOE, SIC, SOD
+from seaice_model.config.run_config import ModelConfig
+from seaice_model.networks.convolution import Convolution, has_kernels
+from seaice_model.networks.upsampling import Place, doubled, doubled_tile
+
+_FAST_CHANNELS = 8
+"""Kernels for half precision work on multiples of so many channels."""
+
+
+class Prediction(NamedTuple):
+    """What the network says of a batch: one tensor a chart, in the order of ``CHARTS``."""
+
+    sic: Tensor
+    """Class as a real number, shape ``(batch, y, x)``; or one logit a class, shape
+    ``(batch, class, y, x)``, if SIC is predicted as classes."""
+
+    sod: Tensor
+    """Logits, shape ``(batch, class, y, x)``."""
+
+    floe: Tensor
+    """Logits, shape ``(batch, class, y, x)``."""
+
+    def classes(self) -> Tensor:
+        """Decide the class of every pixel.
+
+        A real number is rounded and clamped to the classes of SIC, 0 to 10;
+        of logits the largest wins.
+
+        Returns
+        -------
+        Tensor
+            Shape ``(batch, chart, y, x)``, uint8.
+        """
+        return torch.stack([_decide(plane) for plane in self], dim=1)
+
+
+def _decide(plane: Tensor) -> Tensor:
+    if plane.ndim == 3:
+        return plane.round().clamp(0, SIC.n_classes - 1).to(torch.uint8)
+    return plane.argmax(dim=1).to(torch.uint8)
+
+
+class MultiTaskUNet(nn.Module):
+    """Map input planes to the three charts.
+
+    The heads of a shared decoder are computed as one: their weights are asked for, they
+    themselves are not called, nor are hooks on them.
+
+    Parameters
+    ----------
+    config
+        Channels and where they enter, filters, decoders and the kind of the SIC head.
+    seed
+        Decides the first weights; the global random state is neither read nor changed.
+        None leaves them without memory, on PyTorch's device "meta": for those who look at
+        shapes only, or bring weights along.
+
+    Examples
+    --------
+    >>> network = MultiTaskUNet(ModelConfig())
+    >>> sum(weights.numel() for weights in network.parameters())
+    522958
+    """
+
+    def __init__(self, config: ModelConfig, *, seed: int | None = 0) -> None:
+        super().__init__()
+        self.config = config
+        filters = config.filters
+        self._at_input = [config.channels.index(name) for name in config.at_input]
+        self._at_bridge = [config.channels.index(name) for name in config.at_bridge]
+        n_inputs = [len(self._at_input), *filters]
+        n_inputs[-1] += len(self._at_bridge)
+        self.contract = nn.ModuleList(
+            _DoubleConv(n_in, n_out)
+            for n_in, n_out in zip(n_inputs, (*filters, filters[-1]), strict=True)
+        )
+        n_decoders = len(CHARTS) if config.decoders == "separate" else 1
+        self.decoders = nn.ModuleList(_Decoder(filters) for _ in range(n_decoders))
+        n_sic = 1 if config.sic == "regression" else SIC.n_classes
+        self.heads = nn.ModuleList(
+            nn.Conv2d(filters[0], n_out, kernel_size=1, device="meta")
+            for n_out in (n_sic, SOD.n_classes, FLOE.n_classes)
+        )
+        if seed is not None:
+            self.to_empty(device="cpu")
+            _initialise(self, torch.Generator().manual_seed(seed))
+
+    def forward(self, inputs: Tensor, place: Place | None = None) -> Prediction:
+        """Predict the charts of a batch.
+
+        Parameters
+        ----------
+        inputs
+            Shape ``(batch, channel, y, x)``, standardised, fill set to 0. Any height and
+            width: a plane smaller than one pixel of the bridge is continued by zeros, and
+            the prediction is cut back to it.
+        place
+            Where `inputs` lie in a larger plane, if they are a tile of it: height and width
+            are multiples of the stride, unless the tile ends with the plane.
+        """
+        height, width = inputs.shape[-2:]
+        inputs = _grown(inputs, self.config.stride)
+        fine = inputs[:, self._at_input] if self._at_bridge else inputs
+        levels = [self.contract[0](fine)]
+        for block in self.contract[1:-1]:
+            levels.append(block(functional.max_pool2d(levels[-1], 2)))
+        coarsest = functional.max_pool2d(levels[-1], 2)
+        if self._at_bridge:
+            coarse = functional.avg_pool2d(inputs[:, self._at_bridge], self.config.stride)
+            coarsest = torch.cat([coarsest, coarse], dim=1)
+        levels.append(self.contract[-1](coarsest))
+        features = [d(levels, place)[..., :height, :width] for d in self.decoders]
+        sic, sod, floe = self._ask_heads(features)
+        return Prediction(sic.squeeze(1) if sic.shape[1] == 1 else sic, sod, floe)
+
+    def _ask_heads(self, features: list[Tensor]) -> Sequence[Tensor]:
+        if len(features) == len(self.heads):
+            return [head(f) for head, f in zip(self.heads, features, strict=True)]
+        # At once: reading what the decoder says takes longer than any head does. Spare
+        # outputs make their number one that kernels are fast for.
+        heads = cast("list[nn.Conv2d]", list(self.heads))
+        n_outputs = [head.out_channels for head in heads]
+        n_spare = -sum(n_outputs) % _FAST_CHANNELS
+        weights = torch.cat([head.weight for head in heads])
+        biases = torch.cat([cast("Tensor", head.bias) for head in heads])
+        weights = functional.pad(weights, (0, 0, 0, 0, 0, 0, 0, n_spare))
+        biases = functional.pad(biases, (0, n_spare))
+        outputs = functional.conv2d(features[0], weights, biases)
+        return torch.split(outputs, [*n_outputs, n_spare], dim=1)[: len(heads)]
+
+
+def on_device(network: MultiTaskUNet, device: torch.device) -> MultiTaskUNet:
+    """Move a network to a device, its weights in the order in which it is fastest."""
+    network = network.to(device)
+    for module in network.modules():
+        if isinstance(module, Convolution):
+            module.has_kernels = has_kernels(device)
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+class _DoubleConv(nn.Sequential):
+    """Twice: 3 x 3 convolution, batch norm (which makes a bias pointless), ReLU.
+
+    Layers have no memory yet, so that none draws weights from the global random state.
+    """
+
+    def __init__(self, n_in: int, n_out: int) -> None:
+        super().__init__(
+            Convolution(n_in, n_out, device="meta"),
+            nn.BatchNorm2d(n_out, device="meta"),
+            nn.ReLU(inplace=True),
+            Convolution(n_out, n_out, device="meta"),
+            nn.BatchNorm2d(n_out, device="meta"),
+            nn.ReLU(inplace=True),
+        )
+
+
+class _Decoder(nn.Module):
+    """From the bridge back to the finest level, joining the encoder's level each time."""
+
+    def __init__(self, filters: tuple[int, ...]) -> None:
+        super().__init__()
+        skips = filters[::-1]
+        below = (filters[-1], *skips[:-1])
+        self.expand = nn.ModuleList(
+            _DoubleConv(n_below + n_skip, n_skip)
+            for n_below, n_skip in zip(below, skips, strict=True)
+        )
+
+    def forward(self, levels: Sequence[Tensor], place: Place | None) -> Tensor:
+        plane = levels[-1]
+        for block, skip, ratio in zip(
+            self.expand, levels[-2::-1], _ratios(len(levels)), strict=True
+        ):
+            plane = doubled(plane) if place is None else doubled_tile(plane, place, ratio)
+            plane = block(torch.cat([_padded_to(plane, skip), skip], dim=1))
+        return plane
+
+
+def _ratios(n_levels: int) -> list[int]:
+    """Return how many pixels one pixel of each level stands for, from the bridge up.
+
+    Examples
+    --------
+    >>> _ratios(4)
+    [8, 4, 2]
+    """
+    return [2**level for level in range(n_levels - 1, 0, -1)]
+
+
+def _padded_to(plane: Tensor, skip: Tensor) -> Tensor:
+    """Surround `plane` by zeros up to the size of `skip`, the odd pixel behind."""
+    missing_y = skip.shape[-2] - plane.shape[-2]
+    missing_x = skip.shape[-1] - plane.shape[-1]
+    # An exported network is for any size: what it need not do for this one stays in it.
+    # (PyTorch before 2.13 calls compiling exporting, too.)
+    is_for_any = torch.compiler.is_exporting() and not torch.compiler.is_dynamo_compiling()
+    if missing_y == missing_x == 0 and not is_for_any:
+        return plane
+    top, left = missing_y // 2, missing_x // 2
+    return functional.pad(plane, (left, missing_x - left, top, missing_y - top))
+
+
+def _grown(inputs: Tensor, smallest: int) -> Tensor:
+    """Continue `inputs` by zeros to at least `smallest` pixels along each axis."""
+    height, width = inputs.shape[-2:]
+    missing_y, missing_x = max(smallest - height, 0), max(smallest - width, 0)
+    if missing_y == 0 and missing_x == 0:
+        return inputs
+    return functional.pad(inputs, (0, missing_x, 0, missing_y))
+
+
+def _initialise(network: nn.Module, generator: torch.Generator) -> None:
+    """Draw weights as PyTorch does by default: uniform, bound by the root of the fan-in."""
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.reset_parameters()
+        if isinstance(module, nn.Conv2d):
+            bound = 1 / math.sqrt(module.weight[0].numel())
+            nn.init.uniform_(module.weight, -bound, bound, generator=generator)
+            if module.bias is not None:
+                nn.init.uniform_(module.bias, -bound, bound, generator=generator)

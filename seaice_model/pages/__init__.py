@@ -1,0 +1,1 @@
+"""HTML pages: the index of maps, the report of scores."""

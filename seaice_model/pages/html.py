@@ -1,0 +1,107 @@
+"""Pages that work from a disk: one file, no network, plain HTML.
+
+``write_page`` fills a template of ``templates/``, which escapes whatever it is given.
+``Table`` and ``Picture`` are parts that several pages have.
+"""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from matplotlib.figure import Figure
+
+from seaice_data.system.files import replacing
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table; the first cell of each row names it."""
+
+    caption: str
+    """Above it; none if empty."""
+
+    columns: Sequence[str]
+    """Heads of the columns."""
+
+    rows: Sequence[Sequence[str]]
+    """Cells, row by row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A figure that is part of the page."""
+
+    data: str
+    """The picture as a URL."""
+
+    alternative: str
+    """What it shows, for those who do not see it."""
+
+    caption: str = ""
+    """Below it; none if empty."""
+
+    @classmethod
+    def of(cls, figure: Figure, alternative: str, caption: str = "") -> "Picture":
+        """Return a figure of matplotlib as a picture."""
+        stream = BytesIO()
+        figure.savefig(stream, format="png", dpi=100)
+        data = base64.b64encode(stream.getvalue()).decode("ascii")
+        return cls(f"data:image/png;base64,{data}", alternative, caption)
+
+
+def write_page(path: Path, template: str, **values: Any) -> None:
+    """Write a page; a file at `path` stays until the new one is whole.
+
+    Parameters
+    ----------
+    path
+        The page.
+    template
+        Name of its template.
+    values
+        What the template shows. Texts are escaped, in attributes too.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    text = _environment().get_template(template).render(values)
+    with replacing(path) as new:
+        # A path may have bytes that are not text.
+        new.write_bytes(text.encode("utf-8", "backslashreplace"))
+
+
+def percent(value: float | None) -> str:
+    """Write a score, or a dash where there is none.
+
+    Examples
+    --------
+    >>> percent(91.66), percent(None)
+    ('91.7', '-')
+    """
+    return "-" if value is None else f"{value:.1f}"
+
+
+@cache
+def _environment() -> "Environment":
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # late: only for pages
+
+    environment = Environment(
+        loader=PackageLoader("seaice_model.pages"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["percent"] = percent
+    environment.globals["generator"] = f"seaice {version('seaice')}"
+    return environment

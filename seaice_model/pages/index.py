@@ -1,0 +1,305 @@
+"""``index.html`` in a folder of maps: all scenes on one page, chart and map under a swipe.
+
+The page works from a disk without network. Its small pictures lie beside it in ``index/``,
+so that it stays quick with a thousand scenes, and with them an entry for each scene (its
+scores). An entry is made when a map is drawn (`add_entry`), or by `write_index` where it is
+missing or of other weights.
+"""
+
+import json
+import logging
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+from matplotlib.colors import to_rgb
+from PIL import Image
+
+from seaice_data.arrays import ChartArray
+from seaice_data.charts import CHARTS, Chart
+from seaice_data.errors import Failure, SeaIceError
+from seaice_data.grid import Grid
+from seaice_data.scene_id import SceneId
+from seaice_data.sources.charts import ChartedScenes
+from seaice_data.system.documents import DocumentError, parse_json, read_text, typed
+from seaice_data.system.files import replacing
+from seaice_model.errors import MapError
+from seaice_model.maps.alignment import align
+from seaice_model.maps.chart_map import (
+    ChartMap,
+    MapDescription,
+    describe_maps,
+    read_netcdf,
+)
+from seaice_model.metrics import ChartScorer
+from seaice_model.ownership import PAGE, refuse_foreign
+from seaice_model.pages.html import Table, percent, write_page
+from seaice_model.plots.maps import COLOURS
+
+log = logging.getLogger(__name__)
+
+_FOLDER = "index"
+_LONGEST_SIDE = 560
+_NAMES = ("combined", *(chart.name for chart in CHARTS))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Entry:
+    """What the index knows of a scene; written as JSON, and checked when read again."""
+
+    scene: SceneId
+    weights: str
+    has_charts: bool
+    scores: dict[str, float | None]
+    width: int
+    height: int
+
+    def __post_init__(self) -> None:
+        """Refuse sizes and scores that are impossible."""
+        if not all(0 < side <= _LONGEST_SIDE for side in (self.width, self.height)):
+            raise DocumentError(f"{self.width} x {self.height} pixels are not a picture")
+        if not all(s is None or math.isfinite(s) for s in self.scores.values()):
+            raise DocumentError(f"{self.scores} are not scores")
+
+
+def add_entry(
+    maps_path: Path, chart_map: ChartMap, grid: Grid, charts: ChartArray | None
+) -> None:
+    """Draw the small pictures of a map for the index, and note its scores.
+
+    Parameters
+    ----------
+    maps_path
+        Folder of the map.
+    chart_map
+        The map.
+    grid
+        80 m grid of the scene.
+    charts
+        Its ice charts on that grid, shape ``(chart, y, x)``, if there are any.
+    """
+    _make_entry(maps_path / _FOLDER, chart_map, grid, charts)
+
+
+def check_entries(maps_path: Path) -> None:
+    """Make sure that entries can be added.
+
+    Raises
+    ------
+    MapError
+        If what should be their folder is something else.
+    """
+    folder = maps_path / _FOLDER
+    if os.path.lexists(folder) and not folder.is_dir():
+        raise MapError(
+            f"{str(folder)!r} is in the way of the folder for small pictures",
+            hint="move it away, or choose another folder for the maps",
+        )
+
+
+def write_index(
+    maps_path: str | Path,
+    reference: ChartedScenes | None = None,
+    *,
+    overwrite: bool = False,
+) -> Path:
+    """Write ``index.html`` with all maps of a folder, and return its path.
+
+    Parameters
+    ----------
+    maps_path
+        Folder with the files that `predict_store` wrote.
+    reference
+        Where the charts are, for scenes whose entry lacks them.
+    overwrite
+        Whether to replace an ``index.html`` that seaice did not write.
+
+    Raises
+    ------
+    MapError
+        If there are no maps, or none can be shown. Others that cannot be shown (damaged, a
+        second one of a scene, or not fitting the charts) are left out and logged.
+    ForeignFileError
+        If there is an ``index.html`` that seaice did not write.
+    """
+    maps_path = Path(maps_path)
+    page = maps_path / "index.html"
+    refuse_foreign(page, PAGE, overwrite=overwrite)
+    described, failed = describe_maps(maps_path)
+    shown: dict[SceneId, _Entry] = {}
+    paths: dict[SceneId, Path] = {}
+    for path, found in described.items():
+        try:
+            if found.scene in shown:
+                raise MapError(f"{str(path)!r} is a second map of {found.scene!r}")
+            shown[found.scene] = _entry_of(path, found, reference)
+            paths[found.scene] = path
+        except SeaIceError as error:
+            failed = (*failed, Failure.of(path, error))
+    if not shown:
+        raise MapError(failed[0].reason, hint=failed[0].hint)
+    for failure in failed:
+        log.warning("left out of index.html: %s", failure.reason)
+    write_page(
+        page,
+        "index.html",
+        charts=CHARTS,
+        legends={chart.name: _legend(chart) for chart in CHARTS},
+        made_by=described[next(iter(paths.values()))].provenance,
+        scenes=[_Scene.of(entry, paths[scene]) for scene, entry in shown.items()],
+        scores=_score_table([*shown.values()]),
+    )
+    return page
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Scene:
+    """A scene on the page: texts, and the files that they link to."""
+
+    id: SceneId
+    acquired: str
+    map: str
+    picture: str
+    pictures: Mapping[tuple[str, str], str]
+    has_charts: bool
+    scores: Mapping[str, float | None]
+    width: int
+    height: int
+
+    @classmethod
+    def of(cls, entry: _Entry, path: Path) -> "_Scene":
+        """Return the scene of a map and its entry."""
+        picture = path.with_suffix(".png")
+        return cls(
+            id=entry.scene,
+            acquired=_in_words(entry.scene),
+            map=_url(path),
+            picture=_url(picture) if picture.is_file() else "",
+            pictures={
+                (chart.name, kind): f"{_FOLDER}/{_picture_name(entry.scene, kind, chart)}"
+                for chart in CHARTS
+                for kind in ("map", "chart")
+            },
+            has_charts=entry.has_charts,
+            scores={name: entry.scores.get(name) for name in _NAMES},
+            width=entry.width,
+            height=entry.height,
+        )
+
+
+def _url(path: Path) -> str:
+    """Return the URL of a file beside the page; its name may have any bytes."""
+    return quote(os.fsencode(path.name))
+
+
+def _in_words(scene: SceneId) -> str:
+    return f"{scene.acquired:%Y-%m-%d %H:%M} UTC"
+
+
+def _entry_of(
+    path: Path, described: MapDescription, reference: ChartedScenes | None
+) -> _Entry:
+    """Return the entry of a map; make it where it is missing, outdated or lacks charts."""
+    scene_id, weights = described.scene, described.provenance.weights
+    charted = None if reference is None else reference.scenes.get(scene_id)
+    kept = _read_entry(path.parent / _FOLDER / f"{scene_id}.json")
+    if (
+        kept
+        and (kept.scene, kept.weights) == (scene_id, weights)
+        and (kept.has_charts or charted is None)
+    ):
+        return kept
+    chart_map = read_netcdf(path)
+    if charted is None:
+        return _make_entry(path.parent / _FOLDER, chart_map, chart_map.grid, None)
+    return _make_entry(path.parent / _FOLDER, chart_map, charted.grid, charted.read())
+
+
+def _make_entry(
+    folder: Path, chart_map: ChartMap, grid: Grid, charts: ChartArray | None
+) -> _Entry:
+    folder.mkdir(exist_ok=True)
+    # A map on the grid of the store is shown, but scores are counted on 80 m.
+    is_coarse = chart_map.grid.pixel_spacing_m > grid.pixel_spacing_m
+    shown = chart_map.charts if is_coarse else align(chart_map, grid).charts
+    size = _draw(folder, chart_map.scene, "map", shown)
+    if charts is not None:
+        _draw(folder, chart_map.scene, "chart", charts)
+    entry = _Entry(
+        scene=chart_map.scene,
+        weights=chart_map.provenance.weights,
+        has_charts=charts is not None,
+        scores={} if charts is None or is_coarse else _scores(charts, shown),
+        width=size[0],
+        height=size[1],
+    )
+    # The entry comes last: where it is, the pictures are too.
+    with replacing(folder / f"{chart_map.scene}.json") as new:
+        new.write_text(json.dumps(asdict(entry), indent=2))
+    return entry
+
+
+def _read_entry(path: Path) -> _Entry | None:
+    """Read an entry; one that cannot be read is made again."""
+    try:
+        return typed(parse_json(read_text(path)), _Entry)
+    except (OSError, DocumentError):
+        return None
+
+
+def _draw(folder: Path, scene: SceneId, kind: str, charts: ChartArray) -> tuple[int, int]:
+    """Write small pictures of three charts; return width and height."""
+    size = 0, 0
+    for chart, plane in zip(CHARTS, charts, strict=True):
+        step = -(-max(plane.shape) // _LONGEST_SIDE)
+        thin = np.ascontiguousarray(plane[step // 2 :: step, step // 2 :: step])
+        picture = Image.fromarray(thin, mode="P")
+        picture.putpalette(_palette(chart))
+        with replacing(folder / _picture_name(scene, kind, chart)) as new:
+            picture.save(new, optimize=True)
+        size = picture.size
+    return size
+
+
+def _palette(chart: Chart) -> list[int]:
+    """Return red, green and blue of each byte; what is no class is white."""
+    colours = np.full((256, 3), 255, np.uint8)
+    for value, colour in enumerate(COLOURS[chart.name]):
+        colours[value] = np.rint(np.multiply(255, to_rgb(colour)))
+    return [int(part) for part in colours.ravel()]
+
+
+def _scores(charts: ChartArray, shown: ChartArray) -> dict[str, float | None]:
+    scorer = ChartScorer()
+    scorer.add(charts, shown)
+    return scorer.scores().by_name
+
+
+def _picture_name(scene: SceneId, kind: str, chart: Chart) -> str:
+    return f"{scene}_{chart.name}_{kind}.png"
+
+
+def _score_table(entries: Sequence[_Entry]) -> Table:
+    return Table(
+        "In percent, on the original grid: R2 of SIC, weighted F1 of SOD and FLOE, and "
+        "2 : 2 : 1 of them. A dash: no ice chart.",
+        ["scene", "acquired", *_NAMES],
+        [
+            [
+                entry.scene,
+                _in_words(entry.scene),
+                *(percent(entry.scores.get(name)) for name in _NAMES),
+            ]
+            for entry in entries
+        ],
+    )
+
+
+def _legend(chart: Chart) -> list[tuple[str, str]]:
+    """Return colours and what they mean."""
+    classes = zip(COLOURS[chart.name], chart.class_names, strict=True)
+    return [*classes, ("#ffffff", "land or no data")]

@@ -1,0 +1,1 @@
+"""Figures: maps, scores, the store, learning curves."""

@@ -1,0 +1,408 @@
+"""Every figure, drawn without pyplot, so that no global state is touched.
+
+- ``draw_map``: SAR, predicted charts and ice charts of a scene side by side, as in
+  Chen et al. (2024), Figures 2 and 3;
+- ``draw_comparison``: charts of a scene by several networks, as in the same figures;
+- ``draw_learning_curve``: losses and scores of a run.
+
+Colours follow the charts of the World Meteorological Organization (WMO No. 1215) where
+readers with colour-blindness can tell them apart: concentration goes from blue to dark
+red without the green in between, ice types differ in lightness too.
+"""
+
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch as Swatch
+from matplotlib.patheffects import withStroke
+from matplotlib.transforms import ScaledTranslation, Transform
+
+from seaice_data.arrays import ChartArray, FloatArray
+from seaice_data.charts import CHART_FILL, CHARTS, FLOE, SIC, SOD, Chart
+from seaice_data.geolocation import TiePoints
+from seaice_data.grid import Grid
+from seaice_data.system.files import replacing
+from seaice_model.maps.chart_map import ChartMap
+from seaice_model.metrics import Scores
+from seaice_model.runs.log import LogEntry
+
+COLOURS = {
+    SIC.name: (
+        "#8fc7f0", "#b6def2", "#d8eef0", "#f4f6d0", "#fbeb9c", "#fdd56a",
+        "#fcb34a", "#f78a35", "#e85d2a", "#c5301f", "#7d0f17",
+    ),
+    SOD.name: ("#8fc7f0", "#ffd6ee", "#9b4fc8", "#d5ea62", "#2f9e4f", "#7a2a12"),
+    FLOE.name: (
+        "#8fc7f0", "#fff6bf", "#f9cf57", "#ee8f3f", "#c9446a", "#74227a", "#1f0733",
+    ),
+}  # fmt: skip
+"""Colour of each class, by chart; open water is light blue, no data stays white."""
+
+_LONGEST_SIDE = 530  # pixels; a panel has 340, a scene at ratio 10 as many as this
+_DECIBELS = {"hh": (-30.0, -5.0), "hv": (-35.0, -15.0)}
+_INK = "#333333"
+_HALO = withStroke(linewidth=3, foreground="white")
+
+
+def draw_map(
+    chart_map: ChartMap,
+    *,
+    sar: Mapping[str, FloatArray] | None = None,
+    charts: ChartArray | None = None,
+    scores: Scores | None = None,
+) -> Figure:
+    """Draw a map beside its SAR and above the ice charts.
+
+    Planes may lie on different grids of the same scene; each fills its panel. Planes with
+    more pixels than a picture shows are thinned out first.
+
+    Parameters
+    ----------
+    chart_map
+        What the network predicts.
+    sar
+        Backscatter in dB by channel name (``hh``, ``hv``), shape ``(y, x)``, NaN is fill.
+    charts
+        What the ice service charted, shape ``(chart, y, x)``, 255 is fill.
+    scores
+        Scores of the map against `charts`, for the titles.
+    """
+    sar = sar or {}
+    rows = [chart_map.charts] if charts is None else [chart_map.charts, charts]
+    panels = _place(chart_map.grid, list(sar), n_rows=len(rows))
+    figure = panels.figure
+    for name, axes in panels.sar.items():
+        _draw_sar(axes, name, sar[name])
+    for row, planes in enumerate(rows):
+        for chart, plane in zip(CHARTS, planes, strict=True):
+            axes = panels.charts[row][chart.name]
+            _draw_chart(axes, chart, plane)
+            axes.set_title(_panel_title(chart, scores, is_prediction=row == 0), fontsize=10)
+    for chart in CHARTS:
+        _draw_legend(panels.legends[chart.name], chart)
+    first = next(iter(panels.sar.values()), panels.charts[0][SIC.name])
+    _draw_scale_bar(first, chart_map.grid)
+    _draw_north_arrow(first, chart_map.tie_points, chart_map.grid)
+    figure.suptitle(_title(chart_map, scores), fontsize=13, x=0.01, ha="left")
+    return figure
+
+
+def draw_comparison(
+    title: str,
+    rows: Mapping[str, ChartArray],
+    grid: Grid,
+    scores: Mapping[str, Scores] | None = None,
+) -> Figure:
+    """Draw the charts of one scene by several sources, a row each.
+
+    Parameters
+    ----------
+    title
+        Above all.
+    rows
+        Charts by the name of their source, shape ``(chart, y, x)``; 255 stays white.
+    grid
+        80 m grid of the scene.
+    scores
+        Scores of the rows that are maps, for the titles of their panels.
+
+    Notes
+    -----
+    Chen et al. (2024), Figures 2 and 3: a row for each model, then the ice chart.
+    """
+    width, legend = 3.1, 1.55
+    height = min(max(width * grid.height / grid.width, 0.8), 6.0)
+    n_columns = len(CHARTS)
+    figure = Figure(
+        figsize=(width * n_columns + 0.4, (height + 0.3) * len(rows) + legend + 0.5),
+        layout="constrained",
+    )
+    cells = figure.add_gridspec(
+        len(rows) + 1, n_columns, height_ratios=[*[height] * len(rows), legend]
+    )
+    for row, (name, planes) in enumerate(rows.items()):
+        of_row = (scores or {}).get(name)
+        for column, (chart, plane) in enumerate(zip(CHARTS, planes, strict=True)):
+            axes = _bare(figure.add_subplot(cells[row, column]), grid)
+            _draw_chart(axes, chart, plane)
+            score = None if of_row is None else of_row.charts[chart.name].score
+            kind = "R2" if chart is SIC else "F1"
+            told = "" if score is None else f" ({kind} {score:.1f} %)"
+            axes.set_title(f"{chart.name}{told}", fontsize=9)
+            if column == 0:
+                axes.set_ylabel(name, fontsize=10, parse_math=False)
+                if row == 0:
+                    _draw_scale_bar(axes, grid)
+    for column, chart in enumerate(CHARTS):
+        axes = figure.add_subplot(cells[len(rows), column])
+        axes.set_axis_off()
+        _draw_legend(axes, chart)
+    figure.suptitle(title, fontsize=12, x=0.01, ha="left", parse_math=False)
+    return figure
+
+
+def draw_learning_curve(log: Sequence[LogEntry]) -> Figure:
+    """Draw losses and validation scores over the epochs of a run."""
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    losses, scores = figure.subplots(1, 2)
+    epochs = [entry.epoch for entry in log]
+    marker = "o" if len(log) < 3 else None
+    for name, label, colour in (
+        ("loss", "weighted sum", _INK),
+        ("loss_sic", "SIC", "#0072b2"),
+        ("loss_sod", "SOD", "#d55e00"),
+        ("loss_floe", "FLOE", "#009e73"),
+    ):
+        values = [getattr(entry, name) for entry in log]
+        losses.plot(epochs, values, label=label, color=colour, marker=marker)
+    for name, label, colour in (
+        ("combined", "combined", _INK),
+        ("sic", "SIC: R2", "#0072b2"),
+        ("sod", "SOD: F1", "#d55e00"),
+        ("floe", "FLOE: F1", "#009e73"),
+    ):
+        values = [_or_nan(getattr(entry, name)) for entry in log]
+        scores.plot(epochs, values, label=label, color=colour, marker=marker)
+    _mark_best(scores, log)
+    losses.set(xlabel="epoch", ylabel="training loss", yscale="log")
+    # A network that has not learned yet can have an R2 far below 0.
+    scores.set(xlabel="epoch", ylabel="validation score (%)", ylim=(_lowest(log), 102))
+    for axes in (losses, scores):
+        axes.grid(color="#dddddd", linewidth=0.6)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.legend(frameon=False, fontsize=9)
+    return figure
+
+
+def save_picture(figure: Figure, path: Path) -> None:
+    """Write a figure; a file at `path` stays until the new one is whole."""
+    with replacing(path) as new:
+        # By this mark `seaice_model.ownership` recognises it.
+        figure.savefig(new, dpi=110, metadata={"Software": f"seaice {version('seaice')}"})
+
+
+class _Panels:
+    """Axes of a map picture by what they show."""
+
+    def __init__(self, figure: Figure) -> None:
+        self.figure = figure
+        self.sar: dict[str, Axes] = {}
+        self.charts: list[dict[str, Axes]] = []
+        self.legends: dict[str, Axes] = {}
+
+
+def _place(grid: Grid, sar: Sequence[str], n_rows: int) -> _Panels:
+    """Lay out SAR at the left, charts at the right, a legend below each chart.
+
+    SAR panels stand below each other where there are two rows, else side by side.
+    """
+    n_sar = -(-len(sar) // n_rows)
+    n_columns = n_sar + len(CHARTS)
+    width = 3.1
+    height = min(max(width * grid.height / grid.width, 1.0), 6.0)
+    legend = 1.45
+    figure = Figure(
+        figsize=(width * n_columns, (height + 0.35) * n_rows + legend + 0.5),
+        layout="constrained",
+    )
+    cells = figure.add_gridspec(
+        n_rows + 1, n_columns, height_ratios=[*[height] * n_rows, legend]
+    )
+    panels = _Panels(figure)
+    for position, name in enumerate(sar):
+        row, column = position % n_rows, position // n_rows
+        panels.sar[name] = _bare(figure.add_subplot(cells[row, column]), grid)
+    for row in range(n_rows):
+        panels.charts.append(
+            {
+                chart.name: _bare(figure.add_subplot(cells[row, n_sar + column]), grid)
+                for column, chart in enumerate(CHARTS)
+            }
+        )
+    for column, chart in enumerate(CHARTS):
+        axes = figure.add_subplot(cells[n_rows, n_sar + column])
+        axes.set_axis_off()
+        panels.legends[chart.name] = axes
+    return panels
+
+
+def _bare(axes: Axes, grid: Grid) -> Axes:
+    axes.set_box_aspect(grid.height / grid.width)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set(color="#bbbbbb", linewidth=0.6)
+    return axes
+
+
+def _draw_sar(axes: Axes, name: str, plane: FloatArray) -> None:
+    lowest, highest = _DECIBELS.get(name, (None, None))
+    _show(axes, plane.astype(np.float32), cmap="gray", vmin=lowest, vmax=highest)
+    span = "" if lowest is None else f" {lowest:.0f} to {highest:.0f} dB"
+    axes.set_title(f"{name.upper()}{span}", fontsize=10)
+
+
+def _draw_chart(axes: Axes, chart: Chart, plane: ChartArray) -> None:
+    colours = ListedColormap(COLOURS[chart.name])
+    thin = _thinned(plane)
+    # One unit a class, so that class k has colour k.
+    _show(
+        axes,
+        np.ma.masked_equal(thin, CHART_FILL),
+        cmap=colours,
+        vmin=-0.5,
+        vmax=chart.n_classes - 0.5,
+    )
+
+
+def _show(axes: Axes, plane: Any, **options: Any) -> None:
+    # Panels of different grids are equally large: coordinates of the scene, 0 to 1, in the
+    # proportions that `_place` gave the panel.
+    axes.imshow(
+        _thinned(plane),
+        interpolation="nearest",
+        extent=(0, 1, 1, 0),
+        aspect="auto",
+        **options,
+    )
+
+
+def _thinned(plane: Any) -> Any:
+    """Take every k-th pixel, so that no side is longer than the picture."""
+    step = -(-max(plane.shape) // _LONGEST_SIDE)
+    return plane[step // 2 :: step, step // 2 :: step]
+
+
+def _draw_legend(axes: Axes, chart: Chart) -> None:
+    swatches = [
+        Swatch(facecolor=colour, edgecolor="#999999", linewidth=0.4, label=name)
+        for colour, name in zip(COLOURS[chart.name], chart.class_names, strict=True)
+    ]
+    swatches.append(
+        Swatch(
+            facecolor="white", edgecolor="#999999", linewidth=0.4, label="land or no data"
+        )
+    )
+    axes.legend(
+        handles=swatches,
+        loc="upper center",
+        ncols=2,
+        fontsize=8,
+        title=chart.long_name,
+        title_fontsize=9,
+        frameon=False,
+        handlelength=1.3,
+        columnspacing=1.2,
+        labelspacing=0.3,
+    )
+
+
+def _draw_scale_bar(axes: Axes, grid: Grid) -> None:
+    """Draw a bar of a round length, about a quarter of the scene wide."""
+    width_km = grid.width * grid.pixel_spacing_m / 1000
+    length_km = _round_length(width_km / 4)
+    start, stop = 0.05, 0.05 + length_km / width_km
+    axes.plot(
+        [start, stop], [0, 0], color="black", linewidth=2.5, path_effects=[_HALO],
+        transform=_moved(axes, 0, 8), zorder=4,
+    )  # fmt: skip
+    axes.text(
+        (start + stop) / 2, 0, f"{length_km:g} km", fontsize=8, ha="center", va="bottom",
+        path_effects=[_HALO], transform=_moved(axes, 0, 11), zorder=4,
+    )  # fmt: skip
+
+
+def _draw_north_arrow(axes: Axes, tie_points: TiePoints, grid: Grid) -> None:
+    """Draw where north is in the middle of the scene."""
+    along_x, along_y = _north(tie_points, grid)
+    half = 9  # points, from the middle of the arrow to its ends
+    centre = (-18, -18)
+    tip, tail = (
+        (centre[0] + sign * half * along_x, centre[1] - sign * half * along_y)
+        for sign in (1, -1)
+    )
+    corner = (1, 1)
+    axes.annotate(
+        "", xy=corner, xycoords=_moved(axes, *tip),
+        xytext=corner, textcoords=_moved(axes, *tail), zorder=4,
+        arrowprops={
+            "arrowstyle": "-|>", "color": "black", "linewidth": 1.3, "shrinkA": 0,
+            "shrinkB": 4, "mutation_scale": 9, "path_effects": [_HALO],
+        },
+    )  # fmt: skip
+    axes.text(
+        *corner, "N", transform=_moved(axes, *tip), fontsize=8,
+        ha="center", va="center", zorder=5, path_effects=[_HALO],
+    )  # fmt: skip
+
+
+def _moved(axes: Axes, right: float, up: float) -> Transform:
+    """Return the coordinates of the panel, 0 to 1, moved by a number of points."""
+    scale = axes.figure.dpi_scale_trans
+    return axes.transAxes + ScaledTranslation(right / 72, up / 72, scale)
+
+
+def _north(tie_points: TiePoints, grid: Grid) -> tuple[float, float]:
+    """Return the direction of north as a step along x and y of length 1."""
+    rows = np.array([0.4, 0.6]) * (grid.height - 1)
+    columns = np.array([0.4, 0.6]) * (grid.width - 1)
+    latitude = tie_points.latitudes(rows, columns)
+    per_row = (latitude[1] - latitude[0]).mean() / max(rows[1] - rows[0], 1)
+    per_column = (latitude[:, 1] - latitude[:, 0]).mean() / max(columns[1] - columns[0], 1)
+    length = float(np.hypot(per_row, per_column)) or 1.0
+    return float(per_column) / length, float(per_row) / length
+
+
+def _round_length(length_km: float) -> float:
+    """Return the largest of 1, 2 and 5 times a power of ten that is not above.
+
+    Examples
+    --------
+    >>> _round_length(104)
+    100.0
+    """
+    power = 10.0 ** np.floor(np.log10(length_km))
+    return float(max(step * power for step in (1, 2, 5) if step * power <= length_km))
+
+
+def _title(chart_map: ChartMap, scores: Scores | None) -> str:
+    title = f"{chart_map.scene}   {chart_map.acquired:%Y-%m-%d %H:%M} UTC"
+    if scores is not None and scores.combined is not None:
+        title += f"   combined score {scores.combined:.1f} %"
+    return title
+
+
+def _panel_title(chart: Chart, scores: Scores | None, *, is_prediction: bool) -> str:
+    if not is_prediction:
+        return f"{chart.name}, ice chart"
+    title = f"{chart.name}, predicted"
+    if scores is not None and (score := scores.charts[chart.name].score) is not None:
+        title += f" ({'R2' if chart is SIC else 'F1'} {score:.1f} %)"
+    return title
+
+
+def _mark_best(axes: Axes, log: Sequence[LogEntry]) -> None:
+    best = max(
+        (entry for entry in log if entry.is_best), key=lambda e: e.epoch, default=None
+    )
+    if best is not None:
+        axes.axvline(best.epoch, color="#bbbbbb", linestyle=":", zorder=0)
+        axes.plot(
+            best.epoch, best.combined, "o", color=_INK, label=f"best: {best.combined:.1f}"
+        )
+
+
+def _lowest(log: Sequence[LogEntry]) -> float:
+    values = [v for e in log for v in (e.combined, e.sic, e.sod, e.floe) if v is not None]
+    return max(-50.0, min([0.0, *values])) - 2
+
+
+def _or_nan(value: float | None) -> float:
+    return float("nan") if value is None else value

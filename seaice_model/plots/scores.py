@@ -1,0 +1,136 @@
+"""Figures of scores: where classes are confused, and whether probabilities come true."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from seaice_data.charts import CHARTS, FLOE, SOD, Chart
+from seaice_model.scores.calibration import Calibration, Coverage, Reliability
+
+_INK = "#333333"
+_COLOUR = "#2b6ca3"
+
+
+def draw_confusion(
+    confusion: Mapping[str, Sequence[Sequence[int]]],
+    charts: Sequence[Chart] = (SOD, FLOE),
+    title: str = "",
+) -> Figure:
+    """Draw which class of the map stands where the chart shows which.
+
+    Each row adds up to 100 %. A column for pixels without a class in the map appears only
+    if there are any; rows of classes that no chart shows stay empty.
+
+    Parameters
+    ----------
+    confusion
+        Pixels by class of the chart (row) and of the map (column), by chart.
+    charts
+        The charts to draw.
+    title
+        Above all.
+
+    Notes
+    -----
+    Chen et al. (2024), Figure 4.
+    """
+    sides = [chart.n_classes for chart in charts]
+    figure = Figure(figsize=(2.6 + 0.62 * sum(sides) + 1.4 * len(sides), 5.2))
+    figure.set_layout_engine("constrained")
+    panels = figure.subplots(1, len(charts), squeeze=False, width_ratios=sides)[0]
+    for axes, chart in zip(panels, charts, strict=True):
+        _draw_matrix(axes, chart, np.asarray(confusion[chart.name], float))
+    if title:
+        figure.suptitle(title, fontsize=12, x=0.01, ha="left", parse_math=False)
+    return figure
+
+
+def draw_calibration(calibration: Calibration) -> Figure:
+    """Draw how often probabilities come true, and how much the spread of SIC covers.
+
+    A panel for each chart with probabilities, one for the spread if there is one.
+    """
+    n_panels = len(calibration.reliability) + (calibration.coverage is not None)
+    figure = Figure(figsize=(3.7 * n_panels, 3.9), layout="constrained")
+    panels = iter(figure.subplots(1, n_panels, squeeze=False)[0])
+    for chart in CHARTS:
+        if chart.name in calibration.reliability:
+            _draw_reliability(next(panels), chart, calibration.reliability[chart.name])
+    if calibration.coverage is not None:
+        _draw_coverage(next(panels), calibration.coverage)
+    return figure
+
+
+def _draw_matrix(axes: Axes, chart: Chart, counts: np.ndarray) -> None:
+    names = list(chart.class_names)
+    columns = [*names, "no class"]
+    if not counts[:, len(names) :].any():
+        columns, counts = names, counts[:, : len(names)]
+    support = counts.sum(axis=1, keepdims=True)
+    shares = 100 * np.divide(counts, support, out=np.zeros_like(counts), where=support > 0)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=100, aspect="auto")
+    for row, column in np.ndindex(*shares.shape):
+        if support[row, 0] == 0:
+            continue
+        share = shares[row, column]
+        told = "<1" if 0 < share < 0.5 else f"{share:.0f}"
+        colour = "white" if share > 55 else _INK
+        axes.text(
+            column, row, told, ha="center", va="center", fontsize=9,
+            color=colour if counts[row, column] else "#bbbbbb",
+        )  # fmt: skip
+    axes.set_xticks(range(len(columns)), columns, rotation=45, ha="right", fontsize=9)
+    axes.set_yticks(range(len(names)), names, fontsize=9)
+    axes.set_xlabel("map", fontsize=9)
+    axes.set_ylabel("ice chart", fontsize=9)
+    axes.set_title(f"{chart.name}: {chart.long_name}\n(% of each row)", fontsize=10)
+    axes.spines[:].set_visible(False)
+
+
+def _draw_reliability(axes: Axes, chart: Chart, reliability: Reliability) -> None:
+    filled = [b for b in reliability.bins if b.n_pixels]
+    centres = [(b.lowest + b.highest) / 2 for b in filled]
+    weights = [b.n_pixels / reliability.n_pixels for b in filled]
+    axes.bar(centres, weights, width=0.09, color="#dddddd", label="share of the pixels")
+    axes.plot([0, 1], [0, 1], color="#999999", linestyle="--", linewidth=1)
+    axes.plot(
+        [b.probability or 0 for b in filled], [b.share or 0 for b in filled], "o-",
+        color=_COLOUR,
+        markersize=5, label="came true",
+    )  # fmt: skip
+    axes.set(
+        xlim=(0, 1), ylim=(0, 1), xlabel="probability of the class shown",
+        ylabel="share of the pixels",
+    )  # fmt: skip
+    axes.set_title(
+        f"{chart.name}: calibration error {100 * reliability.expected_error:.1f} %",
+        fontsize=10,
+    )
+    _finish(axes)
+
+
+def _draw_coverage(axes: Axes, coverage: Coverage) -> None:
+    axes.plot(
+        coverage.within, np.multiply(100, coverage.expected), "--", color="#999999",
+        label="normal errors",
+    )  # fmt: skip
+    axes.plot(
+        coverage.within, np.multiply(100, coverage.observed), "o-", color=_COLOUR,
+        label="observed",
+    )  # fmt: skip
+    axes.set(ylim=(0, 102), xlabel="spreads around the map", ylabel="pixels within (%)")
+    axes.set_title(
+        f"SIC: spread {coverage.mean_spread_percent:.1f} %, "
+        f"error {coverage.mean_error_percent:.1f} %",
+        fontsize=10,
+    )
+    _finish(axes)
+
+
+def _finish(axes: Axes) -> None:
+    axes.grid(color="#e6e6e6", linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize=8, loc="upper left")

@@ -1,0 +1,159 @@
+"""From the predictions of one network or several to classes, and how sure they are.
+
+SOD and FLOE, and SIC if it is predicted as classes: the mean of the networks' class
+probabilities; the most probable class wins. SIC as a number: the mean of the numbers, then
+rounded; each network votes for the class it would have decided on, and votes stand for
+probabilities. A single number tells nothing of how sure it is.
+"""
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from seaice_data.arrays import ChartArray, FloatArray
+from seaice_data.charts import CHARTS, SIC
+from seaice_model.errors import RunError
+from seaice_model.maps.decision import (
+    CONCENTRATION,
+    ENTROPY,
+    PROBABILITY,
+    SPREAD,
+    UNKNOWN,
+    Steps,
+)
+from seaice_model.networks.unet import Prediction
+
+PERCENT_A_CLASS = 10.0
+"""Percent of ice concentration from one class of SIC to the next."""
+
+Moments = tuple[Tensor, Tensor]
+"""Means of the class number of SIC and of its square, shape ``(y, x)``."""
+
+
+class Ballot:
+    """Gathers predictions of the same pixels, then tells the outcome.
+
+    Examples
+    --------
+    >>> ballot = Ballot()
+    >>> sod, floe = torch.zeros(1, 6, 1, 1), torch.zeros(1, 7, 1, 1)
+    >>> for number in (7.2, 8.4):
+    ...     ballot.add(Prediction(torch.full((1, 1, 1), number), sod, floe))
+    >>> ballot.classes()[0], ballot.spread(), ballot.concentration()
+    (array([[8]], dtype=uint8), array([[30]], dtype=uint8), array([[156]], dtype=uint8))
+    """
+
+    def __init__(self) -> None:
+        self.n_networks = 0
+        self._sums: list[Tensor] = []  # of probabilities, or of votes
+        self._first: Tensor | None = None  # moments of SIC as a number
+        self._second: Tensor | None = None
+
+    def add(self, prediction: Prediction) -> None:
+        """Count a network's prediction of one scene or tile, a batch of one.
+
+        Raises
+        ------
+        RunError
+            If it predicts SIC in another way than the networks before.
+        """
+        is_number = prediction.sic.ndim == 3
+        if self.n_networks and is_number != (self._first is not None):
+            raise RunError("networks that predict SIC as a number and as classes differ")
+        shares = [plane[0].float().softmax(dim=0) for plane in prediction if plane.ndim > 3]
+        if is_number:
+            number = prediction.sic[0].float().clamp(0, SIC.n_classes - 1)
+            vote = functional.one_hot(number.round().long(), SIC.n_classes)
+            shares.insert(0, vote.permute(2, 0, 1).float())
+            self._first = _sum(self._first, number)
+            self._second = _sum(self._second, number.square())
+        if self._sums:
+            for total, share in zip(self._sums, shares, strict=True):
+                total += share
+        else:
+            self._sums = shares
+        self.n_networks += 1
+
+    def classes(self) -> ChartArray:
+        """Return the classes decided on, shape ``(chart, y, x)``."""
+        planes = [total.argmax(dim=0) for total in self._sums]
+        if self._first is not None:
+            planes[0] = (self._first / self.n_networks).round().long()
+        return torch.stack(planes).to(torch.uint8).cpu().numpy()
+
+    def concentration(self) -> ChartArray:
+        """Return the mean ice concentration, in steps `CONCENTRATION`."""
+        return concentration_of(self._moments())
+
+    def spread(self) -> ChartArray | None:
+        """Return the deviation of the ice concentration in steps `SPREAD`, if known."""
+        if not self._knows_sic:
+            return None
+        return spread_of(self._moments())
+
+    def entropy(self) -> ChartArray:
+        """Return the entropy of each chart in steps `ENTROPY`, ``(chart, y, x)``."""
+        planes = [entropy_of(total / self.n_networks) for total in self._sums]
+        if not self._knows_sic:
+            planes[0].fill(UNKNOWN)
+        return np.stack(planes)
+
+    def probabilities(self) -> dict[str, ChartArray]:
+        """Return class probabilities by chart in steps `PROBABILITY`, where known."""
+        return {
+            chart.name: probabilities_of(total / self.n_networks)
+            for chart, total in zip(CHARTS, self._sums, strict=True)
+            if chart is not SIC or self._knows_sic
+        }
+
+    @property
+    def _knows_sic(self) -> bool:
+        """Whether there is more than one number to tell how sure SIC is."""
+        return self._first is None or self.n_networks > 1
+
+    def _moments(self) -> Moments:
+        if self._first is not None and self._second is not None:
+            return self._first / self.n_networks, self._second / self.n_networks
+        return moments_of(self._sums[0] / self.n_networks)
+
+
+def moments_of(shares: Tensor) -> Moments:
+    """Return the moments of the class number from probabilities, ``(class, y, x)``."""
+    number = torch.arange(len(shares), dtype=shares.dtype, device=shares.device)
+    number = number[:, None, None]
+    return (shares * number).sum(dim=0), (shares * number.square()).sum(dim=0)
+
+
+def concentration_of(moments: Moments) -> ChartArray:
+    """Return the ice concentration, in steps `CONCENTRATION`."""
+    return _encoded(moments[0] * PERCENT_A_CLASS, CONCENTRATION)
+
+
+def spread_of(moments: Moments) -> ChartArray:
+    """Return the deviation of the ice concentration, in steps `SPREAD`."""
+    mean, mean_square = moments
+    deviation = (mean_square - mean.square()).clamp(min=0).sqrt()
+    return _encoded(deviation * PERCENT_A_CLASS, SPREAD)
+
+
+def entropy_of(shares: Tensor) -> ChartArray:
+    """Return the entropy of probabilities, ``(class, y, x)``, in steps `ENTROPY`."""
+    entropy = torch.special.entr(shares).sum(dim=0) / math.log(len(shares))
+    return _encoded(entropy, ENTROPY)
+
+
+def probabilities_of(shares: Tensor) -> ChartArray:
+    """Return probabilities in steps `PROBABILITY`."""
+    return _encoded(shares, PROBABILITY)
+
+
+def _sum(total: Tensor | None, value: Tensor) -> Tensor:
+    return value if total is None else total + value
+
+
+def _encoded(values: Tensor, steps: Steps) -> ChartArray:
+    plane: FloatArray = values.cpu().numpy()
+    return steps.encode(plane)

@@ -1,0 +1,245 @@
+"""Draw a map from what was decided on the grid of the store, by whichever network.
+
+- ``map_of`` takes the outcome of networks of seaice.
+- ``draw_chart_map`` takes plain classes and probabilities: for networks of one's own.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from importlib.metadata import version
+from typing import get_args
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from seaice_data.arrays import ChartArray, FloatArray, IntArray, Mask
+from seaice_data.charts import CHARTS, SIC
+from seaice_data.settings import nearest
+from seaice_data.store.prepared_scene import FLAG_LAND, FLAG_NO_SAR
+from seaice_data.store.store import Store
+from seaice_model.errors import MapError
+from seaice_model.maps.chart_map import ChartMap, MapGrid, Provenance, SceneUse
+from seaice_model.maps.decision import UNKNOWN, Decision
+from seaice_model.maps.placement import Placement, place
+from seaice_model.prediction.ballot import (
+    concentration_of,
+    entropy_of,
+    moments_of,
+    probabilities_of,
+    spread_of,
+)
+from seaice_model.prediction.inputs import SceneInputs, StoreSource
+from seaice_model.prediction.predictor import Outcome
+
+log = logging.getLogger(__name__)
+
+_SUM_TOLERANCE = 0.01
+"""How far the sum of probabilities may lie from 1: half precision is not exact."""
+
+
+def draw_chart_map(
+    store: Store,
+    scene_id: str,
+    classes: IntArray,
+    *,
+    network: str,
+    probabilities: Mapping[str, FloatArray] | None = None,
+    scene_use: SceneUse = "unseen",
+    grid: MapGrid = "original",
+) -> ChartMap:
+    """Draw the map of a scene from the classes that a network of your own decided on.
+
+    It is masked, placed and described as those of ``seaice predict``: land and pixels
+    without SAR are 255, pixels behind the last whole block take the class of their
+    neighbour and are flagged. `write_netcdf` writes it for ``seaice score``,
+    ``seaice convert`` and xarray.
+
+    Parameters
+    ----------
+    store
+        Where the scene is.
+    scene_id
+        Its id.
+    classes
+        Any whole numbers on the grid of the store, shape ``(chart, y, x)``, charts in the
+        order of ``CHARTS``; a class everywhere, on land too.
+    network
+        Its name, for people. ``seaice score`` tells networks apart by it: give other
+        weights another name.
+    probabilities
+        Class probabilities by chart, shape ``(class, y, x)``, of the charts where they
+        are known. The map then says how sure it is.
+    scene_use
+        Whether the network was trained or validated on the scene.
+    grid
+        Grid of the map.
+
+    Raises
+    ------
+    MapError
+        If classes or probabilities are none, or lie on another grid.
+    StoreError
+        If the scene is not in the store, or damaged.
+    SceneError
+        If the map would be a single line of pixels.
+
+    Examples
+    --------
+    >>> chart_map = draw_chart_map(  # doctest: +SKIP
+    ...     store, scene_id, logits.argmax(1).numpy(), network="my CNN, epoch 7"
+    ... )
+    >>> write_netcdf(chart_map, f"maps/{scene_id}.nc")  # doctest: +SKIP
+    """
+    if scene_use not in get_args(SceneUse):
+        hint = nearest(scene_use, get_args(SceneUse))
+        raise MapError(f"unknown scene_use {scene_use!r}", hint=hint)
+    source = StoreSource(store, [scene_id])
+    scene = source.read(scene_id, charts=False)
+    shape = scene.planes.shape[:2]
+    decided = _as_bytes(scene_id, classes, shape)
+    shares = {
+        name: _as_shares(scene_id, name, planes, shape)
+        for name, planes in (probabilities or {}).items()
+    }
+    provenance = Provenance(
+        network=network,
+        run=network,
+        weights=network,
+        store=source.name,
+        store_fingerprint=source.fingerprint,
+        software=f"seaice {version('seaice')}",
+        scene_use=scene_use,
+    )
+    return map_of(scene, _outcome(decided, shares), provenance, grid=grid)
+
+
+def map_of(
+    scene: SceneInputs,
+    outcome: Outcome,
+    provenance: Provenance,
+    *,
+    n_networks: int = 1,
+    grid: MapGrid = "original",
+) -> ChartMap:
+    """Place what networks decided on.
+
+    Pixels without SAR and land are 255. Pixels behind the last whole block take the class
+    of their neighbour and are flagged.
+
+    Parameters
+    ----------
+    scene
+        A scene of a `Source`.
+    outcome
+        On the grid of its planes. How sure it is is set to `UNKNOWN`, in place, where no
+        pixel of the map shows it.
+    provenance
+        What to write into the map; the hash of the scene's file is added.
+    n_networks
+        Networks that took part.
+    grid
+        Grid of the map.
+
+    Raises
+    ------
+    SceneError
+        If the map would be a single line of pixels.
+    """
+    placed = place(scene, grid)
+    is_masked = (placed.flags & (FLAG_NO_SAR | FLAG_LAND)) != 0
+    log.info("%s: %.0f %% masked", scene.id, 100 * is_masked.mean())
+    return ChartMap(
+        scene=scene.id,
+        acquired=scene.acquired,
+        grid=placed.grid,
+        charts=placed.spread(outcome.classes, is_masked),
+        flags=placed.flags,
+        tie_points=placed.tie_points,
+        provenance=replace(provenance, file_hash=scene.file_hash),
+        grid_name=grid,
+        decision=_decision(outcome, placed, is_masked, n_networks),
+    )
+
+
+def _decision(
+    outcome: Outcome, placed: Placement, is_masked: Mask, n_networks: int
+) -> Decision:
+    """Place what was decided; how sure it is counts only where a pixel shows it."""
+    shown = placed.blocks_with(~is_masked, outcome.concentration.shape)
+    for planes in (
+        outcome.concentration,
+        outcome.entropy,
+        outcome.spread,
+        *(outcome.probabilities or {}).values(),
+    ):
+        if planes is not None:
+            planes[..., ~shown] = UNKNOWN
+    return Decision(
+        classes=outcome.classes,
+        concentration=outcome.concentration,
+        entropy=outcome.entropy,
+        spread=outcome.spread,
+        probabilities=outcome.probabilities,
+        n_networks=n_networks,
+        rows=placed.rows,
+        columns=placed.columns,
+    )
+
+
+def _outcome(classes: ChartArray, shares: Mapping[str, Tensor]) -> Outcome:
+    entropy = np.full(classes.shape, UNKNOWN, np.uint8)
+    for plane, chart in zip(entropy, CHARTS, strict=True):
+        if chart.name in shares:
+            plane[:] = entropy_of(shares[chart.name])
+    knows_sic = SIC.name in shares
+    number = torch.from_numpy(classes[CHARTS.index(SIC)]).float()
+    moments = moments_of(shares[SIC.name]) if knows_sic else (number, number.square())
+    return Outcome(
+        classes=classes,
+        concentration=concentration_of(moments),
+        entropy=entropy,
+        spread=spread_of(moments) if knows_sic else None,
+        probabilities={n: probabilities_of(s) for n, s in shares.items()} or None,
+    )
+
+
+def _as_bytes(scene_id: str, classes: IntArray, shape: tuple[int, ...]) -> ChartArray:
+    """Return a copy of classes as bytes; refuse what is no class of its chart."""
+    planes = np.asarray(classes)
+    said = f"classes of scene {scene_id!r}"
+    if planes.shape != (expected := (len(CHARTS), *shape)):
+        raise MapError(
+            f"{said} must have shape {expected}, got {planes.shape}",
+            hint="one plane a chart, on the grid of the store",
+        )
+    if planes.dtype.kind not in "iu":
+        raise MapError(f"{said} must be whole numbers, got {planes.dtype}")
+    for chart, plane in zip(CHARTS, planes, strict=True):
+        if wrong := [v for v in (plane.min(), plane.max()) if not 0 <= v < chart.n_classes]:
+            raise MapError(
+                f"{said}: {chart.name} has no class {wrong[0]}",
+                hint="give every pixel a class, masks are applied here; SIC is 0 to 10",
+            )
+    return planes.astype(np.uint8)
+
+
+def _as_shares(
+    scene_id: str, name: str, planes: FloatArray, shape: tuple[int, ...]
+) -> Tensor:
+    """Return probabilities as a tensor; refuse what cannot be any."""
+    n_classes = {chart.name: chart.n_classes for chart in CHARTS}
+    said = f"probabilities of scene {scene_id!r}"
+    if name not in n_classes:
+        raise MapError(f"{said}: no chart {name!r}", hint=nearest(name, n_classes))
+    shares = np.array(planes, np.float32)
+    if shares.shape != (expected := (n_classes[name], *shape)):
+        raise MapError(f"{said}: {name} must have shape {expected}, got {shares.shape}")
+    # Written so that NaN is refused, too.
+    if not (shares.min() >= 0 and np.abs(shares.sum(axis=0) - 1).max() <= _SUM_TOLERANCE):
+        raise MapError(
+            f"{said}: {name} must lie in 0..1 and have the sum 1 at every pixel",
+            hint="take the softmax of logits over the classes",
+        )
+    return torch.from_numpy(shares)

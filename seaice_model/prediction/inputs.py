@@ -1,0 +1,292 @@
+"""Scenes to predict, from a store or straight from netCDF files.
+
+The hash of a scene's file, which maps contain, has two parts. The first is a hash of
+samples of the file. The second covers all of it: ``file-`` and the checksum of the file, or
+``store-`` and that of what the store made of it. `is_same_file` compares two such hashes;
+maps of version 0.1 have only the first part.
+
+Both give the same planes: files are prepared in memory by the recipe of the run, on the
+path of `seaice prepare`.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import google_crc32c
+import numpy as np
+
+from seaice_data.arrays import ChartArray, FloatArray, IntArray
+from seaice_data.channels import find_channel
+from seaice_data.errors import Failure, SceneError, StoreError
+from seaice_data.geolocation import TiePoints
+from seaice_data.grid import Grid
+from seaice_data.preparation.assemble import assemble
+from seaice_data.scene_id import SceneId
+from seaice_data.scenes.files import (
+    file_checksum,
+    file_fingerprint,
+    find_scene_files,
+    open_scene,
+    unchanged,
+)
+from seaice_data.settings import fingerprint
+from seaice_data.store.recipe import Recipe
+from seaice_data.store.store import Store, StoredScene
+from seaice_model.maps.chart_map import UNKNOWN_FILE
+
+SHOWN = ("hh", "hv")
+"""Channels that pictures show beside a map."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SceneInputs:
+    """A scene as networks and pictures want it."""
+
+    id: SceneId
+    """As ``20180607T184326_dmi``."""
+
+    acquired: datetime
+    """Start of the acquisition, UTC."""
+
+    planes: FloatArray
+    """Shape ``(y, x, channel)`` on the grid of the store; standardised, NaN is fill."""
+
+    channels: tuple[str, ...]
+    """Names on the channel axis."""
+
+    grid: Grid
+    """80 m grid of the scene."""
+
+    original_grid: Grid
+    """Grid of the file: 40 m for raw files, as far as known."""
+
+    flags: ChartArray
+    """Flags on the 80 m grid."""
+
+    rows: IntArray
+    """Row of the planes that stands for each row of the 80 m grid."""
+
+    columns: IntArray
+    """Column of the planes that stands for each column of the 80 m grid."""
+
+    tie_points: TiePoints
+    """Geolocation grid, positions in 80 m pixels."""
+
+    file_hash: str = UNKNOWN_FILE
+    """Hash of the netCDF file that it comes from."""
+
+    charts: ChartArray | None
+    """Ice charts on the 80 m grid, shape ``(chart, y, x)``, if there are any."""
+
+    def decibels(self) -> dict[str, FloatArray]:
+        """Return backscatter in dB by channel name, as far as there is any."""
+        return {name: self._in_unit(name) for name in SHOWN if name in self.channels}
+
+    def _in_unit(self, name: str) -> FloatArray:
+        channel = find_channel(name)
+        plane = self.planes[..., self.channels.index(name)].astype(np.float32)
+        return np.asarray(plane * channel.std + channel.mean, np.float32)
+
+
+class Source(Protocol):
+    """Where scenes come from."""
+
+    name: str
+    """Store, folder or file, as the user gave it."""
+
+    fingerprint: str
+    """Fingerprint of the recipe that the scenes are prepared by."""
+
+    scenes: tuple[str, ...]
+    """Ids of the scenes to predict."""
+
+    failed: tuple[Failure, ...]
+    """Files that are no scene."""
+
+    def file_hash(self, scene_id: str) -> str:
+        """Return the hash of the netCDF file that a scene comes from."""
+
+    def read(self, scene_id: str, *, charts: bool) -> SceneInputs:
+        """Read a scene, with its ice charts if asked for and there are any."""
+
+
+class StoreSource:
+    """Scenes of a store.
+
+    Raises
+    ------
+    StoreError
+        If a scene is not in the store.
+    """
+
+    def __init__(self, store: Store, scenes: Sequence[str]) -> None:
+        self.name = store.path
+        self.fingerprint = store.fingerprint
+        self._store = store
+        self.scenes = tuple(dict.fromkeys(scenes))
+        self.failed: tuple[Failure, ...] = ()
+        for scene_id in self.scenes:
+            if scene_id not in store.scenes:  # a slip of the caller
+                store.scene(scene_id)
+
+    def file_hash(self, scene_id: str) -> str:
+        """Return the hash of the netCDF file that a scene comes from."""
+        known = self._store.scene(scene_id).known
+        if not (files := known.get("source_files")):
+            return UNKNOWN_FILE
+        checksums = json.dumps(known["checksums"], sort_keys=True).encode()
+        # The first file is what maps are made from; charts may follow.
+        return f"{_samples_in(files[0])} store-{google_crc32c.value(checksums):08x}"
+
+    def read(self, scene_id: str, *, charts: bool) -> SceneInputs:
+        """Read a scene of the store.
+
+        Raises
+        ------
+        StoreError
+            If it is damaged, or cannot be read.
+        """
+        try:
+            return self._read(self._store.scene(scene_id), charts=charts)
+        except OSError as error:
+            raise StoreError(f"scene {scene_id}: {error.strerror or error}") from error
+
+    def _read(self, scene: StoredScene, *, charts: bool) -> SceneInputs:
+        return SceneInputs(
+            id=scene.id,
+            acquired=scene.acquired,
+            planes=np.asarray(scene.inputs),
+            channels=self._store.channels,
+            grid=scene.source_grid,
+            original_grid=scene.source_grid,
+            flags=scene.full_flags(),
+            rows=scene.rows,
+            columns=scene.columns,
+            tie_points=scene.tie_points,
+            file_hash=self.file_hash(scene.id),
+            charts=scene.full_charts() if charts and scene.has_charts else None,
+        )
+
+
+class FileSource:
+    """Scenes of netCDF files, prepared in memory.
+
+    Parameters
+    ----------
+    path
+        A file, or a folder that is searched with all folders below it.
+    recipe
+        That of the run.
+    scenes
+        Ids of the scenes wanted; all if not given.
+    accept_masks
+        Whether to take scenes with classes where SAR is missing; see `assemble`.
+
+    Raises
+    ------
+    SceneError
+        If there is no such folder, no netCDF file in it, or none of a scene that is
+        wanted.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        recipe: Recipe,
+        scenes: Sequence[str] | None = None,
+        *,
+        accept_masks: bool = False,
+    ) -> None:
+        self.name = str(path)
+        self._accept_masks = accept_masks
+        self.fingerprint = fingerprint(recipe)
+        shown = tuple(name for name in SHOWN if name not in recipe.channels)
+        self._recipe = replace(recipe, channels=(*recipe.channels, *shown))
+        found = find_scene_files(path)
+        self._files, self.failed = found.files, found.failed
+        self.scenes = tuple(self._files if scenes is None else dict.fromkeys(scenes))
+        for scene_id in self.scenes:
+            if scene_id not in self._files:
+                raise _not_found(scene_id, path, self.failed)
+
+    def file_hash(self, scene_id: str) -> str:
+        """Return the hash of the netCDF file that a scene comes from."""
+        path = self._files[SceneId(scene_id)]
+        try:
+            return f"{_samples_in(file_fingerprint(path))} file-{file_checksum(path)}"
+        except OSError as error:
+            raise SceneError(f"{str(path)!r}: {error.strerror or error}") from error
+
+    def read(self, scene_id: str, *, charts: bool) -> SceneInputs:
+        """Prepare a scene.
+
+        Raises
+        ------
+        SceneError
+            If the file is damaged, or smaller than one pixel of the store.
+        """
+        path = self._files[SceneId(scene_id)]
+        try:
+            with (
+                unchanged(path),
+                open_scene(path, self._recipe.dominance_threshold) as scene,
+            ):
+                original_grid = scene.original_grid
+                prepared = assemble(scene, self._recipe, accept_masks=self._accept_masks)
+                file_hash = self.file_hash(scene_id)
+        except OSError as error:
+            raise SceneError(f"{str(path)!r}: {error.strerror or error}") from error
+        grid = prepared.source_grid
+        return SceneInputs(
+            id=prepared.id,
+            acquired=prepared.id.acquired,
+            planes=prepared.inputs,
+            channels=self._recipe.channels,
+            grid=grid,
+            original_grid=original_grid,
+            flags=prepared.full_flags,
+            rows=self._recipe.stand_ins(grid.height),
+            columns=self._recipe.stand_ins(grid.width),
+            tie_points=prepared.tie_points,
+            file_hash=file_hash,
+            charts=prepared.full_charts if charts and prepared.has_charts else None,
+        )
+
+
+def is_same_file(hash_of_map: str, hash_of_scene: str) -> bool:
+    """Return whether a map was made from the file of a scene, as far as can be known.
+
+    Hashes of different kinds are compared by their samples only.
+
+    Examples
+    --------
+    >>> is_same_file("5b89 file-7a73ec2c", "5b89 file-1ba4b344")
+    False
+    >>> is_same_file("5b89", "5b89 file-1ba4b344")  # a map of version 0.1
+    True
+    """
+    samples, kinds = zip(
+        *(
+            (text.partition(" ")[0], text.partition(" ")[2].partition("-")[0])
+            for text in (hash_of_map, hash_of_scene)
+        ),
+        strict=True,
+    )
+    if kinds[0] == kinds[1]:
+        return hash_of_map == hash_of_scene
+    return bool(samples[0] == samples[1])
+
+
+def _samples_in(fingerprint_of_file: Mapping[str, Any]) -> str:
+    return str(fingerprint_of_file["blake2b_of_samples"])
+
+
+def _not_found(scene_id: str, path: Path, failed: Sequence[Failure]) -> SceneError:
+    message = f"no scene {scene_id!r} in {str(path)!r}"
+    if failed:
+        message += f", of which {len(failed)} files cannot be read: {failed[0].reason}"
+    return SceneError(message, hint=failed[0].hint if failed else None)

@@ -1,0 +1,519 @@
+"""Draw the charts of whole scenes and bring them to the SAR grid.
+
+Classes are decided on the grid of the store; each pixel of the 80 m grid takes the class
+of the stored pixel that stands for it (Chen et al. 2024, section 3.2).
+"""
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+
+from seaice_data.channels import find_channel
+from seaice_data.errors import DISK_ERRORS, Failure, RecipeError, SceneError, StoreError
+from seaice_data.store.store import Store
+from seaice_data.system.allocator import return_pages
+from seaice_data.texts import printable
+from seaice_model.errors import MapError, RunError
+from seaice_model.maps.alignment import align
+from seaice_model.maps.chart_map import (
+    ChartMap,
+    MapDescription,
+    MapGrid,
+    Provenance,
+    describe,
+    read_netcdf,
+    write_netcdf,
+)
+from seaice_model.metrics import ChartScorer
+from seaice_model.networks.device import find_device, memory_in_words
+from seaice_model.ownership import MATPLOTLIB, PAGE, PICTURE, refuse_foreign
+from seaice_model.pages.index import add_entry, check_entries, write_index
+from seaice_model.plots.maps import draw_map, save_picture
+from seaice_model.prediction.compose import map_of
+from seaice_model.prediction.inputs import (
+    FileSource,
+    SceneInputs,
+    Source,
+    StoreSource,
+    is_same_file,
+)
+from seaice_model.prediction.predictor import Predictor, recipe_differences
+from seaice_model.runs.checkpoint import Checkpoint
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class PredictProgress:
+    """Told after each scene."""
+
+    n_done: int
+    """Scenes done, kept ones included."""
+
+    n_scenes: int
+    """Scenes in all."""
+
+    scene: str
+    """Id of the scene just done."""
+
+    is_kept: bool
+    """Whether its map was there already."""
+
+
+@dataclass(frozen=True, slots=True)
+class PredictReport:
+    """What `predict_store` or `predict_files` did."""
+
+    maps: tuple[Path, ...]
+    """Maps of all scenes asked for, written or kept."""
+
+    n_written: int
+    """Maps drawn now."""
+
+    n_kept: int
+    """Maps of the same weights that were there already."""
+
+    failed: tuple[Failure, ...]
+    """Scenes without a map."""
+
+    elapsed_s: float
+    """Seconds in all."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PredictSettings:
+    """How maps are drawn."""
+
+    grid: MapGrid = "original"
+    """Grid of the maps."""
+
+    probabilities: bool = False
+    """Whether maps hold the probability of each class."""
+
+    pictures: bool = True
+    """Whether to draw a picture beside each map."""
+
+    overwrite: bool = False
+    """Whether to draw maps again that are there already, and replace those of other
+    weights and files that seaice did not write."""
+
+
+def predict_store(
+    store: Store,
+    run_paths: str | Path | Sequence[str | Path],
+    maps_path: str | Path,
+    settings: PredictSettings | None = None,
+    *,
+    scenes: Sequence[str] | None = None,
+    device: str = "auto",
+    progress: Callable[[PredictProgress], None] | None = None,
+) -> PredictReport:
+    """Draw maps of the scenes of a store with the best weights of a run, or of several.
+
+    Each map is a netCDF file, and a picture of the same name. A map of the same weights
+    and the same store that is there already is kept, so an interrupted call is repeated
+    to go on; its picture is drawn if it is missing. A scene that cannot be read, for which
+    memory is too small, or in whose place there is another file is left out and listed in
+    the report, and the rest is drawn.
+
+    Parameters
+    ----------
+    store
+        Where the scenes are.
+    run_paths
+        Folder of the run; or of several, which decide together. A folder of
+        ``seed-<number>`` folders stands for all of these.
+    maps_path
+        Folder for the maps, made if needed.
+    settings
+        How to draw; the default settings if not given.
+    scenes
+        Ids of the scenes; if not given, all that the runs have neither trained nor
+        validated on: of a store that they were trained on, the test scenes.
+    device
+        Where the networks run: "auto", "cpu", "cuda" and so on.
+    progress
+        Told after each scene.
+
+    Raises
+    ------
+    RunError
+        If there is no run, it is damaged, the store does not fit it, runs do not go
+        together, or there is no scene to predict.
+    MapError
+        If maps of other weights or on another grid are in the way, or none can be written.
+    ForeignFileError
+        If a picture or an ``index.html`` that seaice did not write is in the way.
+    StoreError
+        If a scene is not in the store.
+    """
+    start = time.perf_counter()
+    predictor = _load(run_paths, device)
+    for checkpoint in predictor.checkpoints:
+        check_store(store, checkpoint)
+    ids = _unseen_scenes(store, predictor) if scenes is None else scenes
+    if not ids:
+        raise RunError("no scene to predict", hint="name scenes, or another split")
+    source = StoreSource(store, ids)
+    return _predict(source, predictor, Path(maps_path), settings, progress, start)
+
+
+def predict_files(
+    path: str | Path,
+    run_paths: str | Path | Sequence[str | Path],
+    maps_path: str | Path,
+    settings: PredictSettings | None = None,
+    *,
+    scenes: Sequence[str] | None = None,
+    accept_masks: bool = False,
+    device: str = "auto",
+    progress: Callable[[PredictProgress], None] | None = None,
+) -> PredictReport:
+    """Draw maps of AI4Arctic netCDF files, without a store.
+
+    Each scene is prepared in memory by the recipe of the run, and gives the map that it
+    would give from a store of this recipe. All else is as in `predict_store`.
+
+    Parameters
+    ----------
+    path
+        A file, or a folder that is searched with all folders below it.
+    run_paths, maps_path, settings, device, progress
+        See `predict_store`.
+    scenes
+        Ids of the scenes; all if not given.
+    accept_masks
+        Take scenes with classes where SAR is missing; see `assemble`.
+
+    Raises
+    ------
+    SceneError
+        If there is no netCDF file, or none of a scene that is named.
+    RunError, MapError
+        See `predict_store`.
+    """
+    start = time.perf_counter()
+    predictor = _load(run_paths, device)
+    for checkpoint in predictor.checkpoints:
+        _check_constants(checkpoint)
+    source = FileSource(Path(path), predictor.recipe, scenes, accept_masks=accept_masks)
+    return _predict(source, predictor, Path(maps_path), settings, progress, start)
+
+
+def predict_scene(
+    predictor: Predictor,
+    scene: SceneInputs,
+    provenance: Provenance,
+    *,
+    grid: MapGrid = "original",
+    probabilities: bool = False,
+) -> ChartMap:
+    """Predict the charts of one scene; masks and flags are those of `map_of`.
+
+    Parameters
+    ----------
+    predictor
+        The networks; its channels must be among those of the scene.
+    scene
+        A scene of a `Source`.
+    provenance
+        What to write into the map.
+    grid
+        Grid of the map.
+    probabilities
+        Whether to keep the class probabilities.
+    """
+    start = time.perf_counter()
+    outcome = predictor.decide(scene.planes, scene.channels, probabilities=probabilities)
+    log.info("%s: predicted in %.2f s", scene.id, time.perf_counter() - start)
+    return map_of(
+        scene,
+        outcome,
+        replace(provenance, scene_use=predictor.use_of(scene.id)),
+        n_networks=predictor.n_networks,
+        grid=grid,
+    )
+
+
+def check_store(store: Store, checkpoint: Checkpoint) -> None:
+    """Make sure that a store has what a run was trained on.
+
+    Channels may lie in another order, and there may be more. How they were resampled may
+    differ, which is logged; ratio and standardisation may not.
+
+    Raises
+    ------
+    RunError
+        If channels are missing, or the ratio or the standardisation differs.
+    """
+    record, channels = checkpoint.settings.store, checkpoint.settings.config.model.channels
+    missing = [name for name in channels if name not in store.channels]
+    if missing:
+        raise RunError(
+            f"the store {store.path!r} lacks channels of the run: {', '.join(missing)}",
+            hint="prepare it with the channels that the run was trained on",
+        )
+    if store.recipe.ratio != record.recipe.ratio:
+        raise RunError(
+            f"the store {store.path!r} has ratio {store.recipe.ratio}, "
+            f"the run was trained on ratio {record.recipe.ratio}"
+        )
+    _check_constants(checkpoint)
+    for difference in recipe_differences(store.recipe, record.recipe):
+        log.warning("store and run differ in %s", difference)
+
+
+def _load(run_paths: str | Path | Sequence[str | Path], device: str) -> Predictor:
+    paths = [run_paths] if isinstance(run_paths, str | Path) else run_paths
+    return Predictor.load(paths, find_device(device))
+
+
+def _predict(
+    source: Source,
+    predictor: Predictor,
+    maps_path: Path,
+    settings: PredictSettings | None,
+    progress: Callable[[PredictProgress], None] | None,
+    start: float,
+) -> PredictReport:
+    """Draw the maps that are not there."""
+    return_pages()
+    settings = settings or PredictSettings()
+    provenance = provenance_of(source, predictor)
+    paths = {scene: maps_path / f"{scene}.nc" for scene in source.scenes}
+    kept, in_the_way = _look_at_maps(paths, source, provenance, settings)
+    without = {entry.name for entry in in_the_way}
+    if settings.pictures:
+        new = [path for scene, path in paths.items() if scene not in kept | without]
+        _refuse_foreign(maps_path, new, settings)
+    _make_folder(maps_path)
+    failed = [*source.failed, *in_the_way]
+    for n_done, (scene, path) in enumerate(paths.items(), start=1):
+        try:
+            with memory_in_words(f"scene {scene}", kind=SceneError):
+                if scene not in kept | without:
+                    _draw(source, scene, predictor, path, provenance, settings)
+                elif scene in kept and settings.pictures:
+                    _add_picture(source, scene, path)
+        except (SceneError, StoreError, RecipeError, MapError) as error:
+            if _is_of_the_disk(error.__cause__):
+                raise
+            log.info("%s left out: %s", scene, error)
+            failed.append(Failure.of(scene, error))
+        except OSError as error:
+            if _is_of_the_disk(error):
+                raise
+            reason = f"{error.filename!r}: {error.strerror}" if error.filename else error
+            failed.append(Failure(scene, str(reason)))
+        if progress is not None:
+            progress(PredictProgress(n_done, len(paths), scene, scene in kept))
+    without = {entry.name for entry in failed}
+    maps = tuple(path for scene, path in paths.items() if scene not in without)
+    if settings.pictures and maps:
+        _write_index(maps_path, settings)
+    return PredictReport(
+        maps=maps,
+        n_written=len(maps) - len(kept - without),
+        n_kept=len(kept - without),
+        failed=tuple(failed),
+        elapsed_s=time.perf_counter() - start,
+    )
+
+
+def _is_of_the_disk(error: BaseException | None) -> bool:
+    """Return whether an error would meet the next map, too."""
+    return isinstance(error, OSError) and error.errno in DISK_ERRORS
+
+
+def _draw(
+    source: Source,
+    scene_id: str,
+    predictor: Predictor,
+    path: Path,
+    provenance: Provenance,
+    settings: PredictSettings,
+) -> None:
+    """Draw the map of a scene, and its picture."""
+    scene = source.read(scene_id, charts=settings.pictures)
+    chart_map = predict_scene(
+        predictor,
+        scene,
+        provenance,
+        grid=settings.grid,
+        probabilities=settings.probabilities,
+    )
+    if settings.pictures:
+        _write_picture(chart_map, scene, path.with_suffix(".png"))
+        add_entry(path.parent, chart_map, scene.grid, scene.charts)
+    # The map comes last: where it is, the picture is too, if it was wanted.
+    write_netcdf(chart_map, path)
+
+
+def _add_picture(source: Source, scene_id: str, path: Path) -> None:
+    """Draw the picture of a kept map, if it is missing."""
+    picture = path.with_suffix(".png")
+    if not picture.exists():
+        _write_picture(read_netcdf(path), source.read(scene_id, charts=True), picture)
+
+
+def _check_constants(checkpoint: Checkpoint) -> None:
+    """Refuse a run that was trained on planes that were standardised in another way."""
+    record, channels = checkpoint.settings.store, checkpoint.settings.config.model.channels
+    changed = [
+        name
+        for name, mean, std in zip(channels, record.means, record.stds, strict=True)
+        if (find_channel(name).mean, find_channel(name).std) != (mean, std)
+    ]
+    if changed:
+        raise RunError(f"the run has other means or deviations of: {', '.join(changed)}")
+
+
+def _unseen_scenes(store: Store, predictor: Predictor) -> tuple[str, ...]:
+    """Return the scenes that no run has seen; the test scenes of a store it was trained on.
+
+    Scenes to train or validate on that a run left out by a condition tell less: those of
+    another run would not be the same.
+    """
+    if not store.scenes:
+        raise RunError(
+            f"the store {store.path!r} has no scenes",
+            hint=f"add some with `seaice prepare raw/ {store.path}`",
+        )
+    ids = tuple(i for i in store.scenes if predictor.use_of(i) == "unseen")
+    if len(ids) < len(store.scenes):
+        ids = tuple(i for i in ids if i in store.splits["test"]) or ids
+    if not ids:
+        raise RunError(
+            f"the run {predictor.name!r} was trained or validated on every scene of "
+            f"{store.path!r}",
+            hint="name scenes with --scene, or give a store of other scenes",
+        )
+    return ids
+
+
+def provenance_of(source: Source, predictor: Predictor) -> Provenance:
+    """Return what maps of these scenes by these networks are made from."""
+    return Provenance(
+        run=printable(predictor.name),
+        weights=predictor.weights,
+        epochs=tuple(checkpoint.state.n_epochs for checkpoint in predictor.checkpoints),
+        store=printable(source.name),
+        store_fingerprint=source.fingerprint,
+        software=f"seaice {version('seaice')}",
+    )
+
+
+def _look_at_maps(
+    paths: Mapping[str, Path],
+    source: Source,
+    provenance: Provenance,
+    settings: PredictSettings,
+) -> tuple[set[str], list[Failure]]:
+    """Return the scenes whose maps are kept, and those with something else in the way.
+
+    A folder with maps of other weights, recipes or grids is refused as a whole.
+    """
+    kept: set[str] = set()
+    in_the_way: list[Failure] = []
+    unproven = 0
+    for scene, path in paths.items():
+        if settings.overwrite or not path.exists():
+            continue
+        try:
+            found = describe(path)
+        except MapError as error:
+            hint = error.hint or "replace it with --overwrite"
+            in_the_way.append(Failure(scene, str(error), hint))
+            continue
+        _refuse_other_maps(path, found, provenance, settings)
+        try:
+            unproven += _refuse_other_scene(path, found, scene, source)
+        except (MapError, SceneError, StoreError) as error:
+            in_the_way.append(Failure.of(scene, error))
+            continue
+        if found.has_probabilities or not settings.probabilities:
+            kept.add(scene)
+    if unproven:
+        log.warning(
+            "%d maps lack a comparable checksum: compared to their files by samples alone",
+            unproven,
+        )
+    return kept, in_the_way
+
+
+def _refuse_other_maps(
+    path: Path, found: MapDescription, provenance: Provenance, settings: PredictSettings
+) -> None:
+    """Refuse a folder of maps of other weights, of another recipe, or on another grid."""
+    made_of = (found.provenance.weights, found.provenance.store_fingerprint)
+    if made_of != (provenance.weights, provenance.store_fingerprint):
+        raise MapError(
+            f"map {str(path)!r} was made from other weights or another store "
+            f"({found.provenance.run_in_words}; {found.provenance.store})",
+            hint="choose another folder, or replace it with --overwrite",
+        )
+    if found.grid_name != settings.grid:
+        raise MapError(
+            f"map {str(path)!r} was drawn on another grid, --grid {found.grid_name}",
+            hint="choose another folder, or replace it with --overwrite",
+        )
+
+
+def _refuse_other_scene(
+    path: Path, found: MapDescription, scene: str, source: Source
+) -> bool:
+    """Refuse a map of another scene or file; return whether only samples were compared."""
+    if found.scene != scene:
+        raise MapError(
+            f"map {str(path)!r} shows another scene, {found.scene!r}",
+            hint="move it away, or replace it with --overwrite",
+        )
+    file_hash = source.file_hash(scene)
+    if not is_same_file(found.provenance.file_hash, file_hash):
+        raise MapError(
+            f"map {str(path)!r} was made from another file of its scene",
+            hint="choose another folder, or replace it with --overwrite",
+        )
+    return found.provenance.file_hash != file_hash
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MapError(
+            f"cannot write maps to {str(path)!r}: {error.strerror or error}"
+        ) from error
+
+
+def _refuse_foreign(
+    maps_path: Path, new: Sequence[Path], settings: PredictSettings
+) -> None:
+    """Refuse to replace pictures and a page that seaice did not write."""
+    for path in new:
+        # Pictures of version 0.1 are recognised by the map beside them.
+        marks = PICTURE + MATPLOTLIB if path.exists() else PICTURE
+        refuse_foreign(path.with_suffix(".png"), marks, overwrite=settings.overwrite)
+    refuse_foreign(maps_path / "index.html", PAGE, overwrite=settings.overwrite)
+    check_entries(maps_path)
+
+
+def _write_index(maps_path: Path, settings: PredictSettings) -> None:
+    """Write index.html; other files in the folder are not a reason to fail."""
+    try:
+        write_index(maps_path, overwrite=settings.overwrite)
+    except MapError as error:
+        log.warning("index.html is not written: %s", error)
+
+
+def _write_picture(chart_map: ChartMap, scene: SceneInputs, path: Path) -> None:
+    scores = None
+    if scene.charts is not None and chart_map.grid_name != "store":
+        scorer = ChartScorer()
+        scorer.add(scene.charts, align(chart_map, scene.grid).charts)
+        scores = scorer.scores()
+    picture = draw_map(chart_map, sar=scene.decibels(), charts=scene.charts, scores=scores)
+    save_picture(picture, path)

@@ -1,0 +1,1 @@
+"""The folder of one training: settings, log, checkpoints, exports."""

@@ -1,0 +1,357 @@
+"""Checkpoints: weights as safetensors, everything else as JSON in the same file.
+
+Nothing is pickled, so opening a checkpoint never runs code. One file holds what is needed
+to predict (network, channels and their standardisation) and to go on with the training
+(momentum, number of the next patch). It is whole or absent.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as from_bytes
+from safetensors.torch import save as to_bytes
+from torch import Tensor
+
+from seaice_data.charts import CHARTS
+from seaice_data.scene_id import SceneId
+from seaice_data.settings import from_mapping, to_mapping
+from seaice_data.store.recipe import Recipe
+from seaice_data.system.documents import (
+    MOST_BYTES,
+    DocumentError,
+    open_file,
+    parse_json,
+    read_text,
+    typed,
+)
+from seaice_data.system.files import replacing
+from seaice_data.versions import naming_version
+from seaice_model.config.run_config import RunConfig
+from seaice_model.errors import ConfigError, RunError
+from seaice_model.networks.unet import MultiTaskUNet
+from seaice_model.runs.folder import RunFolder, run_errors
+
+FORMAT_VERSION = 1
+"""Version of the checkpoint format."""
+
+_KEY = "seaice"
+_WEIGHTS, _MOMENTUM = "weights.", "momentum."
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoreRecord:
+    """The store that a run was trained on."""
+
+    path: str
+    """Path or URL to show: as it was given, without secrets."""
+
+    fingerprint: str
+    """Fingerprint of its recipe."""
+
+    recipe: Recipe
+    """How it was made."""
+
+    means: tuple[float, ...]
+    """Subtracted from each channel of the run before storing, in its unit."""
+
+    stds: tuple[float, ...]
+    """Divided by before storing, in the same order and unit."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunSettings:
+    """Everything that decides the weights of a run."""
+
+    config: RunConfig
+    """Network and training."""
+
+    store: StoreRecord
+    """Where the patches come from."""
+
+    train_scenes: tuple[SceneId, ...]
+    """Ids of the scenes that patches are drawn from."""
+
+    validation_scenes: tuple[SceneId, ...]
+    """Ids of the scenes that epochs are scored on."""
+
+    software: str
+    """Version of this package."""
+
+    def __post_init__(self) -> None:
+        """Refuse a standardisation of other channels."""
+        n_channels = len(self.config.model.channels)
+        for name in ("means", "stds"):
+            values = getattr(self.store, name)
+            if len(values) != n_channels:
+                raise ConfigError(
+                    f"{name} must be one number a channel ({n_channels}), got {len(values)}"
+                )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainState:
+    """How far a training has come."""
+
+    n_epochs: int = 0
+    """Epochs trained and validated."""
+
+    next_patch: int = 0
+    """Number of the first patch that is not yet trained on."""
+
+    losses: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0)
+    """Sums of the losses of the epoch under way: total, SIC, SOD, FLOE."""
+
+    best_score: float | None = None
+    """Highest combined score so far, in percent."""
+
+    best_epoch: int | None = None
+    """Its epoch, from 1."""
+
+    def __post_init__(self) -> None:
+        """Refuse a state that no training reaches."""
+        if min(self.n_epochs, self.next_patch) < 0:
+            raise ConfigError("n_epochs and next_patch must not be negative")
+        if len(self.losses) != 1 + len(CHARTS):
+            raise ConfigError(f"losses must be 4 numbers, got {len(self.losses)}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Checkpoint:
+    """A network in training, or one that is trained."""
+
+    settings: RunSettings
+    """What was asked for."""
+
+    state: TrainState
+    """How far it has come."""
+
+    weights: Mapping[str, Tensor]
+    """State dict of the network."""
+
+    momentum: Mapping[str, Tensor] = field(default_factory=dict)
+    """Momentum of the optimiser by the name of its weights."""
+
+    @property
+    def is_best(self) -> bool:
+        """Whether these are the weights of the best epoch, as they were scored."""
+        train = self.settings.config.train
+        n_finished = self.state.n_epochs * train.n_iterations * train.batch_size
+        return (
+            self.state.best_epoch == self.state.n_epochs
+            and self.state.next_patch == n_finished
+        )
+
+    def network(self) -> MultiTaskUNet:
+        """Return the network, ready to predict; it shares its memory with `weights`."""
+        network = MultiTaskUNet(self.settings.config.model, seed=None)
+        network.load_state_dict(dict(self.weights), assign=True)
+        return network.eval()
+
+
+def save(checkpoint: Checkpoint, path: Path) -> None:
+    """Write a checkpoint; a file at `path` stays until the new one is whole."""
+    tensors = {f"{_WEIGHTS}{name}": tensor for name, tensor in checkpoint.weights.items()}
+    tensors |= {f"{_MOMENTUM}{name}": t for name, t in checkpoint.momentum.items()}
+    # The format keeps tensors in C order, and shared memory only once.
+    plain = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
+    header = {
+        "format_version": FORMAT_VERSION,
+        "settings": to_mapping(checkpoint.settings),
+        "state": to_mapping(checkpoint.state),
+    }
+    with replacing(path) as new:
+        new.write_bytes(to_bytes(plain, metadata={_KEY: json.dumps(header)}))
+
+
+def load(path: Path) -> Checkpoint:
+    """Read a checkpoint, on the CPU.
+
+    Raises
+    ------
+    RunError
+        If there is none at `path`, it is not one of ours, or damaged.
+    """
+    with run_errors(path):
+        if not path.exists():
+            raise RunError(f"no checkpoint at {str(path)!r}")
+        header, tensors = _read(path)
+        settings = header.get("settings")
+        software = settings.get("software") if isinstance(settings, dict) else None
+        with naming_version(RunError, str(path), software):
+            found = typed(_entry(header, "format_version"), int, "format_version")
+            if found != FORMAT_VERSION:
+                raise RunError(
+                    f"{str(path)!r} has format version {found}, "
+                    f"this version reads {FORMAT_VERSION}"
+                )
+            return _checked(
+                Checkpoint(
+                    settings=from_mapping(RunSettings, _entry(header, "settings")),
+                    state=from_mapping(TrainState, _entry(header, "state")),
+                    weights=_part(tensors, _WEIGHTS),
+                    momentum=_part(tensors, _MOMENTUM),
+                )
+            )
+
+
+def save_settings(settings: RunSettings, path: Path) -> None:
+    """Write the settings of a run as JSON for people and programs."""
+    with replacing(path) as new:
+        new.write_text(json.dumps(to_mapping(settings), indent=2) + "\n", encoding="utf-8")
+
+
+def load_settings(path: Path) -> RunSettings:
+    """Read the settings of a run.
+
+    Raises
+    ------
+    RunError
+        If there are none at `path`, they are damaged, or do not fit this version.
+    """
+    with run_errors(path):
+        mapping = typed(parse_json(read_text(path)), dict[str, Any])
+        with naming_version(RunError, str(path), mapping.get("software")):
+            return from_mapping(RunSettings, mapping)
+
+
+def settings_to_resume(run_path: Path) -> RunSettings:
+    """Read the settings of a run that is to go on.
+
+    Raises
+    ------
+    RunError
+        If there is no run, or its settings are damaged.
+    """
+    folder = RunFolder(run_path)
+    if not folder.settings.exists():
+        raise RunError(
+            f"no run at {str(run_path)!r} to resume",
+            hint="leave out --resume to start one",
+        )
+    return load_settings(folder.settings)
+
+
+def load_best(run_path: str | Path) -> Checkpoint:
+    """Read the best checkpoint of a run.
+
+    Raises
+    ------
+    RunError
+        If there is no run, or none of its epochs is finished.
+    """
+    folder = RunFolder(Path(run_path))
+    if not folder.settings.exists() and not folder.best.exists():
+        raise RunError(
+            f"no run at {str(run_path)!r}",
+            hint="train one with `seaice train store.zarr`, or name it with --run",
+        )
+    if not folder.best.exists():
+        last = load(folder.last) if folder.last.exists() else None
+        if last is not None and last.is_best:
+            raise RunError(
+                f"the best checkpoint of the run at {str(run_path)!r} is missing",
+                hint="write it again with `seaice train --resume`",
+            )
+        if last is not None and last.state.best_epoch is not None:
+            raise best_is_lost(folder, last)
+        raise RunError(
+            f"the run at {str(run_path)!r} has no finished epoch",
+            hint="go on with `seaice train --resume`",
+        )
+    return load(folder.best)
+
+
+def best_is_lost(folder: RunFolder, last: Checkpoint) -> RunError:
+    """Say that the best checkpoint is gone and that `last` cannot stand for it."""
+    return RunError(
+        f"the best checkpoint of the run at {str(folder.path)!r} is missing: that of "
+        f"epoch {last.state.best_epoch}, and the last one is of epoch "
+        f"{last.state.n_epochs}",
+        hint=f"bring {str(folder.best)!r} back; or copy {str(folder.last)!r} to it to do "
+        "with the last weights",
+    )
+
+
+def weights_fingerprint(checkpoint: Checkpoint) -> str:
+    """Return a short hash of the weights; equal weights have equal hashes."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(checkpoint.weights.items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _read(path: Path) -> tuple[Mapping[str, Any], Mapping[str, Tensor]]:
+    """Return what a checkpoint says about itself, and its tensors."""
+    with open_file(path) as stream:
+        start = stream.read(8)
+        n_bytes = int.from_bytes(start, "little")
+        if len(start) < 8 or n_bytes > MOST_BYTES:
+            raise DocumentError("it is not a file of safetensors")
+        text = stream.read(n_bytes)
+        metadata = _entry(typed(parse_json(text), dict[str, Any]), "__metadata__")
+        header = typed(metadata, dict[str, str], "__metadata__").get(_KEY)
+        if header is None:
+            raise DocumentError("seaice did not write it")
+        try:
+            # Not `safe_open`, which needs a path in UTF-8 and maps the file.
+            tensors = from_bytes(start + text + stream.read())
+        except (SafetensorError, KeyError) as error:  # it names a type that torch lacks
+            raise DocumentError(f"its tensors cannot be read: {error}") from error
+    return typed(parse_json(header), dict[str, Any]), tensors
+
+
+def _entry(table: Mapping[str, Any], name: str) -> Any:
+    if name not in table:
+        raise DocumentError(f"{name!r} is missing")
+    return table[name]
+
+
+def _checked(checkpoint: Checkpoint) -> Checkpoint:
+    """Refuse weights and momentum that do not fit the network."""
+    model = checkpoint.settings.config.model
+    wanted = MultiTaskUNet(model, seed=None).state_dict()
+    if difference := _first_difference(checkpoint.weights, wanted):
+        raise DocumentError(
+            f"weights are not those of a network of filters {list(model.filters)}: "
+            f"{difference}"
+        )
+    for name, weights in checkpoint.weights.items():
+        if not bool(torch.isfinite(weights).all()):
+            raise DocumentError(f"weights {name!r} are not finite")
+    for name, momentum in checkpoint.momentum.items():
+        if name not in checkpoint.weights:
+            raise DocumentError(f"there is momentum but no weights {name!r}")
+        if momentum.shape != checkpoint.weights[name].shape:
+            raise DocumentError(f"momentum of {name!r} has another shape than the weights")
+        if not bool(torch.isfinite(momentum).all()):
+            raise DocumentError(f"momentum of {name!r} is not finite")
+    return checkpoint
+
+
+def _first_difference(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> str:
+    for name in sorted({*found, *wanted}):
+        if name not in found:
+            return f"{name!r} is missing"
+        if name not in wanted:
+            return f"{name!r} has no place in it"
+        if found[name].shape != wanted[name].shape:
+            shapes = (tuple(found[name].shape), tuple(wanted[name].shape))
+            return f"{name!r} has shape {shapes[0]} instead of {shapes[1]}"
+        if found[name].dtype != wanted[name].dtype:
+            return f"{name!r} is {found[name].dtype} instead of {wanted[name].dtype}"
+    return ""
+
+
+def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(prefix): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }

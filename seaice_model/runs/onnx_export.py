@@ -1,0 +1,229 @@
+"""A network as ONNX, for programs without us and without PyTorch.
+
+One input, ``inputs``: float32, ``(batch, channel, y, x)``, standardised as in the store,
+NaN where there is no value. Height and width are any from the stride of the network (16 by
+default) upwards; padding is in the graph. Outputs are ``sic``, ``sod`` and ``floe`` as the
+network gives them (SIC as class number or logits, else logits) and ``classes``: uint8,
+``(batch, chart, y, x)``, what is decided on.
+
+The metadata of the file hold all that is needed to prepare the inputs: see `metadata_of`.
+"""
+
+import json
+import logging
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from seaice_data.channels import find_channel
+from seaice_data.charts import CHARTS
+from seaice_data.scenes.scene import SPACING_M
+from seaice_data.settings import to_mapping
+from seaice_data.system.files import replacing
+from seaice_data.texts import printable
+from seaice_model.errors import RunError
+from seaice_model.networks.unet import MultiTaskUNet
+from seaice_model.runs.checkpoint import Checkpoint, load_best, weights_fingerprint
+
+OUTPUTS = ("sic", "sod", "floe", "classes")
+"""Names of the outputs."""
+
+TOLERANCE = 1e-3
+"""Largest difference from PyTorch that is taken for rounding, in class numbers and logits,
+of which neighbours in a decision are 1 or so apart."""
+
+_LARGEST_SIDE = 20_000
+_SIZES = ((0, 0), (1, 0), (7, 13), (53, 86))  # beyond the stride: even, odd, any
+
+
+@dataclass(frozen=True, slots=True)
+class ExportReport:
+    """What `export_run` wrote."""
+
+    path: Path
+    """The file."""
+
+    n_bytes: int
+    """Its size."""
+
+    largest_difference: float
+    """From PyTorch, over the outputs before decisions."""
+
+    sizes: tuple[tuple[int, int], ...]
+    """Heights and widths that both were compared on."""
+
+    elapsed_s: float
+    """Seconds in all."""
+
+
+class _Exported(nn.Module):
+    """The network with what `seaice` does before and behind it."""
+
+    def __init__(self, network: MultiTaskUNet) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, inputs: Tensor) -> tuple[Tensor, ...]:
+        prediction = self.network(torch.where(inputs.isnan(), 0.0, inputs))
+        return (*prediction, prediction.classes())
+
+
+def export_run(run_path: Path, path: Path, *, overwrite: bool = False) -> ExportReport:
+    """Write the best network of a run as ONNX, and compare it with PyTorch.
+
+    Parameters
+    ----------
+    run_path
+        Folder of the run.
+    path
+        File to write.
+    overwrite
+        Whether to replace a file that is there.
+
+    Raises
+    ------
+    RunError
+        If there is no run, a file is in the way, the extra ``onnx`` is not installed, the
+        network cannot be exported, or gives other results in onnxruntime.
+    """
+    start = time.perf_counter()
+    if path.exists() and not overwrite:
+        raise RunError(
+            f"there is a file at {str(path)!r}", hint="replace it by --overwrite"
+        )
+    _check_packages()
+    checkpoint = load_best(run_path)
+    exported = _Exported(checkpoint.network()).eval()
+    content = _encoded(exported, metadata_of(checkpoint, run_path))
+    difference, sizes = _compare(exported, content)
+    if difference > TOLERANCE:
+        raise RunError(
+            f"onnxruntime differs from PyTorch by {difference:.2g}",
+            hint="nothing is written; try other versions of torch and onnxruntime",
+        )
+    try:
+        with replacing(path) as new:
+            new.write_bytes(content)
+    except OSError as error:
+        raise RunError(f"cannot write {str(path)!r}: {error.strerror or error}") from error
+    elapsed_s = time.perf_counter() - start
+    return ExportReport(path, len(content), difference, sizes, elapsed_s)
+
+
+def metadata_of(checkpoint: Checkpoint, run_path: Path) -> dict[str, str]:
+    """Return what one must know to feed the network; all but text is JSON.
+
+    ``channels`` are the names on the channel axis, with ``units``, ``means`` and ``stds``:
+    ``input = (value in its unit - mean) / std``. ``recipe`` says how planes are resampled,
+    ``pixel_spacing_m`` their spacing; ``classes`` names the classes of each chart.
+    """
+    settings = checkpoint.settings
+    model, record = settings.config.model, settings.store
+    catalogue = [find_channel(name) for name in model.channels]
+    values: dict[str, Any] = {
+        "channels": model.channels,
+        "channel_names": [channel.long_name for channel in catalogue],
+        "units": [channel.unit for channel in catalogue],
+        "means": record.means,
+        "stds": record.stds,
+        "recipe": to_mapping(record.recipe),
+        "pixel_spacing_m": record.recipe.ratio * SPACING_M,
+        "smallest_side": model.stride,
+        "classes": {chart.name: chart.class_names for chart in CHARTS},
+        "sic_output": "class number" if model.sic == "regression" else "logits",
+        "epoch": checkpoint.state.n_epochs,
+    }
+    return {
+        **{name: json.dumps(value) for name, value in values.items()},
+        "missing": "NaN",
+        "run": printable(str(run_path)),
+        "weights": weights_fingerprint(checkpoint),
+        "software": f"seaice {version('seaice')}",
+        "references": "Chen et al. (2024), doi:10.5194/tc-18-1621-2024",
+    }
+
+
+def _check_packages() -> None:
+    try:
+        import onnxruntime  # noqa: F401 - late: an extra
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise RunError(
+            f"no package {error.name!r}",
+            hint="install what it needs: pip install 'seaice[onnx]'",
+        ) from error
+
+
+def _encoded(exported: _Exported, metadata: dict[str, str]) -> bytes:
+    """Return the bytes of an ONNX file."""
+    stride, n_channels = (
+        exported.network.config.stride,
+        len(exported.network.config.channels),
+    )
+    # No side is the size of another thing: a graph must not take one for the other.
+    example = torch.zeros(2, n_channels, 2 * stride + 3, 3 * stride + 5)
+    sides = {
+        axis: torch.export.Dim(name, min=stride, max=_LARGEST_SIDE)
+        for axis, name in ((2, "height"), (3, "width"))
+    }
+    with _quiet():
+        program = torch.onnx.export(
+            exported,
+            (example,),
+            dynamo=True,
+            input_names=["inputs"],
+            output_names=list(OUTPUTS),
+            dynamic_shapes=({0: torch.export.Dim("batch"), **sides},),
+            verbose=False,
+        )
+    if program is None:
+        raise RunError("PyTorch gave no ONNX program")
+    program.model.metadata_props.update(metadata)
+    content: bytes = program.model_proto.SerializeToString()
+    return content
+
+
+def _compare(
+    exported: _Exported, content: bytes
+) -> tuple[float, tuple[tuple[int, int], ...]]:
+    """Return how far onnxruntime is from PyTorch at most, and the sizes tried."""
+    import onnxruntime  # late: an extra
+
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    config = exported.network.config
+    sizes = tuple((config.stride + down, config.stride + right) for down, right in _SIZES)
+    generator = torch.Generator().manual_seed(0)
+    furthest = 0.0
+    for height, width in sizes:
+        shape = (1, len(config.channels), height, width)
+        inputs = torch.randn(shape, generator=generator)
+        inputs[..., : height // 4, : width // 4] = torch.nan
+        with torch.inference_mode():
+            expected = exported(inputs)
+        found = session.run(None, {"inputs": inputs.numpy()})
+        for ours, theirs in zip(expected[:-1], found[:-1], strict=True):
+            furthest = max(furthest, float(np.abs(ours.numpy() - theirs).max()))
+    return furthest, sizes
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the exporter from telling users about packages that nobody needs."""
+    talkative = logging.getLogger("torch.onnx")
+    before = talkative.level
+    talkative.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        talkative.setLevel(before)

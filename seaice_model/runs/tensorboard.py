@@ -1,0 +1,76 @@
+"""The log of a run for TensorBoard: ``tensorboard --logdir run``."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from seaice_model.errors import RunError
+from seaice_model.runs.folder import EVENTS_END
+from seaice_model.runs.log import LogEntry
+
+
+class Events(Protocol):
+    """Takes the epochs of a run."""
+
+    def __call__(self, entry: LogEntry) -> None:
+        """Take an epoch."""
+
+
+@contextmanager
+def event_writer(folder: Path, n_epochs: int) -> Iterator[Events]:
+    """Yield what writes epochs to `folder` as events for TensorBoard.
+
+    Parameters
+    ----------
+    folder
+        Where the files go; made if needed.
+    n_epochs
+        Epochs done: what an interrupted process wrote of later ones is not shown.
+
+    Raises
+    ------
+    RunError
+        If TensorBoard is not installed, or cannot write to a folder of this name.
+    """
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError as error:
+        raise RunError(
+            f"TensorBoard cannot write to {str(folder)!r}, whose name is not UTF-8",
+            hint="leave out --tensorboard, or name another folder with --run",
+        ) from error
+    try:
+        from torch.utils.tensorboard import SummaryWriter  # late: an extra
+    except ImportError as error:
+        raise RunError(
+            "TensorBoard is not installed",
+            hint="install it with `pip install 'seaice[tensorboard]'`",
+        ) from error
+    with SummaryWriter(
+        str(folder), purge_step=n_epochs + 1, filename_suffix=EVENTS_END
+    ) as writer:
+
+        def write(entry: LogEntry) -> None:
+            for name, value in _scalars(entry).items():
+                if value is not None:
+                    writer.add_scalar(name, value, entry.epoch)
+            writer.flush()
+
+        yield write
+
+
+def _scalars(entry: LogEntry) -> dict[str, float | None]:
+    return {
+        "loss/total": entry.loss,
+        "loss/SIC": entry.loss_sic,
+        "loss/SOD": entry.loss_sod,
+        "loss/FLOE": entry.loss_floe,
+        "score/combined": entry.combined,
+        "score/SIC": entry.sic,
+        "score/SOD": entry.sod,
+        "score/FLOE": entry.floe,
+        "learning rate": entry.learning_rate,
+        "speed/patches per second": entry.patches_per_s,
+        "speed/share of time waiting": entry.wait_share,
+    }

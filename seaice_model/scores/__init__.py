@@ -1,0 +1,1 @@
+"""Maps against charts: scores, baselines, calibration, ice edge."""

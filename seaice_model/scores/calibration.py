@@ -1,0 +1,350 @@
+"""Whether the uncertainty of a map can be believed.
+
+- *Reliability*: of the pixels that are given a probability of 0.8, four in five should be
+  right. The expected calibration error is the mean gap between probability and share,
+  weighted by pixels, over ten bins (Guo et al. 2017, arXiv:1706.04599).
+- *Coverage*: the concentration that the chart shows should lie within one spread of the
+  map in 68 % of the pixels, within two in 95 %, if errors are normal. Charts know SIC in
+  steps of 10 % only, which alone is a spread of 2.9 %.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import erf, sqrt
+from typing import Self
+
+import numpy as np
+
+from seaice_data.arrays import ChartArray, FloatArray, IntArray
+from seaice_data.charts import CHART_FILL, CHARTS, Chart
+from seaice_data.system.compiled import compiled
+
+N_BINS = 10
+"""Bins of probability, equally wide."""
+
+SIC_STEP_PERCENT = 10.0
+WITHIN = (0.5, 1.0, 1.5, 2.0, 3.0)
+"""Numbers of spreads for which the coverage is told."""
+
+_Z_STEP = 0.05
+_N_Z = 100
+
+
+@dataclass(frozen=True, slots=True)
+class ReliabilityBin:
+    """Pixels whose probability lies in a bin."""
+
+    lowest: float
+    """Lower end of the bin, included."""
+
+    highest: float
+    """Upper end of the bin; included in the last one only."""
+
+    n_pixels: int
+    """Pixels in the bin."""
+
+    probability: float | None
+    """Mean probability; none without a pixel."""
+
+    share: float | None
+    """Share of the pixels for which it came true; none without a pixel."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reliability:
+    """Whether the probabilities of a chart come true."""
+
+    bins: tuple[ReliabilityBin, ...]
+    """By the probability of the most probable class."""
+
+    expected_error: float
+    """Expected calibration error of the most probable class, 0 to 1."""
+
+    class_errors: tuple[float, ...]
+    """The same for each class and its probability; 0 for a class nobody expects."""
+
+    mean_probability: float
+    """Mean probability of the most probable class."""
+
+    accuracy: float
+    """Share of the pixels whose most probable class is that of the chart."""
+
+    n_pixels: int
+    """Pixels with a class in the chart and probabilities in the map."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Whether the spread of SIC holds what it promises."""
+
+    within: tuple[float, ...]
+    """Numbers of spreads."""
+
+    expected: tuple[float, ...]
+    """Share of the pixels within so many spreads, if errors are normal."""
+
+    observed: tuple[float, ...]
+    """Share of the pixels that are."""
+
+    mean_spread_percent: float
+    """Root mean square of the spread, in percent of SIC."""
+
+    mean_error_percent: float
+    """Root mean square of the error, in percent of SIC; a fair spread is as large."""
+
+    n_pixels: int
+    """Pixels with a class in the chart and a spread in the map."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What is known about the uncertainty of maps."""
+
+    reliability: Mapping[str, Reliability]
+    """By chart; charts without probabilities are absent."""
+
+    coverage: Coverage | None
+    """Of SIC; none without a spread."""
+
+
+class CalibrationScorer:
+    """Add scenes one by one; ask for the calibration at any time.
+
+    Examples
+    --------
+    Four pixels that are all given a probability of 0.75 for old ice; three are.
+
+    >>> scorer = CalibrationScorer()
+    >>> probabilities = np.zeros((6, 1, 4), np.float32)
+    >>> probabilities[5], probabilities[0] = 0.75, 0.25
+    >>> truth = np.array([[5, 5, 5, 0]], np.uint8)
+    >>> scorer.add_probabilities(CHARTS[1], truth, probabilities)
+    >>> scorer.calibration().reliability["SOD"].expected_error
+    0.0
+    """
+
+    def __init__(self) -> None:
+        # Pixels, hits, and sum of the probabilities, by bin; the last row of each chart is
+        # for the most probable class.
+        self._counts = {
+            chart.name: np.zeros((3, chart.n_classes + 1, N_BINS)) for chart in CHARTS
+        }
+        self._within = np.zeros(_N_Z + 1, np.int64)
+        self._squares = np.zeros(2)  # of spread and error
+
+    def add_probabilities(
+        self,
+        chart: Chart,
+        truth: ChartArray,
+        probabilities: FloatArray,
+        rows: IntArray | None = None,
+        columns: IntArray | None = None,
+    ) -> None:
+        """Count the pixels of a chart.
+
+        Parameters
+        ----------
+        chart
+            Which one.
+        truth
+            Classes as the ice service charted them, shape ``(y, x)``, 255 is fill.
+        probabilities
+            Of each class, shape ``(class, y, x)``, on any grid; NaN where there are none.
+        rows, columns
+            Where the probabilities of each row and column of `truth` lie; they have its
+            grid if not given.
+
+        Raises
+        ------
+        ValueError
+            If the shapes do not fit together.
+        """
+        if probabilities.ndim != 3 or len(probabilities) != chart.n_classes:
+            raise ValueError(
+                f"{chart.name} has {chart.n_classes} classes, "
+                f"probabilities have shape {probabilities.shape}"
+            )
+        rows, columns = _places(truth, probabilities.shape[1:], rows, columns)
+        hits = np.zeros(probabilities.shape, np.int32)
+        _count_truth(np.ascontiguousarray(truth), rows, columns, hits)
+        _count_bins(
+            np.ascontiguousarray(probabilities, np.float32), hits, self._counts[chart.name]
+        )
+
+    def add_spread(
+        self,
+        truth: ChartArray,
+        mean_percent: FloatArray,
+        spread_percent: FloatArray,
+        rows: IntArray | None = None,
+        columns: IntArray | None = None,
+    ) -> None:
+        """Count the errors of SIC in spreads.
+
+        Parameters
+        ----------
+        truth
+            Classes of SIC as the ice service charted them, shape ``(y, x)``, 255 is fill.
+        mean_percent, spread_percent
+            SIC of the map and its standard deviation, shape ``(y, x)``, on any grid; NaN
+            where there is none.
+        rows, columns
+            As in `add_probabilities`.
+
+        Raises
+        ------
+        ValueError
+            If the shapes do not fit together.
+        """
+        if mean_percent.shape != spread_percent.shape:
+            raise ValueError(
+                f"shapes differ: {mean_percent.shape} and {spread_percent.shape}"
+            )
+        rows, columns = _places(truth, mean_percent.shape, rows, columns)
+        _count_spreads(
+            np.ascontiguousarray(truth),
+            np.ascontiguousarray(mean_percent, np.float32),
+            np.ascontiguousarray(spread_percent, np.float32),
+            rows,
+            columns,
+            self._within,
+            self._squares,
+        )
+
+    def merge(self, other: Self) -> None:
+        """Take over what `other` has counted."""
+        for name in self._counts:
+            self._counts[name] += other._counts[name]
+        self._within += other._within
+        self._squares += other._squares
+
+    def calibration(self) -> Calibration | None:
+        """Return the calibration of everything counted so far; none of nothing."""
+        reliability = {
+            name: _reliability(counts)
+            for name, counts in self._counts.items()
+            if counts.any()
+        }
+        coverage = self._coverage()
+        if not reliability and coverage is None:
+            return None
+        return Calibration(reliability, coverage)
+
+    def _coverage(self) -> Coverage | None:
+        n_pixels = int(self._within.sum())
+        if n_pixels == 0:
+            return None
+        seen = self._within.cumsum() / n_pixels
+        spread, error = np.sqrt(self._squares / n_pixels).tolist()
+        return Coverage(
+            within=WITHIN,
+            expected=tuple(erf(k / sqrt(2)) for k in WITHIN),
+            observed=tuple(float(seen[round(k / _Z_STEP) - 1]) for k in WITHIN),
+            mean_spread_percent=spread,
+            mean_error_percent=error,
+            n_pixels=n_pixels,
+        )
+
+
+def _reliability(counts: FloatArray) -> Reliability:
+    n_pixels, hits, sums = (part[-1] for part in counts)
+    total = n_pixels.sum()
+    edges = np.linspace(0, 1, N_BINS + 1).tolist()
+    bins = [
+        ReliabilityBin(
+            lowest=edges[k],
+            highest=edges[k + 1],
+            n_pixels=int(n),
+            probability=float(sums[k] / n) if n else None,
+            share=float(hits[k] / n) if n else None,
+        )
+        for k, n in enumerate(n_pixels)
+    ]
+    gaps = np.abs(counts[1] - counts[2]).sum(axis=1) / total
+    return Reliability(
+        bins=tuple(bins),
+        expected_error=float(gaps[-1]),
+        class_errors=tuple(gaps[:-1].tolist()),
+        mean_probability=float(sums.sum() / total),
+        accuracy=float(hits.sum() / total),
+        n_pixels=int(total),
+    )
+
+
+def _places(
+    truth: ChartArray,
+    shape: tuple[int, ...],
+    rows: IntArray | None,
+    columns: IntArray | None,
+) -> tuple[IntArray, IntArray]:
+    """Return where the pixels of `truth` lie in planes of a shape."""
+    found = []
+    for size, places, length in zip(truth.shape, (rows, columns), shape, strict=True):
+        places = np.arange(length) if places is None else places
+        if len(places) != size or places.min() < 0 or places.max() >= length:
+            raise ValueError(f"planes of {shape} do not lie on a chart of {truth.shape}")
+        found.append(places.astype(np.int64))
+    return found[0], found[1]
+
+
+@compiled
+def _count_truth(
+    truth: ChartArray, rows: IntArray, columns: IntArray, hits: IntArray
+) -> None:
+    """Count how many pixels of each class lie in each pixel of the probabilities."""
+    for y in range(truth.shape[0]):
+        for x in range(truth.shape[1]):
+            if truth[y, x] != CHART_FILL:
+                hits[truth[y, x], rows[y], columns[x]] += 1
+
+
+@compiled
+def _count_bins(probabilities: FloatArray, hits: IntArray, counts: FloatArray) -> None:
+    """Sort pixels by probability: of each class, and of the most probable one."""
+    n_classes, height, width = probabilities.shape
+    for y in range(height):
+        for x in range(width):
+            n_pixels = 0
+            best = 0
+            for k in range(n_classes):
+                n_pixels += hits[k, y, x]
+                if probabilities[k, y, x] > probabilities[best, y, x]:
+                    best = k
+            if n_pixels == 0 or np.isnan(probabilities[0, y, x]):
+                continue
+            for row in range(n_classes + 1):
+                k = best if row == n_classes else row
+                p = probabilities[k, y, x]
+                place = min(int(p * N_BINS), N_BINS - 1)
+                counts[0, row, place] += n_pixels
+                counts[1, row, place] += hits[k, y, x]
+                counts[2, row, place] += n_pixels * p
+
+
+@compiled
+def _count_spreads(
+    truth: ChartArray,
+    mean_percent: FloatArray,
+    spread_percent: FloatArray,
+    rows: IntArray,
+    columns: IntArray,
+    within: IntArray,
+    squares: FloatArray,
+) -> None:
+    """Sort pixels by their error in spreads; the last bin is for all beyond."""
+    for y in range(truth.shape[0]):
+        for x in range(truth.shape[1]):
+            mean = mean_percent[rows[y], columns[x]]
+            spread = spread_percent[rows[y], columns[x]]
+            if truth[y, x] == CHART_FILL or np.isnan(mean) or np.isnan(spread):
+                continue
+            error = abs(truth[y, x] * SIC_STEP_PERCENT - mean)
+            squares[0] += spread * spread
+            squares[1] += error * error
+            # Step k holds errors above k and up to k + 1 steps; none is in the first.
+            if error <= 0:
+                within[0] += 1
+            elif error >= spread * _Z_STEP * _N_Z:
+                within[_N_Z] += 1
+            else:
+                within[int(np.ceil(error / (spread * _Z_STEP) - 1e-6)) - 1] += 1

@@ -1,0 +1,486 @@
+"""Score maps against the ice charts of their scenes.
+
+On three grids, because the challenge and the reference implementation count differently
+(`GRIDS`). Beside the scores stand those of maps that need no network, how far the ice edge
+is displaced, and whether the uncertainty in the maps can be believed.
+
+Two scenes are read at a time and counts are added up, so memory does not grow with their
+number.
+"""
+
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from seaice_data.arrays import ChartArray, IntArray
+from seaice_data.charts import CHARTS, SIC
+from seaice_data.errors import Failure, SceneError, StoreError
+from seaice_data.grid import picks_of_pixels
+from seaice_data.sources.charts import ChartedScene, ChartedScenes
+from seaice_data.system.memory import out_of_memory_errors
+from seaice_data.texts import without_secrets
+from seaice_model.errors import MapError
+from seaice_model.formats.submission import Submission
+from seaice_model.maps.alignment import Aligned, align, without_decision
+from seaice_model.maps.chart_map import describe_maps, read_netcdf
+from seaice_model.maps.decision import Decision
+from seaice_model.metrics import ChartScorer, Scores
+from seaice_model.scores.baselines import Baseline, score_baselines
+from seaice_model.scores.calibration import Calibration, CalibrationScorer
+from seaice_model.scores.edge import EdgeScore, EdgeScorer
+
+GRIDS = {
+    "original": "original 80 m charts: the score of the challenge",
+    "enlarged": "charts decimated by the ratio (every n-th pixel) and enlarged to 80 m "
+    "again, both nearest: the test score of the reference implementation",
+    "downscaled": "charts decimated by the ratio, maps at the same pixels: the validation "
+    "score of the reference implementation",
+}
+"""What maps are scored on. The second and third let a map be compared with published
+figures of the reference implementation (its charts lose what lies between the pixels that
+it picks); only the first is honest."""
+
+_THREADS = 2
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreProgress:
+    """Told after each map."""
+
+    n_done: int
+    """Maps done."""
+
+    n_maps: int
+    """Maps in all."""
+
+    scene: str
+    """Id of the scene just done."""
+
+
+@dataclass(frozen=True, slots=True)
+class GridScores:
+    """Scores counted on one grid."""
+
+    pooled: Scores
+    """Pixels of all scenes together."""
+
+    scenes: Mapping[str, Scores]
+    """Scores of each scene by its id."""
+
+    months: Mapping[str, Scores]
+    """By month of the acquisition, as ``03``."""
+
+    services: Mapping[str, Scores]
+    """By ice service: ``cis``, ``dmi``."""
+
+    regions: Mapping[str, Scores]
+    """By chart region of the ice service; ``unknown`` where a scene does not tell."""
+
+    confusion: Mapping[str, tuple[tuple[int, ...], ...]]
+    """Pixels by class of the chart (row) and of the map (column), by chart; the last
+    column is for pixels without a class in the map."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreReport:
+    """Scores of maps."""
+
+    maps: str
+    """Folder of maps or submission file, as it was given."""
+
+    run: str
+    """What made the maps, as far as they tell; empty for a submission."""
+
+    reference: str
+    """Store or folder with the charts, as it was given."""
+
+    ratio: int
+    """Ratio of the grids ``enlarged`` and ``downscaled``."""
+
+    grids: Mapping[str, GridScores]
+    """Scores by grid, see `GRIDS`."""
+
+    baselines: Mapping[str, Baseline]
+    """What to beat, on the original grid. None if there are no training scenes."""
+
+    edge: EdgeScore
+    """Displacement of the ice edge over all scenes."""
+
+    scene_edges: Mapping[str, EdgeScore]
+    """The same of each scene by its id."""
+
+    calibration: Calibration | None
+    """Whether probabilities and spread come true; none if the maps hold neither."""
+
+    without_charts: tuple[str, ...]
+    """Scenes that have a map but no ice chart to score it against."""
+
+    seen: tuple[str, ...]
+    """Scored scenes that a network was trained or validated on, as far as the maps tell:
+    its scores on others are lower."""
+
+    failed: tuple[Failure, ...]
+    """Maps that could not be scored; no number includes them."""
+
+    elapsed_s: float
+    """Seconds in all."""
+
+    @property
+    def pooled(self) -> Scores:
+        """Pixels of all scenes together on the original grid: the challenge."""
+        return self.grids["original"].pooled
+
+    @property
+    def scenes(self) -> Mapping[str, Scores]:
+        """Scores of each scene on the original grid."""
+        return self.grids["original"].scenes
+
+
+def score_maps(
+    maps_path: str | Path,
+    reference: ChartedScenes,
+    *,
+    progress: Callable[[ScoreProgress], None] | None = None,
+) -> ScoreReport:
+    """Score maps against charts.
+
+    Parameters
+    ----------
+    maps_path
+        Folder with the files that `predict_store` wrote, or a submission file of the
+        challenge.
+    reference
+        Scenes with charts, as `seaice_data.sources.charts.find_charts` finds them.
+    progress
+        Told after each map.
+
+    Raises
+    ------
+    MapError
+        If there are no maps, none can be scored, a scene has two maps, the maps come from
+        several runs, a scene is not in `reference`, or no scene has charts.
+    """
+    start = time.perf_counter()
+    maps_path = Path(maps_path)
+    maps = (_in_submission if maps_path.is_file() else _in_folder)(maps_path, reference)
+    pooled, scored = _Counts(), _Scored()
+    without: list[str] = []
+    failed = [*maps.failed]
+    jobs = (partial(_count_scene, maps, reference, scene) for scene in maps.readers)
+    for n_done, (scene_id, counts) in enumerate(_in_turn(jobs), start=1):
+        if isinstance(counts, Failure):
+            failed.append(counts)
+        elif counts is None or counts.is_empty:
+            without.append(scene_id)
+        else:
+            pooled.merge(counts)
+            scored.add(reference.scenes[scene_id], counts)
+        if progress is not None:
+            progress(ScoreProgress(n_done, len(maps.readers), scene_id))
+    if not scored.scenes and failed:
+        raise MapError(
+            f"none of the maps in {str(maps_path)!r} can be scored: {failed[0].reason}",
+            hint=failed[0].hint,
+        )
+    if not scored.scenes:
+        raise MapError(
+            f"none of the {len(maps.readers)} maps in {str(maps_path)!r} has charts to be "
+            "scored against",
+            hint="a store or folder of scenes with charts is needed",
+        )
+    failed += reference.failed
+    store = reference.store
+    return ScoreReport(
+        maps=str(maps_path),
+        run=maps.run,
+        reference=without_secrets(reference.path),
+        ratio=reference.ratio,
+        grids={name: scored.on(name, pooled.grids[name]) for name in GRIDS},
+        baselines={} if store is None else score_baselines(store, scored.class_counts()),
+        edge=pooled.edge.score(),
+        scene_edges=scored.edges,
+        calibration=pooled.calibration.calibration(),
+        without_charts=tuple(without),
+        seen=tuple(scene.id for scene in scored.scenes if scene.id in maps.seen),
+        failed=tuple(failed),
+        elapsed_s=time.perf_counter() - start,
+    )
+
+
+def read_scored(maps_path: Path, scene: ChartedScene) -> ChartArray:
+    """Read the charts of a map as they are scored, ``(chart, y, x)`` on the 80 m grid.
+
+    Parameters
+    ----------
+    maps_path
+        Folder of maps or submission file.
+    scene
+        One that it holds.
+
+    Raises
+    ------
+    MapError
+        If it has no map of the scene, or a damaged one.
+    """
+    if maps_path.is_file():
+        return _read_submission(maps_path, scene).charts
+    described, _ = describe_maps(maps_path)
+    for path, found in described.items():
+        if found.scene == scene.id:
+            return _read_map(path, scene).charts
+    raise MapError(f"no map of scene {scene.id!r} in {str(maps_path)!r}")
+
+
+class _Counts:
+    """What is counted of a scene, or of several."""
+
+    def __init__(self) -> None:
+        self.grids = {name: ChartScorer() for name in GRIDS}
+        self.edge = EdgeScorer()
+        self.calibration = CalibrationScorer()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the charts of the scene have no class anywhere."""
+        return not any(table.any() for table in self.grids["original"].confusion.values())
+
+    def merge(self, other: "_Counts") -> None:
+        for name, scorer in self.grids.items():
+            scorer.merge(other.grids[name])
+        self.edge.merge(other.edge)
+        self.calibration.merge(other.calibration)
+
+
+class _Scored:
+    """Scenes that were scored, and what groups of them are made from."""
+
+    def __init__(self) -> None:
+        self.scenes: list[ChartedScene] = []
+        self.scorers: list[dict[str, ChartScorer]] = []
+        self.edges: dict[str, EdgeScore] = {}
+
+    def add(self, scene: ChartedScene, counts: _Counts) -> None:
+        self.scenes.append(scene)
+        self.scorers.append(counts.grids)
+        self.edges[scene.id] = counts.edge.score()
+
+    def on(self, grid: str, pooled: ChartScorer) -> GridScores:
+        """Return the scores on a grid, of all scenes and by groups."""
+        scorers = [by_grid[grid] for by_grid in self.scorers]
+        return GridScores(
+            pooled=pooled.scores(),
+            scenes=_grouped([scene.id for scene in self.scenes], scorers),
+            months=_grouped([f"{s.acquired.month:02d}" for s in self.scenes], scorers),
+            services=_grouped([scene.service for scene in self.scenes], scorers),
+            regions=_grouped([s.region or "unknown" for s in self.scenes], scorers),
+            confusion={
+                name: tuple(tuple(row) for row in matrix.tolist())
+                for name, matrix in pooled.confusion.items()
+            },
+        )
+
+    def class_counts(self) -> list[tuple[ChartedScene, dict[str, list[int]]]]:
+        """Return the scenes with the pixels of each class in their charts."""
+        return [
+            (
+                scene,
+                {
+                    name: matrix.sum(axis=1).tolist()
+                    for name, matrix in by_grid["original"].confusion.items()
+                },
+            )
+            for scene, by_grid in zip(self.scenes, self.scorers, strict=True)
+        ]
+
+
+def _grouped(names: Sequence[str], scorers: Sequence[ChartScorer]) -> dict[str, Scores]:
+    """Return the scores of the scenes of each name together, by name."""
+    groups: dict[str, ChartScorer] = defaultdict(ChartScorer)
+    for name, scorer in zip(names, scorers, strict=True):
+        groups[name].merge(scorer)
+    return {name: groups[name].scores() for name in sorted(groups)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Maps:
+    """Maps to score, and how they are read."""
+
+    run: str
+    """What made them."""
+
+    readers: Mapping[str, Callable[[ChartedScene], Aligned]]
+    """By scene; each reads a map on the 80 m grid."""
+
+    seen: frozenset[str] = frozenset()
+    """Scenes that what made them was trained or validated on."""
+
+    failed: tuple[Failure, ...] = ()
+    """Maps that cannot be read."""
+
+
+def _in_folder(folder: Path, reference: ChartedScenes) -> _Maps:
+    """Look into a folder of maps; refuse what cannot be scored together."""
+    paths: dict[str, Path] = {}
+    runs: dict[str, str] = {}
+    seen: set[str] = set()
+    described, unreadable = describe_maps(folder)
+    unknown = [*unreadable]
+    for path, found in described.items():
+        scene_id, made_by = found.scene, found.provenance
+        if scene_id in paths:
+            raise MapError(
+                f"scene {scene_id!r} has two maps: {paths[scene_id].name!r} "
+                f"and {path.name!r}",
+                hint="move one of them away, so that no pixel counts twice",
+            )
+        if scene_id not in reference.scenes and scene_id not in reference.uncharted:
+            if reference.failed:  # its chart may be among them
+                unknown.append(Failure(str(path), _unknown(scene_id, reference)))
+                continue
+            raise MapError(
+                f"map {str(path)!r} shows scene {scene_id!r}, which "
+                f"{reference.path!r} does not hold",
+                hint="name the store or folder with its chart by --reference",
+            )
+        paths[scene_id] = path
+        if made_by.scene_use != "unseen":
+            seen.add(scene_id)
+        runs.setdefault(made_by.weights, made_by.run_in_words)
+    if len(runs) > 1:
+        raise MapError(
+            f"the maps in {str(folder)!r} come from {len(runs)} runs: "
+            + "; ".join(runs.values()),
+            hint="score the maps of each run in a folder of their own",
+        )
+    readers = {scene: partial(_read_map, path) for scene, path in paths.items()}
+    return _Maps("".join(runs.values()), readers, frozenset(seen), tuple(unknown))
+
+
+def _unknown(scene_id: str, reference: ChartedScenes) -> str:
+    """Say that the chart of a scene is not there, as far as that is known."""
+    if scene_id in {failure.name for failure in reference.failed}:
+        return f"the chart of scene {scene_id!r} cannot be read"
+    return (
+        f"no chart of scene {scene_id!r} is in {reference.path!r}, in which "
+        f"{len(reference.failed)} files cannot be read"
+    )
+
+
+def _read_map(path: Path, scene: ChartedScene) -> Aligned:
+    return align(read_netcdf(path), scene.grid)
+
+
+def _in_submission(path: Path, reference: ChartedScenes) -> _Maps:
+    """Look into a submission file; refuse one that lacks scenes."""
+    with Submission(path) as submission:
+        submission.check_scenes(reference.expected, reference.scenes)
+        return _Maps(
+            "", {scene: partial(_read_submission, path) for scene in submission.scenes}
+        )
+
+
+def _read_submission(path: Path, scene: ChartedScene) -> Aligned:
+    with Submission(path) as submission:
+        return without_decision(submission.read(scene.id, scene.grid.shape))
+
+
+def _count_scene(
+    maps: _Maps, reference: ChartedScenes, scene_id: str
+) -> tuple[str, _Counts | Failure | None]:
+    """Count the pixels of a scene; none if it has no charts."""
+    if scene_id not in reference.scenes:
+        return scene_id, None
+    scene = reference.scenes[scene_id]
+    try:
+        with out_of_memory_errors(f"scene {scene_id}"):
+            aligned, charts = maps.readers[scene_id](scene), scene.read()
+            return scene_id, _counted(aligned, charts, scene, reference.ratio)
+    except (MapError, StoreError, SceneError) as error:
+        return scene_id, Failure.of(scene_id, error)
+    except OSError as error:
+        return scene_id, Failure(scene_id, f"scene {scene_id}: {error.strerror or error}")
+
+
+def _counted(
+    aligned: Aligned, charts: ChartArray, scene: ChartedScene, ratio: int
+) -> _Counts:
+    """Count the pixels of a map and its charts."""
+    predicted = aligned.charts
+    counts = _Counts()
+    counts.grids["original"].add(charts, predicted)
+    _count_as_reference(charts, predicted, ratio, counts)
+    sic = CHARTS.index(SIC)
+    counts.edge.add(charts[sic], predicted[sic], pixel_spacing_m=scene.grid.pixel_spacing_m)
+    if aligned.decision is not None:
+        _count_uncertainty(charts, aligned, aligned.decision, counts.calibration)
+    return counts
+
+
+def _count_uncertainty(
+    charts: ChartArray, aligned: Aligned, decision: Decision, scorer: CalibrationScorer
+) -> None:
+    """Count what the map says of its own uncertainty, as far as it does."""
+    places = aligned.rows, aligned.columns
+    for chart, truth in zip(CHARTS, charts, strict=True):
+        probabilities = decision.probabilities_of(chart.name)
+        if probabilities is not None:
+            scorer.add_probabilities(chart, truth, probabilities, *places)
+    spread = decision.spread_percent()
+    if spread is not None:
+        sic = charts[CHARTS.index(SIC)]
+        scorer.add_spread(sic, decision.concentration_percent(), spread, *places)
+
+
+def _count_as_reference(
+    charts: ChartArray, predicted: ChartArray, ratio: int, counts: _Counts
+) -> None:
+    """Count as the reference implementation does: charts decimated, and enlarged again.
+
+    Its test path takes row ``ratio * i`` of the charts, and enlarges ``n // ratio`` rows by
+    ``floor(r * (n // ratio) / n)``. Downscaled, a map is looked at where both that rule and
+    plain blocks of `ratio` rows lead to row i.
+    """
+    picked, enlarged, of_map = zip(
+        *(_reference_indices(size, ratio) for size in charts.shape[1:]), strict=True
+    )
+    for chart, truth, guess in zip(CHARTS, charts, predicted, strict=True):
+        coarse = truth[picked[0][:, np.newaxis], picked[1]]
+        counts.grids["downscaled"].add_chart(
+            chart, coarse, guess[of_map[0][:, np.newaxis], of_map[1]]
+        )
+        counts.grids["enlarged"].add_enlarged(chart, coarse, guess, *enlarged)
+
+
+def _reference_indices(n_pixels: int, ratio: int) -> tuple[IntArray, IntArray, IntArray]:
+    """Return the picked pixels, the picked one of each pixel, and where maps are looked at.
+
+    Examples
+    --------
+    >>> _reference_indices(7, 3)
+    (array([0, 3]), array([0, 0, 0, 0, 1, 1, 1]), array([0, 4]))
+    """
+    ratio = min(ratio, n_pixels)
+    n_picked = n_pixels // ratio
+    places = np.arange(n_picked)
+    looked_at = -(-places * n_pixels // n_picked)
+    return places * ratio, picks_of_pixels(n_pixels, ratio), looked_at
+
+
+def _in_turn(jobs: Iterable[Callable[[], _Result]]) -> Iterator[_Result]:
+    """Do a few jobs at a time, and give the results in order."""
+    remaining = iter(jobs)
+    with ThreadPoolExecutor(_THREADS) as pool:
+        waiting = deque(pool.submit(job) for job in islice(remaining, _THREADS))
+        while waiting:
+            result = waiting.popleft().result()
+            waiting.extend(pool.submit(job) for job in islice(remaining, 1))
+            yield result

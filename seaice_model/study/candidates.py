@@ -1,0 +1,316 @@
+"""The rows of a study: networks that are trained with many seeds and compared.
+
+A row is a preset, one of the questions that the paper leaves open (`QUESTIONS`), or a
+variant that a user writes as ``name: key=value, ...``. It says which store it needs
+beside its network and training. `quick` scales a configuration down for CPUs.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from math import ceil
+from types import MappingProxyType
+from typing import Any, Literal
+
+from seaice_data.settings import assign, nearest, read_assignments
+from seaice_data.store.recipe import Recipe
+from seaice_data.texts import shortened
+from seaice_model.config.presets import PRESETS, find_preset, find_profile
+from seaice_model.config.run_config import RunConfig
+from seaice_model.errors import StudyError
+
+REFERENCE = "model1"
+"""The row that others are compared with, and that variants change."""
+
+_OF_THE_STUDY = ("seed", "validation", "validation_scenes")
+_NAME = re.compile(r"\w[\w.+-]*")
+_RANGE = re.compile("([^0-9]+)([0-9]{1,4})-([^0-9]+)([0-9]{1,4})")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoreNeeds:
+    """Which store a row can be trained on."""
+
+    ratio: int = 10
+    """Ratio of the store."""
+
+    sar: Literal["mean", "nearest"] | None = None
+    """How its SAR is downscaled; any way if none, and so for what follows."""
+
+    charts: Literal["most-frequent", "nearest"] | None = None
+    """How its charts are downscaled."""
+
+    ancillary: Literal["bilinear", "nearest"] | None = None
+    """How AMSR2 and ERA5 reached its grid."""
+
+    def wanted(self) -> dict[str, Any]:
+        """Return what a recipe must have, by the name of its field."""
+        values = {known.name: getattr(self, known.name) for known in fields(self)}
+        return {name: value for name, value in values.items() if value is not None}
+
+    def are_met_by(self, recipe: Recipe) -> bool:
+        """Whether a store of this recipe will do."""
+        return all(getattr(recipe, k) == v for k, v in self.wanted().items())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RowSettings:
+    """What a row is made of: everything that a variant can set."""
+
+    config: RunConfig = field(default_factory=RunConfig)
+    """Network and training; the study decides the seed and the validation scenes."""
+
+    store: StoreNeeds = field(default_factory=StoreNeeds)
+    """The store."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """A network with a name, to be trained with several seeds."""
+
+    name: str
+    """Short; a folder of the study is called so."""
+
+    summary: str
+    """One line for people."""
+
+    settings: RowSettings
+    """Network, training and store."""
+
+    def __post_init__(self) -> None:
+        """Refuse a name that no folder can have."""
+        if not _NAME.fullmatch(self.name):
+            raise StudyError(
+                f"{shortened(self.name)!r} is not a name for a row",
+                hint="use letters and digits, and '.+-' after the first",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyRow:
+    """A row of a question."""
+
+    name: str
+    """Its name."""
+
+    summary: str
+    """One line for people."""
+
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    """What it changes in Model 1."""
+
+    instead_of_month: tuple[str, ...] = ()
+    """Channels that take the place of the month."""
+
+    def applied(self, base: RowSettings) -> Row:
+        """Return the row that this makes of Model 1."""
+        changes = dict(self.changes)
+        if self.instead_of_month:
+            changes["channels"] = [
+                name
+                for channel in base.config.model.channels
+                for name in (self.instead_of_month if channel == "month" else (channel,))
+            ]
+        return _changed(self.name, self.summary, changes, base)
+
+
+def read_rows(text: str, profile: str = "default") -> tuple[Row, ...]:
+    """Read which rows are meant: names with commas, ranges as ``model1-model9``.
+
+    Parameters
+    ----------
+    text
+        Names of presets, of questions, and of single rows of questions.
+    profile
+        How the paper is read; another than "default" needs stores that are prepared so.
+
+    Raises
+    ------
+    StudyError
+        If there is no such row, or one is named twice; the hint names the nearest.
+    ConfigError
+        If there is no such profile.
+
+    Examples
+    --------
+    >>> [row.name for row in read_rows("model1-model3, time")]
+    ['model1', 'model2', 'model3', 'cyclic-month', 'day-of-year']
+    """
+    rows = [row for part in text.split(",") for row in _read_part(part.strip(), profile)]
+    return check_names(rows)
+
+
+def read_variant(text: str, profile: str = "default") -> Row:
+    """Read ``name: key=value, key=value``: what a row of one's own changes in Model 1.
+
+    A key is a field of the configuration (``n_epochs``, ``train.n_epochs``) or of
+    `StoreNeeds` (``ratio``, ``sar``); ``preset`` and ``profile`` name what is changed
+    instead of Model 1.
+
+    Raises
+    ------
+    StudyError
+        If it is written otherwise, or sets what the study decides.
+    SettingsError
+        If there is no such setting, or its value cannot work; the hint names the nearest.
+
+    Examples
+    --------
+    >>> read_variant("wide: filters=[64, 64, 128, 128]").settings.config.model.filters
+    (64, 64, 128, 128)
+    """
+    name, colon, changes = text.partition(":")
+    values = read_assignments(changes)
+    if not colon or not values:
+        raise StudyError(
+            f"{shortened(text)!r} is not a variant",
+            hint="write it as 'name: key=value, key=value'",
+        )
+    base = _settings_of(
+        str(values.pop("preset", REFERENCE)), str(values.pop("profile", profile))
+    )
+    return _changed(name.strip(), changes.strip(), values, base)
+
+
+def check_names(rows: Iterable[Row]) -> tuple[Row, ...]:
+    """Return the rows, if no two have one name; names differ in more than capitals.
+
+    Raises
+    ------
+    StudyError
+        If two have one name.
+    """
+    named: dict[str, Row] = {}
+    for row in rows:
+        if row.name.lower() in named:
+            raise StudyError(f"row {row.name!r} is named twice")
+        named[row.name.lower()] = row
+    return tuple(named.values())
+
+
+def quick(row: Row) -> Row:
+    """Return a row that trains in a minute or two on a CPU.
+
+    Network, patches and training shrink by the same shares, so that rows keep their
+    differences; Model 1 becomes the preset ``tiny``.
+
+    Examples
+    --------
+    >>> quick(read_variant("long: n_epochs=600")).settings.config.train.n_epochs
+    24
+    """
+    config = row.settings.config
+    train = config.train
+    model = replace(
+        config.model, filters=tuple(max(1, n // 2) for n in config.model.filters)
+    )
+    n_epochs = ceil(train.n_epochs * 12 / 300)
+    small = replace(
+        train,
+        patch_size=max(2 * model.stride, train.patch_size * 96 // 256),
+        batch_size=ceil(train.batch_size / 2),
+        n_iterations=ceil(train.n_iterations * 40 / 500),
+        n_epochs=n_epochs,
+        n_restart_epochs=n_epochs,
+        learning_rate=5 * train.learning_rate,
+    )
+    settings = replace(row.settings, config=replace(config, model=model, train=small))
+    return replace(row, settings=settings)
+
+
+def _read_part(name: str, profile: str) -> list[Row]:
+    if bounds := _RANGE.fullmatch(name):
+        stem, first, other, last = bounds.groups()
+        if stem == other and int(first) <= int(last):
+            numbers = range(int(first), int(last) + 1)
+            return [
+                row for number in numbers for row in _read_part(f"{stem}{number}", profile)
+            ]
+    if name in PRESETS:
+        summary = PRESETS[name].summary
+        return [Row(name=name, summary=summary, settings=_settings_of(name, profile))]
+    chosen = [
+        ready
+        for question, rows in QUESTIONS.items()
+        for ready in rows
+        if name in (question, ready.name)
+    ]
+    if not chosen:
+        ready_names = [ready.name for rows in QUESTIONS.values() for ready in rows]
+        known = [*PRESETS, *QUESTIONS, *ready_names]
+        raise StudyError(f"unknown row {shortened(name)!r}", hint=nearest(name, known))
+    base = _settings_of(REFERENCE, profile)
+    return [ready.applied(base) for ready in chosen]
+
+
+def _settings_of(preset_name: str, profile_name: str) -> RowSettings:
+    preset, profile = find_preset(preset_name), find_profile(profile_name)
+    needs = StoreNeeds(ratio=preset.ratio)
+    if profile_name != "default":
+        recipe = profile.recipe
+        needs = replace(
+            needs, sar=recipe.sar, charts=recipe.charts, ancillary=recipe.ancillary
+        )
+    return RowSettings(config=preset.applied(profile.config), store=needs)
+
+
+def _changed(name: str, summary: str, values: Mapping[str, Any], base: RowSettings) -> Row:
+    for key in values:
+        if key.rpartition(".")[2] in _OF_THE_STUDY:
+            raise StudyError(
+                f"variant {name!r} sets {key!r}, which the study decides for each run"
+            )
+    return Row(name=name, summary=summary, settings=assign(base, values))
+
+
+QUESTIONS: Mapping[str, tuple[ReadyRow, ...]] = MappingProxyType(
+    {
+        "ratios": tuple(
+            ReadyRow(f"ratio{ratio}", f"SAR downscaled by {ratio}", {"ratio": ratio})
+            for ratio in (5, 8, 15, 20)
+        ),
+        "patches": tuple(
+            ReadyRow(f"patch{size}", f"patches of {size} pixels", {"patch_size": size})
+            for size in (128, 192, 384, 512)
+        ),
+        "time": (
+            ReadyRow(
+                "cyclic-month",
+                "the month as an angle",
+                instead_of_month=("month_sin", "month_cos"),
+            ),
+            ReadyRow(
+                "day-of-year",
+                "the day of the year as an angle",
+                instead_of_month=("day_sin", "day_cos"),
+            ),
+        ),
+        "fusion": (
+            ReadyRow(
+                "bottleneck",
+                "AMSR2 and ERA5 join at the bottleneck",
+                {"fusion": "bottleneck"},
+            ),
+        ),
+        "sampling": (
+            ReadyRow(
+                "class-balanced",
+                "half of the patches drawn by SOD class",
+                {"over": "classes"},
+            ),
+        ),
+        "losses": tuple(
+            ReadyRow(loss, f"{loss} loss of SOD and FLOE", {"class_loss": loss})
+            for loss in ("focal", "ordinal")
+        ),
+        "resampling": (
+            ReadyRow(
+                "nearest", "single SAR pixels instead of block means", {"sar": "nearest"}
+            ),
+        ),
+    }
+)
+"""Rows by the question that they answer beside Model 1, all of which the paper leaves open
+or answers without figures: other ratios than 10, other patches than 256, a month that does
+not jump in January, ancillary fields in the bottleneck, patches and losses for rare
+classes, and SAR that is not averaged."""

@@ -1,0 +1,84 @@
+"""The picture of a study: scores of every run, and which differences are real."""
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from seaice_data.texts import printable
+from seaice_model.study.summary import RowResult, StudyTable
+
+_INK, _FAINT = "#333333", "#aaaaaa"
+_COLOURS = {"validation": "#009e73", "test": "#0072b2"}
+_OFFSETS = {"validation": -0.14, "test": 0.14}
+
+
+def draw_study(table: StudyTable) -> Figure:
+    """Draw combined scores of runs, and differences to the reference with intervals.
+
+    Hollow diamonds are the figures of the paper; a difference is filled where its interval
+    excludes 0.
+    """
+    rows = [row for row in table.rows if row.n_runs]
+    figure = Figure(figsize=(11, 1.9 + 0.42 * len(rows)), layout="constrained")
+    scores, effects = figure.subplots(1, 2, sharey=True)
+    for place, row in enumerate(rows):
+        for split in _COLOURS:
+            _draw_scores(scores, place, row, split)
+            _draw_effect(effects, place, row, split)
+    scores.set(xlabel="combined score (%)", ylim=(len(rows) - 0.5, -0.5))
+    # Users write summaries: no formulas, and no characters that cannot be shown.
+    names = [printable(f"{row.row.name}: {row.short_summary}") for row in rows]
+    scores.set_yticks(range(len(rows)), names, parse_math=False)
+    effects.axvline(0, color=_INK, linewidth=0.8, zorder=0)
+    effects.set(xlabel=f"difference to {table.reference} (percentage points)")
+    for axes in (scores, effects):
+        axes.grid(axis="x", color="#dddddd", linewidth=0.6)
+        axes.spines[["top", "right", "left"]].set_visible(False)
+        axes.tick_params(axis="y", length=0)
+    _add_legend(scores, effects)
+    figure.suptitle(
+        "\n".join([table.title, *table.notes]), fontsize=9, x=0.01, ha="left", wrap=True
+    )
+    return figure
+
+
+def _draw_scores(axes: Axes, place: int, row: RowResult, split: str) -> None:
+    result, y = row.splits[split], place + _OFFSETS[split]
+    values = result.values("combined")
+    axes.plot(values, [y] * len(values), "o", color=_COLOURS[split], ms=3, alpha=0.5)
+    if (mean := result.mean("combined")) is not None:
+        axes.plot([mean], [y], "|", color=_COLOURS[split], ms=12, mew=2)
+    if result.paper is not None:
+        _draw_paper(axes, result.paper.combined, y)
+
+
+def _draw_effect(axes: Axes, place: int, row: RowResult, split: str) -> None:
+    result, y = row.splits[split], place + _OFFSETS[split]
+    effect = None if result.effects is None else result.effects.get("combined")
+    if effect is not None:
+        if effect.low is not None and effect.high is not None:
+            axes.plot([effect.low, effect.high], [y, y], color=_COLOURS[split], lw=1.6)
+        face = _COLOURS[split] if effect.is_real else "white"
+        axes.plot([effect.mean], [y], "o", color=_COLOURS[split], mfc=face, ms=6)
+    if result.paper_effect is not None:
+        _draw_paper(axes, result.paper_effect, y)
+
+
+def _draw_paper(axes: Axes, value: float, y: float) -> None:
+    axes.plot([value], [y], "D", color=_FAINT, mfc="none", ms=5, zorder=1)
+
+
+def _add_legend(scores: Axes, effects: Axes) -> None:
+    for split, colour in _COLOURS.items():
+        scores.plot([], [], "o", color=colour, ms=4, label=f"{split}: run")
+        scores.plot([], [], "|", color=colour, ms=10, mew=2, label=f"{split}: mean")
+        effects.plot([], [], "-o", color=colour, ms=6, label=f"{split}, excludes 0")
+    effects.plot([], [], "-o", color=_INK, mfc="white", ms=6, label="does not")
+    for axes, n_columns in ((scores, 4), (effects, 2)):
+        axes.plot([], [], "D", color=_FAINT, mfc="none", ms=5, label="paper")
+        axes.legend(
+            frameon=False,
+            fontsize=8,
+            loc="lower center",
+            bbox_to_anchor=(0.5, 1.0),
+            ncols=n_columns,
+        )

@@ -1,0 +1,72 @@
+"""A submit script that shares out a study to the tasks of a SLURM array."""
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from seaice_data.system.files import replacing
+from seaice_data.texts import printable
+from seaice_model.errors import StudyError
+
+_SCRIPT = """\
+#!/bin/bash
+# One run a task. Time, memory and partition are yours to change. Submit with: sbatch {name}
+#SBATCH --job-name=seaice-study
+#SBATCH --array=1-{n_runs}
+#SBATCH --gpus-per-task=1
+#SBATCH --ntasks=1
+#SBATCH --cpus-per-task=4
+#SBATCH --mem=32G
+#SBATCH --time=08:00:00
+#SBATCH --requeue
+#SBATCH --signal=TERM@120
+#SBATCH --output={logs}
+
+srun {command} --jobs 1 --part "$SLURM_ARRAY_TASK_ID/{n_runs}"
+status=$?
+# 75: told to stop before the time was up, with everything saved.
+if [ "$status" -eq 75 ]; then
+    scontrol requeue "${{SLURM_ARRAY_JOB_ID}}_$SLURM_ARRAY_TASK_ID"
+fi
+exit "$status"
+"""
+
+
+def write_slurm_script(path: Path, command: Sequence[str], n_runs: int, out: Path) -> None:
+    """Write a submit script with a task for each run.
+
+    A task that is stopped (time limit, pre-emption) puts itself back into the queue and
+    goes on. The last one that finishes writes the whole table.
+
+    Parameters
+    ----------
+    path
+        The script.
+    command
+        The command of the study as the shell has it, without part and jobs.
+    n_runs
+        Runs of the study.
+    out
+        Folder of the study, for what the tasks print; it is made, or SLURM prints nothing.
+
+    Raises
+    ------
+    StudyError
+        If the name of the folder contains a line break.
+    """
+    if len(str(out).splitlines()) > 1:
+        raise StudyError(
+            f"SLURM cannot write to {str(out)!r}: its directives end with the line",
+            hint="name a folder without line breaks by --out",
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    logs = str(out).replace("%", "%%")  # else SLURM puts numbers in their place
+    text = _SCRIPT.format(
+        name=printable(shlex.quote(str(path))),
+        n_runs=n_runs,
+        logs=shlex.quote(f"{logs}/slurm-%A-%a.txt"),
+        command=shlex.join(command),
+    )
+    with replacing(path) as new:  # paths that are not UTF-8 are written as they are
+        new.write_text(text, encoding="utf-8", errors="surrogateescape")
+    path.chmod(0o755)

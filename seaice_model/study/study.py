@@ -1,0 +1,391 @@
+"""Many networks with many seeds in one folder: the study behind Table 4 of the paper.
+
+A study is planned (`plan_study`: which row on which store), run (`run_study`: here, in
+several processes, in the tasks of a SLURM array), and summed up in a table
+(`seaice_model.study.table`), which can be done at any time. Everybody who works on a folder
+takes what nobody else has taken, so it can be interrupted and joined as one likes::
+
+    study/
+      runs/model1/seed-0/...   each run, see `seaice_model.study.runs`
+      table.csv, table.md, table.tex, table.json, table.png
+"""
+
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from types import FrameType
+from typing import cast
+
+import torch
+
+from seaice_data.errors import SeaIceError
+from seaice_data.store.store import Store
+from seaice_data.system.processor import n_cores
+from seaice_data.system.workers import WorkerContext, begin_worker, end_in_words
+from seaice_model.errors import StudyError
+from seaice_model.networks.device import find_device
+from seaice_model.study.candidates import Row
+from seaice_model.study.runs import (
+    RunFailure,
+    RunProgress,
+    StudyRun,
+    check_folder,
+    failures,
+    work,
+)
+from seaice_model.training.stop import StopRequest, stop_on_signals
+
+TABLES = tuple(f"table.{end}" for end in ("md", "tex", "csv", "json", "png"))
+"""Files in the folder of a study that are written again when runs are finished."""
+
+TABLE_LOCK = ".table.lock"
+"""File that is locked while they are written: where it exists, they are ours."""
+
+_MOST_RUNS = 10_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StudyPlan:
+    """Which runs a study consists of."""
+
+    out: Path
+    """Folder of the study."""
+
+    rows: tuple[Row, ...]
+    """Rows that are trained, in the order of the table."""
+
+    seeds: tuple[int, ...]
+    """Seeds of the runs of each row."""
+
+    stores: tuple[str, ...]
+    """Path or URL of the store of each row, to open it; it may contain secrets."""
+
+    left_out: tuple[Row, ...]
+    """Rows that none of the stores will do for."""
+
+    is_quick: bool
+    """Whether the rows were scaled down for a CPU."""
+
+    @property
+    def runs(self) -> tuple[StudyRun, ...]:
+        """All runs, row by row."""
+        return tuple(
+            StudyRun(row=row, seed=seed, store=store, folder=self.out / "runs")
+            for row, store in zip(self.rows, self.stores, strict=True)
+            for seed in self.seeds
+        )
+
+    def part(self, number: int, n_parts: int) -> tuple[StudyRun, ...]:
+        """Return share `number` (from 1) of `n_parts`, first seeds first.
+
+        Raises
+        ------
+        StudyError
+            If there is no such share.
+        """
+        if not 1 <= number <= n_parts:
+            raise StudyError(f"there is no part {number} of {n_parts}")
+        dealt = self.runs[number - 1 :: n_parts]
+        # The first seed of each row before the second of any: a table early on.
+        return tuple(sorted(dealt, key=lambda run: run.seed))
+
+
+@dataclass(frozen=True, slots=True)
+class StudyProgress:
+    """Told after each epoch of a run."""
+
+    n_finished: int
+    """Runs that were left and are finished, by whomever."""
+
+    n_runs: int
+    """Runs that were left when this call began."""
+
+    step: RunProgress
+    """What was done last."""
+
+
+@dataclass(frozen=True, slots=True)
+class StudyReport:
+    """What `run_study` left behind."""
+
+    n_finished: int
+    """Runs of the whole study that are finished."""
+
+    n_runs: int
+    """Runs of the whole study."""
+
+    failed: tuple[RunFailure, ...]
+    """Runs that could not be finished."""
+
+    is_stopped: bool
+    """Whether a signal stopped it; it goes on when it is called again."""
+
+    elapsed_s: float
+    """Seconds of this call."""
+
+
+Progress = Callable[[StudyProgress], None]
+
+
+def plan_study(
+    out: Path,
+    stores: Sequence[Store],
+    rows: Sequence[Row],
+    *,
+    n_runs: int = 20,
+    skip_missing: bool = False,
+    is_quick: bool = False,
+) -> StudyPlan:
+    """Plan a study: find the store of each row, and refuse at once what cannot work.
+
+    Parameters
+    ----------
+    out
+        Folder of the study; it may hold a part of it already.
+    stores
+        Stores of the same scenes. A row takes the first that has its ratio, its
+        resampling and its channels.
+    rows
+        What to train, in the order of the table.
+    n_runs
+        Runs of each row: seeds 0 to `n_runs` - 1 (20 in Chen et al. 2024, section 4.1).
+    skip_missing
+        Leave out rows that no store will do for, instead of refusing them.
+    is_quick
+        Whether the rows were scaled down.
+
+    Raises
+    ------
+    StudyError
+        If rows lack a store, stores hold different scenes or no test charts, or the folder
+        has runs of other settings or tables of others.
+    """
+    if not 1 <= n_runs <= _MOST_RUNS:
+        raise StudyError(f"a row needs 1 to {_MOST_RUNS} runs, got {n_runs}")
+    if not rows:
+        raise StudyError("a study needs at least one row", hint="name some with --presets")
+    found = {row.name: _find_store(row, stores) for row in rows}
+    missing = tuple(row for row in rows if found[row.name] is None)
+    if missing and (not skip_missing or len(missing) == len(rows)):
+        raise _no_store(missing)
+    chosen = {name: store for name, store in found.items() if store is not None}
+    _check_scenes([store for store in stores if store in chosen.values()])
+    plan = StudyPlan(
+        out=out,
+        rows=tuple(row for row in rows if row.name in chosen),
+        seeds=tuple(range(n_runs)),
+        stores=tuple(store.storage.url for store in chosen.values()),
+        left_out=missing,
+        is_quick=is_quick,
+    )
+    for run in plan.runs:
+        check_folder(run, chosen[run.row.name].fingerprint)
+    return plan
+
+
+def run_study(
+    plan: StudyPlan,
+    *,
+    part: tuple[int, int] = (1, 1),
+    jobs: int = 1,
+    devices: Sequence[str] = ("auto",),
+    progress: Progress | None = None,
+) -> StudyReport:
+    """Train and score the runs of a study that are left.
+
+    Called again it goes on where it was stopped or killed. Several processes, of several
+    machines, may do so at the same time, each taking runs that no other has taken; with
+    parts they need no locks for that.
+
+    Parameters
+    ----------
+    plan
+        The study.
+    part
+        Share ``(i, n)`` of the runs, i from 1 to n.
+    jobs
+        Runs at the same time, in a process each; with 1, in this one.
+    devices
+        Where to train; processes take them in turns.
+    progress
+        Told after each epoch.
+
+    Raises
+    ------
+    StudyError
+        If a process was killed.
+    """
+    start = time.perf_counter()
+    runs = [run for run in plan.part(*part) if not run.is_finished]
+
+    def tell(step: RunProgress) -> None:
+        if progress is not None:
+            n_finished = sum(run.is_finished for run in runs)
+            progress(StudyProgress(n_finished, len(runs), step))
+
+    jobs = min(jobs, len(runs))
+    if jobs > 1:
+        is_done = _work_in_processes(runs, jobs, devices, tell)
+    else:
+        is_done = work(runs, uuid.uuid4().hex, devices[0], StopRequest(), tell)
+    return StudyReport(
+        n_finished=sum(run.is_finished for run in plan.runs),
+        n_runs=len(plan.runs),
+        failed=failures(runs),
+        is_stopped=not is_done,
+        elapsed_s=time.perf_counter() - start,
+    )
+
+
+def find_devices(device: str) -> tuple[str, ...]:
+    """Return the devices to train on: all GPUs for "auto", else the one named.
+
+    Examples
+    --------
+    >>> find_devices("cpu")
+    ('cpu',)
+    """
+    if device == "auto" and torch.cuda.is_available():
+        return tuple(f"cuda:{number}" for number in range(torch.cuda.device_count()))
+    return (str(find_device(device)),)
+
+
+def _find_store(row: Row, stores: Sequence[Store]) -> Store | None:
+    for store in stores:
+        has_channels = {*row.settings.config.model.channels} <= {*store.channels}
+        if has_channels and row.settings.store.are_met_by(store.recipe):
+            return store
+    return None
+
+
+def _no_store(rows: Sequence[Row]) -> StudyError:
+    wanted = {row.name: row.settings.store.wanted() for row in rows}
+    needs = [
+        f"{name!r} ({', '.join(f'{k}={v}' for k, v in values.items())})"
+        for name, values in wanted.items()
+    ]
+    ratio = rows[0].settings.store.ratio
+    return StudyError(
+        f"no store has what these rows need: {', '.join(needs)}, and their channels",
+        hint=f"prepare one (`seaice prepare raw/ ratio{ratio}.zarr --ratio {ratio}`) and "
+        "name it after the others, or leave such rows out by --skip-missing",
+    )
+
+
+def _check_scenes(stores: Sequence[Store]) -> None:
+    """Make sure that rows on different stores are about the same scenes."""
+    first = stores[0]
+    if not any(first.scene(scene).has_charts for scene in first.splits["test"]):
+        raise StudyError(
+            f"the store {first.path!r} has no test scenes with charts to score on",
+            hint="prepare the test files too, or choose test scenes with `seaice split`",
+        )
+    for store in stores[1:]:
+        for split in ("train", "validation", "test"):
+            if differ := sorted({*first.splits[split]} ^ {*store.splits[split]}):
+                raise StudyError(
+                    f"the stores {first.path!r} and {store.path!r} have different {split} "
+                    f"scenes: {', '.join(differ[:3])}{' ...' if differ[3:] else ''}",
+                    hint="prepare both from the same files, and split them in the same way",
+                )
+
+
+def _work_in_processes(
+    runs: Sequence[StudyRun],
+    jobs: int,
+    devices: Sequence[str],
+    tell: Callable[[RunProgress], None],
+) -> bool:
+    """Share runs between processes; false if a signal stopped them."""
+    n_threads = max(1, min(torch.get_num_threads(), n_cores()) // jobs)
+    attempt = uuid.uuid4().hex
+    context = WorkerContext()
+    processes: list[BaseProcess] = []
+    ends: list[Connection] = []
+    for number in range(jobs):
+        ours, theirs = context.Pipe(duplex=False)
+        device = devices[number % len(devices)]
+        process = context.Process(
+            target=_work, args=(theirs, runs, attempt, device, n_threads), daemon=True
+        )
+        process.start()
+        theirs.close()
+        processes.append(process)
+        ends.append(ours)
+    with stop_on_signals() as stop, _ended(processes):
+        error = _listen(ends, processes, stop, tell)
+    if error is not None:
+        raise error
+    is_finished = all(run.is_finished for run in runs)
+    if any(process.exitcode for process in processes) and not (stop.is_made or is_finished):
+        message, hint = end_in_words(processes)
+        raise StudyError(message, hint=hint)
+    return not stop.is_made
+
+
+def _listen(
+    ends: Sequence[Connection],
+    processes: Sequence[BaseProcess],
+    stop: StopRequest,
+    tell: Callable[[RunProgress], None],
+) -> Exception | None:
+    """Pass on what processes tell until all have ended; return the first error."""
+    error: Exception | None = None
+    is_told = False
+    is_open = list(ends)
+    while is_open:
+        for end in wait(is_open, timeout=0.5):
+            try:
+                told = cast("Connection", end).recv()  # `wait` takes other things too
+            except EOFError:
+                is_open.remove(cast("Connection", end))
+                continue
+            if isinstance(told, RunProgress):
+                tell(told)
+            else:
+                error = error or told
+        if (stop.is_made or error is not None) and not is_told:
+            is_told = True
+            for process in processes:
+                process.terminate()
+    return error
+
+
+@contextmanager
+def _ended(processes: Sequence[BaseProcess]) -> Iterator[None]:
+    """Wait for processes at the end; do not wait for them after an error."""
+    try:
+        yield
+    except BaseException:
+        for process in processes:
+            process.kill()
+        raise
+    finally:
+        for process in processes:
+            process.join()
+
+
+def _work(
+    end: Connection,
+    runs: Sequence[StudyRun],
+    attempt: str,
+    device: str,
+    n_threads: int,
+) -> None:
+    """Work in a process of its own; send progress, and the error that ends it."""
+    stop = StopRequest()
+
+    def ask(_number: int, _frame: FrameType | None) -> None:
+        stop.is_made = True
+
+    begin_worker(ask)
+    torch.set_num_threads(n_threads)
+    try:
+        work(runs, attempt, device, stop, end.send)
+    except (SeaIceError, OSError, MemoryError) as error:
+        end.send(error)

@@ -1,0 +1,231 @@
+"""What the finished runs of a study say: scores of each row, and how the rows differ."""
+
+import textwrap
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from seaice_data.arrays import FloatArray
+from seaice_model.config.presets import PRESETS, PaperScores
+from seaice_model.errors import StudyError
+from seaice_model.study.candidates import REFERENCE, Row
+from seaice_model.study.runs import SPLITS, load_record
+from seaice_model.study.statistics import SCORES, Effect, Sample, compare, run_scores
+from seaice_model.study.study import StudyPlan
+
+_LONGEST_SUMMARY = 40
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SplitResult:
+    """Scores of a row on the scenes of one split."""
+
+    n_scenes: int
+    """Scenes that a run is scored on; the most of any run."""
+
+    runs: Mapping[int, Mapping[str, float]]
+    """Scores by seed and name (`statistics.SCORES`), in percent; NaN without a pixel."""
+
+    effects: Mapping[str, Effect] | None
+    """Differences to the reference on the same seeds, by score; none for the reference."""
+
+    paper: PaperScores | None
+    """What the paper reports."""
+
+    paper_effect: float | None
+    """Difference of the combined scores that the paper reports, in percentage points."""
+
+    def values(self, score: str) -> FloatArray:
+        """Return a score of every run."""
+        return np.array([scores[score] for scores in self.runs.values()])
+
+    def mean(self, score: str) -> float | None:
+        """Return the mean over the runs; none without a run or a pixel."""
+        values = self.values(score)
+        return float(values.mean()) if len(values) and np.isfinite(values).all() else None
+
+    def std(self, score: str) -> float | None:
+        """Return the standard deviation over the runs; none with fewer than two."""
+        if len(self.runs) < 2 or self.mean(score) is None:
+            return None
+        return float(self.values(score).std(ddof=1))
+
+    def paper_score(self, score: str) -> float | None:
+        """Return what the paper reports of a score."""
+        return None if self.paper is None else float(getattr(self.paper, score.lower()))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RowResult:
+    """What is known of a row."""
+
+    row: Row
+    """Its name, network and training."""
+
+    store: str
+    """Path of its store."""
+
+    splits: Mapping[str, SplitResult]
+    """Scores by split: ``validation``, ``test``."""
+
+    @property
+    def n_runs(self) -> int:
+        """Runs that are finished."""
+        return len(self.splits["test"].runs)
+
+    @property
+    def short_summary(self) -> str:
+        """What the row is, in as few words as a table has room for."""
+        return textwrap.shorten(self.row.summary, _LONGEST_SUMMARY, placeholder=" ...")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StudyTable:
+    """Rows of a study and how they compare."""
+
+    rows: tuple[RowResult, ...]
+    """In the order of the study."""
+
+    reference: str
+    """Name of the row that others are compared with."""
+
+    n_seeds: int
+    """Runs of each row when all are finished."""
+
+    left_out: tuple[str, ...]
+    """Names of rows that no store would do for."""
+
+    is_quick: bool
+    """Whether networks and training were scaled down."""
+
+    @property
+    def n_finished(self) -> int:
+        """Runs that are finished."""
+        return sum(row.n_runs for row in self.rows)
+
+    @property
+    def title(self) -> str:
+        """What the numbers are, in a line."""
+        scenes = ", ".join(
+            f"{max(row.splits[split].n_scenes for row in self.rows)} {split}"
+            for split in SPLITS
+        )
+        return (
+            f"Combined, SIC, SOD and FLOE scores in % on the 80 m grid, mean (standard "
+            f"deviation) of up to {self.n_seeds} runs; {scenes} scenes"
+        )
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know, a sentence each."""
+        notes = []
+        if self.is_quick:
+            config = self.rows[0].row.settings.config
+            train, filters = config.train, ", ".join(map(str, config.model.filters))
+            notes.append(
+                f"QUICK STUDY: scaled down for CPUs ({self.rows[0].row.name}: filters "
+                f"{filters}; {train.n_epochs} epochs of {train.n_iterations} batches of "
+                f"{train.batch_size} patches of {train.patch_size} pixels); this is not "
+                "the training of the paper."
+            )
+        missing = self.n_seeds * len(self.rows) - self.n_finished
+        if missing:
+            notes.append(f"{missing} of {missing + self.n_finished} runs are not finished.")
+        if self.left_out:
+            notes.append(f"Left out for want of a store: {', '.join(self.left_out)}.")
+        if any(result.paper for row in self.rows for result in row.splits.values()):
+            notes.append("Paper: Chen et al. (2024), Table 4, 20 networks on AI4Arctic.")
+        return tuple(notes)
+
+
+def summarise(plan: StudyPlan) -> StudyTable:
+    """Return the scores of the finished runs of a study, and their differences.
+
+    The reference is Model 1, or the first row where it is not among them.
+
+    Raises
+    ------
+    StudyError
+        If what is kept of a run is damaged, or runs were scored on different scenes.
+    """
+    names = [row.name for row in plan.rows]
+    reference = REFERENCE if REFERENCE in names else names[0]
+    samples = {split: _samples(plan, split) for split in SPLITS}
+    _check_test_scenes(samples["test"])
+    return StudyTable(
+        rows=tuple(
+            RowResult(
+                row=row,
+                store=store,
+                splits={
+                    split: _result(row.name, split, samples[split], reference)
+                    for split in SPLITS
+                },
+            )
+            for row, store in zip(plan.rows, plan.stores, strict=True)
+        ),
+        reference=reference,
+        n_seeds=len(plan.seeds),
+        left_out=tuple(row.name for row in plan.left_out),
+        is_quick=plan.is_quick,
+    )
+
+
+def _samples(plan: StudyPlan, split: str) -> dict[str, Sample]:
+    """Return the confusion matrices of the rows that have finished runs."""
+    records = {
+        row.name: {
+            run.seed: load_record(run.record).confusion[split]
+            for run in plan.runs
+            if run.row.name == row.name and run.is_finished
+        }
+        for row in plan.rows
+    }
+    return {name: Sample.of(runs) for name, runs in records.items() if runs}
+
+
+def _check_test_scenes(samples: Mapping[str, Sample]) -> None:
+    """Make sure that every run was scored on the same test scenes."""
+    scenes = {frozenset(ids) for sample in samples.values() for ids in sample.scenes}
+    if len(scenes) > 1:
+        changed = sorted(frozenset.union(*scenes) - frozenset.intersection(*scenes))
+        raise StudyError(
+            f"runs were scored on different test scenes: {', '.join(changed[:3])}"
+            f"{' ...' if changed[3:] else ''}",
+            hint="remove the records of the runs (seed-*.json) and run the study again: "
+            "it scores them anew, and trains none again",
+        )
+
+
+def _result(
+    name: str, split: str, samples: Mapping[str, Sample], reference: str
+) -> SplitResult:
+    sample, other = samples.get(name), samples.get(reference)
+    runs: dict[int, dict[str, float]] = {}
+    effects = None
+    if sample is not None:
+        runs = {
+            seed: dict(zip(SCORES, scores.tolist(), strict=True))
+            for seed, scores in zip(sample.seeds, run_scores(sample), strict=True)
+        }
+        if other is not None and name != reference:
+            effects = compare(sample, other)
+    paper, paper_reference = _paper(name, split), _paper(reference, split)
+    is_comparable = paper is not None and paper_reference is not None and name != reference
+    return SplitResult(
+        n_scenes=0 if sample is None else max(map(len, sample.scenes)),
+        runs=runs,
+        effects=effects,
+        paper=paper,
+        paper_effect=paper.combined - paper_reference.combined  # type: ignore[union-attr]
+        if is_comparable
+        else None,
+    )
+
+
+def _paper(name: str, split: str) -> PaperScores | None:
+    preset = PRESETS.get(name)
+    if preset is None:
+        return None
+    return preset.test if split == "test" else preset.validation

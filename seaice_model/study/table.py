@@ -1,0 +1,338 @@
+"""The table of a study, as Table 4 of Chen et al. (2024), in all its forms.
+
+Scores are counted on the 80 m grid, pixels pooled over scenes, in percent; a standard
+deviation is that of the runs, as in the paper.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seaice_data.settings import to_mapping
+from seaice_data.system.files import claimed, replacing
+from seaice_data.texts import printable, without_secrets
+from seaice_model.ownership import refuse_foreign
+from seaice_model.plots.maps import save_picture
+from seaice_model.study.plot import draw_study
+from seaice_model.study.runs import SPLITS
+from seaice_model.study.statistics import SCORES
+from seaice_model.study.study import TABLE_LOCK, TABLES, StudyPlan
+from seaice_model.study.summary import SplitResult, StudyTable, summarise
+
+_LATEX = {sign: f"\\{sign}" for sign in "&%$#_{}"} | {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+}
+
+MARK = "*"
+"""Stands behind an interval that excludes 0."""
+
+
+def refuse_foreign_tables(out: Path, *, overwrite: bool = False) -> None:
+    """Refuse to write tables into a folder that has files of these names and is not ours.
+
+    Raises
+    ------
+    ForeignFileError
+        If there is such a file, and `overwrite` is false.
+    """
+    # The lock is older than our first table; a copy may lack hidden files, but not runs.
+    if (out / TABLE_LOCK).exists() or any(out.glob("runs/*/seed-*.json")):
+        return
+    for name in TABLES:
+        refuse_foreign(out / name, (), overwrite=overwrite)
+
+
+def update_tables(plan: StudyPlan) -> StudyTable:
+    """Sum up the finished runs of a study, and write the table in all its forms.
+
+    Of several processes that finish runs the last one writes the whole table.
+
+    Raises
+    ------
+    StudyError
+        If what is kept of a run is damaged, or runs were scored on different scenes.
+    """
+    plan.out.mkdir(parents=True, exist_ok=True)
+    with claimed(plan.out / TABLE_LOCK, wait=True):
+        table = summarise(plan)
+        forms = (
+            as_markdown(table),
+            as_latex(table),
+            as_csv(table),
+            json.dumps(as_mapping(table), indent=2) + "\n",
+        )
+        *names, picture = TABLES
+        for name, text in zip(names, forms, strict=True):
+            with replacing(plan.out / name) as new:
+                new.write_text(text, encoding="utf-8")
+        if table.n_finished:
+            save_picture(draw_study(table), plan.out / picture)
+    return table
+
+
+def as_text(table: StudyTable) -> str:
+    """Return the table in columns of equal width, for a terminal."""
+    parts = [table.title, *table.notes, "", *_columns(_score_cells(table))]
+    if effects := _effect_cells(table):
+        parts += ["", _effects_title(table), "", *_columns(effects)]
+    return "\n".join(parts)
+
+
+def as_markdown(table: StudyTable) -> str:
+    """Return the table in Markdown."""
+    parts = [f"{table.title}.", *table.notes, "", *_pipes(_score_cells(table))]
+    if effects := _effect_cells(table):
+        parts += ["", f"{_effects_title(table)}.", "", *_pipes(effects)]
+    return "\n".join(parts).replace(f" {MARK}", f" \\{MARK}") + "\n"
+
+
+def as_latex(table: StudyTable) -> str:
+    """Return the table in LaTeX, with the rules of the package booktabs."""
+    caption = " ".join([f"{table.title}.", *table.notes])
+    floats = _latex_float(caption, _score_cells(table))
+    if effects := _effect_cells(table):
+        floats += ["", *_latex_float(f"{_effects_title(table)}.", effects)]
+    return "\n".join(["% needs \\usepackage{booktabs}", *floats]) + "\n"
+
+
+def as_csv(table: StudyTable) -> str:
+    """Return the table as comma-separated values, a line for each row and split."""
+    stream = io.StringIO()
+    lines = [
+        {
+            "study": "quick" if table.is_quick else "full",
+            "row": row.row.name,
+            "summary": row.row.summary,
+            "split": split,
+            "runs": row.n_runs,
+            "scenes": result.n_scenes,
+            "reference": table.reference,
+            **_flat_scores(result),
+        }
+        for row in table.rows
+        for split, result in row.splits.items()
+    ]
+    writer = csv.DictWriter(stream, list(lines[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(lines)
+    return stream.getvalue()
+
+
+def as_mapping(table: StudyTable) -> dict[str, Any]:
+    """Return everything that is known, ready for JSON."""
+    return {
+        "software": f"seaice {version('seaice')}",
+        "title": table.title,
+        "notes": table.notes,
+        "quick": table.is_quick,
+        "runs_wanted": table.n_seeds,
+        "reference": table.reference,
+        "left_out": table.left_out,
+        "rows": [
+            {
+                "name": row.row.name,
+                "summary": row.row.summary,
+                "settings": to_mapping(row.row.settings),
+                "store": printable(without_secrets(row.store)),
+                "splits": {
+                    split: {
+                        "scenes": result.n_scenes,
+                        "runs_percent": {
+                            str(seed): {k: _or_none(v) for k, v in scores.items()}
+                            for seed, scores in result.runs.items()
+                        },
+                        "effects": {
+                            k: asdict(e) for k, e in (result.effects or {}).items()
+                        },
+                        "paper_percent": result.paper and asdict(result.paper),
+                        "paper_effect": result.paper_effect,
+                    }
+                    for split, result in row.splits.items()
+                },
+            }
+            for row in table.rows
+        ],
+    }
+
+
+_Cells = Sequence[Sequence[str]]
+"""Cells row by row; the first row is the head."""
+
+
+def _score_cells(table: StudyTable) -> list[list[str]]:
+    """Return the cells of the scores: ours, the paper's, the difference."""
+    head = ["row", "change", "runs"]
+    for split in SPLITS:
+        head += [split, *SCORES[1:]]
+    cells = [head]
+    for row in table.rows:
+        results = row.splits.values()
+        runs = (
+            f"{row.n_runs}"
+            if row.n_runs == table.n_seeds
+            else (f"{row.n_runs} of {table.n_seeds}")
+        )
+        cells.append([row.row.name, row.short_summary, runs])
+        cells[-1] += [cell for result in results for cell in _our_cells(result)]
+        if any(result.paper for result in results):
+            paper, difference = ["", "paper", "20"], ["", "ours - paper", ""]
+            for result in results:
+                paper += _paper_cells(result)
+                difference += [_number(_minus(result, score), "+") for score in SCORES]
+            cells += [paper, difference]
+    return cells
+
+
+def _our_cells(result: SplitResult) -> list[str]:
+    combined = _number(result.mean("combined"))
+    if (std := result.std("combined")) is not None:
+        combined += f" ({std:.1f})"
+    return [combined, *(_number(result.mean(score)) for score in SCORES[1:])]
+
+
+def _paper_cells(result: SplitResult) -> list[str]:
+    if result.paper is None:
+        return ["-"] * len(SCORES)
+    combined = f"{result.paper.combined:.1f} ({result.paper.std:.1f})"
+    return [combined, *(_number(result.paper_score(score)) for score in SCORES[1:])]
+
+
+def _effects_title(table: StudyTable) -> str:
+    return (
+        f"Differences to {table.reference} in percentage points, pairs of equal seeds, "
+        f"with 95 % intervals over runs and scenes; {MARK} excludes 0"
+    )
+
+
+def _effect_cells(table: StudyTable) -> list[list[str]]:
+    """Return the cells of the differences to the reference; none without a comparison."""
+    others = [row for row in table.rows if row.row.name != table.reference and row.n_runs]
+    if not others:
+        return []
+    head = ["row", "change", "test", "paper", *SCORES[1:], "validation", "paper"]
+    cells = [head]
+    for row in others:
+        test, validation = row.splits["test"], row.splits["validation"]
+        cells.append(
+            [
+                row.row.name,
+                row.short_summary,
+                _effect_cell(test, "combined"),
+                _number(test.paper_effect, "+"),
+                *(_effect_cell(test, score) for score in SCORES[1:]),
+                _effect_cell(validation, "combined"),
+                _number(validation.paper_effect, "+"),
+            ]
+        )
+    return cells
+
+
+def _effect_cell(result: SplitResult, score: str) -> str:
+    if result.effects is None or score not in result.effects:
+        return "-"
+    effect = result.effects[score]
+    if effect.low is None or effect.high is None:
+        return f"{effect.mean:+.1f}"
+    text = f"{effect.mean:+.1f} [{effect.low:+.1f}, {effect.high:+.1f}]"
+    return f"{text} {MARK}" if effect.is_real else text
+
+
+def _minus(result: SplitResult, score: str) -> float | None:
+    """Return by how much we score above the paper."""
+    ours, theirs = result.mean(score), result.paper_score(score)
+    return None if ours is None or theirs is None else ours - theirs
+
+
+def _flat_scores(result: SplitResult) -> dict[str, float | bool | None]:
+    """Return what CSV has of each score, a column each."""
+    columns: dict[str, float | bool | None] = {}
+    for score in SCORES:
+        name = score.lower()
+        effect = None if result.effects is None else result.effects.get(score)
+        columns[name] = result.mean(score)
+        columns[f"{name}_std"] = result.std(score)
+        columns[f"{name}_paper"] = result.paper_score(score)
+        columns[f"{name}_minus_paper"] = _minus(result, score)
+        columns[f"{name}_effect"] = None if effect is None else effect.mean
+        columns[f"{name}_effect_low"] = None if effect is None else effect.low
+        columns[f"{name}_effect_high"] = None if effect is None else effect.high
+        columns[f"{name}_effect_is_real"] = None if effect is None else effect.is_real
+    return {
+        key: round(value, 4) if isinstance(value, float) else value
+        for key, value in columns.items()
+    }
+
+
+def _columns(cells: _Cells) -> list[str]:
+    """Align cells: words on the left, numbers on the right."""
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = []
+    for row in cells:
+        padded = [
+            cell.ljust(width) if place < 2 else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(padded).rstrip())
+    return lines
+
+
+def _pipes(cells: _Cells) -> list[str]:
+    """Write cells as a table of Markdown."""
+    head, *rows = (
+        f"| {' | '.join(printable(cell).replace('|', chr(92) + '|') for cell in row)} |"
+        for row in cells
+    )
+    rule = "|".join([":--"] * 2 + ["--:"] * (len(cells[0]) - 2))
+    return [head, f"|{rule}|", *rows]
+
+
+def _latex_float(caption: str, cells: _Cells) -> list[str]:
+    """Write cells as a table of LaTeX with a caption."""
+    head, *rows = (f"{' & '.join(map(_escaped, row))} \\\\" for row in cells)
+    columns = "ll" + "r" * (len(cells[0]) - 2)
+    return [
+        r"\begin{table*}",
+        f"\\caption{{{_escaped(caption)}}}",
+        f"\\begin{{tabular}}{{{columns}}}",
+        r"\toprule",
+        head,
+        r"\midrule",
+        *rows,
+        r"\bottomrule",
+        r"\end{tabular}",
+        r"\end{table*}",
+    ]
+
+
+def _escaped(text: str) -> str:
+    r"""Write text so that LaTeX shows it as it is.
+
+    Examples
+    --------
+    >>> print(_escaped("95 %: a_b -1.0"))
+    95 \%: a\_b $-$1.0
+    """
+    text = "".join(_LATEX.get(sign, sign) for sign in printable(text))
+    words = [f"$-${word[1:]}" if _is_negative(word) else word for word in text.split(" ")]
+    return " ".join(words).replace("[-", "[$-$")
+
+
+def _is_negative(word: str) -> bool:
+    return word[:1] == "-" and word[1:2].isdigit()
+
+
+def _number(value: float | None, sign: str = "") -> str:
+    return "-" if value is None else f"{value:{sign}.1f}"
+
+
+def _or_none(value: float) -> float | None:
+    return value if np.isfinite(value) else None

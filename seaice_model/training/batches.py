@@ -1,0 +1,236 @@
+"""From numbered patches to tensors on the device, some batches ahead of the network.
+
+On a GPU that has room for the store, patches are cut there
+(`seaice_model.training.gpu_patches`) and only their plans travel, which a thread draws for
+many batches at once. Elsewhere a thread gathers the next patches while the network works on
+the last; numpy copies without holding the interpreter's lock. These patches travel in the
+type of the store (float16 by default), to a GPU from pinned memory and without waiting. On
+the device `as_planes` and `as_classes` make of them what the network takes.
+"""
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from seaice_data.arrays import FloatArray
+from seaice_data.sampling.sampler import Patch, PatchSampler
+from seaice_model.training.gpu_patches import ResidentPatches, work_bytes
+from seaice_model.training.gpu_scenes import are_kept, bytes_of, drop_others, free_bytes
+
+log = logging.getLogger(__name__)
+
+_N_AHEAD = 2
+_N_PLANNED = 25  # batches: a plan takes 0.6 ms alone, 0.3 ms among many
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Patches on the device, as they lie in the store; see `as_planes`, `as_classes`."""
+
+    inputs: Tensor
+    """Shape ``(batch, y, x, channel)`` in the store's type, NaN is fill."""
+
+    charts: Tensor
+    """Shape ``(batch, y, x, chart)``, uint8, 255 where unlabelled."""
+
+    probability: Tensor
+    """How often each patch is drawn, relative to drawing over scenes, ``(batch,)``."""
+
+    wait_s: float
+    """Seconds that the caller waited for it."""
+
+
+def batches(
+    patches: PatchSampler | ResidentPatches,
+    first: int,
+    last: int,
+    batch_size: int,
+    device: torch.device,
+    *,
+    rank: int = 0,
+    count: int = 1,
+) -> Generator[Batch, None, None]:
+    """Give the patches `first` to `last` (excluded) in batches.
+
+    The patches of batch ``b`` are ``range(first + b * batch_size, ...)``: the same for any
+    number of threads. A last batch of fewer patches is given too. The tensors of a batch
+    are overwritten when the next one is asked for.
+
+    Of `count` processes that train together, number `rank` is given its part of every
+    batch: every `count`-th patch.
+
+    Parameters
+    ----------
+    patches
+        Where the patches come from; see `patch_source`.
+    first, last
+        Numbers of patches.
+    batch_size
+        Patches in a batch.
+    device
+        Where the tensors go.
+    rank, count
+        Which of how many processes this is.
+    """
+    starts = range(first, last, batch_size)
+    shares = [range(s + rank, min(s + batch_size, last), count) for s in starts]
+    if isinstance(patches, ResidentPatches):
+        yield from _cut_on_device(patches, shares)
+    else:
+        yield from _sent_to_device(patches, shares, -(-batch_size // count), device)
+
+
+def patch_source(
+    sampler: PatchSampler, device: torch.device, batch_size: int, *, compiled: bool
+) -> PatchSampler | ResidentPatches:
+    """Return the patches of `sampler` in the memory of a GPU, if half of it has room.
+
+    The other half is the network's. On a CPU patches stay where they are: files that are
+    mapped are as near. `compiled` is whether to compile what cuts them on the GPU.
+    """
+    if device.type != "cuda":
+        return sampler
+    drop_others(sampler, device)
+    needed = bytes_of(sampler, sampler.scenes) + work_bytes(sampler, batch_size)
+    free = free_bytes(device)
+    if needed > free / 2 and not are_kept(sampler, device):
+        log.warning(
+            "the store takes %.1f GB and %s has %.1f GB free: patches are copied batch by "
+            "batch",
+            needed / 1e9, device, free / 1e9,
+        )  # fmt: skip
+        return sampler
+    return ResidentPatches(sampler, device, batch_size, compiled=compiled)
+
+
+def as_planes(inputs: Tensor) -> Tensor:
+    """Return the inputs of a batch as a network takes them.
+
+    Parameters
+    ----------
+    inputs
+        Shape ``(batch, y, x, channel)``, NaN is fill.
+
+    Returns
+    -------
+    Tensor
+        Shape ``(batch, channel, y, x)``, float32 in channels-last memory of its own, with
+        0, the mean of every channel, for fill.
+    """
+    wide = inputs.to(torch.float32, copy=True).nan_to_num_(nan=0.0)
+    return wide.permute(0, 3, 1, 2)
+
+
+def as_classes(charts: Tensor) -> Tensor:
+    """Return the charts of a batch as losses take them: ``(batch, chart, y, x)``, int64."""
+    return charts.to(torch.int64).permute(0, 3, 1, 2)
+
+
+def to_device(planes: FloatArray, device: torch.device) -> Tensor:
+    """Send planes to a device, as a network takes them; see `as_planes`."""
+    return as_planes(torch.from_numpy(planes).to(device, non_blocking=True))
+
+
+def _cut_on_device(
+    patches: ResidentPatches, shares: Sequence[range]
+) -> Generator[Batch, None, None]:
+    parts = [shares[k : k + _N_PLANNED] for k in range(0, len(shares), _N_PLANNED)]
+    for part, table, wait_s in _ahead(patches.plan, parts):
+        for cut in patches.cut(table, part):
+            yield Batch(cut.inputs, cut.charts, cut.probability, wait_s)
+            wait_s = 0.0
+
+
+def _ahead(
+    plan: Callable[[Sequence[range]], FloatArray], parts: Sequence[Sequence[range]]
+) -> Iterator[tuple[Sequence[range], FloatArray, float]]:
+    """Plan parts in a thread, the next while one is used; give the seconds waited, too."""
+    with ThreadPoolExecutor(1, thread_name_prefix="batches") as pool:
+        try:
+            coming = deque(pool.submit(plan, part) for part in parts[:1])
+            for position, part in enumerate(parts):
+                start = time.perf_counter()
+                table = coming.popleft().result()
+                wait_s = time.perf_counter() - start
+                coming.extend(pool.submit(plan, p) for p in parts[position + 1 :][:1])
+                yield part, table, wait_s
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _sent_to_device(
+    sampler: PatchSampler, shares: Sequence[range], batch_size: int, device: torch.device
+) -> Generator[Batch, None, None]:
+    buffers = [_Buffer(sampler, batch_size, device) for _ in range(_N_AHEAD + 1)]
+    pending: deque[tuple[_Buffer, Future[Patch]]] = deque()
+    with ThreadPoolExecutor(1, thread_name_prefix="batches") as pool:
+        try:
+            for position, numbers in enumerate(shares):
+                buffer = buffers[position % len(buffers)]
+                pending.append((buffer, pool.submit(buffer.fill, sampler, numbers)))
+                # One buffer is always free: the one whose batch has just been given.
+                if len(pending) > _N_AHEAD:
+                    yield _next(pending, device)
+            while pending:
+                yield _next(pending, device)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+class _Buffer:
+    """Memory for a batch, filled by the thread and emptied by the caller in turns."""
+
+    def __init__(
+        self, sampler: PatchSampler, batch_size: int, device: torch.device
+    ) -> None:
+        self._patches = sampler.empty(batch_size)
+        self._copied: torch.cuda.Event | None = None
+        if device.type == "cuda":
+            self._copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
+            self._patches["inputs"] = _pinned(self._patches["inputs"])
+            self._patches["charts"] = _pinned(self._patches["charts"])
+            self._patches["probability"] = _pinned(self._patches["probability"])
+
+    def fill(self, sampler: PatchSampler, numbers: range) -> Patch:
+        """Draw patches, once the copy of the last ones has left this memory."""
+        if self._copied is not None:
+            self._copied.synchronize()
+        n = len(numbers)
+        out = Patch(
+            inputs=self._patches["inputs"][:n],
+            charts=self._patches["charts"][:n],
+            scene=self._patches["scene"][:n],
+            probability=self._patches["probability"][:n],
+        )
+        return sampler.batch(numbers, out)
+
+    def mark_copied(self) -> None:
+        """Note on the GPU that everything asked of this memory so far is done."""
+        if self._copied is not None:
+            self._copied.record()
+
+
+def _next(pending: deque[tuple[_Buffer, Future[Patch]]], device: torch.device) -> Batch:
+    buffer, future = pending.popleft()
+    start = time.perf_counter()
+    patches = future.result()
+    wait_s = time.perf_counter() - start
+    # On a CPU the buffer itself is given.
+    inputs = torch.from_numpy(patches["inputs"]).to(device, non_blocking=True)
+    charts = torch.from_numpy(patches["charts"]).to(device, non_blocking=True)
+    probability = torch.from_numpy(patches["probability"]).to(device, non_blocking=True)
+    buffer.mark_copied()
+    return Batch(inputs, charts, probability.to(torch.float32), wait_s)
+
+
+def _pinned(array: NDArray[Any]) -> NDArray[Any]:
+    return np.asarray(torch.from_numpy(array).pin_memory().numpy())

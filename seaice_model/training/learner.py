@@ -1,0 +1,137 @@
+"""A network that learns from batches: forward, loss, backward, one step downhill."""
+
+import gc
+from collections.abc import Callable, Iterator, Mapping
+
+import torch
+from torch import Tensor
+
+from seaice_model.config.run_config import RunConfig
+from seaice_model.networks.device import arithmetic, is_compiled
+from seaice_model.networks.unet import MultiTaskUNet, on_device
+from seaice_model.training.batches import Batch, as_classes, as_planes
+from seaice_model.training.cuda_graph import RecordedStep
+from seaice_model.training.losses import count_valid, total_loss
+from seaice_model.training.processes import Processes
+
+_Forward = Callable[[Tensor, Tensor, Tensor | None, Tensor | None], Tensor]
+
+
+class Learner:
+    """The network and its optimiser, on the device of a process.
+
+    Parameters
+    ----------
+    config
+        Network and training.
+    processes
+        Who trains together; all must be given the same batches but for their share.
+
+    Notes
+    -----
+    Where the network is compiled, `torch.compiler.reset` is called: functions that the
+    caller has compiled are compiled again when they are next called. With several processes
+    the compiler's ``optimize_ddp`` is switched off, and stays so.
+    """
+
+    def __init__(self, config: RunConfig, processes: Processes) -> None:
+        self.config = config.train
+        self.processes = processes
+        device = processes.device
+        self.network = on_device(MultiTaskUNet(config.model, seed=self.config.seed), device)
+        self._together = processes.together(self.network)
+        compiled = is_compiled(self.config.compile, device)
+        self._forward: _Forward = self._losses
+        if compiled:
+            gc.collect()  # earlier ones, with the memory that their records hold
+            # A process compiles one function a few times only: count anew.
+            torch.compiler.reset()
+            if processes.count > 1:
+                # Gradients are too small to be worth sending in parts, and what cuts the
+                # network for that does not take operations of our own in all releases.
+                torch._dynamo.config.optimize_ddp = False
+            self._forward = torch.compile(self._losses, dynamic=False)
+        # A record cannot hold what processes send each other.
+        self._is_recorded = compiled and device.type == "cuda" and processes.count == 1
+        self._recorded: RecordedStep | None = None
+        rate = self.config.learning_rate
+        self._optimiser = torch.optim.SGD(
+            self.network.parameters(),
+            # In the memory of the device where a record is to find it.
+            lr=torch.tensor(rate, device=device) if self._is_recorded else rate,
+            momentum=self.config.momentum,
+            weight_decay=self.config.weight_decay,
+            fused=True,
+        )
+
+    def learn(self, batch: Batch, learning_rate: float) -> Tensor:
+        """Train on a batch, or on this process's share of it.
+
+        Returns
+        -------
+        Tensor
+            Losses before the step, still on the device: total, SIC, SOD, FLOE. Their mean
+            over all processes is the loss of the batch.
+        """
+        patches = (batch.inputs, batch.charts, batch.probability)
+        (group,) = self._optimiser.param_groups
+        if not self._is_recorded:
+            group["lr"] = learning_rate
+            return self._step(*patches)
+        group["lr"].fill_(learning_rate)
+        if self._recorded is None:
+            self._recorded = RecordedStep(self._step, patches, self._changed)
+        return self._recorded(*patches).clone()
+
+    def momentum(self) -> dict[str, Tensor]:
+        """Return the momentum by the name of its weights; none before the first batch."""
+        return {
+            name: self._optimiser.state[weights]["momentum_buffer"]
+            for name, weights in self.network.named_parameters()
+            if weights in self._optimiser.state
+        }
+
+    def restore(
+        self, weights: Mapping[str, Tensor], momentum: Mapping[str, Tensor]
+    ) -> None:
+        """Take over weights and momentum of a checkpoint."""
+        self._recorded = None  # it knows the memory of the old momentum
+        self.network.load_state_dict(dict(weights))
+        for name, own in self.network.named_parameters():
+            if name in momentum:
+                buffer = torch.empty_like(own.detach())  # same memory format
+                buffer.copy_(momentum[name])
+                self._optimiser.state[own]["momentum_buffer"] = buffer
+
+    def broken_weights(self) -> str | None:
+        """Return the name of weights that are not finite, if there are some."""
+        for name, weights in self.network.state_dict().items():
+            if not bool(torch.isfinite(weights).all()):
+                return name
+        return None
+
+    def _step(self, inputs: Tensor, charts: Tensor, probability: Tensor) -> Tensor:
+        weights = 1 / probability if self.config.divide_by_probability else None
+        n_valid = None
+        if self.processes.count > 1:
+            counted = count_valid(as_classes(charts), weights)
+            n_valid = self.processes.mean(counted.float())
+        losses = self._forward(inputs, charts, weights, n_valid)
+        self._optimiser.zero_grad(set_to_none=True)
+        losses[0].backward()  # type: ignore[no-untyped-call]
+        self._optimiser.step()
+        return losses.detach()
+
+    def _losses(
+        self, inputs: Tensor, charts: Tensor, weights: Tensor | None, n_valid: Tensor | None
+    ) -> Tensor:
+        with arithmetic(self.processes.device, self.config.precision):
+            prediction = self._together(as_planes(inputs))
+        losses = total_loss(prediction, as_classes(charts), self.config, n_valid, weights)
+        return torch.stack(losses)
+
+    def _changed(self) -> Iterator[Tensor]:
+        """Give all that a step changes."""
+        yield from self.network.parameters()
+        yield from self.network.buffers()
+        yield from self.momentum().values()

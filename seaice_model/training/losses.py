@@ -1,0 +1,167 @@
+"""Losses over valid pixels and their weighted sum (Chen et al. 2024, section 3.5, Table 3).
+
+A chart without a single valid pixel has the loss 0 and sends no gradient: the mean of no
+pixels would be NaN and ruin the weights.
+
+- ``masked_mse`` is for SIC as a number.
+- ``masked_cross_entropy`` is for charts as classes; ``masked_focal`` and
+  ``masked_ordinal`` are the choices beside it.
+- ``total_loss`` is what training minimises.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from seaice_data.charts import CHART_FILL
+from seaice_model.config.run_config import TrainConfig
+from seaice_model.networks.unet import Prediction
+
+
+class Losses(NamedTuple):
+    """Loss of each chart and their weighted sum; scalars."""
+
+    total: Tensor
+    """Weighted sum, what training minimises."""
+
+    sic: Tensor
+    """Squared error in classes, or the loss of classes if SIC is predicted so."""
+
+    sod: Tensor
+    """Loss of classes, in nats for the cross entropy."""
+
+    floe: Tensor
+    """The same of FLOE."""
+
+
+def masked_mse(prediction: Tensor, chart: Tensor) -> Tensor:
+    """Return the mean squared error over valid pixels; 0 if there are none.
+
+    Both have shape ``(batch, y, x)``; `chart` holds classes, 255 where unlabelled.
+    """
+    return _mean(_squared_error(prediction, chart), count_valid(chart))
+
+
+def masked_cross_entropy(logits: Tensor, chart: Tensor) -> Tensor:
+    """Return the mean cross entropy over valid pixels in nats; 0 if there are none.
+
+    `logits` have shape ``(batch, class, y, x)``; `chart` has shape ``(batch, y, x)``, is
+    int64, and holds classes, 255 where unlabelled.
+    """
+    return _mean(_cross_entropy(logits, chart), count_valid(chart))
+
+
+def masked_focal(logits: Tensor, chart: Tensor, gamma: float = 2.0) -> Tensor:
+    """Return the mean focal loss over valid pixels; 0 if there are none.
+
+    A pixel whose class has probability ``p`` counts ``(1 - p) ** gamma`` times its cross
+    entropy (Lin et al. 2017, without class weights). Shapes as `masked_cross_entropy`.
+    """
+    return _mean(_focal(logits, chart, gamma), count_valid(chart))
+
+
+def masked_ordinal(logits: Tensor, chart: Tensor) -> Tensor:
+    """Return the mean ordinal loss over valid pixels; 0 if there are none.
+
+    To the cross entropy it adds the expected distance between the class of the chart and
+    that of the map: to call new ice young ice costs less than to call it old ice. Shapes
+    as `masked_cross_entropy`.
+    """
+    return _mean(_ordinal(logits, chart), count_valid(chart))
+
+
+def total_loss(
+    prediction: Prediction,
+    charts: Tensor,
+    config: TrainConfig,
+    n_valid: Tensor | None = None,
+    weights: Tensor | None = None,
+) -> Losses:
+    """Return the loss of each chart and their weighted sum.
+
+    Parameters
+    ----------
+    prediction
+        Of a batch; its charts are in the order of ``CHARTS``.
+    charts
+        Shape ``(batch, chart, y, x)``, int64, 255 where unlabelled.
+    config
+        Weights and the loss of classes.
+    n_valid
+        Valid pixels of each chart that its loss is divided by, shape ``(chart,)``; those
+        in `charts` if not given. A process that holds a share of a batch divides by the
+        mean over all processes, so that the mean of their losses is that of the batch.
+    weights
+        What a pixel of each patch counts, shape ``(batch,)``; 1 if not given.
+    """
+    planes = list(zip(prediction, charts.unbind(dim=1), strict=True))
+    if n_valid is None:
+        n_valid = count_valid(charts, weights)
+    parts = [
+        _mean(_pixel_losses(plane, chart, config), n, weights)
+        for (plane, chart), n in zip(planes, n_valid.unbind(), strict=True)
+    ]
+    total = torch.stack(
+        [weight * part for weight, part in zip(config.loss_weights, parts, strict=True)]
+    ).sum()
+    return Losses(total, *parts)
+
+
+def count_valid(charts: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Count valid pixels, each as often as its patch weighs: of a chart, or of each.
+
+    `charts` have shape ``(batch, y, x)`` or ``(batch, chart, y, x)``.
+    """
+    per_patch = (charts != CHART_FILL).sum(dim=(-2, -1))
+    if weights is None:
+        return per_patch.sum(dim=0)
+    weighted: Tensor = torch.tensordot(weights, per_patch.to(weights.dtype), dims=1)
+    return weighted
+
+
+def _mean(losses: Tensor, n_valid: Tensor, weights: Tensor | None = None) -> Tensor:
+    if weights is not None:
+        losses = losses * weights[:, None, None]
+    # Nothing is divided by 1, not by the smallest count: a share may be below 1.
+    return losses.sum() / torch.where(n_valid > 0, n_valid, 1)
+
+
+def _pixel_losses(plane: Tensor, chart: Tensor, config: TrainConfig) -> Tensor:
+    """Return the loss of every pixel, 0 where it is unlabelled."""
+    if plane.ndim == 3:
+        return _squared_error(plane, chart)
+    if config.class_loss == "focal":
+        return _focal(plane, chart, config.focal_gamma)
+    if config.class_loss == "ordinal":
+        return _ordinal(plane, chart)
+    return _cross_entropy(plane, chart)
+
+
+def _squared_error(prediction: Tensor, chart: Tensor) -> Tensor:
+    error = prediction.float() - chart
+    return torch.where(chart != CHART_FILL, error, 0.0).square()
+
+
+def _cross_entropy(logits: Tensor, chart: Tensor) -> Tensor:
+    # The loss of unlabelled pixels is 0.
+    return functional.cross_entropy(
+        logits.float(), chart, ignore_index=CHART_FILL, reduction="none"
+    )
+
+
+def _focal(logits: Tensor, chart: Tensor, gamma: float) -> Tensor:
+    entropy = _cross_entropy(logits, chart)
+    # Where p rounds to 1 the power has no slope for a gamma below 1: stay a step away.
+    missing = (-torch.expm1(-entropy)).clamp(min=1e-7)
+    return missing**gamma * entropy
+
+
+def _ordinal(logits: Tensor, chart: Tensor) -> Tensor:
+    probabilities = logits.float().softmax(dim=1)
+    classes = torch.arange(logits.shape[1], device=chart.device).view(1, -1, 1, 1)
+    distances = (classes - chart.unsqueeze(1)).abs()
+    expected = (probabilities * distances).sum(dim=1)
+    is_valid = chart != CHART_FILL
+    return _cross_entropy(logits, chart) + torch.where(is_valid, expected, 0.0)

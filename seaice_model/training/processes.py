@@ -1,0 +1,195 @@
+"""Processes that train one network together, each on its share of every batch.
+
+``torchrun --nproc-per-node 2 --no-python -- seaice train store.zarr`` starts two and tells
+each its number. A batch of the settings is the batch of all processes together: patch
+numbers are divided by arithmetic, so the recipe, its patches and its gradients are the same
+for any number of processes, and a run that was stopped may go on with another number.
+
+Batch norm takes its means over all processes on GPUs (``SyncBatchNorm``). PyTorch has none
+for CPUs: there each process normalises its own share, which is as if one process normalised
+the parts of a batch one by one, and the running means that maps are drawn with are averaged
+over the processes when an epoch ends or is stopped.
+"""
+
+import atexit
+import os
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+from torch import Tensor, distributed, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from seaice_data.texts import shortened
+from seaice_model.errors import RunError
+from seaice_model.networks.device import find_device
+
+Item = TypeVar("Item")
+
+_UNSET = "start several processes by torchrun; to train alone, unset WORLD_SIZE"
+_VARIABLES = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Processes:
+    """The processes that train together, and the place of this one among them."""
+
+    rank: int = 0
+    """Number of this process, from 0."""
+
+    count: int = 1
+    """How many there are."""
+
+    device: torch.device
+    """Where this one trains."""
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this is the one that writes files and speaks."""
+        return self.rank == 0
+
+    def share(self, items: Sequence[Item]) -> Sequence[Item]:
+        """Return this process's part of a list, every `count`-th."""
+        return items[self.rank :: self.count]
+
+    def mean(self, tensor: Tensor) -> Tensor:
+        """Return the mean of a tensor over all processes."""
+        return self.sum(tensor) / self.count if self.count > 1 else tensor
+
+    def sum(self, tensor: Tensor) -> Tensor:
+        """Return the sum of a tensor over all processes."""
+        if self.count == 1:
+            return tensor
+        total = tensor.detach().to(self.device, copy=True)
+        distributed.all_reduce(total)
+        return total.to(tensor.device)
+
+    def any(self, is_so: bool) -> bool:
+        """Return whether something is so in any of the processes."""
+        return bool(self.sum(torch.tensor(float(is_so), device=self.device)) > 0)
+
+    def meet(self) -> None:
+        """Wait until all processes are here, so that none leaves another alone."""
+        self.any(False)
+
+    def check_batch(self, n_patches: int) -> None:
+        """Refuse a batch that cannot be shared evenly.
+
+        Raises
+        ------
+        RunError
+            If its patches cannot be divided among the processes.
+        """
+        if n_patches % self.count:
+            raise RunError(
+                f"a batch of {n_patches} patches cannot be shared by {self.count} "
+                "processes",
+                hint="take another batch_size or number of processes",
+            )
+
+    def together(self, network: nn.Module) -> nn.Module:
+        """Return `network` so that its gradients are the means over all processes."""
+        if self.count == 1:
+            return network
+        if self.device.type == "cuda":
+            network = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
+            devices = [self.device.index]
+        else:
+            devices = None
+        return DistributedDataParallel(network, devices, broadcast_buffers=False)
+
+    def average_buffers(self, network: nn.Module) -> None:
+        """Make the running means of `network` the means over all processes."""
+        if self.count == 1:
+            return
+        for buffer in network.buffers():
+            if buffer.is_floating_point():
+                buffer.copy_(self.mean(buffer))
+
+
+def join(device: str, environment: Mapping[str, str] = os.environ) -> Processes:
+    """Meet the other processes that torchrun has started; be alone if it has not.
+
+    They stay together until they end: processes that part and meet again find what they
+    left behind the first time, and wait for each other for ever.
+
+    Parameters
+    ----------
+    device
+        "auto", "cpu", "cuda" and so on; with several processes each takes the GPU of its
+        number on the machine.
+    environment
+        Where torchrun has written who this process is.
+
+    Raises
+    ------
+    RunError
+        If there is no such device, variables of torchrun are not numbers, or the other
+        processes cannot be reached.
+    """
+    # An empty variable counts as one that is not set.
+    if any(not environment.get(name) for name in _VARIABLES):
+        return Processes(device=find_device(device))
+    count = _number(environment, "WORLD_SIZE", 1)
+    if count == 1:
+        return Processes(device=find_device(device))
+    rank, local_rank = (_number(environment, name, 0) for name in ("RANK", "LOCAL_RANK"))
+    _number(environment, "MASTER_PORT", 0, 2**16 - 1)
+    if rank >= count:
+        raise RunError(f"RANK is {rank}, and WORLD_SIZE {count}", hint=_UNSET)
+    if device == "cuda" or (device == "auto" and torch.cuda.is_available()):
+        device = f"cuda:{local_rank}"
+    elif device not in ("auto", "cpu"):
+        raise RunError(
+            f"device {device!r} is one for {count} processes",
+            hint="leave out --device: each process takes a GPU of its own",
+        )
+    found = find_device(device)
+    if found.type == "cuda":
+        torch.cuda.set_device(found)
+    if not distributed.is_initialized():
+        try:
+            distributed.init_process_group("nccl" if found.type == "cuda" else "gloo")
+        except (distributed.DistError, ValueError) as error:
+            place = f"{environment['MASTER_ADDR']}:{environment['MASTER_PORT']}"
+            reason = str(error).partition("\n")[0]
+            raise RunError(
+                f"cannot reach the other {count - 1} processes at {place!r}: {reason}",
+                hint=_UNSET,
+            ) from error
+        atexit.register(distributed.destroy_process_group)
+    return Processes(rank=rank, count=count, device=found)
+
+
+def _number(
+    environment: Mapping[str, str], name: str, least: int, most: int = 2**31 - 1
+) -> int:
+    text = environment[name]
+    number = int(text) if re.fullmatch("[0-9]{1,10}", text) else -1
+    if not least <= number <= most:
+        raise RunError(
+            f"the environment variable {name} is {shortened(text)!r}, which is not a "
+            f"number in {least}..{most}",
+            hint=_UNSET,
+        )
+    return number
+
+
+def leave(code: object = 0) -> None:
+    """End this process at once if others have been met; return if it is alone.
+
+    To be called last. While Python tidies up, threads of PyTorch's process group now and
+    then abort the process, and torchrun takes a finished training for a failed one.
+
+    Parameters
+    ----------
+    code
+        What `sys.exit` takes.
+    """
+    if distributed.is_available() and distributed.is_initialized():
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code if isinstance(code, int) else int(code is not None))

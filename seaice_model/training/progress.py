@@ -1,0 +1,85 @@
+"""What a training tells: while it goes on, and at its end."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from seaice_model.metrics import Scores
+from seaice_model.runs.log import LogEntry
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainProgress:
+    """Told every few batches, and after each validation."""
+
+    epoch: int
+    """Epoch under way, from 1."""
+
+    n_epochs: int
+    """Epochs in all."""
+
+    iteration: int
+    """Batches of this epoch done."""
+
+    n_iterations: int
+    """Batches in an epoch."""
+
+    loss: float
+    """Mean loss of the epoch so far."""
+
+    learning_rate: float
+    """Learning rate of the last batch."""
+
+    scores: Scores | None = None
+    """Scores on the validation scenes, once the epoch is validated."""
+
+    entry: LogEntry | None = None
+    """The line of the log, once the epoch is validated."""
+
+
+Progress = Callable[[TrainProgress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainReport:
+    """What `train` did."""
+
+    run: Path
+    """Folder of the run."""
+
+    n_epochs: int
+    """Epochs finished, those of earlier calls included."""
+
+    is_complete: bool
+    """Whether all epochs are finished; if not, it can go on with ``resume``."""
+
+    is_stopped: bool
+    """Whether a signal asked to stop, be it at the end of the last epoch."""
+
+    best_score: float | None
+    """Highest combined score in percent, on the grid of the store."""
+
+    best_epoch: int | None
+    """Its epoch, from 1."""
+
+    n_parameters: int
+    """Numbers that were trained."""
+
+    patches_per_s: float
+    """Speed of this call, without validation."""
+
+    wait_share: float
+    """Share of the training time that the network waited for patches."""
+
+    elapsed_s: float
+    """Seconds of this call."""
+
+
+@dataclass(slots=True)
+class Timing:
+    """Where the time of this process went in an epoch, in seconds."""
+
+    n_patches: int = 0
+    train_s: float = 0.0
+    wait_s: float = 0.0
+    validation_s: float = 0.0

@@ -1,0 +1,160 @@
+"""What a run is going to do: its settings, new or taken up again."""
+
+import logging
+from dataclasses import replace
+from importlib.metadata import version
+
+from seaice_data.channels import find_channel
+from seaice_data.scene_id import SceneId
+from seaice_data.settings import differences
+from seaice_data.store.selection import select
+from seaice_data.store.split import split_scenes
+from seaice_data.store.store import Store
+from seaice_data.texts import printable, without_secrets
+from seaice_model.config.run_config import RunConfig, TrainConfig
+from seaice_model.errors import RunError
+from seaice_model.runs.checkpoint import (
+    Checkpoint,
+    RunSettings,
+    StoreRecord,
+    settings_to_resume,
+)
+from seaice_model.runs.folder import RunFolder
+
+log = logging.getLogger(__name__)
+
+
+def new_settings(store: Store, config: RunConfig) -> RunSettings:
+    """Return the settings of a new run of `config` on `store`.
+
+    Raises
+    ------
+    RunError
+        If the store has no scenes to train or validate on.
+    """
+    train_scenes, validation_scenes = _scenes(store, config.train)
+    channels = [find_channel(name) for name in config.model.channels]
+    return RunSettings(
+        config=config,
+        store=StoreRecord(
+            path=_shown(store.path),
+            fingerprint=store.fingerprint,
+            recipe=store.recipe,
+            means=tuple(channel.mean for channel in channels),
+            stds=tuple(channel.std for channel in channels),
+        ),
+        train_scenes=tuple(map(SceneId, train_scenes)),
+        validation_scenes=tuple(map(SceneId, validation_scenes)),
+        software=f"seaice {version('seaice')}",
+    )
+
+
+def resumed_settings(
+    store: Store, folder: RunFolder, config: RunConfig | None
+) -> RunSettings:
+    """Return the settings of a run that goes on.
+
+    Of `config`, if given, only the number of epochs may be new.
+
+    Raises
+    ------
+    RunError
+        If there is no run, the store is another one, or other settings are asked for.
+    """
+    settings = settings_to_resume(folder.path)
+    record = replace(settings.store, path=_shown(settings.store.path))
+    settings = replace(settings, store=record)
+    if store.fingerprint != settings.store.fingerprint:
+        changed = differences(store.recipe, settings.store.recipe)
+        raise RunError(
+            f"the run at {str(folder.path)!r} was trained on a store of another recipe: "
+            f"{'; '.join(changed)}"
+        )
+    if config is None:
+        return settings
+    continued = _with_epochs(settings.config, config.train.n_epochs)
+    if config != continued:
+        changed = differences(config, continued)
+        raise RunError(
+            f"the run at {str(folder.path)!r} has other settings: {'; '.join(changed)}",
+            hint="resume with the settings of the run, or start another run",
+        )
+    return replace(settings, config=continued)
+
+
+def check_checkpoint(checkpoint: Checkpoint, settings: RunSettings, where: str) -> None:
+    """Refuse to go on from a checkpoint of another run, or one past the epochs wanted.
+
+    Raises
+    ------
+    RunError
+        If settings differ but for the number of epochs, or the state fits none of them.
+    """
+    train = settings.config.train
+    theirs = _with_epochs(checkpoint.settings.config, train.n_epochs)
+    if changed := differences(theirs, settings.config):
+        raise RunError(
+            f"{where!r} is of a run with other settings: {'; '.join(changed)}",
+            hint="bring back the files of one run, or start another run",
+        )
+    state = checkpoint.state
+    per_epoch = train.n_iterations * train.batch_size
+    n_seen = state.next_patch - state.n_epochs * per_epoch
+    if not 0 <= n_seen <= per_epoch or n_seen % train.batch_size:
+        raise RunError(
+            f"{where!r} is damaged: patch {state.next_patch} is not the next one "
+            f"after {state.n_epochs} epochs",
+            hint="bring it back from a copy, or start another run",
+        )
+    if state.n_epochs > train.n_epochs:
+        raise RunError(
+            f"{where!r} has {state.n_epochs} epochs already, asked for are "
+            f"{train.n_epochs}",
+            hint="ask for more with --epochs, or start another run",
+        )
+
+
+def _scenes(store: Store, config: TrainConfig) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the scenes to train and to validate on."""
+    splits = store.splits
+    both = (*splits["train"], *splits["validation"])
+    if config.validation == "drawn":
+        splits = split_scenes(both, tests=(), seed=config.seed)
+    elif config.validation == "listed":
+        listed = config.validation_scenes
+        if missing := sorted(set(listed) - set(both)):
+            log.warning(
+                "%d of %d listed validation scenes are not in the store: %s",
+                len(missing), len(listed), ", ".join(missing),
+            )  # fmt: skip
+        splits = split_scenes(both, tests=(), validation=listed)
+    hints = {
+        "store": "prepare more scenes: of five, one validates and four train",
+        "drawn": "prepare more scenes: of five, one validates and four train",
+        "listed": "list others, or take validation 'store' or 'drawn'",
+    }
+    if config.where:
+        chosen = set(select(store, config.where))
+        splits = {**splits, "train": tuple(s for s in splits["train"] if s in chosen)}
+        if not splits["train"]:
+            raise RunError(
+                f"no training scene of {store.path!r} satisfies {config.where!r}",
+                hint="`seaice info` shows scenes by split, month, service and region",
+            )
+    for name, kind in (("train", "training"), ("validation", "validation")):
+        if not splits[name]:
+            listed_too = "listed " if config.validation == "listed" else ""
+            raise RunError(
+                f"the store {store.path!r} has no {listed_too}{kind} scenes",
+                hint=hints[config.validation],
+            )
+    return splits["train"], splits["validation"]
+
+
+def _shown(path: str) -> str:
+    """Return where a store is, for files that are passed on: printable, without secrets."""
+    return printable(without_secrets(path))
+
+
+def _with_epochs(config: RunConfig, n_epochs: int) -> RunConfig:
+    return replace(config, train=replace(config.train, n_epochs=n_epochs))

@@ -1,0 +1,52 @@
+"""Ask a long piece of work to stop at the next good moment."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from seaice_data.system.signals import ending_signals
+
+
+class StopRequest:
+    """Whether somebody wants the work to stop."""
+
+    def __init__(self) -> None:
+        self.is_made = False
+        """True from the first signal on."""
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[StopRequest]:
+    """Turn the first signal that asks to end into a request; a second one acts as usual.
+
+    Signals are SIGTERM, SIGHUP (its terminal closed) and SIGINT (Ctrl-C), except those that
+    the process ignores, as under `nohup`. The previous handlers come back at the end. In
+    other threads, where Python handles no signals, there is never a request.
+    """
+    request = StopRequest()
+    if threading.current_thread() is not threading.main_thread():
+        yield request
+        return
+    numbers = [*ending_signals()]
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        numbers.append(signal.SIGINT)
+    before = {number: signal.getsignal(number) for number in numbers}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def ask(_number: int, _frame: FrameType | None) -> None:
+        request.is_made = True
+        restore()
+        if hasattr(signal, "SIGHUP"):  # the system sends it, and the shell once more
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    for number in numbers:
+        signal.signal(number, ask)
+    try:
+        yield request
+    finally:
+        restore()

@@ -1,0 +1,442 @@
+"""Train the network: from the first batch to the best checkpoint.
+
+As Chen et al. (2024), section 3.5: gradient descent with momentum, a learning rate that
+falls as a cosine and restarts, epochs of a fixed number of batches, and after each epoch
+the combined score on the validation scenes, whole, which decides the best weights. That
+score is counted on the grid of the store; `seaice score` counts on the 80 m grid.
+
+Weights follow from the settings alone. Learning rate and patches are functions of the
+number of the batch, so a training that goes on after an interruption ends, on the same
+CPU with as many threads, with the very weights it would have had without.
+"""
+
+import logging
+import math
+import time
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from seaice_data.charts import FLOE, SIC, SOD
+from seaice_data.sampling.sampler import PatchSampler
+from seaice_data.store.store import Store
+from seaice_data.system.allocator import kept_pages
+from seaice_model.config.run_config import RunConfig, TrainConfig
+from seaice_model.errors import RunError
+from seaice_model.metrics import Scores
+from seaice_model.networks.device import compiler_in_words, is_compiled, memory_in_words
+from seaice_model.plots.maps import draw_learning_curve, save_picture
+from seaice_model.runs import checkpoint as checkpoints
+from seaice_model.runs import log as runlog
+from seaice_model.runs.checkpoint import Checkpoint, RunSettings, TrainState, best_is_lost
+from seaice_model.runs.folder import RunFolder, alone, run_errors
+from seaice_model.runs.log import LogEntry
+from seaice_model.runs.tensorboard import Events, event_writer
+from seaice_model.training.batches import batches, patch_source
+from seaice_model.training.learner import Learner
+from seaice_model.training.processes import Processes, join
+from seaice_model.training.progress import Progress, Timing, TrainProgress, TrainReport
+from seaice_model.training.run_settings import (
+    check_checkpoint,
+    new_settings,
+    resumed_settings,
+)
+from seaice_model.training.stop import StopRequest, stop_on_signals
+from seaice_model.training.validation import Validation
+
+log = logging.getLogger(__name__)
+
+_CHECK_EVERY = {"cpu": 1}
+_CHECK_EVERY_ELSEWHERE = 25
+_DRAW_EVERY_S = 60.0
+
+
+def train(
+    store: Store,
+    run_path: str | Path,
+    config: RunConfig | None = None,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    device: str = "auto",
+    tensorboard: bool = False,
+    progress: Progress | None = None,
+) -> TrainReport:
+    """Train a network on the training scenes of a store.
+
+    SIGTERM and Ctrl-C stop at the next batch with everything saved. Started by torchrun,
+    several processes train one network together (`seaice_model.training.processes`).
+
+    Parameters
+    ----------
+    store
+        Where the patches come from.
+    run_path
+        Folder for settings, log and checkpoints (`seaice_model.runs.folder` lists them).
+    config
+        Network and training; the defaults of the paper if not given. When resuming, that
+        of the run; a given one must equal it but for the number of epochs.
+    resume
+        Go on with the run in `run_path`.
+    overwrite
+        Replace the run in `run_path`, or files there that are named like those of a run. A
+        run that has neither a checkpoint nor a finished epoch is replaced unasked.
+    device
+        Where to train: "auto", "cpu", "cuda" and so on.
+    tensorboard
+        Whether to write events for TensorBoard beside the log.
+    progress
+        Told every few batches, and after each validation; by the first process only.
+
+    Raises
+    ------
+    RunError
+        If a run is in the way, missing, damaged or under way elsewhere, does not fit store
+        or config, the store has no scenes to train or validate on, the loss is not finite,
+        or memory runs out.
+    StoreError
+        If the store lacks channels or labels.
+    """
+    start = time.perf_counter()
+    folder = RunFolder(Path(run_path))
+    if resume:
+        settings = resumed_settings(store, folder, config)
+    else:
+        settings = new_settings(store, config or RunConfig())
+    with ExitStack() as stack:
+        hint = "take a smaller batch_size, patch_size or filters"
+        stack.enter_context(memory_in_words("training", hint))
+        stack.enter_context(compiler_in_words())
+        processes = join(device)
+        if processes.device.type == "cpu":
+            stack.enter_context(kept_pages())
+        else:  # graphs and events are of the GPU that is the current one
+            stack.enter_context(torch.cuda.device(processes.device))
+        training = _Training(store, folder, settings, processes)
+        if processes.is_first:
+            stack.enter_context(alone(folder))
+        if resume:
+            training.restore()
+        else:
+            training.claim(overwrite=overwrite)
+        if tensorboard and processes.is_first:
+            writer = event_writer(folder.events, training.state.n_epochs)
+            training.events = stack.enter_context(writer)
+        training.run(progress if processes.is_first else None)
+        processes.meet()
+    return training.report(time.perf_counter() - start)
+
+
+def learning_rate(config: TrainConfig, iteration: int) -> float:
+    """Return the learning rate of a batch, counted from 0 over all epochs.
+
+    A cosine from `config.learning_rate` to 0 that starts again every
+    `config.n_restart_epochs` epochs (Chen et al. 2024, section 3.5; stepped per batch as
+    in the reference implementation).
+
+    Examples
+    --------
+    >>> [learning_rate(TrainConfig(), t) for t in (0, 5000, 10000)]
+    [0.001, 0.0005, 0.001]
+    """
+    period = config.n_restart_epochs * config.n_iterations
+    phase = (iteration % period) / period
+    return config.learning_rate * (1 + math.cos(math.pi * phase)) / 2
+
+
+class _Training:
+    """A network that learns, and how far it has come."""
+
+    def __init__(
+        self, store: Store, folder: RunFolder, settings: RunSettings, processes: Processes
+    ) -> None:
+        self.store = store
+        self.folder = folder
+        self.settings = settings
+        self.processes = processes
+        self.config = settings.config.train
+        self.state = TrainState()
+        self.timing = [Timing()]
+        self.drawn = time.perf_counter()
+        self.events: Events | None = None
+        self.is_stopped = False
+        processes.check_batch(self.config.batch_size)
+        self.learner = Learner(settings.config, processes)
+        sampler = PatchSampler(
+            store,
+            scenes=settings.train_scenes,
+            channels=settings.config.model.channels,
+            size=self.config.patch_size,
+            seed=self.config.seed,
+            drawing=settings.config.drawing,
+            augmentation=settings.config.augmentation,
+        )
+        if sampler.skipped:
+            log.warning(
+                "%d training scenes have too few labels and give no patches: %s",
+                len(sampler.skipped), ", ".join(sampler.skipped),
+            )  # fmt: skip
+        self.patches = patch_source(
+            sampler,
+            processes.device,
+            self.config.batch_size,
+            compiled=is_compiled(self.config.compile, processes.device),
+        )
+        self.validation = Validation(
+            [store.scene(i) for i in processes.share(settings.validation_scenes)],
+            settings.config.model.channels,
+            self.config.precision,
+            is_kept=processes.device.type == "cuda",
+        )
+
+    def run(self, progress: Progress | None) -> None:
+        """Train and validate the epochs that are left, until a signal comes."""
+        with stop_on_signals() as stop:
+            while self.state.n_epochs < self.config.n_epochs and not self._stopped(stop):
+                self.train_epoch(stop, progress)
+                scores = None if self.is_stopped else self.validate(stop)
+                if scores is None:
+                    self.refuse_broken_weights()
+                    self.save(self.folder.last)
+                    break
+                self.finish_epoch(scores, progress)
+            self.draw_learning_curve()
+            self._stopped(stop)  # what comes after this training wants to know
+
+    def train_epoch(self, stop: StopRequest, progress: Progress | None) -> None:
+        """Train on the batches of the epoch that are left; all of them, unless stopped."""
+        self.learner.network.train()
+        self.timing.append(Timing())
+        size = self.config.batch_size
+        first = self.state.next_patch
+        last = (self.state.n_epochs + 1) * self.config.n_iterations * size
+        every = _CHECK_EVERY.get(self.processes.device.type, _CHECK_EVERY_ELSEWHERE)
+        unchecked: list[Tensor] = []
+        start = time.perf_counter()
+        stream = batches(
+            self.patches, first, last, size, self.processes.device,
+            rank=self.processes.rank, count=self.processes.count,
+        )  # fmt: skip
+        iterations = range(first // size, last // size)
+        with closing(stream):
+            for iteration, batch in zip(iterations, stream, strict=True):
+                rate = learning_rate(self.config, iteration)
+                unchecked.append(self.learner.learn(batch, rate))
+                self.timing[-1].wait_s += batch.wait_s
+                if len(unchecked) < every and iteration + 1 < iterations.stop:
+                    continue
+                self._account(unchecked)
+                unchecked.clear()
+                if progress is not None:
+                    progress(self._told())
+                if self._stopped(stop):
+                    break
+        self.processes.average_buffers(self.learner.network)
+        self.timing[-1].train_s = time.perf_counter() - start
+        self.timing[-1].n_patches = self.state.next_patch - first
+
+    def validate(self, stop: StopRequest) -> Scores | None:
+        """Score the network on the validation scenes; none if stopped before the end."""
+        start = time.perf_counter()
+        scorer = self.validation.score(self.learner.network, stop)
+        self.timing[-1].validation_s = time.perf_counter() - start
+        if self._stopped(stop):
+            return None
+        for counts in scorer.confusion.values():
+            counts[...] = self.processes.sum(torch.from_numpy(counts)).numpy()
+        return scorer.scores()
+
+    def finish_epoch(self, scores: Scores, progress: Progress | None) -> None:
+        """Log the epoch and save the network, as the best too if it is."""
+        self.refuse_broken_weights()
+        if scores.combined is None:
+            raise RunError("no pixel of the validation scenes has a class")
+        best = self.state.best_score
+        is_best = best is None or scores.combined > best
+        entry = self._log_entry(scores, scores.combined, is_best=is_best)
+        told = replace(self._told(), scores=scores, entry=entry)
+        self.state = replace(
+            self.state,
+            n_epochs=entry.epoch,
+            losses=TrainState().losses,
+            best_score=scores.combined if is_best else best,
+            best_epoch=entry.epoch if is_best else self.state.best_epoch,
+        )
+        if self.processes.is_first:
+            self._write_epoch(entry)
+        if progress is not None:
+            progress(told)
+
+    def refuse_broken_weights(self) -> None:
+        """Make sure that all weights are finite: losses show them a batch later.
+
+        Raises
+        ------
+        RunError
+            If some are not.
+        """
+        if (name := self.learner.broken_weights()) is not None:
+            raise self._diverged(f"weights {name!r} are not finite")
+
+    def claim(self, *, overwrite: bool) -> None:
+        """Write the settings of a new run; remove the files of an old one if asked to.
+
+        Not asked for are the files of one that has learned nothing yet.
+        """
+        if not self.processes.is_first:
+            return
+        if not overwrite:
+            self.folder.refuse_results()
+        self.folder.clear()
+        with run_errors(self.folder.path, "write a run to"):
+            checkpoints.save_settings(self.settings, self.folder.settings)
+
+    def restore(self) -> None:
+        """Go back to the last checkpoint, else the best, else to the start."""
+        newest = next((p for p in (self.folder.last, self.folder.best) if p.exists()), None)
+        if newest is not None:
+            checkpoint = checkpoints.load(newest)
+            check_checkpoint(checkpoint, self.settings, str(newest))
+            self.state = checkpoint.state
+            self.learner.restore(checkpoint.weights, checkpoint.momentum)
+            if not self.folder.best.exists() and self.state.best_epoch is not None:
+                if not checkpoint.is_best:
+                    raise best_is_lost(self.folder, checkpoint)
+                self.save(self.folder.best)
+        if self.processes.is_first:
+            runlog.keep_epochs(self.folder.log, self.state.n_epochs)
+            checkpoints.save_settings(self.settings, self.folder.settings)
+
+    def save(self, path: Path) -> None:
+        """Write everything that is needed to predict and to go on."""
+        if not self.processes.is_first:
+            return
+        checkpoint = Checkpoint(
+            settings=self.settings,
+            state=self.state,
+            weights=self.learner.network.state_dict(),
+            momentum=self.learner.momentum(),
+        )
+        checkpoints.save(checkpoint, path)
+
+    def draw_learning_curve(self) -> None:
+        """Draw the log, if an epoch is finished."""
+        if not self.processes.is_first:
+            return
+        if entries := runlog.read_log(self.folder.log):
+            save_picture(draw_learning_curve(entries), self.folder.learning_curve)
+        self.drawn = time.perf_counter()
+
+    def report(self, elapsed_s: float) -> TrainReport:
+        """Return what was done in `elapsed_s` seconds."""
+        train_s = max(sum(t.train_s for t in self.timing), 1e-9)
+        return TrainReport(
+            run=self.folder.path,
+            n_epochs=self.state.n_epochs,
+            is_complete=self.state.n_epochs >= self.config.n_epochs,
+            is_stopped=self.is_stopped,
+            best_score=self.state.best_score,
+            best_epoch=self.state.best_epoch,
+            n_parameters=sum(w.numel() for w in self.learner.network.parameters()),
+            patches_per_s=sum(t.n_patches for t in self.timing) / train_s,
+            wait_share=sum(t.wait_s for t in self.timing) / train_s,
+            elapsed_s=elapsed_s,
+        )
+
+    @property
+    def _iteration(self) -> int:
+        """Batches done in all epochs."""
+        return self.state.next_patch // self.config.batch_size
+
+    @property
+    def _n_done(self) -> int:
+        """Batches done in the epoch under way."""
+        return self._iteration - self.state.n_epochs * self.config.n_iterations
+
+    def _stopped(self, stop: StopRequest) -> bool:
+        """Agree with the other processes on whether to stop."""
+        self.is_stopped = self.processes.any(stop.is_made)
+        return self.is_stopped
+
+    def _account(self, unchecked: list[Tensor]) -> None:
+        """Take trained batches into the state; stop if a loss is not finite."""
+        losses = self.processes.mean(torch.stack(unchecked))
+        table = losses.cpu().double().numpy()
+        finite = np.isfinite(table).all(axis=1)
+        if not finite.all():
+            position = int(np.flatnonzero(~finite)[0])
+            raise self._diverged(
+                f"the loss of batch {self._n_done + position + 1} is {table[position, 0]}"
+            )
+        # Summed one by one, so that sums do not depend on how often they are taken.
+        sums = np.array(self.state.losses)
+        for row in table:
+            sums = sums + row
+        self.state = replace(
+            self.state,
+            next_patch=self.state.next_patch + len(table) * self.config.batch_size,
+            losses=tuple(sums.tolist()),
+        )
+
+    def _diverged(self, reason: str) -> RunError:
+        return RunError(
+            f"training diverged in epoch {self.state.n_epochs + 1}: {reason}",
+            hint=f"lower learning_rate ({self.config.learning_rate}) in another run; "
+            f"{str(self.folder.path)!r} stays as it was after epoch {self.state.n_epochs}"
+            if self.state.n_epochs
+            else f"lower learning_rate ({self.config.learning_rate})",
+        )
+
+    def _write_epoch(self, entry: LogEntry) -> None:
+        # A process killed in between repeats the epoch from the last checkpoint, drops
+        # its line of the log, and finds the same best weights again.
+        runlog.append(self.folder.log, entry)
+        if entry.is_best:
+            self.save(self.folder.best)
+        self.save(self.folder.last)
+        if self.events is not None:
+            self.events(entry)
+        if time.perf_counter() - self.drawn > _DRAW_EVERY_S:
+            self.draw_learning_curve()
+        log.info(
+            "epoch %d: loss %.4f, combined score %.2f %%, %.1f s of training, %.1f s of "
+            "validation",
+            entry.epoch, entry.loss, entry.combined, entry.train_s, entry.validation_s,
+        )  # fmt: skip
+
+    def _told(self) -> TrainProgress:
+        """Return how far the training is."""
+        return TrainProgress(
+            epoch=self.state.n_epochs + 1,
+            n_epochs=self.config.n_epochs,
+            iteration=self._n_done,
+            n_iterations=self.config.n_iterations,
+            loss=self.state.losses[0] / max(self._n_done, 1),
+            learning_rate=learning_rate(self.config, self._iteration - 1),
+        )
+
+    def _log_entry(self, scores: Scores, combined: float, *, is_best: bool) -> LogEntry:
+        total, sic, sod, floe = (
+            value / self.config.n_iterations for value in self.state.losses
+        )
+        return LogEntry(
+            epoch=self.state.n_epochs + 1,
+            loss=total,
+            loss_sic=sic,
+            loss_sod=sod,
+            loss_floe=floe,
+            learning_rate=learning_rate(self.config, self._iteration - 1),
+            combined=combined,
+            sic=scores.charts[SIC.name].score,
+            sod=scores.charts[SOD.name].score,
+            floe=scores.charts[FLOE.name].score,
+            is_best=is_best,
+            train_s=self.timing[-1].train_s,
+            wait_s=self.timing[-1].wait_s,
+            validation_s=self.timing[-1].validation_s,
+            n_patches=self.timing[-1].n_patches,
+        )

@@ -1,0 +1,153 @@
+"""What is drawn for each patch: distributions, and matrices to check by eye."""
+
+import numpy as np
+import pytest
+
+from seaice_data.errors import SettingsError
+from seaice_data.sampling.augmentation import (
+    AUGMENTATIONS,
+    Augmentation,
+    Turns,
+    draw_mixing,
+    draw_turns,
+)
+from seaice_data.settings import from_mapping, to_mapping
+
+N = 20000
+NUMBERS = range(N)
+
+
+def within(share: float, expected: float, n: int = N) -> bool:
+    """Whether a share is within five deviations of what is expected."""
+    return abs(share - expected) < 5 * (expected * (1 - expected) / n) ** 0.5
+
+
+@pytest.mark.parametrize("name", ["official", "paper", "default"])
+def test_flips_are_drawn_each_for_itself(name: str) -> None:
+    turns = draw_turns(AUGMENTATIONS[name], 3, NUMBERS)
+    x, y = turns.flip_x < 0, turns.flip_y < 0
+    assert within(x.mean(), 0.5)
+    assert within(y.mean(), 0.5)
+    assert within((x & y).mean(), 0.25)
+
+
+@pytest.mark.parametrize("name", ["official", "paper", "default"])
+def test_rotations_are_whole_degrees_from_minus_90_to_89(name: str) -> None:
+    angle = draw_turns(AUGMENTATIONS[name], 3, NUMBERS).angle_deg
+    drawn = angle[draw_turns(AUGMENTATIONS[name], 3, NUMBERS).angle_deg != 0]
+    assert within(len(drawn) / N, 0.5 * 179 / 180)
+    np.testing.assert_array_equal(drawn, np.round(drawn))
+    counts = np.bincount(drawn.astype(int) + 90, minlength=180)
+    assert len(counts) == 180
+    assert counts[90] == 0
+    expected = len(drawn) / 179
+    chi2 = ((np.delete(counts, 90) - expected) ** 2 / expected).sum()
+    assert abs(chi2 - 178) < 5 * (2 * 178) ** 0.5
+
+
+@pytest.mark.parametrize(
+    ("name", "otherwise"), [("official", 1.1), ("paper", 1), ("default", 1)]
+)
+def test_scales_are_uniform_and_otherwise_as_the_profile_says(
+    name: str, otherwise: float
+) -> None:
+    scale = draw_turns(AUGMENTATIONS[name], 3, NUMBERS).scale
+    drawn = scale[scale != otherwise]
+    assert within(len(drawn) / N, 0.5)
+    assert 0.9 <= drawn.min() < 0.9005
+    assert 1.0995 < drawn.max() <= 1.1
+    counts = np.histogram(drawn, 20, (0.9, 1.1))[0]
+    expected = len(drawn) / 20
+    assert ((counts - expected) ** 2 / expected).sum() < 19 + 5 * (2 * 19) ** 0.5
+
+
+def test_cutmix_boxes_have_the_shares_of_a_uniform_law() -> None:
+    groups = np.arange(N) * 16
+    mixing = draw_mixing(Augmentation(), 3, groups, 256)
+    height = mixing.box[:, 1] - mixing.box[:, 0]
+    width = mixing.box[:, 3] - mixing.box[:, 2]
+    assert within((height * width > 0).mean(), 0.5 * (1 - (2 / 256) ** 2))
+    # Where nothing is cut off at the border, the share of the box is uniform in 0..1: such
+    # boxes are rarer the larger they are, in a way that is known.
+    inner = (
+        (mixing.box[:, [0, 2]] > 0).all(axis=1)
+        & (mixing.box[:, [1, 3]] < 256).all(axis=1)
+        & (height > 0)
+    )
+    side = height[inner] / 256
+    share = (side < 0.5).mean()
+    # With s the side, s^2 uniform: density 2 s, times the room (1 - s)^2 for the centre.
+    assert within(share, 11 / 16, inner.sum())
+
+
+def test_a_group_shares_its_box_and_none_is_its_own_partner() -> None:
+    mixing = draw_mixing(Augmentation(cutmix=1), 3, range(32, 48), 64)
+    assert (mixing.box == mixing.box[0]).all()
+    assert sorted(mixing.partner) == list(range(32, 48))
+    assert not (mixing.partner == np.arange(32, 48)).any()
+    alone = draw_mixing(Augmentation(cutmix=1), 3, [37], 64)
+    assert alone.partner[0] == mixing.partner[5]
+
+
+def test_draws_follow_from_seed_and_number() -> None:
+    a = Augmentation()
+    many, one = draw_turns(a, 3, range(50)), draw_turns(a, 3, [41])
+    assert (many.angle_deg[41], many.scale[41]) == (one.angle_deg[0], one.scale[0])
+    assert (draw_turns(a, 4, range(50)).scale != many.scale).any()
+
+
+def turned(
+    flip_x: float = 1, flip_y: float = 1, angle: float = 0, scale: float = 1
+) -> Turns:
+    return Turns(*(np.array([value], float) for value in (flip_x, flip_y, angle, scale)))
+
+
+def test_matrices_by_eye() -> None:
+    # Clockwise by a quarter turn: what is right of the centre of a patch was above it.
+    np.testing.assert_array_equal(turned(angle=90).to_scene()[0], [[0, -1], [1, 0]])
+    np.testing.assert_array_equal(turned(flip_x=-1).to_scene()[0], [[1, 0], [0, -1]])
+    np.testing.assert_array_equal(turned(flip_y=-1).to_scene()[0], [[-1, 0], [0, 1]])
+    np.testing.assert_array_equal(turned(scale=2).to_scene()[0], [[0.5, 0], [0, 0.5]])
+    # An arrow to the right then points down.
+    right = np.array([0, 1])
+    np.testing.assert_array_equal(turned(angle=90).of_vectors()[0] @ right, [1, 0])
+    np.testing.assert_array_equal(
+        turned(flip_x=-1, scale=2).of_vectors()[0] @ right, [0, -1]
+    )
+
+
+def test_vectors_turn_as_places_do() -> None:
+    turns = draw_turns(Augmentation(), 5, range(100))
+    back, vectors = turns.to_scene(), turns.of_vectors()
+    ahead = np.linalg.inv(back) / turns.scale[:, None, None]
+    np.testing.assert_allclose(vectors, ahead, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", AUGMENTATIONS)
+def test_profiles_travel_as_settings(name: str) -> None:
+    augmentation = AUGMENTATIONS[name]
+    assert from_mapping(Augmentation, to_mapping(augmentation)) == augmentation
+
+
+def test_plain_is_known() -> None:
+    assert AUGMENTATIONS["none"].is_plain
+    assert not any(
+        AUGMENTATIONS[name].is_plain for name in ("official", "paper", "default")
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"flip_x": 1.5}, "flip_x must be a probability in 0..1, got 1.5"),
+        ({"rotation_range_deg": (5, -5)}, "smallest and its largest value"),
+        ({"rotation_range_deg": (-(2**63), 0)}, "must lie in -360..360"),
+        ({"rotation_range_deg": (5,)}, "smallest and its largest value"),
+        ({"scale_range": (0.0, 1.0)}, "scale_range must lie in 0.1..10"),
+        ({"scale_otherwise": 0.0}, "scale_otherwise must lie in 0.1..10, got 0"),
+        ({"cutmix_group": 1}, "cutmix_group must be at least 2, got 1"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(change: dict[str, float], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        Augmentation(**change)  # type: ignore[arg-type]

@@ -1,0 +1,245 @@
+"""Which windows are drawn, and how often: counted on planes of a few pixels."""
+
+from collections import Counter
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from seaice_data.arrays import ChartArray
+from seaice_data.charts import CHART_FILL, CHARTS
+from seaice_data.errors import SettingsError
+from seaice_data.sampling.window_counts import count_rows, weigh_row
+from seaice_data.sampling.windows import Drawing, WindowDrawer, has_windows
+from seaice_data.settings import from_mapping, to_mapping
+
+SIZE = 4
+
+
+def scene(height: int, width: int, seed: int, fill: float = 0.3) -> ChartArray:
+    """Make charts at random, in which class 5 of SOD is rare."""
+    rng = np.random.default_rng(seed)
+    charts = rng.integers(0, 3, (height, width, 3)).astype(np.uint8)
+    charts[rng.random((height, width)) < fill] = CHART_FILL
+    charts[height // 2, width // 2, 1] = 5
+    return charts
+
+
+def drawer(scenes: list[ChartArray], drawing: Drawing, seed: int = 0) -> WindowDrawer:
+    counts = {
+        chart.name: [
+            [*np.bincount(s[..., k].ravel(), minlength=256)[: chart.n_classes], 0]
+            for s in scenes
+        ]
+        for k, chart in enumerate(CHARTS)
+    }
+    return WindowDrawer(
+        drawing,
+        SIZE,
+        seed,
+        shapes=[s.shape[:2] for s in scenes],
+        class_counts=counts,
+        charts=scenes.__getitem__,
+    )
+
+
+def windows(charts: ChartArray) -> dict[tuple[int, int], ChartArray]:
+    height, width = charts.shape[:2]
+    return {
+        (y, x): charts[y : y + SIZE, x : x + SIZE]
+        for y in range(max(height - SIZE, 0) + 1)
+        for x in range(max(width - SIZE, 0) + 1)
+    }
+
+
+def valid(window: ChartArray, chart: int = 0) -> int:
+    return int((window[..., chart] != CHART_FILL).sum())
+
+
+@pytest.mark.parametrize(
+    "least", [(2, 0, 0), (10, 0, 0), (9, 12, 1), (0, 0, 0), (17, 0, 0)]
+)
+@pytest.mark.parametrize("shape", [(9, 11), (4, 9), (3, 7), (4, 4), (2, 2)])
+def test_counts_are_those_of_every_window(
+    shape: tuple[int, int], least: tuple[int, ...]
+) -> None:
+    charts = scene(*shape, seed=1)
+    allowed = {
+        corner: window
+        for corner, window in windows(charts).items()
+        if all(valid(window, k) >= least[k] for k in range(3))
+    }
+    n_rows, n_columns = max(shape[0] - SIZE, 0) + 1, max(shape[1] - SIZE, 0) + 1
+    rows, pixels = np.zeros(n_rows, np.int64), np.zeros((n_rows, 6), np.int64)
+    count_rows(charts, SIZE, np.array(least), 1, rows, pixels)
+    for y in range(n_rows):
+        row = {x: w for (top, x), w in allowed.items() if top == y}
+        assert rows[y] == len(row)
+        for index in range(6):
+            each = [int((w[..., 1] == index).sum()) for w in row.values()]
+            assert pixels[y, index] == sum(each)
+            weights = np.zeros(n_columns, np.int64)
+            weigh_row(charts, SIZE, np.array(least), 1, index, y, weights)
+            assert weights[list(row)].tolist() == each
+            assert weights.sum() == sum(each)
+
+
+SCENES = [scene(9, 11, 1), scene(6, 6, 2), scene(3, 8, 3), scene(12, 5, 4, fill=0.8)]
+DRAWINGS = {
+    "scenes": Drawing(),
+    "area": Drawing(over="area"),
+    "classes": Drawing(over="classes"),
+    "SIC classes only": Drawing(over="classes", chart="SIC", class_share=1.0),
+    "half valid": Drawing(min_valid_share=(0.5, 0.1, 0)),
+    "classes, half valid": Drawing(over="classes", min_valid_share=(0.4, 0.1, 0)),
+}
+
+
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_windows_come_as_often_as_is_told(name: str) -> None:
+    """A test that can fail: chi-square over all windows of all scenes."""
+    drawing, n = DRAWINGS[name], 20000
+    scenes = SCENES[:3] if "half" in name else SCENES
+    places = drawer(scenes, drawing).draw(range(n))
+    least = drawing.least_valid(SIZE)
+    allowed = {
+        (k, *corner)
+        for k, charts in enumerate(scenes)
+        for corner, window in windows(charts).items()
+        if all(valid(window, c) >= least[c] for c in range(3))
+    }
+    n_allowed = Counter(k for k, *_ in allowed)
+    drawn = Counter(
+        (int(k), int(y), int(x))
+        for k, (y, x) in zip(places.scene, places.corner, strict=True)
+    )
+    assert {*drawn} <= allowed
+    told = {
+        (int(k), int(y), int(x)): float(p) / len(scenes) / n_allowed[int(k)]
+        for k, (y, x), p in zip(
+            places.scene, places.corner, places.probability, strict=True
+        )
+    }
+    # Windows that were never drawn have little; the others have nearly all.
+    assert 0.98 < sum(told.values()) < 1 + 1e-9
+    if len(told) == len(allowed):
+        assert abs(sum(told.values()) - 1) < 1e-9
+    chi2 = sum((drawn[w] - n * p) ** 2 / (n * p) for w, p in told.items())
+    assert abs(chi2 - len(told)) < 5 * (2 * len(told)) ** 0.5
+
+
+def test_the_test_above_can_fail() -> None:
+    """Windows drawn by class are not those that come over scenes."""
+    n = 20000
+    places = drawer(SCENES, Drawing(over="classes")).draw(range(n))
+    drawn = Counter(zip(places.scene.tolist(), map(tuple, places.corner), strict=True))
+    n_windows = Counter(k for k, charts in enumerate(SCENES) for _ in windows(charts))
+    expected = {w: n / len(SCENES) / n_windows[w[0]] for w in drawn}
+    chi2 = sum((drawn[w] - e) ** 2 / e for w, e in expected.items())
+    assert chi2 > len(drawn) + 50 * (2 * len(drawn)) ** 0.5
+
+
+@pytest.mark.parametrize("share", [0.3, 1.0])
+def test_every_class_is_met_as_often_as_promised(share: float) -> None:
+    n = 4000
+    common = [np.where(s == 5, np.uint8(0), s) for s in SCENES[2:]]
+    scenes = [scene(40, 30, 5), *common]
+
+    def met(drawing: Drawing) -> dict[int, float]:
+        places = drawer(scenes, drawing).draw(range(n))
+        counts: Counter[int] = Counter()
+        for k, (y, x) in zip(places.scene, places.corner, strict=True):
+            counts.update(np.unique(scenes[k][y : y + SIZE, x : x + SIZE, 1]).tolist())
+        return {index: counts[index] / n for index in (0, 1, 2, 5)}
+
+    by_class = met(Drawing(over="classes", class_share=share))
+    promised = share / 4
+    for portion in by_class.values():
+        assert portion > promised - 4 * (promised / n) ** 0.5
+    assert met(Drawing())[5] < 0.01 < 5 * 0.01 < by_class[5]
+
+
+def test_corrected_losses_are_those_over_scenes() -> None:
+    """The mean over patches by class, divided by their probability, is that over scenes."""
+
+    def mean_share(drawing: Drawing, of: Callable[[ChartArray], float]) -> float:
+        places = drawer(SCENES, drawing, seed=1).draw(range(20000))
+        values = [
+            of(SCENES[k][y : y + SIZE, x : x + SIZE]) / p
+            for k, (y, x), p in zip(
+                places.scene, places.corner, places.probability, strict=True
+            )
+        ]
+        return float(np.mean(values))
+
+    def rare(window: ChartArray) -> float:
+        return float((window[..., 1] == 5).mean())
+
+    plain = mean_share(Drawing(), rare)
+    for over in ("area", "classes"):
+        assert abs(mean_share(Drawing(over=over), rare) - plain) < 0.05 * plain  # type: ignore[arg-type]
+
+
+def test_a_class_outside_all_windows_is_no_trap() -> None:
+    charts = np.full((12, 12, 3), CHART_FILL, np.uint8)
+    charts[:4, :4, :2] = 1
+    charts[11, 11, 1] = 5  # no window around it has half of its SIC
+    drawing = Drawing(over="classes", class_share=1, min_valid_share=(0.5, 0, 0))
+    places = drawer([charts], drawing).draw(range(300))
+    for (y, x), p in zip(places.corner, places.probability, strict=True):
+        assert valid(charts[y : y + SIZE, x : x + SIZE]) >= 8
+        assert p > 0
+
+
+@pytest.mark.parametrize(
+    ("n_valid", "expected", "looks"),
+    [(0, False, False), (1, False, False), (2, True, True), (8, True, False)],
+)
+def test_most_scenes_are_decided_without_looking(
+    n_valid: int, expected: bool, looks: bool
+) -> None:
+    charts = np.full((8, 8, 3), CHART_FILL, np.uint8)
+    charts.reshape(-1, 3)[:n_valid, 0] = 1
+    looked = []
+
+    def look() -> ChartArray:
+        looked.append(True)
+        return charts
+
+    assert has_windows(Drawing(), SIZE, (8, 8), [n_valid, 0, 0], look) == expected
+    assert bool(looked) == looks
+
+
+def test_two_valid_pixels_far_apart_are_no_patch() -> None:
+    charts = np.full((20, 20, 3), CHART_FILL, np.uint8)
+    charts[0, 0, 0] = charts[19, 19, 0] = 1
+    assert not has_windows(Drawing(), SIZE, (20, 20), [2, 0, 0], lambda: charts)
+
+
+def test_drawing_travels_as_settings() -> None:
+    drawing = Drawing(over="classes", chart="FLOE", min_valid_share=(0.1, 0.0, 0.5))
+    assert from_mapping(Drawing, to_mapping(drawing)) == drawing
+    assert drawing.least_valid(10).tolist() == [10, 0, 50]
+    assert Drawing(min_valid_share=(0.07, 0, 0)).least_valid(10)[0] == 7
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"class_share": 1.2}, "class_share must be in 0..1, got 1.2"),
+        ({"min_valid_share": (0.5,)}, r"one number in 0..1 a chart \(SIC, SOD, FLOE\)"),
+        ({"min_valid_share": (0.5, 2, 0)}, "one number in 0..1 a chart"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(change: dict[str, object], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        Drawing(**change)  # type: ignore[arg-type]
+
+
+def test_no_class_and_no_area_are_told() -> None:
+    blank = np.full((8, 8, 3), CHART_FILL, np.uint8)
+    nothing = (0.0, 0.0, 0.0)
+    with pytest.raises(SettingsError, match="no scene has a class of SOD"):
+        drawer([blank], Drawing(over="classes", min_valid_share=nothing))
+    with pytest.raises(SettingsError, match="none has an area to draw by"):
+        drawer([blank], Drawing(over="area", min_valid_share=nothing))

@@ -1,0 +1,108 @@
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from seaice_data.system.files import alone_in, replacing
+
+
+def test_an_error_leaves_the_old_file_and_no_trace(tmp_path: Path) -> None:
+    path = tmp_path / "map.nc"
+    path.write_text("old")
+
+    def interrupted() -> None:
+        with replacing(path) as new:
+            new.write_text("half of the n")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert path.read_text() == "old"
+    assert [file.name for file in tmp_path.iterdir()] == ["map.nc"]
+
+
+def test_the_new_file_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
+    path = tmp_path / "map.nc"
+    path.write_text("old")
+    with replacing(path) as new:
+        assert new.suffix == ".nc"
+        new.write_text("new")
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+    assert [file.name for file in tmp_path.iterdir()] == ["map.nc"]
+
+
+def test_a_full_disk_names_the_file_it_is_about(tmp_path: Path) -> None:
+    path = tmp_path / "last.safetensors"
+
+    def fill() -> None:
+        with replacing(path) as new:
+            new.write_text("half")
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match=r"No space left on device: '.*last\.safetensors'"):
+        fill()
+    with (
+        pytest.raises(FileNotFoundError) as caught,
+        replacing(tmp_path / "no" / "a") as new,
+    ):
+        new.write_text("x")
+    assert caught.value.filename == str(tmp_path / "no" / "a")
+
+
+WRITE = """
+import sys
+from pathlib import Path
+from seaice_data.system.files import replacing
+with replacing(Path(sys.argv[1])) as new:
+    new.write_text("half")
+    print(new, flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path: Path) -> None:
+    strangers = {".other.123.nc", ".seaice.cfg", f".seaice.elsewhere.{'a' * 12}"}
+    (tmp_path / ".other.123.nc").write_text("is not ours")
+    (tmp_path / ".seaice.cfg").write_text("is not ours")
+    (tmp_path / f".seaice.elsewhere.{'a' * 12}").mkdir()  # may still be written to
+    command = [sys.executable, "-c", WRITE, str(tmp_path / "a.nc")]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    killed, alive = (subprocess.Popen(command, **pipes) for _ in range(2))  # type: ignore[call-overload]
+    left, written = (Path(process.stdout.readline()[:-1]) for process in (killed, alive))
+    killed.kill()
+    killed.communicate()
+    assert left.read_text() == written.read_text() == "half"
+    with replacing(tmp_path / "b.nc") as new:
+        new.write_text("whole")
+    assert {p.name for p in tmp_path.iterdir()} == {"b.nc", written.parent.name, *strangers}
+    alive.communicate("")
+    assert {p.name for p in tmp_path.iterdir()} == {"a.nc", "b.nc", *strangers}
+
+
+def test_what_a_machine_left_is_removed_after_a_day(tmp_path: Path) -> None:
+    left = tmp_path / f".seaice.elsewhere.{'a' * 12}"
+    left.mkdir()
+    (tmp_path / ".seaice.cfg").touch()  # nobody's but the user's
+    yesterday = time.time() - 25 * 3600
+    for path in tmp_path.iterdir():
+        os.utime(path, (yesterday, yesterday))
+    with replacing(tmp_path / "a.nc") as new:
+        new.write_text("whole")
+    assert {p.name for p in tmp_path.iterdir()} == {"a.nc", ".seaice.cfg"}
+
+
+def test_a_second_process_is_told_that_it_is_not_alone(tmp_path: Path) -> None:
+    ask = (
+        "import sys; from pathlib import Path\n"
+        "from seaice_data.system.files import alone_in\n"
+        "with alone_in(Path(sys.argv[1])) as is_alone: print(is_alone)"
+    )
+    command = [sys.executable, "-c", ask, str(tmp_path)]
+    with alone_in(tmp_path) as is_alone:
+        assert is_alone
+        assert subprocess.check_output(command, text=True) == "False\n"
+    assert subprocess.check_output(command, text=True) == "True\n"

@@ -1,0 +1,316 @@
+import os
+import resource
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import netCDF4
+import numpy as np
+import pytest
+from support.chart_maps import GRID, chart_map
+
+from seaice_data.charts import CHART_FILL
+from seaice_data.geolocation import TiePoints
+from seaice_data.grid import Grid
+from seaice_model.errors import MapError
+from seaice_model.formats.convert import PlacedFormat, convert_maps
+from seaice_model.formats.submission import Submission, charts_everywhere
+from seaice_model.maps.chart_map import ChartMap, write_netcdf
+
+OTHER = "20180714T120000_cis"
+
+
+@pytest.fixture
+def maps(tmp_path: Path) -> Path:
+    """Hold two maps."""
+    (tmp_path / "maps").mkdir()
+    for scene in (chart_map().scene, OTHER):
+        write_netcdf(replace(chart_map(), scene=scene), tmp_path / "maps" / f"{scene}.nc")
+    return tmp_path / "maps"
+
+
+def test_a_submission_is_what_the_challenge_wants(maps: Path, tmp_path: Path) -> None:
+    report = convert_maps(maps, tmp_path / "out", ["submission"])
+    assert report.written == (tmp_path / "out" / "submission.nc",)
+    with netCDF4.Dataset(report.written[0]) as file:
+        file.set_auto_mask(False)
+        scenes = (chart_map().scene, OTHER)
+        names = [f"{scene}_{chart}" for scene in scenes for chart in ("SIC", "SOD", "FLOE")]
+        assert set(file.variables) == set(names)
+        for name in names:
+            variable = file[name]
+            assert variable.dtype == np.uint8
+            assert variable.dimensions == (f"{name}_dim0", f"{name}_dim1")
+            assert variable.shape == GRID.shape
+            assert variable.filters()["zlib"]
+            assert variable.filters()["complevel"] == 1
+        sod = file[names[1]][:]
+    # Land has a class too: the challenge scores every pixel that has one in the chart.
+    shown = chart_map().charts[1] != CHART_FILL
+    assert not shown.all()
+    np.testing.assert_array_equal(sod[shown], chart_map().charts[1][shown])
+    assert (sod < 6).all()
+    with Submission(report.written[0]) as submission:
+        assert submission.scenes == scenes
+
+
+def test_a_map_of_40_m_gives_the_submission_of_80_m() -> None:
+    coarse = chart_map()
+    assert coarse.decision is not None
+    # 121 x 160 pixels of 40 m: the last row is half a pixel of 80 m.
+    rows = np.minimum(np.arange(121) // 2, 59)
+    fine = replace(
+        coarse,
+        grid=Grid(121, 160, 40.0),
+        decision=replace(
+            coarse.decision,
+            rows=coarse.decision.rows[rows],
+            columns=coarse.decision.columns[np.arange(160) // 2],
+        ),
+    )
+    np.testing.assert_array_equal(charts_everywhere(fine), charts_everywhere(coarse))
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        (replace(chart_map(), decision=None), "does not say what was decided on land"),
+        (replace(chart_map(), grid=Grid(60, 80, 800.0)), "has pixels of 800 m"),
+    ],
+)
+def test_a_map_that_cannot_be_submitted_says_why(
+    tmp_path: Path, changed: ChartMap, words: str
+) -> None:
+    write_netcdf(changed, tmp_path / "map.nc")
+    with pytest.raises(MapError, match=words) as caught:
+        convert_maps(tmp_path / "map.nc", tmp_path / "out", ["submission"])
+    assert "seaice predict" in str(caught.value.hint)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_two_maps_of_a_scene_are_not_submitted(maps: Path, tmp_path: Path) -> None:
+    write_netcdf(chart_map(), maps / "copy.nc")
+    with pytest.raises(MapError, match="has two maps"):
+        convert_maps(maps, tmp_path / "out", ["submission"])
+
+
+def test_a_bad_map_does_not_stop_the_others(maps: Path, tmp_path: Path) -> None:
+    (maps / "bad.nc").write_text("half")
+    told: list[tuple[int, int, str]] = []
+    report = convert_maps(
+        maps,
+        tmp_path / "out",
+        ["tif", "shp"],
+        progress=lambda *step: told.append(step),
+    )
+    assert [(failure.scene, failure.kind) for failure in report.failed] == [("bad", None)]
+    assert "cannot read map" in report.failed[0].reason
+    stems = {path.stem for path in report.written if path.suffix in (".tif", ".shp")}
+    assert stems == {
+        stem
+        for scene in (chart_map().scene, OTHER)
+        for stem in (scene, *(f"{scene}_{chart}" for chart in ("SIC", "SOD", "FLOE")))
+    }
+    assert [step[:2] for step in told] == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_files_that_are_there_are_kept_unless_told(maps: Path, tmp_path: Path) -> None:
+    formats = ("tif", "submission")
+    convert_maps(maps, tmp_path / "out", formats, spacing_m=400.0)
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").iterdir()}
+    report = convert_maps(maps, tmp_path / "out", ["tif"], spacing_m=400.0)
+    assert (report.written, report.failed) == ((), ())
+    assert {*report.kept} == {path for path in before if path.suffix == ".tif"}
+    with pytest.raises(MapError, match=r"there is a file at '.*submission\.nc'"):
+        convert_maps(maps, tmp_path / "out", ["submission"])
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+    report = convert_maps(maps, tmp_path / "out", formats, spacing_m=400.0, overwrite=True)
+    assert (len(report.written), report.kept) == (7, ())
+    assert all(path.stat().st_mtime_ns > time for path, time in before.items())
+
+
+def test_a_format_is_added_to_those_that_are_there(maps: Path, tmp_path: Path) -> None:
+    convert_maps(maps, tmp_path / "out", ["tif"])
+    report = convert_maps(maps, tmp_path / "out", ["tif", "gpkg", "tif"])
+    assert {path.suffix for path in report.kept} == {".tif"}
+    assert len(report.kept) == 6
+    assert sorted(path.stem for path in report.written) == [chart_map().scene, OTHER]
+    assert report.failed == ()
+
+
+def test_files_of_which_some_are_missing_are_written_again(
+    maps: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    convert_maps(maps, out, ["shp", "tif"])
+    (out / f"{OTHER}.shx").unlink()
+    (out / f"{OTHER}_SOD.tif").unlink()
+    report = convert_maps(maps, out, ["shp", "tif"])
+    assert {path.name[: len(OTHER)] for path in report.written} == {OTHER}
+    assert (out / f"{OTHER}.shx").exists()
+    assert (out / f"{OTHER}_SOD.tif").exists()
+
+
+def test_a_format_that_fails_does_not_stop_the_others(maps: Path, tmp_path: Path) -> None:
+    formats = ("shp", "tif", "gpkg")
+    report = convert_maps(maps, tmp_path / "out", formats, max_kb=0.1)
+    told = [(failure.scene, failure.kind) for failure in report.failed]
+    scenes = sorted((chart_map().scene, OTHER))
+    assert told == [(scene, kind) for scene in scenes for kind in ("shp", "gpkg")]
+    assert {path.suffix for path in report.written} == {".tif"}
+    assert len(report.written) == 6
+
+
+def test_a_damaged_map_fails_once(maps: Path, tmp_path: Path) -> None:
+    with h5py.File(maps / f"{OTHER}.nc", "a") as file:
+        file["latitude"][0, 0] = np.nan
+    report = convert_maps(maps, tmp_path / "out", ["tif", "gpkg"])
+    assert [(failure.scene, failure.kind) for failure in report.failed] == [(OTHER, None)]
+    assert "'latitude' must be from -90 to 90, got nan" in report.failed[0].reason
+    assert len(report.written) == 4
+
+
+def test_a_damaged_map_is_not_in_the_way_of_a_good_one(maps: Path, tmp_path: Path) -> None:
+    shutil.copy(maps / f"{OTHER}.nc", maps / "whole.nc")
+    with h5py.File(maps / f"{OTHER}.nc", "a") as file:
+        file["latitude"][0, 0] = np.nan
+    report = convert_maps(maps, tmp_path / "out", ["gpkg"])
+    assert [failure.scene for failure in report.failed] == [OTHER]
+    assert tmp_path / "out" / f"{OTHER}.gpkg" in report.written
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_the_second_map_of_a_scene_is_left_out(
+    maps: Path, tmp_path: Path, overwrite: bool
+) -> None:
+    write_netcdf(chart_map(), maps / "copy.nc")
+    formats = ("tif", "gpkg")
+    report = convert_maps(maps, tmp_path / "out", formats, overwrite=overwrite)
+    assert [(failure.scene, failure.kind) for failure in report.failed] == [("copy", None)]
+    assert "has two maps: " in report.failed[0].reason
+    assert "copy.nc'" in report.failed[0].reason
+    assert len(report.written) == len({*report.written}) == 8
+
+
+@pytest.mark.parametrize("spacing_m", [0.0, -80.0, np.inf, np.nan])
+def test_a_spacing_that_is_none_is_refused_before_anything_is_written(
+    maps: Path, tmp_path: Path, spacing_m: float
+) -> None:
+    with pytest.raises(MapError, match="spacing must be finite and above 0 m"):
+        convert_maps(maps, tmp_path / "out", ["tif"], spacing_m=spacing_m)
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_unknown_projection_is_told(maps: Path, tmp_path: Path) -> None:
+    with pytest.raises(MapError, match="unknown projection 'EPSG:4326'") as caught:
+        convert_maps(maps, tmp_path / "out", ["tif"], crs="EPSG:4326")
+    assert "EPSG:3413" in str(caught.value.hint)
+
+
+def test_tie_points_of_the_map_are_enough(tmp_path: Path) -> None:
+    corners = TiePoints(
+        np.array([[75.0, 75.0], [74.9, 74.9]]),
+        np.array([[-60.0, -59.8], [-60.0, -59.8]]),
+        np.array([0.0, 59.0]),
+        np.array([0.0, 79.0]),
+    )
+    write_netcdf(replace(chart_map(), tie_points=corners), tmp_path / "map.nc")
+    report = convert_maps(tmp_path / "map.nc", tmp_path / "out", ["tif", "gpkg"])
+    assert report.failed == ()
+    assert len(report.written) == 4
+
+
+@pytest.mark.parametrize("scene", ["../../stolen/evil", "{}/stolen/evil", "a/b", "x" * 240])
+def test_nothing_is_written_outside_of_the_folder(
+    maps: Path, tmp_path: Path, scene: str
+) -> None:
+    stolen = tmp_path / "stolen" / "evil_SIC.tif"
+    stolen.parent.mkdir()
+    stolen.write_text("mine")
+    with h5py.File(maps / f"{OTHER}.nc", "a") as file:
+        file.attrs["scene"] = scene.format(tmp_path)
+    report = convert_maps(maps, tmp_path / "a" / "out", ["tif", "shp"])
+    assert [(failure.scene, failure.kind) for failure in report.failed] == [(OTHER, None)]
+    assert "is not a scene id" in report.failed[0].reason
+    assert len(report.written) == 3 + 5
+    assert {path.parent for path in report.written} == {tmp_path / "a" / "out"}
+    assert [path.read_text() for path in stolen.parent.iterdir()] == ["mine"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("tif", f"{OTHER}_SOD.tif"), ("tif", f"{OTHER}_FLOE.tif"), ("shp", f"{OTHER}.dbf"),
+        ("shp", f"{OTHER}.prj"), ("shp", f"{OTHER}.shp"),
+    ],
+)  # fmt: skip
+def test_files_of_others_are_not_replaced_unasked(
+    maps: Path, tmp_path: Path, kind: PlacedFormat, name: str
+) -> None:
+    theirs = tmp_path / "out" / name
+    theirs.parent.mkdir()
+    theirs.write_text("mine")
+    report = convert_maps(maps, theirs.parent, [kind])
+    assert [(failure.scene, failure.kind) for failure in report.failed] == [(OTHER, kind)]
+    assert f"{name}' that seaice did not write" in report.failed[0].reason
+    assert "--overwrite" in str(report.failed[0].hint)
+    assert theirs.read_text() == "mine"
+    assert (
+        len(report.written) == len(convert_maps(maps, tmp_path / "two", [kind]).written) / 2
+    )
+    assert convert_maps(maps, theirs.parent, [kind], overwrite=True).failed == ()
+    assert theirs.read_bytes() != b"mine"
+
+
+def test_folders_whose_names_are_not_utf_8_get_every_format(
+    maps: Path, tmp_path: Path
+) -> None:
+    formats: tuple[PlacedFormat, ...] = ("tif", "shp", "gpkg")
+    plain = convert_maps(maps, tmp_path / "plain", formats)
+    report = convert_maps(maps, tmp_path / os.fsdecode(b"K\xf8benhavn"), formats)
+    assert report.failed == ()
+    for path, twin in zip(report.written, plain.written, strict=True):
+        assert path.suffix == ".gpkg" or path.read_bytes() == twin.read_bytes()
+    names = {path.name for path in plain.written}
+    assert {path.name for path in report.written[0].parent.iterdir()} == names
+
+
+def test_ice_charts_of_others_are_not_taken_for_ours(maps: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    fields = [name.ljust(11, "\0") + "C\0\0\0\0\2".ljust(21, "\0") for name in (
+        "CT", "CA", "SA", "FA", "CB", "SB", "FB", "POLY_TYPE",
+    )]  # fmt: skip
+    table, outlines = out / f"{OTHER}.dbf", out / f"{OTHER}.shp"
+    table.write_bytes(bytes(32) + "".join(fields).encode() + b"\r")
+    outlines.write_text("mine")  # and no .cpg, which other software does not write
+    report = convert_maps(maps, out, ["shp"])
+    assert [(failure.scene, failure.kind) for failure in report.failed] == [(OTHER, "shp")]
+    assert outlines.read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("kind", "n_bytes"),
+    # GDAL does not see the third: it is the end of the table, written on closing.
+    [
+        ("shp", 10), ("shp", 1_000), ("shp", 7_000), ("gpkg", 400), ("gpkg", 20_000),
+        ("tif", 0), ("tif", 1_000),
+    ],
+)  # fmt: skip
+def test_what_a_full_disk_cuts_off_is_not_there(
+    maps: Path, tmp_path: Path, kind: PlacedFormat, n_bytes: int
+) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, before[1]))
+    try:
+        report = convert_maps(maps, tmp_path / "out", [kind])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert report.written == ()
+    assert [failure.kind for failure in report.failed] == [kind, kind]
+    for failure in report.failed:
+        assert failure.reason.startswith("cannot write ")
+        assert len(failure.reason) < len(str(tmp_path)) + 200
+        assert "\n" not in failure.reason
+    assert [*(tmp_path / "out").iterdir()] == []

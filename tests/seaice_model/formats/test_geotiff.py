@@ -1,0 +1,170 @@
+"""Whether maps land where they should; rasterio and pyproj judge."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from pyproj import Geod, Transformer
+from support.chart_maps import chart_map
+
+from seaice_data.charts import CHART_FILL
+from seaice_data.geolocation import TiePoints
+from seaice_data.grid import Grid
+from seaice_model.errors import MapError
+from seaice_model.formats.geotiff import geolocation_error_m, raster_of, warp, write_geotiff
+from seaice_model.maps.chart_map import ChartMap
+
+GRID = Grid(900, 1100, 80.0)
+
+
+def swath(latitude: float, longitude: float, heading: float) -> TiePoints:
+    """Return tie points of a scene that begins somewhere and is flown in a direction."""
+    earth = Geod(ellps="WGS84")
+    lines, samples = (np.linspace(-0.25, n - 0.75, 11) for n in GRID.shape)
+    latitudes, longitudes = np.zeros((2, 11, 11))
+    for y, line in enumerate(lines):
+        east, north, _ = earth.fwd(longitude, latitude, heading, line * 80)
+        for x, sample in enumerate(samples):
+            longitudes[y, x], latitudes[y, x], _ = earth.fwd(
+                east, north, heading + 90, sample * 80
+            )
+    return TiePoints(latitudes, longitudes, lines, samples)
+
+
+def coded(tie_points: TiePoints) -> ChartMap:
+    """Return a map whose three planes tell where a pixel is: row, column, both."""
+    rows, columns = np.mgrid[: GRID.height, : GRID.width]
+    charts = np.stack([rows % 250, columns % 250, rows // 250 * 8 + columns // 250])
+    flags = np.zeros(GRID.shape, np.uint8)
+    return replace(
+        chart_map(),
+        grid=GRID,
+        charts=charts.astype(np.uint8),
+        flags=flags,
+        tie_points=tie_points,
+        decision=None,
+    )
+
+
+@pytest.mark.parametrize("crs", ["EPSG:3413", "EPSG:3995"])
+@pytest.mark.parametrize(
+    ("latitude", "longitude", "heading"),
+    [(75.0, -60.0, -15.0), (75.0, 179.5, 195.0), (87.0, 10.0, -15.0)],
+    ids=["ascending", "across the date line", "as far north as Sentinel-1 sees"],
+)
+def test_every_pixel_lands_where_its_latitude_and_longitude_are(
+    crs: str, latitude: float, longitude: float, heading: float
+) -> None:
+    tie_points = swath(latitude, longitude, heading)
+    scene = coded(tie_points)
+    raster = raster_of(scene, crs, 80.0)
+    warped = warp(scene.charts, scene, raster).astype(int)
+    rows = warped[0] + 250 * (warped[2] // 8)
+    columns = warped[1] + 250 * (warped[2] % 8)
+    # Ask pyproj where the tie points are, and look which pixel of the scene lies there.
+    x, y = Transformer.from_crs("EPSG:4326", crs, always_xy=True).transform(
+        tie_points.longitude, tie_points.latitude
+    )
+    inside = (slice(1, -1), slice(1, -1))  # the outermost lie on the edge
+    at_y = np.floor((raster.top_m - y) / 80).astype(int)[inside]
+    at_x = np.floor((x - raster.left_m) / 80).astype(int)[inside]
+    off_y = rows[at_y, at_x] - tie_points.lines[1:-1, np.newaxis]
+    off_x = columns[at_y, at_x] - tie_points.samples[1:-1]
+    # Half a pixel of either grid, turned against each other.
+    assert np.abs(off_y).max() < 1.25
+    assert np.abs(off_x).max() < 1.25
+    assert abs(off_y.mean()) < 0.25
+    assert abs(off_x.mean()) < 0.25
+
+
+def test_the_error_is_measured_and_below_a_pixel() -> None:
+    error_m = geolocation_error_m(coded(swath(75.0, -60.0, -15.0)), "EPSG:3413")
+    assert 0 < error_m < 80
+
+
+def test_rasters_of_all_scenes_overlay_each_other() -> None:
+    for longitude in (-60.0, -59.3):
+        raster = raster_of(coded(swath(75.0, longitude, -15.0)), "EPSG:3413", 80.0)
+        assert raster.left_m % 80 == raster.top_m % 80 == 0
+
+
+def test_other_tools_find_classes_colours_and_places(tmp_path: Path) -> None:
+    paths = write_geotiff(chart_map(), tmp_path, crs="EPSG:3413")
+    names = [f"20180607T184326_dmi_{name}.tif" for name in ("SIC", "SOD", "FLOE")]
+    assert [path.name for path in paths] == names
+    with rasterio.open(paths[0]) as file:
+        assert file.crs.to_epsg() == 3413
+        assert file.nodata == CHART_FILL
+        assert file.res == (80, 80)
+        assert file.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+        assert file.tags()["UNITS"] == "%"
+        assert float(file.tags()["GEOLOCATION_ERROR_M"]) < 80
+        assert set(np.unique(file.read(1))) <= {*range(0, 101, 10), CHART_FILL}
+        assert file.colormap(1)[100][3] == 255
+        assert file.colormap(1)[CHART_FILL][3] == 0
+    with rasterio.open(paths[1]) as file:
+        assert set(np.unique(file.read(1))) == {*range(6), CHART_FILL}
+        assert file.tags()["CLASSES"].startswith("0 open water; 1 new ice; 2 young ice")
+
+
+def test_coarser_pixels_on_request(tmp_path: Path) -> None:
+    path, *_ = write_geotiff(chart_map(), tmp_path, crs="EPSG:3995", spacing_m=400)
+    with rasterio.open(path) as file:
+        assert file.res == (400, 400)
+        assert file.crs.to_epsg() == 3995
+
+
+@pytest.mark.parametrize(
+    ("spacing_m", "words"),
+    [
+        (0.0, "must be finite and above 0 m, got 0"),
+        (np.inf, "must be finite and above 0 m, got inf"),
+        (np.nan, "must be finite and above 0 m, got nan"),
+        (1e9, r"a pixel of 1e\+09 m is larger than the map, \d{4} m"),
+        (1e-3, r"at 0.001 m the map becomes \d+ x \d+ pixels, more than"),
+    ],
+)
+def test_a_spacing_that_does_not_suit_the_map_is_told(
+    tmp_path: Path, spacing_m: float, words: str
+) -> None:
+    with pytest.raises(MapError, match=words):
+        write_geotiff(chart_map(), tmp_path, crs="EPSG:3413", spacing_m=spacing_m)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_files_of_which_one_is_old_do_not_look_whole(tmp_path: Path) -> None:
+    sic, sod, floe = write_geotiff(chart_map(), tmp_path, crs="EPSG:3413")
+    sod.unlink()
+    sod.mkdir()  # nothing can take the place of a folder
+    with pytest.raises(MapError, match=r"cannot write '.*_SOD\.tif'"):
+        write_geotiff(chart_map(), tmp_path, crs="EPSG:3413")
+    assert sic.exists()
+    assert not floe.exists()
+
+
+@pytest.mark.parametrize(
+    ("latitudes", "words"),
+    [
+        ([[75.0, 75.0, 75.0], [75.0, 74.9, 74.9]], "tie points coincide or cross"),
+        ([[75.0, 75.0, 75.0], [74.9, 75.1, 74.9]], "tie points coincide or cross"),
+        ([[75.0, 75.0, 75.0], [74.9, -74.9, 74.9]], "tie point lies at latitude -74.9"),
+    ],
+    ids=["two in one place", "crossed", "in the south"],
+)
+def test_tie_points_that_do_not_tell_where_pixels_lie_are_told(
+    tmp_path: Path, latitudes: list[list[float]], words: str
+) -> None:
+    longitudes = np.array([[-60.0, -59.9, -59.8]] * 2)
+    rows, columns = np.array([0.0, 59.0]), np.array([0.0, 40.0, 79.0])
+    tie_points = TiePoints(np.array(latitudes), longitudes, rows, columns)
+    with pytest.raises(MapError, match=words):
+        write_geotiff(
+            replace(chart_map(), tie_points=tie_points), tmp_path, crs="EPSG:3413"
+        )
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    with pytest.raises(MapError, match=r"cannot write '.*nowhere/.*_SIC\.tif'"):
+        write_geotiff(chart_map(), tmp_path / "nowhere", crs="EPSG:3413")

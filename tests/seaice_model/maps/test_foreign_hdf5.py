@@ -1,0 +1,206 @@
+"""Maps and submission files of strangers are read, or refused in words."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from support.chart_maps import chart_map
+
+from seaice_model.errors import MapError
+from seaice_model.formats.convert import convert_maps
+from seaice_model.formats.submission import Submission
+from seaice_model.maps.chart_map import describe, read_netcdf, write_netcdf
+
+SCENE = chart_map().scene
+SIC, SHAPE = "sea_ice_area_fraction", chart_map().grid.shape
+
+
+@pytest.fixture
+def a_map(tmp_path: Path) -> Path:
+    write_netcdf(chart_map(), tmp_path / "map.nc")
+    return tmp_path / "map.nc"
+
+
+@pytest.fixture
+def submission(a_map: Path, tmp_path: Path) -> Path:
+    convert_maps(a_map, tmp_path / "out", ["submission"])
+    return tmp_path / "out" / "submission.nc"
+
+
+def put(name: str, make: Callable[[h5py.File], Any]) -> Callable[[h5py.File], None]:
+    """Return what puts something else in the place of an array."""
+
+    def change(file: h5py.File) -> None:
+        del file[name]
+        if (made := make(file)) is not None:
+            file[name] = made
+
+    return change
+
+
+def declared(name: str, shape: tuple[int, ...], **options: Any) -> Any:
+    """Return what declares an array of a size that no file of ours has."""
+
+    def make(file: h5py.File) -> None:
+        file.create_dataset(name, shape, np.uint8, **options)
+
+    return put(name, make)
+
+
+def outside(name: str) -> Any:
+    layout = h5py.VirtualLayout(SHAPE, np.uint8)
+    layout[:] = h5py.VirtualSource("other.nc", "secret", SHAPE)
+    return put(name, lambda file: file.create_virtual_dataset(name, layout) and None)
+
+
+def changes(name: str) -> list[tuple[Callable[[h5py.File], None], str]]:
+    """Return what is done to an array, and what is said of it."""
+    raw = [("other.nc", 0, SHAPE[0] * SHAPE[1])]
+    return [
+        (put(name, lambda _: h5py.ExternalLink("other.nc", "secret")), "is a link"),
+        (put(name, lambda _: h5py.SoftLink("/nowhere")), "is a link"),
+        (put(name, lambda file: file.create_group(name) and None), "is not an array"),
+        (put(name, lambda _: np.zeros(SHAPE)), r"must be bytes \(uint8\), got float64"),
+        (put(name, lambda _: b"text"), r"has shape \(\), not 2 axes"),
+        (declared(name, SHAPE, external=raw), "has its values in other files"),
+        (outside(name), "has its values in other files"),
+        (declared(name, (10**6, 10**6), chunks=(1, 10**6)), "more than 20000 a side"),
+        (declared(name, (19_999, 19_999), chunks=(1, 19_999)), "than a scene has pixels"),
+        (
+            declared(name, SHAPE, chunks=(20_000, 20_000), maxshape=(None, None)),
+            r"in chunks of \(20000, 20000\)",
+        ),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "words"), changes(SIC))
+def test_an_array_of_a_map_that_is_not_ours_is_named(
+    a_map: Path, change: Callable[[h5py.File], None], words: str
+) -> None:
+    with h5py.File(a_map, "a") as file:
+        change(file)
+    with pytest.raises(MapError, match=rf"map '.*map\.nc' is damaged: '{SIC}' .*{words}"):
+        read_netcdf(a_map)
+
+
+@pytest.mark.parametrize(("change", "words"), changes(f"{SCENE}_SIC"))
+def test_an_array_of_a_submission_that_is_not_ours_is_named(
+    submission: Path, change: Callable[[h5py.File], None], words: str
+) -> None:
+    with h5py.File(submission, "a") as file:
+        change(file)
+    with pytest.raises(MapError, match=rf"submission\.nc' is damaged: '{SCENE}.*{words}"):
+        Submission(submission)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("n_networks", np.inf, "'n_networks' must be from 1 to 10000, got inf"),
+        ("n_networks", -1, "'n_networks' must be from 1 to 10000, got -1"),
+        ("n_networks", "3", "'n_networks' must be from 1 to 10000, got 3"),
+        ("n_networks", [1, 2], r"'n_networks' must be from 1 to 10000, got \[1 2\]"),
+        ("pixel_spacing_m", "80", "'pixel_spacing_m' must be from 1 to .*, got 80"),
+        ("pixel_spacing_m", [80.0, 80.0], "'pixel_spacing_m' must be from 1 to"),
+    ],
+)
+def test_numbers_are_numbers(a_map: Path, name: str, value: Any, words: str) -> None:
+    with h5py.File(a_map, "a") as file:
+        file.attrs[name] = value
+    with pytest.raises(MapError, match=words):
+        read_netcdf(a_map)
+
+
+def test_tie_points_beyond_all_measure_are_not_read(a_map: Path) -> None:
+    with h5py.File(a_map, "a") as file:
+        for name, shape in (
+            ("tie_y_index", (20_000,)),
+            ("tie_x_index", (20_000,)),
+            ("latitude", (20_000, 20_000)),
+            ("longitude", (20_000, 20_000)),
+        ):
+            kind = file[name].dtype
+            del file[name]
+            file.create_dataset(name, shape, kind, chunks=shape[:1] and (100,) * len(shape))
+    with pytest.raises(MapError, match="20000 x 20000 tie points, more than 10000"):
+        read_netcdf(a_map)
+
+
+def test_pipes_and_devices_are_not_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.nc")
+    (tmp_path / "zero.nc").symlink_to("/dev/zero")
+    for name in ("pipe.nc", "zero.nc"):
+        for read in (read_netcdf, describe, Submission):
+            with pytest.raises(MapError, match=f"{name}' is not a regular file"):
+                read(tmp_path / name)
+    (tmp_path / "folder.nc").mkdir()
+    with pytest.raises(MapError, match=r"cannot read map .*folder\.nc': Is a directory"):
+        read_netcdf(tmp_path / "folder.nc")
+
+
+def test_what_may_not_be_read_is_not_called_damaged(a_map: Path) -> None:
+    a_map.chmod(0)
+    program = (
+        "import sys; from pathlib import Path; from seaice_model import read_netcdf\n"
+        "try: read_netcdf(Path(sys.argv[1]))\n"
+        "except Exception as error: print(type(error).__name__, error, error.hint)\n"
+    )
+    # Root may read everything, unless it gives that up.
+    unable = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"]
+    unable += ["--inh-caps", "-dac_override,-dac_read_search"]
+    command = [sys.executable, "-c", program, str(a_map)]
+    done = subprocess.run(
+        [*(unable if os.geteuid() == 0 else ()), *command], capture_output=True, text=True
+    )
+    assert done.stdout == f"MapError cannot read map '{a_map}': Permission denied None\n"
+
+
+def test_netcdf_classic_is_named(tmp_path: Path) -> None:
+    (tmp_path / "classic.nc").write_bytes(b"CDF\x01" + bytes(64))
+    with pytest.raises(MapError, match="is netCDF classic, not netCDF-4") as caught:
+        read_netcdf(tmp_path / "classic.nc")
+    assert "nccopy" in str(caught.value.hint)
+
+
+def test_a_missing_filter_is_named_and_not_called_damage(a_map: Path) -> None:
+    with h5py.File(a_map, "a") as file:
+        shape = file[SIC].shape
+        del file[SIC]
+        created = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        created.set_chunk(shape)
+        created.set_filter(32999, h5py.h5z.FLAG_OPTIONAL)
+        space = h5py.h5s.create_simple(shape)
+        made = h5py.h5d.create(file.id, SIC.encode(), h5py.h5t.STD_U8LE, space, created)
+        made.write_direct_chunk((0, 0), bytes(shape[0] * shape[1]))
+    with pytest.raises(
+        MapError, match=f"'{SIC}' is packed with HDF5 filter 32999"
+    ) as caught:
+        read_netcdf(a_map)
+    assert "damaged" not in str(caught.value)
+    assert "h5repack" in str(caught.value.hint)
+
+
+def test_a_map_locked_by_another_process_is_read(a_map: Path) -> None:
+    import fcntl
+
+    with a_map.open("rb+") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        assert describe(a_map).scene == SCENE
+
+
+def test_an_attribute_of_many_texts_is_not_read(a_map: Path) -> None:
+    with h5py.File(a_map, "a") as file:  # a file may repeat one long text for each
+        file.attrs["run"] = ["a"] * 1000
+        file.attrs["acquired"] = np.zeros(11_000, np.int32)
+    with pytest.raises(MapError, match="'run' has 1000 values"):
+        describe(a_map)
+    with h5py.File(a_map, "a") as file:
+        file.attrs["run"] = "run"
+    with pytest.raises(MapError, match="'acquired' has 11000 values"):
+        read_netcdf(a_map)

@@ -1,0 +1,63 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from support.drawn_uncertainty import drawn, errors
+
+from seaice_data.charts import CHARTS, SIC, SOD
+from seaice_model.metrics import ChartScorer
+from seaice_model.plots.maps import save_picture
+from seaice_model.plots.scores import draw_calibration, draw_confusion
+from seaice_model.scores.calibration import CalibrationScorer
+
+
+def texts(figure: Figure) -> list[str]:
+    return [t.get_text() for t in figure.findobj(Text)]  # type: ignore[attr-defined]
+
+
+def confusion(unpredicted: int = 0) -> dict[str, list[list[int]]]:
+    scorer = ChartScorer()
+    counts = scorer.confusion["SOD"]
+    counts[1, :4] = 19, 30, 20, 31
+    counts[5, 4:6] = 31, 69
+    counts[5, 6] = unpredicted
+    return {name: matrix.tolist() for name, matrix in scorer.confusion.items()}
+
+
+def test_rows_of_the_confusion_are_shares(tmp_path: Path) -> None:
+    figure = draw_confusion(confusion(), (SOD,))
+    save_picture(figure, tmp_path / "confusion.png")
+    shares = np.asarray(figure.axes[0].images[0].get_array())
+    assert shares.shape == (6, 6)
+    np.testing.assert_allclose(shares.sum(axis=1), [0, 100, 0, 0, 0, 100])
+    assert {"19", "31", "69", "old ice"} <= set(texts(figure))
+
+
+def test_pixels_without_a_class_get_a_column_only_if_there_are_any() -> None:
+    assert "no class" not in texts(draw_confusion(confusion()))
+    assert "no class" in texts(draw_confusion(confusion(unpredicted=5)))
+
+
+@pytest.mark.parametrize("charts", [(SIC,), CHARTS])
+def test_charts_without_a_pixel_can_be_drawn(charts, tmp_path: Path) -> None:
+    empty = {n: m.tolist() for n, m in ChartScorer().confusion.items()}
+    figure = draw_confusion(empty, charts)
+    save_picture(figure, tmp_path / "empty.png")
+    assert len(figure.axes) == len(charts)
+
+
+def test_calibration_has_a_panel_for_each_thing_known(tmp_path: Path) -> None:
+    scorer = CalibrationScorer()
+    scorer.add_probabilities(SOD, *drawn())
+    found = scorer.calibration()
+    assert found is not None
+    assert len(draw_calibration(found).axes) == 1
+    scorer.add_spread(*errors(0))
+    found = scorer.calibration()
+    assert found is not None
+    figure = draw_calibration(found)
+    save_picture(figure, tmp_path / "calibration.png")
+    assert len(figure.axes) == 2
+    assert any(text.startswith("SOD: calibration error") for text in texts(figure))

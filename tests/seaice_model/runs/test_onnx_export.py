@@ -1,0 +1,117 @@
+"""Networks in onnxruntime, which knows nothing of us."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from support.learnable_scenes import TEST_SCENE
+
+from seaice_data.channels import find_channel
+from seaice_data.store.store import Store
+from seaice_model.config.run_config import ModelConfig
+from seaice_model.errors import RunError
+from seaice_model.maps.chart_map import read_netcdf
+from seaice_model.networks.unet import MultiTaskUNet
+from seaice_model.prediction.predict import PredictSettings, predict_store
+from seaice_model.runs.checkpoint import Checkpoint, load_best, save
+from seaice_model.runs.onnx_export import ExportReport, export_run
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory, run: Path) -> ExportReport:
+    return export_run(run, tmp_path_factory.mktemp("export") / "model.onnx")
+
+
+def session_of(path: Path) -> onnxruntime.InferenceSession:
+    return onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+
+
+def test_a_file_is_whole_and_close_to_pytorch(exported: ExportReport) -> None:
+    onnx.checker.check_model(exported.path, full_check=True)
+    assert exported.n_bytes == exported.path.stat().st_size
+    assert 0 <= exported.largest_difference < 1e-5
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (5, 4), (33, 70), (64, 96), (101, 43)])
+def test_any_size_gives_what_pytorch_gives(
+    exported: ExportReport, run: Path, shape: tuple[int, int]
+) -> None:
+    inputs = torch.randn(3, 2, *shape, generator=torch.Generator().manual_seed(1))
+    inputs[:, :, :2] = torch.nan
+    with torch.inference_mode():
+        expected = load_best(run).network()(inputs.nan_to_num(0.0))
+    *found, classes = session_of(exported.path).run(None, {"inputs": inputs.numpy()})
+    for ours, theirs in zip(expected, found, strict=True):
+        np.testing.assert_allclose(theirs, ours.numpy(), atol=1e-5)
+    assert classes.dtype == np.uint8
+    # A number half way between two classes may be rounded either way.
+    assert (classes == expected.classes().numpy()).mean() > 0.999
+
+
+def test_the_metadata_are_enough_to_draw_the_map_that_we_draw(
+    exported: ExportReport, run: Path, store: Store, tmp_path: Path
+) -> None:
+    settings = PredictSettings(pictures=False)
+    predict_store(store, run, tmp_path, settings, scenes=[TEST_SCENE])
+    decision = read_netcdf(tmp_path / f"{TEST_SCENE}.nc").decision
+    assert decision is not None
+    session = session_of(exported.path)
+    known = session.get_modelmeta().custom_metadata_map
+    physical = store.scene(TEST_SCENE).to_xarray()
+    planes = [
+        (physical[name].values - mean) / std
+        for name, mean, std in zip(
+            *(json.loads(known[key]) for key in ("channels", "means", "stds")), strict=True
+        )
+    ]
+    inputs = np.stack(planes)[np.newaxis].astype(np.float32)
+    classes = session.run(["classes"], {"inputs": inputs})[0][0]
+    assert (classes == decision.classes).mean() > 0.999
+    assert json.loads(known["units"]) == [find_channel("hh").unit, find_channel("hv").unit]
+    assert json.loads(known["pixel_spacing_m"]) == 160
+    assert json.loads(known["recipe"])["ratio"] == 2
+    assert json.loads(known["classes"])["SOD"][5] == "old ice"
+    assert known["weights"] == read_netcdf(tmp_path / f"{TEST_SCENE}.nc").provenance.weights
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "model",
+    [
+        ModelConfig(channels=("hh", "hv"), filters=(4, 4), decoders="separate"),
+        ModelConfig(channels=("hh", "hv"), filters=(4, 8, 8), sic="classes"),
+        ModelConfig(channels=("hh", "t2m"), filters=(4, 4), fusion="bottleneck"),
+    ],
+    ids=["three decoders", "sic as classes", "late fusion"],
+)
+def test_every_kind_of_network_is_exported(
+    run: Path, tmp_path: Path, model: ModelConfig
+) -> None:
+    settings = load_best(run).settings
+    checkpoint = Checkpoint(
+        settings=replace(settings, config=replace(settings.config, model=model)),
+        state=load_best(run).state,
+        weights=MultiTaskUNet(model, seed=3).state_dict(),
+    )
+    (tmp_path / "run").mkdir()
+    save(checkpoint, tmp_path / "run" / "best.safetensors")
+    report = export_run(tmp_path / "run", tmp_path / "model.onnx")
+    assert report.largest_difference < 1e-5
+
+
+def test_a_file_that_is_there_is_kept(exported: ExportReport, run: Path) -> None:
+    before = exported.path.read_bytes()
+    with pytest.raises(RunError, match="there is a file at") as caught:
+        export_run(run, exported.path)
+    assert "--overwrite" in str(caught.value.hint)
+    assert exported.path.read_bytes() == before
+
+
+def test_a_folder_without_a_run_is_told(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="no run at"):
+        export_run(tmp_path, tmp_path / "model.onnx")

@@ -1,0 +1,243 @@
+import csv
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from seaice_data.charts import CHARTS
+from seaice_model.config.presets import find_preset
+from seaice_model.errors import StudyError
+from seaice_model.study.candidates import Row, quick, read_rows, read_variant
+from seaice_model.study.plot import draw_study
+from seaice_model.study.runs import RunRecord, StudyRun, save_record
+from seaice_model.study.study import StudyPlan
+from seaice_model.study.summary import summarise
+from seaice_model.study.table import (
+    as_csv,
+    as_latex,
+    as_mapping,
+    as_markdown,
+    as_text,
+    update_tables,
+)
+
+
+def matrices(percent: float) -> dict[str, NDArray[np.int64]]:
+    """Return charts of two classes of which this share is right in SOD and FLOE."""
+    found = {}
+    for chart in CHARTS:
+        matrix = np.zeros((chart.n_classes, chart.n_classes + 1), np.int64)
+        hits, misses = round(100 * percent), round(100 * (100 - percent))
+        matrix[0, :2] = hits, misses
+        matrix[1, :2] = misses, hits
+        found[chart.name] = matrix
+    return found
+
+
+def finish(run: StudyRun, validation: float, test: list[float]) -> None:
+    """Leave the record of a run with these scores behind."""
+    run.record.parent.mkdir(parents=True, exist_ok=True)
+    drawn = {
+        f"20190101T{run.seed:02d}00{k:02d}_dmi": matrices(validation) for k in range(3)
+    }
+    scored = {
+        f"20190201T0000{k:02d}_dmi": matrices(percent) for k, percent in enumerate(test)
+    }
+    record = RunRecord(
+        config=run.config,
+        store_fingerprint="fingerprint",
+        best_epoch=3,
+        confusion={"validation": drawn, "test": scored},
+    )
+    save_record(record, run.record)
+
+
+def make_plan(out: Path, rows: tuple[Row, ...], *, is_quick: bool = False) -> StudyPlan:
+    return StudyPlan(
+        out=out,
+        rows=rows,
+        seeds=(0, 1, 2),
+        stores=("store.zarr",) * len(rows),
+        left_out=read_rows("model2"),
+        is_quick=is_quick,
+    )
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> StudyPlan:
+    """Return a study of two presets and a variant; the last run is not finished."""
+    rows = (*read_rows("model1,model3"), read_variant("wide_deep: filters=[8, 8]"))
+    plan = make_plan(tmp_path, rows)
+    for run in plan.runs[:-1]:
+        better = {"model1": 0, "model3": -10, "wide_deep": 1}.get(run.row.name, 0)
+        finish(run, 80 + better + run.seed, [70 + better + run.seed + k for k in range(4)])
+    return plan
+
+
+def test_means_and_deviations_are_those_of_the_runs(plan: StudyPlan) -> None:
+    model1, model3, wide = summarise(plan).rows
+    # Floe scores of the runs on test: 71.5, 72.5, 73.5; a scene less or more is pooled.
+    assert model1.splits["test"].mean("FLOE") == pytest.approx(72.5)
+    assert model1.splits["test"].std("FLOE") == pytest.approx(1)
+    assert model3.splits["validation"].mean("SOD") == pytest.approx(71)
+    assert [row.n_runs for row in (model1, model3, wide)] == [3, 3, 2]
+
+
+def test_rows_are_compared_with_model_1_on_the_seeds_of_both(plan: StudyPlan) -> None:
+    model1, model3, wide = (row.splits["test"] for row in summarise(plan).rows)
+    assert model1.effects is None
+    assert model3.effects is not None
+    assert model3.effects["SOD"].mean == pytest.approx(-10)
+    assert model3.effects["SOD"].is_real
+    assert wide.effects is not None
+    assert wide.effects["FLOE"].mean == pytest.approx(1)
+
+
+def test_the_figures_of_the_paper_stand_beside_ours(plan: StudyPlan) -> None:
+    model1, model3, wide = (row.splits["test"] for row in summarise(plan).rows)
+    assert model1.paper == find_preset("model1").test
+    assert (model3.paper_score("FLOE"), model3.paper_effect) == (
+        73.1,
+        pytest.approx(78.6 - 86.5),
+    )
+    assert (wide.paper, wide.paper_effect) == (None, None)
+    lines = as_text(summarise(plan)).splitlines()
+    place = next(n for n, line in enumerate(lines) if line.startswith("model3"))
+    assert "67.5" not in lines[place]
+    assert lines[place].split()[-1] == "62.5"
+    assert lines[place + 1].split()[:2] == ["paper", "20"]
+    assert lines[place + 1].split()[-1] == "73.1"
+    assert lines[place + 2].split()[-1] == "-10.6"
+
+
+def test_real_differences_are_marked(plan: StudyPlan) -> None:
+    text = as_text(summarise(plan))
+    effects = text.split("Differences to model1")[1]
+    assert "excludes 0" in effects
+    row = next(line for line in effects.splitlines() if line.startswith("model3"))
+    assert "-10.0 [-10.0, -10.0] *" in row
+
+
+@pytest.mark.parametrize("form", [as_text, as_markdown, as_latex, as_csv])
+def test_every_form_says_what_is_not_of_the_paper(tmp_path: Path, form) -> None:  # type: ignore[no-untyped-def]
+    rows = tuple(quick(row) for row in read_rows("model1,model3"))
+    plan = make_plan(tmp_path, rows, is_quick=True)
+    for run in plan.runs:
+        finish(run, 80, [70, 71])
+    assert "quick" in form(summarise(plan)).lower()
+    assert as_mapping(summarise(plan))["quick"] is True
+    texts = [
+        text.get_text()
+        for text in draw_study(summarise(plan)).findobj()
+        if hasattr(text, "get_text")
+    ]
+    assert any("QUICK STUDY" in text for text in texts)
+
+
+def test_what_is_missing_is_said(plan: StudyPlan) -> None:
+    text = as_text(summarise(plan))
+    assert "1 of 9 runs are not finished" in text
+    assert "Left out for want of a store: model2" in text
+    assert "2 of 3" in text
+
+
+def test_csv_is_read_back_with_all_numbers(plan: StudyPlan) -> None:
+    lines = list(csv.DictReader(io.StringIO(as_csv(summarise(plan)))))
+    assert [(line["row"], line["split"]) for line in lines] == [
+        (name, split)
+        for name in ("model1", "model3", "wide_deep")
+        for split in ("validation", "test")
+    ]
+    model3 = lines[3]
+    assert float(model3["sod"]) == pytest.approx(62.5)
+    assert float(model3["sod_effect"]) == pytest.approx(-10)
+    assert float(model3["combined_paper"]) == 78.6
+    assert model3["sod_effect_is_real"] == "True"
+    assert lines[1]["combined_effect"] == ""
+
+
+def test_latex_escapes_and_closes_what_it_opens(plan: StudyPlan) -> None:
+    text = as_latex(summarise(plan))
+    assert r"wide\_deep & filters=[8, 8]" in text
+    assert text.count(r"\begin{") == text.count(r"\end{") == 4
+    assert r"\%" in text
+    assert "$-$10.6" in text
+    rows = [line for line in text.splitlines() if line.endswith(r"\\")]
+    assert {line.count(" & ") for line in rows} == {10, 8}
+
+
+def test_markdown_rows_have_equal_cells(plan: StudyPlan) -> None:
+    rows = [line for line in as_markdown(summarise(plan)).splitlines() if line[:1] == "|"]
+    assert {line.count("|") for line in rows} == {12, 10}
+
+
+def test_a_summary_is_shown_as_it_is_in_all_forms(tmp_path: Path) -> None:
+    text = r"where='region == $\frac{|\input~a^'"
+    plan = make_plan(tmp_path, (*read_rows("model1"), read_variant(f"wild: {text}")))
+    for run in plan.runs:
+        finish(run, 80, [70, 80])
+    table = update_tables(plan)  # and no error about a formula that does not end
+    assert r"| wild | where='region == $\frac{\|\input~a^' |" in as_markdown(table)
+    latex = as_latex(table)
+    shown = r"\$\textbackslash{}frac\{|\textbackslash{}input\textasciitilde{}a"
+    assert shown in latex
+    assert (tmp_path / "table.png").exists()
+
+
+def test_tables_are_written_in_all_forms(plan: StudyPlan) -> None:
+    update_tables(plan)
+    written = {path.name for path in plan.out.iterdir() if path.is_file()}
+    assert written == {
+        "table.csv", "table.json", "table.md", "table.png", "table.tex", ".table.lock",
+    }  # fmt: skip
+    mapping = json.loads((plan.out / "table.json").read_text())
+    assert mapping["rows"][1]["splits"]["test"]["effects"]["SOD"]["mean"] == pytest.approx(
+        -10
+    )
+    assert mapping["rows"][2]["settings"]["config"]["model"]["filters"] == [8, 8]
+
+
+def test_a_study_without_a_finished_run_has_an_empty_table(tmp_path: Path) -> None:
+    plan = make_plan(tmp_path, read_rows("model1,model3"))
+    table = update_tables(plan)
+    assert table.n_finished == 0
+    assert "6 of 6 runs are not finished" in as_text(table)
+    assert not (tmp_path / "table.png").exists()
+
+
+def test_a_single_run_has_no_deviation_and_no_interval(tmp_path: Path) -> None:
+    plan = make_plan(tmp_path, read_rows("model1,model3"))
+    for run in plan.runs:
+        if run.seed == 0:
+            finish(run, 80, [70, 80])
+    text = as_text(summarise(plan))
+    assert "(" not in text.splitlines()[-1]
+    assert "[" not in text.split("Differences")[1]
+
+
+def test_runs_scored_on_other_test_scenes_are_refused(tmp_path: Path) -> None:
+    plan = make_plan(tmp_path, read_rows("model1"))
+    for run in plan.runs:
+        finish(run, 80, [70] * (2 + run.seed))
+    with pytest.raises(
+        StudyError, match="different test scenes: 20190201T000002_dmi, 20190201T000003_dmi"
+    ):
+        summarise(plan)
+
+
+def test_without_model_1_the_first_row_is_the_reference(tmp_path: Path) -> None:
+    plan = make_plan(tmp_path, read_rows("model4,model3"))
+    assert summarise(plan).reference == "model4"
+
+
+def test_the_picture_shows_every_run_and_every_interval(plan: StudyPlan) -> None:
+    figure = draw_study(summarise(plan))
+    scores, effects = figure.axes
+    runs = [line for line in scores.lines if line.get_marker() == "o"]
+    assert sum(np.size(line.get_xdata()) for line in runs) == 2 * 8  # of both splits
+    assert len(scores.get_yticklabels()) == 3
+    lengths = [np.size(line.get_xdata()) for line in effects.lines]
+    assert lengths.count(2) == 1 + 2 * 2  # that of zero, two rows on both splits
