@@ -2,9 +2,12 @@
 
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).parents[1]
 HEAVY = {"numpy", "torch", "zarr", "xarray", "h5py", "dask", "matplotlib", "rich"}
 
 
@@ -30,3 +33,16 @@ def test_the_sampler_needs_neither_torch_nor_dask() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert {"torch", "dask", "h5py", "xarray"}.isdisjoint(done.stdout.split())
+
+
+def test_every_folder_of_the_code_is_installed() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    homes = settings["package-dir"]
+    listed = {
+        ROOT.joinpath(homes[package.split(".")[0]], *package.split(".")[1:])
+        for package in settings["packages"]
+    }
+    folders = {
+        path.parent for home in homes.values() for path in (ROOT / home).rglob("*.py")
+    }
+    assert listed == folders

@@ -12,7 +12,7 @@ def test_every_public_name_is_there(name: str) -> None:
 
 
 def test_an_unknown_name_is_refused() -> None:
-    with pytest.raises(AttributeError, match="no attribute 'fly'"):
+    with pytest.raises(AttributeError, match="fly"):
         seaice_model.fly  # noqa: B018 - the access is the test
 
 
