@@ -7,6 +7,9 @@ equal. A field that version 0.1 did not have is declared with ``ADDED``, so that
 keep their fingerprints::
 
     despeckle: bool = field(default=False, metadata=ADDED)
+
+A field with a new name is declared with `formerly`: files that have the old name are read,
+and people who write it are warned for one version.
 """
 
 import dataclasses
@@ -17,6 +20,7 @@ import math
 import re
 import types
 import typing
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,6 +44,11 @@ ADDED: Mapping[str, bool] = types.MappingProxyType({"added": True})
 without it did, and stay so: files that lack the field are read with it."""
 
 
+def formerly(name: str) -> Mapping[str, Any]:
+    """Return the metadata of a field that had another name; fingerprints go on using it."""
+    return types.MappingProxyType({"formerly": name})
+
+
 def to_mapping(settings: Any) -> dict[str, Any]:
     """Return the fields of a settings dataclass as JSON-ready values."""
     mapping: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(settings)))
@@ -60,7 +69,11 @@ def from_mapping(kind: type[Settings], mapping: Any) -> Settings:
     hints = typing.get_type_hints(kind)
     known = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
     values = {}
-    for key, value in mapping.items():
+    old_names = _old_names(kind)
+    for old, value in mapping.items():
+        key = old_names.get(old, old)
+        if key in values:
+            raise SettingsError(f"setting {key!r} is given twice, also as {old!r}")
         if key not in known:
             shown = shortened(str(key))
             raise SettingsError(f"unknown setting {shown!r}", hint=nearest(shown, known))
@@ -74,6 +87,14 @@ def from_mapping(kind: type[Settings], mapping: Any) -> Settings:
     return kind(**values)
 
 
+def with_new_names(kind: type[Any], mapping: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings that a person wrote under the names that they have now.
+
+    Warns of an old name (`FutureWarning`). What does not fit `kind` stays as it is.
+    """
+    return _with_new_names(mapping, _old_names(kind))
+
+
 def read_toml(kind: type[Settings], path: Path) -> Settings:
     """Read settings of `kind` from a TOML file.
 
@@ -83,7 +104,7 @@ def read_toml(kind: type[Settings], path: Path) -> Settings:
         If the file cannot be read, is not TOML, or does not fit `kind`.
     """
     with naming_file(path):
-        return from_mapping(kind, read_table(path))
+        return from_mapping(kind, with_new_names(kind, read_table(path)))
 
 
 def read_table(path: Path) -> dict[str, Any]:
@@ -188,7 +209,9 @@ def assign(settings: Settings, assignments: Mapping[str, Any]) -> Settings:
         raise SettingsError(f"cannot take these settings: {error}") from error
     mapping = to_mapping(settings)
     places = _places(mapping)
-    for key, value in assignments.items():
+    old_names = _old_names(type(settings))
+    for written, value in assignments.items():
+        key = ".".join(_new_name(part, old_names) for part in written.split("."))
         found = [place for place in places if f".{'.'.join(place)}".endswith(f".{key}")]
         if not found:
             names = [place[-1] for place in places]
@@ -242,8 +265,40 @@ def _identity(settings: Any) -> dict[str, Any]:
         if known.metadata.get("added") and value == _default(known):
             continue
         is_part = dataclasses.is_dataclass(value)
-        values[known.name] = _identity(value) if is_part else value
+        name = known.metadata.get("formerly", known.name)
+        values[name] = _identity(value) if is_part else value
     return values
+
+
+def _old_names(kind: Any) -> dict[str, str]:
+    """Return the names that fields have now by those that they had, those of parts too."""
+    names = {}
+    for known in dataclasses.fields(kind):
+        if old := known.metadata.get("formerly"):
+            names[old] = known.name
+        if dataclasses.is_dataclass(part := _default(known)):
+            names |= _old_names(part)
+    return names
+
+
+def _with_new_names(
+    mapping: Mapping[str, Any], old_names: Mapping[str, str]
+) -> dict[str, Any]:
+    return {
+        _new_name(name, old_names): _with_new_names(value, old_names)
+        if isinstance(value, Mapping)
+        else value
+        for name, value in mapping.items()
+    }
+
+
+def _new_name(name: str, old_names: Mapping[str, str]) -> str:
+    """Return the name that a setting has now; warn if it had another."""
+    if (new := old_names.get(name)) is None:
+        return name
+    message = f"setting {name!r} is now {new!r}; the old name works in this version only"
+    warnings.warn(message, FutureWarning, stacklevel=2)
+    return new
 
 
 def _default(known: "dataclasses.Field[Any]") -> Any:

@@ -14,6 +14,7 @@ from seaice_data.settings import (
     read_assignments,
     read_table,
     to_mapping,
+    with_new_names,
 )
 from seaice_model.config.presets import find_preset, find_profile
 from seaice_model.config.run_config import RunConfig
@@ -57,7 +58,8 @@ def resolve(
         assignments |= read_assignments(change)
     if file is not None:
         with naming_file(file):
-            config = from_mapping(RunConfig, _merged(to_mapping(config), read_table(file)))
+            tables = with_new_names(RunConfig, read_table(file))
+            config = from_mapping(RunConfig, _merged(to_mapping(config), tables))
     return assign(config, assignments)
 
 

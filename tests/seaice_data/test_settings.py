@@ -11,6 +11,7 @@ from seaice_data.settings import (
     assign,
     differences,
     fingerprint,
+    formerly,
     from_mapping,
     read_assignments,
     read_toml,
@@ -264,3 +265,50 @@ def test_what_cannot_be_assigned_is_refused(
     with pytest.raises(SettingsError, match=message) as caught:
         assign(Whole(), values)
     assert hint in str(caught.value.hint)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sharp:
+    """Settings of which one had another name."""
+
+    sharpness: float = field(default=1.0, metadata=formerly("crispness"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Image:
+    """Settings with a part that had another name."""
+
+    sharp: Sharp = field(default_factory=Sharp, metadata=formerly("crisp"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Crisp:
+    """`Sharp`, as it was."""
+
+    crispness: float = 1.0
+
+
+def test_files_with_the_old_name_of_a_setting_are_read() -> None:
+    assert from_mapping(Image, {"crisp": {"crispness": 2.0}}) == Image(
+        sharp=Sharp(sharpness=2)
+    )
+    assert to_mapping(Sharp()) == {"sharpness": 1.0}
+    assert fingerprint(Sharp(sharpness=3)) == fingerprint(Crisp(crispness=3))
+
+
+def test_a_setting_under_both_names_is_refused() -> None:
+    with pytest.raises(
+        SettingsError, match="'sharpness' is given twice, also as 'crispness'"
+    ):
+        from_mapping(Sharp, {"sharpness": 1.0, "crispness": 2.0})
+
+
+def test_who_writes_an_old_name_learns_the_new_one(tmp_path: Path) -> None:
+    path = tmp_path / "sharp.toml"
+    path.write_text("crispness = 2.0")
+    with pytest.warns(FutureWarning, match="setting 'crispness' is now 'sharpness'"):
+        assert read_toml(Sharp, path) == Sharp(sharpness=2)
+    with pytest.warns(FutureWarning) as warned:
+        settings = assign(Image(), {"crisp.crispness": 4.0})
+    assert settings == Image(sharp=Sharp(sharpness=4))
+    assert len(warned) == 2
