@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from .console import Progress, note, say, say_json, seconds
+from .options import AsJson
 
 
 class Format(StrEnum):
@@ -63,9 +64,7 @@ def convert(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace files that are there")
     ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the report as JSON")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write maps in other formats, without predicting again.
 

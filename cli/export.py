@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from .console import say, say_json, seconds
+from .options import AsJson
 
 
 def export(
@@ -14,9 +15,7 @@ def export(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a file that is there")
     ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the report as JSON")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write the best network of a run as ONNX, for programs without seaice or PyTorch.
 

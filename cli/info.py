@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .console import say, say_json
+from .options import AsJson
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +23,7 @@ def info(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace pictures that seaice did not write")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show what a store holds.
 

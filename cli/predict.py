@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .console import Progress, note, say, say_json, seconds
+from .options import AcceptMasks, AsJson, Device
 
 if TYPE_CHECKING:
     from seaice_data.store.store import Store
@@ -56,7 +57,7 @@ def predict(
         bool, typer.Option("--probabilities", help="Keep the probability of each class")
     ] = False,
     pictures: Annotated[bool, typer.Option(help="Draw a picture of each map")] = True,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
+    device: Device = "auto",
     overwrite: Annotated[
         bool,
         typer.Option(
@@ -64,16 +65,8 @@ def predict(
             help="Replace maps of other weights and files that seaice did not write",
         ),
     ] = False,
-    accept_masks: Annotated[
-        bool,
-        typer.Option(
-            "--accept-masks",
-            help="Take netCDF files in which over 1 % of labelled pixels have no SAR",
-        ),
-    ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the report as JSON")
-    ] = False,
+    accept_masks: AcceptMasks = False,
+    as_json: AsJson = False,
 ) -> None:
     """Draw ice charts of scenes, as data and as pictures.
 

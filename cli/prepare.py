@@ -1,25 +1,12 @@
 """`seaice prepare`: AI4Arctic files to a patch store."""
 
-import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from seaice_data.system.processor import n_cores
-from seaice_data.texts import shortened
-
 from .console import Progress, note, say, say_json, seconds
-
-
-def read_part(text: str) -> tuple[int, int]:
-    """Read ``3/8``."""
-    found = re.fullmatch("([0-9]{1,9})/([0-9]{1,9})", text)
-    if found is None:
-        raise typer.BadParameter(
-            f"{shortened(text)!r} is not a part: write 3/8 for the third of eight"
-        )
-    return int(found[1]), int(found[2])
+from .options import AcceptMasks, AsJson, Jobs, Part, n_processes, read_part
 
 
 def prepare(
@@ -44,31 +31,20 @@ def prepare(
     recipe: Annotated[
         Path | None, typer.Option(help="TOML file with a recipe; the options above win")
     ] = None,
-    jobs: Annotated[int, typer.Option(min=0, help="Processes; 0: one a core")] = 0,
+    jobs: Jobs = 0,
     scheduler: Annotated[
         str | None,
         typer.Option(help="Let the workers of this dask scheduler do it: tcp://node1:8786"),
     ] = None,
-    part: Annotated[
-        str,
-        typer.Option(metavar="I/N", help="Take share I of N, as a task of a SLURM array"),
-    ] = "",
+    part: Part = "",
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the store")
     ] = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="Stop at the first bad file")
     ] = False,
-    accept_masks: Annotated[
-        bool,
-        typer.Option(
-            "--accept-masks",
-            help="Take scenes in which over 1 % of labelled pixels have no SAR",
-        ),
-    ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the report as JSON")
-    ] = False,
+    accept_masks: AcceptMasks = False,
+    as_json: AsJson = False,
 ) -> None:
     """Convert AI4Arctic netCDF files into a patch store, once.
 
@@ -103,7 +79,7 @@ def prepare(
             raw,
             store,
             chosen,
-            jobs=jobs or (1 if store.startswith("memory:") else n_cores()),
+            jobs=n_processes(jobs, store),
             scheduler=scheduler,
             part=read_part(part) if part else None,
             overwrite=overwrite,

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from .console import note, say, say_json
+from .options import AsJson
 
 
 def split(
@@ -22,7 +23,7 @@ def split(
     allow_leaks: Annotated[
         bool, typer.Option("--allow-leaks", help="Let scenes of one orbit pass part")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Divide the scenes of a store into train, validation and test.
 

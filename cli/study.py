@@ -9,8 +9,7 @@ import typer
 from seaice_data.system.processor import n_cores
 
 from .console import Progress, note, say, say_json, seconds
-from .prepare import read_part
-from .train import STOPPED
+from .options import STOPPED, Part, read_part
 
 if TYPE_CHECKING:
     from seaice_model.study.study import StudyPlan, StudyProgress, StudyReport
@@ -48,10 +47,7 @@ def study(
     skip_missing: Annotated[
         bool, typer.Option("--skip-missing", help="Leave out rows that lack a store")
     ] = False,
-    part: Annotated[
-        str,
-        typer.Option(metavar="I/N", help="Take share I of N, as a task of a SLURM array"),
-    ] = "",
+    part: Part = "",
     slurm: Annotated[
         Path | None, typer.Option(help="Write a submit script for SLURM, and end")
     ] = None,

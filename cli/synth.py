@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from seaice_data.system.processor import n_cores
-
 from .console import Progress, say, say_json, seconds
+from .options import AsJson, Jobs, n_processes
 
 
 class Version(StrEnum):
@@ -27,11 +26,11 @@ def synth(
         Version, typer.Option(help="80 m ready to train, or 40 m raw")
     ] = Version.ready,
     seed: Annotated[int, typer.Option(min=0, help="Another seed, other scenes")] = 0,
-    jobs: Annotated[int, typer.Option(min=0, help="Processes; 0: one a core")] = 0,
+    jobs: Jobs = 0,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace files that exist")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write synthetic scenes in the format of AI4Arctic.
 
@@ -53,7 +52,7 @@ def synth(
             size,
             version.value,
             seed=seed,
-            jobs=jobs or n_cores(),
+            jobs=n_processes(jobs),
             overwrite=overwrite,
             progress=progress,
         )

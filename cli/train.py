@@ -1,29 +1,21 @@
 """`seaice train`: the network, from a store."""
 
 import os
-import re
 from collections.abc import Sequence
-from itertools import chain
 from pathlib import Path
 from statistics import mean, pstdev
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from seaice_data.texts import shortened
-
 from .console import Progress, note, say, say_json, seconds
+from .options import STOPPED, AsJson, Device, read_seeds
 
 if TYPE_CHECKING:
     from seaice_data.store.store import Store
     from seaice_model.config.presets import PaperScores
     from seaice_model.config.run_config import RunConfig
     from seaice_model.training.progress import TrainProgress, TrainReport
-
-_MOST_SEEDS = 10_000
-
-STOPPED = 75
-"""Exit code of a training that a signal stopped: run it again with --resume."""
 
 
 def train(
@@ -65,7 +57,7 @@ def train(
         str | None,
         typer.Option(help='Train on some scenes only: "month in 5..9 and service == cis"'),
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
+    device: Device = "auto",
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Write events for TensorBoard, too")
     ] = False,
@@ -76,9 +68,7 @@ def train(
     list_presets: Annotated[
         bool, typer.Option("--list-presets", help="Show presets and profiles, and end")
     ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the report as JSON")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Train the multi-task U-Net on the patches of a store.
 
@@ -100,7 +90,7 @@ def train(
         raise typer.BadParameter("give either --resume or --overwrite")
     if seeds and seed is not None:
         raise typer.BadParameter("give either --seed or --seeds")
-    numbers = _numbers(seeds)
+    numbers = read_seeds(seeds)
 
     from seaice_data.settings import assign, to_mapping, to_toml
     from seaice_data.store.store import Store
@@ -154,25 +144,6 @@ def _done(reports: "Sequence[TrainReport]", seeds: Sequence[int]) -> str:
 def _is_first() -> bool:
     """Tell whether this is the process that speaks, among those that torchrun started."""
     return os.environ.get("RANK", "0") == "0"
-
-
-def _numbers(text: str) -> list[int]:
-    """Read ``0-4`` or ``0,2,5-7``."""
-    ranges = []
-    for part in filter(None, text.split(",")):
-        found = re.fullmatch(r"\s*([0-9]{1,19})(?:\s*-\s*([0-9]{1,19}))?\s*", part)
-        if found is None or int(found[2] or found[1]) < int(found[1]):
-            raise typer.BadParameter(
-                f"cannot read {shortened(part)!r} as seeds; write 0-4 or 0,2,5"
-            )
-        ranges.append(range(int(found[1]), int(found[2] or found[1]) + 1))
-    # Not `len`, which takes no more than 63 bits.
-    if (n_seeds := sum(seeds.stop - seeds.start for seeds in ranges)) > _MOST_SEEDS:
-        raise typer.BadParameter(f"{n_seeds} seeds are more than {_MOST_SEEDS}")
-    numbers = list(chain(*ranges))
-    if len(set(numbers)) < len(numbers):
-        raise typer.BadParameter(f"a seed is named twice in {shortened(text)!r}")
-    return numbers
 
 
 def _resolved(

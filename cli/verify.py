@@ -4,20 +4,17 @@ from typing import Annotated
 
 import typer
 
-from seaice_data.system.processor import n_cores
-
 from .console import Progress, note, say, say_json, seconds
+from .options import AsJson, Jobs, n_processes
 
 
 def verify(
     store: Annotated[str, typer.Argument(help="Store to read, a folder or a URL")],
-    jobs: Annotated[int, typer.Option(min=0, help="Processes; 0: one a core")] = 0,
+    jobs: Jobs = 0,
     remove: Annotated[
         bool, typer.Option("--remove", help="Remove the scenes that are damaged")
     ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the report as JSON")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Read a whole store again and compare it with its checksums.
 
@@ -34,12 +31,7 @@ def verify(
     from seaice_data.texts import without_secrets
 
     with Progress("scenes") as progress:
-        report = run(
-            store,
-            # What lies in the memory of this process is nowhere else.
-            jobs=1 if store.startswith("memory:") else jobs or n_cores(),
-            progress=progress,
-        )
+        report = run(store, jobs=n_processes(jobs, store), progress=progress)
     shown = without_secrets(store)
     damaged = report.damaged_scenes
     removed = remove_damaged(store, report) if remove and damaged else ()

@@ -1,0 +1,40 @@
+"""What several commands share."""
+
+import pytest
+import typer
+
+from seaice.options import n_processes, read_part, read_seeds
+from seaice_data.system.processor import n_cores
+
+
+def test_processes_are_as_many_as_asked_for_or_one_per_core() -> None:
+    assert n_processes(3) == 3
+    assert n_processes(0, "s3://bucket/store.zarr") == n_cores()
+
+
+def test_a_store_in_memory_is_left_to_this_process() -> None:
+    assert n_processes(3, "memory://store.zarr") == 1
+
+
+def test_a_part_is_read_as_number_and_total() -> None:
+    assert read_part("3/8") == (3, 8)
+    with pytest.raises(typer.BadParameter, match="write 3/8 for the third of eight"):
+        read_part("3 of 8")
+
+
+def test_seeds_are_ranges_and_numbers() -> None:
+    assert read_seeds("0-2,5, 7-7") == [0, 1, 2, 5, 7]
+    assert read_seeds("") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("4-2", "cannot read '4-2' as seeds"),
+        ("0-3,2", "a seed is named twice"),
+        ("0-10000", "10001 seeds are more than 10000"),
+    ],
+)
+def test_seeds_that_make_no_sense_are_refused(text: str, message: str) -> None:
+    with pytest.raises(typer.BadParameter, match=message):
+        read_seeds(text)
