@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,11 +12,47 @@ from matplotlib.figure import Figure
 from seaice_data.arrays import ChartArray
 from seaice_data.charts import CHART_FILL, CHARTS, SIC
 from seaice_data.store.store import Store, StoredScene
-from seaice_model.plots.maps import COLOURS
+from seaice_model.ownership import PICTURE, refuse_foreign
+from seaice_model.plots.maps import COLOURS, save_picture
 
 _COLUMNS = 8
 _MOST_SCENES = 64
 _THUMBNAIL = 160
+
+
+def save_store_plots(
+    store: Store, folder: Path, *, overwrite: bool = False
+) -> tuple[Path, ...]:
+    """Write ``scenes.png`` and, if the store has class counts, ``classes.png``.
+
+    Parameters
+    ----------
+    store
+        The store to plot.
+    folder
+        Where to write; made if needed.
+    overwrite
+        Replace files of these names that seaice did not write.
+
+    Returns
+    -------
+    tuple
+        The files written.
+
+    Raises
+    ------
+    ForeignFileError
+        If a file of one of these names is in the way.
+    """
+    for name in ("scenes.png", "classes.png"):
+        refuse_foreign(folder / name, PICTURE, overwrite=overwrite)
+    folder.mkdir(parents=True, exist_ok=True)
+    figures = {"scenes.png": draw_contact_sheet(store)}
+    if counts := store.full_class_counts:
+        figures["classes.png"] = draw_class_distribution(counts)
+    for name, figure in figures.items():
+        save_picture(figure, folder / name)
+    return tuple(folder / name for name in figures)
 
 
 def draw_class_distribution(class_counts: Mapping[str, Sequence[int]]) -> Figure:

@@ -1,9 +1,16 @@
 from pathlib import Path
 
+import pytest
+
 from seaice_data.charts import CHARTS
 from seaice_data.store.store import Store
+from seaice_model.errors import ForeignFileError
 from seaice_model.plots.maps import save_picture
-from seaice_model.plots.store import draw_class_distribution, draw_contact_sheet
+from seaice_model.plots.store import (
+    draw_class_distribution,
+    draw_contact_sheet,
+    save_store_plots,
+)
 
 
 def test_every_class_has_a_bar_of_its_share() -> None:
@@ -24,3 +31,14 @@ def test_every_scene_is_on_the_sheet(store_path: str, tmp_path: Path) -> None:
     assert [title[:8] for title in titles] == [scene[:8] for scene in store.scenes]
     save_picture(figure, tmp_path / "scenes.png")
     assert (tmp_path / "scenes.png").stat().st_size > 10_000
+
+
+def test_plots_of_a_store_replace_only_our_own(store_path: str, tmp_path: Path) -> None:
+    store, folder = Store.open(store_path), tmp_path / "plots"
+    paths = save_store_plots(store, folder)
+    assert [path.name for path in paths] == ["scenes.png", "classes.png"]
+    assert save_store_plots(store, folder) == paths  # they are ours
+    paths[1].write_text("mine")
+    with pytest.raises(ForeignFileError, match="that seaice did not write"):
+        save_store_plots(store, folder)
+    assert paths[1].read_text() == "mine"

@@ -1,0 +1,233 @@
+"""What a store contains, on one screen: sizes, shares, ranges, and what is odd about it."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from seaice_data.channels import find_channel
+from seaice_data.charts import CHARTS
+from seaice_data.store.store import Store, StoredScene
+
+Shape = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelRange:
+    """The smallest and largest valid value of a channel in the training scenes."""
+
+    lowest: float
+    """In `unit`."""
+
+    highest: float
+    """In `unit`."""
+
+    unit: str
+    """UDUNITS string; ``1`` if it has none."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoreDescription:
+    """What a store contains."""
+
+    path: str
+    """Path or URL, without secrets."""
+
+    software: str
+    """Version of the package that made it."""
+
+    n_scenes: int
+    """Scenes in the store, damaged ones included."""
+
+    splits: Mapping[str, int]
+    """Scenes of each split."""
+
+    services: Mapping[str, int]
+    """Scenes of each ice service."""
+
+    months: Mapping[int, int]
+    """Scenes of each month, from 1."""
+
+    smallest_shape: Shape | None
+    """Height and width of the smallest scene in stored pixels; None without scenes."""
+
+    largest_shape: Shape | None
+    """Of the largest scene."""
+
+    labelled_percent: float
+    """Share of the pixels that have a SIC class: the mean over scenes."""
+
+    disk_use_bytes: int | None
+    """Size of its files; None for an object store."""
+
+    channels: tuple[str, ...]
+    """Names on the channel axis."""
+
+    channel_ranges: Mapping[str, ChannelRange]
+    """By channel, of those that have valid values."""
+
+    class_percent: Mapping[str, Mapping[str, float]]
+    """Share of each class among the labelled pixels of the training scenes, by chart."""
+
+    recipe: Mapping[str, Any]
+    """What decided its bytes, as it is written in the store; channels left out."""
+
+    oddities: tuple[str, ...]
+    """What to look at before using it, a sentence each."""
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return everything as JSON-ready values."""
+        return {
+            "store": self.path,
+            "software": self.software,
+            "scenes": self.n_scenes,
+            "splits": dict(self.splits),
+            "services": dict(self.services),
+            "months": {str(month): n for month, n in self.months.items()},
+            "smallest_shape": self.smallest_shape,
+            "largest_shape": self.largest_shape,
+            "labelled_percent": self.labelled_percent,
+            "disk_use_bytes": self.disk_use_bytes,
+            "channels": list(self.channels),
+            "channel_ranges": {k: asdict(v) for k, v in self.channel_ranges.items()},
+            "class_percent": {k: dict(v) for k, v in self.class_percent.items()},
+            "recipe": dict(self.recipe),
+            "odd": list(self.oddities),
+        }
+
+    def to_rows(self) -> dict[str, str]:
+        """Return what people want to know, by a short name; what is empty is left out."""
+        shapes = filter(None, (self.smallest_shape, self.largest_shape))
+        sizes = " to ".join(f"{y} x {x}" for y, x in shapes)
+        n_bytes = self.disk_use_bytes
+        rows = {
+            "store": f"{self.path} ({self.software})",
+            "scenes": str(self.n_scenes),
+            "splits": _listed(self.splits),
+            "services": _listed(self.services),
+            "months": _listed(self.months),
+            "sizes": f"{sizes} pixels" if sizes else "",
+            "labelled": f"{self.labelled_percent:.0f} % of the pixels",
+            "disk use": "not known for object stores"
+            if n_bytes is None
+            else f"{n_bytes / 1e9:.2f} GB",
+            **self._channels_by_group(),
+            **{
+                chart: "  ".join(f"{name}: {share:.1f} %" for name, share in shares.items())
+                for chart, shares in self.class_percent.items()
+            },
+            "recipe": _listed(self.recipe),
+            "odd": "; ".join(self.oddities) or "nothing",
+        }
+        return {name: text for name, text in rows.items() if text}
+
+    def _channels_by_group(self) -> dict[str, str]:
+        """Return the channels of each group, with their ranges."""
+        groups: dict[str, list[str]] = {}
+        for name in self.channels:
+            text = name
+            if found := self.channel_ranges.get(name):
+                text += f" {found.lowest:.4g}..{found.highest:.4g}"
+                text += f" {found.unit}" if found.unit != "1" else ""
+            groups.setdefault(str(find_channel(name).group), []).append(text)
+        return {group: "; ".join(texts) for group, texts in groups.items()}
+
+
+def describe_store(store: Store) -> StoreDescription:
+    """Gather what a store contains, from the metadata of its scenes; no pixel is read.
+
+    Scenes that cannot be opened are among the oddities.
+
+    Raises
+    ------
+    StoreError
+        If what describes all scenes together is damaged.
+    """
+    scenes, failures = store.open_scenes()
+    months = Counter(scene.acquired.month for scene in scenes)
+    shapes = [scene.grid.shape for scene in scenes]
+    valid = [scene.valid_share for scene in scenes]
+    return StoreDescription(
+        path=store.path,
+        software=store.attributes["software"],
+        n_scenes=len(store.scenes),
+        splits={name: len(ids) for name, ids in store.splits.items()},
+        services=dict(Counter(scene.service for scene in scenes)),
+        months={month: months[month] for month in sorted(months)},
+        smallest_shape=min(shapes, default=None),
+        largest_shape=max(shapes, default=None),
+        labelled_percent=100 * sum(valid) / max(len(valid), 1),
+        disk_use_bytes=_disk_use_bytes(store),
+        channels=store.channels,
+        channel_ranges=_channel_ranges(store),
+        class_percent=_class_percent(store),
+        recipe={k: v for k, v in store.attributes["recipe"].items() if k != "channels"},
+        oddities=(
+            *(failure.reason for failure in failures),
+            *(f"{name!r} is {what}" for name, what in store.strangers.items()),
+            *_oddities_of_splits(store, scenes),
+            *_oddities_of_values(store, scenes),
+        ),
+    )
+
+
+def _listed(values: Mapping[Any, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in values.items())
+
+
+def _disk_use_bytes(store: Store) -> int | None:
+    if not store.storage.is_local:
+        return None
+    return sum(p.stat().st_size for p in store.storage.local().rglob("*") if p.is_file())
+
+
+def _channel_ranges(store: Store) -> dict[str, ChannelRange]:
+    if not (stats := store.stats):
+        return {}
+    ranges = {}
+    ends = zip(store.channels, stats["lowest"], stats["highest"], strict=True)
+    for name, lowest, highest in ends:
+        if lowest is not None and highest is not None:
+            channel = find_channel(name)
+            low, high = (v * channel.std + channel.mean for v in (lowest, highest))
+            ranges[name] = ChannelRange(low, high, channel.unit)
+    return ranges
+
+
+def _class_percent(store: Store) -> dict[str, dict[str, float]]:
+    counts = store.class_counts or {}
+    shares = {}
+    for chart in CHARTS:
+        if chart.name in counts:
+            *labelled, _fill = counts[chart.name]
+            named = zip(chart.class_names, labelled, strict=True)
+            shares[chart.name] = {
+                name: 100 * count / max(sum(labelled), 1) for name, count in named
+            }
+    return shares
+
+
+def _oddities_of_splits(store: Store, scenes: Sequence[StoredScene]) -> Iterator[str]:
+    splits = store.splits
+    divided = {scene for ids in splits.values() for scene in ids}
+    left = {scene.id for scene in scenes} - divided
+    if absent := sorted(divided - {*store.scenes}):
+        yield f"{len(absent)} scenes of the splits are not in the store: {absent[0]}"
+    if store.scenes and not any(splits.values()):
+        yield "it has no splits yet: run `seaice prepare` again to finish it"
+    elif left:
+        yield f"{len(left)} scenes are in no split: a test scene is of their pass"
+    if pairs := store.splits_leak:
+        yield f"{len(pairs)} pairs of one pass are split"
+
+
+def _oddities_of_values(store: Store, scenes: Sequence[StoredScene]) -> Iterator[str]:
+    without: dict[str, list[str]] = {}
+    for scene in scenes:
+        if scene.valid_share == 0:
+            without.setdefault("labels", []).append(scene.id)
+        for name, n_values in zip(store.channels, scene.stats.count, strict=True):
+            if n_values == 0:
+                without.setdefault(name, []).append(scene.id)
+    for name, ids in without.items():
+        yield f"{len(ids)} scenes have no {name}: {', '.join(ids[:3])}"

@@ -1,0 +1,87 @@
+"""A store is described by what its scenes say of themselves."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from support.coded_scenes import write_coded
+
+from seaice_data.channels import find_channel
+from seaice_data.preparation.prepare import prepare
+from seaice_data.store.description import describe_store
+from seaice_data.store.recipe import Recipe
+from seaice_data.store.store import Store
+
+IDS = ("20190114T101830_dmi", "20190214T101830_cis", "20190215T101830_cis")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("description")
+    for scene_id, height in zip(IDS, (203, 150, 170), strict=True):
+        write_coded(folder / "raw", height, 251, scene_id)
+    prepare(folder / "raw", str(folder / "store.zarr"), Recipe(ratio=10))
+    return folder / "store.zarr"
+
+
+def test_scenes_are_counted_by_split_service_and_month(whole: Path) -> None:
+    described = describe_store(Store.open(whole))
+    assert described.n_scenes == 3
+    assert described.splits == {"train": 2, "validation": 1, "test": 0}
+    assert described.services == {"dmi": 1, "cis": 2}
+    assert described.months == {1: 1, 2: 2}
+    assert (described.smallest_shape, described.largest_shape) == ((15, 25), (20, 25))
+    assert described.oddities == ()
+
+
+def test_shares_of_classes_add_up(whole: Path) -> None:
+    described = describe_store(Store.open(whole))
+    assert set(described.class_percent) == {"SIC", "SOD", "FLOE"}
+    for shares in described.class_percent.values():
+        assert sum(shares.values()) == pytest.approx(100)
+
+
+def test_ranges_are_in_the_unit_of_the_channel(whole: Path) -> None:
+    store = Store.open(whole)
+    found = describe_store(store).channel_ranges["t2m"]
+    position, channel = store.channels.index("t2m"), find_channel("t2m")
+    values = [store.scene(i).inputs[..., position] for i in store.splits["train"]]
+    lowest = min(float(plane.min()) for plane in values)
+    assert found.lowest == pytest.approx(lowest * channel.std + channel.mean)
+    assert found.lowest <= found.highest
+    assert found.unit == "K"
+
+
+def test_the_disk_use_is_the_size_of_all_files(whole: Path) -> None:
+    n_bytes = sum(path.stat().st_size for path in whole.rglob("*") if path.is_file())
+    assert describe_store(Store.open(whole)).disk_use_bytes == n_bytes
+
+
+def test_what_is_odd_is_said(whole: Path, tmp_path: Path) -> None:
+    store = tmp_path / "store.zarr"
+    shutil.copytree(whole, store)
+    (gone,) = Store.open(store).splits["validation"]
+    shutil.rmtree(store / "scenes" / gone)
+    (store / "notes.txt").write_text("mine")
+    stranger, absent = describe_store(Store.open(store)).oddities
+    assert stranger == "'notes.txt' is not part of a store"
+    assert absent.endswith(f"not in the store: {gone}")
+
+
+def test_a_part_of_a_store_has_no_splits_yet(tmp_path: Path) -> None:
+    write_coded(tmp_path / "raw", 203, 251)
+    prepare(tmp_path / "raw", str(tmp_path / "store.zarr"), part=(1, 1))
+    described = describe_store(Store.open(tmp_path / "store.zarr"))
+    assert (described.channel_ranges, described.class_percent) == ({}, {})
+    assert "no splits yet" in described.oddities[0]
+
+
+def test_a_description_is_a_mapping_and_rows(whole: Path) -> None:
+    described = describe_store(Store.open(whole))
+    mapping = described.to_mapping()
+    assert json.loads(json.dumps(mapping))["months"] == {"1": 1, "2": 2}
+    rows = described.to_rows()
+    assert rows["sizes"] == "15 x 25 to 20 x 25 pixels"
+    assert rows["odd"] == "nothing"
+    assert rows["sar"].startswith("hh ")
