@@ -34,30 +34,30 @@ def split(
 
     Example: seaice split store.zarr --validation valset2.json
     """
-    from seaice_data.preparation.prepare import finish
-    from seaice_data.settings import to_mapping
+    from seaice_data.preparation.division import split_store
     from seaice_data.store.split import SplitSettings, read_id_file
     from seaice_data.store.store import Store
 
     opened = Store.open(store)
-    lists = {
-        name: read_id_file(path) if path else None
-        for name, path in (("test", test), ("validation", validation))
-    }
-    for name, ids in lists.items():
-        absent = set(ids or ()) - set(opened.scenes)
-        if absent:
-            note(f"note: {len(absent)} scenes of the {name} list are not in the store")
-    settings = SplitSettings(seed=seed, allow_leaks=allow_leaks, **lists)
-    opened.finish({"split_settings": to_mapping(settings)})
-    for failure in finish(opened):
+    settings = SplitSettings(
+        seed=seed,
+        test=read_id_file(test) if test else None,
+        validation=read_id_file(validation) if validation else None,
+        allow_leaks=allow_leaks,
+    )
+    report = split_store(opened, settings)
+    for name, ids in report.absent.items():
+        if ids:
+            note(f"note: {len(ids)} scenes of the {name} list are not in the store")
+    for failure in report.failed:
         note(f"left out: {failure.reason}")
-    splits = Store.open(store).splits
-    if tests := {*(lists["validation"] or ())} & {*splits["test"]}:
-        note(f"note: {len(tests)} scenes of the validation list test, and do not validate")
+    if n_tested := len(report.tested):
+        note(f"note: {n_tested} scenes of the validation list test, and do not validate")
     if as_json:
-        say_json({"store": opened.path, "splits": splits})
+        say_json({"store": opened.path, "splits": report.splits})
         return
-    left_out = len(opened.scenes) - sum(map(len, splits.values()))
-    shares = ", ".join(f"{name} {len(ids)}" for name, ids in splits.items())
-    say(f"{shares} scenes, {left_out} left out because their pass stands on another side")
+    shares = ", ".join(f"{name} {len(ids)}" for name, ids in report.splits.items())
+    say(
+        f"{shares} scenes, {len(report.left_out)} left out because their pass stands on "
+        "another side"
+    )
