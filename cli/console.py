@@ -72,6 +72,11 @@ def fail(message: str, hint: str | None = None) -> None:
         note(f"hint: {hint}")
 
 
+def with_hint(reason: str, hint: str | None) -> str:
+    """Return a reason, and in parentheses what to do about it."""
+    return f"{reason} ({hint})" if hint else reason
+
+
 def be_quiet(stream: TextIO) -> None:
     """Discard whatever this process still writes to a stream, also when Python exits."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

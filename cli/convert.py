@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .console import Progress, note, say, say_json, seconds
+from .console import Progress, note, say, say_json, seconds, with_hint
 from .options import AsJson
 
 
@@ -93,14 +93,12 @@ def convert(
         )
     for failure in report.failed:
         what = f"{failure.scene} as {failure.kind}" if failure.kind else failure.scene
-        hint = f" ({failure.hint})" if failure.hint else ""
-        note(f"left out: {what}: {failure.reason}{hint}")
-    n_bytes = sum(path.stat().st_size for path in report.written)
+        note(f"left out: {what}: {with_hint(failure.reason, failure.hint)}")
     if as_json:
         say_json(
             {
                 "files": [str(path) for path in report.written],
-                "bytes": n_bytes,
+                "bytes": report.n_bytes,
                 "kept": [str(path) for path in report.kept],
                 "failed": [
                     {"map": f.scene, "format": f.kind, "reason": f.reason}
@@ -111,7 +109,8 @@ def convert(
         )
     else:
         say(
-            f"{len(report.written)} files written to {out}, {n_bytes / 1000:.0f} kB, "
+            f"{len(report.written)} files written to {out}, "
+            f"{report.n_bytes / 1000:.0f} kB, "
             f"{len(report.kept)} kept, {len(report.failed)} left out, "
             f"in {seconds(report.elapsed_s)}"
         )

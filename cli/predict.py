@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .console import Progress, note, say, say_json, seconds
+from .console import Progress, note, say, say_json, seconds, with_hint
 from .options import AcceptMasks, AsJson, Device
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from seaice_data.store.store import Store
     from seaice_model.prediction.predict import PredictProgress
 
@@ -126,7 +128,7 @@ def predict(
                 progress=show,
             )
     for failure in report.failed:
-        note(f"left out: {failure.reason}" + (f" ({failure.hint})" if failure.hint else ""))
+        note(f"left out: {with_hint(failure.reason, failure.hint)}")
     if as_json:
         say_json(
             {
@@ -146,23 +148,10 @@ def predict(
         raise typer.Exit(1)
 
 
-def _scenes_of(store: "Store", split: str, where: str) -> tuple[str, ...] | None:
+def _scenes_of(store: "Store", split: str, where: str) -> "Sequence[str] | None":
     """Return the scenes asked for; none leaves the choice to the run."""
-    from seaice_data.errors import SettingsError
-    from seaice_data.settings import nearest
-    from seaice_data.store.selection import select
+    from seaice_data.store.selection import scenes_of_split, select
 
     if where:
         return select(store, where)
-    if not split:
-        return None
-    splits = {**store.splits, "all": store.scenes}
-    if split not in splits:
-        raise SettingsError(f"unknown split {split!r}", hint=nearest(split, splits))
-    if not splits[split]:
-        filled = ", ".join(name for name, scenes in splits.items() if scenes)
-        raise SettingsError(
-            f"split {split!r} of the store {store.path!r} has no scenes",
-            hint=f"those with scenes are {filled}" if filled else "prepare some scenes",
-        )
-    return splits[split]
+    return scenes_of_split(store, split) if split else None

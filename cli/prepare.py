@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from .console import Progress, note, say, say_json, seconds
+from .console import Progress, note, say, say_json, seconds, with_hint
 from .options import AcceptMasks, AsJson, Jobs, Part, n_processes, read_part
 
 
@@ -61,7 +61,7 @@ def prepare(
     """
     from seaice_data.channels import select_channels
     from seaice_data.preparation.prepare import prepare as run
-    from seaice_data.settings import from_mapping, read_toml, to_mapping
+    from seaice_data.settings import assign, read_toml
     from seaice_data.store.recipe import Recipe
     from seaice_data.texts import printable, without_secrets
 
@@ -71,9 +71,10 @@ def prepare(
         "codec": codec or None,
         "zarr_format": zarr_format,
     }
-    base = to_mapping(read_toml(Recipe, recipe) if recipe else Recipe())
-    changed = {name: value for name, value in given.items() if value is not None}
-    chosen = from_mapping(Recipe, {**base, **changed})
+    chosen = assign(
+        read_toml(Recipe, recipe) if recipe else Recipe(),
+        {name: value for name, value in given.items() if value is not None},
+    )
     with Progress("scenes") as progress:
         report = run(
             raw,
@@ -90,7 +91,7 @@ def prepare(
     for scene_id, n_pixels in report.unseen.items():
         note(f"{scene_id}: {n_pixels} labelled pixels have no SAR")
     for failure in report.failed:
-        note(f"left out: {failure.reason}" + (f" ({failure.hint})" if failure.hint else ""))
+        note(f"left out: {with_hint(failure.reason, failure.hint)}")
     if as_json:
         say_json(
             {

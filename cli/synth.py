@@ -1,6 +1,5 @@
 """`seaice synth`: scenes to try without data."""
 
-import time
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -44,7 +43,6 @@ def synth(
     from seaice_data.synthetic.scene_set import write_scenes
     from seaice_data.texts import printable
 
-    start = time.monotonic()
     with Progress("scenes") as progress:
         report = write_scenes(
             out,
@@ -56,8 +54,6 @@ def synth(
             overwrite=overwrite,
             progress=progress,
         )
-    n_bytes = sum(path.stat().st_size for path in report.written)
-    elapsed_s = time.monotonic() - start
     if as_json:
         say_json(
             {
@@ -65,12 +61,13 @@ def synth(
                 "scenes": scenes,
                 "written": report.written,
                 "kept": report.kept,
-                "written_bytes": n_bytes,
-                "elapsed_s": round(elapsed_s, 3),
+                "written_bytes": report.n_bytes,
+                "elapsed_s": round(report.elapsed_s, 3),
             }
         )
         return
     say(
-        f"{len(report.written)} files ({n_bytes / 1e9:.2f} GB) of {scenes} scenes written "
-        f"to {printable(str(out))}, {len(report.kept)} kept, in {seconds(elapsed_s)}"
+        f"{len(report.written)} files ({report.n_bytes / 1e9:.2f} GB) of {scenes} scenes "
+        f"written to {printable(str(out))}, {len(report.kept)} kept, "
+        f"in {seconds(report.elapsed_s)}"
     )

@@ -93,6 +93,33 @@ def select(store: Store, where: str | None = None) -> tuple[str, ...]:
     return chosen
 
 
+def scenes_of_split(store: Store, split: str) -> tuple[str, ...]:
+    """Return the ids of the scenes of a split, or of the whole store.
+
+    Parameters
+    ----------
+    store
+        Where the scenes are.
+    split
+        ``train``, ``validation``, ``test`` or ``all``.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such split, or it has no scenes.
+    """
+    splits: dict[str, tuple[str, ...]] = {**store.splits, "all": store.scenes}
+    if split not in splits:
+        raise SettingsError(f"unknown split {split!r}", hint=nearest(split, splits))
+    if not splits[split]:
+        filled = ", ".join(name for name, scenes in splits.items() if scenes)
+        raise SettingsError(
+            f"split {split!r} of the store {store.path!r} has no scenes",
+            hint=f"those with scenes are {filled}" if filled else "prepare some scenes",
+        )
+    return splits[split]
+
+
 def _facts_of(store: Store) -> dict[str, _Facts]:
     """Return what can be asked of each scene."""
     split_of = {scene: name for name, scenes in store.splits.items() for scene in scenes}

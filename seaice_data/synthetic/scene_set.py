@@ -1,6 +1,7 @@
 """Write a set of synthetic scenes, several at a time."""
 
 import shutil
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -22,6 +23,14 @@ class SetReport:
 
     kept: tuple[Path, ...]
     """Files of this set that were there already."""
+
+    elapsed_s: float
+    """Seconds in all."""
+
+    @property
+    def n_bytes(self) -> int:
+        """Size of the files written."""
+        return sum(path.stat().st_size for path in self.written)
 
 
 def write_scenes(
@@ -70,6 +79,7 @@ def write_scenes(
     SettingsError
         If `n_scenes`, `size` or `seed` is too small or too large.
     """
+    start = time.monotonic()
     plans = plan_scenes(n_scenes, size, seed)
     folder.mkdir(parents=True, exist_ok=True)
     paths = {plan.id: scene_paths(folder, plan, version) for plan in plans}
@@ -93,6 +103,7 @@ def write_scenes(
     return SetReport(
         written=tuple(path for files in written for path in files),
         kept=() if overwrite else tuple(sorted(there)),
+        elapsed_s=time.monotonic() - start,
     )
 
 

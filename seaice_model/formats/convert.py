@@ -60,6 +60,11 @@ class ConvertReport:
     elapsed_s: float
     """Seconds in all."""
 
+    @property
+    def n_bytes(self) -> int:
+        """Size of the files written."""
+        return sum(path.stat().st_size for path in self.written)
+
 
 def convert_maps(
     maps_path: Path,
