@@ -13,7 +13,6 @@ from .options import STOPPED, AsJson, Device, read_seeds
 
 if TYPE_CHECKING:
     from seaice_data.store.store import Store
-    from seaice_model.config.presets import PaperScores
     from seaice_model.config.run_config import RunConfig
     from seaice_model.training.progress import TrainProgress, TrainReport
 
@@ -82,7 +81,12 @@ def train(
     Example: seaice train store.zarr --preset tiny
     """
     if list_presets:
-        _list_presets(as_json=as_json)
+        from seaice_model.config.catalogue import as_mapping, as_text
+
+        if as_json:
+            say_json(as_mapping())
+        else:
+            say(*as_text().split("\n"))
         return
     if store is None:
         raise typer.BadParameter("name a store", param_hint="STORE")
@@ -166,15 +170,12 @@ def _resolved(
 
 def _resumed(run: Path, changes: list[str], *, is_several: bool) -> "RunConfig":
     """Return the configuration of a run that goes on, with changes."""
-    from seaice_data.settings import assign, read_assignments
+    from seaice_model.config.resolve import changed
     from seaice_model.runs.checkpoint import settings_to_resume
     from seaice_model.runs.folder import RunFolder
 
     started = RunFolder(run).seeds() if is_several else ()
-    chosen = settings_to_resume(started[0].path if started else run).config
-    for change in changes:
-        chosen = assign(chosen, read_assignments(change))
-    return chosen
+    return changed(settings_to_resume(started[0].path if started else run).config, changes)
 
 
 def _tell(reports: "Sequence[TrainReport]", *, is_several: bool, as_json: bool) -> None:
@@ -211,59 +212,6 @@ def _as_json(report: "TrainReport") -> dict[str, Any]:
     }
 
 
-def _list_presets(*, as_json: bool) -> None:
-    """Show every preset with what the paper reports of it, and every profile."""
-    from dataclasses import asdict
-
-    from seaice_model.config.presets import PRESETS, PROFILES
-
-    if as_json:
-        say_json(
-            {
-                "presets": {
-                    name: {
-                        "summary": preset.summary,
-                        "ratio": preset.ratio,
-                        "channels": preset.config.model.channels,
-                        "paper_validation_percent": preset.validation
-                        and asdict(preset.validation),
-                        "paper_test_percent": preset.test and asdict(preset.test),
-                    }
-                    for name, preset in PRESETS.items()
-                },
-                "profiles": {name: item.summary for name, item in PROFILES.items()},
-            }
-        )
-        return
-    head = ("preset", "change", "ratio", "channels", "validation, paper", "test, paper")
-    rows = [
-        (
-            name,
-            preset.summary,
-            str(preset.ratio),
-            str(len(preset.config.model.channels)),
-            _paper(preset.validation),
-            _paper(preset.test),
-        )
-        for name, preset in PRESETS.items()
-    ]
-    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-    for row in (head, *rows):
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        say("  ".join(cells).rstrip())
-    say("Scores: combined (standard deviation of 20 networks) SIC SOD FLOE, in percent")
-    say("(Chen et al. 2024, Table 4). Channels are those of the default profile.")
-    say("")
-    for name, profile in PROFILES.items():
-        say(f"profile {name.ljust(9)} {profile.summary}")
-
-
-def _paper(scores: "PaperScores | None") -> str:
-    if scores is None:
-        return "-"
-    return f"{scores.combined} ({scores.std}) {scores.sic} {scores.sod} {scores.floe}"
-
-
 class _Lines:
     """Shows a line for each epoch, and the batches in between."""
 
@@ -272,17 +220,8 @@ class _Lines:
         self._prefix = prefix
 
     def __call__(self, step: "TrainProgress") -> None:
-        done = (step.epoch - 1) * step.n_iterations + step.iteration
-        text = f"{self._prefix}epoch {step.epoch}/{step.n_epochs}, loss {step.loss:.3f}"
-        entry = step.entry
-        if entry is None or step.scores is None:
-            self._progress(done, step.n_epochs * step.n_iterations, text)
-            return
-        shown = step.scores.by_name.items()
-        scores = ", ".join(f"{k} {v:.1f} %" for k, v in shown if v is not None)
-        note(
-            f"{text} (SIC {entry.loss_sic:.3f}, SOD {entry.loss_sod:.3f}, "
-            f"FLOE {entry.loss_floe:.3f}), learning rate {step.learning_rate:.2g}, "
-            f"validation: {scores}{' (best)' if entry.is_best else ''}, "
-            f"{entry.patches_per_s:.1f} patches/s, {100 * entry.wait_share:.0f} % waiting"
-        )
+        text = f"{self._prefix}{step.in_words()}"
+        if step.entry is None:
+            self._progress(step.n_done, step.n_total, text)
+        else:
+            note(text)

@@ -53,13 +53,24 @@ def resolve(
     (('hh', 'hv'), 2, 8)
     """
     config = find_preset(preset).applied(find_profile(profile).config)
-    assignments: dict[str, Any] = {}
-    for change in changes:
-        assignments |= read_assignments(change)
     if file is not None:
         with naming_file(file):
             tables = with_new_names(RunConfig, read_table(file))
             config = from_mapping(RunConfig, _merged(to_mapping(config), tables))
+    return changed(config, changes)
+
+
+def changed(config: RunConfig, changes: Iterable[str]) -> RunConfig:
+    """Return a configuration with settings changed, each written as ``key=value``.
+
+    Raises
+    ------
+    SettingsError
+        If a change cannot be read, a key is not known, or a value does not fit.
+    """
+    assignments: dict[str, Any] = {}
+    for change in changes:
+        assignments |= read_assignments(change)
     return assign(config, assignments)
 
 

@@ -36,6 +36,31 @@ class TrainProgress:
     entry: LogEntry | None = None
     """The line of the log, once the epoch is validated."""
 
+    @property
+    def n_done(self) -> int:
+        """Batches of all epochs done."""
+        return (self.epoch - 1) * self.n_iterations + self.iteration
+
+    @property
+    def n_total(self) -> int:
+        """Batches of all epochs."""
+        return self.n_epochs * self.n_iterations
+
+    def in_words(self) -> str:
+        """Return epoch and loss in a line; once it is validated, also scores and speed."""
+        text = f"epoch {self.epoch}/{self.n_epochs}, loss {self.loss:.3f}"
+        entry = self.entry
+        if entry is None or self.scores is None:
+            return text
+        shown = self.scores.by_name.items()
+        scores = ", ".join(f"{k} {v:.1f} %" for k, v in shown if v is not None)
+        return (
+            f"{text} (SIC {entry.loss_sic:.3f}, SOD {entry.loss_sod:.3f}, "
+            f"FLOE {entry.loss_floe:.3f}), learning rate {self.learning_rate:.2g}, "
+            f"validation: {scores}{' (best)' if entry.is_best else ''}, "
+            f"{entry.patches_per_s:.1f} patches/s, {100 * entry.wait_share:.0f} % waiting"
+        )
+
 
 Progress = Callable[[TrainProgress], None]
 
