@@ -86,7 +86,9 @@ class OtherSystem:
         return process
 
     def _environment(self, told: dict[str, object]) -> dict[str, str]:
-        ours = {"LD_PRELOAD": self._library, "PYTHONPATH": SOURCE.parents[2], **told}
+        # Our packages come before the folders of their tests, which have the same names.
+        paths = os.pathsep.join(map(str, (SOURCE.parents[3], SOURCE.parents[2])))
+        ours = {"LD_PRELOAD": self._library, "PYTHONPATH": paths, **told}
         return {**os.environ, **{name: str(value) for name, value in ours.items()}}
 
 
