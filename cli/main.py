@@ -1,28 +1,18 @@
-"""The `seaice` command: registers the commands, turns errors into words and exit codes.
+"""The `seaice` command: registers the commands, and prepares the streams they write to."""
 
-Exit codes: 0 done, 1 something the user can mend, 2 wrong usage, 75 a training that was
-stopped and can go on, 129 its terminal closed, 130 interrupted, 143 terminated.
-"""
-
-import functools
 import io
 import logging
 import os
-import signal
 import sys
-import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Annotated, Any, TextIO
 
 import typer
 from typer.core import TyperGroup
 
-from seaice_data.errors import SeaIceError
-from seaice_data.system.signals import ending_signals
 from seaice_data.texts import OneLine, printable
 
 from . import (
@@ -39,8 +29,9 @@ from . import (
     train,
     verify,
 )
-from .bench import command as bench_command
-from .console import be_quiet, fail, note
+from .bench import command as bench
+from .console import be_quiet, note
+from .endings import INTERRUPTED, Command, ending_in_words, fail_with
 
 _UsageError: type[Any] = typer.BadParameter.__mro__[1]  # Typer has a copy of click inside
 
@@ -109,95 +100,7 @@ def options(
     logging.getLogger("matplotlib").setLevel(logging.NOTSET if verbose else logging.ERROR)
 
 
-_AGAIN = "nothing is lost: run the same command again to go on"
-_HINTS = {
-    "synth": _AGAIN,
-    "prepare": _AGAIN,
-    "predict": _AGAIN,
-    "convert": _AGAIN,
-    "study": _AGAIN,
-    "train": "go on with --resume",
-}
-"""How a command goes on that was interrupted."""
-
-
-class _Terminated(KeyboardInterrupt):
-    """A signal that ends a command as Ctrl-C does."""
-
-    def __init__(self, number: int) -> None:
-        self.exit_code = 128 + number
-
-
-def _terminate(number: int, _frame: FrameType | None) -> None:
-    for other in ending_signals():  # `timeout` and a closed terminal send it twice
-        signal.signal(other, signal.SIG_IGN)
-    raise _Terminated(number)
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """Raise on signals that end a process; a command may set its own handlers inside."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.signal(number, _terminate) for number in ending_signals()}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _in_words(command: Callable[..., None]) -> Callable[..., None]:
-    """Turn what goes wrong in a command into a line and an exit code."""
-
-    @functools.wraps(command)
-    def run_command(*args: object, **kwargs: object) -> None:
-        try:
-            with _terminable():
-                command(*args, **kwargs)
-            sys.stdout.flush()
-        except SeaIceError as error:
-            fail(str(error), error.hint)
-            raise typer.Exit(1) from None
-        except _Terminated as ended:
-            fail("terminated", _HINTS.get(command.__name__))
-            raise typer.Exit(ended.exit_code) from None
-        except KeyboardInterrupt:
-            fail("interrupted", _HINTS.get(command.__name__))
-            raise typer.Exit(130) from None
-        except BrokenPipeError:
-            # The reader has gone (`seaice info | head`).
-            be_quiet(sys.stdout)
-            raise typer.Exit(0) from None
-        except MemoryError:
-            fail("there is not enough memory")
-            raise typer.Exit(1) from None
-        except OSError as error:
-            _fail_with(error)
-            raise typer.Exit(1) from None
-
-    return run_command
-
-
-def _fail_with(error: OSError) -> None:
-    name = f"{error.filename!r}: " if error.filename else ""
-    fail(f"{name}{error.strerror or error}")
-
-
-def _show_warning(
-    message: Warning | str,
-    category: type[Warning],
-    filename: str,  # noqa: ARG001 - and what follows: Python passes them
-    lineno: int,  # noqa: ARG001
-    file: TextIO | None = None,  # noqa: ARG001
-    line: str | None = None,  # noqa: ARG001
-) -> None:
-    """Show a warning of a library on one line, without its source code."""
-    note(f"warning: {category.__name__}: {message}")
-
-
-_COMMANDS: tuple[Callable[..., None], ...] = (
+_COMMANDS: tuple[Command, ...] = (
     synth.synth,
     prepare.prepare,
     info.info,
@@ -210,20 +113,15 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     score.score,
     figures.figures,
     study.study,
-    bench_command.bench,
+    bench.bench,
 )
 for _command in _COMMANDS:
-    app.command()(_in_words(_command))
+    app.command()(ending_in_words(_command))
 
 
 def run() -> None:
     """Run the command line; the entry point of `seaice`."""
-    # Where the caller closed them (`>&-`) Python has none.
-    sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115 - until the end
-    sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115
-    for stream in (sys.stdout, sys.stderr):  # with `LANG=C` not every letter can be written
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+    _open_streams()
     warnings.showwarning = _show_warning
     try:
         try:
@@ -238,7 +136,29 @@ def run() -> None:
         be_quiet(sys.stdout)
     except OSError as error:  # `seaice --help >/dev/full`
         be_quiet(sys.stdout)
-        _fail_with(error)
+        fail_with(error)
         sys.exit(1)
     except KeyboardInterrupt as error:
-        sys.exit(getattr(error, "exit_code", 130))
+        sys.exit(getattr(error, "exit_code", INTERRUPTED))
+
+
+def _open_streams() -> None:
+    """Make sure that anything can be written to stdout and stderr."""
+    # Where the caller closed them (`>&-`) Python has none.
+    sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115 - until the end
+    sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):  # with `LANG=C` not every letter can be written
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,  # noqa: ARG001 - and what follows: Python passes them
+    lineno: int,  # noqa: ARG001
+    file: TextIO | None = None,  # noqa: ARG001
+    line: str | None = None,  # noqa: ARG001
+) -> None:
+    """Show a warning of a library on one line, without its source code."""
+    note(f"warning: {category.__name__}: {message}")

@@ -19,7 +19,8 @@ import typer
 from support.coded_scenes import write_coded
 from support.other_systems import Moment, OtherSystem, go_on
 
-from seaice.main import _in_words, app
+from seaice.endings import ending_in_words
+from seaice.main import app
 
 SEAICE = Path(sys.executable).with_name("seaice")
 IDS = [f"2019{month:02d}14T101830_dmi" for month in range(1, 7)]
@@ -241,7 +242,7 @@ def test_each_command_says_how_it_goes_on(
 
     command.__name__ = name
     with pytest.raises(typer.Exit) as ended:
-        _in_words(command)()
+        ending_in_words(command)()
     assert ended.value.exit_code == code
     err = capsys.readouterr().err
     assert err.startswith(f"error: {words}")
