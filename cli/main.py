@@ -32,6 +32,7 @@ from . import (
 from .bench import command as bench
 from .console import be_quiet, note
 from .endings import INTERRUPTED, Command, ending_in_words, fail_with
+from .options import renamed
 
 _UsageError: type[Any] = typer.BadParameter.__mro__[1]  # Typer has a copy of click inside
 
@@ -45,6 +46,11 @@ class _Commands(TyperGroup):
             return super().parse_args(ctx, args)
         with _printable_usage():
             return super().parse_args(ctx, args)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[Any, Any, list[str]]:
+        """Return the name of a command, the command, and its arguments."""
+        name, command, arguments = super().resolve_command(ctx, args)
+        return name, command, renamed(str(name), arguments)
 
     def invoke(self, ctx: Any) -> Any:
         """Read the arguments of a command, and run it."""

@@ -1,6 +1,7 @@
-"""What several commands share: options, how their values are read, exit codes."""
+"""What commands share: options, their old names, how values are read, exit codes."""
 
 import re
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Annotated
 
@@ -8,6 +9,8 @@ import typer
 
 from seaice_data.system.processor import n_cores
 from seaice_data.texts import shortened
+
+from .console import note
 
 STOPPED = 75
 """Exit code of a training that a signal stopped: run it again with --resume."""
@@ -26,7 +29,27 @@ AcceptMasks = Annotated[
     ),
 ]
 
+RENAMED: Mapping[str, Mapping[str, str]] = {
+    "predict": {"--pictures": "--plots", "--no-pictures": "--no-plots"},
+}
+"""By command: the present names of options by their names in version 0.1, which version 0.2
+still accepts, with a warning."""
+
 _MOST_SEEDS = 10_000
+
+
+def renamed(command: str, arguments: Sequence[str]) -> list[str]:
+    """Return the arguments of a command with old names of options replaced (`RENAMED`)."""
+    names = RENAMED.get(command, {})
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    present = []
+    for argument in arguments[:end]:
+        name, equals, value = argument.partition("=")
+        if name in names:
+            note(f"warning: {name} is deprecated, write {names[name]}")
+            name = names[name]
+        present.append(f"{name}{equals}{value}")
+    return [*present, *arguments[end:]]
 
 
 def n_processes(jobs: int, store: str = "") -> int:

@@ -58,7 +58,7 @@ def predict(
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="Keep the probability of each class")
     ] = False,
-    pictures: Annotated[bool, typer.Option(help="Draw a picture of each map")] = True,
+    plots: Annotated[bool, typer.Option(help="Plot each map as PNG")] = True,
     device: Device = "auto",
     overwrite: Annotated[
         bool,
@@ -95,7 +95,7 @@ def predict(
     if scene and not all(scene):
         raise typer.BadParameter("the id of a scene is empty", param_hint="--scene")
     settings = PredictSettings(
-        grid=grid.value, probabilities=probabilities, pictures=pictures, overwrite=overwrite
+        grid=grid.value, probabilities=probabilities, pictures=plots, overwrite=overwrite
     )
     runs = run or [Path("run")]
     with Progress("maps") as progress:

@@ -474,7 +474,7 @@ def test_predict_draws_files_without_a_store(
     seaice, raw_folder, run_path, tmp_path
 ) -> None:
     result = seaice(
-        "predict", raw_folder, "--run", run_path, "--out", tmp_path, "--no-pictures",
+        "predict", raw_folder, "--run", run_path, "--out", tmp_path, "--no-plots",
         "--grid", "store", "--probabilities", "--json",
     )  # fmt: skip
     assert result.code == 0
@@ -494,12 +494,12 @@ def test_predict_names_bad_files_and_draws_the_others(
     shutil.copy(good, files)
     (files / bad.name).write_text("half")
     arguments = ("predict", files, "--run", run_path, "--out", tmp_path / "maps")
-    result = seaice(*arguments, "--no-pictures")
+    result = seaice(*arguments, "--no-plots")
     assert result.code == 1
     assert "1 maps drawn" in result.out
     assert "1 left out" in result.out
     assert f"left out: '{files / bad.name}': cannot read it as netCDF-4" in result.err
-    again = seaice(*arguments, "--no-pictures")
+    again = seaice(*arguments, "--no-plots")
     assert (again.code, "0 maps drawn" in again.out) == (1, True)
 
 
@@ -507,7 +507,7 @@ def test_predict_takes_a_condition_for_scenes_of_a_store_only(
     seaice, store_path, raw_folder, run_path, tmp_path
 ) -> None:
     arguments = ("--run", run_path, "--out", tmp_path, "--where", "split == test")
-    assert seaice("predict", store_path, *arguments, "--no-pictures").code == 0
+    assert seaice("predict", store_path, *arguments, "--no-plots").code == 0
     assert len(list(tmp_path.glob("*.nc"))) == 1
     result = seaice("predict", raw_folder, *arguments)
     assert result.code == 2

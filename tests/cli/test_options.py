@@ -1,9 +1,13 @@
 """What several commands share."""
 
+from pathlib import Path
+
 import pytest
 import typer
+from typer.testing import CliRunner
 
-from seaice.options import n_processes, read_part, read_seeds
+from seaice.main import app
+from seaice.options import n_processes, read_part, read_seeds, renamed
 from seaice_data.system.processor import n_cores
 
 
@@ -38,3 +42,29 @@ def test_seeds_are_ranges_and_numbers() -> None:
 def test_seeds_that_make_no_sense_are_refused(text: str, message: str) -> None:
     with pytest.raises(typer.BadParameter, match=message):
         read_seeds(text)
+
+
+def test_an_old_name_of_an_option_is_accepted_with_a_warning(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    given = ["store.zarr", "--no-pictures", "--run=--pictures"]
+    assert renamed("predict", given) == ["store.zarr", "--no-plots", "--run=--pictures"]
+    warning = "warning: --no-pictures is deprecated, write --no-plots\n"
+    assert capsys.readouterr() == ("", warning)
+
+
+def test_arguments_of_other_commands_and_after_a_double_dash_stay(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert renamed("train", ["--no-pictures"]) == ["--no-pictures"]
+    given = ["--", "--no-pictures"]
+    assert renamed("predict", given) == given
+    assert capsys.readouterr().err == ""
+
+
+def test_a_command_takes_an_old_name_and_does_not_show_it(tmp_path: Path) -> None:
+    command = ["predict", str(tmp_path / "absent.zarr"), "--no-pictures"]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 1  # there is no store; the option itself was taken
+    assert "write --no-plots" in result.stderr
+    assert "--pictures" not in CliRunner().invoke(app, ["predict", "--help"]).stdout

@@ -26,7 +26,7 @@ batch_size = 2
 n_iterations = 2
 n_epochs = 2
 """
-_PREDICT = "predict --device cpu --no-pictures --run run --out new"
+_PREDICT = "predict --device cpu --no-plots --run run --out new"
 _TRAIN = "train store.zarr --device cpu --config config.toml --run"
 _TABLES = {
     "model": ("filters", "channels", "sic"),
