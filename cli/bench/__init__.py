@@ -1,1 +1,1 @@
-"""`seaice bench`: one module a step."""
+"""`seaice bench`: one module per step, and the official code that they compare with."""

@@ -1,6 +1,6 @@
-"""`seaice bench`: how fast the steps run on this machine, in lines that can be repeated.
+"""`seaice bench`: how fast each step runs on this machine, in lines that can be repeated.
 
-Each step has a module of its name with a function ``measure``.
+Each step has a module of the same name with a function ``measure``.
 """
 
 from enum import StrEnum
@@ -28,17 +28,17 @@ class Step(StrEnum):
 def bench(
     step: Annotated[Step, typer.Argument(help="What to measure")],
     path: Annotated[
-        Path, typer.Argument(help="Folder of scenes (prepare, predict), or a store")
+        Path, typer.Argument(help="Folder of netCDF files (prepare, predict), or a store")
     ],
-    rounds: Annotated[int, typer.Option(min=1, help="How often to measure")] = 7,
+    rounds: Annotated[int, typer.Option(min=1, help="Number of rounds")] = 7,
 ) -> None:
     """Measure how fast a step runs on this machine.
 
-    Prints the median and the range of several rounds after one that does not count. With
-    `prepare`, the reference path is what training codes do at every start (open with
-    xarray, stack, take every tenth pixel), and the floor is reading and inflating alone.
-    With `sampler`, the reference is re-created and the limit is copying the same windows;
-    `layouts` writes the corner of a scene in several chunk layouts beside the store.
+    Prints the median and the range of several rounds after a warm-up round. `prepare` is
+    compared with what the official code does at every start (open with xarray, stack, take
+    every tenth pixel), and with reading and inflating alone; `sampler` with the official
+    code re-created, and with copying the same windows. `layouts` writes the corner of a
+    scene in several chunk layouts beside the store.
 
     Example: seaice bench sampler store.zarr
     """

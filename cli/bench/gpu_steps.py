@@ -1,7 +1,7 @@
-"""Steps of training on a GPU, beside the reference's way and the limits of the card.
+"""Training steps on a GPU, compared with the official code and the limits of the card.
 
-The reference's way is a plain U-Net of PyTorch's modules, step by step from Python, in
-float16 without scaling (its configuration). The limits are counted and measured: the
+The official code trains a plain U-Net of PyTorch's modules, step by step from Python, in
+float16 without scaling. The limits are counted and measured: the
 floating-point operations of a step at the rate of a large matrix product, and the planes
 that its convolutions read and write, once each, at the rate of a large copy.
 """
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 _N_STEPS = 50
 _N_SHARING = 2
 _STEPS: list[Callable[[], None]] = []
-"""What a process goes on with."""
+"""What this process repeats."""
 
 
 def compare_steps(path: Path, config: "RunConfig", rounds: int) -> None:
-    """Print what a step takes on the GPU, ours and the reference's way, and the limits."""
+    """Print how long our step and the official one take, and the limits of the GPU."""
     import torch
 
     from seaice_data.sampling.sampler import PatchSampler
@@ -66,13 +66,13 @@ def compare_steps(path: Path, config: "RunConfig", rounds: int) -> None:
     ours = _each_ms(timed(_repeated(_ours(config, batch)), rounds))
     plain = _each_ms(timed(_repeated(_plain(config, batch)), rounds))
     say(line("training step", ours, "ms", f"{what}, bfloat16"))
-    say(line("training step, the reference's way", plain, "ms", f"{what}, float16"))
-    say(f"a step is {median(plain) / median(ours):.1f} x as fast as the reference's way")
+    say(line("training step, as the official code", plain, "ms", f"{what}, float16"))
+    say(f"a step is {median(plain) / median(ours):.1f} x as fast as the official one")
     _say_limits(config, batch, median(ours))
 
 
 def compare_sharing(config: "RunConfig", title: str, rounds: int) -> None:
-    """Print what steps of several networks take that share the GPU, a process each."""
+    """Print how long steps take when several processes share the GPU."""
     from concurrent.futures import ProcessPoolExecutor
     from contextlib import ExitStack
     from multiprocessing import get_context
@@ -83,12 +83,12 @@ def compare_sharing(config: "RunConfig", title: str, rounds: int) -> None:
             stack.enter_context(ProcessPoolExecutor(1, mp_context=spawn))
             for _ in range(_N_SHARING)
         ]
-        pools[0].submit(_begin, config).result()  # the others find what it compiles
-        for future in [pool.submit(_begin, config) for pool in pools[1:]]:
+        pools[0].submit(_start, config).result()  # the others reuse what it compiles
+        for future in [pool.submit(_start, config) for pool in pools[1:]]:
             future.result()
 
         def work(n: int) -> None:
-            for future in [pool.submit(_go_on) for pool in pools[:n]]:
+            for future in [pool.submit(_run_steps) for pool in pools[:n]]:
                 future.result()
 
         for n in range(1, _N_SHARING + 1):
@@ -122,7 +122,7 @@ def _ours(config: "RunConfig", batch: "Batch") -> Callable[[], object]:
     return lambda: learner.learn(batch, config.train.learning_rate)
 
 
-def _begin(config: "RunConfig") -> None:
+def _start(config: "RunConfig") -> None:
     """Make this process ready for steps on patches of noise."""
     import torch
 
@@ -136,10 +136,10 @@ def _begin(config: "RunConfig") -> None:
         wait_s=0,
     )
     _STEPS.append(_repeated(_ours(config, batch)))
-    _go_on()
+    _run_steps()
 
 
-def _go_on() -> None:
+def _run_steps() -> None:
     _STEPS[0]()
 
 

@@ -21,7 +21,7 @@ _N_WINDOWS = 32
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Layout:
-    """How an array is cut into chunks and packed."""
+    """How an array is divided into chunks and compressed."""
 
     title: str
     chunk: int | None
@@ -98,7 +98,7 @@ def _write(layout: _Layout, planes: "FloatArray", path: Path) -> Any:
 def _reading(
     array: Any, corners: list[list[int]], height: int, width: int
 ) -> Callable[[], None]:
-    """Return what reads all windows into the same memory."""
+    """Return a function that reads all windows into the same memory."""
     import numpy as np
 
     out = np.empty((height, width, array.shape[2]), array.dtype)
@@ -111,7 +111,7 @@ def _reading(
 
 
 def _forget(folder: Path) -> int:
-    """Let the system write files and forget them; return their bytes."""
+    """Write files to disk and drop them from the page cache; return their size."""
     n_bytes = 0
     for path in folder.rglob("*"):
         if path.is_file():

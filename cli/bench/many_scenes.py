@@ -1,4 +1,4 @@
-"""A store of many scenes, made of links to those of a small one, to measure what grows."""
+"""A store of many scenes, made of links to those of a small one."""
 
 import json
 from datetime import datetime, timedelta
@@ -6,12 +6,11 @@ from pathlib import Path
 
 _DOCUMENTS = ("zarr.json", ".zattrs", ".zgroup")
 
-N_VALIDATION = 20
-"""Scenes of the validation split, as Chen et al. (2024, section 3.5) take."""
+_N_VALIDATION = 20  # Chen et al. (2024, section 3.5)
 
 
 def link_scenes(path: Path, n_scenes: int, folder: Path) -> Path:
-    """Make a store of `n_scenes` scenes in `folder`; all train but the last few.
+    """Make a store of `n_scenes` scenes in `folder`; all but the last few are for training.
 
     The bytes are those of the store at `path`; names and splits are new.
     """
@@ -25,8 +24,8 @@ def link_scenes(path: Path, n_scenes: int, folder: Path) -> Path:
         names.append(f"{acquired:%Y%m%dT%H%M%S}_{original.name[-3:]}")
         _link_scene(original, many / "scenes" / names[-1])
     splits = {
-        "train": names[:-N_VALIDATION],
-        "validation": names[-N_VALIDATION:],
+        "train": names[:-_N_VALIDATION],
+        "validation": names[-_N_VALIDATION:],
         "test": [],
     }
     _copy_documents(path, many, "splits", splits)

@@ -1,6 +1,6 @@
-"""The network as codes before ours train it: PyTorch's modules, channels first.
+"""The network as the official code trains it: PyTorch's modules, channels first.
 
-`seaice bench train` measures it beside ours; nothing else uses it.
+`seaice bench train` compares it with ours; nothing else uses it.
 """
 
 from collections.abc import Callable
@@ -59,7 +59,7 @@ class PlainUNet(nn.Module):
         return sic, self.sod(plane), self.floe(plane)
 
     def take_weights(self, network: nn.Module) -> None:
-        """Start from the weights of `network`, which holds them in the same order."""
+        """Start from the weights of `network`, which has them in the same order."""
         ours = self.state_dict()
         theirs = network.state_dict().values()
         self.load_state_dict(
@@ -73,9 +73,9 @@ class PlainUNet(nn.Module):
 def plain_step(
     network: PlainUNet, config: TrainConfig
 ) -> Callable[[Tensor, Tensor], Tensor]:
-    """Return what trains on inputs and charts of a batch, and gives its loss.
+    """Return a function that trains on inputs and charts of a batch and returns the loss.
 
-    On a GPU in float16 without scaling, the reference's configuration.
+    On a GPU in float16 without scaling, as the official code.
     """
     optimiser = torch.optim.SGD(
         network.parameters(),

@@ -1,8 +1,7 @@
-"""`seaice bench predict`: whole scenes to maps on their original grid.
+"""`seaice bench predict`: maps of whole scenes on their original grid.
 
-Of a store, maps are drawn from the store; of a folder of netCDF files from these, and from
-a store that is made of them. The network has the size of the paper's and has learned
-nothing.
+Given a store, maps are predicted from it; given a folder of netCDF files, from these and
+from a store made of them. The network has the size of the paper's and has learned nothing.
 """
 
 import tempfile
@@ -40,18 +39,18 @@ def _measure(
 
     store = Store.open(str(store_path))
     size = max(store.scene(scene_id).source_grid.shape for scene_id in store.scenes)
-    tasks = [(source, pictures) for source in sources for pictures in (False, True)]
+    tasks = [(source, plots) for source in sources for plots in (False, True)]
     times, peaks = taking_turns_apart(
         {task: partial(_predict_once, *task, run, maps) for task in tasks}, rounds
     )
-    for (source, pictures), values in times.items():
+    for (source, plots), values in times.items():
         per_scene = [elapsed_s / len(store.scenes) for elapsed_s in values]
-        written = "netCDF and PNG" if pictures else "netCDF"
+        written = "netCDF and PNG" if plots else "netCDF"
         origin = "a store" if source == store_path else "netCDF files"
         say(
             line(
                 f"predict from {origin} to {written}, warm", per_scene, "s/scene",
-                f"up to {size[0]} x {size[1]}, peak {peaks[source, pictures]:.0f} MB",
+                f"up to {size[0]} x {size[1]}, peak {peaks[source, plots]:.0f} MB",
             )
         )  # fmt: skip
 
@@ -67,8 +66,8 @@ def _pretend_to_train(store: Path, run: Path) -> None:
     train(Store.open(str(store)), run, replace(config, train=small))
 
 
-def _predict_once(source: Path, pictures: bool, run: Path, maps: Path) -> float:
-    """Draw the maps of all scenes and return the seconds."""
+def _predict_once(source: Path, plots: bool, run: Path, maps: Path) -> float:
+    """Predict the maps of all scenes; return the seconds."""
     from seaice_data.sources.charts import is_store
     from seaice_data.store.store import Store
     from seaice_model.prediction.predict import (
@@ -77,7 +76,7 @@ def _predict_once(source: Path, pictures: bool, run: Path, maps: Path) -> float:
         predict_store,
     )
 
-    settings = PredictSettings(overwrite=True, pictures=pictures)
+    settings = PredictSettings(overwrite=True, pictures=plots)
     start = time.perf_counter()
     if is_store(str(source)):
         store = Store.open(str(source))

@@ -1,4 +1,4 @@
-"""`seaice bench prepare`: scenes into a store, beside what training codes do instead."""
+"""`seaice bench prepare`: scenes into a store, compared with the official code."""
 
 import math
 import tempfile
@@ -26,7 +26,7 @@ def measure(path: Path, rounds: int) -> None:
     n, jobs = len(paths), min(n_cores(), len(paths))
     tasks: dict[str, Callable[[Paths, Path, int], list[float]]] = {
         "prepare": _prepare_once,
-        "reference path": _reference_once,
+        "official code": _official_once,
         "floor, reading and inflating": _floor_once,
     }
     counted, peaks = taking_turns_apart(
@@ -38,29 +38,29 @@ def measure(path: Path, rounds: int) -> None:
         who = f"{jobs} jobs" if title == "prepare" else "1 process"
         peak = f"peak {peaks[title]:.0f} MB a process"
         say(line(f"{title}, warm", seconds, "s/scene", f"{what}, {who}, {peak}"))
-    # The first scenes of all jobs wait for their processes; the others come at their rate.
+    # The first scene of each job waits for its process to start.
     rates = [_rate(done, n, jobs) for done in counted["prepare"]]
     say(line("prepare, each further scene", rates, "s/scene", f"{what}, {jobs} jobs"))
     starts = [
         done[-1] - n * rate for done, rate in zip(counted["prepare"], rates, strict=True)
     ]
     say(line("prepare, start and end", starts, "s", f"{what}, {jobs} jobs"))
-    reference, floor = (median(per_scene[title]) for title in [*tasks][1:])
+    official, floor = (median(per_scene[title]) for title in [*tasks][1:])
     ours, rate = median(per_scene["prepare"]), median(rates)
     say(
-        f"prepare is {reference / ours:.1f} x the reference path with its start, "
-        f"{reference / rate:.1f} x without; {rate / floor:.1f} floors"
+        f"prepare is {official / ours:.1f} x as fast as the official code with its start, "
+        f"{official / rate:.1f} x without; it takes {rate / floor:.1f} x the floor"
     )
 
 
 def _rate(done: list[float], n: int, jobs: int) -> float:
-    """Return the seconds from scene to scene, when all jobs are at work."""
+    """Return the seconds from scene to scene while all jobs are working."""
     first, last, whole = done
     return (last - first) / (n - jobs) if n > jobs else whole / n
 
 
 def _layout(paths: Paths) -> str:
-    """Say how the SAR lies in the first file."""
+    """Say how the SAR is stored in the first file."""
     import h5py
 
     with h5py.File(paths[0]) as file:
@@ -92,12 +92,12 @@ def _prepare_once(paths: Paths, raw: Path, jobs: int) -> list[float]:
     return [done[min(jobs, len(paths)) - 1], done[-1], whole]
 
 
-def _reference_once(paths: Paths, _raw: Path, _jobs: int) -> list[float]:
-    """Do what the reference implementation does with each scene at every start.
+def _official_once(paths: Paths, _raw: Path, _jobs: int) -> list[float]:
+    """Do what the official code does with each scene at every start.
 
     Variables on the SAR grid are stacked and picked at every tenth row and column, those
     of the 2 km grid are stacked, tie points brought to the picked grid: all of it by the
-    nearest neighbour, and held in memory. Charts of test scenes lie in a second file.
+    nearest neighbour, and kept in memory. Charts of test scenes are in a second file.
     """
     import numpy as np
     import torch
@@ -109,22 +109,22 @@ def _reference_once(paths: Paths, _raw: Path, _jobs: int) -> list[float]:
         tensor = torch.from_numpy(np.asarray(planes))[np.newaxis]
         return torch.nn.functional.interpolate(tensor, size=shape, mode="nearest").numpy()
 
-    held = []
+    kept = []
     start = time.perf_counter()
     for path in paths:
         with xr.open_dataset(path) as opened:
             sar = opened.nersc_sar_primary
             shape = sar.shape[0] // 10, sar.shape[1] // 10
             names = [name for name in opened if opened[name].dims == sar.dims]
-            held.append(pick(opened[names].to_array(), shape))
+            kept.append(pick(opened[names].to_array(), shape))
             cells = opened.btemp_6_9h.dims
             names = [name for name in opened if opened[name].dims == cells]
-            held.append(np.array(opened[names].to_array()))
+            kept.append(np.array(opened[names].to_array()))
             for name in ("sar_grid2d_latitude", "sar_grid2d_longitude"):
-                held.append(pick(opened[name].values[np.newaxis], shape))
+                kept.append(pick(opened[name].values[np.newaxis], shape))
         if beside := reference_of(path):
             with xr.open_dataset(beside) as charts:
-                held.append(pick(charts[["SIC", "SOD", "FLOE"]].to_array(), shape))
+                kept.append(pick(charts[["SIC", "SOD", "FLOE"]].to_array(), shape))
     return [time.perf_counter() - start]
 
 

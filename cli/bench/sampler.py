@@ -1,4 +1,4 @@
-"""`seaice bench sampler`: patches from a store, beside their limits and the reference."""
+"""`seaice bench sampler`: patches from a store, compared with a limit and official code."""
 
 import subprocess
 import sys
@@ -27,7 +27,7 @@ _N_COLD_SCENES = 500
 _MOST_IN_MEMORY = 20_000_000  # pixels of all scenes that are held in memory as float32
 _AUGMENTED = ("augmented, nearest", "augmented, bilinear", "augmented, profile official")
 _PUBLISHED = (
-    "the reference itself, on another 2-core machine: 163-181 plain, 62-88 augmented"
+    "the official code itself, on another 2-core machine: 163-181 plain, 62-88 augmented"
 )
 
 _COLD = """
@@ -47,20 +47,20 @@ print(*(end - start for start, end in zip(times, times[1:])))
 
 
 def measure(path: Path, rounds: int) -> None:
-    """Print how many patches are drawn in a second, all tasks in turns."""
+    """Print how many patches are sampled per second, all tasks in turns."""
     import torch
 
     from seaice_data.channels import OFFICIAL_CHANNELS
     from seaice_data.store.store import Store
 
-    torch.set_num_threads(1)  # the reference's copies are small: more threads slow it down
+    torch.set_num_threads(1)  # copies of the official code are small: more threads slow it
     store = Store.open(str(path))
     channels = tuple(name for name in OFFICIAL_CHANNELS if name in store.channels)
     few, all_ = f"{len(channels)} channels", f"{len(store.channels)} channels"
     tasks = _plain_tasks(store, channels, few) | _plain_tasks(store, store.channels, all_)
     tasks |= _augmented_tasks(store, channels)
     if sum(prod(store.scene(i).grid.shape) for i in store.scenes) <= _MOST_IN_MEMORY:
-        tasks |= _reference_tasks(store, channels) | _resident_tasks(store, channels)
+        tasks |= _official_tasks(store, channels) | _resident_tasks(store, channels)
     n = _BATCH * _N_BATCHES
     rates = {
         title: [n / t for t in times]
@@ -85,22 +85,22 @@ def _sampler(store: "Store", channels: tuple[str, ...], **settings: Any) -> "Pat
     )
 
 
-def _drawing(patches: "PatchSampler") -> Callable[[], object]:
-    """Return what draws batches of the next numbers into the same memory."""
+def _sampling(patches: "PatchSampler") -> Callable[[], object]:
+    """Return a function that samples the next batches into the same memory."""
     out, batches = patches.empty(_BATCH), iter(range(2**40))
 
-    def draw() -> None:
+    def sample() -> None:
         for _ in range(_N_BATCHES):
             first = _BATCH * next(batches)
             patches.batch(range(first, first + _BATCH), out)
 
-    return draw
+    return sample
 
 
 def _plain_tasks(
     store: "Store", channels: tuple[str, ...], title: str
 ) -> dict[str, Callable[[], object]]:
-    """Return windows as they lie, by the sampler and by copies alone."""
+    """Return tasks that copy windows unchanged: by the sampler, and by numpy alone."""
     patches = _sampler(store, channels)
     out, n = patches.empty(_BATCH), len(channels)
     planes = [(s.inputs.view(), s.charts.view()) for s in map(store.scene, patches.scenes)]
@@ -123,7 +123,7 @@ def _plain_tasks(
                 out["charts"][k % _BATCH, :, width:] = 0
 
     return {
-        f"plain, {title}, 1 thread": _drawing(patches),
+        f"plain, {title}, 1 thread": _sampling(patches),
         f"gather limit, {title}, 1 thread": gather,
     }
 
@@ -131,13 +131,13 @@ def _plain_tasks(
 def _augmented_tasks(
     store: "Store", channels: tuple[str, ...]
 ) -> dict[str, Callable[[], object]]:
-    """Return augmented patches, on one thread and on all cores."""
+    """Return tasks that augment patches, on one thread and on all cores."""
     from seaice_data.sampling.augmentation import AUGMENTATIONS
 
     ours = AUGMENTATIONS["default"]
     kinds = (replace(ours, method="nearest"), ours, AUGMENTATIONS["official"])
     tasks = {
-        f"{title}, 1 thread": _drawing(_sampler(store, channels, augmentation=kind))
+        f"{title}, 1 thread": _sampling(_sampler(store, channels, augmentation=kind))
         for title, kind in zip(_AUGMENTED, kinds, strict=True)
     }
     if (n := n_cores()) > 1:
@@ -146,36 +146,36 @@ def _augmented_tasks(
             ("augmented, bilinear", ours),
         ):
             patches = _sampler(store, channels, augmentation=kind, n_threads=n)
-            tasks[f"{title}, {n} threads"] = _drawing(patches)
+            tasks[f"{title}, {n} threads"] = _sampling(patches)
     return tasks
 
 
-def _reference_tasks(
+def _official_tasks(
     store: "Store", channels: tuple[str, ...]
 ) -> dict[str, Callable[[], object]]:
-    """Return what the reference does, re-created."""
+    """Return tasks of the official code, re-created."""
     import numpy as np
 
-    from .reference_sampler import ReferenceSampler
+    from .official_sampler import OfficialSampler
 
-    reference = ReferenceSampler(store, store.scenes, channels, _SIZE)
+    official = OfficialSampler(store, store.scenes, channels, _SIZE)
     rng = np.random.default_rng(0)
 
-    def drawing(*, augmented: bool) -> Callable[[], object]:
+    def sampling(*, augmented: bool) -> Callable[[], object]:
         return lambda: [
-            reference.batch(_BATCH, rng, augmented=augmented) for _ in range(_N_BATCHES)
+            official.batch(_BATCH, rng, augmented=augmented) for _ in range(_N_BATCHES)
         ]
 
     return {
-        "reference re-created, plain": drawing(augmented=False),
-        "reference re-created, augmented": drawing(augmented=True),
+        "official code re-created, plain": sampling(augmented=False),
+        "official code re-created, augmented": sampling(augmented=True),
     }
 
 
 def _resident_tasks(
     store: "Store", channels: tuple[str, ...]
 ) -> dict[str, Callable[[], object]]:
-    """Return patches from the memory of the CPU, and of a GPU if there is one."""
+    """Return tasks with scenes in the memory of the CPU, and of a GPU if there is one."""
     import torch
 
     from seaice_data.sampling.augmentation import AUGMENTATIONS
@@ -185,25 +185,25 @@ def _resident_tasks(
     patches = _sampler(store, channels, augmentation=AUGMENTATIONS["default"])
     for name in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
         resident = ResidentPatches(patches, torch.device(name), _BATCH)
-        tasks[f"augmented, bilinear, resident on {name}"] = _drawing_resident(
+        tasks[f"augmented, bilinear, resident on {name}"] = _sampling_resident(
             resident, name
         )
     return tasks
 
 
-def _drawing_resident(resident: Any, name: str) -> Callable[[], object]:
+def _sampling_resident(resident: Any, name: str) -> Callable[[], object]:
     import torch
 
     batches = iter(range(2**40))
 
-    def draw() -> None:
+    def sample() -> None:
         for _ in range(_N_BATCHES):
             first = _BATCH * next(batches)
             resident.batch(range(first, first + _BATCH))
         if name == "cuda":
             torch.cuda.synchronize()
 
-    return draw
+    return sample
 
 
 def _say_ratios(rates: dict[str, float], few: str, all_: str) -> None:
@@ -214,19 +214,19 @@ def _say_ratios(rates: dict[str, float], few: str, all_: str) -> None:
         say(f"plain, {title}: {100 * ours / limit:.0f} % of the gather limit")
     pairs = {f"plain, {few}": "plain"} | dict.fromkeys(_AUGMENTED, "augmented")
     for title, kind in pairs.items():
-        if reference := rates.get(f"reference re-created, {kind}"):
-            ratio = rates[f"{title}, 1 thread"] / reference
-            say(f"{title}: {ratio:.1f} x the reference re-created, {kind}")
+        if official := rates.get(f"official code re-created, {kind}"):
+            ratio = rates[f"{title}, 1 thread"] / official
+            say(f"{title}: {ratio:.1f} x as fast as the official code re-created, {kind}")
     say(f"published: {_PUBLISHED} (patches/s, 16 channels)")
 
 
 def _cold_starts(path: Path, rounds: int) -> list[tuple[float, ...]]:
-    """Return the seconds of new processes for imports, a store and a first batch."""
+    """Return how long new processes take for imports, a store and a first batch."""
     with tempfile.TemporaryDirectory() as folder:
         many = link_scenes(path, _N_COLD_SCENES, Path(folder))
         command = [sys.executable, "-c", _COLD, str(many)]
-        told = [
+        printed = [
             subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603 - our own
             for _ in range(rounds + 1)
         ]
-        return [tuple(map(float, line.split())) for line in told[1:]]
+        return [tuple(map(float, line.split())) for line in printed[1:]]

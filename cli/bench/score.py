@@ -21,15 +21,15 @@ def measure(path: Path, rounds: int) -> None:
     size = max(store.scene(scene_id).source_grid.shape for scene_id in scenes)
     with tempfile.TemporaryDirectory() as folder:
         maps = Path(folder, "maps")
-        apart(partial(_draw_maps, path, scenes, Path(folder, "run"), maps))
+        apart(partial(_predict_maps, path, scenes, Path(folder, "run"), maps))
         work = {"score": partial(_score_once, maps, str(path))}
         times, peaks = taking_turns_apart(work, rounds)
     what = f"{len(scenes)} scenes up to {size[0]} x {size[1]}, peak {peaks['score']:.0f} MB"
     say(line("score, warm", times["score"], "s", what))
 
 
-def _draw_maps(path: Path, scenes: Sequence[str], run: Path, maps: Path) -> None:
-    """Draw maps by a network that has hardly learned."""
+def _predict_maps(path: Path, scenes: Sequence[str], run: Path, maps: Path) -> None:
+    """Predict maps with a network that has hardly learned."""
     from dataclasses import replace
 
     from seaice_data.store.store import Store
@@ -45,11 +45,11 @@ def _draw_maps(path: Path, scenes: Sequence[str], run: Path, maps: Path) -> None
 
 
 def _score_once(maps: Path, store: str) -> float:
-    """Score all maps and return the seconds."""
+    """Score all maps; return the seconds."""
     from seaice_data.sources.charts import find_charts
     from seaice_model.scores.score import score_maps
 
-    reference = find_charts(store)
+    truth = find_charts(store)
     start = time.perf_counter()
-    score_maps(maps, reference)
+    score_maps(maps, truth)
     return time.perf_counter() - start

@@ -1,4 +1,4 @@
-"""Times of repeated work, and the lines that tell them."""
+"""Times and memory of repeated work, and the lines that report them."""
 
 import platform
 import sys
@@ -16,16 +16,16 @@ Result = TypeVar("Result")
 
 
 def timed(work: Callable[[], object], rounds: int) -> list[float]:
-    """Return the seconds of each round, after one that does not count."""
+    """Return the seconds of each round, after a warm-up round."""
     return taking_turns({"": work}, rounds)[""]
 
 
 def taking_turns(
     tasks: Mapping[str, Callable[[], object]], rounds: int
 ) -> dict[str, list[float]]:
-    """Return the seconds of each round of each task, after one that does not count.
+    """Return the seconds of each round of each task, after a warm-up round.
 
-    What else the machine does meets all of them: each round runs every task once.
+    Each round runs every task once, so that other load on the machine affects all of them.
     """
     times: dict[str, list[float]] = {title: [] for title in tasks}
     for _ in range(rounds + 1):
@@ -37,7 +37,7 @@ def taking_turns(
 
 
 def apart(work: Callable[[], Result]) -> Result:
-    """Work in a process of its own: a peak of memory counts for processes started later."""
+    """Work in a new process: processes that are started later inherit peaks of memory."""
     from concurrent.futures import ProcessPoolExecutor  # late: `seaice --help` is quick
     from multiprocessing import get_context
 
@@ -48,10 +48,10 @@ def apart(work: Callable[[], Result]) -> Result:
 def taking_turns_apart(
     tasks: Mapping[Task, Callable[[], Result]], rounds: int
 ) -> tuple[dict[Task, list[Result]], dict[Task, float]]:
-    """Return what tasks give in each round but the first, and their peaks of memory in MB.
+    """Return the results of each round but the first, and the peak memory in MB, by task.
 
-    Each task runs in a process of its own, so that it has its own peak; rounds take turns,
-    so that what else the machine does meets all of them.
+    Each task has its own process, and so its own peak. Each round runs every task once, so
+    that other load on the machine affects all of them.
     """
     from concurrent.futures import ProcessPoolExecutor  # late: `seaice --help` is quick
     from contextlib import ExitStack
@@ -73,7 +73,7 @@ def taking_turns_apart(
 
 
 def peak_mb() -> float:
-    """Return the most memory that this process or one of its children ever had."""
+    """Return the peak memory of this process and of its largest child in MB."""
     import resource
 
     kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
@@ -82,7 +82,7 @@ def peak_mb() -> float:
 
 
 def line(title: str, values: list[float], unit: str, what: str) -> str:
-    """Write median, range and circumstances in a line."""
+    """Return median, range and circumstances as a line."""
     middle, low, high = median(values), min(values), max(values)
     return (
         f"{title}: {middle:.3g} {unit} ({low:.3g}-{high:.3g}, {len(values)} rounds) {what}"
@@ -90,7 +90,7 @@ def line(title: str, values: list[float], unit: str, what: str) -> str:
 
 
 def machine() -> str:
-    """Say what the numbers were measured on."""
+    """Return what the numbers were measured on: processor, GPU and versions."""
     model = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.is_file():

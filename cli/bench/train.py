@@ -1,8 +1,8 @@
-"""`seaice bench train`: steps of the optimiser, beside the reference's way.
+"""`seaice bench train`: training steps, compared with the official code.
 
-The reference's way is a plain U-Net of PyTorch's modules: channels first, skip connections
-as PyTorch joins them, memory as the C library hands it out. It starts from the same weights
-and is shown the same batches, so the losses of both can be compared step by step.
+The official code trains a plain U-Net of PyTorch's modules: channels first, skip
+connections as PyTorch joins them, memory as the C library hands it out. Both start from the
+same weights and see the same batches, so their losses can be compared step by step.
 """
 
 import tempfile
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 
 _N_SCENES = 500
 _STEPS: list[Iterator[tuple[float, float]]] = []
-"""What a process goes on with, step by step."""
+"""The steps of this process."""
 
 
 def measure(path: Path, rounds: int) -> None:
-    """Print how fast a step is, ours and the reference's way, and whole training.
+    """Print how fast our step, the official step and a whole training are.
 
     On a GPU from a store of 500 scenes.
     """
@@ -56,7 +56,7 @@ def measure(path: Path, rounds: int) -> None:
 
 
 def _compare_steps(path: str, config: "RunConfig", rounds: int, what: str) -> None:
-    titles = {"ours": "training step", "plain": "training step, the reference's way"}
+    titles = {"ours": "training step", "plain": "training step, as the official code"}
     times: dict[str, list[float]] = {way: [] for way in titles}
     losses: dict[str, list[float]] = {way: [] for way in titles}
     with ExitStack() as stack:
@@ -69,7 +69,7 @@ def _compare_steps(path: str, config: "RunConfig", rounds: int, what: str) -> No
             for way in titles
         }
         for way, pool in pools.items():
-            pool.submit(_begin, way, path, config).result()
+            pool.submit(_start, way, path, config).result()
         for _ in range(rounds + 1):
             for way, pool in pools.items():
                 elapsed_s, loss = pool.submit(_step).result()
@@ -80,12 +80,12 @@ def _compare_steps(path: str, config: "RunConfig", rounds: int, what: str) -> No
         say(line(title, times[way][1:], "s/step", what))
         say(f"{title}: losses {' '.join(f'{loss:.4f}' for loss in losses[way])}")
     ours, plain = median(times["ours"][1:]), median(times["plain"][1:])
-    say(f"a training step is {plain / ours:.2f} x as fast as the reference's way")
+    say(f"a training step is {plain / ours:.2f} x as fast as the official one")
     say(f"{n_flop / 1e9:.0f} GFLOP a step: {n_flop / 1e9 / ours:.0f} GFLOP/s")
 
 
 def _train(path: str, rounds: int) -> None:
-    """Print the speed of `seaice train`: patches, validation and all."""
+    """Print the speed of `seaice train`, patches and validation included."""
     from seaice_data.store.store import Store
     from seaice_model.config.presets import find_preset
     from seaice_model.networks.device import find_device
@@ -115,7 +115,7 @@ def _train(path: str, rounds: int) -> None:
     )
 
 
-def _begin(way: str, path: str, config: "RunConfig") -> None:
+def _start(way: str, path: str, config: "RunConfig") -> None:
     """Make this process ready for steps."""
     import torch
 
@@ -161,7 +161,7 @@ def _plain(path: str, config: "RunConfig") -> Iterator[tuple[float, float]]:
 
 
 def _batches(path: str, config: "RunConfig") -> "Iterator[Batch]":
-    """Give batches without end, none of them drawn while a step is measured."""
+    """Yield batches without end; none is made while a step is measured."""
     from itertools import count
 
     import torch

@@ -1,10 +1,10 @@
-"""How the reference implementation of Chen et al. (2024) makes patches, for benchmarks.
+"""How the official code of Chen et al. (2024) makes patches, re-created for benchmarks.
 
-A re-creation in our own words from what is known of it: all scenes lie in memory, channels
-first, SAR and charts on the downscaled grid and ancillary fields on their 2 km cells. A
-patch is put together in a float64 buffer, its ancillary crop enlarged to the patch, and
-flips and one affine resampling are applied to inputs (float32) and charts (float64) apart,
-with a plane of ones beside the planes that tells where fill goes.
+Written anew from what is known of it: all scenes are in memory, channels first, SAR and
+charts on the downscaled grid and ancillary fields on their 2 km cells. A patch is put
+together in a float64 buffer, and its ancillary window is enlarged to the patch. Flips and
+one affine resampling are applied to inputs (float32) and charts (float64) separately,
+together with a plane of ones that shows where fill belongs.
 """
 
 from typing import Any
@@ -22,8 +22,8 @@ from seaice_data.store.store import Store
 _CELL_M = 2000.0
 
 
-class ReferenceSampler:
-    """Patches as the reference implementation makes them.
+class OfficialSampler:
+    """Patches as the official code makes them.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ class ReferenceSampler:
         ]
 
     def batch(self, n_patches: int, rng: np.random.Generator, *, augmented: bool) -> Tensor:
-        """Draw patches; return the inputs, ``(batch, channel, y, x)``."""
+        """Sample patches; return the inputs, ``(batch, channel, y, x)``."""
         size = self._size
         inputs = torch.zeros((n_patches, self._n_channels, size, size))
         charts = torch.zeros((n_patches, len(CHARTS), size, size))
