@@ -1,9 +1,9 @@
-"""What a person sees: lines, errors and progress on stderr; results on stdout.
+"""What people see: results on stdout; notes, errors and progress on stderr.
 
 Texts may come from untrusted files: they are printed line by line, with escapes in place of
 whatever would move the cursor, or colour or reorder a line.
 
-On a terminal long work shows a bar; elsewhere (a pipe, a SLURM log) a line now and then.
+Long work shows a bar on a terminal, elsewhere (a pipe, a SLURM log) a line now and then.
 """
 
 import json
@@ -92,7 +92,7 @@ def _lossy() -> Iterator[None]:
 
 
 def seconds(elapsed_s: float) -> str:
-    """Write a duration as people do.
+    """Return a duration as people write it.
 
     Examples
     --------
@@ -108,7 +108,7 @@ def seconds(elapsed_s: float) -> str:
 
 
 class Progress:
-    """Shows how far a piece of work is; a context manager.
+    """Shows how far long work has come; a context manager.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ from .options import AsJson
 
 
 class Format(StrEnum):
-    """What a map is written as."""
+    """File formats of maps."""
 
     tif = "tif"
     gpkg = "gpkg"
@@ -28,7 +28,7 @@ class Projection(StrEnum):
 
 
 def above_zero(value: float | None) -> float | None:
-    """Refuse an option that is not finite and above 0."""
+    """Reject a value that is not finite and above 0."""
     if value is not None and not 0 < value < math.inf:
         raise typer.BadParameter(f"{value:g} is not finite and above 0")
     return value
@@ -40,7 +40,7 @@ def convert(
         list[Format],
         typer.Option(
             help="tif (GeoTIFF), gpkg or shp (polygons with egg codes), submission (file "
-            "of the AutoICE challenge); may be given several times"
+            "of the AutoICE challenge); repeatable"
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder for the files")] = Path("charts"),
@@ -51,30 +51,31 @@ def convert(
         float | None,
         typer.Option(
             callback=above_zero,
-            help="Pixel of a GeoTIFF in metres; that of the map if not given",
+            help="Pixel spacing of GeoTIFFs in metres; that of the map if not given",
         ),
     ] = None,
     max_kb: Annotated[
         float | None,
         typer.Option(
             callback=above_zero,
-            help="Largest size of the polygons of a map in kB: simplify to it",
+            help="Simplify the polygons of each map to at most this size in kB",
         ),
     ] = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace files that are there")
+        bool, typer.Option("--overwrite", help="Replace existing files")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write maps in other formats, without predicting again.
 
-    GeoTIFF (one file a chart: SIC in percent, SOD and FLOE as classes, 255 no data) and
-    polygons with the fields of SIGRID-3 (CT, SA, FA, POLY_TYPE) are in a polar
-    stereographic projection and need the extra geo. The submission file has a class on
-    every pixel, land too, since the challenge scores some; one that is there is in the way
-    unless told to --overwrite. Other files that are there are kept, whatever they were made
-    with, so run it again to go on after an interruption or to add a format. What cannot be
-    written is named at the end, map and format, and does not stop the others.
+    GeoTIFFs (one file per chart: SIC in percent, SOD and FLOE as classes, 255 where there
+    are no data) and polygons with the fields of SIGRID-3 (CT, SA, FA, POLY_TYPE) are in a
+    polar stereographic projection and need the extra geo. A submission file has a class at
+    every pixel, also on land, because the challenge scores some of these; an existing one
+    is only replaced with --overwrite. Other existing files are kept, whatever options they
+    were made with, so run the same command again to continue after an interruption or to
+    add a format. Maps and formats that cannot be written are listed at the end and do not
+    stop the others.
 
     Example: seaice convert maps/ --to tif --to gpkg --max-kb 200 --out charts/
     """

@@ -24,14 +24,14 @@ Command = Callable[..., None]
 INTERRUPTED = 130
 """Exit code of a command that Ctrl-C ended."""
 
-_AGAIN = "nothing is lost: run the same command again to go on"
+_AGAIN = "nothing is lost: run the same command again to continue"
 _HINTS = {
     "synth": _AGAIN,
     "prepare": _AGAIN,
     "predict": _AGAIN,
     "convert": _AGAIN,
     "study": _AGAIN,
-    "train": "go on with --resume",
+    "train": "continue with --resume",
 }
 """How to continue a command that was interrupted."""
 

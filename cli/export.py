@@ -1,4 +1,4 @@
-"""`seaice export`: a network for other programs."""
+"""`seaice export`: a network as ONNX, for other programs."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,15 +13,15 @@ def export(
     run: Annotated[Path, typer.Argument(help="Folder of the run")],
     path: Annotated[Path, typer.Argument(help="ONNX file to write")],
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace a file that is there")
+        bool, typer.Option("--overwrite", help="Replace an existing file")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write the best network of a run as ONNX, for programs without seaice or PyTorch.
 
-    Takes planes of any height and width. Channels, their means and deviations, the recipe
-    and the names of the classes are in the metadata of the file. It is compared with
-    PyTorch before it is written. Needs the extra onnx.
+    The network takes planes of any height and width. Channels, their means and standard
+    deviations, the recipe and the class names are in the metadata of the file. The network
+    is compared with PyTorch before the file is written. Needs the extra onnx.
 
     Example: seaice export run/ model.onnx
     """

@@ -10,19 +10,20 @@ from .options import AsJson
 
 
 def info(
-    store: Annotated[str, typer.Argument(help="Store to look into")],
+    store: Annotated[str, typer.Argument(help="Store to describe")],
     plot: Annotated[
-        Path | None, typer.Option(help="Folder to draw class distribution and scenes in")
+        Path | None,
+        typer.Option(help="Folder for plots of the class distribution and of the scenes"),
     ] = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace pictures that seaice did not write")
+        bool, typer.Option("--overwrite", help="Replace plots that seaice did not write")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show what a store holds.
+    """Show what a store contains.
 
-    Scenes by split, month and service, channels, class distribution, recipe; with --plot
-    also two pictures: the classes (Figure 5 of the paper) and the scenes on one sheet.
+    Scenes by split, month and service, channels, class distribution and recipe; with --plot
+    also two plots: the classes (Figure 5 of the paper) and all scenes on one sheet.
 
     Example: seaice info store.zarr
     """
@@ -39,5 +40,5 @@ def info(
     if as_json:
         say_json(description.to_mapping() | ({"pictures": plots} if plots else {}))
         return
-    rows = description.to_rows() | ({"pictures": " ".join(plots)} if plots else {})
+    rows = description.to_rows() | ({"plots": " ".join(plots)} if plots else {})
     say(*(f"{name:<10} {text}" for name, text in rows.items()))

@@ -26,33 +26,33 @@ class GridName(StrEnum):
 
 def predict(
     source: Annotated[
-        str, typer.Argument(help="Store with the scenes, or netCDF file or folder of them")
+        str, typer.Argument(help="Store, netCDF file or folder of netCDF files")
     ],
     out: Annotated[Path, typer.Option(help="Folder for the maps")] = Path("maps"),
     run: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Folder of the run [default: run]; given several times, or a folder of "
-            "seed-0, seed-1 and so on, the networks decide together"
+            help="Folder of the run [default: run]; if repeated, or a folder of seed-0, "
+            "seed-1 and so on, the networks decide together"
         ),
     ] = None,
     split: Annotated[
         str,
         typer.Option(
-            help="train, validation, test or all; if not given, the unseen scenes"
+            help="train, validation, test or all; if not given, scenes unseen in training"
         ),
     ] = "",
     where: Annotated[
         str,
-        typer.Option(help='Only scenes of the store such as "month in 5..9"; see train'),
+        typer.Option(help='Only some scenes of the store: "month in 5..9"; see train'),
     ] = "",
     scene: Annotated[
-        list[str] | None, typer.Option(help="Only this scene; may be given several times")
+        list[str] | None, typer.Option(help="Only this scene; repeatable")
     ] = None,
     grid: Annotated[
         GridName,
         typer.Option(
-            help="original (that of the netCDF file: 80 m, 40 m if raw), 80m, or store"
+            help="original (as in the netCDF file: 80 m, or 40 m if raw), 80m, or store"
         ),
     ] = GridName.original,
     probabilities: Annotated[
@@ -70,15 +70,15 @@ def predict(
     accept_masks: AcceptMasks = False,
     as_json: AsJson = False,
 ) -> None:
-    """Draw ice charts of scenes, as data and as pictures.
+    """Predict maps of scenes, as data and as plots.
 
-    The best weights of a run draw them; of several runs, the mean decides, and their spread
-    tells how sure it is. Each scene gives a CF netCDF file on its original grid and a PNG.
-    Of a store those scenes are drawn, if none are named, that no run has trained or
-    validated on: the test scenes, where the runs were trained on it. netCDF files are
-    prepared in memory as the run wants it. Maps that are there already are kept, so run it
-    again to go on after an interruption. A bad scene is named at the end and does not stop
-    the others.
+    Uses the best weights of a run; with several runs, their mean decides, and their spread
+    shows the uncertainty. Each scene gives a CF netCDF file on its original grid and a PNG.
+    Without a choice, all scenes of a store are predicted on which no run was trained or
+    validated: the test scenes, if the runs were trained on this store. netCDF files are
+    prepared in memory with the recipe of the run. Existing maps are kept, so run the same
+    command again to continue after an interruption. Scenes that cannot be predicted are
+    listed at the end and do not stop the others.
 
     Example: seaice predict store.zarr --out maps/
     """
@@ -141,7 +141,7 @@ def predict(
         )
     else:
         say(
-            f"{report.n_written} maps drawn in {out}, {report.n_kept} kept, "
+            f"{report.n_written} maps written to {out}, {report.n_kept} kept, "
             f"{len(report.failed)} left out, in {seconds(report.elapsed_s)}"
         )
     if report.failed:
@@ -149,7 +149,7 @@ def predict(
 
 
 def _scenes_of(store: "Store", split: str, where: str) -> "Sequence[str] | None":
-    """Return the scenes asked for; none leaves the choice to the run."""
+    """Return the scenes asked for; None leaves the choice to the runs."""
     from seaice_data.store.selection import scenes_of_split, select
 
     if where:

@@ -20,21 +20,26 @@ def prepare(
     ] = None,
     channels: Annotated[
         str | None,
-        typer.Option(help="Channels or groups to store, with commas; all if not given"),
+        typer.Option(
+            help="Channels or groups to store, separated by commas; all if not given"
+        ),
     ] = None,
     codec: Annotated[
-        str, typer.Option(help="Packing of the inputs", show_default="none")
+        str, typer.Option(help="Codec of the inputs: none or zstd", show_default="none")
     ] = "",
     zarr_format: Annotated[
-        int | None, typer.Option(help="2 for older readers", show_default="3")
+        int | None, typer.Option(help="Zarr format: 2 for older readers", show_default="3")
     ] = None,
     recipe: Annotated[
-        Path | None, typer.Option(help="TOML file with a recipe; the options above win")
+        Path | None,
+        typer.Option(help="TOML file with a recipe; the options above override it"),
     ] = None,
     jobs: Jobs = 0,
     scheduler: Annotated[
         str | None,
-        typer.Option(help="Let the workers of this dask scheduler do it: tcp://node1:8786"),
+        typer.Option(
+            help="Let the workers of this dask scheduler do the work: tcp://node1:8786"
+        ),
     ] = None,
     part: Part = "",
     overwrite: Annotated[
@@ -48,14 +53,14 @@ def prepare(
 ) -> None:
     """Convert AI4Arctic netCDF files into a patch store, once.
 
-    Takes ready-to-train and raw files, as they come, also behind links. Run it again to
-    continue after an interruption or to add files: scenes in the store are left alone, and
-    files that were corrected since are reported. A file or folder that cannot be read is
-    listed at the end and does not stop the others.
+    Takes ready-to-train and raw files as they are distributed, and follows links. Run it
+    again to continue after an interruption or to add files: scenes in the store are left
+    alone, and files that were corrected since are reported. Files and folders that cannot
+    be read are listed at the end and do not stop the others.
 
-    On a cluster, give every task of a job array its part, and run once without --part
-    when all have ended: it keeps what is there, does what is missing, and writes splits
-    and statistics.
+    On a cluster, give each task of a job array its part, and run once without --part after
+    all of them have ended: this keeps what is there, adds what is missing, and writes
+    splits and statistics.
 
     Example: seaice prepare raw/ store.zarr --ratio 10
     """

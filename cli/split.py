@@ -1,4 +1,4 @@
-"""`seaice split`: which scenes of a store train, validate and test."""
+"""`seaice split`: divide the scenes of a store again."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,27 +10,31 @@ from .options import AsJson
 
 
 def split(
-    store: Annotated[str, typer.Argument(help="Store to divide anew")],
+    store: Annotated[str, typer.Argument(help="Store to divide again")],
     seed: Annotated[
-        int, typer.Option(min=0, help="Another seed, other validation scenes")
+        int, typer.Option(min=0, help="Another seed gives other validation scenes")
     ] = 0,
     test: Annotated[
-        Path | None, typer.Option(help="List of test scenes; the challenge's if not given")
+        Path | None,
+        typer.Option(help="List of test scenes; those of the challenge if not given"),
     ] = None,
     validation: Annotated[
-        Path | None, typer.Option(help="List of validation scenes; drawn if not given")
+        Path | None, typer.Option(help="List of validation scenes; sampled if not given")
     ] = None,
     allow_leaks: Annotated[
-        bool, typer.Option("--allow-leaks", help="Let scenes of one orbit pass part")
+        bool,
+        typer.Option(
+            "--allow-leaks", help="Allow scenes of one orbit pass in different splits"
+        ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Divide the scenes of a store into train, validation and test.
 
-    A store is divided when it is made: the 20 test scenes of the challenge test, 20 drawn
-    ones validate, and scenes of one orbit pass stay together. Here lists may say otherwise
-    (JSON, or one a line; ids or names of files). What is said here also holds for scenes
-    that are added later.
+    `seaice prepare` divides a store already: the 20 test scenes of the challenge are for
+    testing, 20 sampled scenes for validation, and scenes of one orbit pass stay together.
+    Lists override this (JSON, or one scene per line; ids or file names). The new division
+    also applies to scenes that are added later.
 
     Example: seaice split store.zarr --validation valset2.json
     """
@@ -52,12 +56,12 @@ def split(
     for failure in report.failed:
         note(f"left out: {failure.reason}")
     if n_tested := len(report.tested):
-        note(f"note: {n_tested} scenes of the validation list test, and do not validate")
+        note(f"note: {n_tested} scenes of the validation list are test scenes instead")
     if as_json:
         say_json({"store": opened.path, "splits": report.splits})
         return
     shares = ", ".join(f"{name} {len(ids)}" for name, ids in report.splits.items())
     say(
-        f"{shares} scenes, {len(report.left_out)} left out because their pass stands on "
-        "another side"
+        f"{shares} scenes, {len(report.left_out)} left out because other scenes of their "
+        "pass are in another split"
     )

@@ -1,4 +1,4 @@
-"""`seaice synth`: scenes to try without data."""
+"""`seaice synth`: synthetic scenes, to try the commands without data."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -19,24 +19,26 @@ class Version(StrEnum):
 
 def synth(
     out: Annotated[Path, typer.Argument(help="Folder to write to")],
-    scenes: Annotated[int, typer.Option(min=1, help="How many scenes")] = 12,
-    size: Annotated[int, typer.Option(help="Nominal 80 m pixels along a side")] = 1500,
+    scenes: Annotated[int, typer.Option(min=1, help="Number of scenes")] = 12,
+    size: Annotated[
+        int, typer.Option(help="Nominal number of 80 m pixels along a side")
+    ] = 1500,
     version: Annotated[
-        Version, typer.Option(help="80 m ready to train, or 40 m raw")
+        Version, typer.Option(help="80 m ready-to-train files, or 40 m raw files")
     ] = Version.ready,
-    seed: Annotated[int, typer.Option(min=0, help="Another seed, other scenes")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed gives other scenes")] = 0,
     jobs: Jobs = 0,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace files that exist")
+        bool, typer.Option("--overwrite", help="Replace existing files")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write synthetic scenes in the format of AI4Arctic.
 
-    They look like the real ones, variable by variable, and can be learnt from, but show no
-    real ice: use them to try the commands, to test and to measure. About one in five is a
-    test scene, whose chart comes in a file of its own. Files that are there already are
-    kept, so run it again to go on after an interruption.
+    They look like real scenes, variable by variable, and a network can learn from them,
+    but they show no real ice: use them to try the commands, to test and to measure. About
+    one scene in five is a test scene, whose charts come in a file of their own. Existing
+    files are kept, so run the same command again to continue after an interruption.
 
     Example: seaice synth raw/ --scenes 12 --size 1500
     """

@@ -1,4 +1,4 @@
-"""`seaice train`: the network, from a store."""
+"""`seaice train`: a network, from the patches of a store."""
 
 import os
 from collections.abc import Sequence
@@ -22,9 +22,9 @@ def train(
         str | None,
         typer.Argument(help="Store with the training scenes", show_default=False),
     ] = None,
-    run: Annotated[Path, typer.Option(help="Folder for settings, log, checkpoints")] = Path(
-        "run"
-    ),
+    run: Annotated[
+        Path, typer.Option(help="Folder for settings, log and checkpoints")
+    ] = Path("run"),
     preset: Annotated[
         str, typer.Option(help="default (if not given), tiny (for CPUs), model1 to model9")
     ] = "",
@@ -36,21 +36,27 @@ def train(
     ] = "",
     config: Annotated[
         Path | None,
-        typer.Option(help="TOML file with tables like [model], [train], over the preset"),
+        typer.Option(
+            help="TOML file with tables such as [model] and [train]; overrides the preset"
+        ),
     ] = None,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", help="One setting, key=value, over all; can be repeated"),
+        typer.Option(
+            "--set", help="A setting as key=value, overriding all others; repeatable"
+        ),
     ] = None,
     epochs: Annotated[
         int | None,
-        typer.Option(min=1, help="Epochs in all, instead of the preset's or the run's"),
+        typer.Option(
+            min=1, help="Total number of epochs, instead of that of the preset or run"
+        ),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, help="Another seed, another network")
+        int | None, typer.Option(min=0, help="Another seed gives another network")
     ] = None,
     seeds: Annotated[
-        str, typer.Option(help="Several networks, as 0-4 or 0,2,5: RUN/seed-0 and so on")
+        str, typer.Option(help="Several networks: 0-4 or 0,2,5 for RUN/seed-0 and so on")
     ] = "",
     where: Annotated[
         str | None,
@@ -58,23 +64,23 @@ def train(
     ] = None,
     device: Device = "auto",
     tensorboard: Annotated[
-        bool, typer.Option("--tensorboard", help="Write events for TensorBoard, too")
+        bool, typer.Option("--tensorboard", help="Also write events for TensorBoard")
     ] = False,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the run where it stopped")
+        bool, typer.Option("--resume", help="Continue a run that was stopped")
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run")] = False,
     list_presets: Annotated[
-        bool, typer.Option("--list-presets", help="Show presets and profiles, and end")
+        bool, typer.Option("--list-presets", help="List presets and profiles, then exit")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Train the multi-task U-Net on the patches of a store.
 
-    The default is the recipe of the paper (Chen et al., 2024), made for a GPU: 300 epochs
-    of 500 batches. On a CPU take --preset tiny. After each epoch the validation scenes are
-    scored and the best weights kept. A run that was stopped (Ctrl-C, or SLURM: exit code
-    75) goes on with --resume.
+    The default is the training of the paper (Chen et al., 2024), meant for a GPU: 300
+    epochs of 500 batches. On a CPU use --preset tiny. After each epoch the validation
+    scenes are scored, and the best weights are kept. Continue a run that was stopped
+    (Ctrl-C, or SLURM: exit code 75) with --resume.
 
     Several GPUs: torchrun --nproc-per-node 4 --no-python -- seaice train store.zarr
 
@@ -127,15 +133,15 @@ def train(
                 run_training(opened, run, chosen, **options, progress=_Lines(progress))
             ]
     if _is_first():
-        _tell(reports, is_several=bool(numbers), as_json=as_json)
+        _say_reports(reports, is_several=bool(numbers), as_json=as_json)
         if _is_stopped(reports, numbers):
-            note(f"stopped after {_done(reports, numbers)}; go on with --resume")
+            note(f"stopped after {_done(reports, numbers)}; continue with --resume")
     if _is_stopped(reports, numbers):
         raise typer.Exit(STOPPED)
 
 
 def _is_stopped(reports: "Sequence[TrainReport]", seeds: Sequence[int]) -> bool:
-    """Tell whether something is left to do: of the last run, or runs of other seeds."""
+    """Return whether epochs of the last run, or runs of other seeds, are left to do."""
     return not reports[-1].is_complete or len(reports) < len(seeds)
 
 
@@ -146,14 +152,14 @@ def _done(reports: "Sequence[TrainReport]", seeds: Sequence[int]) -> str:
 
 
 def _is_first() -> bool:
-    """Tell whether this is the process that speaks, among those that torchrun started."""
+    """Return whether this is the one process of torchrun that prints."""
     return os.environ.get("RANK", "0") == "0"
 
 
 def _resolved(
     store: "Store", profile: str, preset: str, config: Path | None, changes: list[str]
 ) -> "RunConfig":
-    """Return the configuration asked for; note where the store is another than meant."""
+    """Return the configuration asked for; note where the store does not fit it."""
     from seaice_model.config.presets import find_preset, find_profile
     from seaice_model.config.resolve import resolve
 
@@ -162,14 +168,14 @@ def _resolved(
     departures = find_profile(profile).departures(store.recipe, find_preset(preset).ratio)
     if departures and _is_first():
         note(
-            f"note: this store is not prepared as preset {preset!r} of profile {profile!r} "
-            f"means it: {'; '.join(departures)}"
+            f"note: this store was not prepared as preset {preset!r} of profile "
+            f"{profile!r} expects: {'; '.join(departures)}"
         )
     return chosen
 
 
 def _resumed(run: Path, changes: list[str], *, is_several: bool) -> "RunConfig":
-    """Return the configuration of a run that goes on, with changes."""
+    """Return the configuration of a run to resume, with changes."""
     from seaice_model.config.resolve import changed
     from seaice_model.runs.checkpoint import settings_to_resume
     from seaice_model.runs.folder import RunFolder
@@ -178,10 +184,12 @@ def _resumed(run: Path, changes: list[str], *, is_several: bool) -> "RunConfig":
     return changed(settings_to_resume(started[0].path if started else run).config, changes)
 
 
-def _tell(reports: "Sequence[TrainReport]", *, is_several: bool, as_json: bool) -> None:
+def _say_reports(
+    reports: "Sequence[TrainReport]", *, is_several: bool, as_json: bool
+) -> None:
     if as_json:
-        told = [_as_json(report) for report in reports]
-        say_json({"runs": told} if is_several else told[0])
+        runs = [_as_json(report) for report in reports]
+        say_json({"runs": runs} if is_several else runs[0])
     else:
         for report in reports:
             if report.best_score is not None:

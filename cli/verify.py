@@ -1,4 +1,4 @@
-"""`seaice verify`: whether a store is as it was written."""
+"""`seaice verify`: compare a store with its checksums."""
 
 from typing import Annotated
 
@@ -9,18 +9,16 @@ from .options import AsJson, Jobs, n_processes
 
 
 def verify(
-    store: Annotated[str, typer.Argument(help="Store to read, a folder or a URL")],
+    store: Annotated[str, typer.Argument(help="Store to verify: a folder or a URL")],
     jobs: Jobs = 0,
-    remove: Annotated[
-        bool, typer.Option("--remove", help="Remove the scenes that are damaged")
-    ] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="Remove damaged scenes")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Read a whole store again and compare it with its checksums.
+    """Read a whole store and compare it with its checksums.
 
-    Names each scene and array that is damaged (wrong values, sizes, types or attributes, a
-    missing chunk), and exits with 1 if there is one. To repair a store, remove the damaged
-    scenes with --remove and run `seaice prepare` again, which prepares what is missing. A
+    Lists every damaged scene and array (wrong values, sizes, types or attributes, missing
+    chunks); the exit code is 1 if there are any. To repair a store, remove the damaged
+    scenes with --remove, then run `seaice prepare` again, which adds what is missing. A
     file that merely cannot be read now (permissions, a disk that does not answer) ends the
     command, and nothing is removed.
 
@@ -39,7 +37,7 @@ def verify(
         place = " ".join(filter(None, [damage.scene, damage.array])) or "root"
         note(f"damaged: {place}: {damage.reason}")
     for name, what in report.strangers.items():
-        note(f"note: {name!r} is {what}; it is left as it is")
+        note(f"note: {name!r} is {what}; it is left alone")
     if removed:
         note(f"removed: {', '.join(removed)}")
         note("hint: add them again with `seaice prepare`")
@@ -48,7 +46,7 @@ def verify(
     if damaged and not remove:
         note("hint: remove them with --remove, then add them with `seaice prepare`")
     elif report.damages and not damaged:
-        note("hint: run `seaice prepare` again, which writes them")
+        note("hint: write them again with `seaice prepare`")
     if as_json:
         say_json(
             {

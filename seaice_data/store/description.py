@@ -216,9 +216,9 @@ def _oddities_of_splits(store: Store, scenes: Sequence[StoredScene]) -> Iterator
     if store.scenes and not any(splits.values()):
         yield "it has no splits yet: run `seaice prepare` again to finish it"
     elif left:
-        yield f"{len(left)} scenes are in no split: a test scene is of their pass"
+        yield f"{len(left)} scenes are in no split: their orbit pass has a test scene"
     if pairs := store.splits_leak:
-        yield f"{len(pairs)} pairs of one pass are split"
+        yield f"{len(pairs)} pairs of scenes of one orbit pass are in different splits"
 
 
 def _oddities_of_values(store: Store, scenes: Sequence[StoredScene]) -> Iterator[str]:

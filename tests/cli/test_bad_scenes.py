@@ -1,4 +1,4 @@
-"""Commands on a store with one bad scene: it is named, and the others go on."""
+"""Commands on a store with one bad scene name it and process the others."""
 
 import json
 import os
@@ -54,7 +54,7 @@ def test_verify_removes_it_and_nothing_else(store: Path) -> None:
     assert (done.exit_code, report["removed"]) == (1, [first])
     assert report["strangers"] == {"scenes/backup": "not part of a store"}
     assert f"removed: {first}" in done.stderr
-    assert "'scenes/backup' is not part of a store; it is left as it is" in done.stderr
+    assert "'scenes/backup' is not part of a store; it is left alone" in done.stderr
     left = sorted(os.listdir(store / "scenes"))  # noqa: PTH208 - names alone
     assert left == sorted([*others, "backup", "zarr.json"])
 

@@ -90,7 +90,7 @@ def test_every_command_has_help_an_example_and_help_for_each_option(
     assert [p.name for p in parameters if not p.help and p.name != "help"] == []
 
 
-def test_the_version_is_told(seaice) -> None:
+def test_the_version_is_printed(seaice) -> None:
     assert re.fullmatch(r"seaice \d+\.\d+\.\d+\n", seaice("--version").out)
 
 
@@ -127,7 +127,7 @@ def test_synth_never_touches_scenes_of_others(seaice, tmp_path) -> None:
     assert list((tmp_path / "raw").iterdir()) == [path]
 
 
-def test_synth_refuses_a_size_that_holds_no_scene(seaice, tmp_path) -> None:
+def test_synth_rejects_a_size_too_small_for_a_scene(seaice, tmp_path) -> None:
     result = seaice("synth", tmp_path / "raw", "--size", 20)
     assert result.code == 1
     assert "20" in result.err
@@ -168,14 +168,14 @@ def test_prepare_without_scenes(seaice, tmp_path, make, message) -> None:
         (["--channels", "hh,amsr"], "unknown channel or group 'amsr'"),
     ],
 )
-def test_prepare_refuses_what_cannot_work(seaice, tmp_path, options, message) -> None:
+def test_prepare_rejects_what_cannot_work(seaice, tmp_path, options, message) -> None:
     write_coded(tmp_path / "raw", 203, 251)
     result = seaice("prepare", tmp_path / "raw", tmp_path / "store.zarr", *options)
     assert result.code == 1
     assert message in result.err
 
 
-def test_prepare_lists_bad_files_and_goes_on(seaice, tmp_path) -> None:
+def test_prepare_lists_bad_files_and_prepares_the_others(seaice, tmp_path) -> None:
     good = write_coded(tmp_path / "raw", 203, 251)
     truncated = tmp_path / "raw" / "20200101T000000_cis_prep.nc"
     truncated.write_bytes(good.read_bytes()[:100_000])
@@ -191,7 +191,7 @@ def test_prepare_lists_bad_files_and_goes_on(seaice, tmp_path) -> None:
     assert result.out.startswith("1 scenes written")
 
 
-def test_scenes_with_classes_without_sar_are_taken_when_told_to(
+def test_scenes_with_classes_without_sar_are_accepted_on_request(
     seaice, tmp_path, run_path
 ) -> None:
     masked = np.zeros((203, 251), np.float32)
@@ -246,7 +246,7 @@ def test_parts_and_a_last_run_make_a_store(seaice, raw_folder, tmp_path) -> None
         (["--scheduler", "nonsense://a"], 1, "no dask scheduler at 'nonsense://a'"),
     ],
 )
-def test_prepare_refuses_what_makes_no_sense(
+def test_prepare_rejects_what_makes_no_sense(
     seaice, raw_folder, tmp_path, options, code, message
 ) -> None:
     result = seaice("prepare", raw_folder, tmp_path / "store.zarr", *options)
@@ -267,7 +267,7 @@ def test_options_win_over_the_recipe(seaice, raw_folder, tmp_path) -> None:
     ].items()
 
 
-def test_verify_names_what_is_damaged_and_how_to_mend_it(
+def test_verify_names_what_is_damaged_and_how_to_repair_it(
     seaice, raw_folder, tmp_path
 ) -> None:
     store = tmp_path / "store.zarr"
@@ -293,14 +293,14 @@ def test_info_shows_a_store_on_one_screen(seaice, store_path) -> None:
     result = seaice("info", store_path)
     assert result.code == 0
     assert result.out.count("\n") < 25
-    told = json.loads(seaice("info", store_path, "--json").out)
-    assert told["scenes"] == 6
+    described = json.loads(seaice("info", store_path, "--json").out)
+    assert described["scenes"] == 6
     for shown in (
-        f"labelled   {told['labelled_percent']:.0f} % of the pixels",
-        f"disk use   {told['disk_use_bytes'] / 1e9:.2f} GB",
-        "{} x {} to ".format(*told["smallest_shape"]),
-        f"t2m {told['channel_ranges']['t2m']['lowest']:.4g}..",
-        f"open water: {told['class_percent']['SOD']['open water']:.1f} %",
+        f"labelled   {described['labelled_percent']:.0f} % of the pixels",
+        f"disk use   {described['disk_use_bytes'] / 1e9:.2f} GB",
+        "{} x {} to ".format(*described["smallest_shape"]),
+        f"t2m {described['channel_ranges']['t2m']['lowest']:.4g}..",
+        f"open water: {described['class_percent']['SOD']['open water']:.1f} %",
     ):
         assert shown in result.out
 
@@ -315,20 +315,22 @@ def test_info_names_what_is_missing(seaice, raw_folder, tmp_path) -> None:
     shown = seaice("info", store).out.splitlines()
     odd = next(line for line in shown if line.startswith("odd"))
     assert f"1 scenes have no t2m: {scene_id}" in odd
-    told = json.loads(seaice("info", store, "--json").out)
-    assert "t2m" not in told["channel_ranges"]
-    assert "t2m" in told["channels"]
+    described = json.loads(seaice("info", store, "--json").out)
+    assert "t2m" not in described["channel_ranges"]
+    assert "t2m" in described["channels"]
 
 
 @pytest.mark.parametrize("command", ["info", "verify", "train", "predict"])
-def test_no_store_is_told(seaice, tmp_path, command) -> None:
+def test_a_store_that_is_missing_is_an_error(seaice, tmp_path, command) -> None:
     result = seaice(command, tmp_path / "absent.zarr")
     assert result.code == 1
     assert "no store at" in result.err
     assert "hint: make one with `seaice prepare" in result.err
 
 
-def test_a_run_is_not_replaced_unasked(seaice, store_path, config_path, run_path) -> None:
+def test_a_run_is_only_replaced_on_request(
+    seaice, store_path, config_path, run_path
+) -> None:
     before = (run_path / "best.safetensors").read_bytes()
     result = seaice("train", store_path, "--run", run_path, "--config", config_path)
     assert result.code == 1
@@ -336,7 +338,7 @@ def test_a_run_is_not_replaced_unasked(seaice, store_path, config_path, run_path
     assert (run_path / "best.safetensors").read_bytes() == before
 
 
-def test_a_run_is_given_more_epochs_when_it_goes_on(
+def test_a_run_can_be_resumed_for_more_epochs(
     seaice, store_path, run_path, tmp_path
 ) -> None:
     shutil.copytree(run_path, tmp_path / "run")
@@ -355,7 +357,7 @@ def test_another_seed_is_refused_when_resuming(seaice, store_path, run_path) -> 
     assert "has other settings: seed: 5 instead of 0" in result.err
 
 
-def test_unknown_names_and_settings_name_their_neighbours(seaice, store_path) -> None:
+def test_the_nearest_known_name_is_suggested(seaice, store_path) -> None:
     for options, hint in (
         (["--preset", "tinny"], "did you mean 'tiny'?"),
         (["--profile", "offical"], "did you mean 'official'?"),
@@ -378,10 +380,10 @@ def test_presets_are_listed_with_the_figures_of_the_paper(seaice) -> None:
         "87.9 (2.6) 91.1 86.8 83.5",
         "78.6 (1.4) 84.8 75.1 73.1",
     ]
-    told = json.loads(seaice("train", "--list-presets", "--json").out)
-    assert told["presets"]["model2"]["ratio"] == 1
-    assert told["presets"]["model9"]["paper_test_percent"]["combined"] == 87.3
-    assert list(told["profiles"]) == ["default", "paper", "official"]
+    listed = json.loads(seaice("train", "--list-presets", "--json").out)
+    assert listed["presets"]["model2"]["ratio"] == 1
+    assert listed["presets"]["model9"]["paper_test_percent"]["combined"] == 87.3
+    assert list(listed["profiles"]) == ["default", "paper", "official"]
 
 
 def test_the_configuration_of_a_run_is_shown_and_repeats_it(
@@ -402,11 +404,11 @@ def test_a_preset_for_another_store_is_noted(seaice, store_path, tmp_path) -> No
     options += ["--set", "n_iterations=1, batch_size=2", "--preset", "model2"]
     result = seaice("train", store_path, *options)
     assert result.code == 0
-    assert "note: this store is not prepared as preset 'model2'" in result.err
+    assert "note: this store was not prepared as preset 'model2'" in result.err
     assert "ratio: 5 instead of 1" in result.err
 
 
-def test_an_epoch_is_told_in_a_line(seaice, store_path, config_path, tmp_path) -> None:
+def test_an_epoch_is_reported_in_a_line(seaice, store_path, config_path, tmp_path) -> None:
     options = ["--config", config_path, "--run", tmp_path / "run", "--epochs", 1]
     line = seaice("train", store_path, *options).err.splitlines()[-1]
     for words in (
@@ -422,7 +424,7 @@ def test_an_epoch_is_told_in_a_line(seaice, store_path, config_path, tmp_path) -
         assert words in line
 
 
-def test_seeds_that_a_signal_left_out_are_told(
+def test_seeds_that_a_signal_left_out_are_reported(
     seaice, store_path, config_path, tmp_path, monkeypatch
 ) -> None:
     draw = train_module.draw_learning_curve
@@ -438,7 +440,7 @@ def test_seeds_that_a_signal_left_out_are_told(
             "train", store_path, "--config", config_path, "--seeds", "0-1", *options
         )
     assert result.code == 75
-    assert "stopped after 1 of 2 seeds; go on with --resume" in result.err
+    assert "stopped after 1 of 2 seeds; continue with --resume" in result.err
     assert [run["complete"] for run in json.loads(result.out)["runs"]] == [True]
     more = seaice("train", store_path, "--seeds", "0-1", "--resume", *options)
     assert more.code == 0
@@ -461,16 +463,16 @@ def test_several_seeds_train_from_one_command(
     more = seaice("train", store_path, "--seeds", "0-2", "--resume", *options)
     assert [run["epochs"] for run in json.loads(more.out)["runs"]] == [1, 1, 1]
     assert (tmp_path / "run" / "seed-2" / "best.safetensors").read_bytes() == before
-    told = seaice("train", store_path, "--seeds", "0-2", "--resume", *options[:-1])
-    assert "3 seeds: mean of their best combined scores" in told.out
+    again = seaice("train", store_path, "--seeds", "0-2", "--resume", *options[:-1])
+    assert "3 seeds: mean of their best combined scores" in again.out
 
 
-def test_predict_draws_the_scenes_that_the_run_has_not_seen(maps_path: Path) -> None:
+def test_predict_takes_the_scenes_that_the_run_has_not_seen(maps_path: Path) -> None:
     assert len(list(maps_path.glob("*.nc"))) == 1
     assert len(list(maps_path.glob("*.png"))) == 1
 
 
-def test_predict_draws_files_without_a_store(
+def test_predict_takes_files_without_a_store(
     seaice, raw_folder, run_path, tmp_path
 ) -> None:
     result = seaice(
@@ -485,7 +487,7 @@ def test_predict_draws_files_without_a_store(
         assert "probability_sod" in opened
 
 
-def test_predict_names_bad_files_and_draws_the_others(
+def test_predict_names_bad_files_and_predicts_the_others(
     seaice, raw_folder, run_path, tmp_path
 ) -> None:
     files = tmp_path / "files"
@@ -496,11 +498,11 @@ def test_predict_names_bad_files_and_draws_the_others(
     arguments = ("predict", files, "--run", run_path, "--out", tmp_path / "maps")
     result = seaice(*arguments, "--no-plots")
     assert result.code == 1
-    assert "1 maps drawn" in result.out
+    assert "1 maps written" in result.out
     assert "1 left out" in result.out
     assert f"left out: '{files / bad.name}': cannot read it as netCDF-4" in result.err
     again = seaice(*arguments, "--no-plots")
-    assert (again.code, "0 maps drawn" in again.out) == (1, True)
+    assert (again.code, "0 maps written" in again.out) == (1, True)
 
 
 def test_predict_takes_a_condition_for_scenes_of_a_store_only(
@@ -525,7 +527,7 @@ def test_convert_writes_what_is_asked_for(seaice, maps_path, tmp_path) -> None:
     assert suffixes == {".tif", ".shp", ".shx", ".dbf", ".prj", ".cpg", ".nc"}
 
 
-def test_convert_adds_a_format_and_tells_what_it_keeps(seaice, maps_path, tmp_path) -> None:
+def test_convert_adds_a_format_and_says_what_it_keeps(seaice, maps_path, tmp_path) -> None:
     arguments = ("convert", maps_path, "--to", "tif", "--out", tmp_path, "--spacing", "400")
     assert seaice(*arguments).code == 0
     result = seaice(*arguments, "--to", "gpkg")
@@ -556,7 +558,7 @@ def test_convert_names_the_map_and_the_format_that_failed(
 
 @pytest.mark.parametrize("option", ["--spacing", "--max-kb"])
 @pytest.mark.parametrize("value", ["0", "-80", "inf", "nan"])
-def test_convert_refuses_what_is_no_size(
+def test_convert_rejects_what_is_not_a_size(
     seaice, maps_path, tmp_path, option: str, value: str
 ) -> None:
     out = tmp_path / "out"
@@ -566,7 +568,7 @@ def test_convert_refuses_what_is_no_size(
     assert not out.exists()
 
 
-def test_convert_without_maps_is_told(seaice, tmp_path) -> None:
+def test_convert_without_maps_is_an_error(seaice, tmp_path) -> None:
     result = seaice("convert", tmp_path, "--to", "tif", "--out", tmp_path)
     assert result.code == 1
     assert "no maps in" in result.err
@@ -583,7 +585,7 @@ def test_export_writes_a_network_and_says_how_close_it_is(
     assert seaice("export", run_path, path).code == 1
 
 
-def test_predict_without_a_run_is_told(seaice, store_path, tmp_path) -> None:
+def test_predict_without_a_run_is_an_error(seaice, store_path, tmp_path) -> None:
     result = seaice(
         "predict", store_path, "--run", tmp_path / "run", "--out", tmp_path / "maps"
     )
@@ -591,20 +593,20 @@ def test_predict_without_a_run_is_told(seaice, store_path, tmp_path) -> None:
     assert "hint: " in result.err
 
 
-def test_predict_into_a_file_is_told(seaice, store_path, run_path, tmp_path) -> None:
+def test_predict_into_a_file_is_an_error(seaice, store_path, run_path, tmp_path) -> None:
     (tmp_path / "maps").write_text("a file")
     result = seaice("predict", store_path, "--run", run_path, "--out", tmp_path / "maps")
     assert result.code == 1
     assert result.err.startswith("error: ")
 
 
-def test_predict_an_unknown_split_is_told(seaice, store_path, run_path) -> None:
+def test_predict_an_unknown_split_is_an_error(seaice, store_path, run_path) -> None:
     result = seaice("predict", store_path, "--run", run_path, "--split", "tests")
     assert result.code == 1
     assert "did you mean 'test'?" in result.err
 
 
-def test_predict_an_empty_split_is_told(seaice, run_path, tmp_path) -> None:
+def test_predict_an_empty_split_is_an_error(seaice, run_path, tmp_path) -> None:
     write_coded(tmp_path / "raw", 203, 251)
     store = tmp_path / "store.zarr"
     assert seaice("prepare", tmp_path / "raw", store, "--jobs", 1).code == 0
@@ -773,7 +775,7 @@ def test_wrong_usage_is_exit_code_2(arguments: list[str], capsys) -> None:
     assert "Usage: seaice" in capsys.readouterr().err
 
 
-def test_a_reader_that_goes_away_is_no_error(store_path: str) -> None:
+def test_a_reader_that_goes_away_is_not_an_error(store_path: str) -> None:
     command = Path(sys.executable).with_name("seaice")
     done = subprocess.run(
         [
@@ -809,7 +811,9 @@ def test_ctrl_c_ends_prepare_in_words_and_loses_nothing(
     assert not (store / ".staging").exists()
 
 
-def test_split_divides_anew_and_for_scenes_to_come(seaice, raw_folder, tmp_path) -> None:
+def test_split_divides_again_and_for_scenes_added_later(
+    seaice, raw_folder, tmp_path
+) -> None:
     store = tmp_path / "store.zarr"
     assert seaice("prepare", raw_folder, store, "--ratio", 10, "--jobs", 1).code == 0
     ids = Store.open(str(store)).splits["train"]
@@ -821,7 +825,7 @@ def test_split_divides_anew_and_for_scenes_to_come(seaice, raw_folder, tmp_path)
     (tests,) = Store.open(store).splits["test"]
     (tmp_path / "list.json").write_text(json.dumps([*ids[:2], tests]))
     result = seaice("split", store, "--validation", tmp_path / "list.json")
-    assert "note: 1 scenes of the validation list test, and do not" in result.err
+    assert "note: 1 scenes of the validation list are test scenes instead" in result.err
     assert seaice("prepare", raw_folder, store, "--ratio", 10, "--jobs", 1).code == 0
     assert Store.open(str(store)).splits["validation"] == ids[:2]
 

@@ -135,7 +135,7 @@ def test_workers_end_with_a_parent_that_is_killed(
 
 
 @pytest.mark.parametrize("at", [1, 3, 6, 12])
-def test_ctrl_c_while_workers_start_is_told_in_words(
+def test_ctrl_c_while_workers_start_ends_in_words(
     raw: Path, tmp_path: Path, other_system: OtherSystem, at: int
 ) -> None:
     moment = Moment(signal.SIGINT, at, "pipe:")  # through which workers get their tasks
@@ -147,7 +147,7 @@ def test_ctrl_c_while_workers_start_is_told_in_words(
     assert process.returncode == 130
 
 
-def test_closed_and_full_streams_are_no_crash() -> None:
+def test_closed_and_full_streams_do_not_crash() -> None:
     assert shell('"$0" --version >&-') == (0, "", "")
     for option in ("--version", "--help"):
         code, _, err = shell(f'"$0" {option} >/dev/full')
@@ -156,7 +156,7 @@ def test_closed_and_full_streams_are_no_crash() -> None:
     assert (code, err) == (1, "")
 
 
-def test_a_disk_that_refuses_is_told_by_synth(tmp_path: Path) -> None:
+def test_synth_reports_a_disk_that_refuses(tmp_path: Path) -> None:
     for jobs in (1, 2):
         code, _, err = shell(
             'ulimit -f 500; exec "$0" synth "$1" --scenes 2 --size 300 --jobs "$2"',
@@ -186,7 +186,7 @@ def test_two_at_once_write_one_set(tmp_path: Path) -> None:
         (["--seed", "-1"], "--seed"),
     ],
 )
-def test_synth_refuses_what_no_disk_holds(
+def test_synth_rejects_what_no_disk_can_hold(
     tmp_path: Path, options: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit):
@@ -206,7 +206,7 @@ def test_channels_are_stripped_and_not_empty(
     assert ended.value.code in (0, None)
 
 
-def test_strict_tells_a_bad_file_in_words_from_several_processes(
+def test_strict_reports_a_bad_file_from_several_processes(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for scene_id in IDS[:3]:
@@ -225,12 +225,12 @@ def test_strict_tells_a_bad_file_in_words_from_several_processes(
     ("name", "error", "code", "words"),
     [
         ("prepare", KeyboardInterrupt, 130, "interrupted\nhint: nothing is lost: run the"),
-        ("train", KeyboardInterrupt, 130, "interrupted\nhint: go on with --resume"),
+        ("train", KeyboardInterrupt, 130, "interrupted\nhint: continue with --resume"),
         ("info", KeyboardInterrupt, 130, "interrupted\n"),
         ("info", MemoryError, 1, "there is not enough memory\n"),
     ],
 )
-def test_each_command_says_how_it_goes_on(
+def test_each_command_says_how_to_continue(
     name: str,
     error: type[BaseException],
     code: int,

@@ -29,12 +29,12 @@ def test_prepare_reports_a_folder_that_may_not_be_read(tmp_path: Path) -> None:
     (tmp_path / "raw" / "closed").chmod(0)
     rights = "-dac_override,-dac_read_search"
     drop = ("setpriv", "--bounding-set", rights, "--inh-caps", rights)
-    ended, told, warned = seaice(
+    ended, printed, warned = seaice(
         *("prepare", tmp_path / "raw", tmp_path / "store.zarr", "--jobs", "1"),
         before=drop if os.geteuid() == 0 else (),
     )
     (tmp_path / "raw" / "closed").chmod(0o755)
-    assert (ended, told.partition(" to ")[0]) == (1, "1 scenes written")
+    assert (ended, printed.partition(" to ")[0]) == (1, "1 scenes written")
     assert warned == f"left out: '{tmp_path}/raw/closed': Permission denied\n"
 
 
@@ -51,11 +51,11 @@ def test_prepare_leaves_out_a_scene_for_which_memory_is_too_small(tmp_path: Path
             data = None if chunks else values
             file.create_dataset(name, shape, values.dtype, data, chunks=chunks)
     limited = ("bash", "-c", 'ulimit -v 2200000; exec "$@"', "limited")
-    ended, told, warned = seaice(
+    ended, printed, warned = seaice(
         *("prepare", tmp_path / "raw", tmp_path / "store.zarr", "--jobs", "1"),
         before=limited,
     )
-    assert (ended, told.partition(" to ")[0]) == (1, "2 scenes written")
+    assert (ended, printed.partition(" to ")[0]) == (1, "2 scenes written")
     assert warned.startswith(f"left out: '{large}'")
     assert warned.count("\n") == 1
 
@@ -68,9 +68,11 @@ def test_names_that_are_not_text_can_be_prepared(tmp_path: Path) -> None:
     path.rename(folder / f"{name}.nc")
     (folder / f"{name}_gone.nc").symlink_to("nowhere")
     store = tmp_path / f"{name}.zarr"
-    ended, told, warned = seaice("prepare", folder, store, "--jobs", "1")
+    ended, printed, warned = seaice("prepare", folder, store, "--jobs", "1")
     assert ended == 1
-    assert told.startswith(f"1 scenes written to {tmp_path}/K\\udcf8benhavn.zarr, 0 kept")
+    assert printed.startswith(
+        f"1 scenes written to {tmp_path}/K\\udcf8benhavn.zarr, 0 kept"
+    )
     assert warned == (
         f"left out: '{tmp_path}/K\\udcf8benhavn/K\\udcf8benhavn_gone.nc': "
         "a link to a file or folder that is gone\n"
@@ -78,5 +80,5 @@ def test_names_that_are_not_text_can_be_prepared(tmp_path: Path) -> None:
     scene = parse_json((store / "scenes" / IDS[0] / "zarr.json").read_bytes())
     (source,) = scene["attributes"]["source_files"]
     assert source["name"] == "K\\udcf8benhavn.nc"
-    ended, told, _ = seaice("prepare", folder, store, "--jobs", "1", "--json")
-    assert (ended, json.loads(told)["kept"]) == (1, [IDS[0]])
+    ended, printed, _ = seaice("prepare", folder, store, "--jobs", "1", "--json")
+    assert (ended, json.loads(printed)["kept"]) == (1, [IDS[0]])

@@ -100,7 +100,7 @@ def test_sigterm_saves_and_exits_with_its_own_code(store: Store, tmp_path: Path)
     process.send_signal(signal.SIGTERM)
     err = process.communicate(timeout=60)[1]
     assert process.returncode == 75
-    assert "go on with --resume" in err.splitlines()[-1]
+    assert "continue with --resume" in err.splitlines()[-1]
     state = load(folder.last).state
     assert state.n_epochs >= 1
     assert state.n_epochs == len(read_log(folder.log))
