@@ -28,4 +28,4 @@ from .sources.charts import find_charts as find_charts
 from .store.recipe import Recipe as Recipe
 from .store.selection import select as select
 from .store.store import Store as Store
-from .store.store import StoredScene as StoredScene
+from .store.stored_scene import StoredScene as StoredScene

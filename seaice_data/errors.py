@@ -69,3 +69,7 @@ class SceneError(SeaIceError):
 
 class StoreError(SeaIceError):
     """A store is missing, not ours, or does not fit what is asked of it."""
+
+
+class DamageError(StoreError):
+    """Something in a store is not as it was written: no reader can read it."""

@@ -11,7 +11,7 @@ import zarr
 from support.coded_scenes import write_coded
 
 from seaice_data.preparation.prepare import prepare
-from seaice_data.store.store import FORMAT_VERSION
+from seaice_data.store.group import FORMAT_VERSION
 from seaice_data.synthetic.scene_set import write_scenes
 from seaice_model.study.candidates import QUESTIONS
 

@@ -20,6 +20,7 @@ from typing import Any
 
 from seaice_data.errors import (
     DISK_ERRORS,
+    DamageError,
     Failure,
     RecipeError,
     SceneError,
@@ -44,7 +45,7 @@ from seaice_data.store.recipe import Recipe
 from seaice_data.store.split import TEST_IDS, SplitSettings, leaking_pairs, split_scenes
 from seaice_data.store.statistics import ChannelStats, add_counts
 from seaice_data.store.storage import Storage, UnreachableError
-from seaice_data.store.store import DamageError, Store
+from seaice_data.store.store import Store
 from seaice_data.system.memory import out_of_memory_errors
 from seaice_data.system.workers import Progress, run_tasks
 from seaice_data.texts import printable

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seaice_data.arrays import ChartArray, FloatArray
-from seaice_data.store.store import StoredScene
+from seaice_data.store.stored_scene import StoredScene
 
 if TYPE_CHECKING:
     import zarr

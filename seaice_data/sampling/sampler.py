@@ -55,7 +55,8 @@ from seaice_data.sampling.planes import KEPT_BYTES, Part, open_planes
 from seaice_data.sampling.random_numbers import check_seed
 from seaice_data.sampling.windows import Drawing, WindowDrawer, has_windows
 from seaice_data.settings import nearest
-from seaice_data.store.store import Store, StoredScene
+from seaice_data.store.store import Store
+from seaice_data.store.stored_scene import StoredScene
 
 WIND = ("u10m", "v10m")
 """Channels of the wind vector: along the samples and along the lines of the scene."""

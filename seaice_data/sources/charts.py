@@ -24,7 +24,8 @@ from seaice_data.scenes.netcdf import NetcdfFile
 from seaice_data.scenes.ready import find_id, holds_charts, holds_classes, read_charts
 from seaice_data.scenes.scene import SPACING_M, region_in
 from seaice_data.store.split import TEST_IDS
-from seaice_data.store.store import Store, StoredScene
+from seaice_data.store.store import Store
+from seaice_data.store.stored_scene import StoredScene
 
 _BAND_ROWS = 500
 REFERENCE_RATIO = 10

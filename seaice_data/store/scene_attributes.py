@@ -7,19 +7,14 @@ a scene is opened, so that no other code meets a wrong type.
 from typing import Any, Literal, NotRequired, TypedDict
 
 from seaice_data.charts import CHARTS
-from seaice_data.egg_codes import COLUMNS
 from seaice_data.errors import RecipeError
 from seaice_data.grid import Grid
 from seaice_data.scene_id import SceneId
-from seaice_data.store.array_files import ArrayForm
 from seaice_data.store.recipe import Recipe
 from seaice_data.system.documents import DocumentError, typed
 
 MOST_PIXELS = 2**28
 """Pixels of a scene on the 80 m grid: those of Sentinel-1 have 30 million."""
-
-_MOST_TIE_POINTS = 4096  # along an axis
-_MOST_POLYGONS = 2**20
 
 
 class StatsTable(TypedDict):
@@ -146,34 +141,3 @@ def _check_stats(stats: StatsTable, recipe: Recipe) -> None:
     lengths |= {len(stats["lowest"]), len(stats["highest"])}
     if lengths != {len(recipe.channels)}:
         raise DocumentError(f"stats must be of {len(recipe.channels)} channels")
-
-
-def array_forms(attributes: SceneAttributes, recipe: Recipe) -> dict[str, ArrayForm]:
-    """Return what the arrays of a scene may be, by name."""
-    y, x = map(_exactly, attributes["grid"].shape)
-    y80, x80 = map(_exactly, attributes["source_grid"].shape)
-    channel, chart = _exactly(len(recipe.channels)), _exactly(len(CHARTS))
-    column = _exactly(len(COLUMNS) + 2)
-    line = sample = range(1, _MOST_TIE_POINTS + 1)
-    forms = {
-        "inputs": (recipe.dtype, (y, x, channel)),
-        "charts": ("uint8", (y, x, chart)),
-        "full_charts": ("uint8", (chart, y80, x80)),
-        "full_flags": ("uint8", (y80, x80)),
-        "channel": ("string", (channel,)),
-        "channel_mean": ("float64", (channel,)),
-        "channel_std": ("float64", (channel,)),
-        "chart": ("string", (chart,)),
-        "tie_line": ("float64", (line,)),
-        "tie_sample": ("float64", (sample,)),
-        "tie_latitude": ("float64", (line, sample)),
-        "tie_longitude": ("float64", (line, sample)),
-        "polygon_column": ("string", (column,)),
-        "polygons": ("int32", (range(_MOST_POLYGONS + 1), column)),
-        "polygon_id": ("int32", (y, x)),
-    }
-    return {name: ArrayForm(*form) for name, form in forms.items()}
-
-
-def _exactly(length: int) -> range:
-    return range(length, length + 1)

@@ -16,10 +16,10 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 
-from seaice_data.errors import SettingsError, StoreError
+from seaice_data.errors import DamageError, SettingsError, StoreError
 from seaice_data.settings import nearest
 from seaice_data.store.split import read_id_file
-from seaice_data.store.store import DamageError, Store
+from seaice_data.store.store import Store
 from seaice_data.system.documents import MOST_DEPTH
 from seaice_data.texts import shortened
 

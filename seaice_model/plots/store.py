@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 
 from seaice_data.arrays import ChartArray
 from seaice_data.charts import CHART_FILL, CHARTS, SIC
-from seaice_data.store.store import Store, StoredScene
+from seaice_data.store.store import Store
+from seaice_data.store.stored_scene import StoredScene
 from seaice_model.ownership import PICTURE, refuse_foreign
 from seaice_model.plots.maps import COLOURS, save_picture
 

@@ -35,7 +35,8 @@ from seaice_data.scenes.files import (
 )
 from seaice_data.settings import fingerprint
 from seaice_data.store.recipe import Recipe
-from seaice_data.store.store import Store, StoredScene
+from seaice_data.store.store import Store
+from seaice_data.store.stored_scene import StoredScene
 from seaice_model.maps.chart_map import UNKNOWN_FILE
 
 SHOWN = ("hh", "hv")

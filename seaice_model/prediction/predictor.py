@@ -18,7 +18,7 @@ from seaice_data.charts import CHARTS
 from seaice_data.grid import Window
 from seaice_data.settings import differences
 from seaice_data.store.recipe import Recipe
-from seaice_data.store.store import StoredScene
+from seaice_data.store.stored_scene import StoredScene
 from seaice_model.config.run_config import Precision
 from seaice_model.errors import RunError
 from seaice_model.maps.chart_map import SceneUse

@@ -8,9 +8,10 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from seaice_data.errors import DamageError
 from seaice_data.sources.charts import ChartedScene
 from seaice_data.store.statistics import add_counts
-from seaice_data.store.store import DamageError, Store
+from seaice_data.store.store import Store
 from seaice_model.metrics import (
     ChartScorer,
     Scores,

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from seaice_data.charts import CHART_FILL, CHARTS
-from seaice_data.store.store import StoredScene
+from seaice_data.store.stored_scene import StoredScene
 from seaice_model.config.run_config import Precision
 from seaice_model.metrics import ChartScorer
 from seaice_model.networks.device import arithmetic

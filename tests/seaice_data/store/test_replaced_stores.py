@@ -12,7 +12,8 @@ from seaice_data.preparation.prepare import prepare
 from seaice_data.sampling.planes import open_planes
 from seaice_data.settings import from_mapping
 from seaice_data.store.recipe import Recipe
-from seaice_data.store.store import Store, StoredScene
+from seaice_data.store.store import Store
+from seaice_data.store.stored_scene import StoredScene
 
 IDS = ("20190114T101830_dmi", "20190214T101830_dmi")
 WORDS = r"the store at .* was replaced while it was read"

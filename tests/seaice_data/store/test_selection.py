@@ -7,7 +7,8 @@ import pytest
 
 from seaice_data.errors import SettingsError, StoreError
 from seaice_data.store.selection import scenes_of_split, select
-from seaice_data.store.store import Store, StoredScene
+from seaice_data.store.store import Store
+from seaice_data.store.stored_scene import StoredScene
 
 
 @pytest.fixture(scope="module")

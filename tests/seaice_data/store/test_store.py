@@ -16,9 +16,10 @@ from seaice_data.preparation.assemble import assemble
 from seaice_data.preparation.prepare import prepare
 from seaice_data.scenes.files import open_scene
 from seaice_data.settings import from_mapping
+from seaice_data.store.layout import checksum
 from seaice_data.store.prepared_scene import PreparedScene
 from seaice_data.store.recipe import Recipe
-from seaice_data.store.store import Store, checksum
+from seaice_data.store.store import Store
 from seaice_data.store.verify import Damage, verify
 
 

@@ -1,0 +1,115 @@
+"""A scene as an xarray dataset in physical units, with the attributes of CF."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from seaice_data.arrays import ChartArray, FloatArray
+from seaice_data.channels import Channel, find_channel
+from seaice_data.charts import CHARTS, Chart
+from seaice_data.scene_id import SceneId
+from seaice_data.settings import fingerprint
+from seaice_data.store.group import SOURCE
+from seaice_data.store.recipe import Recipe
+
+_ICE_SERVICES = {
+    "cis": "Canadian Ice Service (ice chart)",
+    "dmi": "Danish Meteorological Institute (ice chart)",
+}
+
+
+def scene_dataset(
+    scene_id: SceneId,
+    inputs: FloatArray,
+    charts: ChartArray,
+    recipe: Recipe,
+    attributes: Mapping[str, Any],
+    software: str,
+) -> xr.Dataset:
+    """Return a scene in physical units, one variable a channel and a chart.
+
+    Parameters
+    ----------
+    scene_id
+        As ``20180607T184326_dmi``.
+    inputs
+        Standardised planes, shape ``(y, x, channel)``; NaN is fill.
+    charts
+        Classes, shape ``(y, x, chart)``; 255 is fill.
+    recipe
+        That of the store.
+    attributes
+        Of the scene's group; texts and numbers become attributes of the dataset.
+    software
+        Name and version of the program that made the store.
+    """
+    pixels = ("y", "x")
+    variables: dict[str, Any] = {}
+    for position, name in enumerate(recipe.channels):
+        channel = find_channel(name)
+        values = inputs[..., position].astype(np.float32) * channel.std + channel.mean
+        variables[name] = (pixels, values.astype(np.float32), _channel_attributes(channel))
+    for position, chart in enumerate(CHARTS):
+        plane = charts[..., position]
+        variables[chart.name] = (pixels, plane, _chart_attributes(chart))
+    coordinates: dict[str, Any] = {
+        n: variables.pop(n) for n in ("latitude", "longitude") if n in variables
+    }
+    acquired = np.datetime64(scene_id.acquired.replace(tzinfo=None), "ns")
+    about = {
+        "standard_name": "time",
+        "long_name": "start of the acquisition",
+        "units_metadata": "leap_seconds: none",
+    }
+    coordinates["time"] = ((), acquired, about)
+    history = (
+        f"{software}: downscaled by {recipe.ratio} ({recipe.sar}), "
+        f"recipe {fingerprint(recipe)}"
+    )
+    return xr.Dataset(
+        variables, coordinates, _global_attributes(scene_id, history, attributes)
+    )
+
+
+def _global_attributes(
+    scene_id: SceneId, history: str, attributes: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the CF attributes of the scene, and what it has of texts and numbers."""
+    plain = {
+        name: int(value) if isinstance(value, bool) else value
+        for name, value in attributes.items()
+        if isinstance(value, (str, int, float))
+    }
+    return {
+        "Conventions": "CF-1.11",
+        "title": f"Sentinel-1 scene {scene_id} with ancillary data and ice charts",
+        "institution": _ICE_SERVICES[scene_id.service],
+        "history": history,
+        "comment": "inputs in physical units; NaN is fill",
+        **SOURCE,
+        **plain,
+    }
+
+
+def _channel_attributes(channel: Channel) -> dict[str, Any]:
+    """Return the CF attributes of a channel."""
+    attributes = {"long_name": channel.long_name, "units": channel.unit}
+    if channel.standard_name:
+        attributes["standard_name"] = channel.standard_name
+    if channel.unit == "K":
+        attributes["units_metadata"] = "temperature: on_scale"
+    return attributes
+
+
+def _chart_attributes(chart: Chart) -> dict[str, Any]:
+    """Return the CF attributes of a chart."""
+    attributes = {
+        "long_name": chart.long_name,
+        "flag_values": np.array(chart.flag_values, np.uint8),
+        "flag_meanings": f"{chart.flag_meanings} fill",
+    }
+    if chart.standard_name:
+        attributes["standard_name"] = chart.standard_name
+    return attributes

@@ -1,0 +1,289 @@
+"""The arrays of a scene: what is written, what may be read, and their checksums.
+
+Inputs are one uncompressed chunk, unless the recipe says otherwise: any process can map the
+file. Checksums of all arrays are in the attributes of the scene, for `seaice verify`.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from functools import partial
+from itertools import product
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+import google_crc32c
+import numpy as np
+
+from seaice_data.arrays import IntArray
+from seaice_data.channels import find_channel
+from seaice_data.charts import CHART_FILL, CHARTS
+from seaice_data.egg_codes import COLUMNS, PolygonTable
+from seaice_data.geolocation import TiePoints
+from seaice_data.store.array_files import ArrayFiles, ArrayForm, Content
+from seaice_data.store.group import group_files
+from seaice_data.store.prepared_scene import (
+    FLAG_LAND,
+    FLAG_NO_SAR,
+    FLAG_REMAINDER,
+    PreparedScene,
+)
+from seaice_data.store.recipe import Recipe
+from seaice_data.store.scene_attributes import SceneAttributes
+
+if TYPE_CHECKING:
+    import zarr
+
+_CHECKSUMS = ("checksums", "metadata_checksum", "complete")
+_FULL_CHUNK_ROWS = 1024
+_INPUT_CHUNK = 256
+_MOST_TIE_POINTS = 4096  # along an axis
+_MOST_POLYGONS = 2**20
+
+
+def scene_files(
+    scene: PreparedScene, recipe: Recipe, attributes: Mapping[str, Any]
+) -> Iterator[tuple[str, Content]]:
+    """Yield the files of a scene: those of its arrays, then what makes them a group."""
+    checksums, described = {}, {}
+    for array in scene_arrays(scene, recipe):
+        yield from array
+        checksums[array.name] = checksum(array.values)
+        described[array.name] = array.description
+    made = {
+        "checksums": checksums,
+        "metadata_checksum": metadata_checksum(attributes, described),
+    }
+    group = {**attributes, **made, "complete": True}
+    yield from group_files(group, recipe.zarr_format).items()
+
+
+def scene_attributes(scene: PreparedScene) -> dict[str, Any]:
+    """Return what is known of a scene, but for its checksums."""
+    valid = sum(scene.class_counts["SIC"][:-1])
+    return {
+        "id": scene.id,
+        "acquired": scene.id.acquired.isoformat(),
+        "month": scene.id.acquired.month,
+        "service": scene.id.service,
+        "region": scene.region,
+        "version": scene.version,
+        "original_name": scene.original_name,
+        "has_charts": scene.has_charts,
+        "is_test_file": scene.is_test_file,
+        "grid": asdict(scene.grid),
+        "source_grid": asdict(scene.source_grid),
+        "valid_share": valid / (scene.grid.height * scene.grid.width),
+        "class_counts": scene.class_counts,
+        "full_class_counts": scene.full_class_counts,
+        "stats": scene.stats.to_mapping(),
+    }
+
+
+def scene_arrays(scene: PreparedScene, recipe: Recipe) -> Iterator[ArrayFiles]:
+    """Yield the arrays of a scene."""
+    make = partial(ArrayFiles, zarr_format=recipe.zarr_format)
+    yield from _label_arrays(recipe)
+    packed, is_packed = recipe.codec == "zstd", {"is_compressed": True}
+    pixels = ("y", "x")
+    yield make(
+        name="inputs",
+        values=scene.inputs,
+        dimensions=(*pixels, "channel"),
+        attributes={
+            "long_name": "standardised input planes",
+            "channel_units": [find_channel(name).unit for name in recipe.channels],
+            "comment": "value in its unit = inputs * channel_std + channel_mean; "
+            "NaN is fill",
+        },
+        chunks=(_INPUT_CHUNK, _INPUT_CHUNK, -1) if packed else None,
+        is_compressed=packed,
+    )
+    classes = {
+        "flag_values": [[*chart.flag_values] for chart in CHARTS],
+        "flag_meanings": [f"{chart.flag_meanings} fill" for chart in CHARTS],
+    }
+    yield make(
+        name="charts",
+        values=scene.charts,
+        dimensions=(*pixels, "chart"),
+        attributes={"long_name": "ice charts as classes", **classes},
+        is_compressed=packed,
+        fill=CHART_FILL,
+    )
+    yield make(
+        name="full_charts",
+        values=scene.full_charts,
+        dimensions=("chart", "y80", "x80"),
+        attributes={"long_name": "ice charts as classes on the 80 m grid", **classes},
+        chunks=(1, _FULL_CHUNK_ROWS, -1),
+        fill=CHART_FILL,
+        **is_packed,
+    )
+    yield make(
+        name="full_flags",
+        values=scene.full_flags,
+        dimensions=("y80", "x80"),
+        attributes={
+            "long_name": "what is known of each pixel of the 80 m grid",
+            "flag_masks": [FLAG_NO_SAR, FLAG_LAND, FLAG_REMAINDER],
+            "flag_meanings": "no_sar land remainder",
+        },
+        chunks=(_FULL_CHUNK_ROWS, -1),
+        **is_packed,
+    )
+    yield from _tie_point_arrays(scene.tie_points, recipe)
+    if scene.polygons is not None and scene.polygon_ids is not None:
+        yield from _polygon_arrays(scene.polygons, scene.polygon_ids, recipe)
+
+
+def _label_arrays(recipe: Recipe) -> Iterator[ArrayFiles]:
+    """Yield the names on the axes, and how the inputs were standardised."""
+    make = partial(ArrayFiles, zarr_format=recipe.zarr_format, dimensions=("channel",))
+    catalogue = [find_channel(name) for name in recipe.channels]
+    yield make(name="channel", values=np.array(recipe.channels))
+    names = np.array([chart.name for chart in CHARTS])
+    yield make(name="chart", values=names, dimensions=("chart",))
+    for name in ("mean", "std"):
+        yield make(
+            name=f"channel_{name}",
+            values=np.array([getattr(channel, name) for channel in catalogue]),
+            attributes={"long_name": f"{name} of each channel in its unit"},
+        )
+
+
+def _polygon_arrays(
+    polygons: PolygonTable, ids: IntArray, recipe: Recipe
+) -> Iterator[ArrayFiles]:
+    """Yield what the analysts said of each polygon: mixed ice is lost in the charts."""
+    make = partial(ArrayFiles, zarr_format=recipe.zarr_format)
+    columns = np.array(["id", *COLUMNS, "is_water"])
+    yield make(name="polygon_column", values=columns, dimensions=("polygon_column",))
+    table = np.column_stack([polygons.ids, polygons.codes, polygons.is_water])
+    yield make(
+        name="polygons",
+        values=table.astype(np.int32),
+        dimensions=("polygon", "polygon_column"),
+        attributes={
+            "long_name": "egg codes of the polygons (SIGRID-3)",
+            "comment": "-9 is not given; CT total, CA-CC partial concentrations, SA-SC "
+            "stages, FA-FC floe sizes",
+        },
+    )
+    yield make(
+        name="polygon_id",
+        values=ids,
+        dimensions=("y", "x"),
+        attributes={
+            "long_name": "id of the polygon of each pixel",
+            "comment": "-1 is none",
+        },
+        is_compressed=True,
+    )
+
+
+def _tie_point_arrays(tie: TiePoints, recipe: Recipe) -> Iterator[ArrayFiles]:
+    make = partial(ArrayFiles, zarr_format=recipe.zarr_format)
+    line, sample = ("tie_line",), ("tie_sample",)
+    place = {"units": "1", "long_name": "position of tie points in 80 m pixels"}
+    yield make(name="tie_line", values=tie.lines, dimensions=line, attributes=place)
+    yield make(name="tie_sample", values=tie.samples, dimensions=sample, attributes=place)
+    for name, values, unit in (
+        ("latitude", tie.latitude, "degrees_north"),
+        ("longitude", tie.longitude, "degrees_east"),
+    ):
+        yield make(
+            name=f"tie_{name}",
+            values=values,
+            dimensions=line + sample,
+            attributes={"standard_name": name, "units": unit},
+        )
+
+
+def array_forms(attributes: SceneAttributes, recipe: Recipe) -> dict[str, ArrayForm]:
+    """Return what the arrays of a scene may be, by name."""
+    y, x = map(_exactly, attributes["grid"].shape)
+    y80, x80 = map(_exactly, attributes["source_grid"].shape)
+    channel, chart = _exactly(len(recipe.channels)), _exactly(len(CHARTS))
+    column = _exactly(len(COLUMNS) + 2)
+    line = sample = range(1, _MOST_TIE_POINTS + 1)
+    forms = {
+        "inputs": (recipe.dtype, (y, x, channel)),
+        "charts": ("uint8", (y, x, chart)),
+        "full_charts": ("uint8", (chart, y80, x80)),
+        "full_flags": ("uint8", (y80, x80)),
+        "channel": ("string", (channel,)),
+        "channel_mean": ("float64", (channel,)),
+        "channel_std": ("float64", (channel,)),
+        "chart": ("string", (chart,)),
+        "tie_line": ("float64", (line,)),
+        "tie_sample": ("float64", (sample,)),
+        "tie_latitude": ("float64", (line, sample)),
+        "tie_longitude": ("float64", (line, sample)),
+        "polygon_column": ("string", (column,)),
+        "polygons": ("int32", (range(_MOST_POLYGONS + 1), column)),
+        "polygon_id": ("int32", (y, x)),
+    }
+    return {name: ArrayForm(*form) for name, form in forms.items()}
+
+
+def _exactly(length: int) -> range:
+    return range(length, length + 1)
+
+
+def chunk_names(array: "zarr.Array[Any]") -> list[str]:
+    """Return the files of an array: one for each shard, or each chunk without shards."""
+    sizes = zip(array.shape, array.shards or array.chunks, strict=True)
+    numbers = product(*(range(ceil(length / size)) for length, size in sizes))
+    return [array.metadata.encode_chunk_key(number) for number in numbers]
+
+
+def describe(array: "zarr.Array[Any]") -> dict[str, Any]:
+    """Return what describes an array, whatever the format."""
+    attributes = array.attrs.asdict()
+    dimensions = attributes.pop("_ARRAY_DIMENSIONS", None)
+    if array.metadata.zarr_format == 3:
+        dimensions = array.metadata.dimension_names
+    text = array.dtype.kind in "UTO"
+    return {
+        "shape": array.shape,
+        "dtype": "string" if text else array.dtype.name,
+        "dimensions": dimensions,
+        "attributes": attributes,
+    }
+
+
+def metadata_checksum(
+    attributes: Mapping[str, Any], described: Mapping[str, Mapping[str, Any]]
+) -> str:
+    """Return the CRC-32C of what describes a scene: attributes, and those of its arrays.
+
+    Parameters
+    ----------
+    attributes
+        Of the scene's group.
+    described
+        By name of the array, as `describe` gives it.
+    """
+    known = {k: v for k, v in attributes.items() if k not in _CHECKSUMS}
+    content = json.dumps([known, described], sort_keys=True, separators=(",", ":"))
+    return f"{google_crc32c.value(content.encode()):08x}"
+
+
+def checksum(values: Any) -> str:
+    """Return the CRC-32C of an array: eight hexadecimal digits.
+
+    Of its bytes in C order, little-endian; of text in UTF-8, a line for each item.
+
+    Examples
+    --------
+    >>> checksum(np.array([1, 2], np.int32)), checksum(np.array(["hh", "hv"]))
+    ('7a73ec2c', '1ba4b344')
+    """
+    values = np.asarray(values)
+    if values.dtype.kind in "UTO":
+        content: Any = "\n".join(map(str, values.ravel())).encode()
+    else:
+        content = np.ascontiguousarray(values, values.dtype.newbyteorder("<")).view()
+        content.flags.writeable = False  # else it would be copied
+    return f"{google_crc32c.value(content):08x}"

@@ -1,0 +1,302 @@
+"""One scene of a store, opened to read."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seaice_data.arrays import ChartArray, FloatArray, IntArray
+from seaice_data.charts import CHARTS
+from seaice_data.errors import DamageError, StoreError
+from seaice_data.geolocation import TiePoints
+from seaice_data.grid import Grid
+from seaice_data.store.array_files import ARRAY_DOCUMENTS, read_array_document
+from seaice_data.store.group import StoreRoot, whole_documents
+from seaice_data.store.layout import array_forms, chunk_names
+from seaice_data.store.scene_attributes import SceneAttributes
+from seaice_data.store.statistics import ChannelStats
+from seaice_data.store.storage import Document
+from seaice_data.system.documents import DocumentError
+
+if TYPE_CHECKING:
+    import xarray as xr
+    import zarr
+
+_DAMAGE = (
+    DocumentError,
+    ValueError,
+    KeyError,
+    TypeError,
+    IndexError,
+    RuntimeError,
+    FileNotFoundError,
+)
+"""What zarr and its codecs raise when they read something damaged."""
+
+_ALL = slice(None)
+
+
+class StoredScene:
+    """One scene of a store; its arrays are read when they are asked for."""
+
+    def __init__(
+        self,
+        store: StoreRoot,
+        known: SceneAttributes,
+        attributes: Mapping[str, Any],
+        documents: Sequence[Document],
+    ) -> None:
+        self.store = store
+        self.id = known["id"]
+        """As ``20180607T184326_dmi``."""
+        self.known = known
+        """Attributes of the scene's group that seaice knows, checked."""
+        self.attributes = attributes
+        """All attributes of the scene's group, as they were found."""
+        self._documents = tuple(documents)
+
+    def closed(self) -> "StoredScene":
+        """Return the scene with nothing open."""
+        return StoredScene(self.store, self.known, self.attributes, self._documents)
+
+    @property
+    def acquired(self) -> datetime:
+        """Start of the acquisition, UTC."""
+        return self.id.acquired
+
+    @property
+    def service(self) -> str:
+        """Ice service that drew the chart: ``cis`` or ``dmi``."""
+        return self.id.service
+
+    @property
+    def region(self) -> str:
+        """Chart region of the ice service; empty if unknown."""
+        return self.known["region"]
+
+    @property
+    def has_charts(self) -> bool:
+        """Whether an ice chart belongs to the scene."""
+        return self.known["has_charts"]
+
+    @property
+    def grid(self) -> Grid:
+        """Grid of the stored planes."""
+        return self.known["grid"]
+
+    @property
+    def source_grid(self) -> Grid:
+        """80 m grid of the scene."""
+        return self.known["source_grid"]
+
+    @property
+    def valid_share(self) -> float:
+        """Share of the pixels that have a SIC class."""
+        return self.known["valid_share"]
+
+    @property
+    def class_counts(self) -> dict[str, list[int]]:
+        """Pixels of each class on the stored grid, fill last."""
+        return self.known["class_counts"]
+
+    @property
+    def full_class_counts(self) -> dict[str, list[int]]:
+        """Pixels of each class on the 80 m grid, fill last."""
+        return self.known["full_class_counts"]
+
+    @property
+    def stats(self) -> ChannelStats:
+        """Sums of the valid values of each channel."""
+        return ChannelStats.from_mapping(self.known["stats"])
+
+    @property
+    def is_mapped(self) -> bool:
+        """Whether inputs and charts are files that any process can map into its memory."""
+        return self.store.is_mapped
+
+    @cached_property
+    def inputs(self) -> FloatArray:
+        """Standardised planes, ``(y, x, channel)``; NaN is fill. Mapped if possible."""
+        dtype = np.dtype(self.store.recipe.dtype).newbyteorder("<")
+        shape = (*self.grid.shape, len(self.store.channels))
+        with self._reading("inputs"):
+            return np.asanyarray(self._whole("inputs", shape, dtype))
+
+    @cached_property
+    def charts(self) -> ChartArray:
+        """Classes, shape ``(y, x, chart)``; 255 is fill. Mapped if possible."""
+        shape = (*self.grid.shape, len(CHARTS))
+        with self._reading("charts"):
+            return np.asanyarray(self._whole("charts", shape, np.dtype(np.uint8)))
+
+    def full_charts(self) -> ChartArray:
+        """Read the charts on the 80 m grid, shape ``(chart, y, x)``; 255 is fill."""
+        return self._read("full_charts")
+
+    def full_flags(self) -> ChartArray:
+        """Read the flags on the 80 m grid: bit 1 no SAR, 2 land, 4 remainder."""
+        return self._read("full_flags")
+
+    @property
+    def tie_points(self) -> TiePoints:
+        """Geolocation grid."""
+        names = ("tie_latitude", "tie_longitude", "tie_line", "tie_sample")
+        return TiePoints(*(self._read(name) for name in names))
+
+    @property
+    def rows(self) -> IntArray:
+        """Stored row that stands for each row of the 80 m grid."""
+        return self.store.recipe.stand_ins(self.source_grid.height)
+
+    @property
+    def columns(self) -> IntArray:
+        """Stored column that stands for each column of the 80 m grid."""
+        return self.store.recipe.stand_ins(self.source_grid.width)
+
+    def to_xarray(self) -> "xr.Dataset":
+        """Return the scene in physical units, one variable a channel and a chart.
+
+        Charts keep their classes and 255, as ``flag_values`` and ``flag_meanings`` say.
+        What the store holds of the scene as texts and numbers is in the attributes; it can
+        be written as netCDF that follows CF 1.11.
+        """
+        from seaice_data.store.dataset import scene_dataset  # late: imports xarray
+
+        return scene_dataset(
+            self.id,
+            self.inputs,
+            self.charts,
+            self.store.recipe,
+            self.attributes,
+            self.store.attributes["software"],
+        )
+
+    def whole_array(self, name: str) -> "zarr.Array[Any]":
+        """Open an array of the scene with zarr, and see that no chunk is missing.
+
+        Raises
+        ------
+        DamageError
+            If what describes it is not what seaice writes, or a chunk is missing: zarr
+            would take it for fill, and so for a class.
+        StoreError
+            If it cannot be read, or the store was replaced.
+        """
+        with self._reading(name):
+            return self._open(name)
+
+    def read_part(
+        self,
+        name: str,
+        array: "zarr.Array[Any]",
+        rows: slice = _ALL,
+        columns: slice = _ALL,
+    ) -> np.ndarray[Any, Any]:
+        """Read a part of an array of the scene, opened by `whole_array`.
+
+        Raises
+        ------
+        DamageError
+            If it is damaged.
+        StoreError
+            If it cannot be read, or the store was replaced.
+        """
+        # Elsewhere reading the metadata takes as long as a chunk; it was checked when the
+        # array was opened.
+        with self._reading(name, is_checked=self.store.storage.is_local):
+            return np.asarray(array[(rows, columns)[: array.ndim]])
+
+    def _read(self, name: str) -> np.ndarray[Any, Any]:
+        with self._reading(name):
+            return self._values(name)
+
+    def _values(self, name: str) -> np.ndarray[Any, Any]:
+        return np.asarray(self._open(name)[...])
+
+    def _folder(self, name: str) -> str:
+        return f"scenes/{self.id}/{name}"
+
+    def _open(self, name: str) -> "zarr.Array[Any]":
+        """Open an array with zarr, which sees no document that was not checked."""
+        import zarr  # late: mapped arrays are read without
+        from zarr.storage import StorePath
+
+        storage, recipe, folder = self.store.storage, self.store.recipe, self._folder(name)
+        if (form := array_forms(self.known, recipe).get(name)) is None:
+            raise self._damaged(f"{name!r:.40} is not an array of a scene")
+        names = [f"{folder}/{file}" for file in ARRAY_DOCUMENTS[recipe.zarr_format]]
+        found = storage.read_many(names)
+        if absent := {*names} - {*found}:
+            raise self._damaged(f"there is no {min(absent).rpartition('/')[2]} of {name!r}")
+        documents = whole_documents([found[name] for name in names])
+        metadata = read_array_document(documents, form)
+        array = zarr.Array.from_dict(StorePath(storage.open_zarr(folder)), metadata)
+        chunks = chunk_names(array)
+        if missing := storage.missing(folder, chunks):
+            raise self._damaged(f"{name!r} lacks {len(missing)} of {len(chunks)} chunks")
+        return array
+
+    @contextmanager
+    def _reading(self, name: str, *, is_checked: bool = True) -> Iterator[None]:
+        """Distinguish damage from what merely cannot be read, and from another store.
+
+        What was read is of this scene if its metadata is the same afterwards.
+        """
+        try:
+            with self.store.storage.errors():
+                try:
+                    yield
+                except _DAMAGE as error:
+                    raise self._unreadable(name, error) from error
+        except OSError as error:
+            self._check_unchanged()
+            raise StoreError(
+                f"scene {self.id}: {name!r} cannot be read: {error.strerror or error}"
+            ) from error
+        except StoreError:
+            self._check_unchanged()
+            raise
+        if is_checked:
+            self._check_unchanged()
+
+    def _unreadable(self, name: str, error: Exception) -> StoreError:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        message = f"{name!r} cannot be read: {reason}"
+        if isinstance(error, RuntimeError) and "thread" in reason:
+            return StoreError(f"scene {self.id}: {message}")  # the system has no more
+        return self._damaged(message)
+
+    def _check_unchanged(self) -> None:
+        self.store.check_unchanged(self.id, self._documents)
+
+    def _damaged(self, message: str) -> DamageError:
+        return DamageError(
+            f"scene {self.id}: {message}",
+            hint=f"find what is damaged with `seaice verify {self.store.path}`",
+        )
+
+    def _whole(
+        self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]
+    ) -> np.ndarray[Any, Any]:
+        """Map an array that is one uncompressed chunk on a local disk, or read it."""
+        storage, recipe = self.store.storage, self.store.recipe
+        if not self.is_mapped:
+            return self._values(name)
+        zeros = ["0"] * len(shape)
+        names = ["c", *zeros] if recipe.zarr_format == 3 else [".".join(zeros)]
+        chunk = storage.local("scenes", self.id, name, *names)
+        try:
+            size = chunk.stat().st_size
+        except FileNotFoundError:
+            size = -1
+        n_bytes = dtype.itemsize * int(np.prod(shape))
+        if size != n_bytes:
+            raise DamageError(
+                f"{str(chunk)!r} is missing, or not {n_bytes} bytes long as "
+                f"{shape} {dtype.name} needs",
+                hint=f"find what is damaged with `seaice verify {self.store.path}`",
+            )
+        return np.memmap(chunk, dtype, "r", shape=shape)
