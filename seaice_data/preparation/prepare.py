@@ -40,11 +40,13 @@ from seaice_data.scenes.files import (
     unchanged,
 )
 from seaice_data.settings import from_mapping, to_mapping
+from seaice_data.store.local_folder import LocalFolder
+from seaice_data.store.object_store import UnreachableError
 from seaice_data.store.prepared_scene import PreparedScene
 from seaice_data.store.recipe import Recipe
 from seaice_data.store.split import TEST_IDS, SplitSettings, leaking_pairs, split_scenes
 from seaice_data.store.statistics import ChannelStats, add_counts
-from seaice_data.store.storage import Storage, UnreachableError
+from seaice_data.store.storage import Storage, open_storage
 from seaice_data.store.store import Store
 from seaice_data.system.memory import out_of_memory_errors
 from seaice_data.system.workers import Progress, run_tasks
@@ -137,8 +139,8 @@ def prepare(
                 "one part of the scenes cannot replace the store of all",
                 hint="remove the store before the first part, or choose another path",
             )
-    storage = Storage(store_path)
-    if storage.is_local:
+    storage = open_storage(store_path)
+    if isinstance(storage, LocalFolder):
         storage.put_back()
     if not storage.is_shared and (jobs > 1 or scheduler):
         raise StoreError(
@@ -172,7 +174,7 @@ def _replace(
     """
     Store.refuse_to_remove(storage.url)
     with storage.lock(alone=True):
-        if not storage.is_local:
+        if not isinstance(storage, LocalFolder):
             _refuse_loss(storage, bool(found.files), found.failed)
             _refuse_blind(storage, found.files, found.failed)
             Store.erase(storage.url)
@@ -263,7 +265,7 @@ def _fill(
     part: tuple[int, int] | None = None,
 ) -> PrepareReport:
     """Bring files into a store; make it, if there is none."""
-    storage = Storage(store_path)
+    storage = open_storage(store_path)
     is_new = Store.is_absent(store_path)
     failed = [*found.failed]
     if strict and failed:
@@ -379,7 +381,7 @@ def _tidy(storage: Storage) -> None:
     """Remove what killed processes left, if the disk lets us; else the next run will."""
     with suppress(OSError):
         storage.drop_staging()
-    if storage.is_local:
+    if isinstance(storage, LocalFolder):
         # Nobody is replacing the store: this process keeps them from it.
         with suppress(OSError), storage.abandoned_replacements() as abandoned:
             for left in abandoned:
@@ -389,7 +391,7 @@ def _tidy(storage: Storage) -> None:
 
 def _drop_if_empty(store_path: str) -> None:
     """Take a new store away into which no scene came, unless others are at work."""
-    storage = Storage(store_path)
+    storage = open_storage(store_path)
     if Store.is_absent(store_path):
         storage.drop_staging()
         storage.drop_folder()

@@ -7,6 +7,7 @@ from typing import Any
 
 from seaice_data.channels import find_channel
 from seaice_data.charts import CHARTS
+from seaice_data.store.local_folder import LocalFolder
 from seaice_data.store.store import Store
 from seaice_data.store.stored_scene import StoredScene
 
@@ -177,7 +178,7 @@ def _listed(values: Mapping[Any, Any]) -> str:
 
 
 def _disk_use_bytes(store: Store) -> int | None:
-    if not store.storage.is_local:
+    if not isinstance(store.storage, LocalFolder):
         return None
     return sum(p.stat().st_size for p in store.storage.local().rglob("*") if p.is_file())
 

@@ -15,9 +15,10 @@ from seaice_data.charts import CHART_FILL, CHARTS
 from seaice_data.errors import StoreError
 from seaice_data.scene_id import SceneId
 from seaice_data.settings import fingerprint, from_mapping, to_mapping
+from seaice_data.store.local_folder import STAGING, LocalFolder
 from seaice_data.store.recipe import Recipe
-from seaice_data.store.storage import STAGING, Document, Storage
-from seaice_data.system.documents import DocumentError, parse_json, typed
+from seaice_data.store.storage import Storage
+from seaice_data.system.documents import Document, DocumentError, parse_json, typed
 from seaice_data.system.memory import can_map
 
 FORMAT_VERSION = 1
@@ -64,7 +65,7 @@ class StoreRoot:
     def is_mapped(self) -> bool:
         """Whether inputs and charts are files that any process can map into its memory."""
         return (
-            self.storage.is_local
+            isinstance(self.storage, LocalFolder)
             and self.recipe.codec == "none"
             and can_map(self.storage.local(self.documents[0]))
         )

@@ -38,9 +38,9 @@ from seaice_data.store.scene_attributes import (
     read_scene_attributes,
     read_summary,
 )
-from seaice_data.store.storage import Document, Storage
+from seaice_data.store.storage import Storage, open_storage
 from seaice_data.store.stored_scene import StoredScene
-from seaice_data.system.documents import DocumentError, typed
+from seaice_data.system.documents import Document, DocumentError, typed
 from seaice_data.versions import naming_version
 
 _SPLITS = ("train", "validation", "test")
@@ -58,7 +58,7 @@ class Store(StoreRoot):
         StoreError
             If something else is at `path`, or a store with another recipe.
         """
-        storage = Storage(path)
+        storage = open_storage(path)
         if is_blank(storage):
             try:
                 put_group(storage, "", root_attributes(recipe), recipe.zarr_format)
@@ -85,7 +85,7 @@ class Store(StoreRoot):
         StoreError
             If so. A store may be of any version or recipe.
         """
-        _refuse_foreign(Storage(path))
+        _refuse_foreign(open_storage(path))
 
     @classmethod
     def erase(cls, path: str) -> None:
@@ -96,7 +96,7 @@ class Store(StoreRoot):
         StoreError
             As `refuse_to_remove`.
         """
-        storage = Storage(path)
+        storage = open_storage(path)
         if not is_blank(storage):
             _clear(storage, _refuse_foreign(storage))
         storage.drop_staging()
@@ -112,7 +112,7 @@ class Store(StoreRoot):
         StoreError
             If there is none at `path`, or one of another format version.
         """
-        storage = Storage(str(path))
+        storage = open_storage(path)
         attributes, _ = read_root(storage)
         with naming_version(StoreError, storage.path, attributes["software"]):
             if (found := attributes.get("format_version")) != FORMAT_VERSION:
@@ -132,7 +132,7 @@ class Store(StoreRoot):
     @classmethod
     def is_absent(cls, path: str) -> bool:
         """Whether there is nothing at `path`: `create` would make a new store."""
-        return is_blank(Storage(path))
+        return is_blank(open_storage(path))
 
     @cached_property
     def scenes(self) -> tuple[SceneId, ...]:

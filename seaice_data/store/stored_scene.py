@@ -16,10 +16,10 @@ from seaice_data.grid import Grid
 from seaice_data.store.array_files import ARRAY_DOCUMENTS, read_array_document
 from seaice_data.store.group import StoreRoot, whole_documents
 from seaice_data.store.layout import array_forms, chunk_names
+from seaice_data.store.local_folder import LocalFolder
 from seaice_data.store.scene_attributes import SceneAttributes
 from seaice_data.store.statistics import ChannelStats
-from seaice_data.store.storage import Document
-from seaice_data.system.documents import DocumentError
+from seaice_data.system.documents import Document, DocumentError
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -206,7 +206,7 @@ class StoredScene:
         """
         # Elsewhere reading the metadata takes as long as a chunk; it was checked when the
         # array was opened.
-        with self._reading(name, is_checked=self.store.storage.is_local):
+        with self._reading(name, is_checked=isinstance(self.store.storage, LocalFolder)):
             return np.asarray(array[(rows, columns)[: array.ndim]])
 
     def _read(self, name: str) -> np.ndarray[Any, Any]:
@@ -283,7 +283,7 @@ class StoredScene:
     ) -> np.ndarray[Any, Any]:
         """Map an array that is one uncompressed chunk on a local disk, or read it."""
         storage, recipe = self.store.storage, self.store.recipe
-        if not self.is_mapped:
+        if not (self.is_mapped and isinstance(storage, LocalFolder)):
             return self._values(name)
         zeros = ["0"] * len(shape)
         names = ["c", *zeros] if recipe.zarr_format == 3 else [".".join(zeros)]

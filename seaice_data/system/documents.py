@@ -35,6 +35,10 @@ class DocumentError(SeaIceError):
     """A document is not what it should be."""
 
 
+Document = bytes | OSError | DocumentError
+"""Content of a document, or why it cannot be read."""
+
+
 def open_file(path: Path) -> BinaryIO:
     """Open a regular file to read its bytes.
 

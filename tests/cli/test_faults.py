@@ -16,7 +16,7 @@ from support.other_systems import Moment, OtherSystem
 from seaice_data.errors import StoreError
 from seaice_data.preparation.prepare import finish, prepare
 from seaice_data.store.recipe import Recipe
-from seaice_data.store.storage import Storage
+from seaice_data.store.storage import open_storage
 from seaice_data.store.store import Store
 
 SEAICE = Path(sys.executable).with_name("seaice")
@@ -181,7 +181,7 @@ def test_nobody_writes_to_a_store_that_is_being_replaced(raw: Path, tmp_path: Pa
     store = str(tmp_path / "store.zarr")
     prepare(raw, store)
     with (
-        Storage(store).lock(alone=True),
+        open_storage(store).lock(alone=True),
         pytest.raises(StoreError, match="another process is replacing the store"),
     ):
         prepare(raw, store)

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from seaice.main import app
 from seaice_data.errors import StoreError
-from seaice_data.store.storage import Storage
+from seaice_data.store.storage import open_storage
 from seaice_data.store.store import Store
 
 SECRET = "s3cr3t"  # noqa: S105 - what must not show
@@ -84,7 +84,7 @@ def test_an_odd_url_ends_in_one_line_without_its_secrets(
 
 
 def test_a_storage_keeps_the_url_and_shows_another() -> None:
-    storage = Storage(f"simplecache::http://u:{SECRET}@{NOWHERE}/s.zarr")
+    storage = open_storage(f"simplecache::http://u:{SECRET}@{NOWHERE}/s.zarr")
     assert storage.path == f"simplecache::http://{NOWHERE}/s.zarr"
     assert storage.location == storage.url != storage.path
 

@@ -17,8 +17,8 @@ from seaice_data.egg_codes import SIC_CLASSES
 from seaice_data.errors import SceneError, StoreError
 from seaice_data.preparation.prepare import prepare
 from seaice_data.scenes.files import file_fingerprint, open_scene, unchanged
+from seaice_data.store.local_folder import LocalFolder
 from seaice_data.store.recipe import Recipe
-from seaice_data.store.storage import Storage
 from seaice_data.store.store import Store
 from seaice_data.synthetic.scene_set import write_scenes
 
@@ -356,7 +356,7 @@ def test_overwrite_leaves_out_a_bad_file_of_which_the_store_holds_nothing(
 
 def test_what_a_killed_replacement_left_is_removed(raw: Path, store: str) -> None:
     prepare(raw, store)
-    with Storage(store).replacement() as beside:
+    with LocalFolder(store).replacement() as beside:
         prepare(raw, beside.path, part=(1, 2))
         folder = beside.local().parent
         assert prepare(raw, store).kept == tuple(IDS)
@@ -374,7 +374,7 @@ def test_a_store_that_was_moved_away_by_a_killed_exchange_comes_back(
     raw: Path, store: str
 ) -> None:
     prepare(raw, store)
-    with Storage(store).replacement() as beside:
+    with LocalFolder(store).replacement() as beside:
         # The first of three renames, where a system cannot exchange names at once.
         Path(store).rename(f"{beside.path}.replaced")
         folder = beside.local().parent
@@ -388,12 +388,12 @@ def test_what_only_looks_like_a_replacement_is_left_alone(
     raw: Path, store: str, tmp_path: Path
 ) -> None:
     prepare(raw, store)
-    with Storage(store).replacement() as beside:
+    with LocalFolder(store).replacement() as beside:
         name = beside.local().parent.name
     unmarked, more = tmp_path / name, tmp_path / f"{name[:-12]}{12 * 'a'}"
     for path in (tmp_path / "store.zarr.replacement", unmarked / "store.zarr"):
         shutil.copytree(store, path)
-    with Storage(store).replacement() as beside:
+    with LocalFolder(store).replacement() as beside:
         shutil.copytree(beside.local().parent, more)
     (more / "notes.txt").write_text("mine")
     (tmp_path / "store.zarr.replaced").mkdir()
@@ -408,7 +408,7 @@ def test_a_system_that_cannot_exchange_names_replaces_too(
     raw: Path, store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "seaice_data.store.storage._RENAME_EXCHANGE", 1 << 20
+        "seaice_data.store.local_folder._RENAME_EXCHANGE", 1 << 20
     )  # no such flag
     prepare(raw, store)
     prepare(raw, store, Recipe(ratio=5), overwrite=True)

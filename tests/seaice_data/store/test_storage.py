@@ -7,12 +7,12 @@ from support.other_systems import OtherSystem
 
 PUT_NEW = """
 import os, sys
-from seaice_data.store.storage import Storage
+from seaice_data.store.local_folder import LocalFolder
 
 root, *failing = sys.argv[1:]
 for number in failing:
     os.environ["FAIL_LINK"] = number
-    store = Storage(f"{root}/{number}")
+    store = LocalFolder(f"{root}/{number}")
     store.put_new("scenes/zarr.json", b"first")
     store.put_new("scenes/zarr.json", b"second")
     # A link to nothing: there is a file of this name, which a first look does not see.

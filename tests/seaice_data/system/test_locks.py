@@ -47,7 +47,7 @@ def test_a_lock_ends_with_its_file(both: tuple[int, int], tmp_path: Path) -> Non
 LOCK = """
 import os, sys
 from seaice_data.system.locks import lock, try_lock
-from seaice_data.store.storage import Storage
+from seaice_data.store.local_folder import LocalFolder
 
 for number in map(int, sys.argv[2:]):
     os.environ["FAIL_FLOCK"] = str(number)
@@ -56,7 +56,7 @@ for number in map(int, sys.argv[2:]):
         assert not lock(folder, wait=wait), number
         assert try_lock(folder, wait=wait), number
     os.close(folder)
-    store = Storage(f"{sys.argv[1]}/{number}")
+    store = LocalFolder(f"{sys.argv[1]}/{number}")
     with store.lock(alone=True):
         store.put("zarr.json", b"whole")
         store.drop_staging()
