@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from seaice_data.errors import Failure
-from seaice_data.preparation.prepare import finish
+from seaice_data.store.summary import finish
 from seaice_data.scene_id import SceneId
 from seaice_data.settings import to_mapping
 from seaice_data.store.split import SplitSettings

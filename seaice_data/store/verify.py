@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from seaice_data.errors import DamageError
-from seaice_data.preparation.prepare import summarise
 from seaice_data.store.layout import checksum, describe, metadata_checksum
 from seaice_data.store.store import Store
 from seaice_data.store.stored_scene import StoredScene
+from seaice_data.store.summary import summarise
 from seaice_data.system.workers import Progress, run_tasks
 
 

@@ -14,10 +14,11 @@ from support.coded_scenes import write_coded
 from support.other_systems import Moment, OtherSystem
 
 from seaice_data.errors import StoreError
-from seaice_data.preparation.prepare import finish, prepare
+from seaice_data.preparation.prepare import prepare
 from seaice_data.store.recipe import Recipe
 from seaice_data.store.storage import open_storage
 from seaice_data.store.store import Store
+from seaice_data.store.summary import finish
 
 SEAICE = Path(sys.executable).with_name("seaice")
 IDS = [f"2019{month:02d}14T101830_dmi" for month in range(1, 11)]

@@ -15,9 +15,9 @@ from support.learnable_scenes import (
     prepared_scene,
 )
 
-from seaice_data.preparation.prepare import finish
 from seaice_data.store.recipe import Recipe
 from seaice_data.store.store import Store
+from seaice_data.store.summary import finish
 from seaice_model.training.train import train
 
 

@@ -12,12 +12,13 @@ import pytest
 from support.coded_scenes import write_coded
 
 from seaice_data.errors import DamageError, StoreError
-from seaice_data.preparation.prepare import finish, prepare
+from seaice_data.preparation.prepare import prepare
 from seaice_data.settings import from_mapping
 from seaice_data.sources.charts import charts_of
 from seaice_data.store.recipe import Recipe
 from seaice_data.store.selection import select
 from seaice_data.store.store import Store
+from seaice_data.store.summary import finish
 from seaice_data.store.verify import remove_damaged, verify
 
 IDS = ("20190114T101830_dmi", "20190214T101830_dmi")

@@ -20,9 +20,9 @@ from support.learnable_scenes import (
 from seaice_data.arrays import ChartArray
 from seaice_data.charts import CHART_FILL, CHARTS
 from seaice_data.grid import Grid
-from seaice_data.preparation.prepare import finish
 from seaice_data.sources.charts import charts_of
 from seaice_data.store.store import Store
+from seaice_data.store.summary import finish
 from seaice_model.errors import MapError
 from seaice_model.formats.submission import variable_name
 from seaice_model.maps.alignment import align

@@ -1,0 +1,66 @@
+"""What is known of all scenes of a store together: splits, statistics, class counts.
+
+It is written into the root attributes when scenes were added or divided, and found again
+from the scenes by `seaice verify`.
+"""
+
+from typing import Any
+
+from seaice_data.errors import DamageError, Failure, StoreError
+from seaice_data.settings import from_mapping, to_mapping
+from seaice_data.store.split import TEST_IDS, SplitSettings, leaking_pairs, split_scenes
+from seaice_data.store.statistics import ChannelStats, add_counts
+from seaice_data.store.store import Store
+from seaice_data.versions import naming_version
+
+
+def finish(store: Store) -> list[Failure]:
+    """Write what describes all scenes together, and tidy up after killed runs.
+
+    Returns
+    -------
+    list
+        Scenes that are damaged, and therefore in no split.
+    """
+    url = store.storage.url
+    while True:
+        current = Store.open(url)
+        summary, damaged = summarise(current)
+        current.finish(summary)
+        # Another run may have added scenes meanwhile, and finished before this one.
+        if Store.open(url).scenes == current.scenes:
+            current.storage.drop_staging()
+            return damaged
+
+
+def summarise(store: Store) -> tuple[dict[str, Any], list[Failure]]:
+    """Return splits, statistics and class counts of all scenes, and those left out.
+
+    Damaged scenes are left out. A scene that merely cannot be read is an error, because the
+    splits would lose it.
+    """
+    scenes, damaged = store.open_scenes(leave_out=DamageError)
+    written = store.attributes.get("split_settings") or to_mapping(SplitSettings())
+    with naming_version(StoreError, store.path, store.attributes["software"]):
+        settings = from_mapping(SplitSettings, written)
+    usual = TEST_IDS.union(s.id for s in scenes if s.known["is_test_file"])
+    splits = split_scenes(
+        [scene.id for scene in scenes],
+        usual if settings.test is None else settings.test,
+        settings.seed,
+        validation=settings.validation,
+        allow_leaks=settings.allow_leaks,
+    )
+    training = [scene for scene in scenes if scene.id in splits["train"]]
+    summary: dict[str, Any] = {
+        "splits": {name: list(ids) for name, ids in splits.items()},
+        "split_settings": written,
+        "splits_leak": [list(pair) for pair in leaking_pairs(splits)],
+        "class_counts": add_counts(scene.class_counts for scene in training),
+        "full_class_counts": add_counts(scene.full_class_counts for scene in training),
+        "stats": None,
+    }
+    if training:
+        parts = (scene.stats for scene in training)
+        summary["stats"] = ChannelStats.merge(parts).to_mapping()
+    return summary, damaged
