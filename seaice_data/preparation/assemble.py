@@ -12,6 +12,7 @@ from seaice_data.arrays import FloatArray, IntArray
 from seaice_data.channels import Group, find_channel
 from seaice_data.charts import CHART_FILL, CHARTS
 from seaice_data.errors import SceneError
+from seaice_data.flags import FLAG_NO_SAR, FLAG_REMAINDER
 from seaice_data.geolocation import encode_time
 from seaice_data.grid import Grid, block_centres, cell_centres, nearest_indices, row_bands
 from seaice_data.preparation.blocks import (
@@ -31,7 +32,7 @@ from seaice_data.preparation.resample import (
     pick,
 )
 from seaice_data.scenes.files import NO_POLYGON, SAR_GRID, Band, Scene
-from seaice_data.store.prepared_scene import FLAG_NO_SAR, FLAG_REMAINDER, PreparedScene
+from seaice_data.store.prepared_scene import PreparedScene
 from seaice_data.store.recipe import Recipe
 from seaice_data.store.statistics import ChannelStats, count_classes
 from seaice_data.system.memory import give_back, large_array

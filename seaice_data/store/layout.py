@@ -19,15 +19,11 @@ from seaice_data.arrays import IntArray
 from seaice_data.channels import find_channel
 from seaice_data.charts import CHART_FILL, CHARTS
 from seaice_data.egg_codes import COLUMNS, PolygonTable
+from seaice_data.flags import FLAGS
 from seaice_data.geolocation import TiePoints
 from seaice_data.store.array_files import ArrayFiles, ArrayForm, Content
 from seaice_data.store.group import group_files
-from seaice_data.store.prepared_scene import (
-    FLAG_LAND,
-    FLAG_NO_SAR,
-    FLAG_REMAINDER,
-    PreparedScene,
-)
+from seaice_data.store.prepared_scene import PreparedScene
 from seaice_data.store.recipe import Recipe
 from seaice_data.store.scene_attributes import SceneAttributes
 
@@ -126,8 +122,8 @@ def scene_arrays(scene: PreparedScene, recipe: Recipe) -> Iterator[ArrayFiles]:
         dimensions=("y80", "x80"),
         attributes={
             "long_name": "what is known of each pixel of the 80 m grid",
-            "flag_masks": [FLAG_NO_SAR, FLAG_LAND, FLAG_REMAINDER],
-            "flag_meanings": "no_sar land remainder",
+            "flag_masks": [*FLAGS.values()],
+            "flag_meanings": " ".join(FLAGS),
         },
         chunks=(_FULL_CHUNK_ROWS, -1),
         **is_packed,

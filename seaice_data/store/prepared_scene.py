@@ -9,15 +9,6 @@ from seaice_data.grid import Grid
 from seaice_data.scene_id import SceneId
 from seaice_data.store.statistics import ChannelStats
 
-FLAG_NO_SAR = 1
-"""Bit of the flags: no SAR, or masked by the chart's footprint in files with charts."""
-
-FLAG_LAND = 2
-"""Bit of the flags: distance zone 0, land."""
-
-FLAG_REMAINDER = 4
-"""Bit of the flags: behind the last whole block, so not seen by a network."""
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PreparedScene:
@@ -57,7 +48,7 @@ class PreparedScene:
     """Charts on the 80 m grid, shape ``(chart, y, x)``."""
 
     full_flags: ChartArray
-    """`FLAG_NO_SAR`, `FLAG_LAND`, `FLAG_REMAINDER` on the 80 m grid, shape ``(y, x)``."""
+    """Bits of `FLAGS` on the 80 m grid, shape ``(y, x)``."""
 
     polygons: PolygonTable | None = None
     """Egg codes of the chart's polygons. Raw files only."""

@@ -20,7 +20,7 @@ import numpy as np
 
 from seaice_data.arrays import FloatArray, IntArray, Mask
 from seaice_data.egg_codes import FLOE_CODES, SIC_CODES, SOD_CODES
-from seaice_data.store.prepared_scene import FLAG_LAND, FLAG_NO_SAR
+from seaice_data.flags import FLAG_LAND, FLAG_NO_SAR
 from seaice_data.system.files import replacing
 from seaice_data.system.staging import staged
 from seaice_data.texts import printable

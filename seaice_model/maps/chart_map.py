@@ -27,10 +27,10 @@ import numpy as np
 from seaice_data.arrays import ChartArray, FloatArray, IntArray
 from seaice_data.charts import CHART_FILL, CHARTS, SIC, Chart
 from seaice_data.errors import Failure
+from seaice_data.flags import FLAG_LAND, FLAG_NO_SAR, FLAG_REMAINDER
 from seaice_data.geolocation import TiePoints, unrolled
 from seaice_data.grid import Grid
 from seaice_data.scene_id import SceneId
-from seaice_data.store.prepared_scene import FLAG_LAND, FLAG_NO_SAR, FLAG_REMAINDER
 from seaice_data.system.files import replacing
 from seaice_data.texts import printable, without_secrets
 from seaice_data.versions import naming_version

@@ -12,10 +12,10 @@ import numpy as np
 from seaice_data.arrays import ChartArray, FloatArray, IntArray, Mask
 from seaice_data.charts import CHART_FILL
 from seaice_data.errors import SceneError
+from seaice_data.flags import FLAG_LAND, FLAG_NO_SAR, FLAG_REMAINDER
 from seaice_data.geolocation import TiePoints
 from seaice_data.grid import Grid
 from seaice_data.settings import nearest
-from seaice_data.store.prepared_scene import FLAG_LAND, FLAG_NO_SAR, FLAG_REMAINDER
 from seaice_data.system.compiled import compiled
 from seaice_model.errors import MapError
 from seaice_model.maps.chart_map import MapGrid

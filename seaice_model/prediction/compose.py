@@ -16,8 +16,8 @@ from torch import Tensor
 
 from seaice_data.arrays import ChartArray, FloatArray, IntArray, Mask
 from seaice_data.charts import CHARTS, SIC
+from seaice_data.flags import FLAG_LAND, FLAG_NO_SAR
 from seaice_data.settings import nearest
-from seaice_data.store.prepared_scene import FLAG_LAND, FLAG_NO_SAR
 from seaice_data.store.store import Store
 from seaice_model.errors import MapError
 from seaice_model.maps.chart_map import ChartMap, MapGrid, Provenance, SceneUse

@@ -7,15 +7,11 @@ import numpy as np
 
 from seaice_data.arrays import ChartArray, FloatArray
 from seaice_data.charts import CHART_FILL
+from seaice_data.flags import FLAG_LAND, FLAG_NO_SAR, FLAG_REMAINDER
 from seaice_data.geolocation import TiePoints
 from seaice_data.grid import Grid
 from seaice_data.scene_id import SceneId
-from seaice_data.store.prepared_scene import (
-    FLAG_LAND,
-    FLAG_NO_SAR,
-    FLAG_REMAINDER,
-    PreparedScene,
-)
+from seaice_data.store.prepared_scene import PreparedScene
 from seaice_data.store.recipe import Recipe
 from seaice_data.store.statistics import ChannelStats, count_classes
 from seaice_data.store.store import Store

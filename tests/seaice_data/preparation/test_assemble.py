@@ -8,15 +8,11 @@ from support.coded_scenes import write_coded
 
 from seaice_data.channels import find_channel
 from seaice_data.errors import RecipeError
+from seaice_data.flags import FLAG_LAND, FLAG_NO_SAR, FLAG_REMAINDER
 from seaice_data.grid import block_centres, nearest_indices
 from seaice_data.preparation.assemble import assemble
 from seaice_data.scenes.files import open_scene
-from seaice_data.store.prepared_scene import (
-    FLAG_LAND,
-    FLAG_NO_SAR,
-    FLAG_REMAINDER,
-    PreparedScene,
-)
+from seaice_data.store.prepared_scene import PreparedScene
 from seaice_data.store.recipe import Recipe
 
 SHAPES = [(503, 528), (400, 600), (127, 399)]
