@@ -5,6 +5,9 @@ are those of the World Meteorological Organization's sea-ice nomenclature.
 """
 
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 CHART_FILL = 255
 """Marks a pixel without a class, on disk and in memory."""
@@ -46,6 +49,26 @@ class Chart:
             name.replace(" %", "_percent").replace(" ", "_").replace("-", "_")
             for name in self.class_names
         )
+
+    def cf_attributes(self, fill: str | None = None) -> dict[str, Any]:
+        """Return the attributes of CF for a plane of classes, but for ``standard_name``.
+
+        Parameters
+        ----------
+        fill
+            Meaning of `CHART_FILL` in the plane; not given if the plane has no fill.
+
+        Examples
+        --------
+        >>> FLOE.cf_attributes("no_data")["flag_meanings"].split()[-2:]
+        ['bergs', 'no_data']
+        """
+        values = self.flag_values if fill else self.flag_values[:-1]
+        return {
+            "long_name": self.long_name,
+            "flag_values": np.array(values, np.uint8),
+            "flag_meanings": " ".join(filter(None, [self.flag_meanings, fill])),
+        }
 
 
 SIC = Chart(

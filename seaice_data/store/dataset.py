@@ -105,11 +105,7 @@ def _channel_attributes(channel: Channel) -> dict[str, Any]:
 
 def _chart_attributes(chart: Chart) -> dict[str, Any]:
     """Return the CF attributes of a chart."""
-    attributes = {
-        "long_name": chart.long_name,
-        "flag_values": np.array(chart.flag_values, np.uint8),
-        "flag_meanings": f"{chart.flag_meanings} fill",
-    }
+    attributes = chart.cf_attributes("fill")
     if chart.standard_name:
         attributes["standard_name"] = chart.standard_name
     return attributes

@@ -450,12 +450,8 @@ def _sic_attributes() -> dict[str, Any]:
 
 
 def _flag_attributes(chart: Chart) -> dict[str, Any]:
-    attributes: dict[str, Any] = {
-        "long_name": chart.long_name,
-        "flag_values": np.array(chart.flag_values, np.uint8),
-        "flag_meanings": f"{chart.flag_meanings} no_data",
-        "ancillary_variables": "status_flag",
-    }
+    attributes = chart.cf_attributes("no_data")
+    attributes["ancillary_variables"] = "status_flag"
     if chart.standard_name is not None:
         attributes["standard_name"] = chart.standard_name
     return attributes

@@ -196,11 +196,7 @@ def _write_probabilities(file: h5netcdf.File, chart: Chart, planes: ChartArray) 
     numbers = np.arange(chart.n_classes, dtype=np.uint8)
     classes = file.create_variable(dimension, (dimension,), np.uint8, data=numbers)
     classes.attrs.update(
-        {
-            "long_name": f"class of {chart.long_name}",
-            "flag_values": numbers,
-            "flag_meanings": chart.flag_meanings,
-        }
+        {**chart.cf_attributes(), "long_name": f"class of {chart.long_name}"}
     )
     attributes = {"long_name": f"probability of each class of {chart.long_name}"}
     _write_steps(
@@ -210,11 +206,7 @@ def _write_probabilities(file: h5netcdf.File, chart: Chart, planes: ChartArray) 
 
 
 def _class_attributes(chart: Chart) -> dict[str, Any]:
-    return {
-        "long_name": f"{chart.long_name} before masks",
-        "flag_values": np.arange(chart.n_classes, dtype=np.uint8),
-        "flag_meanings": chart.flag_meanings,
-    }
+    return {**chart.cf_attributes(), "long_name": f"{chart.long_name} before masks"}
 
 
 def _entropy_attributes(chart: Chart) -> dict[str, Any]:
