@@ -36,7 +36,7 @@ def verify(
     for damage in report.damages:
         place = " ".join(filter(None, [damage.scene, damage.array])) or "root"
         note(f"damaged: {place}: {damage.reason}")
-    for name, what in report.strangers.items():
+    for name, what in report.foreign_entries.items():
         note(f"note: {name!r} is {what}; it is left alone")
     if removed:
         note(f"removed: {', '.join(removed)}")
@@ -57,7 +57,7 @@ def verify(
                     for d in report.damages
                 ],
                 "removed": removed,
-                "strangers": dict(report.strangers),
+                "strangers": dict(report.foreign_entries),
                 "elapsed_s": round(report.elapsed_s, 3),
             }
         )

@@ -47,7 +47,7 @@ def split_store(store: Store, settings: SplitSettings) -> SplitReport:
     StoreError
         If a scene cannot be read, or the store cannot be written.
     """
-    store.finish({"split_settings": to_mapping(settings)})
+    store.write_summary({"split_settings": to_mapping(settings)})
     failed = finish(store)
     splits = Store.open(store.storage.url).splits
     divided = {scene for ids in splits.values() for scene in ids}

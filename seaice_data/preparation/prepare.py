@@ -451,7 +451,7 @@ def _prepare_scene(
                 unchanged(path),
                 open_scene(path, store.recipe.dominance_threshold) as scene,
             ):
-                is_stored = store.holds(scene.id)
+                is_stored = store.has_scene(scene.id)
                 if is_stored and _is_unchanged(path, store, scene.id, store.source_times):
                     return None
                 _check_ratio(scene, store.recipe)

@@ -166,7 +166,7 @@ def describe_store(store: Store) -> StoreDescription:
         recipe={k: v for k, v in store.attributes["recipe"].items() if k != "channels"},
         oddities=(
             *(failure.reason for failure in failures),
-            *(f"{name!r} is {what}" for name, what in store.strangers.items()),
+            *(f"{name!r} is {what}" for name, what in store.foreign_entries.items()),
             *_oddities_of_splits(store, scenes),
             *_oddities_of_values(store, scenes),
         ),

@@ -145,7 +145,7 @@ class Store(StoreRoot):
         return self.read_metadata(self.storage.names("scenes"))
 
     @property
-    def strangers(self) -> dict[str, str]:
+    def foreign_entries(self) -> dict[str, str]:
         """What is in the store but not part of it: by name, what it is."""
         found = dict.fromkeys(foreign_names(self.storage), "not part of a store")
         folders = filter(SceneId.is_one, self.storage.names("scenes"))
@@ -247,7 +247,7 @@ class Store(StoreRoot):
                 failures.append(Failure.of(scene_id, error))
         return scenes, failures
 
-    def holds(self, scene_id: str) -> bool:
+    def has_scene(self, scene_id: str) -> bool:
         """Whether a scene is in the store at this moment."""
         return bool(self.read_metadata([scene_id]))
 
@@ -261,7 +261,7 @@ class Store(StoreRoot):
         provenance
             Further attributes of the scene: the file it came from.
         """
-        if self.holds(scene.id):
+        if self.has_scene(scene.id):
             return
         attributes = {
             **scene_attributes(scene),
@@ -293,7 +293,7 @@ class Store(StoreRoot):
             expected |= {**self.attributes, "fingerprint": self.fingerprint}
         return {n: v for n, v in {**expected, **summary}.items() if v is not None}
 
-    def finish(self, summary: Mapping[str, Any]) -> None:
+    def write_summary(self, summary: Mapping[str, Any]) -> None:
         """Write what is known of all scenes together into the root attributes."""
         self.attributes = self.expected_attributes(summary)
         documents = group_files(self.attributes, self.recipe.zarr_format)

@@ -26,7 +26,7 @@ def finish(store: Store) -> list[Failure]:
     while True:
         current = Store.open(url)
         summary, damaged = summarise(current)
-        current.finish(summary)
+        current.write_summary(summary)
         # Another run may have added scenes meanwhile, and finished before this one.
         if Store.open(url).scenes == current.scenes:
             current.storage.drop_staging()

@@ -42,7 +42,7 @@ class VerifyReport:
     damages: tuple[Damage, ...]
     """In the order of the scenes, those of the root last."""
 
-    strangers: Mapping[str, str]
+    foreign_entries: Mapping[str, str]
     """What is in the store but not part of it: by name, what it is. It is not damage, and
     stays."""
 
@@ -86,7 +86,7 @@ def verify(
     if not damages:  # else what is known of all scenes together cannot be true
         damages = _verify_root(store)
     elapsed_s = time.monotonic() - start
-    return VerifyReport(len(store.scenes), tuple(damages), store.strangers, elapsed_s)
+    return VerifyReport(len(store.scenes), tuple(damages), store.foreign_entries, elapsed_s)
 
 
 def remove_damaged(store_path: str | Path, report: VerifyReport) -> tuple[str, ...]:
@@ -109,7 +109,7 @@ def remove_damaged(store_path: str | Path, report: VerifyReport) -> tuple[str, .
         still = [
             scene_id
             for scene_id in report.damaged_scenes
-            if store.holds(scene_id) and _verify_scene(store.storage.url, scene_id)
+            if store.has_scene(scene_id) and _verify_scene(store.storage.url, scene_id)
         ]
         for scene_id in still:
             store.remove(scene_id)

@@ -230,7 +230,7 @@ def test_what_is_not_a_scene_is_reported_and_left_alone(
     assert Store.open(store).scenes == IDS
     report = verify(store)
     assert report.damages == ()
-    assert report.strangers == {
+    assert report.foreign_entries == {
         f"scenes/{IDS[0]}_old": "not part of a store",
         "scenes/backup": "not part of a store",
         "scenes/20190314T101830_dmi": "not a scene: it has no zarr.json",
