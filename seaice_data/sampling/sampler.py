@@ -34,32 +34,22 @@ through zarr, chunk by chunk; ``kept_bytes`` bounds what is kept of it.
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypedDict
 
 import numpy as np
-from numpy.typing import NDArray
 
 from seaice_data.arrays import ChartArray, FloatArray, IntArray
-from seaice_data.channels import find_channel
 from seaice_data.charts import CHART_FILL, CHARTS
 from seaice_data.errors import SettingsError, StoreError
-from seaice_data.sampling.augmentation import (
-    Augmentation,
-    draw_mixing,
-    draw_turns,
-    find_augmentation,
-)
-from seaice_data.sampling.planes import KEPT_BYTES, Part, open_planes
+from seaice_data.sampling.augmentation import Augmentation, find_augmentation
+from seaice_data.sampling.plan import WIND, BatchPlan, BatchPlanner, Cuts, still_wind
+from seaice_data.sampling.planes import KEPT_BYTES, open_planes
 from seaice_data.sampling.random_numbers import check_seed
 from seaice_data.sampling.windows import Drawing, WindowDrawer, has_windows
 from seaice_data.settings import nearest
 from seaice_data.store.store import Store
 from seaice_data.store.stored_scene import StoredScene
-
-WIND = ("u10m", "v10m")
-"""Channels of the wind vector: along the samples and along the lines of the scene."""
 
 
 class Patch(TypedDict):
@@ -77,58 +67,6 @@ class Patch(TypedDict):
     probability: FloatArray
     """How often the window is drawn, relative to drawing over scenes: a loss that is
     divided by it is, on average, that of patches drawn over scenes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cuts:
-    """How each of several patches is cut out of its scene."""
-
-    scene: IntArray
-    """Position of the scene in `PatchSampler.scenes`, shape ``(patch,)``."""
-
-    probability: FloatArray
-    """See `Patch`, shape ``(patch,)``."""
-
-    affine: FloatArray
-    """Map from patch to scene, ``(y, x) = affine @ (row, column, 1)``; whole numbers are
-    centres of pixels. Shape ``(patch, 2, 3)``."""
-
-    bounds: IntArray
-    """First and last row, first and last column (last ones excluded) in the scene that
-    pixels may come from. Shape ``(patch, 4)``."""
-
-    wind: FloatArray
-    """Turned wind: for each of `PatchSampler.wind` what the stored u and v are multiplied
-    by, and what is added. Shape ``(patch, component, 3)``."""
-
-    def __len__(self) -> int:
-        return len(self.scene)
-
-    @property
-    def is_window(self) -> NDArray[np.bool_]:
-        """Whether a patch is a window as it lies in the scene. Shape ``(patch,)``."""
-        return _is_still(self.affine)
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a batch is made of: everything that is random, and no pixel.
-
-    `PatchSampler.batch` follows it on the CPU, `gpu_patches` of the model on any device.
-    """
-
-    cuts: Cuts
-    """The patches."""
-
-    mixed: IntArray
-    """Positions in the batch of the patches that cutmix changes."""
-
-    box: IntArray
-    """Their box: first and last row, first and last column (last ones excluded). Shape
-    ``(mixed, 4)``."""
-
-    partners: Cuts
-    """The patches whose pixels their boxes show."""
 
 
 class PatchSampler:
@@ -231,10 +169,9 @@ class PatchSampler:
                 hint="`seaice info` shows the splits of a store",
             )
         self._stored = [wanted[k] for k in usable]
-        names = [self.channels[channel] for channel in self.wind[:, 0]]
-        still = [[name == WIND[0], name == WIND[1], False] for name in names]
-        self.still_wind = np.array(still, np.float64).reshape(-1, 3)
-        """What `Cuts.wind` is where the wind is not turned."""
+        self._components = tuple(self.channels[channel] for channel in self.wind[:, 0])
+        self.still_wind = still_wind(self._components)
+        """`Cuts.wind` where the wind is not turned."""
         self._dtype = np.dtype(store.recipe.dtype)
         self._shapes = np.array([scene.grid.shape for scene in self._stored])
         self._kept_bytes = kept_bytes
@@ -245,7 +182,7 @@ class PatchSampler:
         return {
             name: value
             for name, value in vars(self).items()
-            if name not in ("_planes", "_drawer", "_pool")
+            if name not in ("_planes", "_drawer", "_planner", "_pool")
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -318,147 +255,9 @@ class PatchSampler:
         top, left = places.corner[0]
         return int(places.scene[0]), int(top), int(left)
 
-    def plan(self, numbers: Sequence[int]) -> Plan:
+    def plan(self, numbers: Sequence[int]) -> BatchPlan:
         """Draw all that is random about patches."""
-        a = self.augmentation
-        mixing = draw_mixing(a, self.seed, numbers if a.cutmix else (), self.size)
-        is_mixed = (mixing.box[:, 0] < mixing.box[:, 1]) & (
-            mixing.box[:, 2] < mixing.box[:, 3]
-        )
-        mixed = np.flatnonzero(is_mixed)
-        return Plan(
-            cuts=self._cuts(numbers),
-            mixed=mixed,
-            box=mixing.box[mixed],
-            partners=self._cuts(mixing.partner[mixed]),
-        )
-
-    def _cuts(self, numbers: Sequence[int] | IntArray) -> Cuts:
-        places = self._drawer.draw(numbers)
-        n, size = len(places.scene), self.size
-        middle = (size - 1) / 2
-        affine = np.zeros((n, 2, 3))
-        affine[:, :, :2] = np.eye(2)
-        affine[:, :, 2] = places.corner
-        wind: FloatArray = np.broadcast_to(self.still_wind, (n, len(self.wind), 3))
-        if not self.augmentation.turns_none:
-            turns = draw_turns(self.augmentation, self.seed, numbers)
-            affine[:, :, :2] = turns.to_scene()
-            # The centre of the patch is the centre of the window.
-            affine[:, :, 2] += middle - middle * affine[:, :, :2].sum(axis=2)
-            if self.augmentation.beyond == "scene":
-                affine[:, :, 2] -= self._overhang(affine, places.scene)
-            if len(self.wind):
-                wind = self._turned_wind(turns.of_vectors())
-        bounds = np.zeros((n, 4), np.int64)
-        bounds[:, 1::2] = self._shapes[places.scene]
-        if self.augmentation.beyond == "fill":
-            bounds[:, ::2] = places.corner
-            bounds[:, 1::2] = np.minimum(bounds[:, 1::2], places.corner + size)
-        return Cuts(places.scene, places.probability, affine, bounds, wind)
-
-    def _overhang(self, affine: FloatArray, scene: IntArray) -> IntArray:
-        """Return how far scenes smaller than a patch are moved to its middle.
-
-        In a corner they would turn out of the patch.
-        """
-        overhang: IntArray = np.maximum(self.size - self._shapes[scene], 0) // 2
-        overhang[_is_still(affine)] = 0
-        return overhang
-
-    def _turned_wind(self, matrices: FloatArray) -> FloatArray:
-        """Turn standardised components: as their values in m s-1 turn."""
-        u, v = (find_channel(name) for name in WIND)
-        turned = np.empty((len(matrices), len(self.wind), 3))
-        for k, channel in enumerate(self.wind[:, 0]):
-            to = find_channel(self.channels[channel])
-            # Rows and columns of the matrices are (y, x), so (v, u).
-            of_v, of_u = matrices[:, int(to is u)].T
-            turned[:, k, 0] = of_u * u.std / to.std
-            turned[:, k, 1] = of_v * v.std / to.std
-            turned[:, k, 2] = (of_u * u.mean + of_v * v.mean - to.mean) / to.std
-        return turned
-
-    def _copy(self, cuts: Cuts, k: int, inputs: FloatArray, charts: ChartArray) -> None:
-        """Copy a window as it lies."""
-        top, left = (int(value) for value in cuts.affine[k, :, 2])
-        height, width = self._shapes[cuts.scene[k]]
-        bottom, right = min(top + self.size, height), min(left + self.size, width)
-        part = self._planes.part(int(cuts.scene[k]), top, bottom, left, right)
-        rows = slice(top - part.origin[0], bottom - part.origin[0])
-        columns = slice(left - part.origin[1], right - part.origin[1])
-        n_y, n_x = bottom - top, right - left
-        charts[:n_y, :n_x] = part.charts[rows, columns]
-        for to, first, n in self._runs.tolist():
-            inputs[:n_y, :n_x, to : to + n] = part.inputs[rows, columns, first : first + n]
-        if (n_y, n_x) != (self.size, self.size):
-            inputs[n_y:], inputs[:, n_x:] = np.nan, np.nan
-            charts[n_y:], charts[:, n_x:] = CHART_FILL, CHART_FILL
-
-    def _cut(
-        self, cuts: Cuts, k: int, box: IntArray, inputs: FloatArray, charts: ChartArray
-    ) -> None:
-        """Cut a box of a patch by its map."""
-        from seaice_data.sampling.cut import cut_bilinear, cut_nearest  # late: takes 0.2 s
-
-        affine, bounds, turn = cuts.affine[k], cuts.bounds[k], cuts.wind[k]
-        is_turned = (turn != self.still_wind).any()
-        part = self._part_around(int(cuts.scene[k]), affine, bounds, box)
-        # Numba takes half precision for its bits.
-        is_half = self._dtype == np.float16
-        bits = np.dtype(np.uint16) if is_half else self._dtype
-        cut = cut_nearest if self.augmentation.method == "nearest" else cut_bilinear
-        cut(
-            part.inputs.view(bits),
-            part.charts,
-            np.array(part.origin),
-            bounds,
-            affine,
-            self._runs,
-            self.wind if is_turned else self.wind[:0],
-            turn.astype(np.float32),
-            box,
-            np.array(np.nan, self._dtype).view(bits)[()],
-            inputs.view(bits),
-            charts,
-        )
-
-    def _part_around(
-        self, position: int, affine: FloatArray, bounds: IntArray, box: IntArray
-    ) -> Part:
-        """Return the part of a scene that a box of a patch shows."""
-        corners = np.array([[i, j, 1] for i in box[:2] - [0, 1] for j in box[2:] - [0, 1]])
-        places = affine @ corners.T  # (y and x, corner)
-        # One pixel more on each side, for what lies between pixels.
-        first = np.floor(places.min(axis=1)).astype(np.int64) - 1
-        last = np.ceil(places.max(axis=1)).astype(np.int64) + 2
-        lowest, highest = bounds[::2], bounds[1::2]
-        first = np.clip(first, lowest, highest - 1)
-        last = np.clip(last, first + 1, highest)
-        return self._planes.part(position, first[0], last[0], first[1], last[1])
-
-    def _open(self) -> None:
-        """Set up what a process has of its own; files are opened when they are needed."""
-        self._planes = open_planes(self._stored, self._kept_bytes)
-        self._pool: tuple[int, ThreadPoolExecutor] | None = None
-        self._drawer = WindowDrawer(
-            self.drawing,
-            self.size,
-            self.seed,
-            shapes=[scene.grid.shape for scene in self._stored],
-            class_counts={
-                chart.name: [scene.class_counts[chart.name] for scene in self._stored]
-                for chart in CHARTS
-            },
-            charts=self._planes.charts,
-        )
-
-    def _threads(self) -> ThreadPoolExecutor:
-        """Return the threads of this process: a fork has none of its parent's."""
-        if self._pool is None or self._pool[0] != os.getpid():
-            pool = ThreadPoolExecutor(self.n_threads, thread_name_prefix="patches")
-            self._pool = (os.getpid(), pool)
-        return self._pool[1]
+        return self._planner.plan(numbers)
 
     def _find_usable(self, wanted: Sequence[StoredScene], kept_bytes: int) -> list[int]:
         """Return the positions of the scenes of which a patch may be drawn."""
@@ -491,10 +290,80 @@ class PatchSampler:
         rows = [[self.channels.index(name), *sources] for name in turned]
         return np.array(rows, np.int64).reshape(-1, 3)
 
+    def _open(self) -> None:
+        """Set up what a process has of its own; files are opened when they are needed."""
+        self._planes = open_planes(self._stored, self._kept_bytes)
+        self._pool: tuple[int, ThreadPoolExecutor] | None = None
+        self._drawer = WindowDrawer(
+            self.drawing,
+            self.size,
+            self.seed,
+            shapes=[scene.grid.shape for scene in self._stored],
+            class_counts={
+                chart.name: [scene.class_counts[chart.name] for scene in self._stored]
+                for chart in CHARTS
+            },
+            charts=self._planes.charts,
+        )
+        self._planner = BatchPlanner(
+            self._drawer,
+            self._shapes,
+            self.size,
+            self.seed,
+            self.augmentation,
+            self._components,
+        )
 
-def _is_still(affine: FloatArray) -> NDArray[np.bool_]:
-    still: NDArray[np.bool_] = (affine[:, :, :2] == np.eye(2)).all(axis=(1, 2))
-    return still
+    def _copy(self, cuts: Cuts, k: int, inputs: FloatArray, charts: ChartArray) -> None:
+        """Copy a window as it lies."""
+        top, left = (int(value) for value in cuts.affine[k, :, 2])
+        height, width = self._shapes[cuts.scene[k]]
+        bottom, right = min(top + self.size, height), min(left + self.size, width)
+        part = self._planes.part(int(cuts.scene[k]), top, bottom, left, right)
+        rows = slice(top - part.origin[0], bottom - part.origin[0])
+        columns = slice(left - part.origin[1], right - part.origin[1])
+        n_y, n_x = bottom - top, right - left
+        charts[:n_y, :n_x] = part.charts[rows, columns]
+        for to, first, n in self._runs.tolist():
+            inputs[:n_y, :n_x, to : to + n] = part.inputs[rows, columns, first : first + n]
+        if (n_y, n_x) != (self.size, self.size):
+            inputs[n_y:], inputs[:, n_x:] = np.nan, np.nan
+            charts[n_y:], charts[:, n_x:] = CHART_FILL, CHART_FILL
+
+    def _cut(
+        self, cuts: Cuts, k: int, box: IntArray, inputs: FloatArray, charts: ChartArray
+    ) -> None:
+        """Cut a box of a patch by its map."""
+        from seaice_data.sampling.cut import cut_bilinear, cut_nearest  # late: takes 0.2 s
+
+        turn = cuts.wind[k]
+        is_turned = (turn != self.still_wind).any()
+        part = self._planes.part(int(cuts.scene[k]), *cuts.part(k, box))
+        # Numba takes half precision for its bits.
+        is_half = self._dtype == np.float16
+        bits = np.dtype(np.uint16) if is_half else self._dtype
+        cut = cut_nearest if self.augmentation.method == "nearest" else cut_bilinear
+        cut(
+            part.inputs.view(bits),
+            part.charts,
+            np.array(part.origin),
+            cuts.bounds[k],
+            cuts.affine[k],
+            self._runs,
+            self.wind if is_turned else self.wind[:0],
+            turn.astype(np.float32),
+            box,
+            np.array(np.nan, self._dtype).view(bits)[()],
+            inputs.view(bits),
+            charts,
+        )
+
+    def _threads(self) -> ThreadPoolExecutor:
+        """Return the threads of this process: a fork has none of its parent's."""
+        if self._pool is None or self._pool[0] != os.getpid():
+            pool = ThreadPoolExecutor(self.n_threads, thread_name_prefix="patches")
+            self._pool = (os.getpid(), pool)
+        return self._pool[1]
 
 
 def _each(work: Callable[[int], None], positions: range) -> None:

@@ -18,7 +18,8 @@ import torch
 from torch import Tensor
 
 from seaice_data.arrays import FloatArray
-from seaice_data.sampling.sampler import Cuts, PatchSampler
+from seaice_data.sampling.plan import Cuts
+from seaice_data.sampling.sampler import PatchSampler
 from seaice_model.training.gpu_scenes import resident_scenes
 
 

@@ -1,0 +1,198 @@
+"""The plan of a batch: everything random about its patches, and no pixel.
+
+A `BatchPlanner` turns numbers of patches into a `BatchPlan`: which scene each patch is cut
+from, by which map, how its wind is turned, and which box of it shows another patch. The
+same plan is followed on the CPU (`seaice_data.sampling.sampler`) and on a GPU
+(`seaice_model.training.gpu_patches`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seaice_data.arrays import FloatArray, IntArray
+from seaice_data.channels import find_channel
+from seaice_data.sampling.augmentation import Augmentation, draw_mixing, draw_turns
+from seaice_data.sampling.windows import WindowDrawer
+
+WIND = ("u10m", "v10m")
+"""Channels of the wind vector: along the samples and along the lines of the scene."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cuts:
+    """How each of several patches is cut out of its scene."""
+
+    scene: IntArray
+    """Position of the scene in `PatchSampler.scenes`, shape ``(patch,)``."""
+
+    probability: FloatArray
+    """See `Patch`, shape ``(patch,)``."""
+
+    affine: FloatArray
+    """Map from patch to scene, ``(y, x) = affine @ (row, column, 1)``; whole numbers are
+    centres of pixels. Shape ``(patch, 2, 3)``."""
+
+    bounds: IntArray
+    """First and last row, first and last column (last ones excluded) in the scene that
+    pixels may come from. Shape ``(patch, 4)``."""
+
+    wind: FloatArray
+    """Turned wind: for each of `PatchSampler.wind` what the stored u and v are multiplied
+    by, and what is added. Shape ``(patch, component, 3)``."""
+
+    def __len__(self) -> int:
+        return len(self.scene)
+
+    @property
+    def is_window(self) -> NDArray[np.bool_]:
+        """Whether a patch is a window as it lies in the scene. Shape ``(patch,)``."""
+        return _is_still(self.affine)
+
+    def part(self, k: int, box: IntArray) -> tuple[int, int, int, int]:
+        """Return the part of its scene that a box of patch `k` needs.
+
+        Parameters
+        ----------
+        k
+            Position of the patch.
+        box
+            First and last row, first and last column (last ones excluded) of the patch.
+
+        Returns
+        -------
+        tuple of int
+            First and last row, first and last column (last ones excluded) of the scene.
+        """
+        corners = np.array([[i, j, 1] for i in box[:2] - [0, 1] for j in box[2:] - [0, 1]])
+        places = self.affine[k] @ corners.T  # (y and x, corner)
+        # One pixel more on each side, for what lies between pixels.
+        first = np.floor(places.min(axis=1)).astype(np.int64) - 1
+        last = np.ceil(places.max(axis=1)).astype(np.int64) + 2
+        lowest, highest = self.bounds[k, ::2], self.bounds[k, 1::2]
+        first = np.clip(first, lowest, highest - 1)
+        last = np.clip(last, first + 1, highest)
+        return int(first[0]), int(last[0]), int(first[1]), int(last[1])
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPlan:
+    """What a batch is made of: everything that is random, and no pixel."""
+
+    cuts: Cuts
+    """The patches."""
+
+    mixed: IntArray
+    """Positions in the batch of the patches that cutmix changes."""
+
+    box: IntArray
+    """Their box: first and last row, first and last column (last ones excluded). Shape
+    ``(mixed, 4)``."""
+
+    partners: Cuts
+    """The patches whose pixels their boxes show."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPlanner:
+    """Plans batches; a plan depends on the numbers of the patches alone."""
+
+    windows: WindowDrawer
+    """Chooses scene and window of each patch."""
+
+    shapes: IntArray
+    """Height and width of each scene."""
+
+    size: int
+    """Pixels along one side of a patch."""
+
+    seed: int
+    """Another seed, other plans."""
+
+    augmentation: Augmentation
+    """What happens to the patches."""
+
+    components: tuple[str, ...]
+    """Those of `WIND` that are turned with the patch."""
+
+    def plan(self, numbers: Sequence[int]) -> BatchPlan:
+        """Plan a batch of the patches with these numbers."""
+        a = self.augmentation
+        mixing = draw_mixing(a, self.seed, numbers if a.cutmix else (), self.size)
+        is_mixed = (mixing.box[:, 0] < mixing.box[:, 1]) & (
+            mixing.box[:, 2] < mixing.box[:, 3]
+        )
+        mixed = np.flatnonzero(is_mixed)
+        return BatchPlan(
+            cuts=self._cuts(numbers),
+            mixed=mixed,
+            box=mixing.box[mixed],
+            partners=self._cuts(mixing.partner[mixed]),
+        )
+
+    def _cuts(self, numbers: Sequence[int] | IntArray) -> Cuts:
+        places = self.windows.draw(numbers)
+        n, size = len(places.scene), self.size
+        middle = (size - 1) / 2
+        affine = np.zeros((n, 2, 3))
+        affine[:, :, :2] = np.eye(2)
+        affine[:, :, 2] = places.corner
+        still = still_wind(self.components)
+        wind: FloatArray = np.broadcast_to(still, (n, *still.shape))
+        if not self.augmentation.turns_none:
+            turns = draw_turns(self.augmentation, self.seed, numbers)
+            affine[:, :, :2] = turns.to_scene()
+            # The centre of the patch is the centre of the window.
+            affine[:, :, 2] += middle - middle * affine[:, :, :2].sum(axis=2)
+            if self.augmentation.beyond == "scene":
+                affine[:, :, 2] -= self._overhang(affine, places.scene)
+            if self.components:
+                wind = _turned_wind(turns.of_vectors(), self.components)
+        bounds = np.zeros((n, 4), np.int64)
+        bounds[:, 1::2] = self.shapes[places.scene]
+        if self.augmentation.beyond == "fill":
+            bounds[:, ::2] = places.corner
+            bounds[:, 1::2] = np.minimum(bounds[:, 1::2], places.corner + size)
+        return Cuts(places.scene, places.probability, affine, bounds, wind)
+
+    def _overhang(self, affine: FloatArray, scene: IntArray) -> IntArray:
+        """Return how far scenes smaller than a patch are moved to its middle.
+
+        In a corner they would turn out of the patch.
+        """
+        overhang: IntArray = np.maximum(self.size - self.shapes[scene], 0) // 2
+        overhang[_is_still(affine)] = 0
+        return overhang
+
+
+def still_wind(components: Sequence[str]) -> FloatArray:
+    """Return `Cuts.wind` of a patch whose wind is not turned: shape ``(component, 3)``.
+
+    Examples
+    --------
+    >>> still_wind(["v10m"])
+    array([[0., 1., 0.]])
+    """
+    still = [[name == WIND[0], name == WIND[1], False] for name in components]
+    return np.array(still, np.float64).reshape(-1, 3)
+
+
+def _turned_wind(matrices: FloatArray, components: Sequence[str]) -> FloatArray:
+    """Turn standardised components as their values in m s-1 turn."""
+    u, v = (find_channel(name) for name in WIND)
+    turned = np.empty((len(matrices), len(components), 3))
+    for k, name in enumerate(components):
+        to = find_channel(name)
+        # Rows and columns of the matrices are (y, x), so (v, u).
+        of_v, of_u = matrices[:, int(to is u)].T
+        turned[:, k, 0] = of_u * u.std / to.std
+        turned[:, k, 1] = of_v * v.std / to.std
+        turned[:, k, 2] = (of_u * u.mean + of_v * v.mean - to.mean) / to.std
+    return turned
+
+
+def _is_still(affine: FloatArray) -> NDArray[np.bool_]:
+    still: NDArray[np.bool_] = (affine[:, :, :2] == np.eye(2)).all(axis=(1, 2))
+    return still
