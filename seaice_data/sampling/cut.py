@@ -15,167 +15,21 @@ one finds them in the cache. Channels are moved by eights. Half precision comes 
 bits, because numba does not take float16 for numbers.
 """
 
-from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.core import cgutils
 
 from seaice_data.arrays import ChartArray, FloatArray, IntArray
 from seaice_data.charts import CHART_FILL
-from seaice_data.system.compiled import compiled, inlined
-from seaice_data.system.instructions import instruction, narrowed, widened
-
-# ---- what numba has no words for, in those of its compiler (LLVM)
-
-_Loop = Callable[..., Any]
-_declare = cast("_Loop", cgutils.get_or_insert_function)
-
-_EIGHT = 8
-_FLOAT, _HALF = ir.FloatType(), ir.HalfType()
-_FLOATS, _HALVES = ir.VectorType(_FLOAT, _EIGHT), ir.VectorType(_HALF, _EIGHT)
-_INT = ir.IntType(32)
-
-
-@instruction
-def _ask_for(_context: Any, array: Any, position: Any) -> Any:
-    """Let the processor fetch what lies at a position of an array."""
-
-    def write(target: Any, builder: Any, signature: Any, args: Any) -> Any:
-        place = builder.bitcast(
-            _place(target, builder, signature.args[0], *args), cgutils.voidptr_t
-        )
-        kind = ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, _INT, _INT, _INT])
-        fetch = _declare(builder.module, kind, "llvm.prefetch.p0")
-        builder.call(fetch, [place, _INT(0), _INT(3), _INT(1)])  # read, keep, data
-        return target.get_dummy_value()
-
-    return types.void(array, position), write
-
-
-@instruction
-def _copy_eight(_context: Any, source: Any, a: Any, out: Any, to: Any) -> Any:
-    """Copy eight numbers."""
-
-    def write(target: Any, builder: Any, signature: Any, args: Any) -> Any:
-        kinds = signature.args
-        value = _load_eight(target, builder, kinds[0], args[0], args[1])
-        _store_eight(target, builder, value, kinds[2], args[2], args[3])
-        return target.get_dummy_value()
-
-    return types.void(source, a, out, to), write
-
-
-@instruction
-def _weigh_eight(
-    _context: Any,
-    source: Any,
-    a: Any,
-    b: Any,
-    c: Any,
-    d: Any,
-    near: Any,
-    weight_a: Any,
-    weight_b: Any,
-    weight_c: Any,
-    weight_d: Any,
-    out: Any,
-    to: Any,
-) -> Any:
-    """Weigh eight numbers from each of four positions, as `_weighed` does one."""
-
-    def write(target: Any, builder: Any, signature: Any, args: Any) -> Any:
-        kind, numbers = signature.args[0], []
-        for place in args[1:6]:
-            number = _load_eight(target, builder, kind, args[0], place)
-            is_half = number.type == _HALVES
-            numbers.append(builder.fpext(number, _FLOATS) if is_half else number)
-        weights = [_spread(builder, weight) for weight in args[6:10]]
-        result = _write_weighing(builder, numbers, weights)
-        if kind.dtype == types.uint16:
-            result = builder.fptrunc(result, _HALVES)
-        _store_eight(target, builder, result, signature.args[10], args[10], args[11])
-        return target.get_dummy_value()
-
-    positions, w = (a, b, c, d, near), (weight_a, weight_b, weight_c, weight_d)
-    return types.void(source, *positions, *w, out, to), write
-
-
-@instruction
-def _weighed(
-    _context: Any,
-    a: Any,
-    b: Any,
-    c: Any,
-    d: Any,
-    near: Any,
-    weight_a: Any,
-    weight_b: Any,
-    weight_c: Any,
-    weight_d: Any,
-) -> Any:
-    """Weigh four numbers without those that are fill; fill if the nearest is."""
-
-    def write(_target: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        return _write_weighing(builder, args[:5], args[5:])
-
-    numbers, w = (a, b, c, d, near), (weight_a, weight_b, weight_c, weight_d)
-    return types.float32(*numbers, *w), write
-
-
-def _write_weighing(builder: Any, numbers: Any, weights: Any) -> Any:
-    """Write the weighing of floats, or of vectors of them."""
-    *numbers, near = numbers
-    nothing = ir.Constant(near.type, 0.0 if near.type == _FLOAT else [0.0] * _EIGHT)
-    shares, values = [], []
-    for number, weight in zip(numbers, weights, strict=True):
-        is_valid = builder.fcmp_ordered("ord", number, number)  # not NaN
-        shares.append(builder.select(is_valid, weight, nothing))
-        weighted = builder.fmul(weight, number)
-        values.append(builder.select(is_valid, weighted, nothing))
-    share, value = (
-        builder.fadd(builder.fadd(x[0], x[1]), builder.fadd(x[2], x[3]))
-        for x in (shares, values)
-    )
-    is_valid = builder.fcmp_ordered("ord", near, near)
-    return builder.select(is_valid, builder.fdiv(value, share), near)
-
-
-def _place(target: Any, builder: Any, kind: Any, array: Any, position: Any) -> Any:
-    """Return the pointer to a position of an array."""
-    data = target.make_array(kind)(target, builder, array).data
-    return builder.gep(data, [position])
-
-
-def _eight_at(target: Any, builder: Any, kind: Any, array: Any, position: Any) -> Any:
-    place = _place(target, builder, kind, array, position)
-    eight = _HALVES if kind.dtype == types.uint16 else _FLOATS
-    return builder.bitcast(place, eight.as_pointer()), kind.dtype.bitwidth // 8
-
-
-def _load_eight(target: Any, builder: Any, kind: Any, array: Any, position: Any) -> Any:
-    place, align = _eight_at(target, builder, kind, array, position)
-    return builder.load(place, align=align)
-
-
-def _store_eight(
-    target: Any, builder: Any, value: Any, kind: Any, array: Any, position: Any
-) -> None:
-    place, align = _eight_at(target, builder, kind, array, position)
-    builder.store(value, place, align=align)
-
-
-def _spread(builder: Any, value: Any) -> Any:
-    """Return eight times the same number."""
-    nothing = ir.Constant(_FLOATS, ir.Undefined)
-    first = builder.insert_element(nothing, value, _INT(0))
-    zeros = ir.Constant(ir.VectorType(_INT, _EIGHT), [0] * _EIGHT)
-    return builder.shuffle_vector(first, nothing, zeros)
-
-
-# ---- the loops
+from seaice_data.system.compiled import compiled
+from seaice_data.system.instructions import (
+    copy_eight,
+    narrowed,
+    prefetch,
+    weigh_eight,
+    weigh_one,
+    widened,
+)
 
 
 @compiled
@@ -192,21 +46,6 @@ def _fill_pixel(
         out_inputs[to + np.uint64(c)] = fill
     for c in range(n_charts):
         out_charts[to_charts + np.uint64(c)] = CHART_FILL
-
-
-@inlined
-def _weigh_one(source: FloatArray, channel: int, places: Any, weights: Any) -> Any:
-    """Weigh a channel of pixels that begin at `places`: four around, and the nearest."""
-    k = np.uint64(channel)
-    a, b, c, d, near = places
-    return _weighed(
-        widened(source[a + k]),
-        widened(source[b + k]),
-        widened(source[c + k]),
-        widened(source[d + k]),
-        widened(source[near + k]),
-        *weights,
-    )
 
 
 @compiled
@@ -275,9 +114,9 @@ def cut_nearest(
                 continue
             pixels[j] = (y - origin_y) * width + x - origin_x
             first = np.uint64(pixels[j] * n_stored)
-            _ask_for(source, first)
-            _ask_for(source, first + np.uint64(n_stored - 1))
-            _ask_for(classes, np.uint64(pixels[j] * n_charts))
+            prefetch(source, first)
+            prefetch(source, first + np.uint64(n_stored - 1))
+            prefetch(classes, np.uint64(pixels[j] * n_charts))
         for j in range(box[2], box[3]):
             # Unsigned: numba would count negative positions from the end.
             to = np.uint64((i * size + j) * n_channels)
@@ -296,7 +135,7 @@ def cut_nearest(
                 for c in range(0, n, 8):
                     # The last eight may be copied in part for the second time.
                     k = np.uint64(min(c, n - 8))
-                    _copy_eight(source, run + k, out, run_to + k)
+                    copy_eight(source, run + k, out, run_to + k)
             if wind.shape[0]:
                 u = widened(source[pixel + np.uint64(wind[0, 1])])
                 v = widened(source[pixel + np.uint64(wind[0, 2])])
@@ -346,9 +185,9 @@ def cut_bilinear(
                 pixel = (y - origin_y) * width + x - origin_x
                 below = min(pixel + width, (bottom - origin_y - 1) * width)
                 for row in (pixel, below):
-                    _ask_for(source, np.uint64(row * n_stored))
-                    _ask_for(source, np.uint64((row + 1) * n_stored))
-                _ask_for(classes, np.uint64(pixel * n_charts))
+                    prefetch(source, np.uint64(row * n_stored))
+                    prefetch(source, np.uint64((row + 1) * n_stored))
+                prefetch(classes, np.uint64(pixel * n_charts))
         for j in range(box[2], box[3]):
             y = y_0 + y_i * i + y_j * j
             x = x_0 + x_i * i + x_j * j
@@ -381,20 +220,18 @@ def cut_bilinear(
                 run_to, n = to + np.uint64(runs[r, 0]), runs[r, 2]
                 if n < 8:
                     for m in range(n):
-                        value = _weigh_one(source, runs[r, 1] + m, places, weights)
+                        k = np.uint64(runs[r, 1] + m)
+                        value = weigh_one(source, places, k, weights)
                         out[run_to + np.uint64(m)] = narrowed(value, fill)
                     continue
                 for m in range(0, n, 8):
                     # The last eight may be computed in part for the second time.
                     at = min(m, n - 8)
                     k = np.uint64(runs[r, 1] + at)
-                    _weigh_eight(
-                        source, a + k, b + k, c + k, d + k, near + k, *weights,
-                        out, run_to + np.uint64(at),
-                    )  # fmt: skip
+                    weigh_eight(source, places, k, weights, out, run_to + np.uint64(at))
             if wind.shape[0]:
-                u = _weigh_one(source, wind[0, 1], places, weights)
-                v = _weigh_one(source, wind[0, 2], places, weights)
+                u = weigh_one(source, places, np.uint64(wind[0, 1]), weights)
+                v = weigh_one(source, places, np.uint64(wind[0, 2]), weights)
                 for w in range(wind.shape[0]):
                     turned = turn[w, 0] * u + turn[w, 1] * v + turn[w, 2]
                     out[to + np.uint64(wind[w, 0])] = narrowed(turned, fill)
