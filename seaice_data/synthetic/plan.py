@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from seaice_data.arrays import FloatArray
 from seaice_data.errors import SettingsError
 from seaice_data.settings import nearest
+from seaice_data.synthetic.regions import REGIONS, Region
 
 N_TIE_POINTS = 21
 """Tie points along each axis."""
@@ -34,209 +35,17 @@ SMALLEST_HEIGHT = 25
 NOMINAL_WIDTH = 5200
 """Samples of a whole scene, about 400 km; smaller scenes are miniatures."""
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Region:
-    """A place that ice charts are drawn for, and how it differs from the others."""
-
-    service: Literal["cis", "dmi"]
-    """Ice service that draws the charts: Canada or Denmark (Greenland)."""
-
-    latitude: float
-    """Degrees north of the middle."""
-
-    longitude: float
-    """Degrees east of the middle."""
-
-    land_azimuth: float
-    """Degrees from north, clockwise, to where the land lies."""
-
-    ice_azimuth: float
-    """Degrees from north, clockwise, to where the ice gets thicker."""
-
-    water: float
-    """More open water than the service sees elsewhere, in logits."""
-
-    old: float
-    """Old ice in relation to what the service sees elsewhere."""
-
-    weight: int
-    """Scenes in the training set."""
-
-
-REGIONS = {
-    "SGRDIEA": Region(
-        service="cis",
-        latitude=73.0,
-        longitude=-82.0,
-        land_azimuth=190,
-        ice_azimuth=310,
-        water=0.0,
-        old=0.9,
-        weight=42,
-    ),
-    "SGRDIFOXE": Region(
-        service="cis",
-        latitude=67.0,
-        longitude=-79.0,
-        land_azimuth=80,
-        ice_azimuth=320,
-        water=-0.1,
-        old=0.2,
-        weight=39,
-    ),
-    "SGRDINFLD": Region(
-        service="cis",
-        latitude=56.5,
-        longitude=-58.0,
-        land_azimuth=245,
-        ice_azimuth=290,
-        water=0.8,
-        old=0.1,
-        weight=39,
-    ),
-    "SGRDIWA": Region(
-        service="cis",
-        latitude=71.5,
-        longitude=-128.0,
-        land_azimuth=160,
-        ice_azimuth=340,
-        water=-0.4,
-        old=1.8,
-        weight=32,
-    ),
-    "SGRDIMID": Region(
-        service="cis",
-        latitude=61.0,
-        longitude=-64.0,
-        land_azimuth=230,
-        ice_azimuth=300,
-        water=0.4,
-        old=0.1,
-        weight=25,
-    ),
-    "SGRDIHA": Region(
-        service="cis",
-        latitude=77.5,
-        longitude=-98.0,
-        land_azimuth=120,
-        ice_azimuth=330,
-        water=-1.2,
-        old=4.0,
-        weight=20,
-    ),
-    "Qaanaaq": Region(
-        service="dmi",
-        latitude=77.0,
-        longitude=-72.0,
-        land_azimuth=90,
-        ice_azimuth=320,
-        water=-0.5,
-        old=0.8,
-        weight=39,
-    ),
-    "CapeFarewell": Region(
-        service="dmi",
-        latitude=60.0,
-        longitude=-45.0,
-        land_azimuth=350,
-        ice_azimuth=20,
-        water=1.1,
-        old=0.7,
-        weight=39,
-    ),
-    "CentralEast": Region(
-        service="dmi",
-        latitude=70.5,
-        longitude=-20.0,
-        land_azimuth=290,
-        ice_azimuth=320,
-        water=-0.1,
-        old=1.2,
-        weight=39,
-    ),
-    "NorthEast": Region(
-        service="dmi",
-        latitude=76.5,
-        longitude=-12.0,
-        land_azimuth=275,
-        ice_azimuth=310,
-        water=-0.6,
-        old=2.2,
-        weight=38,
-    ),
-    "NorthWest": Region(
-        service="dmi",
-        latitude=74.0,
-        longitude=-61.0,
-        land_azimuth=75,
-        ice_azimuth=310,
-        water=0.0,
-        old=0.3,
-        weight=37,
-    ),
-    "CentralWest": Region(
-        service="dmi",
-        latitude=69.5,
-        longitude=-57.0,
-        land_azimuth=90,
-        ice_azimuth=290,
-        water=0.3,
-        old=0.2,
-        weight=36,
-    ),
-    "North": Region(
-        service="dmi",
-        latitude=80.5,
-        longitude=-35.0,
-        land_azimuth=190,
-        ice_azimuth=350,
-        water=-1.4,
-        old=4.0,
-        weight=31,
-    ),
-    "SouthWest": Region(
-        service="dmi",
-        latitude=63.5,
-        longitude=-54.0,
-        land_azimuth=75,
-        ice_azimuth=285,
-        water=0.9,
-        old=0.2,
-        weight=27,
-    ),
-    "SouthEast": Region(
-        service="dmi",
-        latitude=64.5,
-        longitude=-38.0,
-        land_azimuth=300,
-        ice_azimuth=330,
-        water=0.4,
-        old=1.0,
-        weight=26,
-    ),
-    "NorthAndCentralEast": Region(
-        service="dmi",
-        latitude=73.5,
-        longitude=-16.0,
-        land_azimuth=280,
-        ice_azimuth=315,
-        water=-0.3,
-        old=1.6,
-        weight=3,
-    ),
-}
-"""Regions by the name that charts carry; weights are those of the training set."""
-
 MONTH_WEIGHTS = (35, 31, 31, 39, 41, 34, 41, 65, 71, 51, 37, 37)
 """Scenes of the training set in January, February and so on."""
 
 # Steps of an additive sequence in two dimensions: however many scenes are taken, they
 # cover months and regions evenly, and scene k does not depend on their number.
 _MONTH_STEP = 0.7548776662466927
+
 _REGION_STEP = 0.5698402909980532
 
 _EARTH_RADIUS_KM = 6371.0
+
 _INCLINATION_COSINE = -0.1423  # of the Sentinel-1 orbit, 98.18 degrees
 
 
@@ -337,7 +146,7 @@ class ScenePlan:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class TiePoints:
+class RawTiePoints:
     """The coarse geolocation grid of a scene, in raw lines and samples."""
 
     lines: FloatArray
@@ -403,7 +212,7 @@ def heading_deg(plan: ScenePlan) -> float:
     return float(ascending if plan.ascending else 180 - ascending)
 
 
-def tie_points(plan: ScenePlan) -> TiePoints:
+def tie_points(plan: ScenePlan) -> RawTiePoints:
     """Return position and incidence angle of 21 x 21 points of a scene."""
     n_lines, n_samples = plan.raw_shape
     lines, samples = _tie_positions(n_lines), _tie_positions(n_samples)
@@ -415,7 +224,7 @@ def tie_points(plan: ScenePlan) -> TiePoints:
     # The ground range per degree grows outwards, so the angle bends downwards.
     angle = near + (far - near) * across + 2.4 * across * (1 - across)
     incidence = angle + 0.05 * (lines / (n_lines - 1))[:, None]
-    return TiePoints(lines, samples, latitude, longitude, incidence)
+    return RawTiePoints(lines, samples, latitude, longitude, incidence)
 
 
 def _plan_scene(number: int, size: int, seed: int) -> ScenePlan:

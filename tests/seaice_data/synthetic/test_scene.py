@@ -13,9 +13,10 @@ from seaice_data.channels import CHANNELS
 from seaice_data.charts import CHARTS
 from seaice_data.egg_codes import PolygonTable, paint_charts
 from seaice_data.errors import SceneError, SettingsError
-from seaice_data.synthetic.ice import Surface, make_surface
-from seaice_data.synthetic.plan import REGIONS, tie_points
-from seaice_data.synthetic.scene import ScenePlan, plan_scenes, write_scene
+from seaice_data.synthetic.plan import ScenePlan, plan_scenes, tie_points
+from seaice_data.synthetic.regions import REGIONS
+from seaice_data.synthetic.scene import write_scene
+from seaice_data.synthetic.surface import Surface, make_surface
 
 # What the files of the dataset hold, version by version.
 FREQUENCIES = ("6_9", "7_3", "10_7", "18_7", "23_8", "36_5", "89_0")

@@ -1,17 +1,11 @@
-"""What the instruments see of a synthetic scene: weather, radar, radiometer.
-
-- ``make_weather`` draws smooth weather over land, water and ice;
-- ``Radar`` turns rows of the surface into backscatter of 40 m pixels;
-- ``brightness`` turns the mean surface of 2 km cells into brightness temperatures.
+"""What the radar sees of a synthetic scene: backscatter of 40 m pixels.
 
 The constants are typical values, rounded. They aim at scenes that teach what real ones
-teach: windy water looks like ice to the radar, in HH more than in HV; the radiometer tells
-them apart, but it blurs; where stages of development look alike, place and season decide.
+teach: windy water looks like ice, in HH more than in HV; where stages of development look
+alike, place and season decide.
 """
 
 import itertools
-from collections.abc import Mapping
-from dataclasses import dataclass
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -19,87 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seaice_data.arrays import FloatArray, Mask
-from seaice_data.grid import CELL_PIXELS, Window
-from seaice_data.synthetic.fields import (
-    Float32,
-    blur,
-    fractal,
-    interpolate,
-    label_rows,
-    texture,
-)
-from seaice_data.synthetic.ice import FAST_ICE, Polygon, Surface
-from seaice_data.synthetic.plan import REGIONS, ScenePlan, TiePoints
+from seaice_data.grid import Window
+from seaice_data.synthetic.fields import Float32, fractal, interpolate, label_rows, texture
+from seaice_data.synthetic.plan import RawTiePoints, ScenePlan
+from seaice_data.synthetic.polygons import FAST_ICE, Polygon
+from seaice_data.synthetic.surface import Cover, Surface
+from seaice_data.synthetic.weather import RAW_CELL, Weather
 
 N_SUB_SWATHS = 5
 """Sub-swaths of the extra wide mode, side by side; each has its own noise."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Weather:
-    """Weather in 2 km cells, float64, in the units of ERA5."""
-
-    u10m_rotated: FloatArray
-    v10m_rotated: FloatArray
-    t2m: FloatArray
-    skt: FloatArray
-    tcwv: FloatArray
-    tclw: FloatArray
-
-
-def make_weather(plan: ScenePlan, surface: Surface) -> Weather:
-    """Draw the weather of a scene; the air is cold over ice and mild over water."""
-    shape = (plan.raw_shape[0] // _RAW_CELL, plan.raw_shape[1] // _RAW_CELL)
-    rng = plan.rng(40)
-
-    def smooth(stream: int, wavelength: float, slope: float = 5.0) -> FloatArray:
-        field = fractal(plan.rng(stream), shape, wavelength * shape[1], slope)
-        return field.astype(np.float64)
-
-    land, ice = _cell_cover(surface, shape)
-    speed = min(6.0 * rng.weibull(2.0) + 0.8, 14.0)
-    angle = rng.uniform(0, 2 * np.pi)
-    u = speed * np.cos(angle) + 1.6 * smooth(41, 0.9)
-    v = speed * np.sin(angle) + 1.6 * smooth(42, 0.9)
-
-    month, latitude = plan.acquired.month, REGIONS[plan.region].latitude
-    summer = np.cos(2 * np.pi * (month - 7.5) / 12)
-    over_water = 274.5 + 5.0 * summer - 0.2 * (latitude - 70)
-    over_ice = min(258.5 + 15.0 * summer - 0.5 * (latitude - 70), 273.0)
-    frozen = blur(np.maximum(ice, 0.7 * land), 0.04 * shape[1])
-    t2m = over_water + (over_ice - over_water) * frozen
-    t2m += rng.normal(0, 2.5) * frozen + (1.0 + 0.7 * frozen) * smooth(43, 0.8)
-
-    sea = max(271.4, 274.0 + 4.0 * np.cos(2 * np.pi * (month - 8.5) / 12))
-    on_ice = np.minimum(t2m - 1.0, 273.15)
-    skt = np.where(land > 0.5, t2m + 2.5 * summer, ice * on_ice + (1 - ice) * sea)
-    skt = blur(skt, 0.03 * shape[1])
-    tcwv = 3.6 * np.exp(0.055 * (t2m - 260) + rng.normal(0, 0.15) + 0.18 * smooth(44, 0.7))
-    clouds = np.maximum(smooth(45, 0.4, 4.0) + rng.normal(-0.5, 0.5), 0)
-    tclw = np.minimum(0.12 * clouds**1.4 * np.sqrt(tcwv / 8), 1.1)
-    u, v = (wind.clip(-18, 18) for wind in (u, v))
-    return Weather(u, v, t2m.clip(232, 291), skt.clip(224, 297), tcwv.clip(0.4, 38), tclw)
-
-
-_RAW_CELL = 2 * CELL_PIXELS
-
-
-def _cell_cover(surface: Surface, shape: tuple[int, int]) -> tuple[FloatArray, FloatArray]:
-    """Return the shares of land and ice in each cell, from the nodes."""
-    is_land = surface.land_km <= 0
-    ice = np.array([polygon.tenths / 10 for polygon in surface.polygons], dtype=np.float32)
-    at_nodes = (is_land, np.where(is_land, 0, ice[surface.truth.labels]))
-    rows, columns = (
-        (np.arange(n) * _RAW_CELL + (_RAW_CELL - 1) / 2) / surface.spacing for n in shape
-    )
-    land, cover = (
-        interpolate(field.astype(np.float32), rows, columns).astype(np.float64)
-        for field in at_nodes
-    )
-    return land, cover
-
-
-# ---- radar
 
 # Backscatter at 30 degrees in dB, HH and HV: cold, and what melting adds.
 _STAGES = {
@@ -109,6 +31,7 @@ _STAGES = {
     4: ((-12.8, -23.5), (-1.5, -2.5)),
     5: ((-9.5, -17.5), (-4.0, -6.5)),
 }
+
 _BERGS = (-5.0, -13.0)
 
 # What floes add in dB, and how strong each texture shows: 0.6, 1.6, 4 and 10 km.
@@ -121,11 +44,20 @@ _FLOES = {
     6: (0.0, (1.0, 0.0, 0.0, 0.0)),
     FAST_ICE: (-2.5, (0.0, 0.4, 0.5, 0.77)),
 }
+
 _SHARPNESS = (1.2, 3.0, 7.0, 10.0)  # of floe borders, by texture
+
 _WAVELENGTHS = (8, 20, 50, 125)  # of the textures, in pixels of 80 m
+
 _TILE = 1024  # pixels after which the two finer textures repeat at the latest
 
 _ICE_PER_DEGREE = (-0.24, -0.16)
+
+# Incidence angle over water: HH falls steeply, HV hardly.
+_WATER_PER_DEGREE = (np.float32(-0.72), np.float32(-0.12))
+
+_WATER_PER_DEGREE2 = (np.float32(0.009), np.float32(0.0))
+
 _SPECKLE_DB = (1.25, 1.6)  # of a 40 m pixel, HH and HV
 
 _PER_DB = np.float32(np.log2(10) / 10)
@@ -144,15 +76,6 @@ class RadarRows(NamedTuple):
     """What lies in each 80 m pixel."""
 
 
-class Cover(NamedTuple):
-    """Shares of a pixel or cell."""
-
-    ice: FloatArray
-    old: FloatArray
-    thin: FloatArray
-    land: FloatArray
-
-
 class Radar:
     """Looks at a surface, rows by rows.
 
@@ -163,7 +86,7 @@ class Radar:
     """
 
     def __init__(
-        self, plan: ScenePlan, surface: Surface, weather: Weather, ties: TiePoints
+        self, plan: ScenePlan, surface: Surface, weather: Weather, ties: RawTiePoints
     ) -> None:
         self._plan = plan
         self._surface = surface
@@ -306,11 +229,6 @@ class Radar:
         return raw
 
 
-# Incidence angle over water: HH falls steeply, HV hardly.
-_WATER_PER_DEGREE = (np.float32(-0.72), np.float32(-0.12))
-_WATER_PER_DEGREE2 = (np.float32(0.009), np.float32(0.0))
-
-
 class _Looks(NamedTuple):
     """How polygons look to the radar; look-up tables by label."""
 
@@ -405,7 +323,7 @@ def _water_fields(
     """Return HH and HV of water at 30 degrees, at nodes; gusts are finer than ERA5."""
     shape = surface.land_km.shape
     rows, columns = (
-        (np.arange(n) * surface.spacing - (_RAW_CELL - 1) / 2) / _RAW_CELL for n in shape
+        (np.arange(n) * surface.spacing - (RAW_CELL - 1) / 2) / RAW_CELL for n in shape
     )
     at_nodes = [
         interpolate(
@@ -457,163 +375,3 @@ def swath_borders(plan: ScenePlan) -> list[Window]:
         windows.append((slice(0, int(first)), samples))
         windows.append((slice(n_lines - int(last), n_lines), samples))
     return windows
-
-
-class _Frequency(NamedTuple):
-    """How one AMSR2 frequency sees: H and V in kelvin, footprint in kilometres."""
-
-    footprint_km: float
-    water: tuple[float, float]
-    first_year: tuple[float, float]
-    old: tuple[float, float]
-    thin: tuple[float, float]
-    wind: tuple[float, float]
-    vapour: tuple[float, float]
-    liquid: tuple[float, float]
-    noise: float
-
-
-# Water: a calm sea under a dry sky; wind in K per m/s, vapour and liquid in K per kg/m2.
-_FREQUENCIES: Mapping[str, _Frequency] = {
-    "6_9": _Frequency(
-        46,
-        (80, 158),
-        (232, 257),
-        (222, 247),
-        (192, 246),
-        (0.6, 0.1),
-        (0.1, 0.1),
-        (4, 2),
-        0.35,
-    ),
-    "7_3": _Frequency(
-        46,
-        (81, 159),
-        (232, 257),
-        (221, 246),
-        (193, 246),
-        (0.6, 0.1),
-        (0.1, 0.1),
-        (5, 3),
-        0.4,
-    ),
-    "10_7": _Frequency(
-        32,
-        (86, 165),
-        (234, 257),
-        (217, 242),
-        (198, 247),
-        (0.8, 0.2),
-        (0.3, 0.2),
-        (12, 6),
-        0.5,
-    ),
-    "18_7": _Frequency(
-        18,
-        (100, 178),
-        (237, 256),
-        (206, 227),
-        (206, 248),
-        (1.0, 0.3),
-        (1.2, 0.7),
-        (40, 20),
-        0.6,
-    ),
-    "23_8": _Frequency(
-        15,
-        (116, 190),
-        (238, 255),
-        (200, 219),
-        (212, 248),
-        (0.9, 0.3),
-        (2.6, 1.5),
-        (55, 28),
-        0.6,
-    ),
-    "36_5": _Frequency(
-        9,
-        (132, 200),
-        (238, 252),
-        (180, 198),
-        (218, 246),
-        (1.1, 0.4),
-        (1.3, 0.7),
-        (95, 45),
-        0.7,
-    ),
-    "89_0": _Frequency(
-        4,
-        (168, 226),
-        (226, 236),
-        (178, 190),
-        (220, 238),
-        (1.0, 0.4),
-        (3.0, 1.4),
-        (140, 50),
-        1.0,
-    ),
-}
-
-_AIR_K = 274.0
-
-RADIOMETER_VARIABLES = tuple(
-    f"btemp_{frequency}{polarisation}"
-    for frequency in _FREQUENCIES
-    for polarisation in "hv"
-)
-"""Brightness temperatures in the order of the files."""
-
-
-def brightness(plan: ScenePlan, cover: Cover, weather: Weather) -> dict[str, FloatArray]:
-    """Return brightness temperatures of 2 km cells in kelvin, float64, by variable.
-
-    Parameters
-    ----------
-    plan
-        The scene.
-    cover
-        Mean of each cell.
-    weather
-        Wind roughens the sea, vapour and cloud water shine over it, melt hides old ice.
-    """
-    melt = np.clip((weather.t2m - 269) / 4, 0, 1)
-    wet = Cover(
-        cover.ice * (1 - 0.15 * melt),
-        cover.old * (1 - 0.8 * melt),
-        cover.thin,
-        cover.land,
-    )
-    temperatures: dict[str, FloatArray] = {}
-    for number, name in enumerate(RADIOMETER_VARIABLES):
-        frequency = _FREQUENCIES[name.removeprefix("btemp_")[:-1]]
-        surface = _emission(frequency, "hv".index(name[-1]), wet, weather)
-        sigma = frequency.footprint_km / 2.355 / 2 * plan.miniature
-        seen = blur(surface, sigma)
-        seen += frequency.noise * plan.rng(60, number).standard_normal(seen.shape)
-        # The instrument counts in steps of 1/128 K.
-        temperatures[name] = np.round(seen * 128) / 128
-    return temperatures
-
-
-def _emission(
-    frequency: _Frequency, polarisation: int, cover: Cover, weather: Weather
-) -> FloatArray:
-    """Return what the surface and the air above it emit, before the antenna blurs it."""
-    i = polarisation
-    first_year = cover.ice - cover.old - cover.thin
-    open_water = 1 - cover.ice - cover.land
-    from_ice = (
-        first_year * frequency.first_year[i]
-        + cover.old * frequency.old[i]
-        + cover.thin * frequency.thin[i]
-        + cover.ice * 0.7 * (np.minimum(weather.skt, 272) - 255)
-    )
-    from_land = cover.land * weather.skt.clip(235, 280) * (0.92, 0.95)[i]
-    wind = np.hypot(weather.u10m_rotated, weather.v10m_rotated)
-    air = frequency.vapour[i] * weather.tcwv + frequency.liquid[i] * weather.tclw
-    sea = frequency.water[i] + frequency.wind[i] * wind
-    # Thick air hides the sea: no more comes out than the air's own temperature.
-    contrast = _AIR_K - sea
-    sea = _AIR_K - contrast * np.exp(-air / contrast)
-    emission: FloatArray = from_ice + from_land + open_water * sea + 0.1 * cover.ice * air
-    return emission

@@ -1,0 +1,115 @@
+"""The ready-to-train version of a synthetic scene.
+
+It takes the steps of the dataset's authors from the raw rows: charts from polygons, blocks
+of 2 x 2 pixels, aligned masks, standardised values, fill.
+"""
+
+import h5netcdf
+import numpy as np
+from numpy.typing import NDArray
+
+from seaice_data.arrays import ChartArray
+from seaice_data.charts import CHART_FILL, CHARTS
+from seaice_data.egg_codes import PolygonTable, paint_charts
+from seaice_data.synthetic.fields import Float32
+from seaice_data.synthetic.netcdf import (
+    SAR_DIMS,
+    STANDARD,
+    TIE_DIMS,
+    cell_sizes,
+    create,
+    sar_attributes,
+    write_cells,
+    write_range,
+)
+from seaice_data.synthetic.observation import Band, Observation
+
+
+def write_ready(files: list[h5netcdf.File], scene: Observation) -> None:
+    """Write the ready-to-train version; the charts go to the last of the files."""
+    plan = scene.plan
+    main, reference = files[0], files[-1]
+    for file in files:
+        file.attrs.update(
+            {
+                "scene_id": f"{plan.id}_prep.nc",
+                "original_id": plan.raw_name,
+                "ice_service": plan.service,
+                "flip": 0,
+                "pixel_spacing": 80,
+            }
+        )
+    sizes = dict(zip(SAR_DIMS, (plan.height, plan.width), strict=True))
+    grids = dict.fromkeys(TIE_DIMS, len(scene.ties.lines)) | cell_sizes(scene)
+    main.dimensions = sizes | grids
+    if reference is not main:
+        reference.dimensions = sizes
+    for chart in CHARTS:
+        attributes = {"polygon": f"{chart.long_name} by polygon", "chart_fill_value": 255}
+        create(reference, chart.name, SAR_DIMS, np.uint8, attributes)
+    for name in ("latitude", "longitude"):
+        grid = create(main, f"sar_grid2d_{name}", TIE_DIMS, np.float64, {})
+        grid[:] = getattr(scene.ties, name)
+    for name, attributes in sar_attributes(scene).items():
+        fill = {} if name == "distance_map" else {"variable_fill_value": 0}
+        create(main, name, SAR_DIMS, np.float32, attributes | fill)
+
+    for band in scene.bands():
+        rows, planes = _ready_planes(scene, band)
+        for name, plane in planes.items():
+            (reference if plane.dtype == np.uint8 else main)[name][rows] = plane
+    write_range(main, scene)
+    write_cells(main, scene, np.float32)
+
+
+def _ready_planes(
+    scene: Observation, band: Band
+) -> tuple[slice, dict[str, NDArray[np.uint8] | Float32]]:
+    """Take the authors' steps from raw rows to ready-to-train ones."""
+    plan, table = scene.plan, PolygonTable.parse(scene.surface.rows)
+    rows = slice(band.rows.start // 2, band.rows.stop // 2)
+    charts = _block_maxima(paint_charts(band.polygon_id, table))[:, : plan.width]
+    planes = {
+        name: _block_means(plane)[:, : plan.width]
+        for name, plane in (
+            ("nersc_sar_primary", band.hh),
+            ("nersc_sar_secondary", band.hv),
+            ("sar_incidenceangle", _incidence(scene, band.rows)),
+            ("distance_map", band.zone),
+        )
+    }
+    is_valid = (charts[..., 0] != CHART_FILL) & ~np.isnan(planes["nersc_sar_primary"])
+    for name, plane in planes.items():
+        mean, std = STANDARD[name]
+        plane -= np.float32(mean)
+        plane /= np.float32(std)
+        if name != "distance_map":
+            plane[~is_valid] = 0
+    charts[~is_valid] = CHART_FILL
+    return rows, {c.name: charts[..., i] for i, c in enumerate(CHARTS)} | planes
+
+
+def _incidence(scene: Observation, rows: slice) -> Float32:
+    """Interpolate the tie points to raw rows; lines and samples add up."""
+    ties = scene.ties
+    across = np.interp(np.arange(scene.plan.raw_shape[1]), ties.samples, ties.incidence[0])
+    lines = np.arange(rows.start, rows.stop)
+    along = np.interp(lines, ties.lines, ties.incidence[:, 0] - ties.incidence[0, 0])
+    angle: Float32 = (along[:, None] + across).astype(np.float32)
+    return angle
+
+
+def _block_means(plane: Float32) -> Float32:
+    """Return the means of 2 x 2 pixels; NaN in one of them makes NaN."""
+    height, width = (n // 2 * 2 for n in plane.shape)
+    pairs = plane[0:height:2, :width] + plane[1:height:2, :width]
+    means: Float32 = pairs[:, 0::2] + pairs[:, 1::2]
+    means *= np.float32(0.25)
+    return means
+
+
+def _block_maxima(charts: ChartArray) -> ChartArray:
+    """Return the maxima of 2 x 2 pixels: the higher class wins, and 255 over all."""
+    height, width = (n // 2 * 2 for n in charts.shape[:2])
+    pairs = np.maximum(charts[0:height:2, :width], charts[1:height:2, :width])
+    return np.maximum(pairs[:, 0::2], pairs[:, 1::2])
