@@ -8,8 +8,7 @@ looked at when it comes out of the file and not again.
 - ``has_class_at`` looks for classes at pixels with a flag;
 - ``blend_cells`` brings cells to a finer grid, all channels of a pixel together;
 - ``interleave`` puts planes into the channels of pixels;
-- ``add_up`` takes statistics of all channels;
-- ``unshuffle`` undoes the sorting of bytes in compressed files;
+- ``add_up`` adds pixels to the sums of `store.statistics`;
 - ``store_numbers`` rounds float32 to the type of a store.
 
 Nothing is checked here: arrays must have the shapes told, and blocks start at row 0.
@@ -332,35 +331,3 @@ def store_numbers(pixels: FloatArray, stored: FloatArray | IntArray) -> None:
     """
     for k in range(len(pixels)):
         stored[k] = narrowed(pixels[k], stored[k])
-
-
-@compiled
-def unshuffle(
-    planes: ChartArray, first: int, n_columns: int, numbers: IntArray, left: int
-) -> None:
-    """Put numbers of four bytes together that HDF5 has sorted: all first bytes come first.
-
-    Parameters
-    ----------
-    planes
-        The bytes of a chunk, least significant first, shape ``(4, y, x)``.
-    first
-        Row of the chunk that is the first row of the result.
-    n_columns
-        Columns of the chunk to take.
-    numbers
-        Result, uint32, shape ``(rows, at least left + n_columns)``.
-    left
-        Column of the result in which the chunk begins.
-    """
-    for y in range(len(numbers)):
-        row = numbers[y, left : left + n_columns]
-        byte_0, byte_1 = planes[0, first + y], planes[1, first + y]
-        byte_2, byte_3 = planes[2, first + y], planes[3, first + y]
-        for x in range(n_columns):
-            row[x] = (
-                byte_0[x]
-                | np.uint32(byte_1[x]) << np.uint32(8)
-                | np.uint32(byte_2[x]) << np.uint32(16)
-                | np.uint32(byte_3[x]) << np.uint32(24)
-            )

@@ -11,8 +11,8 @@ import deflate
 import h5py
 import numpy as np
 
-from seaice_data.arrays import Values
-from seaice_data.preparation.blocks import unshuffle
+from seaice_data.arrays import ChartArray, IntArray, Values
+from seaice_data.system.compiled import compiled
 
 _LARGE_CHUNK_BYTES = 256 * 1024  # below it, HDF5 is as fast as asking for single chunks
 
@@ -87,7 +87,7 @@ class DeflatedPlane:
             target[:, columns] = plane[first : rows.stop - top, :n_columns]
         elif size == 4 and sys.byteorder == "little":
             planes = np.frombuffer(chunk, np.uint8).reshape(size, height, width)
-            unshuffle(planes, first, n_columns, target.view(np.uint32), left)
+            _unshuffle(planes, first, n_columns, target.view(np.uint32), left)
         else:
             planes = np.frombuffer(chunk, np.uint8).reshape(size, height, width)
             pixels = target.view(np.uint8).reshape(*target.shape, size)
@@ -107,3 +107,35 @@ class DeflatedPlane:
         except deflate.DeflateError:
             return None
         return chunk if len(chunk) == n_bytes else None
+
+
+@compiled
+def _unshuffle(
+    planes: ChartArray, first: int, n_columns: int, numbers: IntArray, left: int
+) -> None:
+    """Put numbers of four bytes together that HDF5 has sorted: all first bytes come first.
+
+    Parameters
+    ----------
+    planes
+        The bytes of a chunk, least significant first, shape ``(4, y, x)``.
+    first
+        Row of the chunk that is the first row of the result.
+    n_columns
+        Columns of the chunk to take.
+    numbers
+        Result, uint32, shape ``(rows, at least left + n_columns)``.
+    left
+        Column of the result in which the chunk begins.
+    """
+    for y in range(len(numbers)):
+        row = numbers[y, left : left + n_columns]
+        byte_0, byte_1 = planes[0, first + y], planes[1, first + y]
+        byte_2, byte_3 = planes[2, first + y], planes[3, first + y]
+        for x in range(n_columns):
+            row[x] = (
+                byte_0[x]
+                | np.uint32(byte_1[x]) << np.uint32(8)
+                | np.uint32(byte_2[x]) << np.uint32(16)
+                | np.uint32(byte_3[x]) << np.uint32(24)
+            )

@@ -255,7 +255,7 @@ class Scene(ABC):
                     raise self._error(
                         f"{variable.name!r} has shape {variable.shape}, the SAR {sar}"
                     )
-                variable.n_kept_rows = max(kept_bytes // row_bytes, 1)
+                variable.keep_rows(kept_bytes // row_bytes)
         self._check_cells(sar)
 
     def _check_cells(self, sar: tuple[int, ...]) -> None:

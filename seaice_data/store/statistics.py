@@ -17,7 +17,14 @@ _COUNTED_BYTES = 256 * 1024  # at a time: what they need stays in the processor'
 
 @dataclass(frozen=True, slots=True)
 class ChannelStats:
-    """Count, sum, sum of squares, lowest and highest valid value of each channel."""
+    """Count, sum, sum of squares, lowest and highest valid value of each channel.
+
+    Examples
+    --------
+    >>> stats = ChannelStats.from_sums(np.array([[2.0], [4.0], [10.0], [1.0], [3.0]]))
+    >>> stats.mean, stats.std
+    (array([2.]), array([1.]))
+    """
 
     count: IntArray
     total: FloatArray
@@ -26,33 +33,13 @@ class ChannelStats:
     highest: FloatArray
 
     @classmethod
-    def of(cls, planes: Iterable[FloatArray]) -> "ChannelStats":
-        """Count planes, one a channel, of any shape; NaN is left out.
-
-        Examples
-        --------
-        >>> stats = ChannelStats.of([np.array([1.0, 3.0, np.nan])])
-        >>> stats.mean, stats.std
-        (array([2.]), array([1.]))
-        """
-        from seaice_data.preparation.blocks import (
-            add_up,  # late: to read statistics takes no loop
-        )
-
-        parts = []
-        for plane in planes:
-            parts.append(cls.empty_sums(1))
-            add_up(plane.astype(np.float64).reshape(1, -1, 1), parts[-1])
-        return cls.from_sums(np.concatenate(parts, axis=1))
-
-    @classmethod
     def from_sums(cls, sums: FloatArray) -> "ChannelStats":
-        """Take what `blocks.add_up` added up, rows in the order of the fields."""
+        """Take sums, shape ``(5, channel)``, rows in the order of the fields."""
         return cls(sums[0].astype(np.int64), *sums[1:])
 
     @staticmethod
     def empty_sums(n_channels: int) -> FloatArray:
-        """Return the sums of nothing, for `blocks.add_up`; shape ``(5, channel)``."""
+        """Return the sums of no pixels, to add to; shape ``(5, channel)``."""
         sums = np.zeros((5, n_channels))
         sums[3], sums[4] = np.inf, -np.inf
         return sums

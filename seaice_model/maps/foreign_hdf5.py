@@ -15,7 +15,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from seaice_data.scenes.netcdf import missing_filters, without_filter
+from seaice_data.scenes.filters import missing_filters, without_filter
 from seaice_data.system.documents import DocumentError, open_file
 from seaice_data.texts import printable
 from seaice_model.errors import MapError

@@ -10,6 +10,7 @@ from seaice_data.charts import CHART_FILL
 from seaice_data.flags import FLAG_LAND, FLAG_NO_SAR, FLAG_REMAINDER
 from seaice_data.geolocation import TiePoints
 from seaice_data.grid import Grid
+from seaice_data.preparation.blocks import add_up
 from seaice_data.scene_id import SceneId
 from seaice_data.store.prepared_scene import PreparedScene
 from seaice_data.store.recipe import Recipe
@@ -93,6 +94,8 @@ def prepared_scene(
     inputs += np.random.default_rng(seed).normal(0, 0.05, inputs.shape)
     inputs[flags[rows, columns] & FLAG_NO_SAR != 0] = np.nan
     inputs = inputs.astype(recipe.dtype)
+    sums = ChannelStats.empty_sums(len(recipe.channels))
+    add_up(inputs.astype(np.float64), sums)
     return PreparedScene(
         id=SceneId(scene_id),
         version="ready",
@@ -109,7 +112,7 @@ def prepared_scene(
         polygons=None,
         polygon_ids=None,
         tie_points=tie_points(source),
-        stats=ChannelStats.of(np.moveaxis(inputs, -1, 0)),
+        stats=ChannelStats.from_sums(sums),
         class_counts=count_classes(charts),
         full_class_counts=count_classes(full_charts),
     )

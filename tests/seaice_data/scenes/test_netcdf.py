@@ -43,7 +43,7 @@ LAYOUTS: dict[str, dict[str, Any]] = {
 
 def opened(path: Path, n_kept_rows: int) -> Variable:
     variable = NetcdfFile(path).variable("plane")
-    variable.n_kept_rows = n_kept_rows
+    variable.keep_rows(n_kept_rows)
     return variable
 
 

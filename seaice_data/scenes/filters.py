@@ -1,0 +1,44 @@
+"""Filters of HDF5: which ones a variable needs, and where missing ones come from."""
+
+from contextlib import suppress
+from importlib import import_module
+from importlib.util import find_spec
+
+import h5py
+
+_NAMES = {
+    307: "bzip2",
+    32001: "Blosc",
+    32004: "LZ4",
+    32008: "Bitshuffle",
+    32013: "ZFP",
+    32015: "Zstandard",
+    32017: "SZ",
+    32024: "SZ3",
+    32026: "Blosc2",
+    32028: "SPERR",
+}
+"""Filters that the package hdf5plugin adds to HDF5, by their registered number."""
+
+
+def missing_filters(dataset: h5py.Dataset) -> list[int]:
+    """Return the filters of a variable that HDF5 does not have here, by number."""
+    created = dataset.id.get_create_plist()
+    codes = [created.get_filter(k)[0] for k in range(created.get_nfilters())]
+    return [code for code in codes if not h5py.h5z.filter_avail(code)]
+
+
+def add_filters() -> None:
+    """Add the filters of the package hdf5plugin to HDF5, if it is installed."""
+    with suppress(ImportError):
+        import_module("hdf5plugin")
+
+
+def without_filter(code: int) -> tuple[str, str]:
+    """Return what to say of a filter that HDF5 does not have here, and what to do."""
+    if code in _NAMES and find_spec("hdf5plugin") is None:
+        hint = "`pip install hdf5plugin` adds this filter"
+    else:
+        hint = "repack the file where this filter is installed: `h5repack -f GZIP=1`"
+    name = f" ({_NAMES[code]})" if code in _NAMES else ""
+    return f"packed with HDF5 filter {code}{name}, which is not installed", hint

@@ -1,0 +1,67 @@
+"""What libraries and the system raise while a netCDF file is read, as a `SceneError`."""
+
+import errno
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from seaice_data.errors import SceneError
+
+_BROKEN = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError)
+"""What h5py raises when it cannot read something."""
+
+_ERRNO = re.compile(r"\berrno = (\d+), error message = ")  # in the words of HDF5
+
+
+@contextmanager
+def netcdf_errors(path: Path, what: str = "it as netCDF-4") -> Iterator[None]:
+    """Raise what h5py and the system raise as a `SceneError` with the cause, if known.
+
+    Parameters
+    ----------
+    path
+        The file that is read.
+    what
+        What is read from it.
+
+    Raises
+    ------
+    SceneError
+        In place of errors of the system and of HDF5.
+    """
+    try:
+        yield
+    except FileNotFoundError as error:
+        gone = "a link to a file that is gone" if path.is_symlink() else "no such file"
+        raise SceneError(f"{str(path)!r}: {gone}") from error
+    except _BROKEN as error:
+        reason, hint = _cause(error)
+        raise unreadable(path, what, reason, hint) from error
+
+
+def unreadable(path: Path, what: str, reason: str, hint: str | None) -> SceneError:
+    """Return the error for a part of a file that cannot be read."""
+    return SceneError(f"{str(path)!r}: cannot read {what}: {reason}", hint=hint)
+
+
+def _cause(error: Exception) -> tuple[str, str | None]:
+    """Return why something cannot be read, and what to do if that is certain."""
+    number = getattr(error, "errno", None)
+    if match := _ERRNO.search(str(error)):
+        number = int(match[1])
+    if number in (errno.EACCES, errno.EPERM):
+        hint = "this user needs permission to read the file and to enter its folder"
+        return "permission denied", hint
+    if number is not None:
+        return os.strerror(number), None
+    # The text may contain names from the file.
+    text = "".join(c if c.isprintable() else " " for c in str(error))
+    reason = " ".join(text.split()) or type(error).__name__
+    reason = reason.removeprefix("Unable to synchronously open file ").strip("()\"'")
+    if "file signature not found" in reason:
+        return "not an HDF5 file", None
+    if "truncated file" in reason:
+        return reason, "the file is truncated; fetch it again"
+    return reason, "the file may be damaged; fetch it again"
