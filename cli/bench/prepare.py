@@ -103,7 +103,7 @@ def _official_once(paths: Paths, _raw: Path, _jobs: int) -> list[float]:
     import torch
     import xarray as xr
 
-    from seaice_data.scenes.files import reference_of
+    from seaice_data.scenes.listing import reference_of
 
     def pick(planes: Any, shape: tuple[int, int]) -> Any:
         tensor = torch.from_numpy(np.asarray(planes))[np.newaxis]
@@ -133,7 +133,7 @@ def _floor_once(paths: Paths, _raw: Path, _jobs: int) -> list[float]:
     import deflate
     import h5py
 
-    from seaice_data.scenes.files import reference_of
+    from seaice_data.scenes.listing import reference_of
 
     start = time.perf_counter()
     for path in [file for p in paths for file in (p, reference_of(p)) if file]:

@@ -31,7 +31,7 @@ from seaice_data.preparation.resample import (
     interpolate_nearest,
     pick,
 )
-from seaice_data.scenes.files import NO_POLYGON, SAR_GRID, Band, Scene
+from seaice_data.scenes.scene import NO_POLYGON, SAR_GRID, Band, Scene
 from seaice_data.store.prepared_scene import PreparedScene
 from seaice_data.store.recipe import Recipe
 from seaice_data.store.statistics import ChannelStats, count_classes

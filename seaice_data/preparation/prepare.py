@@ -29,16 +29,9 @@ from seaice_data.errors import (
 )
 from seaice_data.preparation.assemble import assemble
 from seaice_data.scene_id import SceneId
-from seaice_data.scenes.files import (
-    FoundScenes,
-    Scene,
-    file_times,
-    identify,
-    list_scene_files,
-    open_scene,
-    source_files,
-    unchanged,
-)
+from seaice_data.scenes.files import FoundScenes, identify, list_scene_files, open_scene
+from seaice_data.scenes.fingerprints import file_times, source_files, unchanged
+from seaice_data.scenes.scene import Scene
 from seaice_data.store.local_folder import LocalFolder
 from seaice_data.store.object_store import UnreachableError
 from seaice_data.store.prepared_scene import PreparedScene

@@ -11,50 +11,32 @@ Both give the same: standardised planes on the 80 m grid and charts with 255 as 
 bands of rows, so that memory does not grow with the scene.
 """
 
-import hashlib
 import stat
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
-
-import google_crc32c
-import numpy as np
 
 from seaice_data.errors import Failure, SceneError, SeaIceError
 from seaice_data.scene_id import SceneId
 from seaice_data.scenes import raw, ready
-from seaice_data.scenes.listing import Listing, list_files
+from seaice_data.scenes.listing import Listing, list_files, reference_of, without_references
 from seaice_data.scenes.netcdf import NetcdfFile
 from seaice_data.scenes.raw import RawScene
 from seaice_data.scenes.ready import ReadyScene, holds_classes
-from seaice_data.scenes.scene import NO_POLYGON, SAR_GRID, Band, Scene
-from seaice_data.texts import printable
+from seaice_data.scenes.scene import Scene
+from seaice_data.system.files import file_errors
 
 __all__ = [
-    "NO_POLYGON",
-    "SAR_GRID",
-    "Band",
     "FoundScenes",
     "Scene",
-    "file_checksum",
-    "file_fingerprint",
-    "file_times",
     "find_scene_files",
     "find_scene_id",
     "find_scenes",
     "identify",
     "list_scene_files",
     "open_scene",
-    "reference_of",
-    "source_files",
-    "unchanged",
 ]
-
-_SAMPLES = 16
-_SAMPLE_BYTES = 64 * 1024
-_READ_BYTES = 2**20
 
 
 def open_scene(path: str | Path, dominance_threshold: float = 0.65) -> Scene:
@@ -180,12 +162,11 @@ def list_scene_files(folder: str | Path) -> Listing:
         If there is no such folder or no netCDF file in it.
     """
     folder = Path(folder)
-    try:
-        mode = folder.stat().st_mode
-    except FileNotFoundError as error:
-        raise SceneError(f"no folder at {str(folder)!r}") from error
-    except OSError as error:
-        raise SceneError(f"{str(folder)!r}: {error.strerror or error}") from error
+    with file_errors(folder):
+        try:
+            mode = folder.stat().st_mode
+        except FileNotFoundError as error:
+            raise SceneError(f"no folder at {str(folder)!r}") from error
     if stat.S_ISREG(mode):
         return Listing((folder,), ())
     if not stat.S_ISDIR(mode):
@@ -193,7 +174,7 @@ def list_scene_files(folder: str | Path) -> Listing:
     listing = list_files(folder, ".nc")
     if not listing.paths and not listing.failed:
         raise _no_scenes(folder)
-    return replace(listing, paths=_scenes_of(listing.paths))
+    return replace(listing, paths=without_references(listing.paths))
 
 
 def identify(listing: Listing) -> FoundScenes:
@@ -216,92 +197,3 @@ def _no_scenes(folder: Path) -> SceneError:
     if (folder / "zarr.json").exists() or (folder / ".zgroup").exists():
         hint = "it is a zarr store; name the folder of the netCDF files"
     return SceneError(f"no netCDF file in {str(folder)!r}", hint=hint)
-
-
-def reference_of(path: Path) -> Path | None:
-    """Return the ``_reference`` file with the charts of a test scene, if it exists."""
-    reference = path.with_name(f"{path.stem}_reference{path.suffix}")
-    return reference if reference.is_file() else None
-
-
-def source_files(path: Path) -> list[dict[str, Any]]:
-    """Return name, size and hash of a scene's file, and of its reference file."""
-    reference = reference_of(path)
-    return [file_fingerprint(file) for file in (path, reference) if file is not None]
-
-
-def file_times(path: Path) -> list[int]:
-    """Return when a scene's file and its reference file changed, in ns since 1970."""
-    reference = reference_of(path)
-    return [file.stat().st_mtime_ns for file in (path, reference) if file is not None]
-
-
-@contextmanager
-def unchanged(path: Path) -> Iterator[None]:
-    """Make sure that a scene's files stay as they are while they are read.
-
-    Raises
-    ------
-    SceneError
-        If they are changed meanwhile, for example by a download.
-    """
-    before = file_times(path)
-    yield
-    if file_times(path) != before:
-        raise SceneError(
-            f"{str(path)!r}: changed while it was read",
-            hint="wait until it is complete, then run the same command again",
-        )
-
-
-def file_checksum(path: Path) -> str:
-    """Return the CRC-32C of a whole file: 40 ms for 500 MB in memory."""
-    value = 0
-    with path.open("rb", buffering=0) as stream:
-        while content := stream.read(_READ_BYTES):
-            value = google_crc32c.extend(value, content)
-    return f"{value:08x}"
-
-
-def file_fingerprint(path: Path) -> dict[str, Any]:
-    """Return name, size and a hash of evenly spread samples of a file.
-
-    A whole scene has 500 MB; 16 samples of 64 kB distinguish two scenes in milliseconds.
-    They may miss a small correction within a file: see `file_times`.
-    """
-    size = path.stat().st_size
-    digest = hashlib.blake2b(str(size).encode(), digest_size=16)
-    with path.open("rb") as stream:
-        for offset in np.linspace(0, max(size - _SAMPLE_BYTES, 0), _SAMPLES).astype(int):
-            stream.seek(int(offset))
-            digest.update(stream.read(_SAMPLE_BYTES))
-    return {
-        "name": printable(path.name),
-        "size": size,
-        "blake2b_of_samples": digest.hexdigest(),
-    }
-
-
-def _scenes_of(paths: tuple[Path, ...]) -> tuple[Path, ...]:
-    """Leave out files that only bring the charts of the scene beside them.
-
-    A scene's file of several names, of which one was listed, goes by that with its charts
-    beside it.
-    """
-    scenes = {path for path in paths if _scene_beside(path) is None}
-    for beside in filter(None, map(_scene_beside, paths)):
-        if beside not in scenes:
-            scenes -= {
-                path
-                for path in scenes
-                if path.samefile(beside) and reference_of(path) is None
-            }
-            scenes.add(beside)
-    return tuple(sorted(scenes))
-
-
-def _scene_beside(path: Path) -> Path | None:
-    """Return the scene to which a file only brings the charts, if it is such a file."""
-    stem = path.stem.removesuffix("_reference")
-    scene = path.with_name(stem + path.suffix)
-    return scene if stem != path.stem and scene.is_file() else None

@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
-from seaice_data.errors import Failure
+from seaice_data.errors import Failure, SceneError
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,37 @@ def list_files(folder: Path, suffix: str) -> Listing:
     walk.follow_links()
     failed = sorted(walk.failed, key=lambda failure: failure.name)
     return Listing(tuple(sorted(walk.paths)), tuple(failed))
+
+
+def reference_of(path: Path) -> Path | None:
+    """Return the ``_reference`` file with the charts of a test scene, if it exists."""
+    reference = path.with_name(f"{path.stem}_reference{path.suffix}")
+    return reference if reference.is_file() else None
+
+
+def without_references(paths: tuple[Path, ...]) -> tuple[Path, ...]:
+    """Leave out files that only bring the charts of the scene beside them.
+
+    A scene's file of several names, of which one was listed, goes by that with its charts
+    beside it.
+    """
+    scenes = {path for path in paths if _scene_beside(path) is None}
+    for beside in filter(None, map(_scene_beside, paths)):
+        if beside not in scenes:
+            scenes -= {
+                path
+                for path in scenes
+                if path.samefile(beside) and reference_of(path) is None
+            }
+            scenes.add(beside)
+    return tuple(sorted(scenes))
+
+
+def _scene_beside(path: Path) -> Path | None:
+    """Return the scene to which a file only brings the charts, if it is such a file."""
+    stem = path.stem.removesuffix("_reference")
+    scene = path.with_name(stem + path.suffix)
+    return scene if stem != path.stem and scene.is_file() else None
 
 
 class _Walk:
@@ -101,7 +132,8 @@ class _Walk:
             self._fail(path, error)
             return
         if not stat.S_ISREG(status.st_mode):
-            self.failed.append(Failure(str(path), f"{str(path)!r} is not a regular file"))
+            reason = SceneError(f"{str(path)!r} is not a regular file")
+            self.failed.append(Failure.of(path, reason))
         elif self._is_new(path, status):
             self.paths.append(path)
 
@@ -127,4 +159,4 @@ class _Walk:
         reason = error.strerror or str(error)
         if isinstance(error, FileNotFoundError) and path.is_symlink():
             reason = "a link to a file or folder that is gone"
-        self.failed.append(Failure(str(path), f"{str(path)!r}: {reason}"))
+        self.failed.append(Failure.of(path, SceneError(f"{str(path)!r}: {reason}")))

@@ -1,7 +1,8 @@
 """Files that are whole or absent, whatever happens while they are written.
 
 ``replacing`` writes a whole file, ``naming`` lets errors of a full disk say which file,
-``alone_in`` keeps a second process out of a folder, ``claimed`` shares work by lock files.
+``file_errors`` makes those of a scene's file a `SceneError`, ``alone_in`` keeps a second
+process out of a folder, ``claimed`` shares work by lock files.
 """
 
 import os
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from seaice_data.errors import SceneError
 from seaice_data.system.locks import try_lock
 from seaice_data.system.staging import HIDDEN, drop_abandoned, staged
 
@@ -64,6 +66,23 @@ def naming(path: Path, *others: Path) -> Iterator[None]:
         if error.errno is None or not is_ours:
             raise
         raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+@contextmanager
+def file_errors(path: Path) -> Iterator[None]:
+    """Raise what the system says of a scene's file as a `SceneError` that names the file.
+
+    Examples
+    --------
+    >>> with file_errors(Path("scene.nc")):
+    ...     raise OSError(5, "Input/output error")
+    Traceback (most recent call last):
+    seaice_data.errors.SceneError: 'scene.nc': Input/output error
+    """
+    try:
+        yield
+    except OSError as error:
+        raise SceneError(f"{str(path)!r}: {error.strerror or error}") from error
 
 
 @contextmanager

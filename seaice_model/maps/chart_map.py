@@ -31,6 +31,7 @@ from seaice_data.flags import FLAG_LAND, FLAG_NO_SAR, FLAG_REMAINDER
 from seaice_data.geolocation import TiePoints, unrolled
 from seaice_data.grid import Grid
 from seaice_data.scene_id import SceneId
+from seaice_data.scenes.fingerprints import UNKNOWN_FILE
 from seaice_data.system.files import replacing
 from seaice_data.texts import printable, without_secrets
 from seaice_data.versions import naming_version
@@ -68,9 +69,6 @@ _MOST_EPOCHS = 10_000
 
 U_NET = "multi-task U-Net"
 """Kind of the networks that seaice trains."""
-
-UNKNOWN_FILE = "unknown"
-"""Hash of a file that nothing is known of."""
 
 SceneUse = Literal["unseen", "validated", "trained"]
 """What a scene was to the training of a network."""

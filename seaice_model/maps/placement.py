@@ -16,10 +16,10 @@ from seaice_data.flags import FLAG_LAND, FLAG_NO_SAR, FLAG_REMAINDER
 from seaice_data.geolocation import TiePoints
 from seaice_data.grid import Grid
 from seaice_data.settings import nearest
+from seaice_data.sources.inputs import SceneInputs
 from seaice_data.system.compiled import compiled
 from seaice_model.errors import MapError
 from seaice_model.maps.chart_map import MapGrid
-from seaice_model.prediction.inputs import SceneInputs
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -18,6 +18,7 @@ from seaice_data.arrays import ChartArray, FloatArray, IntArray, Mask
 from seaice_data.charts import CHARTS, SIC
 from seaice_data.flags import FLAG_LAND, FLAG_NO_SAR
 from seaice_data.settings import nearest
+from seaice_data.sources.inputs import SceneInputs, StoreSource
 from seaice_data.store.store import Store
 from seaice_model.errors import MapError
 from seaice_model.maps.chart_map import ChartMap, MapGrid, Provenance, SceneUse
@@ -30,7 +31,6 @@ from seaice_model.prediction.ballot import (
     probabilities_of,
     spread_of,
 )
-from seaice_model.prediction.inputs import SceneInputs, StoreSource
 from seaice_model.prediction.predictor import Outcome
 
 log = logging.getLogger(__name__)

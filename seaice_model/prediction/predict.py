@@ -13,6 +13,13 @@ from pathlib import Path
 
 from seaice_data.channels import find_channel
 from seaice_data.errors import DISK_ERRORS, Failure, RecipeError, SceneError, StoreError
+from seaice_data.scenes.fingerprints import is_same_file
+from seaice_data.sources.inputs import (
+    FileSource,
+    SceneInputs,
+    Source,
+    StoreSource,
+)
 from seaice_data.store.store import Store
 from seaice_data.system.allocator import return_pages
 from seaice_data.texts import printable
@@ -33,13 +40,6 @@ from seaice_model.ownership import MATPLOTLIB, PAGE, PICTURE, refuse_foreign
 from seaice_model.pages.index import add_entry, check_entries, write_index
 from seaice_model.plots.maps import draw_map, save_picture
 from seaice_model.prediction.compose import map_of
-from seaice_model.prediction.inputs import (
-    FileSource,
-    SceneInputs,
-    Source,
-    StoreSource,
-    is_same_file,
-)
 from seaice_model.prediction.predictor import Predictor, recipe_differences
 from seaice_model.runs.checkpoint import Checkpoint
 

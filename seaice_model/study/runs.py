@@ -28,6 +28,7 @@ from seaice_data.charts import CHARTS
 from seaice_data.errors import SeaIceError, SettingsError
 from seaice_data.scene_id import SceneId
 from seaice_data.settings import differences, from_mapping, to_mapping
+from seaice_data.sources.inputs import StoreSource
 from seaice_data.store.store import Store
 from seaice_data.system.documents import DocumentError, parse_json, read_text, typed
 from seaice_data.system.files import claimed, replacing
@@ -37,7 +38,6 @@ from seaice_model.config.run_config import RunConfig
 from seaice_model.errors import StudyError
 from seaice_model.metrics import ChartScorer
 from seaice_model.networks.device import find_device, memory_in_words
-from seaice_model.prediction.inputs import StoreSource
 from seaice_model.prediction.predict import predict_scene, provenance_of
 from seaice_model.prediction.predictor import Predictor
 from seaice_model.runs.checkpoint import load_settings

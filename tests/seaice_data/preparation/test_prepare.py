@@ -16,7 +16,8 @@ from support.coded_scenes import SCENE_ID, write_coded
 from seaice_data.egg_codes import SIC_CLASSES
 from seaice_data.errors import SceneError, StoreError
 from seaice_data.preparation.prepare import prepare
-from seaice_data.scenes.files import file_fingerprint, open_scene, unchanged
+from seaice_data.scenes.files import open_scene
+from seaice_data.scenes.fingerprints import file_fingerprint, unchanged
 from seaice_data.store.local_folder import LocalFolder
 from seaice_data.store.recipe import Recipe
 from seaice_data.store.store import Store

@@ -14,6 +14,7 @@ from seaice_data.arrays import ChartArray
 from seaice_data.charts import CHARTS
 from seaice_data.errors import StoreError
 from seaice_data.sources.charts import charts_of
+from seaice_data.sources.inputs import StoreSource
 from seaice_data.store.store import Store
 from seaice_model.errors import MapError
 from seaice_model.formats.convert import convert_maps
@@ -22,7 +23,6 @@ from seaice_model.maps.decision import UNKNOWN
 from seaice_model.networks.unet import Prediction
 from seaice_model.prediction.ballot import Ballot
 from seaice_model.prediction.compose import draw_chart_map
-from seaice_model.prediction.inputs import StoreSource
 from seaice_model.prediction.predict import predict_scene, provenance_of
 from seaice_model.prediction.predictor import Predictor
 from seaice_model.scores.score import score_maps

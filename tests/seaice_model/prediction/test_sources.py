@@ -8,13 +8,13 @@ import pytest
 
 from seaice_data.errors import SceneError, StoreError
 from seaice_data.preparation.prepare import prepare
-from seaice_data.scenes.files import file_fingerprint
+from seaice_data.scenes.fingerprints import UNKNOWN_FILE, file_fingerprint, is_same_file
+from seaice_data.sources.inputs import StoreSource
 from seaice_data.store.recipe import Recipe
 from seaice_data.store.store import Store
 from seaice_data.synthetic.scene_set import write_scenes
 from seaice_model.config.run_config import ModelConfig, RunConfig, TrainConfig
-from seaice_model.maps.chart_map import UNKNOWN_FILE, ChartMap, read_netcdf
-from seaice_model.prediction.inputs import StoreSource, is_same_file
+from seaice_model.maps.chart_map import ChartMap, read_netcdf
 from seaice_model.prediction.predict import (
     PredictReport,
     PredictSettings,

@@ -1,9 +1,4 @@
-"""Scenes to predict, from a store or straight from netCDF files.
-
-The hash of a scene's file, which maps contain, has two parts. The first is a hash of
-samples of the file. The second covers all of it: ``file-`` and the checksum of the file, or
-``store-`` and that of what the store made of it. `is_same_file` compares two such hashes;
-maps of version 0.1 have only the first part.
+"""Scenes as networks take them, from a store or straight from netCDF files.
 
 Both give the same planes: files are prepared in memory by the recipe of the run, on the
 path of `seaice prepare`.
@@ -26,18 +21,18 @@ from seaice_data.geolocation import TiePoints
 from seaice_data.grid import Grid
 from seaice_data.preparation.assemble import assemble
 from seaice_data.scene_id import SceneId
-from seaice_data.scenes.files import (
+from seaice_data.scenes.files import find_scene_files, open_scene
+from seaice_data.scenes.fingerprints import (
+    UNKNOWN_FILE,
     file_checksum,
     file_fingerprint,
-    find_scene_files,
-    open_scene,
     unchanged,
 )
 from seaice_data.settings import fingerprint
 from seaice_data.store.recipe import Recipe
 from seaice_data.store.store import Store
 from seaice_data.store.stored_scene import StoredScene
-from seaice_model.maps.chart_map import UNKNOWN_FILE
+from seaice_data.system.files import file_errors
 
 SHOWN = ("hh", "hv")
 """Channels that pictures show beside a map."""
@@ -217,10 +212,8 @@ class FileSource:
     def file_hash(self, scene_id: str) -> str:
         """Return the hash of the netCDF file that a scene comes from."""
         path = self._files[SceneId(scene_id)]
-        try:
+        with file_errors(path):
             return f"{_samples_in(file_fingerprint(path))} file-{file_checksum(path)}"
-        except OSError as error:
-            raise SceneError(f"{str(path)!r}: {error.strerror or error}") from error
 
     def read(self, scene_id: str, *, charts: bool) -> SceneInputs:
         """Prepare a scene.
@@ -231,16 +224,14 @@ class FileSource:
             If the file is damaged, or smaller than one pixel of the store.
         """
         path = self._files[SceneId(scene_id)]
-        try:
-            with (
-                unchanged(path),
-                open_scene(path, self._recipe.dominance_threshold) as scene,
-            ):
-                original_grid = scene.original_grid
-                prepared = assemble(scene, self._recipe, accept_masks=self._accept_masks)
-                file_hash = self.file_hash(scene_id)
-        except OSError as error:
-            raise SceneError(f"{str(path)!r}: {error.strerror or error}") from error
+        with (
+            file_errors(path),
+            unchanged(path),
+            open_scene(path, self._recipe.dominance_threshold) as scene,
+        ):
+            original_grid = scene.original_grid
+            prepared = assemble(scene, self._recipe, accept_masks=self._accept_masks)
+            file_hash = self.file_hash(scene_id)
         grid = prepared.source_grid
         return SceneInputs(
             id=prepared.id,
@@ -256,30 +247,6 @@ class FileSource:
             file_hash=file_hash,
             charts=prepared.full_charts if charts and prepared.has_charts else None,
         )
-
-
-def is_same_file(hash_of_map: str, hash_of_scene: str) -> bool:
-    """Return whether a map was made from the file of a scene, as far as can be known.
-
-    Hashes of different kinds are compared by their samples only.
-
-    Examples
-    --------
-    >>> is_same_file("5b89 file-7a73ec2c", "5b89 file-1ba4b344")
-    False
-    >>> is_same_file("5b89", "5b89 file-1ba4b344")  # a map of version 0.1
-    True
-    """
-    samples, kinds = zip(
-        *(
-            (text.partition(" ")[0], text.partition(" ")[2].partition("-")[0])
-            for text in (hash_of_map, hash_of_scene)
-        ),
-        strict=True,
-    )
-    if kinds[0] == kinds[1]:
-        return hash_of_map == hash_of_scene
-    return bool(samples[0] == samples[1])
 
 
 def _samples_in(fingerprint_of_file: Mapping[str, Any]) -> str:
