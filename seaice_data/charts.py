@@ -12,6 +12,9 @@ import numpy as np
 CHART_FILL = 255
 """Marks a pixel without a class, on disk and in memory."""
 
+SIC_STEP_PERCENT = 10
+"""Percent of ice concentration from one class of SIC to the next."""
+
 
 @dataclass(frozen=True, slots=True)
 class Chart:
@@ -75,7 +78,7 @@ SIC = Chart(
     name="SIC",
     long_name="sea ice concentration",
     standard_name="sea_ice_area_fraction",
-    class_names=tuple(f"{percent} %" for percent in range(0, 101, 10)),
+    class_names=tuple(f"{percent} %" for percent in range(0, 101, SIC_STEP_PERCENT)),
     weight=2,
 )
 

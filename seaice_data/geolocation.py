@@ -1,11 +1,6 @@
-"""Planes that tell the network where and when: latitude, longitude, month, day.
-
-Chen et al. (2024, section 3.4) add them to the inputs ("spatial-temporal encoding");
-without them the score of SOD falls by nine points (their Table 4, Model 6).
-"""
+"""Where pixels lie: the tie points of a scene, interpolated between and beyond them."""
 
 from dataclasses import dataclass
-from datetime import datetime
 
 import numpy as np
 
@@ -92,23 +87,22 @@ def tie_point_plane(
     return plane
 
 
-def encode_time(acquired: datetime) -> dict[str, float]:
-    """Return the value of each channel that depends on the acquisition time alone.
+def tie_point_positions(n_pixels: int, n_points: int = 21) -> FloatArray:
+    """Return where the tie points of a ready-to-train scene lie along an axis.
 
-    ``month`` is the enumeration 1 to 12 of the paper (section 3.4). The cyclic pairs let
-    December lie next to January: month and day of year as angles from 1 January.
+    Ready-to-train files do not say. Raw files do: on the 40 m grid the points are
+    ``ceil(n / 20)`` apart, the last one on the last pixel, so the last interval is
+    shorter. Each 80 m pixel covers two 40 m pixels. Where so few pixels leave no
+    room for the last interval, the points are spread evenly.
 
     Examples
     --------
-    >>> encode_time(datetime(2020, 4, 1))["month_sin"]
-    1.0
+    >>> tie_point_positions(5003)[[0, 1, 19, 20]]
+    array([-2.50000e-01,  2.50250e+02,  4.75925e+03,  5.00225e+03])
     """
-    month_angle = 2 * np.pi * (acquired.month - 1) / 12
-    day_angle = 2 * np.pi * (acquired.timetuple().tm_yday - 1) / 365.25
-    return {
-        "month": float(acquired.month),
-        "month_sin": float(np.sin(month_angle)),
-        "month_cos": float(np.cos(month_angle)),
-        "day_sin": float(np.sin(day_angle)),
-        "day_cos": float(np.cos(day_angle)),
-    }
+    n_raw = 2 * n_pixels
+    step = -(-n_raw // (n_points - 1))
+    raw = np.append(np.arange(n_points - 1, dtype=np.float64) * step, n_raw - 1)
+    if raw[-1] <= raw[-2]:
+        raw = np.linspace(0, n_raw - 1, n_points)
+    return (raw - 0.5) / 2

@@ -18,6 +18,9 @@ import numpy as np
 from seaice_data.arrays import FloatArray, IntArray
 from seaice_data.errors import RecipeError
 
+SPACING_M = 80.0
+"""Pixel spacing of ready files, and of every scene once it is opened."""
+
 CELL_PIXELS = 25
 """SAR pixels of 80 m along one side of a 2 km cell."""
 
@@ -129,27 +132,6 @@ def cell_centres(n_cells: int) -> FloatArray:
     array([12., 37., 62.])
     """
     return np.arange(n_cells, dtype=np.float64) * CELL_PIXELS + (CELL_PIXELS - 1) / 2
-
-
-def tie_point_positions(n_pixels: int, n_points: int = 21) -> FloatArray:
-    """Return where the tie points of a ready-to-train scene lie along an axis.
-
-    Ready-to-train files do not say. Raw files do: on the 40 m grid the points are
-    ``ceil(n / 20)`` apart, the last one on the last pixel, so the last interval is
-    shorter. Each 80 m pixel covers two 40 m pixels. Where so few
-    pixels leave no room for the last interval, the points are spread evenly.
-
-    Examples
-    --------
-    >>> tie_point_positions(5003)[[0, 1, 19, 20]]
-    array([-2.50000e-01,  2.50250e+02,  4.75925e+03,  5.00225e+03])
-    """
-    n_raw = 2 * n_pixels
-    step = -(-n_raw // (n_points - 1))
-    raw = np.append(np.arange(n_points - 1, dtype=np.float64) * step, n_raw - 1)
-    if raw[-1] <= raw[-2]:
-        raw = np.linspace(0, n_raw - 1, n_points)
-    return (raw - 0.5) / 2
 
 
 def n_corners(shape: tuple[int, ...], size: int) -> tuple[int, int]:

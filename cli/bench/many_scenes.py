@@ -4,6 +4,8 @@ import json
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from seaice_data.scene_id import SceneId
+
 _DOCUMENTS = ("zarr.json", ".zattrs", ".zgroup")
 
 _N_VALIDATION = 20  # Chen et al. (2024, section 3.5)
@@ -21,7 +23,8 @@ def link_scenes(path: Path, n_scenes: int, folder: Path) -> Path:
     for k in range(n_scenes):
         original = originals[k % len(originals)].resolve()
         acquired = datetime(2018, 1, 1) + k * timedelta(hours=1)
-        names.append(f"{acquired:%Y%m%dT%H%M%S}_{original.name[-3:]}")
+        service = SceneId(original.name).service
+        names.append(f"{acquired:%Y%m%dT%H%M%S}_{service}")
         _link_scene(original, many / "scenes" / names[-1])
     splits = {
         "train": names[:-_N_VALIDATION],

@@ -13,7 +13,6 @@ from seaice_data.channels import Group, find_channel
 from seaice_data.charts import CHART_FILL, CHARTS
 from seaice_data.errors import SceneError
 from seaice_data.flags import FLAG_NO_SAR, FLAG_REMAINDER
-from seaice_data.geolocation import encode_time
 from seaice_data.grid import Grid, block_centres, cell_centres, nearest_indices, row_bands
 from seaice_data.preparation.blocks import (
     add_up,
@@ -24,6 +23,7 @@ from seaice_data.preparation.blocks import (
     store_numbers,
     vote_blocks,
 )
+from seaice_data.preparation.encodings import encoding_planes
 from seaice_data.preparation.resample import (
     brackets,
     downscale_chart,
@@ -232,7 +232,7 @@ def _stack(
     to = pixel_positions(scene.grid, recipe)
     cells = _Cells(scene, recipe, to)
     wanted = [name for name in recipe.channels if name not in cells.names]
-    planes |= cells.planes | _encodings(scene, to, [n for n in wanted if n not in planes])
+    planes |= cells.planes | encoding_planes(wanted, scene.tie_points, scene.acquired, to)
     stacked = np.stack([planes[name] for name in wanted]) if wanted else sar[:0]
     at = _positions(recipe, wanted)
     inputs = large_array((*sar.shape[1:], len(recipe.channels)), recipe.dtype)
@@ -293,29 +293,6 @@ class _Cells:
             pixels,
             np.empty(self._cells.shape[1:], np.float32),
         )
-
-
-def _encodings(
-    scene: Scene, to: tuple[FloatArray, FloatArray], names: list[str]
-) -> dict[str, FloatArray]:
-    """Return the planes of place and time."""
-    shape = (len(to[0]), len(to[1]))
-    times = encode_time(scene.acquired)
-    planes = {}
-    for name in names:
-        channel = find_channel(name)
-        if channel.group != Group.ENCODING:
-            continue
-        values: FloatArray | float
-        if name == "latitude":
-            values = scene.tie_points.latitudes(*to)
-        elif name == "longitude":
-            values = scene.tie_points.longitudes(*to)
-        else:
-            values = times[name]
-        standardised = (values - channel.mean) / channel.std
-        planes[name] = np.broadcast_to(np.float32(standardised), shape)
-    return planes
 
 
 def pixel_positions(full: Grid, recipe: Recipe) -> tuple[FloatArray, FloatArray]:

@@ -10,14 +10,13 @@ from seaice_data.charts import CHART_FILL
 from seaice_data.egg_codes import PolygonTable, paint_charts
 from seaice_data.errors import SceneError
 from seaice_data.geolocation import TiePoints, tie_point_plane
-from seaice_data.grid import Grid
+from seaice_data.grid import SPACING_M, Grid
 from seaice_data.scene_id import SceneId
 from seaice_data.scenes.netcdf import NetcdfFile, Variable
 from seaice_data.scenes.scene import (
     KEPT_BESIDE_CHARTS_BYTES,
     NO_POLYGON,
     SAR_GRID,
-    SPACING_M,
     Band,
     Scene,
     VariablesAtOnce,

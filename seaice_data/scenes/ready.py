@@ -7,15 +7,14 @@ import numpy as np
 from seaice_data.arrays import ChartArray, FloatArray
 from seaice_data.channels import Channel
 from seaice_data.charts import CHART_FILL, CHARTS, Chart
-from seaice_data.geolocation import TiePoints
-from seaice_data.grid import Grid, row_bands, tie_point_positions
+from seaice_data.geolocation import TiePoints, tie_point_positions
+from seaice_data.grid import SPACING_M, Grid, row_bands
 from seaice_data.scene_id import SceneId
 from seaice_data.scenes.netcdf import NetcdfFile
 from seaice_data.scenes.scene import (
     KEPT_BESIDE_CHARTS_BYTES,
     KEPT_BYTES,
     SAR_GRID,
-    SPACING_M,
     Band,
     Scene,
     VariablesAtOnce,

@@ -30,9 +30,6 @@ CELL_GRID = tuple(c for c in CHANNELS if c.group in (Group.AMSR2, Group.ERA5))
 NO_POLYGON = -1
 """Stands in planes of polygon ids where there is no polygon."""
 
-SPACING_M = 80.0
-"""Pixel spacing of ready files, and of every scene as this module gives it."""
-
 KEPT_BYTES = 148 * 2**20
 """Rows of compressed planes that a scene keeps inflated before it has charts: a third of
 the four of a ready file, as tall as chunks that the netCDF library chooses. Taller ones are

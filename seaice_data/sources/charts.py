@@ -16,13 +16,13 @@ import numpy as np
 from seaice_data.arrays import ChartArray
 from seaice_data.charts import CHARTS
 from seaice_data.errors import Failure, SceneError, SeaIceError, StoreError
-from seaice_data.grid import Grid, row_bands
+from seaice_data.grid import SPACING_M, Grid, row_bands
 from seaice_data.scene_id import SceneId
 from seaice_data.scenes.files import list_scene_files, open_scene
 from seaice_data.scenes.listing import Listing, reference_of
 from seaice_data.scenes.netcdf import NetcdfFile
 from seaice_data.scenes.ready import find_id, holds_charts, holds_classes, read_charts
-from seaice_data.scenes.scene import SPACING_M, region_in
+from seaice_data.scenes.scene import region_in
 from seaice_data.store.split import TEST_IDS
 from seaice_data.store.store import Store
 from seaice_data.store.stored_scene import StoredScene

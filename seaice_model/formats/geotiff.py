@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 
 from seaice_data.arrays import ChartArray, FloatArray
-from seaice_data.charts import CHART_FILL, CHARTS, SIC, Chart
+from seaice_data.charts import CHART_FILL, CHARTS, SIC, SIC_STEP_PERCENT, Chart
 from seaice_data.system.compiled import compiled
 from seaice_data.system.files import replacing
 from seaice_model.errors import MapError
 from seaice_model.formats.projection import places
-from seaice_model.maps.chart_map import SIC_STEP_PERCENT, ChartMap
+from seaice_model.maps.chart_map import ChartMap
 from seaice_model.plots.maps import COLOURS
 
 _N_BORDER = 200  # points along a side of a scene that tell how far it reaches

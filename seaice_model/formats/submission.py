@@ -19,8 +19,8 @@ import numpy as np
 
 from seaice_data.arrays import ChartArray
 from seaice_data.charts import CHART_FILL, CHARTS
+from seaice_data.grid import SPACING_M
 from seaice_data.scene_id import SceneId
-from seaice_data.scenes.scene import SPACING_M
 from seaice_data.system.files import replacing
 from seaice_model.errors import MapError
 from seaice_model.maps.chart_map import ChartMap, read_netcdf

@@ -25,7 +25,7 @@ import h5py
 import numpy as np
 
 from seaice_data.arrays import ChartArray, FloatArray, IntArray
-from seaice_data.charts import CHART_FILL, CHARTS, SIC, Chart
+from seaice_data.charts import CHART_FILL, CHARTS, SIC, SIC_STEP_PERCENT, Chart
 from seaice_data.errors import Failure
 from seaice_data.flags import FLAG_LAND, FLAG_NO_SAR, FLAG_REMAINDER
 from seaice_data.geolocation import TiePoints, unrolled
@@ -44,9 +44,6 @@ from seaice_model.maps.decision_netcdf import (
     write_decision,
 )
 from seaice_model.maps.foreign_hdf5 import array, number, opened, text, whole_numbers
-
-SIC_STEP_PERCENT = 10
-"""Percent of ice concentration from one class of SIC to the next."""
 
 _FORMAT = "seaice map 3"
 _NAMES = {

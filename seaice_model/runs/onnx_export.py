@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from seaice_data.channels import find_channel
 from seaice_data.charts import CHARTS
-from seaice_data.scenes.scene import SPACING_M
+from seaice_data.grid import SPACING_M
 from seaice_data.settings import to_mapping
 from seaice_data.system.files import replacing
 from seaice_data.texts import printable

@@ -16,13 +16,12 @@ from typing import Self
 import numpy as np
 
 from seaice_data.arrays import ChartArray, FloatArray, IntArray
-from seaice_data.charts import CHART_FILL, CHARTS, Chart
+from seaice_data.charts import CHART_FILL, CHARTS, SIC_STEP_PERCENT, Chart
 from seaice_data.system.compiled import compiled
 
 N_BINS = 10
 """Bins of probability, equally wide."""
 
-SIC_STEP_PERCENT = 10.0
 WITHIN = (0.5, 1.0, 1.5, 2.0, 3.0)
 """Numbers of spreads for which the coverage is told."""
 

@@ -8,7 +8,6 @@ from seaice_data.grid import (
     blocks_of_pixels,
     nearest_indices,
     picks_of_pixels,
-    tie_point_positions,
 )
 
 
@@ -35,12 +34,6 @@ def test_the_way_back_from_nearest_finds_each_picked_pixel(
     assert back.max() == len(picked) - 1
     # floor(floor(i n / m) m / n) is i or i - 1.
     assert np.abs(back[picked] - np.arange(len(picked))).max() <= 1
-
-
-def test_tie_points_of_the_published_raw_shape() -> None:
-    # A raw scene of 10006 lines has its points at 0, 501, ..., 9519, 10005.
-    raw = 2 * tie_point_positions(5003) + 0.5
-    np.testing.assert_allclose(raw[[0, 1, 19, 20]], [0, 501, 9519, 10005])
 
 
 def test_a_ratio_larger_than_the_scene_is_refused() -> None:
