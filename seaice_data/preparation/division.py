@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from seaice_data.errors import Failure
-from seaice_data.store.summary import finish
 from seaice_data.scene_id import SceneId
 from seaice_data.settings import to_mapping
 from seaice_data.store.split import SplitSettings
 from seaice_data.store.store import Store
+from seaice_data.store.summary import finish
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -3,11 +3,6 @@
 dask runs one task a scene. A scene that is in the store is left alone, so a run that was
 interrupted goes on where it stopped, and new files are added by running again. Several runs
 may work on one store at the same time; a run that replaces it wants to be alone.
-
-A file counts as the one that its scene was made of if its size, samples and time are those
-that were noted. Where the time differs or was not noted (the file was copied, touched or
-corrected; the store is of version 0.1), the file is prepared again and compared with the
-checksums of the scene. So no whole file has to be hashed when a scene is prepared.
 """
 
 import time
@@ -28,9 +23,14 @@ from seaice_data.errors import (
     StoreError,
 )
 from seaice_data.preparation.assemble import assemble
-from seaice_data.scene_id import SceneId
+from seaice_data.preparation.changes import (
+    find_changes,
+    is_unchanged,
+    note_times,
+    refuse_other,
+)
 from seaice_data.scenes.files import FoundScenes, identify, list_scene_files, open_scene
-from seaice_data.scenes.fingerprints import file_times, source_files, unchanged
+from seaice_data.scenes.fingerprints import source_files, unchanged
 from seaice_data.scenes.scene import Scene
 from seaice_data.store.local_folder import LocalFolder
 from seaice_data.store.object_store import UnreachableError
@@ -39,6 +39,7 @@ from seaice_data.store.recipe import Recipe
 from seaice_data.store.storage import Storage, open_storage
 from seaice_data.store.store import Store
 from seaice_data.store.summary import finish
+from seaice_data.system.files import file_errors
 from seaice_data.system.memory import out_of_memory_errors
 from seaice_data.system.workers import Progress, run_tasks
 from seaice_data.texts import printable
@@ -268,12 +269,13 @@ def _fill(
         opened.enter_context(storage.lock(alone=False))
         opened.callback(_tidy, storage)
         store = Store.create(store_path, recipe)
-        times, todo, kept, changed = _plan(found.files, store)
-        failed += changed
+        changes = find_changes(found.files, store)
+        times, todo, kept = changes.times, changes.to_prepare, [*changes.kept]
+        failed += changes.failed
         if strict and failed:
             raise SceneError(failed[0].reason, hint=failed[0].hint)
         # Early: if this run is killed, the next one still knows which files are unchanged.
-        _note_times(store, {i: times[i] for i in times if i not in store.scenes})
+        note_times(store, {i: times[i] for i in times if i not in store.scenes})
         if scheduler:  # its workers have folders of their own
             todo = {name: path.absolute() for name, path in todo.items()}
         location = storage.location if scheduler else store_path
@@ -293,7 +295,7 @@ def _fill(
         }
         kept += [scene_id for scene_id, outcome in done.items() if outcome is None]
         arrived = {scene_id: times[scene_id] for scene_id in {*times} & {*unseen, *kept}}
-        _note_times(store, arrived, forget={*found.files} - {*arrived})
+        note_times(store, arrived, forget={*found.files} - {*arrived})
         if part is None:
             damaged = finish(store)
             failed += [failure for failure in damaged if failure.name not in found.files]
@@ -341,75 +343,6 @@ def _drop_if_empty(store_path: str) -> None:
             storage.drop_folder()
 
 
-def _plan(
-    found: Mapping[SceneId, Path], store: Store
-) -> tuple[dict[str, list[int]], dict[str, Path], list[str], list[Failure]]:
-    """Separate files to prepare from those whose scenes are in the store already.
-
-    Returns
-    -------
-    tuple
-        When the files were changed last; the files to prepare, or to compare; the scenes
-        that are kept; the files that cannot be read or are not those of their scenes.
-    """
-    times: dict[str, list[int]] = {}
-    todo: dict[str, Path] = {}
-    kept: list[str] = []
-    failed: list[Failure] = []
-    noted = store.source_times
-    for scene_id, path in found.items():
-        try:
-            times[scene_id] = file_times(path)
-            if scene_id in store.scenes and _is_unchanged(path, store, scene_id, noted):
-                kept.append(scene_id)
-            else:
-                todo[scene_id] = path
-        except SeaIceError as error:
-            failed.append(Failure.of(path, error))
-        except OSError as error:
-            failed.append(Failure(str(path), f"{str(path)!r}: {error.strerror or error}"))
-    return times, todo, kept, failed
-
-
-def _is_unchanged(
-    path: Path, store: Store, scene_id: str, noted: Mapping[str, list[int]]
-) -> bool:
-    """Return whether a file is certainly the one of a stored scene; refuse another one."""
-    made_of = store.scene(scene_id).known.get("source_files", [])
-    if [*map(_content, made_of)] != [*map(_content, source_files(path))]:
-        raise SceneError(
-            f"{str(path)!r}: not the file that scene {scene_id} was made of",
-            hint="prepare the store again with --overwrite",
-        )
-    return noted.get(scene_id) == file_times(path)
-
-
-def _content(file: Mapping[str, Any]) -> tuple[object, object]:
-    """Return size and hash of a file; its name does not count."""
-    return file["size"], file["blake2b_of_samples"]
-
-
-def _refuse_other(path: Path, store: Store, prepared: PreparedScene) -> None:
-    """Refuse a file that gives another scene than the store has."""
-    if changed := store.changed_arrays(prepared):
-        raise SceneError(
-            f"{str(path)!r}: not what scene {prepared.id} in the store was made of: "
-            f"{', '.join(changed)} differ",
-            hint="prepare the store again with --overwrite",
-        )
-
-
-def _note_times(
-    store: Store, times: Mapping[str, list[int]], forget: Iterable[str] = ()
-) -> None:
-    """Note when files were changed last, if the disk can be written to."""
-    noted = store.source_times
-    new = {i: time for i, time in {**noted, **times}.items() if i not in {*forget}}
-    if new != noted:
-        with suppress(OSError):
-            store.note_source_times(new)
-
-
 def _share(paths: Sequence[Path], number: int, n_parts: int) -> tuple[Path, ...]:
     """Return one of equal shares of the files; the same in every process."""
     if not 1 <= number <= n_parts:
@@ -436,36 +369,22 @@ def _prepare_scene(
     compared with the scene. A bad file is an outcome, not an exception.
     """
     try:
-        store = Store.open(store_path)
-        if store.fingerprint != expected:
-            raise StoreError(f"the store at {store.path!r} was replaced meanwhile")
-        with out_of_memory_errors(f"{str(path)!r}"):
-            with (
-                unchanged(path),
-                open_scene(path, store.recipe.dominance_threshold) as scene,
-            ):
-                is_stored = store.has_scene(scene.id)
-                if is_stored and _is_unchanged(path, store, scene.id, store.source_times):
-                    return None
-                _check_ratio(scene, store.recipe)
-                prepared = assemble(scene, store.recipe, accept_masks=accept_masks)
-                files = source_files(path)
-            if is_stored:
-                _refuse_other(path, store, prepared)
-                return None
+        with file_errors(path):
+            store = Store.open(store_path)
+            if store.fingerprint != expected:
+                raise StoreError(f"the store at {store.path!r} was replaced meanwhile")
+            with out_of_memory_errors(f"{str(path)!r}"):
+                read = _read_scene(path, store, accept_masks=accept_masks)
+        if read is None:
+            return None
     except SeaIceError as error:
         if strict:
             raise
         return Failure.of(path, error)
-    except OSError as error:
-        failure = Failure(str(path), f"{str(path)!r}: {error.strerror or error}", None)
-        if strict:
-            raise SceneError(failure.reason) from error
-        return failure
+    prepared, known = read
     try:
-        unseen = {"n_unseen": prepared.n_unseen} if prepared.n_unseen else {}
         with out_of_memory_errors(f"{str(path)!r}"):
-            store.write(prepared, {"source_files": files, **unseen})
+            store.write(prepared, known)
     except SceneError as error:
         if strict:
             raise
@@ -474,7 +393,29 @@ def _prepare_scene(
         reason = f"cannot write to {store.path!r}: {error.strerror or error}"
         if strict or error.errno in DISK_ERRORS:
             raise StoreError(
-                reason, hint="mend that, then run the same command again to go on"
+                reason, hint="fix this, then run the same command again to continue"
             ) from error
-        return Failure(str(path), f"{str(path)!r}: {reason}", None)
+        return Failure.of(path, SceneError(f"{str(path)!r}: {reason}"))
     return _Written(prepared.n_unseen)
+
+
+def _read_scene(
+    path: Path, store: Store, *, accept_masks: bool
+) -> tuple[PreparedScene, dict[str, Any]] | None:
+    """Prepare a file, and return what else to note of it; None if its scene is there."""
+    with (
+        unchanged(path),
+        open_scene(path, store.recipe.dominance_threshold) as scene,
+    ):
+        is_stored = store.has_scene(scene.id)
+        if is_stored and is_unchanged(path, store, scene.id, store.source_times):
+            return None
+        _check_ratio(scene, store.recipe)
+        prepared = assemble(scene, store.recipe, accept_masks=accept_masks)
+        known: dict[str, Any] = {"source_files": source_files(path)}
+    if is_stored:
+        refuse_other(path, store, prepared)
+        return None
+    if prepared.n_unseen:
+        known["n_unseen"] = prepared.n_unseen
+    return prepared, known

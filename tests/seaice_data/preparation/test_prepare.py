@@ -151,7 +151,7 @@ def test_a_corrected_file_of_equal_size_and_samples_is_reported(
         (failure,) = report.failed
         assert failure.name == str(paths[0])
         assert failure.reason.endswith(
-            f"not what scene {IDS[0]} in the store was made of: full_charts differ"
+            f"not what scene {IDS[0]} in the store was made from: full_charts differ"
         )
     assert prepare(tmp_path / "raw", store, overwrite=True).written == (*IDS[:2],)
     with open_scene(paths[0]) as scene:
