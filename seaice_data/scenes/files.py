@@ -45,7 +45,7 @@ def open_scene(path: str | Path, dominance_threshold: float = 0.65) -> Scene:
     Parameters
     ----------
     path
-        A netCDF-4 file.
+        A netCDF file of any format.
     dominance_threshold
         Share of the ice in a polygon from which a type is its class; raw files only.
 

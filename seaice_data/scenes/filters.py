@@ -1,8 +1,10 @@
 """Filters of HDF5: which ones a variable needs, and where missing ones come from."""
 
+import os
 from contextlib import suppress
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 
 import h5py
 
@@ -28,10 +30,16 @@ def missing_filters(dataset: h5py.Dataset) -> list[int]:
     return [code for code in codes if not h5py.h5z.filter_avail(code)]
 
 
-def add_filters() -> None:
-    """Add the filters of the package hdf5plugin to HDF5, if it is installed."""
+def add_filters(dataset: h5py.Dataset) -> None:
+    """Add to HDF5 the filters of the package hdf5plugin, if installed, or of netCDF4."""
     with suppress(ImportError):
         import_module("hdf5plugin")
+    if missing_filters(dataset):
+        import netCDF4  # late: few files need it
+
+        plugins = Path(netCDF4.__file__).with_name("plugins")
+        if plugins.is_dir():
+            h5py.h5pl.append(os.fsencode(plugins))
 
 
 def without_filter(code: int) -> tuple[str, str]:

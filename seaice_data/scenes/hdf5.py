@@ -70,7 +70,7 @@ class Hdf5Reader(Reader):
                 f"for {n_bytes} bytes"
             )
         if missing_filters(dataset):
-            add_filters()
+            add_filters(dataset)
         for code in missing_filters(dataset):
             raise unreadable(self.path, repr(name), *without_filter(code))
         return ChunkedVariable(dataset)

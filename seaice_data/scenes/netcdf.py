@@ -278,12 +278,11 @@ def _opened(path: Path) -> Reader:
     """Open a file with the library that reads its format."""
     with path.open("rb") as stream:
         magic = stream.read(3)
-    if magic == b"CDF":
-        raise SceneError(
-            f"{str(path)!r}: netCDF classic format, not netCDF-4",
-            hint="convert it with `nccopy -k nc4`",
-        )
-    return Hdf5Reader(path)
+    if magic != b"CDF":
+        return Hdf5Reader(path)
+    from seaice_data.scenes.classic import ClassicReader  # late: few files need it
+
+    return ClassicReader(path)
 
 
 def _refuse_special(path: Path) -> None:

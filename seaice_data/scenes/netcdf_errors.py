@@ -10,14 +10,16 @@ from pathlib import Path
 from seaice_data.errors import SceneError
 
 _BROKEN = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError)
-"""What h5py raises when it cannot read something."""
+"""What h5py and netCDF4 raise when they cannot read something."""
+
+_OPENING = "Unable to synchronously open file "
 
 _ERRNO = re.compile(r"\berrno = (\d+), error message = ")  # in the words of HDF5
 
 
 @contextmanager
-def netcdf_errors(path: Path, what: str = "it as netCDF-4") -> Iterator[None]:
-    """Raise what h5py and the system raise as a `SceneError` with the cause, if known.
+def netcdf_errors(path: Path, what: str = "it as netCDF") -> Iterator[None]:
+    """Raise what libraries and the system raise as a `SceneError` with the cause, if known.
 
     Parameters
     ----------
@@ -29,7 +31,7 @@ def netcdf_errors(path: Path, what: str = "it as netCDF-4") -> Iterator[None]:
     Raises
     ------
     SceneError
-        In place of errors of the system and of HDF5.
+        In place of errors of the system, of HDF5 and of the netCDF library.
     """
     try:
         yield
@@ -54,12 +56,16 @@ def _cause(error: Exception) -> tuple[str, str | None]:
     if number in (errno.EACCES, errno.EPERM):
         hint = "this user needs permission to read the file and to enter its folder"
         return "permission denied", hint
-    if number is not None:
+    if number is not None and number > 0:  # those of the netCDF library are negative
         return os.strerror(number), None
     # The text may contain names from the file.
-    text = "".join(c if c.isprintable() else " " for c in str(error))
+    text = str(getattr(error, "strerror", None) or error)
+    text = "".join(c if c.isprintable() else " " for c in text)
     reason = " ".join(text.split()) or type(error).__name__
-    reason = reason.removeprefix("Unable to synchronously open file ").strip("()\"'")
+    if reason.startswith(_OPENING):
+        reason = reason.removeprefix(_OPENING).strip("()")
+    elif isinstance(error, KeyError):  # whose text is in quotes
+        reason = reason.strip("\"'")
     if "file signature not found" in reason:
         return "not an HDF5 file", None
     if "truncated file" in reason:

@@ -1,31 +1,30 @@
 """The command line, in process: what it prints, where, and its exit codes."""
 
+from collections.abc import Callable
+from pathlib import Path
+from seaice.main import app
+from seaice.score import _inert
+from seaice_data.store.store import Store
+from seaice_model.training import train as train_module
+from support.coded_scenes import write_coded
+from support.other_systems import OtherSystem
+from support.other_systems import go_on
+from support.webpages import check_page
+from typer.main import get_command
 import csv
+import h5netcdf
+import h5py
 import json
+import numpy as np
 import os
+import pytest
 import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
-from pathlib import Path
-
-import h5netcdf
-import h5py
-import numpy as np
-import pytest
 import xarray as xr
-from support.coded_scenes import write_coded
-from support.other_systems import OtherSystem, go_on
-from support.webpages import check_page
-from typer.main import get_command
-
-from seaice.main import app
-from seaice.score import _inert
-from seaice_data.store.store import Store
-from seaice_model.training import train as train_module
 
 
 def run_app(*arguments: object) -> int:
@@ -500,7 +499,7 @@ def test_predict_names_bad_files_and_predicts_the_others(
     assert result.code == 1
     assert "1 maps written" in result.out
     assert "1 left out" in result.out
-    assert f"left out: '{files / bad.name}': cannot read it as netCDF-4" in result.err
+    assert f"left out: '{files / bad.name}': cannot read it as netCDF" in result.err
     again = seaice(*arguments, "--no-plots")
     assert (again.code, "0 maps written" in again.out) == (1, True)
 

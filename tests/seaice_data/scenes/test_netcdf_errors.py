@@ -7,15 +7,17 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import h5py
+import netCDF4
 import numpy as np
 import pytest
 
 from seaice_data.errors import SceneError
 from seaice_data.scenes.netcdf import NetcdfFile
 
-ZSTANDARD, UNKNOWN = 32015, 32999
+ZFP, ZSTANDARD, UNKNOWN = 32013, 32015, 32999
 
 
 @pytest.fixture
@@ -90,10 +92,20 @@ def test_a_missing_filter_is_named(path: Path) -> None:
 
 @pytest.mark.skipif(find_spec("hdf5plugin") is not None, reason="the filter is there")
 def test_a_filter_that_a_package_brings_is_hinted_at(path: Path) -> None:
-    write_filtered(path, ZSTANDARD)
+    write_filtered(path, ZFP)
     said = run(read(path))
-    assert "HDF5 filter 32015 (Zstandard), which is not installed\n" in said
+    assert "HDF5 filter 32013 (ZFP), which is not installed\n" in said
     assert said.endswith("\n`pip install hdf5plugin` adds this filter\n")
+
+
+@pytest.mark.parametrize("name", ["zstd", "bzip2", "blosc_lz4"])
+def test_filters_of_the_netcdf_library_are_used(path: Path, name: Any) -> None:
+    with netCDF4.Dataset(path, "w") as file:
+        file.createDimension("y", 300)
+        file.createDimension("x", 300)
+        plane = file.createVariable("plane", "f4", ("y", "x"), compression=name)
+        plane[:] = np.arange(90_000).reshape(300, 300)
+    assert run(read(path)) == "89999.0\n"
 
 
 PLUGIN = """
@@ -127,7 +139,7 @@ def test_a_truncated_file_is_to_be_fetched_again(path: Path) -> None:
 def test_what_is_not_hdf5_is_called_so(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     error = error_of(path)
-    assert str(error).endswith("cannot read it as netCDF-4: not an HDF5 file")
+    assert str(error).endswith("cannot read it as netCDF: not an HDF5 file")
     assert error.hint is None
 
 
@@ -170,7 +182,7 @@ def test_a_missing_permission_is_named(path: Path) -> None:
     if os.getuid():
         nobody = ()
     said = run(read(path), *nobody)
-    assert "cannot read it as netCDF-4: permission denied\n" in said
+    assert "cannot read it as netCDF: permission denied\n" in said
     assert "this user needs permission to read the file" in said
 
 
