@@ -1,13 +1,11 @@
 """What both versions of a synthetic scene have in their netCDF files."""
 
-import contextlib
-import io
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import h5netcdf
 import numpy as np
 
 from seaice_data.channels import CHANNELS
@@ -16,6 +14,9 @@ from seaice_data.synthetic.observation import Observation, zone_description
 from seaice_data.synthetic.plan import ScenePlan
 from seaice_data.synthetic.radiometer import RADIOMETER_VARIABLES
 from seaice_data.system.staging import staged
+
+if TYPE_CHECKING:
+    import netCDF4
 
 SAR_DIMS = ("sar_lines", "sar_samples")
 
@@ -37,72 +38,67 @@ _WEATHER_ATTRIBUTES: Mapping[str, tuple[str, str]] = MappingProxyType(
 STANDARD = {c.variable: (c.mean, c.std) for c in CHANNELS if c.variable}
 
 
-@contextlib.contextmanager
-def whole_file(path: Path) -> Iterator[h5netcdf.File]:
-    """Open a file that gets its name when it is complete, and goes away otherwise."""
+@contextmanager
+def whole_file(path: Path) -> Iterator["netCDF4.Dataset"]:
+    """Open a file that gets its name when it is complete, and goes away otherwise.
+
+    Raises
+    ------
+    SceneError
+        If the disk does not take it.
+    """
+    import netCDF4  # late: takes 0.1 s
+
     with staged(path.parent) as place:
         part = place / path.name
-        with _Disk(part, "x+") as disk:
-            try:
-                with h5netcdf.File(disk, "w") as file:
-                    yield file
-            finally:
-                disk.raise_refused(path.parent)
+        with _disk_errors(part, path.parent), netCDF4.Dataset(part, "w") as file:
+            # Every value is written, so files need not be filled with NaN before.
+            file.set_fill_off()
+            yield file
         part.replace(path)
 
 
-class _Disk(io.FileIO):
-    """A new file that keeps to itself what it could not write, until it is asked.
+@contextmanager
+def _disk_errors(part: Path, folder: Path) -> Iterator[None]:
+    """Say why a file could not be written to a folder, which netCDF does not."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and not str(error).startswith("NetCDF:"):
+            raise
+        raise SceneError(
+            f"cannot write {str(folder)!r}: {_why_refused(part) or error}",
+            hint="fix this, then run the same command again to continue",
+        ) from error
 
-    HDF5 writes again when it closes a file, and crashes when the disk is still full.
-    """
 
-    _refused: OSError | None = None
+def _why_refused(part: Path) -> str | None:
+    """Return why the system lets nothing be added to a file; None if it does."""
+    try:
+        with part.open("ab") as file:
+            file.write(bytes(2**20))
+    except OSError as error:
+        return error.strerror
+    return None
 
-    def write(self, content: Any) -> int:
-        """Write all of `content`, or nothing any more."""
-        view = memoryview(content).cast("B")
-        n_written = 0
-        try:
-            while self._refused is None and n_written < len(view):
-                n_written += super().write(view[n_written:]) or 0
-        except OSError as error:
-            self._refused = error
-        return len(view)
 
-    def truncate(self, size: int | None = None) -> int:
-        """Give the file its size, unless the disk refused something."""
-        if self._refused is None:
-            try:
-                return super().truncate(size)
-            except OSError as error:
-                self._refused = error
-        return size or 0
-
-    def raise_refused(self, folder: Path) -> None:
-        """Raise an error about what could not be written to a folder."""
-        if self._refused is not None:
-            reason = self._refused.strerror
-            raise SceneError(
-                f"cannot write {str(folder)!r}: {reason}",
-                hint="fix this, then run the same command again to continue",
-            ) from self._refused
+def define_dimensions(file: "netCDF4.Dataset", sizes: Mapping[str, int]) -> None:
+    """Give a file its dimensions."""
+    for name, size in sizes.items():
+        file.createDimension(name, size)
 
 
 def create(
-    file: h5netcdf.File,
+    file: "netCDF4.Dataset",
     name: str,
     dims: tuple[str, ...],
     dtype: Any,
     attributes: Mapping[str, Any],
 ) -> Any:
     """Create a contiguous variable; floats say that NaN is their fill."""
-    options: dict[str, Any] = {}
-    if np.dtype(dtype).kind == "f":
-        # Every value is written, so the file need not be filled with NaN before.
-        options = {"fillvalue": np.dtype(dtype).type(np.nan), "fill_time": "never"}
-    variable = file.create_variable(name, dims, dtype, **options)
-    variable.attrs.update(attributes)
+    fill = np.nan if dtype in (np.float32, np.float64) else None
+    variable = file.createVariable(name, dtype, dims, contiguous=True, fill_value=fill)
+    variable.setncatts(attributes)
     return variable
 
 
@@ -125,15 +121,15 @@ def sar_attributes(scene: Observation) -> dict[str, dict[str, Any]]:
     }
 
 
-def write_range(file: h5netcdf.File, scene: Observation) -> None:
+def write_range(file: "netCDF4.Dataset", scene: Observation) -> None:
     """Note the range of the raw backscatter, in dB."""
     names = ("nersc_sar_primary", "nersc_sar_secondary")
     for name, (low, high) in zip(names, scene.sar_range, strict=True):
-        file[name].attrs.update({"min": low, "max": high})
+        file[name].setncatts({"min": low, "max": high})
 
 
 def write_cells(
-    file: h5netcdf.File, scene: Observation, dtype: type[np.floating[Any]]
+    file: "netCDF4.Dataset", scene: Observation, dtype: type[np.floating[Any]]
 ) -> None:
     """Write the 2 km fields: kelvin in float64, or standardised in float32."""
     names, delays = swaths(scene.plan)

@@ -1,7 +1,7 @@
 """The raw version of a synthetic scene: 40 m pixels with polygons and egg codes."""
 
-import h5netcdf
-import h5py
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from seaice_data.synthetic.netcdf import (
@@ -9,6 +9,7 @@ from seaice_data.synthetic.netcdf import (
     SAR_DIMS,
     cell_sizes,
     create,
+    define_dimensions,
     sar_attributes,
     swaths,
     write_cells,
@@ -16,18 +17,21 @@ from seaice_data.synthetic.netcdf import (
 )
 from seaice_data.synthetic.observation import Observation
 
+if TYPE_CHECKING:
+    import netCDF4
 
-def write_raw(file: h5netcdf.File, scene: Observation) -> None:
+
+def write_raw(file: "netCDF4.Dataset", scene: Observation) -> None:
     """Write the raw version."""
     plan, surface, ties = scene.plan, scene.surface, scene.ties
-    n_ties = ties.incidence.size
-    file.dimensions = {
+    sizes = {
         **dict(zip(SAR_DIMS, plan.raw_shape, strict=True)),
-        "sar_grid_points": n_ties,
+        "sar_grid_points": ties.incidence.size,
         "polygon_codes": len(surface.rows),
         **cell_sizes(scene),
     }
-    file.attrs.update(
+    define_dimensions(file, sizes)
+    file.setncatts(
         {
             "title": "Synthetic scene in the format of the AI4Arctic Sea Ice Dataset, raw",
             "geometric_info": "Sentinel-1 EW swath, 40 m pixels, not projected",
@@ -53,8 +57,7 @@ def write_raw(file: h5netcdf.File, scene: Observation) -> None:
     for name, values in points.items():
         grid = create(file, f"sar_grid_{name}", ("sar_grid_points",), np.float64, {})
         grid[:] = values.ravel()
-    text = h5py.string_dtype()
-    codes = create(file, "polygon_codes", ("polygon_codes",), text, chart_id)
+    codes = create(file, "polygon_codes", ("polygon_codes",), str, chart_id)
     codes[:] = np.array(surface.rows, dtype=object)
 
     for band in scene.bands():
@@ -70,7 +73,7 @@ def write_raw(file: h5netcdf.File, scene: Observation) -> None:
     _write_swaths(file, scene)
 
 
-def _write_swaths(file: h5netcdf.File, scene: Observation) -> None:
+def _write_swaths(file: "netCDF4.Dataset", scene: Observation) -> None:
     """Write which radiometer swath each cell comes from."""
     n_swaths = len(swaths(scene.plan)[1])
     column = np.arange(scene.n_cells[1]) * n_swaths // scene.n_cells[1]

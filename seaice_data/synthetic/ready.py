@@ -4,7 +4,8 @@ It takes the steps of the dataset's authors from the raw rows: charts from polyg
 of 2 x 2 pixels, aligned masks, standardised values, fill.
 """
 
-import h5netcdf
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,19 +19,23 @@ from seaice_data.synthetic.netcdf import (
     TIE_DIMS,
     cell_sizes,
     create,
+    define_dimensions,
     sar_attributes,
     write_cells,
     write_range,
 )
 from seaice_data.synthetic.observation import Band, Observation
 
+if TYPE_CHECKING:
+    import netCDF4
 
-def write_ready(files: list[h5netcdf.File], scene: Observation) -> None:
+
+def write_ready(files: "list[netCDF4.Dataset]", scene: Observation) -> None:
     """Write the ready-to-train version; the charts go to the last of the files."""
     plan = scene.plan
     main, reference = files[0], files[-1]
     for file in files:
-        file.attrs.update(
+        file.setncatts(
             {
                 "scene_id": f"{plan.id}_prep.nc",
                 "original_id": plan.raw_name,
@@ -41,9 +46,9 @@ def write_ready(files: list[h5netcdf.File], scene: Observation) -> None:
         )
     sizes = dict(zip(SAR_DIMS, (plan.height, plan.width), strict=True))
     grids = dict.fromkeys(TIE_DIMS, len(scene.ties.lines)) | cell_sizes(scene)
-    main.dimensions = sizes | grids
+    define_dimensions(main, sizes | grids)
     if reference is not main:
-        reference.dimensions = sizes
+        define_dimensions(reference, sizes)
     for chart in CHARTS:
         attributes = {"polygon": f"{chart.long_name} by polygon", "chart_fill_value": 255}
         create(reference, chart.name, SAR_DIMS, np.uint8, attributes)

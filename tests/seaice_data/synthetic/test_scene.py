@@ -1,7 +1,9 @@
 import ast
 import dataclasses
+import resource
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 import netCDF4
 import numpy as np
@@ -346,6 +348,24 @@ def test_existing_scene_is_refused(folder: Path, ready_path: Path) -> None:
 def test_nothing_but_whole_files_is_left(folder: Path, ready_path: Path) -> None:
     assert ready_path.exists()
     assert not [path for path in folder.iterdir() if path.suffix != ".nc"]
+
+
+@pytest.mark.parametrize("version", ["ready", "raw"])
+@pytest.mark.parametrize("n_bytes", [0, 5_000, 100_000, 200_000])
+def test_a_disk_that_is_full_leaves_nothing(
+    tmp_path: Path, version: Literal["ready", "raw"], n_bytes: int
+) -> None:
+    plan = dataclasses.replace(PLAN, height=100, width=100)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, before[1]))
+    try:
+        with pytest.raises(SceneError) as refusal:
+            write_scene(tmp_path, plan, version)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert str(refusal.value) == f"cannot write {str(tmp_path)!r}: File too large"
+    assert refusal.value.hint
+    assert [*tmp_path.iterdir()] == []
 
 
 @pytest.mark.parametrize(("height", "n_cells"), [(25, 1), (199, 7), (200, 8), (201, 8)])
