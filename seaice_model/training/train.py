@@ -29,22 +29,16 @@ from seaice_model.config.run_config import RunConfig, TrainConfig
 from seaice_model.errors import RunError
 from seaice_model.metrics import Scores
 from seaice_model.networks.device import compiler_in_words, is_compiled, memory_in_words
-from seaice_model.plots.maps import draw_learning_curve, save_picture
-from seaice_model.runs import checkpoint as checkpoints
-from seaice_model.runs import log as runlog
-from seaice_model.runs.checkpoint import Checkpoint, RunSettings, TrainState, best_is_lost
-from seaice_model.runs.folder import RunFolder, alone, run_errors
+from seaice_model.runs.checkpoint import RunSettings, TrainState
+from seaice_model.runs.folder import RunFolder, alone
 from seaice_model.runs.log import LogEntry
-from seaice_model.runs.tensorboard import Events, event_writer
+from seaice_model.runs.tensorboard import event_writer
 from seaice_model.training.batches import batches, patch_source
 from seaice_model.training.learner import Learner
 from seaice_model.training.processes import Processes, join
 from seaice_model.training.progress import Progress, Timing, TrainProgress, TrainReport
-from seaice_model.training.run_settings import (
-    check_checkpoint,
-    new_settings,
-    resumed_settings,
-)
+from seaice_model.training.recorder import Recorder
+from seaice_model.training.run_settings import new_settings, resumed_settings
 from seaice_model.training.stop import StopRequest, stop_on_signals
 from seaice_model.training.validation import Validation
 
@@ -52,7 +46,6 @@ log = logging.getLogger(__name__)
 
 _CHECK_EVERY = {"cpu": 1}
 _CHECK_EVERY_ELSEWHERE = 25
-_DRAW_EVERY_S = 60.0
 
 
 def train(
@@ -117,15 +110,16 @@ def train(
         else:  # graphs and events are of the GPU that is the current one
             stack.enter_context(torch.cuda.device(processes.device))
         training = _Training(store, folder, settings, processes)
+        recorder = training.recorder
         if processes.is_first:
             stack.enter_context(alone(folder))
         if resume:
-            training.restore()
+            training.state = recorder.restore()
         else:
-            training.claim(overwrite=overwrite)
+            recorder.claim(overwrite=overwrite)
         if tensorboard and processes.is_first:
             writer = event_writer(folder.events, training.state.n_epochs)
-            training.events = stack.enter_context(writer)
+            recorder.events = stack.enter_context(writer)
         training.run(progress if processes.is_first else None)
         processes.meet()
     return training.report(time.perf_counter() - start)
@@ -155,17 +149,19 @@ class _Training:
         self, store: Store, folder: RunFolder, settings: RunSettings, processes: Processes
     ) -> None:
         self.store = store
-        self.folder = folder
-        self.settings = settings
         self.processes = processes
         self.config = settings.config.train
         self.state = TrainState()
         self.timing = [Timing()]
-        self.drawn = time.perf_counter()
-        self.events: Events | None = None
         self.is_stopped = False
         processes.check_batch(self.config.batch_size)
         self.learner = Learner(settings.config, processes)
+        self.recorder = Recorder(
+            folder=folder,
+            settings=settings,
+            learner=self.learner,
+            is_writing=processes.is_first,
+        )
         sampler = PatchSampler(
             store,
             scenes=settings.train_scenes,
@@ -201,10 +197,10 @@ class _Training:
                 scores = None if self.is_stopped else self.validate(stop)
                 if scores is None:
                     self.refuse_broken_weights()
-                    self.save(self.folder.last)
+                    self.recorder.save(self.state)
                     break
                 self.finish_epoch(scores, progress)
-            self.draw_learning_curve()
+            self.recorder.plot_learning_curve()
             self._stopped(stop)  # what comes after this training wants to know
 
     def train_epoch(self, stop: StopRequest, progress: Progress | None) -> None:
@@ -266,8 +262,7 @@ class _Training:
             best_score=scores.combined if is_best else best,
             best_epoch=entry.epoch if is_best else self.state.best_epoch,
         )
-        if self.processes.is_first:
-            self._write_epoch(entry)
+        self.recorder.save_epoch(self.state, entry)
         if progress is not None:
             progress(told)
 
@@ -282,60 +277,11 @@ class _Training:
         if (name := self.learner.broken_weights()) is not None:
             raise self._diverged(f"weights {name!r} are not finite")
 
-    def claim(self, *, overwrite: bool) -> None:
-        """Write the settings of a new run; remove the files of an old one if asked to.
-
-        Not asked for are the files of one that has learned nothing yet.
-        """
-        if not self.processes.is_first:
-            return
-        if not overwrite:
-            self.folder.refuse_results()
-        self.folder.clear()
-        with run_errors(self.folder.path, "write a run to"):
-            checkpoints.save_settings(self.settings, self.folder.settings)
-
-    def restore(self) -> None:
-        """Go back to the last checkpoint, else the best, else to the start."""
-        newest = next((p for p in (self.folder.last, self.folder.best) if p.exists()), None)
-        if newest is not None:
-            checkpoint = checkpoints.load(newest)
-            check_checkpoint(checkpoint, self.settings, str(newest))
-            self.state = checkpoint.state
-            self.learner.restore(checkpoint.weights, checkpoint.momentum)
-            if not self.folder.best.exists() and self.state.best_epoch is not None:
-                if not checkpoint.is_best:
-                    raise best_is_lost(self.folder, checkpoint)
-                self.save(self.folder.best)
-        if self.processes.is_first:
-            runlog.keep_epochs(self.folder.log, self.state.n_epochs)
-            checkpoints.save_settings(self.settings, self.folder.settings)
-
-    def save(self, path: Path) -> None:
-        """Write everything that is needed to predict and to go on."""
-        if not self.processes.is_first:
-            return
-        checkpoint = Checkpoint(
-            settings=self.settings,
-            state=self.state,
-            weights=self.learner.network.state_dict(),
-            momentum=self.learner.momentum(),
-        )
-        checkpoints.save(checkpoint, path)
-
-    def draw_learning_curve(self) -> None:
-        """Draw the log, if an epoch is finished."""
-        if not self.processes.is_first:
-            return
-        if entries := runlog.read_log(self.folder.log):
-            save_picture(draw_learning_curve(entries), self.folder.learning_curve)
-        self.drawn = time.perf_counter()
-
     def report(self, elapsed_s: float) -> TrainReport:
         """Return what was done in `elapsed_s` seconds."""
         train_s = max(sum(t.train_s for t in self.timing), 1e-9)
         return TrainReport(
-            run=self.folder.path,
+            run=self.recorder.folder.path,
             n_epochs=self.state.n_epochs,
             is_complete=self.state.n_epochs >= self.config.n_epochs,
             is_stopped=self.is_stopped,
@@ -383,30 +329,11 @@ class _Training:
         )
 
     def _diverged(self, reason: str) -> RunError:
-        return RunError(
-            f"training diverged in epoch {self.state.n_epochs + 1}: {reason}",
-            hint=f"lower learning_rate ({self.config.learning_rate}) in another run; "
-            f"{str(self.folder.path)!r} stays as it was after epoch {self.state.n_epochs}"
-            if self.state.n_epochs
-            else f"lower learning_rate ({self.config.learning_rate})",
-        )
-
-    def _write_epoch(self, entry: LogEntry) -> None:
-        # A process killed in between repeats the epoch from the last checkpoint, drops
-        # its line of the log, and finds the same best weights again.
-        runlog.append(self.folder.log, entry)
-        if entry.is_best:
-            self.save(self.folder.best)
-        self.save(self.folder.last)
-        if self.events is not None:
-            self.events(entry)
-        if time.perf_counter() - self.drawn > _DRAW_EVERY_S:
-            self.draw_learning_curve()
-        log.info(
-            "epoch %d: loss %.4f, combined score %.2f %%, %.1f s of training, %.1f s of "
-            "validation",
-            entry.epoch, entry.loss, entry.combined, entry.train_s, entry.validation_s,
-        )  # fmt: skip
+        hint = f"lower learning_rate ({self.config.learning_rate})"
+        if n_epochs := self.state.n_epochs:
+            path = str(self.recorder.folder.path)
+            hint += f" in another run; {path!r} stays as it was after epoch {n_epochs}"
+        return RunError(f"training diverged in epoch {n_epochs + 1}: {reason}", hint=hint)
 
     def _told(self) -> TrainProgress:
         """Return how far the training is."""

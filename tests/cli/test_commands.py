@@ -1,30 +1,31 @@
 """The command line, in process: what it prints, where, and its exit codes."""
 
-from collections.abc import Callable
-from pathlib import Path
-from seaice.main import app
-from seaice.score import _inert
-from seaice_data.store.store import Store
-from seaice_model.training import train as train_module
-from support.coded_scenes import write_coded
-from support.other_systems import OtherSystem
-from support.other_systems import go_on
-from support.webpages import check_page
-from typer.main import get_command
 import csv
-import h5netcdf
-import h5py
 import json
-import numpy as np
 import os
-import pytest
 import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import h5netcdf
+import h5py
+import numpy as np
+import pytest
 import xarray as xr
+from support.coded_scenes import write_coded
+from support.other_systems import OtherSystem, go_on
+from support.webpages import check_page
+from typer.main import get_command
+
+from seaice.main import app
+from seaice.score import _inert
+from seaice_data.store.store import Store
+from seaice_model.training import recorder
 
 
 def run_app(*arguments: object) -> int:
@@ -426,7 +427,7 @@ def test_an_epoch_is_reported_in_a_line(seaice, store_path, config_path, tmp_pat
 def test_seeds_that_a_signal_left_out_are_reported(
     seaice, store_path, config_path, tmp_path, monkeypatch
 ) -> None:
-    draw = train_module.draw_learning_curve
+    draw = recorder.draw_learning_curve
 
     def draw_and_stop(*arguments):  # the last thing that a training does
         signal.raise_signal(signal.SIGTERM)
@@ -434,7 +435,7 @@ def test_seeds_that_a_signal_left_out_are_reported(
 
     options = ["--run", tmp_path / "run", "--epochs", 1, "--json"]
     with monkeypatch.context() as patched:
-        patched.setattr(train_module, "draw_learning_curve", draw_and_stop)
+        patched.setattr(recorder, "draw_learning_curve", draw_and_stop)
         result = seaice(
             "train", store_path, "--config", config_path, "--seeds", "0-1", *options
         )

@@ -1,0 +1,132 @@
+"""What a training leaves in the folder of its run: settings, checkpoints, log, curve.
+
+Only the first of several processes writes files; all of them read the checkpoint that
+they continue from.
+"""
+
+import logging
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from seaice_model.plots.maps import draw_learning_curve, save_picture
+from seaice_model.runs import checkpoint as checkpoints
+from seaice_model.runs import log as runlog
+from seaice_model.runs.checkpoint import Checkpoint, RunSettings, TrainState, best_is_lost
+from seaice_model.runs.folder import RunFolder, run_errors
+from seaice_model.runs.log import LogEntry
+from seaice_model.runs.tensorboard import Events
+from seaice_model.training.learner import Learner
+from seaice_model.training.run_settings import check_checkpoint
+
+log = logging.getLogger(__name__)
+
+_PLOT_EVERY_S = 60.0
+
+
+@dataclass(kw_only=True, slots=True)
+class Recorder:
+    """Writes and reads the files of a run."""
+
+    folder: RunFolder
+    """Where they are."""
+
+    settings: RunSettings
+    """Settings of the run."""
+
+    learner: Learner
+    """The network, whose weights and momentum are saved and restored."""
+
+    is_writing: bool
+    """Whether this is the process that writes."""
+
+    events: Events | None = None
+    """Takes the epochs for TensorBoard, if asked for."""
+
+    plotted: float = field(default_factory=time.perf_counter)
+    """When the learning curve was last plotted."""
+
+    def claim(self, *, overwrite: bool) -> None:
+        """Write the settings of a new run, in place of an old one with `overwrite`.
+
+        A run that has learned nothing yet is replaced in any case.
+
+        Raises
+        ------
+        RunError
+            If there are results, or files of others, and `overwrite` is not set.
+        """
+        if not self.is_writing:
+            return
+        if not overwrite:
+            self.folder.refuse_results()
+        self.folder.clear()
+        with run_errors(self.folder.path, "write a run to"):
+            checkpoints.save_settings(self.settings, self.folder.settings)
+
+    def restore(self) -> TrainState:
+        """Return to the last checkpoint, or to the best, or to the start.
+
+        Raises
+        ------
+        RunError
+            If the checkpoint is damaged or of another run, or the best one is lost.
+        """
+        state = TrainState()
+        newest = next((p for p in (self.folder.last, self.folder.best) if p.exists()), None)
+        if newest is not None:
+            checkpoint = checkpoints.load(newest)
+            check_checkpoint(checkpoint, self.settings, str(newest))
+            state = checkpoint.state
+            self.learner.restore(checkpoint.weights, checkpoint.momentum)
+            if not self.folder.best.exists() and state.best_epoch is not None:
+                if not checkpoint.is_best:
+                    raise best_is_lost(self.folder, checkpoint)
+                self._save(state, self.folder.best)
+        if self.is_writing:
+            runlog.keep_epochs(self.folder.log, state.n_epochs)
+            checkpoints.save_settings(self.settings, self.folder.settings)
+        return state
+
+    def save(self, state: TrainState) -> None:
+        """Write everything that is needed to predict and to continue."""
+        self._save(state, self.folder.last)
+
+    def save_epoch(self, state: TrainState, entry: LogEntry) -> None:
+        """Log a finished epoch, and save the network: as the best too, if it is."""
+        if not self.is_writing:
+            return
+        # A process killed in between repeats the epoch from the last checkpoint, drops
+        # its line of the log, and finds the same best weights again.
+        runlog.append(self.folder.log, entry)
+        if entry.is_best:
+            self._save(state, self.folder.best)
+        self.save(state)
+        if self.events is not None:
+            self.events(entry)
+        if time.perf_counter() - self.plotted > _PLOT_EVERY_S:
+            self.plot_learning_curve()
+        log.info(
+            "epoch %d: loss %.4f, combined score %.2f %%, %.1f s of training, %.1f s of "
+            "validation",
+            entry.epoch, entry.loss, entry.combined, entry.train_s, entry.validation_s,
+        )  # fmt: skip
+
+    def plot_learning_curve(self) -> None:
+        """Plot the log, if an epoch is finished."""
+        if not self.is_writing:
+            return
+        if entries := runlog.read_log(self.folder.log):
+            save_picture(draw_learning_curve(entries), self.folder.learning_curve)
+        self.plotted = time.perf_counter()
+
+    def _save(self, state: TrainState, path: Path) -> None:
+        if not self.is_writing:
+            return
+        checkpoint = Checkpoint(
+            settings=self.settings,
+            state=state,
+            weights=self.learner.network.state_dict(),
+            momentum=self.learner.momentum(),
+        )
+        checkpoints.save(checkpoint, path)
