@@ -144,7 +144,7 @@ def _run_steps() -> None:
 
 
 def _plain(config: "RunConfig", batch: "Batch") -> Callable[[], object]:
-    from seaice_model.training.batches import as_classes, as_planes
+    from seaice_model.networks.tensors import as_classes, as_planes
 
     from .plain_unet import PlainUNet, plain_step
 
@@ -172,8 +172,8 @@ def _counted(config: "RunConfig", batch: "Batch") -> tuple[int, int]:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
+    from seaice_model.networks.tensors import as_planes
     from seaice_model.networks.unet import MultiTaskUNet
-    from seaice_model.training.batches import as_planes
 
     network = MultiTaskUNet(config.model).to("cuda")
     n_bytes = 0

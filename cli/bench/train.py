@@ -144,8 +144,8 @@ def _ours(path: str, config: "RunConfig") -> Iterator[tuple[float, float]]:
 
 
 def _plain(path: str, config: "RunConfig") -> Iterator[tuple[float, float]]:
+    from seaice_model.networks.tensors import as_classes, as_planes
     from seaice_model.networks.unet import MultiTaskUNet
-    from seaice_model.training.batches import as_classes, as_planes
 
     from .plain_unet import PlainUNet, plain_step
 

@@ -23,12 +23,12 @@ from seaice_model.config.run_config import Precision
 from seaice_model.errors import RunError
 from seaice_model.maps.chart_map import SceneUse
 from seaice_model.networks.device import arithmetic
+from seaice_model.networks.tensors import to_device
 from seaice_model.networks.unet import MultiTaskUNet, Prediction, on_device
 from seaice_model.networks.upsampling import Place
 from seaice_model.prediction.ballot import Ballot
 from seaice_model.runs.checkpoint import Checkpoint, load_best, weights_fingerprint
 from seaice_model.runs.folder import RunFolder
-from seaice_model.training.batches import to_device
 
 TILE = 1024
 """Pixels along one side of a tile, for networks whose stride is not larger."""

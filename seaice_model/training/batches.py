@@ -5,7 +5,7 @@ On a GPU that has room for the store, patches are cut there
 many batches at once. Elsewhere a thread gathers the next patches while the network works on
 the last; numpy copies without holding the interpreter's lock. These patches travel in the
 type of the store (float16 by default), to a GPU from pinned memory and without waiting. On
-the device `as_planes` and `as_classes` make of them what the network takes.
+the device `seaice_model.networks.tensors` makes of them what the network takes.
 """
 
 import logging
@@ -34,7 +34,7 @@ _N_PLANNED = 25  # batches: a plan takes 0.6 ms alone, 0.3 ms among many
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Patches on the device, as they lie in the store; see `as_planes`, `as_classes`."""
+    """Patches on the device, as they are stored; see `seaice_model.networks.tensors`."""
 
     inputs: Tensor
     """Shape ``(batch, y, x, channel)`` in the store's type, NaN is fill."""
@@ -110,34 +110,6 @@ def patch_source(
         )  # fmt: skip
         return sampler
     return ResidentPatches(sampler, device, batch_size, compiled=compiled)
-
-
-def as_planes(inputs: Tensor) -> Tensor:
-    """Return the inputs of a batch as a network takes them.
-
-    Parameters
-    ----------
-    inputs
-        Shape ``(batch, y, x, channel)``, NaN is fill.
-
-    Returns
-    -------
-    Tensor
-        Shape ``(batch, channel, y, x)``, float32 in channels-last memory of its own, with
-        0, the mean of every channel, for fill.
-    """
-    wide = inputs.to(torch.float32, copy=True).nan_to_num_(nan=0.0)
-    return wide.permute(0, 3, 1, 2)
-
-
-def as_classes(charts: Tensor) -> Tensor:
-    """Return the charts of a batch as losses take them: ``(batch, chart, y, x)``, int64."""
-    return charts.to(torch.int64).permute(0, 3, 1, 2)
-
-
-def to_device(planes: FloatArray, device: torch.device) -> Tensor:
-    """Send planes to a device, as a network takes them; see `as_planes`."""
-    return as_planes(torch.from_numpy(planes).to(device, non_blocking=True))
 
 
 def _cut_on_device(

@@ -8,8 +8,9 @@ from torch import Tensor
 
 from seaice_model.config.run_config import RunConfig
 from seaice_model.networks.device import arithmetic, is_compiled
+from seaice_model.networks.tensors import as_classes, as_planes
 from seaice_model.networks.unet import MultiTaskUNet, on_device
-from seaice_model.training.batches import Batch, as_classes, as_planes
+from seaice_model.training.batches import Batch
 from seaice_model.training.cuda_graph import RecordedStep
 from seaice_model.training.losses import count_valid, total_loss
 from seaice_model.training.processes import Processes

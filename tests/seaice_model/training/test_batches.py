@@ -10,13 +10,8 @@ from seaice_data.sampling.augmentation import AUGMENTATIONS
 from seaice_data.sampling.sampler import PatchSampler
 from seaice_data.sampling.windows import Drawing
 from seaice_data.store.store import Store
-from seaice_model.training.batches import (
-    as_classes,
-    as_planes,
-    batches,
-    patch_source,
-    to_device,
-)
+from seaice_model.networks.tensors import as_classes, as_planes
+from seaice_model.training.batches import batches, patch_source
 from seaice_model.training.gpu_patches import ResidentPatches
 
 CPU = torch.device("cpu")
@@ -74,12 +69,6 @@ def test_the_network_takes_channels_last_float32_and_int64(sampler: PatchSampler
     assert charts.shape == (32, 3, 24, 24)
     assert charts.max() == CHART_FILL
     assert batch.wait_s >= 0
-
-
-def test_fill_becomes_0_and_the_source_stays() -> None:
-    planes = np.array([[[[np.nan, 2.0]]]], np.float32)
-    assert to_device(planes, CPU).flatten().tolist() == [0, 2]
-    assert np.isnan(planes[0, 0, 0, 0])
 
 
 def test_nothing_is_left_running_when_the_caller_stops(sampler: PatchSampler) -> None:

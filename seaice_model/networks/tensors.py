@@ -1,0 +1,34 @@
+"""Batches as tensors: as they are stored, and as a network and its losses take them."""
+
+import torch
+from torch import Tensor
+
+from seaice_data.arrays import FloatArray
+
+
+def as_planes(inputs: Tensor) -> Tensor:
+    """Return the inputs of a batch as a network takes them.
+
+    Parameters
+    ----------
+    inputs
+        Shape ``(batch, y, x, channel)``, NaN is fill.
+
+    Returns
+    -------
+    Tensor
+        Shape ``(batch, channel, y, x)``, float32 in channels-last memory of its own, with
+        0, the mean of every channel, for fill.
+    """
+    wide = inputs.to(torch.float32, copy=True).nan_to_num_(nan=0.0)
+    return wide.permute(0, 3, 1, 2)
+
+
+def as_classes(charts: Tensor) -> Tensor:
+    """Return the charts of a batch as losses take them: ``(batch, chart, y, x)``, int64."""
+    return charts.to(torch.int64).permute(0, 3, 1, 2)
+
+
+def to_device(planes: FloatArray, device: torch.device) -> Tensor:
+    """Send planes to a device, as a network takes them; see `as_planes`."""
+    return as_planes(torch.from_numpy(planes).to(device, non_blocking=True))
