@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import torch
 
     from seaice_model.config.run_config import RunConfig
-    from seaice_model.training.batches import Batch
+    from seaice_model.networks.tensors import Batch
 
 _N_STEPS = 50
 _N_SHARING = 2
@@ -126,7 +126,7 @@ def _start(config: "RunConfig") -> None:
     """Make this process ready for steps on patches of noise."""
     import torch
 
-    from seaice_model.training.batches import Batch
+    from seaice_model.networks.tensors import Batch
 
     shape = (config.train.batch_size, *[config.train.patch_size] * 2)
     batch = Batch(

@@ -25,7 +25,7 @@ from .timing import line
 
 if TYPE_CHECKING:
     from seaice_model.config.run_config import RunConfig
-    from seaice_model.training.batches import Batch
+    from seaice_model.networks.tensors import Batch
 
 _N_SCENES = 500
 _STEPS: list[Iterator[tuple[float, float]]] = []

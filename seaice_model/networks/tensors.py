@@ -1,9 +1,29 @@
 """Batches as tensors: as they are stored, and as a network and its losses take them."""
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
 from seaice_data.arrays import FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Patches on a device, as they are stored."""
+
+    inputs: Tensor
+    """Shape ``(batch, y, x, channel)`` in the type of the store; NaN is fill."""
+
+    charts: Tensor
+    """Shape ``(batch, y, x, chart)``, uint8; 255 is fill."""
+
+    probability: Tensor
+    """How often each patch is sampled, relative to sampling over scenes; shape
+    ``(batch,)``, float32."""
+
+    wait_s: float = 0.0
+    """Seconds that a training waited for it."""
 
 
 def as_planes(inputs: Tensor) -> Tensor:

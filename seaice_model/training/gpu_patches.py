@@ -20,21 +20,8 @@ from torch import Tensor
 from seaice_data.arrays import FloatArray
 from seaice_data.sampling.plan import Cuts
 from seaice_data.sampling.sampler import PatchSampler
+from seaice_model.networks.tensors import Batch
 from seaice_model.training.gpu_scenes import resident_scenes
-
-
-@dataclass(frozen=True, slots=True)
-class ResidentBatch:
-    """Patches on the device."""
-
-    inputs: Tensor
-    """Shape ``(batch, y, x, channel)`` in the store's type; NaN is fill."""
-
-    charts: Tensor
-    """Shape ``(batch, y, x, chart)``, uint8; 255 is fill."""
-
-    probability: Tensor
-    """Shape ``(batch,)``, float32; see `seaice_data.sampling.sampler.Patch`."""
 
 
 class ResidentPatches:
@@ -93,9 +80,7 @@ class ResidentPatches:
         table[plan.mixed, :, _Columns.BOX] = plan.box[:, None]
         return table
 
-    def cut(
-        self, table: FloatArray, batches: Sequence[Sequence[int]]
-    ) -> Iterator[ResidentBatch]:
+    def cut(self, table: FloatArray, batches: Sequence[Sequence[int]]) -> Iterator[Batch]:
         """Cut batches of patches by the table of their plan."""
         sent = torch.from_numpy(table)
         if self._device.type == "cuda":
@@ -105,9 +90,9 @@ class ResidentPatches:
         sizes = [len(batch) for batch in batches]
         scenes = self._scenes
         for part in zip(torch.split(sent, sizes), torch.split(lines, sizes), strict=True):
-            yield ResidentBatch(*self._cut(scenes.inputs, scenes.charts, *part, self._way))
+            yield Batch(*self._cut(scenes.inputs, scenes.charts, *part, self._way))
 
-    def batch(self, numbers: Sequence[int]) -> ResidentBatch:
+    def batch(self, numbers: Sequence[int]) -> Batch:
         """Cut the patches of these numbers."""
         return next(self.cut(self.plan([numbers]), [numbers]))
 
@@ -205,7 +190,7 @@ def _lines(table: Tensor, size: int) -> Tensor:
 def _cut(
     inputs: Tensor, charts: Tensor, table: Tensor, lines: Tensor, way: _Way
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Cut a batch; return what `ResidentBatch` holds.
+    """Cut a batch; return what `Batch` holds.
 
     Plain functions of tensors only, which every compiler of PyTorch follows.
     """

@@ -10,7 +10,8 @@ from support.learnable_scenes import TINY
 from seaice_data.sampling.sampler import PatchSampler
 from seaice_data.store.store import Store
 from seaice_model.config.run_config import TrainConfig
-from seaice_model.training.batches import Batch, batches
+from seaice_model.networks.tensors import Batch
+from seaice_model.training.batches import batches
 from seaice_model.training.learner import Learner
 from seaice_model.training.processes import Processes
 
@@ -32,7 +33,7 @@ def drawn(store: Store) -> Callable[[str], list[Batch]]:
     def draw(device: str) -> list[Batch]:
         sampler = PatchSampler(store, channels=TINY.model.channels, size=32, seed=3)
         return [
-            Batch(b.inputs.clone(), b.charts.clone(), b.probability.clone(), 0.0)
+            Batch(b.inputs.clone(), b.charts.clone(), b.probability.clone())
             for b in batches(sampler, 0, 24, 8, torch.device(device))
         ]
 
@@ -83,6 +84,6 @@ def test_a_batch_of_another_shape_is_refused(drawn: Callable[[str], list[Batch]]
     learner = learner_on("cuda", replace(EXACT, compile="always"))
     batch, *_ = drawn("cuda")
     learner.learn(batch, 0.1)
-    less = Batch(batch.inputs[:4], batch.charts[:4], batch.probability[:4], 0.0)
+    less = Batch(batch.inputs[:4], batch.charts[:4], batch.probability[:4])
     with pytest.raises(ValueError, match="recorded for shape"):
         learner.learn(less, 0.1)

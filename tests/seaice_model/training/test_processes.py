@@ -12,12 +12,12 @@ from torch import Tensor
 from seaice_data.sampling.sampler import PatchSampler
 from seaice_data.store.store import Store
 from seaice_model.errors import RunError
-from seaice_model.networks.tensors import as_classes, as_planes
+from seaice_model.networks.tensors import Batch, as_classes, as_planes
 from seaice_model.networks.unet import MultiTaskUNet, Prediction
 from seaice_model.runs.checkpoint import load
 from seaice_model.runs.folder import RunFolder
 from seaice_model.runs.log import read_log
-from seaice_model.training.batches import Batch, batches
+from seaice_model.training.batches import batches
 from seaice_model.training.learner import Learner
 from seaice_model.training.losses import count_valid, total_loss
 from seaice_model.training.processes import Processes, join
