@@ -22,7 +22,7 @@ Decoders = Literal["shared", "separate"]
 SicHead = Literal["regression", "classes"]
 Fusion = Literal["input", "bottleneck"]
 ClassLoss = Literal["cross-entropy", "focal", "ordinal"]
-Validation = Literal["store", "drawn", "listed"]
+ValidationSource = Literal["store", "drawn", "listed"]
 Precision = Literal["auto", "float32", "bfloat16"]
 Compile = Literal["auto", "always", "never"]
 
@@ -150,7 +150,7 @@ class TrainConfig:
     scenes: with ``drawing.over`` other than "scenes" the gradient is then, on average, that
     of drawing over scenes, and only its noise is another."""
 
-    validation: Validation = "store"
+    validation: ValidationSource = "store"
     """Validate on the split of the store; on as many scenes that this run draws anew by
     its seed from both splits, as the paper does for each of its 20 runs (section 3.5); or
     on those listed in `validation_scenes`."""

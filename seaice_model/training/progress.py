@@ -1,4 +1,4 @@
-"""What a training tells: while it goes on, and at its end."""
+"""What a training reports: while it goes on, and at its end."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from seaice_model.runs.log import LogEntry
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainProgress:
-    """Told every few batches, and after each validation."""
+    """How far a training is: reported every few batches, and after each validation."""
 
     epoch: int
     """Epoch under way, from 1."""
@@ -62,7 +62,8 @@ class TrainProgress:
         )
 
 
-Progress = Callable[[TrainProgress], None]
+TrainCallback = Callable[[TrainProgress], None]
+"""Called with the progress of a training."""
 
 
 @dataclass(frozen=True, slots=True)

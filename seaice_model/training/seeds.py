@@ -14,7 +14,7 @@ from seaice_model.errors import RunError
 from seaice_model.runs.checkpoint import load_settings
 from seaice_model.runs.folder import RunFolder
 from seaice_model.training.gpu_scenes import kept_scenes
-from seaice_model.training.progress import Progress, TrainReport
+from seaice_model.training.progress import TrainCallback, TrainReport
 from seaice_model.training.train import train
 
 
@@ -29,7 +29,7 @@ def train_seeds(
     overwrite: bool = False,
     device: str = "auto",
     tensorboard: bool = False,
-    progress: Callable[[int], Progress] | None = None,
+    progress: Callable[[int], TrainCallback] | None = None,
 ) -> list[TrainReport]:
     """Train a network for each seed; see `seaice_model.training.train.train`.
 
@@ -53,7 +53,7 @@ def train_seeds(
     tensorboard
         Whether to write events for TensorBoard.
     progress
-        Given a seed, returns what is told of its training.
+        Given a seed, returns the callback of its training; see `train`.
 
     Returns
     -------

@@ -36,7 +36,7 @@ from seaice_model.runs.tensorboard import event_writer
 from seaice_model.training.batches import batches, patch_source
 from seaice_model.training.learner import Learner
 from seaice_model.training.processes import Processes, join
-from seaice_model.training.progress import Progress, Timing, TrainProgress, TrainReport
+from seaice_model.training.progress import Timing, TrainCallback, TrainProgress, TrainReport
 from seaice_model.training.recorder import Recorder
 from seaice_model.training.run_settings import new_settings, resumed_settings
 from seaice_model.training.stop import StopRequest, stop_on_signals
@@ -57,7 +57,7 @@ def train(
     overwrite: bool = False,
     device: str = "auto",
     tensorboard: bool = False,
-    progress: Progress | None = None,
+    progress: TrainCallback | None = None,
 ) -> TrainReport:
     """Train a network on the training scenes of a store.
 
@@ -83,7 +83,7 @@ def train(
     tensorboard
         Whether to write events for TensorBoard beside the log.
     progress
-        Told every few batches, and after each validation; by the first process only.
+        Called every few batches, and after each validation; by the first process only.
 
     Raises
     ------
@@ -189,7 +189,7 @@ class _Training:
             is_kept=processes.device.type == "cuda",
         )
 
-    def run(self, progress: Progress | None) -> None:
+    def run(self, progress: TrainCallback | None) -> None:
         """Train and validate the epochs that are left, until a signal comes."""
         with stop_on_signals() as stop:
             while self.state.n_epochs < self.config.n_epochs and not self._stopped(stop):
@@ -203,7 +203,7 @@ class _Training:
             self.recorder.plot_learning_curve()
             self._stopped(stop)  # what comes after this training wants to know
 
-    def train_epoch(self, stop: StopRequest, progress: Progress | None) -> None:
+    def train_epoch(self, stop: StopRequest, progress: TrainCallback | None) -> None:
         """Train on the batches of the epoch that are left; all of them, unless stopped."""
         self.learner.network.train()
         self.timing.append(Timing())
@@ -228,7 +228,7 @@ class _Training:
                 self._account(unchecked)
                 unchecked.clear()
                 if progress is not None:
-                    progress(self._told())
+                    progress(self._progress())
                 if self._stopped(stop):
                     break
         self.processes.average_buffers(self.learner.network)
@@ -246,7 +246,7 @@ class _Training:
             counts[...] = self.processes.sum(torch.from_numpy(counts)).numpy()
         return scorer.scores()
 
-    def finish_epoch(self, scores: Scores, progress: Progress | None) -> None:
+    def finish_epoch(self, scores: Scores, progress: TrainCallback | None) -> None:
         """Log the epoch and save the network, as the best too if it is."""
         self.refuse_broken_weights()
         if scores.combined is None:
@@ -254,7 +254,7 @@ class _Training:
         best = self.state.best_score
         is_best = best is None or scores.combined > best
         entry = self._log_entry(scores, scores.combined, is_best=is_best)
-        told = replace(self._told(), scores=scores, entry=entry)
+        validated = replace(self._progress(), scores=scores, entry=entry)
         self.state = replace(
             self.state,
             n_epochs=entry.epoch,
@@ -264,7 +264,7 @@ class _Training:
         )
         self.recorder.save_epoch(self.state, entry)
         if progress is not None:
-            progress(told)
+            progress(validated)
 
     def refuse_broken_weights(self) -> None:
         """Make sure that all weights are finite: losses show them a batch later.
@@ -335,7 +335,7 @@ class _Training:
             hint += f" in another run; {path!r} stays as it was after epoch {n_epochs}"
         return RunError(f"training diverged in epoch {n_epochs + 1}: {reason}", hint=hint)
 
-    def _told(self) -> TrainProgress:
+    def _progress(self) -> TrainProgress:
         """Return how far the training is."""
         return TrainProgress(
             epoch=self.state.n_epochs + 1,

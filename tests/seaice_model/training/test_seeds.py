@@ -9,16 +9,16 @@ from support.learnable_scenes import TINY
 from seaice_data.errors import StoreError
 from seaice_data.store.store import Store
 from seaice_model.runs.folder import RunFolder
-from seaice_model.training.progress import Progress, TrainProgress
+from seaice_model.training.progress import TrainCallback, TrainProgress
 from seaice_model.training.seeds import train_seeds
 
 
 def test_a_signal_at_the_end_of_a_seed_stops_the_others(
     store: Store, tmp_path: Path
 ) -> None:
-    def of_seed(_seed: int) -> Progress:
-        def stop_at_the_end(told: TrainProgress) -> None:
-            if told.scores is not None and told.epoch == told.n_epochs:
+    def of_seed(_seed: int) -> TrainCallback:
+        def stop_at_the_end(progress: TrainProgress) -> None:
+            if progress.scores is not None and progress.epoch == progress.n_epochs:
                 signal.raise_signal(signal.SIGTERM)
 
         return stop_at_the_end
