@@ -31,8 +31,7 @@ class Learner:
     Notes
     -----
     Where the network is compiled, `torch.compiler.reset` is called: functions that the
-    caller has compiled are compiled again when they are next called. With several processes
-    the compiler's ``optimize_ddp`` is switched off, and stays so.
+    caller has compiled are compiled again when they are next called.
     """
 
     def __init__(self, config: RunConfig, processes: Processes) -> None:
@@ -47,11 +46,12 @@ class Learner:
             gc.collect()  # earlier ones, with the memory that their records hold
             # A process compiles one function a few times only: count anew.
             torch.compiler.reset()
+            self._forward = torch.compile(self._losses, dynamic=False)
             if processes.count > 1:
                 # Gradients are too small to be worth sending in parts, and what cuts the
                 # network for that does not take operations of our own in all releases.
-                torch._dynamo.config.optimize_ddp = False
-            self._forward = torch.compile(self._losses, dynamic=False)
+                undivided = torch._dynamo.config.patch(optimize_ddp=False)
+                self._forward = undivided(self._forward)
         # A record cannot hold what processes send each other.
         self._is_recorded = compiled and device.type == "cuda" and processes.count == 1
         self._recorded: RecordedStep | None = None

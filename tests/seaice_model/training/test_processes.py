@@ -61,6 +61,7 @@ for kind in ("frozen", "own", "compiled"):
     learner.network.train(kind == "own")
     batch = batch_of(store, rank=processes.rank, count=processes.count)
     losses = processes.mean(learner.learn(batch, 0.1))
+    assert torch._dynamo.config.optimize_ddp  # as before: it is of the whole process
     torch.save(
         {"inputs": batch.inputs, "charts": batch.charts, "losses": losses,
          "gradients": learner.momentum()},
