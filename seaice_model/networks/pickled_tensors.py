@@ -11,7 +11,8 @@ import os
 import pickle
 import pickletools
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -56,21 +57,13 @@ def read_tensors(path: Path) -> Mapping[str, Any]:
         If there is no such file, it cannot be read, is not one of PyTorch, is damaged, or
         does not contain a mapping.
     """
-    try:
-        with open_file(path) as stream, zipfile.ZipFile(stream) as archive:
-            n_bytes = os.fstat(stream.fileno()).st_size
-            loaded = _Reader.of(archive, n_bytes).load()
-    except FileNotFoundError as error:
-        raise RunError(f"no weights at {str(path)!r}") from error
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise RunError(f"cannot read weights from {str(path)!r}: {reason}") from error
-    except _DAMAGE as error:
-        reason = str(error).partition("\n")[0] or type(error).__name__
-        raise RunError(
-            f"cannot read weights from {str(path)!r}: {reason}",
-            hint="it must be a checkpoint that PyTorch 1.6 or later wrote with torch.save",
-        ) from error
+    with (
+        _weights_errors(path),
+        open_file(path) as stream,
+        zipfile.ZipFile(stream) as archive,
+    ):
+        n_bytes = os.fstat(stream.fileno()).st_size
+        loaded = _Reader.of(archive, n_bytes).load()
     if not isinstance(loaded, dict):
         raise RunError(f"{str(path)!r} has no named weights")
     return loaded
@@ -90,6 +83,24 @@ _DAMAGE = (
     TypeError,
     ValueError,
 )
+
+
+@contextmanager
+def _weights_errors(path: Path) -> Iterator[None]:
+    """Translate whatever is wrong with a file of weights into a `RunError`."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise RunError(f"no weights at {str(path)!r}") from error
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise RunError(f"cannot read weights from {str(path)!r}: {reason}") from error
+    except _DAMAGE as error:
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise RunError(
+            f"cannot read weights from {str(path)!r}: {reason}",
+            hint="it must be a checkpoint that PyTorch 1.6 or later wrote with torch.save",
+        ) from error
 
 
 class _Placeholder:

@@ -155,7 +155,13 @@ class Checkpoint:
 
 
 def save(checkpoint: Checkpoint, path: Path) -> None:
-    """Write a checkpoint; a file at `path` stays until the new one is whole."""
+    """Write a checkpoint; a file at `path` stays until the new one is whole.
+
+    Raises
+    ------
+    RunError
+        If it cannot be written.
+    """
     tensors = {f"{_WEIGHTS}{name}": tensor for name, tensor in checkpoint.weights.items()}
     tensors |= {f"{_MOMENTUM}{name}": t for name, t in checkpoint.momentum.items()}
     # The format keeps tensors in C order, and shared memory only once.
@@ -165,7 +171,7 @@ def save(checkpoint: Checkpoint, path: Path) -> None:
         "settings": to_mapping(checkpoint.settings),
         "state": to_mapping(checkpoint.state),
     }
-    with replacing(path) as new:
+    with run_errors(path, "write"), replacing(path) as new:
         new.write_bytes(to_bytes(plain, metadata={_KEY: json.dumps(header)}))
 
 
@@ -201,8 +207,14 @@ def load(path: Path) -> Checkpoint:
 
 
 def save_settings(settings: RunSettings, path: Path) -> None:
-    """Write the settings of a run as JSON for people and programs."""
-    with replacing(path) as new:
+    """Write the settings of a run as JSON for people and programs.
+
+    Raises
+    ------
+    RunError
+        If they cannot be written.
+    """
+    with run_errors(path, "write"), replacing(path) as new:
         new.write_text(json.dumps(to_mapping(settings), indent=2) + "\n", encoding="utf-8")
 
 

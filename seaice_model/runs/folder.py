@@ -178,17 +178,17 @@ def alone(folder: RunFolder) -> Iterator[None]:
 
 @contextmanager
 def run_errors(path: Path, doing: str = "read") -> Iterator[None]:
-    """Turn what is wrong with a file or folder of a run into a `RunError`.
+    """Translate what is wrong with a file or folder of a run into a `RunError`.
 
-    An error of the system means that it is not accessible, and is reported as it is. Only
-    what was read and is not what it should be is called damaged.
+    If the system refuses access, the error gives its reason. Only a file that was read,
+    and whose content is wrong, is called damaged.
 
     Parameters
     ----------
     path
         The file or folder.
     doing
-        What is done with it; the error says "cannot" and this.
+        What is done with it, a verb: "cannot read 'run/log.jsonl': Permission denied".
     """
     try:
         yield

@@ -18,7 +18,7 @@ from seaice_data.system.documents import (
     parse_json,
     typed,
 )
-from seaice_data.system.files import naming, replacing
+from seaice_data.system.files import replacing
 from seaice_model.runs.folder import run_errors
 
 
@@ -83,8 +83,14 @@ class LogEntry:
 
 
 def append(path: Path, entry: LogEntry) -> None:
-    """Add a line to the log; it is on the disk when this returns."""
-    with naming(path), path.open("a", encoding="utf-8") as stream:
+    """Add a line to the log; it is on the disk when this returns.
+
+    Raises
+    ------
+    RunError
+        If it cannot be written.
+    """
+    with run_errors(path, "write"), path.open("a", encoding="utf-8") as stream:
         stream.write(json.dumps(to_mapping(entry)) + "\n")
         stream.flush()
         os.fsync(stream.fileno())
@@ -110,7 +116,13 @@ def read_log(path: Path) -> list[LogEntry]:
 
 
 def keep_epochs(path: Path, n_epochs: int) -> None:
-    """Drop the entries of epochs after `n_epochs`: those that are going to be repeated."""
+    """Drop the entries of epochs after `n_epochs`, which are going to be repeated.
+
+    Raises
+    ------
+    RunError
+        As `read_log`, or if the log cannot be written.
+    """
     entries = read_log(path)
     # Lines stay as they are: a later version may have written more into them.
     lines = path.read_bytes().split(b"\n") if entries else []
@@ -119,7 +131,7 @@ def keep_epochs(path: Path, n_epochs: int) -> None:
         for line, entry in zip(lines, entries, strict=False)  # the last has no entry
         if entry.epoch <= n_epochs
     ]
-    with replacing(path) as new:
+    with run_errors(path, "write"), replacing(path) as new:
         new.write_bytes(b"".join(kept))
 
 

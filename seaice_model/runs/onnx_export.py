@@ -33,6 +33,7 @@ from seaice_data.texts import printable
 from seaice_model.errors import RunError
 from seaice_model.networks.unet import MultiTaskUNet
 from seaice_model.runs.checkpoint import Checkpoint, load_best, weights_fingerprint
+from seaice_model.runs.folder import run_errors
 
 OUTPUTS = ("sic", "sod", "floe", "classes")
 """Names of the outputs."""
@@ -110,11 +111,8 @@ def export_run(run_path: Path, path: Path, *, overwrite: bool = False) -> Export
             f"onnxruntime differs from PyTorch by {difference:.2g}",
             hint="nothing is written; try other versions of torch and onnxruntime",
         )
-    try:
-        with replacing(path) as new:
-            new.write_bytes(content)
-    except OSError as error:
-        raise RunError(f"cannot write {str(path)!r}: {error.strerror or error}") from error
+    with run_errors(path, "write"), replacing(path) as new:
+        new.write_bytes(content)
     elapsed_s = time.perf_counter() - start
     return ExportReport(path, len(content), difference, sizes, elapsed_s)
 

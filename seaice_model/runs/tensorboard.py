@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from seaice_model.errors import RunError
-from seaice_model.runs.folder import EVENTS_END
+from seaice_model.runs.folder import EVENTS_END, run_errors
 from seaice_model.runs.log import LogEntry
 
 
@@ -31,7 +31,7 @@ def event_writer(folder: Path, n_epochs: int) -> Iterator[Events]:
     Raises
     ------
     RunError
-        If TensorBoard is not installed, or cannot write to a folder of this name.
+        If TensorBoard is not installed, or cannot write to the folder.
     """
     try:
         str(folder).encode()
@@ -47,16 +47,19 @@ def event_writer(folder: Path, n_epochs: int) -> Iterator[Events]:
             "TensorBoard is not installed",
             hint="install it with `pip install 'seaice[tensorboard]'`",
         ) from error
-    with SummaryWriter(
-        str(folder), purge_step=n_epochs + 1, filename_suffix=EVENTS_END
-    ) as writer:
+    with run_errors(folder, "write events to"):
+        writer = SummaryWriter(
+            str(folder), purge_step=n_epochs + 1, filename_suffix=EVENTS_END
+        )
 
-        def write(entry: LogEntry) -> None:
+    def write(entry: LogEntry) -> None:
+        with run_errors(folder, "write events to"):
             for name, value in _scalars(entry).items():
                 if value is not None:
                     writer.add_scalar(name, value, entry.epoch)
             writer.flush()
 
+    with writer:
         yield write
 
 

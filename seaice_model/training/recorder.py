@@ -61,8 +61,7 @@ class Recorder:
         if not overwrite:
             self.folder.refuse_results()
         self.folder.clear()
-        with run_errors(self.folder.path, "write a run to"):
-            checkpoints.save_settings(self.settings, self.folder.settings)
+        checkpoints.save_settings(self.settings, self.folder.settings)
 
     def restore(self) -> TrainState:
         """Return to the last checkpoint, or to the best, or to the start.
@@ -117,7 +116,8 @@ class Recorder:
         if not self.is_writing:
             return
         if entries := runlog.read_log(self.folder.log):
-            save_picture(draw_learning_curve(entries), self.folder.learning_curve)
+            with run_errors(self.folder.learning_curve, "write"):
+                save_picture(draw_learning_curve(entries), self.folder.learning_curve)
         self.plotted = time.perf_counter()
 
     def _save(self, state: TrainState, path: Path) -> None:

@@ -42,3 +42,12 @@ def test_a_folder_that_tensorboard_cannot_write_to_is_named(tmp_path: Path) -> N
         event_writer(folder, 0),
     ):
         pass
+
+
+def test_a_file_in_the_place_of_the_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "tensorboard").write_text("mine")
+    with (
+        pytest.raises(RunError, match=r"cannot write events to '.*tensorboard': "),
+        event_writer(tmp_path / "tensorboard", 0),
+    ):
+        pass

@@ -153,7 +153,7 @@ def test_a_disk_that_is_full_is_told_before_the_old_checkpoint_is_touched(
     )
     assert done.returncode == 1
     message = done.stderr.splitlines()[-1]
-    assert message.startswith(f"error: '{folder.path}")
+    assert message.startswith(f"error: cannot write '{folder.path}")
     assert message.endswith(".safetensors': File too large")
     assert {path: path.read_bytes() for path in before} == before
     assert not [path for path in folder.path.iterdir() if path.name.startswith(".")]
