@@ -82,9 +82,11 @@ def steps(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Let two processes train on their shares of a batch of four."""
     folder = tmp_path_factory.mktemp("steps")
     (folder / "step.py").write_text(ONE_STEP)
-    here = [Path(__file__).parent, Path(__file__).parents[2]]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, here))}
-    run(folder / "step.py", store.path, folder, Path(__file__).parent, env=environment)
+    # Our packages before the folders of their tests, which have the same names.
+    here = Path(__file__).parent
+    folders = os.pathsep.join(map(str, (here, here.parents[2], here.parents[1])))
+    environment = os.environ | {"PYTHONPATH": folders}
+    run(folder / "step.py", store.path, folder, here, env=environment)
     return folder
 
 
