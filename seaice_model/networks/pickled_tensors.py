@@ -1,9 +1,13 @@
-"""Tensors out of PyTorch checkpoints that pickle more than tensors, with nothing executed.
+"""Tensors from PyTorch checkpoints that pickle more than tensors, with nothing executed.
 
-``torch.load(weights_only=True)`` refuses a file that also pickles a configuration with
-functions and classes, as published checkpoints do. Here every name that the pickle asks for
-becomes a placeholder that takes any arguments and does nothing; only tensors are built, by
-our own code, from the numbers in the file, and at most a small multiple of its size.
+Every name that the pickle asks for becomes a placeholder that takes any arguments and does
+nothing. Only tensors are built, by our own code, from the numbers in the file, and their
+size is at most a small multiple of that of the file.
+
+``torch.load(weights_only=True)`` does not replace this, even with a placeholder for each
+name in ``safe_globals``: it fills plain dicts only, not the mappings that published
+configurations pickle, and it lets a few bytes take gigabytes (a ``bytearray`` of any
+length, compressed parts).
 """
 
 import io
@@ -40,11 +44,11 @@ _DTYPES = {
 
 
 def read_tensors(path: Path) -> Mapping[str, Any]:
-    """Return what a checkpoint file holds, with placeholders for all but plain data.
+    """Return the content of a checkpoint file, with placeholders for all but plain data.
 
-    Numbers, text, lists, dicts and tensors come out as they are; instances of other
-    classes, and functions, come out as placeholders. No code that the file names is
-    imported or called.
+    Numbers, text, lists, dicts and tensors are returned as they are; functions, and
+    instances of other classes, as placeholders. No code that the file names is imported or
+    called.
 
     Parameters
     ----------
@@ -54,8 +58,8 @@ def read_tensors(path: Path) -> Mapping[str, Any]:
     Raises
     ------
     RunError
-        If there is no such file, it cannot be read, is not one of PyTorch, is damaged, or
-        does not contain a mapping.
+        If there is no such file, or it cannot be read, was not written by PyTorch, is
+        damaged, or does not contain a mapping.
     """
     with (
         _weights_errors(path),
@@ -74,7 +78,7 @@ _DAMAGE = (
     zipfile.BadZipFile,
     pickle.UnpicklingError,
     EOFError,
-    # What the machine of `pickle` raises when the file drives it into a wall.
+    # What `pickle` raises when a file asks for the impossible.
     ArithmeticError,
     AttributeError,
     LookupError,
@@ -104,7 +108,7 @@ def _weights_errors(path: Path) -> Iterator[None]:
 
 
 class _Placeholder:
-    """Stands for anything the file names; takes what it is given and does nothing."""
+    """Stands for anything that the file names; takes any arguments and does nothing."""
 
     def __new__(cls, *_args: object, **_kwargs: object) -> Self:
         return super().__new__(cls)
@@ -132,14 +136,14 @@ class _Placeholder:
 
 
 class _StorageType:
-    """The name of a type of numbers, which only ever says how to read bytes."""
+    """The name of a number type, used only to read bytes."""
 
     def __init__(self, name: str) -> None:
         self.name = name
 
 
 class _Table(dict[Any, Any]):
-    """An ordered dict of the file, without attributes that the file would set."""
+    """An ordered dict of the file, whose attributes the file cannot set."""
 
     __slots__ = ()
 
@@ -148,7 +152,7 @@ class _Table(dict[Any, Any]):
 
 
 class _Reader(pickle.Unpickler):
-    """Reads the pickle of a checkpoint; builds tensors, dicts and nothing else."""
+    """Reads the pickle of a checkpoint; builds only tensors and dicts."""
 
     def __init__(
         self, archive: zipfile.ZipFile, folder: str, pickled: bytes, n_bytes: int
@@ -160,13 +164,13 @@ class _Reader(pickle.Unpickler):
 
     @classmethod
     def of(cls, archive: zipfile.ZipFile, n_bytes: int) -> "_Reader":
-        """Return the reader of an archive of `n_bytes`, if it is one of PyTorch."""
+        """Return the reader of an archive of `n_bytes` that PyTorch wrote."""
         if any(part.compress_type != zipfile.ZIP_STORED for part in archive.infolist()):
             raise ValueError("its parts are compressed, which torch.save does not do")
         names = archive.namelist()
         name = next((name for name in names if name.endswith("data.pkl")), None)
         if name is None:
-            raise ValueError("there is no data.pkl in it")
+            raise ValueError("it has no data.pkl")
         folder = name.removesuffix("data.pkl")
         if (
             f"{folder}byteorder" in names
@@ -180,7 +184,7 @@ class _Reader(pickle.Unpickler):
         return cls(archive, folder, pickled, n_bytes)
 
     def find_class(self, module: str, name: str) -> Any:
-        """Answer a name in the pickle: never with what the name stands for elsewhere."""
+        """Resolve a name in the pickle, never to the object of that name."""
         if (module, name) == ("collections", "OrderedDict"):
             return _Table
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
@@ -192,10 +196,10 @@ class _Reader(pickle.Unpickler):
         return _Placeholder
 
     def persistent_load(self, pid: Any) -> Tensor:
-        """Return numbers that the pickle points to, as a flat tensor."""
+        """Return the numbers that the pickle refers to, as a flat tensor."""
         _, kind, key, _location, n_numbers = pid
         if not isinstance(kind, _StorageType):
-            raise TypeError("it has numbers of an unknown type")
+            raise TypeError("its numbers are of an unknown type")
         if key not in self._numbers:
             self._numbers[key] = self._read(kind, key, n_numbers)
         return self._numbers[key]
@@ -215,7 +219,7 @@ class _Reader(pickle.Unpickler):
         stride: tuple[int, ...],
         *_: object,
     ) -> Tensor:
-        # `as_strided` refuses what is outside of the numbers.
+        # `as_strided` refuses what lies outside the numbers.
         view = torch.as_strided(numbers, size, stride, offset)
         self._n_left -= view.numel() * view.element_size()
         if self._n_left < 0:
@@ -224,7 +228,7 @@ class _Reader(pickle.Unpickler):
 
 
 def _check_places(pickled: bytes) -> None:
-    """Refuse memo numbers beyond what the pickle can contain: they take memory."""
+    """Refuse memo numbers beyond what the pickle can contain: they would take memory."""
     for opcode, place, _ in pickletools.genops(pickled):
         if "PUT" in opcode.name and int(place or 0) > len(pickled):
             raise ValueError(f"its data.pkl is too short for {place} objects")

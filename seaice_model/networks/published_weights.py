@@ -1,7 +1,7 @@
-"""Weights that the paper's authors published, as networks of ours.
+"""Official weights: those that the paper's authors published, as networks of ours.
 
-Their names and shapes decide filters, decoders and heads; the outputs are equal to 1e-6
-(tests/seaice_model/test_reference.py).
+Their names and shapes decide filters, decoders and heads. The outputs are those of the
+official code to 1e-5 (tests/seaice_model/networks/test_published_weights.py).
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,18 +27,18 @@ def load_reference_state_dict(
     path_or_mapping: Path | str | Mapping[str, Tensor],
     channels: Sequence[str] = OFFICIAL_CHANNELS,
 ) -> MultiTaskUNet:
-    """Build the network that published weights of the paper's authors belong to.
+    """Build the network of official weights.
 
     Filters, decoders and the kind of the SIC head are read from the names and shapes. The
-    reference heads have one class more than the charts, never trained: it is left out, and
-    so are weights that its forward pass does not use.
+    official heads have one class more than the charts, which is never trained; it is left
+    out, as are weights that the official forward pass does not use.
 
     Parameters
     ----------
     path_or_mapping
-        A checkpoint file of the reference implementation, or its state dict. Of a file
-        only tensors are read: the configuration that was pickled with them, functions
-        included, is passed over and no code in it is run.
+        An official checkpoint file, or its state dict. Only tensors are read from a file:
+        the configuration that is pickled with them, functions included, is skipped, and no
+        code in it is run.
     channels
         Names of the input planes in the order that the weights were trained with.
 
@@ -65,7 +65,7 @@ def load_reference_state_dict(
 
 
 def _state(path_or_mapping: Path | str | Mapping[str, Any]) -> dict[str, Tensor]:
-    """Return the state dict in a file or a mapping, freed of wrappers."""
+    """Return the state dict in a file or a mapping, without its wrappers."""
     if isinstance(path_or_mapping, Mapping):
         loaded = path_or_mapping
     else:
@@ -107,7 +107,7 @@ def _config(state: Mapping[str, Tensor], channels: tuple[str, ...]) -> ModelConf
 
 
 def _names(network: MultiTaskUNet, state: Mapping[str, Tensor]) -> list[str]:
-    """Return the reference's name of every entry of the network's state dict, in order."""
+    """Return the official name of every entry of the network's state dict, in order."""
     n_levels = len(network.config.filters)
     contract = [
         "input_block.double_conv",
@@ -131,15 +131,15 @@ def _find(state: Mapping[str, Tensor], name: str) -> Tensor:
     if name not in state:
         raise RunError(
             f"the weights have no {name!r}",
-            hint="they must be those of the U-Net of the reference implementation",
+            hint="they must be those of the official U-Net",
         )
     return state[name]
 
 
 def _tensor(state: Mapping[str, Tensor], name: str, target: Tensor) -> Tensor:
-    """Return a tensor of the reference in our shape and type."""
+    """Return an official tensor in our shape and type."""
     tensor, shape = _find(state, name), target.shape
-    while tensor.ndim < len(shape):  # its regression layer is linear: (1, filter)
+    while tensor.ndim < len(shape):  # the regression layer is linear: (1, filter)
         tensor = tensor.unsqueeze(-1)
     if shape and tensor.ndim and tensor.shape[0] > shape[0]:
         tensor = tensor[: shape[0]]

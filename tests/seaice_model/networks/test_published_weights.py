@@ -1,4 +1,4 @@
-"""Figures in `reference_networks.npz`: outputs of the paper's code for its own weights."""
+"""Official weights give the official outputs (`reference_networks.npz`)."""
 
 import json
 import os
@@ -20,7 +20,7 @@ from seaice_model.networks.published_weights import load_reference_state_dict
 FIGURES = Path(__file__).parents[2] / "data" / "reference_networks.npz"
 
 
-def reference_state(key: str) -> dict[str, Tensor]:
+def official_state(key: str) -> dict[str, Tensor]:
     with np.load(FIGURES) as figures:
         shapes = json.loads(str(figures[f"{key}/names"]))
         values = torch.from_numpy(figures[f"{key}/values"])
@@ -39,12 +39,12 @@ def classes_state() -> dict[str, Tensor]:
     """The shared network without its regression layer is that of Model 8."""
     return {
         name: tensor
-        for name, tensor in reference_state("shared").items()
+        for name, tensor in official_state("shared").items()
         if not name.startswith("regression_layer")
     }
 
 
-def reference_inputs(height: int, width: int) -> Tensor:
+def official_inputs(height: int, width: int) -> Tensor:
     k, i, j = np.meshgrid(np.arange(16), np.arange(height), np.arange(width), indexing="ij")
     values = (i * 7919 + j * 104729 + k * 15485863) % 65536 / 32768 - 1
     return torch.from_numpy(values.astype(np.float32))[None]
@@ -62,22 +62,22 @@ def test_published_weights_give_their_outputs(
 ) -> None:
     state = {
         "unet": classes_state,
-        "unet_regression": lambda: reference_state("shared"),
-        "unet_sep_dec_mse": lambda: reference_state("separate"),
+        "unet_regression": lambda: official_state("shared"),
+        "unet_sep_dec_mse": lambda: official_state("separate"),
     }[name]()
     with torch.no_grad():
-        prediction = load_reference_state_dict(state)(reference_inputs(height, width))
+        prediction = load_reference_state_dict(state)(official_inputs(height, width))
     for chart, plane in zip(("SIC", "SOD", "FLOE"), prediction, strict=True):
         # SOD and FLOE are the same with and without the regression of SIC.
         source = "unet" if chart != "SIC" and name == "unet_regression" else name
         expected = figure(f"{source}/{height}x{width}/{chart}")
         ours = plane.reshape(-1, height, width)[:, ::step, ::step].numpy()
-        # The last class of the reference heads is never trained, and ours have none.
+        # The last class of the official heads is never trained, and ours lack it.
         np.testing.assert_allclose(ours, expected[: len(ours)], atol=1e-5)
 
 
 def test_kinds_of_network_are_read_from_the_names() -> None:
-    states = (reference_state("shared"), classes_state(), reference_state("separate"))
+    states = (official_state("shared"), classes_state(), official_state("separate"))
     networks = [load_reference_state_dict(state) for state in states]
     regression, classes, separate = (network.config for network in networks)
     assert (regression.sic, regression.decoders) == ("regression", "shared")
@@ -86,7 +86,7 @@ def test_kinds_of_network_are_read_from_the_names() -> None:
 
 
 def test_a_checkpoint_file_is_read(tmp_path: Path) -> None:
-    state = reference_state("shared")
+    state = official_state("shared")
     wrapped = {f"module.{name}": w for name, w in state.items()}
     torch.save({"model_state_dict": wrapped, "epoch": 7}, tmp_path / "best.pth")
     network = load_reference_state_dict(tmp_path / "best.pth")
@@ -97,7 +97,7 @@ def test_a_checkpoint_file_is_read(tmp_path: Path) -> None:
 
 
 class Settings(dict[str, object]):
-    """Stands for the classes that published files pickle; it is not among ours."""
+    """Stands for the classes that published files pickle, which we lack."""
 
 
 class Bomb:
@@ -108,12 +108,12 @@ class Bomb:
         return Path.touch, (self.path,)
 
 
-def test_a_pickled_configuration_is_passed_over_and_no_code_run(tmp_path: Path) -> None:
+def test_a_pickled_configuration_is_skipped_and_no_code_run(tmp_path: Path) -> None:
     bomb = tmp_path / "executed"
     settings = Settings(
         optimizer={"type": "SGD"}, transform=np.linspace, path=Path("x"), at=Bomb(bomb)
     )
-    state = OrderedDict(reference_state("shared"))
+    state = OrderedDict(official_state("shared"))
     weights = torch.nn.Parameter(state["sod_feature_map.feature_out.weight"])
     state["sod_feature_map.feature_out.weight"] = weights  # a view of other numbers
     torch.save(
@@ -122,9 +122,9 @@ def test_a_pickled_configuration_is_passed_over_and_no_code_run(tmp_path: Path) 
     )
     network = load_reference_state_dict(str(tmp_path / "published.pth"))
     assert not bomb.exists()
-    inputs = reference_inputs(32, 32)
+    inputs = official_inputs(32, 32)
     with torch.no_grad():
-        expected = load_reference_state_dict(reference_state("shared"))(inputs)
+        expected = load_reference_state_dict(official_state("shared"))(inputs)
         for ours, theirs in zip(network(inputs), expected, strict=True):
             assert torch.equal(ours, theirs)
     torch.load(tmp_path / "published.pth", weights_only=False)
@@ -132,7 +132,7 @@ def test_a_pickled_configuration_is_passed_over_and_no_code_run(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 but no archive", b"weights"])
-def test_what_is_no_checkpoint_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_what_is_not_a_checkpoint_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "best.pth").write_bytes(content)
     with pytest.raises(RunError, match="cannot read weights from"):
         load_reference_state_dict(tmp_path / "best.pth")
@@ -158,7 +158,7 @@ def test_a_file_without_named_weights_is_refused(tmp_path: Path) -> None:
 
 
 def test_missing_weights_are_named() -> None:
-    state = reference_state("shared")
+    state = official_state("shared")
     del state["bridge.double_conv.double_conv.3.weight"]
     with pytest.raises(RunError, match=r"no 'bridge\.double_conv\.double_conv\.3\.weight'"):
         load_reference_state_dict(state)
@@ -166,11 +166,11 @@ def test_missing_weights_are_named() -> None:
 
 def test_another_number_of_channels_is_refused() -> None:
     with pytest.raises(RunError, match="take 16 channels, 2 are named"):
-        load_reference_state_dict(reference_state("shared"), ("hh", "hv"))
+        load_reference_state_dict(official_state("shared"), ("hh", "hv"))
 
 
 def packed(path: Path, pickled: bytes, data: bytes = b"", compress: int = 0) -> Path:
-    """Write an archive as torch.save does, with a pickle that it would not write."""
+    """Write an archive like that of torch.save, with any pickle."""
     with zipfile.ZipFile(path, "w", compress) as archive:
         archive.writestr("best/data.pkl", pickled)
         archive.writestr("best/data/0", data)
@@ -178,7 +178,7 @@ def packed(path: Path, pickled: bytes, data: bytes = b"", compress: int = 0) -> 
 
 
 def tensor_of(size: str, n_numbers: int = 4) -> bytes:
-    """Return the commands that make a tensor of a size from the numbers in the file."""
+    """Return the pickle that makes a tensor of this size from the numbers in the file."""
     storage = b"(Vstorage\nctorch\nFloatStorage\nV0\nVcpu\nI%d\ntQ" % n_numbers
     stride = b"(" + b"I0\n" * size.count("I") + b"t"
     return b"ctorch._utils\n_rebuild_tensor_v2\n(" + storage + b"I0\n" + size.encode() + (
@@ -206,7 +206,7 @@ def tensor_of(size: str, n_numbers: int = 4) -> bytes:
         (b"\x80\x63.", "unsupported pickle protocol: 99"),
     ],
 )
-def test_pickles_of_strangers_are_refused_in_words(
+def test_hostile_pickles_are_refused_in_words(
     tmp_path: Path, pickled: bytes, words: str
 ) -> None:
     path = packed(tmp_path / "best.pth", pickled, bytes(16))
@@ -224,13 +224,13 @@ def test_a_bomb_of_zeros_is_not_inflated(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "pickled",
     [
-        b"}(Vmodel_state_dict\nI5\nu.",  # no table
+        b"}(Vmodel_state_dict\nI5\nu.",  # not a table
         b"}(I5\nI6\nu.",  # names that are numbers
         b"ccollections\nOrderedDict\n)R}(Vitems\nI5\nub.",  # a method that is replaced
         b"}(Vinput_block.double_conv.0.weight\n" + tensor_of("(I4\nt") + b"u.",
     ],
 )
-def test_names_and_shapes_of_strangers_are_refused_in_words(
+def test_wrong_names_and_shapes_are_refused_in_words(
     tmp_path: Path, pickled: bytes
 ) -> None:
     with pytest.raises(RunError, match=r"the (first )?weights"):
@@ -238,7 +238,7 @@ def test_names_and_shapes_of_strangers_are_refused_in_words(
 
 
 def test_weights_of_a_size_that_only_their_names_have_take_no_memory() -> None:
-    state = reference_state("shared")
+    state = official_state("shared")
     first = "input_block.double_conv.0.weight"
     state[first] = torch.zeros(1).expand(65536, *state[first].shape[1:])
     with pytest.raises(RunError, match=r"have shape .* is needed"):
