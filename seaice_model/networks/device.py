@@ -72,7 +72,7 @@ def memory_in_words(
 
 
 @contextmanager
-def compiler_in_words() -> Iterator[None]:
+def compiler_errors() -> Iterator[None]:
     """Turn what PyTorch's compiler says where it cannot work into a `RunError`."""
     try:
         yield

@@ -271,7 +271,7 @@ def load_best(run_path: str | Path) -> Checkpoint:
                 hint="write it again with `seaice train --resume`",
             )
         if last is not None and last.state.best_epoch is not None:
-            raise best_is_lost(folder, last)
+            raise lost_best_error(folder, last)
         raise RunError(
             f"the run at {str(run_path)!r} has no finished epoch",
             hint="go on with `seaice train --resume`",
@@ -279,7 +279,7 @@ def load_best(run_path: str | Path) -> Checkpoint:
     return load(folder.best)
 
 
-def best_is_lost(folder: RunFolder, last: Checkpoint) -> RunError:
+def lost_best_error(folder: RunFolder, last: Checkpoint) -> RunError:
     """Say that the best checkpoint is gone and that `last` cannot stand for it."""
     return RunError(
         f"the best checkpoint of the run at {str(folder.path)!r} is missing: that of "

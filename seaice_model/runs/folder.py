@@ -151,7 +151,7 @@ class RunFolder:
 
 
 @contextmanager
-def alone(folder: RunFolder) -> Iterator[None]:
+def locked(folder: RunFolder) -> Iterator[None]:
     """Make the folder of a run; refuse it while another process trains in it.
 
     Raises

@@ -82,7 +82,7 @@ class LogEntry:
         return self.wait_s / max(self.train_s, 1e-9)
 
 
-def append(path: Path, entry: LogEntry) -> None:
+def append_entry(path: Path, entry: LogEntry) -> None:
     """Add a line to the log; it is on the disk when this returns.
 
     Raises

@@ -6,7 +6,7 @@ default) upwards; padding is in the graph. Outputs are ``sic``, ``sod`` and ``fl
 network gives them (SIC as class number or logits, else logits) and ``classes``: uint8,
 ``(batch, chart, y, x)``, what is decided on.
 
-The metadata of the file hold all that is needed to prepare the inputs: see `metadata_of`.
+The metadata of the file hold all that is needed to prepare the inputs: see `onnx_metadata`.
 """
 
 import json
@@ -66,7 +66,7 @@ class ExportReport:
     """Seconds in all."""
 
 
-class _Exported(nn.Module):
+class _OnnxNetwork(nn.Module):
     """The network with what `seaice` does before and behind it."""
 
     def __init__(self, network: MultiTaskUNet) -> None:
@@ -103,8 +103,8 @@ def export_run(run_path: Path, path: Path, *, overwrite: bool = False) -> Export
         )
     _check_packages()
     checkpoint = load_best(run_path)
-    exported = _Exported(checkpoint.network()).eval()
-    content = _encoded(exported, metadata_of(checkpoint, run_path))
+    exported = _OnnxNetwork(checkpoint.network()).eval()
+    content = _encoded(exported, onnx_metadata(checkpoint, run_path))
     difference, sizes = _compare(exported, content)
     if difference > TOLERANCE:
         raise RunError(
@@ -117,7 +117,7 @@ def export_run(run_path: Path, path: Path, *, overwrite: bool = False) -> Export
     return ExportReport(path, len(content), difference, sizes, elapsed_s)
 
 
-def metadata_of(checkpoint: Checkpoint, run_path: Path) -> dict[str, str]:
+def onnx_metadata(checkpoint: Checkpoint, run_path: Path) -> dict[str, str]:
     """Return what one must know to feed the network; all but text is JSON.
 
     ``channels`` are the names on the channel axis, with ``units``, ``means`` and ``stds``:
@@ -161,7 +161,7 @@ def _check_packages() -> None:
         ) from error
 
 
-def _encoded(exported: _Exported, metadata: dict[str, str]) -> bytes:
+def _encoded(exported: _OnnxNetwork, metadata: dict[str, str]) -> bytes:
     """Return the bytes of an ONNX file."""
     stride, n_channels = (
         exported.network.config.stride,
@@ -191,7 +191,7 @@ def _encoded(exported: _Exported, metadata: dict[str, str]) -> bytes:
 
 
 def _compare(
-    exported: _Exported, content: bytes
+    exported: _OnnxNetwork, content: bytes
 ) -> tuple[float, tuple[tuple[int, int], ...]]:
     """Return how far onnxruntime is from PyTorch at most, and the sizes tried."""
     import onnxruntime  # late: an extra

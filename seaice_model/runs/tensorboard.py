@@ -10,7 +10,7 @@ from seaice_model.runs.folder import EVENTS_END, run_errors
 from seaice_model.runs.log import LogEntry
 
 
-class Events(Protocol):
+class EpochWriter(Protocol):
     """Takes the epochs of a run."""
 
     def __call__(self, entry: LogEntry) -> None:
@@ -18,7 +18,7 @@ class Events(Protocol):
 
 
 @contextmanager
-def event_writer(folder: Path, n_epochs: int) -> Iterator[Events]:
+def event_writer(folder: Path, n_epochs: int) -> Iterator[EpochWriter]:
     """Yield what writes epochs to `folder` as events for TensorBoard.
 
     Parameters

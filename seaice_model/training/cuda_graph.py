@@ -15,7 +15,7 @@ _N_WARM_UP = 3
 """Steps before the one that is recorded: they compile, choose kernels and take memory."""
 
 
-class RecordedStep:
+class CudaGraphStep:
     """A step on memory of its own; to record it changes nothing.
 
     Parameters

@@ -30,7 +30,7 @@ _HINT = "leave the store on its disk, or take fewer scenes or channels"
 
 
 @dataclass(frozen=True, slots=True)
-class ResidentScenes:
+class GpuScenes:
     """Scenes on a device."""
 
     inputs: Tensor
@@ -48,7 +48,7 @@ class ResidentScenes:
         return len(self.inputs) - 1
 
 
-_Kept = dict[tuple[object, ...], ResidentScenes]
+_Kept = dict[tuple[object, ...], GpuScenes]
 _KEPT: ContextVar[_Kept | None] = ContextVar("kept scenes", default=None)
 
 
@@ -68,9 +68,9 @@ def kept_scenes() -> Iterator[None]:
         _KEPT.reset(token)
 
 
-def resident_scenes(
+def scenes_on_device(
     sampler: PatchSampler, device: torch.device, *, spare_bytes: int = 0
-) -> ResidentScenes:
+) -> GpuScenes:
     """Return the scenes of a sampler, on a device: those kept, or loaded now.
 
     Parameters
@@ -158,7 +158,7 @@ def _key(sampler: PatchSampler, device: torch.device) -> tuple[object, ...]:
 
 def _load(
     store: Store, scene_ids: Sequence[str], sources: Sequence[int], device: torch.device
-) -> ResidentScenes:
+) -> GpuScenes:
     """Copy scenes to the device, one after the other."""
     shapes = [store.scene(scene_id).grid.shape for scene_id in scene_ids]
     ends = np.cumsum([height * width for height, width in shapes]).tolist()
@@ -178,7 +178,7 @@ def _load(
         list(pool.map(load, scene_ids, firsts))
     widths = [width for _, width in shapes]
     places = dict(zip(scene_ids, zip(firsts, widths, strict=True), strict=True))
-    return ResidentScenes(inputs, charts, places)
+    return GpuScenes(inputs, charts, places)
 
 
 def _send(planes: NDArray[Any], to: Tensor) -> None:

@@ -8,10 +8,9 @@ from torch import Tensor
 
 from seaice_model.config.run_config import RunConfig
 from seaice_model.networks.device import arithmetic, is_compiled
-from seaice_model.networks.tensors import as_classes, as_planes
+from seaice_model.networks.tensors import Batch, as_classes, as_planes
 from seaice_model.networks.unet import MultiTaskUNet, on_device
-from seaice_model.training.batches import Batch
-from seaice_model.training.cuda_graph import RecordedStep
+from seaice_model.training.cuda_graph import CudaGraphStep
 from seaice_model.training.losses import count_valid, total_loss
 from seaice_model.training.processes import Processes
 
@@ -39,7 +38,7 @@ class Learner:
         self.processes = processes
         device = processes.device
         self.network = on_device(MultiTaskUNet(config.model, seed=self.config.seed), device)
-        self._together = processes.together(self.network)
+        self._synchronised = processes.synchronised(self.network)
         compiled = is_compiled(self.config.compile, device)
         self._forward: _Forward = self._losses
         if compiled:
@@ -54,7 +53,7 @@ class Learner:
                 self._forward = undivided(self._forward)
         # A record cannot hold what processes send each other.
         self._is_recorded = compiled and device.type == "cuda" and processes.count == 1
-        self._recorded: RecordedStep | None = None
+        self._recorded: CudaGraphStep | None = None
         rate = self.config.learning_rate
         self._optimiser = torch.optim.SGD(
             self.network.parameters(),
@@ -81,7 +80,7 @@ class Learner:
             return self._step(*patches)
         group["lr"].fill_(learning_rate)
         if self._recorded is None:
-            self._recorded = RecordedStep(self._step, patches, self._changed)
+            self._recorded = CudaGraphStep(self._step, patches, self._changed)
         return self._recorded(*patches).clone()
 
     def momentum(self) -> dict[str, Tensor]:
@@ -104,7 +103,7 @@ class Learner:
                 buffer.copy_(momentum[name])
                 self._optimiser.state[own]["momentum_buffer"] = buffer
 
-    def broken_weights(self) -> str | None:
+    def nonfinite_weights(self) -> str | None:
         """Return the name of weights that are not finite, if there are some."""
         for name, weights in self.network.state_dict().items():
             if not bool(torch.isfinite(weights).all()):
@@ -127,7 +126,7 @@ class Learner:
         self, inputs: Tensor, charts: Tensor, weights: Tensor | None, n_valid: Tensor | None
     ) -> Tensor:
         with arithmetic(self.processes.device, self.config.precision):
-            prediction = self._together(as_planes(inputs))
+            prediction = self._synchronised(as_planes(inputs))
         losses = total_loss(prediction, as_classes(charts), self.config, n_valid, weights)
         return torch.stack(losses)
 

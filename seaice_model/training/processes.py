@@ -71,7 +71,7 @@ class Processes:
         """Return whether something is so in any of the processes."""
         return bool(self.sum(torch.tensor(float(is_so), device=self.device)) > 0)
 
-    def meet(self) -> None:
+    def barrier(self) -> None:
         """Wait until all processes are here, so that none leaves another alone."""
         self.any(False)
 
@@ -90,7 +90,7 @@ class Processes:
                 hint="take another batch_size or number of processes",
             )
 
-    def together(self, network: nn.Module) -> nn.Module:
+    def synchronised(self, network: nn.Module) -> nn.Module:
         """Return `network` so that its gradients are the means over all processes."""
         if self.count == 1:
             return network

@@ -12,10 +12,15 @@ from pathlib import Path
 from seaice_model.plots.maps import draw_learning_curve, save_picture
 from seaice_model.runs import checkpoint as checkpoints
 from seaice_model.runs import log as runlog
-from seaice_model.runs.checkpoint import Checkpoint, RunSettings, TrainState, best_is_lost
+from seaice_model.runs.checkpoint import (
+    Checkpoint,
+    RunSettings,
+    TrainState,
+    lost_best_error,
+)
 from seaice_model.runs.folder import RunFolder, run_errors
 from seaice_model.runs.log import LogEntry
-from seaice_model.runs.tensorboard import Events
+from seaice_model.runs.tensorboard import EpochWriter
 from seaice_model.training.learner import Learner
 from seaice_model.training.run_settings import check_checkpoint
 
@@ -40,7 +45,7 @@ class Recorder:
     is_writing: bool
     """Whether this is the process that writes."""
 
-    events: Events | None = None
+    epoch_writer: EpochWriter | None = None
     """Takes the epochs for TensorBoard, if asked for."""
 
     plotted: float = field(default_factory=time.perf_counter)
@@ -80,7 +85,7 @@ class Recorder:
             self.learner.restore(checkpoint.weights, checkpoint.momentum)
             if not self.folder.best.exists() and state.best_epoch is not None:
                 if not checkpoint.is_best:
-                    raise best_is_lost(self.folder, checkpoint)
+                    raise lost_best_error(self.folder, checkpoint)
                 self._save(state, self.folder.best)
         if self.is_writing:
             runlog.keep_epochs(self.folder.log, state.n_epochs)
@@ -97,12 +102,12 @@ class Recorder:
             return
         # A process killed in between repeats the epoch from the last checkpoint, drops
         # its line of the log, and finds the same best weights again.
-        runlog.append(self.folder.log, entry)
+        runlog.append_entry(self.folder.log, entry)
         if entry.is_best:
             self._save(state, self.folder.best)
         self.save(state)
-        if self.events is not None:
-            self.events(entry)
+        if self.epoch_writer is not None:
+            self.epoch_writer(entry)
         if time.perf_counter() - self.plotted > _PLOT_EVERY_S:
             self.plot_learning_curve()
         log.info(

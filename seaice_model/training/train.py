@@ -28,9 +28,9 @@ from seaice_data.system.allocator import kept_pages
 from seaice_model.config.run_config import RunConfig, TrainConfig
 from seaice_model.errors import RunError
 from seaice_model.metrics import Scores
-from seaice_model.networks.device import compiler_in_words, is_compiled, memory_in_words
+from seaice_model.networks.device import compiler_errors, is_compiled, memory_in_words
 from seaice_model.runs.checkpoint import RunSettings, TrainState
-from seaice_model.runs.folder import RunFolder, alone
+from seaice_model.runs.folder import RunFolder, locked
 from seaice_model.runs.log import LogEntry
 from seaice_model.runs.tensorboard import event_writer
 from seaice_model.training.batches import batches, patch_source
@@ -103,7 +103,7 @@ def train(
     with ExitStack() as stack:
         hint = "take a smaller batch_size, patch_size or filters"
         stack.enter_context(memory_in_words("training", hint))
-        stack.enter_context(compiler_in_words())
+        stack.enter_context(compiler_errors())
         processes = join(device)
         if processes.device.type == "cpu":
             stack.enter_context(kept_pages())
@@ -112,16 +112,16 @@ def train(
         training = _Training(store, folder, settings, processes)
         recorder = training.recorder
         if processes.is_first:
-            stack.enter_context(alone(folder))
+            stack.enter_context(locked(folder))
         if resume:
             training.state = recorder.restore()
         else:
             recorder.claim(overwrite=overwrite)
         if tensorboard and processes.is_first:
             writer = event_writer(folder.events, training.state.n_epochs)
-            recorder.events = stack.enter_context(writer)
+            recorder.epoch_writer = stack.enter_context(writer)
         training.run(progress if processes.is_first else None)
-        processes.meet()
+        processes.barrier()
     return training.report(time.perf_counter() - start)
 
 
@@ -196,7 +196,7 @@ class _Training:
                 self.train_epoch(stop, progress)
                 scores = None if self.is_stopped else self.validate(stop)
                 if scores is None:
-                    self.refuse_broken_weights()
+                    self.check_weights()
                     self.recorder.save(self.state)
                     break
                 self.finish_epoch(scores, progress)
@@ -248,7 +248,7 @@ class _Training:
 
     def finish_epoch(self, scores: Scores, progress: TrainCallback | None) -> None:
         """Log the epoch and save the network, as the best too if it is."""
-        self.refuse_broken_weights()
+        self.check_weights()
         if scores.combined is None:
             raise RunError("no pixel of the validation scenes has a class")
         best = self.state.best_score
@@ -266,7 +266,7 @@ class _Training:
         if progress is not None:
             progress(validated)
 
-    def refuse_broken_weights(self) -> None:
+    def check_weights(self) -> None:
         """Make sure that all weights are finite: losses show them a batch later.
 
         Raises
@@ -274,7 +274,7 @@ class _Training:
         RunError
             If some are not.
         """
-        if (name := self.learner.broken_weights()) is not None:
+        if (name := self.learner.nonfinite_weights()) is not None:
             raise self._diverged(f"weights {name!r} are not finite")
 
     def report(self, elapsed_s: float) -> TrainReport:

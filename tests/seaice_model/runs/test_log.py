@@ -5,7 +5,7 @@ import pytest
 from support.learnable_scenes import ENTRY
 
 from seaice_model.errors import RunError
-from seaice_model.runs.log import append, keep_epochs, read_log
+from seaice_model.runs.log import append_entry, keep_epochs, read_log
 
 
 def test_entries_are_read_as_they_were_written(tmp_path: Path) -> None:
@@ -13,24 +13,24 @@ def test_entries_are_read_as_they_were_written(tmp_path: Path) -> None:
     assert read_log(path) == []
     entries = [ENTRY, replace(ENTRY, epoch=2, is_best=False)]
     for entry in entries:
-        append(path, entry)
+        append_entry(path, entry)
     assert read_log(path) == entries
 
 
 def test_an_unfinished_line_is_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
-    append(path, ENTRY)
+    append_entry(path, ENTRY)
     path.write_text(path.read_text() + path.read_text()[:20])
     assert read_log(path) == [ENTRY]
     keep_epochs(path, 1)
-    append(path, replace(ENTRY, epoch=2))
+    append_entry(path, replace(ENTRY, epoch=2))
     assert [entry.epoch for entry in read_log(path)] == [1, 2]
 
 
 def test_epochs_that_are_repeated_are_dropped(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     for epoch in (1, 2, 3):
-        append(path, replace(ENTRY, epoch=epoch))
+        append_entry(path, replace(ENTRY, epoch=epoch))
     keep_epochs(path, 2)
     assert [entry.epoch for entry in read_log(path)] == [1, 2]
 
@@ -39,10 +39,10 @@ def test_what_a_later_version_adds_to_an_entry_is_passed_over_and_kept(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "log.jsonl"
-    append(path, ENTRY)
+    append_entry(path, ENTRY)
     line = path.read_text().replace('{"epoch"', '{"grad_norm": [1.5], "epoch"')
     path.write_text(line)
-    append(path, replace(ENTRY, epoch=2))
+    append_entry(path, replace(ENTRY, epoch=2))
     assert read_log(path) == [ENTRY, replace(ENTRY, epoch=2)]
     keep_epochs(path, 1)
     assert path.read_text() == line
@@ -50,7 +50,7 @@ def test_what_a_later_version_adds_to_an_entry_is_passed_over_and_kept(
 
 def test_a_broken_line_is_named(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
-    append(path, ENTRY)
+    append_entry(path, ENTRY)
     path.write_text("{broken\n" + path.read_text())
     with pytest.raises(RunError, match=r"log\.jsonl' is damaged: line 1: it is not JSON"):
         read_log(path)
@@ -73,7 +73,7 @@ def test_a_damaged_line_is_named_and_can_be_removed(
     tmp_path: Path, line: bytes, words: str
 ) -> None:
     path = tmp_path / "log.jsonl"
-    append(path, ENTRY)
+    append_entry(path, ENTRY)
     path.write_bytes(path.read_bytes() + line + b"\n")
     with pytest.raises(RunError, match=f"is damaged: line 2{words}") as caught:
         read_log(path)

@@ -17,10 +17,10 @@ from seaice_data.sampling.windows import Drawing
 from seaice_data.store.recipe import Recipe
 from seaice_data.store.store import Store
 from seaice_model.errors import MemoryNeededError
-from seaice_model.training import gpu_scenes as resident_scenes
+from seaice_model.training import gpu_scenes
 from seaice_model.training.gpu_patches import ResidentPatches, work_bytes
 from seaice_model.training.gpu_scenes import (
-    ResidentScenes,
+    GpuScenes,
     are_kept,
     bytes_of,
     drop_others,
@@ -149,13 +149,13 @@ def test_what_does_not_fit_is_refused_before_reading(
     n_pixels = sum(np.prod(wide.scene(i).grid.shape) for i in wide.scenes)
     assert bytes_of(sampler, sampler.scenes) == n_pixels * (2 * 2 + 3)
     needed = bytes_of(sampler, sampler.scenes) + work_bytes(sampler, 16)
-    monkeypatch.setattr(resident_scenes, "free_bytes", lambda _: needed - 1)
+    monkeypatch.setattr(gpu_scenes, "free_bytes", lambda _: needed - 1)
     with pytest.raises(
         MemoryNeededError, match=r"6 scenes of 2 channels take 0.0 GB"
     ) as caught:
         ResidentPatches(sampler, CPU, 16)
     assert "on its disk" in str(caught.value.hint)
-    monkeypatch.setattr(resident_scenes, "free_bytes", lambda _: needed)
+    monkeypatch.setattr(gpu_scenes, "free_bytes", lambda _: needed)
     ResidentPatches(sampler, CPU, 16)
 
 
@@ -163,13 +163,13 @@ def test_trainings_in_a_row_share_what_the_first_has_loaded(
     wide: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loaded = []
-    load = resident_scenes._load
+    load = gpu_scenes._load
 
-    def counted(store: Store, scenes: Sequence[str], *rest: Any) -> ResidentScenes:
+    def counted(store: Store, scenes: Sequence[str], *rest: Any) -> GpuScenes:
         loaded.append(set(scenes))
         return load(store, scenes, *rest)
 
-    monkeypatch.setattr(resident_scenes, "_load", counted)
+    monkeypatch.setattr(gpu_scenes, "_load", counted)
     both_splits = {*wide.splits["train"], *wide.splits["validation"]}
     some, others = sorted(both_splits)[:2], sorted(both_splits)[1:]
     with kept_scenes():
@@ -191,7 +191,7 @@ def test_of_what_does_not_fit_only_the_scenes_in_use_are_kept(
     scenes = wide.splits["train"][:1]
     sampler = PatchSampler(wide, scenes=scenes, size=48, channels=("hh", "hv"))
     needed = bytes_of(sampler, scenes) + work_bytes(sampler, 16)
-    monkeypatch.setattr(resident_scenes, "free_bytes", lambda _: needed)
+    monkeypatch.setattr(gpu_scenes, "free_bytes", lambda _: needed)
     with kept_scenes():
         ResidentPatches(sampler, CPU, 16)
         assert are_kept(sampler, CPU)

@@ -67,7 +67,7 @@ for kind in ("frozen", "own", "compiled"):
          "gradients": learner.momentum()},
         Path(sys.argv[2], f"{kind}-{processes.rank}.pt"),
     )
-processes.meet()
+processes.barrier()
 leave()
 """
 
