@@ -11,11 +11,11 @@ class ConfigError(SettingsError):
 
 
 class RunError(SeaIceError):
-    """A run is missing, in the way, broken, or does not fit what is asked of it."""
+    """A run is missing, in the way or damaged, or does not fit what is asked of it."""
 
 
 class MapError(SeaIceError):
-    """A map is missing, not ours, or does not fit what is asked of it."""
+    """A map is missing or not ours, or does not fit what is asked of it."""
 
 
 class ForeignFileError(SeaIceError):
@@ -27,4 +27,4 @@ class StudyError(SeaIceError):
 
 
 class MemoryNeededError(RunError):
-    """A device has less free memory than something takes; nothing has been begun."""
+    """A device has too little free memory, which was found before the work began."""

@@ -1,7 +1,7 @@
 """Checkpoints: weights as safetensors, everything else as JSON in the same file.
 
-Nothing is pickled, so opening a checkpoint never runs code. One file holds what is needed
-to predict (network, channels and their standardisation) and to go on with the training
+Nothing is pickled, so opening a checkpoint never runs code. One file contains what is
+needed to predict (network, channels and their standardisation) and to resume the training
 (momentum, number of the next patch). It is whole or absent.
 """
 
@@ -49,7 +49,7 @@ class StoreRecord:
     """The store that a run was trained on."""
 
     path: str
-    """Path or URL to show: as it was given, without secrets."""
+    """Path or URL as it was given, without secrets: for people only."""
 
     fingerprint: str
     """Fingerprint of its recipe."""
@@ -75,7 +75,7 @@ class RunSettings:
     """Where the patches come from."""
 
     train_scenes: tuple[SceneId, ...]
-    """Ids of the scenes that patches are drawn from."""
+    """Ids of the scenes that patches are sampled from."""
 
     validation_scenes: tuple[SceneId, ...]
     """Ids of the scenes that epochs are scored on."""
@@ -84,7 +84,7 @@ class RunSettings:
     """Version of this package."""
 
     def __post_init__(self) -> None:
-        """Refuse a standardisation of other channels."""
+        """Refuse a standardisation that does not fit the channels."""
         n_channels = len(self.config.model.channels)
         for name in ("means", "stds"):
             values = getattr(self.store, name)
@@ -105,16 +105,16 @@ class TrainState:
     """Number of the first patch that is not yet trained on."""
 
     losses: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0)
-    """Sums of the losses of the epoch under way: total, SIC, SOD, FLOE."""
+    """Sums of the losses of the current epoch: total, SIC, SOD, FLOE."""
 
     best_score: float | None = None
     """Highest combined score so far, in percent."""
 
     best_epoch: int | None = None
-    """Its epoch, from 1."""
+    """Epoch of the best score, from 1."""
 
     def __post_init__(self) -> None:
-        """Refuse a state that no training reaches."""
+        """Refuse a state that no training can reach."""
         if min(self.n_epochs, self.next_patch) < 0:
             raise ConfigError("n_epochs and next_patch must not be negative")
         if len(self.losses) != 1 + len(CHARTS):
@@ -123,13 +123,13 @@ class TrainState:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Checkpoint:
-    """A network in training, or one that is trained."""
+    """A network, and how far its training is."""
 
     settings: RunSettings
-    """What was asked for."""
+    """Settings of the run."""
 
     state: TrainState
-    """How far it has come."""
+    """How far the training is."""
 
     weights: Mapping[str, Tensor]
     """State dict of the network."""
@@ -148,7 +148,7 @@ class Checkpoint:
         )
 
     def network(self) -> MultiTaskUNet:
-        """Return the network, ready to predict; it shares its memory with `weights`."""
+        """Return the network, ready to predict; it shares memory with `weights`."""
         network = MultiTaskUNet(self.settings.config.model, seed=None)
         network.load_state_dict(dict(self.weights), assign=True)
         return network.eval()
@@ -164,7 +164,7 @@ def save(checkpoint: Checkpoint, path: Path) -> None:
     """
     tensors = {f"{_WEIGHTS}{name}": tensor for name, tensor in checkpoint.weights.items()}
     tensors |= {f"{_MOMENTUM}{name}": t for name, t in checkpoint.momentum.items()}
-    # The format keeps tensors in C order, and shared memory only once.
+    # The format stores tensors in C order, and refuses shared memory.
     plain = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
     header = {
         "format_version": FORMAT_VERSION,
@@ -181,7 +181,7 @@ def load(path: Path) -> Checkpoint:
     Raises
     ------
     RunError
-        If there is none at `path`, it is not one of ours, or damaged.
+        If there is none at `path`, seaice did not write it, or it is damaged.
     """
     with run_errors(path):
         if not path.exists():
@@ -224,7 +224,7 @@ def load_settings(path: Path) -> RunSettings:
     Raises
     ------
     RunError
-        If there are none at `path`, they are damaged, or do not fit this version.
+        If there are none at `path`, they are damaged, or this version cannot read them.
     """
     with run_errors(path):
         mapping = typed(parse_json(read_text(path)), dict[str, Any])
@@ -233,7 +233,7 @@ def load_settings(path: Path) -> RunSettings:
 
 
 def settings_to_resume(run_path: Path) -> RunSettings:
-    """Read the settings of a run that is to go on.
+    """Read the settings of a run that is to be resumed.
 
     Raises
     ------
@@ -274,19 +274,19 @@ def load_best(run_path: str | Path) -> Checkpoint:
             raise lost_best_error(folder, last)
         raise RunError(
             f"the run at {str(run_path)!r} has no finished epoch",
-            hint="go on with `seaice train --resume`",
+            hint="continue with `seaice train --resume`",
         )
     return load(folder.best)
 
 
 def lost_best_error(folder: RunFolder, last: Checkpoint) -> RunError:
-    """Say that the best checkpoint is gone and that `last` cannot stand for it."""
+    """Return the error for a best checkpoint that is missing and not `last`."""
     return RunError(
-        f"the best checkpoint of the run at {str(folder.path)!r} is missing: that of "
-        f"epoch {last.state.best_epoch}, and the last one is of epoch "
+        f"the best checkpoint of the run at {str(folder.path)!r} is missing: it is that of "
+        f"epoch {last.state.best_epoch}, and the last checkpoint is that of epoch "
         f"{last.state.n_epochs}",
-        hint=f"bring {str(folder.best)!r} back; or copy {str(folder.last)!r} to it to do "
-        "with the last weights",
+        hint=f"restore {str(folder.best)!r}, or copy {str(folder.last)!r} to it to use "
+        "the last weights instead",
     )
 
 
@@ -300,21 +300,21 @@ def weights_fingerprint(checkpoint: Checkpoint) -> str:
 
 
 def _read(path: Path) -> tuple[Mapping[str, Any], Mapping[str, Tensor]]:
-    """Return what a checkpoint says about itself, and its tensors."""
+    """Return the header of a checkpoint, and its tensors."""
     with open_file(path) as stream:
         start = stream.read(8)
         n_bytes = int.from_bytes(start, "little")
         if len(start) < 8 or n_bytes > MOST_BYTES:
-            raise DocumentError("it is not a file of safetensors")
+            raise DocumentError("it is not a safetensors file")
         text = stream.read(n_bytes)
         metadata = _entry(typed(parse_json(text), dict[str, Any]), "__metadata__")
         header = typed(metadata, dict[str, str], "__metadata__").get(_KEY)
         if header is None:
             raise DocumentError("seaice did not write it")
         try:
-            # Not `safe_open`, which needs a path in UTF-8 and maps the file.
+            # Not by `safe_open`, which needs a path in UTF-8 and maps the file.
             tensors = from_bytes(start + text + stream.read())
-        except (SafetensorError, KeyError) as error:  # it names a type that torch lacks
+        except (SafetensorError, KeyError) as error:  # KeyError: a type that torch lacks
             raise DocumentError(f"its tensors cannot be read: {error}") from error
     return typed(parse_json(header), dict[str, Any]), tensors
 
@@ -339,9 +339,9 @@ def _checked(checkpoint: Checkpoint) -> Checkpoint:
             raise DocumentError(f"weights {name!r} are not finite")
     for name, momentum in checkpoint.momentum.items():
         if name not in checkpoint.weights:
-            raise DocumentError(f"there is momentum but no weights {name!r}")
+            raise DocumentError(f"there is momentum for {name!r}, but no weights")
         if momentum.shape != checkpoint.weights[name].shape:
-            raise DocumentError(f"momentum of {name!r} has another shape than the weights")
+            raise DocumentError(f"momentum of {name!r} differs in shape from the weights")
         if not bool(torch.isfinite(momentum).all()):
             raise DocumentError(f"momentum of {name!r} is not finite")
     return checkpoint

@@ -1,20 +1,20 @@
-"""The folder of a run: which files there are, whose they are, and who may write them.
+"""The folder of a run: its files, which of them are ours, and who may write them.
 
 ::
 
     run/
-      settings.json         what was asked for: configuration, store, scenes
-      log.jsonl             one line an epoch
+      settings.json         configuration, store, scenes
+      log.jsonl             one line for each epoch
       best.safetensors      checkpoint of the epoch with the highest combined score
-      last.safetensors      checkpoint to go on from
-      learning_curve.png    the log as a picture
+      last.safetensors      checkpoint to resume from
+      learning_curve.png    the log as a figure
       tensorboard/          the log for TensorBoard, if asked for
 
-Runs of several seeds stand side by side: ``run/seed-0``, ``run/seed-1`` and so on, each a
+Runs of several seeds are side by side: ``run/seed-0``, ``run/seed-1`` and so on, each a
 folder like this.
 
-Settings are written first and removed last: a folder without those of a run has no files of
-ours, and what else it contains is not touched unasked.
+Settings are written first and removed last. Without the settings of a run, the files in a
+folder are not ours, and are not replaced unasked.
 """
 
 import re
@@ -29,7 +29,7 @@ from seaice_data.system.files import alone_in
 from seaice_model.errors import RunError
 
 EVENTS_END = ".seaice"
-"""End of the names of files for TensorBoard; those of version 0.1 lack it."""
+"""How names of files for TensorBoard end; those of version 0.1 do not."""
 
 _MARKS_OF_A_STORE = ("zarr.json", ".zgroup")
 _EVENTS = "events.out.tfevents.*"
@@ -38,19 +38,19 @@ _SETTINGS = {"config", "store", "train_scenes", "validation_scenes", "software"}
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
-    """Where the files of a run are."""
+    """Paths of the files of a run."""
 
     path: Path
     """The folder."""
 
     @property
     def settings(self) -> Path:
-        """What was asked for, as JSON."""
+        """Settings of the run, as JSON."""
         return self.path / "settings.json"
 
     @property
     def log(self) -> Path:
-        """One line of JSON an epoch."""
+        """One line of JSON for each epoch."""
         return self.path / "log.jsonl"
 
     @property
@@ -60,12 +60,12 @@ class RunFolder:
 
     @property
     def last(self) -> Path:
-        """Checkpoint to go on from."""
+        """Checkpoint to resume from."""
         return self.path / "last.safetensors"
 
     @property
     def learning_curve(self) -> Path:
-        """The log as a picture."""
+        """The log as a figure."""
         return self.path / "learning_curve.png"
 
     @property
@@ -75,12 +75,12 @@ class RunFolder:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """Every file that a training writes, but for those in `events`."""
+        """Every file that a training writes, except those in `events`."""
         return (self.settings, self.log, self.best, self.last, self.learning_curve)
 
     @property
     def is_run(self) -> bool:
-        """Whether a training began here: the settings are those of a run."""
+        """Whether a training began here, that is, the settings are those of a run."""
         if not self.settings.exists():
             return False
         with run_errors(self.settings):
@@ -93,7 +93,7 @@ class RunFolder:
 
     @property
     def has_results(self) -> bool:
-        """Whether anything was learned: a checkpoint is there, or an epoch was finished."""
+        """Whether there is a checkpoint or a finished epoch."""
         if any(path.exists() for path in (self.best, self.last, self.learning_curve)):
             return True
         if not self.log.exists():
@@ -106,7 +106,7 @@ class RunFolder:
         return RunFolder(self.path / f"seed-{seed}")
 
     def seeds(self) -> tuple["RunFolder", ...]:
-        """Return the folders of several seeds that are here, by their numbers."""
+        """Return the folders of seeds that exist, in the order of their numbers."""
         found = {
             int(named[1]): RunFolder(path)
             for path in self.path.glob("seed-*")
@@ -115,12 +115,12 @@ class RunFolder:
         return tuple(found[seed] for seed in sorted(found))
 
     def refuse_results(self) -> None:
-        """Make sure that no results, and no files of others, would be replaced.
+        """Refuse to replace results of a run, or files that are not ours.
 
         Raises
         ------
         RunError
-            If there are some.
+            If there are any.
         """
         if self.is_run:
             if self.has_results:
@@ -144,7 +144,7 @@ class RunFolder:
             own_end = "" if self.is_run else EVENTS_END
             for path in self.events.glob(f"{_EVENTS}{own_end}"):
                 path.unlink()
-            with suppress(OSError):  # files of others stay, and their folder
+            with suppress(OSError):  # with files that are not ours, the folder stays
                 self.events.rmdir()
             for path in reversed(self.files):
                 path.unlink(missing_ok=True)
@@ -152,12 +152,13 @@ class RunFolder:
 
 @contextmanager
 def locked(folder: RunFolder) -> Iterator[None]:
-    """Make the folder of a run; refuse it while another process trains in it.
+    """Create the folder of a run, and keep other trainings out of it.
 
     Raises
     ------
     RunError
-        If another process does, it is a store, or cannot be made.
+        If another process is training there, or the folder is a store or cannot be
+        created.
     """
     found = [name for name in _MARKS_OF_A_STORE if (folder.path / name).exists()]
     if found:
@@ -197,11 +198,11 @@ def run_errors(path: Path, doing: str = "read") -> Iterator[None]:
             f"cannot {doing} {str(path)!r}: {error.strerror or error}"
         ) from error
     except (DocumentError, SettingsError) as error:
-        raise RunError(f"{str(path)!r} is damaged: {error}", hint=_mending(path)) from error
+        raise RunError(f"{str(path)!r} is damaged: {error}", hint=_repair(path)) from error
 
 
-def _mending(path: Path) -> str:
-    """Return what to do about a damaged file of a run."""
+def _repair(path: Path) -> str:
+    """Return a hint for a damaged file of a run."""
     folder = RunFolder(path.parent)
     if path == folder.log:
         return "remove this line or the file: only the learning curve needs it"

@@ -24,22 +24,22 @@ from seaice_model.runs.folder import run_errors
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LogEntry:
-    """What is known after an epoch."""
+    """An epoch: losses, scores and times."""
 
     epoch: int
     """Number of the epoch, from 1."""
 
     loss: float
-    """Weighted sum of the losses, mean over the batches of the epoch."""
+    """Weighted sum of the losses; mean over the batches of the epoch."""
 
     loss_sic: float
-    """Loss of SIC before weighting, mean over the batches."""
+    """Loss of SIC before weighting; mean over the batches."""
 
     loss_sod: float
-    """The same of SOD."""
+    """The same for SOD."""
 
     loss_floe: float
-    """The same of FLOE."""
+    """The same for FLOE."""
 
     learning_rate: float
     """Learning rate of the last batch."""
@@ -48,7 +48,7 @@ class LogEntry:
     """Combined score on the validation scenes in percent, on the grid of the store."""
 
     sic: float | None
-    """R2 of SIC in percent; none if no validation scene has a pixel of it."""
+    """R2 of SIC in percent; None if no validation scene has a pixel with SIC."""
 
     sod: float | None
     """Weighted F1 of SOD in percent."""
@@ -57,13 +57,13 @@ class LogEntry:
     """Weighted F1 of FLOE in percent."""
 
     is_best: bool
-    """Whether no epoch before scored as high."""
+    """Whether the score is higher than that of all earlier epochs."""
 
     train_s: float
-    """Seconds of training, without what an earlier, interrupted process spent."""
+    """Seconds of training, without those of an earlier, interrupted process."""
 
     wait_s: float
-    """Seconds of these in which the network waited for patches."""
+    """Seconds of `train_s` in which the network waited for patches."""
 
     validation_s: float
     """Seconds of validation."""
@@ -97,21 +97,21 @@ def append_entry(path: Path, entry: LogEntry) -> None:
 
 
 def read_log(path: Path) -> list[LogEntry]:
-    """Return the entries of a log, none if there is no file.
+    """Return the entries of a log; none if there is no file.
 
-    A last line that a killed process left unfinished is passed over.
+    An unfinished last line, of a process that was killed, is skipped.
 
     Raises
     ------
     RunError
-        If the file cannot be read, or another line is not an entry.
+        If the file cannot be read, or any other line is not an entry.
     """
     if not path.exists():
         return []
     with run_errors(path):
         with open_file(path) as stream:
             *lines, unfinished = stream.read(MOST_BYTES).split(b"\n")
-        del unfinished  # empty, if the last line was finished
+        del unfinished  # empty if the last line is finished
         return [_entry(line, number) for number, line in enumerate(lines, start=1)]
 
 
@@ -124,7 +124,7 @@ def keep_epochs(path: Path, n_epochs: int) -> None:
         As `read_log`, or if the log cannot be written.
     """
     entries = read_log(path)
-    # Lines stay as they are: a later version may have written more into them.
+    # Lines are kept as they are: a later version may have written more into them.
     lines = path.read_bytes().split(b"\n") if entries else []
     kept = [
         line + b"\n"
@@ -136,7 +136,7 @@ def keep_epochs(path: Path, n_epochs: int) -> None:
 
 
 def _entry(line: bytes, number: int) -> LogEntry:
-    """Read an entry; ignore what a later version adds to it."""
+    """Read an entry; ignore fields that a later version adds."""
     known = {field.name for field in fields(LogEntry)}
     try:
         parsed = parse_json(line)

@@ -1,12 +1,12 @@
-"""A network as ONNX, for programs without us and without PyTorch.
+"""A network as ONNX, for programs that use neither seaice nor PyTorch.
 
 One input, ``inputs``: float32, ``(batch, channel, y, x)``, standardised as in the store,
-NaN where there is no value. Height and width are any from the stride of the network (16 by
-default) upwards; padding is in the graph. Outputs are ``sic``, ``sod`` and ``floe`` as the
-network gives them (SIC as class number or logits, else logits) and ``classes``: uint8,
-``(batch, chart, y, x)``, what is decided on.
+NaN is fill. Height and width are at least the stride of the network (16 by default);
+padding is part of the graph. Outputs are ``sic``, ``sod`` and ``floe`` as the network
+returns them (SIC as class number or logits, the others as logits), and ``classes``: uint8,
+``(batch, chart, y, x)``, the class of every pixel.
 
-The metadata of the file hold all that is needed to prepare the inputs: see `onnx_metadata`.
+The metadata of the file contain all that is needed to prepare inputs: see `onnx_metadata`.
 """
 
 import json
@@ -39,11 +39,11 @@ OUTPUTS = ("sic", "sod", "floe", "classes")
 """Names of the outputs."""
 
 TOLERANCE = 1e-3
-"""Largest difference from PyTorch that is taken for rounding, in class numbers and logits,
-of which neighbours in a decision are 1 or so apart."""
+"""Largest difference from PyTorch that counts as rounding, in class numbers and logits;
+those that compete in a decision are about 1 apart."""
 
 _LARGEST_SIDE = 20_000
-_SIZES = ((0, 0), (1, 0), (7, 13), (53, 86))  # beyond the stride: even, odd, any
+_SIZES = ((0, 0), (1, 0), (7, 13), (53, 86))  # added to the stride: even, odd, any
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +54,20 @@ class ExportReport:
     """The file."""
 
     n_bytes: int
-    """Its size."""
+    """Size of the file."""
 
     largest_difference: float
-    """From PyTorch, over the outputs before decisions."""
+    """Largest difference from PyTorch, over all outputs except ``classes``."""
 
     sizes: tuple[tuple[int, int], ...]
-    """Heights and widths that both were compared on."""
+    """Heights and widths that were compared."""
 
     elapsed_s: float
-    """Seconds in all."""
+    """Total time in seconds."""
 
 
 class _OnnxNetwork(nn.Module):
-    """The network with what `seaice` does before and behind it."""
+    """The network, with fill replaced before it and classes decided after it."""
 
     def __init__(self, network: MultiTaskUNet) -> None:
         super().__init__()
@@ -88,18 +88,18 @@ def export_run(run_path: Path, path: Path, *, overwrite: bool = False) -> Export
     path
         File to write.
     overwrite
-        Whether to replace a file that is there.
+        Whether to replace an existing file.
 
     Raises
     ------
     RunError
-        If there is no run, a file is in the way, the extra ``onnx`` is not installed, the
-        network cannot be exported, or gives other results in onnxruntime.
+        If there is no run, a file is in the way or cannot be written, the extra ``onnx`` is
+        not installed, or the network cannot be exported or differs in onnxruntime.
     """
     start = time.perf_counter()
     if path.exists() and not overwrite:
         raise RunError(
-            f"there is a file at {str(path)!r}", hint="replace it by --overwrite"
+            f"there is a file at {str(path)!r}", hint="replace it with --overwrite"
         )
     _check_packages()
     checkpoint = load_best(run_path)
@@ -118,11 +118,11 @@ def export_run(run_path: Path, path: Path, *, overwrite: bool = False) -> Export
 
 
 def onnx_metadata(checkpoint: Checkpoint, run_path: Path) -> dict[str, str]:
-    """Return what one must know to feed the network; all but text is JSON.
+    """Return the metadata that tell how to prepare inputs; all but text is JSON.
 
     ``channels`` are the names on the channel axis, with ``units``, ``means`` and ``stds``:
-    ``input = (value in its unit - mean) / std``. ``recipe`` says how planes are resampled,
-    ``pixel_spacing_m`` their spacing; ``classes`` names the classes of each chart.
+    ``input = (value in its unit - mean) / std``. ``recipe`` tells how planes are resampled,
+    and ``pixel_spacing_m`` is their spacing; ``classes`` names the classes of each chart.
     """
     settings = checkpoint.settings
     model, record = settings.config.model, settings.store
@@ -156,8 +156,8 @@ def _check_packages() -> None:
         import onnxscript  # noqa: F401
     except ImportError as error:
         raise RunError(
-            f"no package {error.name!r}",
-            hint="install what it needs: pip install 'seaice[onnx]'",
+            f"the package {error.name!r} is not installed",
+            hint="install it with `pip install 'seaice[onnx]'`",
         ) from error
 
 
@@ -167,7 +167,7 @@ def _encoded(exported: _OnnxNetwork, metadata: dict[str, str]) -> bytes:
         exported.network.config.stride,
         len(exported.network.config.channels),
     )
-    # No side is the size of another thing: a graph must not take one for the other.
+    # No two sizes are equal, so that the graph cannot confuse them.
     example = torch.zeros(2, n_channels, 2 * stride + 3, 3 * stride + 5)
     sides = {
         axis: torch.export.Dim(name, min=stride, max=_LARGEST_SIDE)
@@ -184,7 +184,7 @@ def _encoded(exported: _OnnxNetwork, metadata: dict[str, str]) -> bytes:
             verbose=False,
         )
     if program is None:
-        raise RunError("PyTorch gave no ONNX program")
+        raise RunError("PyTorch returned no ONNX program")
     program.model.metadata_props.update(metadata)
     content: bytes = program.model_proto.SerializeToString()
     return content
@@ -193,7 +193,7 @@ def _encoded(exported: _OnnxNetwork, metadata: dict[str, str]) -> bytes:
 def _compare(
     exported: _OnnxNetwork, content: bytes
 ) -> tuple[float, tuple[tuple[int, int], ...]]:
-    """Return how far onnxruntime is from PyTorch at most, and the sizes tried."""
+    """Return the largest difference of onnxruntime from PyTorch, and the sizes compared."""
     import onnxruntime  # late: an extra
 
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
@@ -215,7 +215,7 @@ def _compare(
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the exporter from telling users about packages that nobody needs."""
+    """Silence warnings of the exporter about optional packages."""
     talkative = logging.getLogger("torch.onnx")
     before = talkative.level
     talkative.setLevel(logging.ERROR)

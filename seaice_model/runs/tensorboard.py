@@ -11,22 +11,22 @@ from seaice_model.runs.log import LogEntry
 
 
 class EpochWriter(Protocol):
-    """Takes the epochs of a run."""
+    """Writes the epochs of a run."""
 
     def __call__(self, entry: LogEntry) -> None:
-        """Take an epoch."""
+        """Write an epoch."""
 
 
 @contextmanager
 def event_writer(folder: Path, n_epochs: int) -> Iterator[EpochWriter]:
-    """Yield what writes epochs to `folder` as events for TensorBoard.
+    """Yield a function that writes epochs to `folder` as events for TensorBoard.
 
     Parameters
     ----------
     folder
-        Where the files go; made if needed.
+        Where the files go; created if needed.
     n_epochs
-        Epochs done: what an interrupted process wrote of later ones is not shown.
+        Epochs that are done; later ones of an interrupted process are not shown.
 
     Raises
     ------

@@ -1,11 +1,11 @@
 """From numbered patches to tensors on the device, some batches ahead of the network.
 
 On a GPU that has room for the store, patches are cut there
-(`seaice_model.training.gpu_patches`) and only their plans travel, which a thread draws for
-many batches at once. Elsewhere a thread gathers the next patches while the network works on
-the last; numpy copies without holding the interpreter's lock. These patches travel in the
-type of the store (float16 by default), to a GPU from pinned memory and without waiting. On
-the device `seaice_model.networks.tensors` makes of them what the network takes.
+(`seaice_model.training.gpu_patches`), and only their plans are sent, which a thread makes
+for many batches at once. Elsewhere a thread gathers the next patches while the network
+works on the current ones; numpy copies without holding the interpreter's lock. They are
+sent in the type of the store (float16 by default), to a GPU from pinned memory and without
+waiting. On the device `seaice_model.networks.tensors` converts them for the network.
 """
 
 import logging
@@ -29,7 +29,7 @@ from seaice_model.training.gpu_scenes import are_kept, bytes_of, drop_others, fr
 log = logging.getLogger(__name__)
 
 _N_AHEAD = 2
-_N_PLANNED = 25  # batches: a plan takes 0.6 ms alone, 0.3 ms among many
+_N_PLANNED = 25  # batches: a plan takes 0.6 ms by itself, 0.3 ms among many
 
 
 def batches(
@@ -42,14 +42,14 @@ def batches(
     rank: int = 0,
     count: int = 1,
 ) -> Generator[Batch, None, None]:
-    """Give the patches `first` to `last` (excluded) in batches.
+    """Yield the patches `first` to `last` (excluded) in batches.
 
-    The patches of batch ``b`` are ``range(first + b * batch_size, ...)``: the same for any
-    number of threads. A last batch of fewer patches is given too. The tensors of a batch
-    are overwritten when the next one is asked for.
+    The patches of batch ``b`` are ``range(first + b * batch_size, ...)``, for any number
+    of threads. The last batch may have fewer patches. The tensors of a batch are
+    overwritten when the next one is asked for.
 
-    Of `count` processes that train together, number `rank` is given its part of every
-    batch: every `count`-th patch.
+    Of `count` processes that train together, process `rank` gets its share of every batch:
+    every `count`-th patch.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def batches(
     device
         Where the tensors go.
     rank, count
-        Which of how many processes this is.
+        Number of this process, and of all processes.
     """
     starts = range(first, last, batch_size)
     shares = [range(s + rank, min(s + batch_size, last), count) for s in starts]
@@ -75,10 +75,10 @@ def batches(
 def patch_source(
     sampler: PatchSampler, device: torch.device, batch_size: int, *, compiled: bool
 ) -> PatchSampler | ResidentPatches:
-    """Return the patches of `sampler` in the memory of a GPU, if half of it has room.
+    """Return the patches of `sampler` in the memory of a GPU, if they fit into half of it.
 
-    The other half is the network's. On a CPU patches stay where they are: files that are
-    mapped are as near. `compiled` is whether to compile what cuts them on the GPU.
+    The other half is for the network. On a CPU the sampler itself is returned: mapped files
+    are as fast. `compiled` is whether to compile the function that cuts patches on the GPU.
     """
     if device.type != "cuda":
         return sampler
@@ -108,7 +108,10 @@ def _cut_on_device(
 def _ahead(
     plan: Callable[[Sequence[range]], FloatArray], parts: Sequence[Sequence[range]]
 ) -> Iterator[tuple[Sequence[range], FloatArray, float]]:
-    """Plan parts in a thread, the next while one is used; give the seconds waited, too."""
+    """Yield parts, their plans, and the seconds waited for these.
+
+    A thread plans the next part while one is used.
+    """
     with ThreadPoolExecutor(1, thread_name_prefix="batches") as pool:
         try:
             coming = deque(pool.submit(plan, part) for part in parts[:1])
@@ -132,7 +135,7 @@ def _sent_to_device(
             for position, numbers in enumerate(shares):
                 buffer = buffers[position % len(buffers)]
                 pending.append((buffer, pool.submit(buffer.fill, sampler, numbers)))
-                # One buffer is always free: the one whose batch has just been given.
+                # One buffer is always free: that of the batch yielded last.
                 if len(pending) > _N_AHEAD:
                     yield _next(pending, device)
             while pending:
@@ -142,7 +145,7 @@ def _sent_to_device(
 
 
 class _Buffer:
-    """Memory for a batch, filled by the thread and emptied by the caller in turns."""
+    """Memory for a batch, which the thread fills and the caller empties in turns."""
 
     def __init__(
         self, sampler: PatchSampler, batch_size: int, device: torch.device
@@ -156,7 +159,7 @@ class _Buffer:
             self._patches["probability"] = _pinned(self._patches["probability"])
 
     def fill(self, sampler: PatchSampler, numbers: range) -> Patch:
-        """Draw patches, once the copy of the last ones has left this memory."""
+        """Read patches, once the previous ones have been copied from this memory."""
         if self._copied is not None:
             self._copied.synchronize()
         n = len(numbers)
@@ -169,7 +172,7 @@ class _Buffer:
         return sampler.batch(numbers, out)
 
     def mark_copied(self) -> None:
-        """Note on the GPU that everything asked of this memory so far is done."""
+        """Let `fill` wait until the GPU has finished the copies started so far."""
         if self._copied is not None:
             self._copied.record()
 
@@ -179,7 +182,7 @@ def _next(pending: deque[tuple[_Buffer, Future[Patch]]], device: torch.device) -
     start = time.perf_counter()
     patches = future.result()
     wait_s = time.perf_counter() - start
-    # On a CPU the buffer itself is given.
+    # On a CPU these are views of the buffer.
     inputs = torch.from_numpy(patches["inputs"]).to(device, non_blocking=True)
     charts = torch.from_numpy(patches["charts"]).to(device, non_blocking=True)
     probability = torch.from_numpy(patches["probability"]).to(device, non_blocking=True)

@@ -1,8 +1,8 @@
-"""A step of training recorded as a CUDA graph: launched at once, again and again.
+"""A training step as a CUDA graph, recorded once and replayed for each batch.
 
-A step is some 200 operations; to launch them one by one from Python takes longer than the
-GPU needs for them. A graph holds their launches, with the memory that each works on, so
-what goes in is copied to where it was when the step was recorded.
+A step is some 200 operations, and launching them one by one from Python takes longer than
+the GPU needs for them. A graph contains their launches and the memory that each works on,
+so inputs are copied to the memory that they had when the step was recorded.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,22 +12,22 @@ import torch
 from torch import Tensor
 
 _N_WARM_UP = 3
-"""Steps before the one that is recorded: they compile, choose kernels and take memory."""
+"""Steps before the recorded one, which compile, choose kernels and allocate memory."""
 
 
 class CudaGraphStep:
-    """A step on memory of its own; to record it changes nothing.
+    """A step that works on memory of its own; recording it changes no state.
 
     Parameters
     ----------
     step
-        What is done: a function of tensors on a GPU, which returns a tensor. It must do the
-        same whatever their values are, and ask for none of these.
+        A function of tensors on a GPU, which returns a tensor. It must run the same
+        operations whatever their values are, and never read a value.
     inputs
-        Such tensors, for their shapes and types.
+        Example inputs, for their shapes and types.
     state
-        Gives the tensors that a step changes in place. Those that the first step makes are
-        0 before it.
+        Returns the tensors that a step changes in place. Those that the first step creates
+        are set to 0.
     """
 
     def __init__(
@@ -49,17 +49,17 @@ class CudaGraphStep:
                 for tensor in state():
                     tensor.copy_(before.get(id(tensor), torch.zeros_like(tensor)))
             self._graph = torch.cuda.CUDAGraph()
-            # Another thread may use the device meanwhile, to draw the next batches.
+            # Another thread may use the device meanwhile, for the next batches.
             with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
                 self._output = step(*self._inputs)
 
     def __call__(self, *inputs: Tensor) -> Tensor:
-        """Do the step; what it returns is overwritten by the next.
+        """Run the step; the tensor returned is overwritten by the next one.
 
         Raises
         ------
         ValueError
-            If a tensor has another shape than the one recorded.
+            If the shape of a tensor differs from the recorded one.
         """
         for own, given in zip(self._inputs, inputs, strict=True):
             if own.shape != given.shape:
@@ -73,7 +73,7 @@ class CudaGraphStep:
 
 @contextmanager
 def _trying_kernels() -> Iterator[None]:
-    """Let the library find its fastest kernels by trying them: it pays for one shape."""
+    """Let the library try its kernels and choose the fastest: worth it for one shape."""
     before = torch.backends.cudnn.benchmark
     torch.backends.cudnn.benchmark = True
     try:

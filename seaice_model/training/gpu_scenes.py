@@ -1,7 +1,7 @@
 """Scenes of a store in the memory of a device, for one training or for several in a row.
 
-They lie one after the other in one tensor of pixels, ``(pixel, channel)``, and one pixel of
-fill ends it.
+They follow each other in one tensor of pixels, ``(pixel, channel)``, whose last pixel is
+fill.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,7 +26,7 @@ from seaice_model.networks.device import memory_in_words
 _N_LOADING = 4
 """Threads that copy scenes."""
 
-_HINT = "leave the store on its disk, or take fewer scenes or channels"
+_HINT = "leave the store on its disk, or use fewer scenes or channels"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +40,11 @@ class GpuScenes:
     """Shape ``(pixel, chart)``, uint8; 255 is fill."""
 
     places: Mapping[str, tuple[int, int]]
-    """Of each scene, by its id, the position of its first pixel, and its width."""
+    """By scene id: the position of the first pixel of the scene, and its width."""
 
     @property
     def fill(self) -> int:
-        """Position of the pixel that stands for all that is beyond a scene."""
+        """Position of the pixel that stands for everything outside a scene."""
         return len(self.inputs) - 1
 
 
@@ -54,12 +54,12 @@ _KEPT: ContextVar[_Kept | None] = ContextVar("kept scenes", default=None)
 
 @contextmanager
 def kept_scenes() -> Iterator[None]:
-    """Keep the scenes that a training loads for those that follow it within this block.
+    """Keep the scenes that a training loads for the trainings after it in this block.
 
-    Written above a function, the block is a call of it.
+    As a decorator, the block is a call of the function.
 
-    Trainings on one store may draw other scenes to validate on, so those of both splits are
-    loaded, if there is room. Scenes of one store and of one choice of channels are kept.
+    Trainings on one store may sample other scenes to validate on, so the scenes of both
+    splits are loaded, if there is room. Only one choice of store and channels is kept.
     """
     token = _KEPT.set({})
     try:
@@ -76,16 +76,16 @@ def scenes_on_device(
     Parameters
     ----------
     sampler
-        Says which scenes, and which channels of them.
+        Decides which scenes, and which of their channels.
     device
         Where they go.
     spare_bytes
-        Memory that must be left.
+        Memory that must be left free.
 
     Raises
     ------
     MemoryNeededError
-        If there is too little memory; nothing has been read then.
+        If there is too little memory; this is checked before anything is read.
     StoreError
         If a scene is damaged.
     """
@@ -114,20 +114,20 @@ def scenes_on_device(
 
 
 def are_kept(sampler: PatchSampler, device: torch.device) -> bool:
-    """Tell whether the scenes of a sampler are on the device already."""
+    """Return whether the scenes of a sampler are on the device already."""
     kept = (_KEPT.get() or {}).get(_key(sampler, device))
     return kept is not None and {*sampler.scenes} <= kept.places.keys()
 
 
 def drop_others(sampler: PatchSampler, device: torch.device) -> None:
-    """Give back the memory of kept scenes, unless they are those of a sampler."""
+    """Free the memory of kept scenes, unless they are those of a sampler."""
     kept = _KEPT.get()
     if kept is not None and not are_kept(sampler, device):
         kept.clear()
 
 
 def bytes_of(sampler: PatchSampler, scene_ids: Sequence[str]) -> int:
-    """Return how many bytes scenes take, of the channels of a sampler."""
+    """Return how many bytes scenes take, in the channels of a sampler."""
     n_pixels = sum(
         int(np.prod(sampler.store.scene(scene_id).grid.shape)) for scene_id in scene_ids
     )
@@ -138,14 +138,14 @@ def bytes_of(sampler: PatchSampler, scene_ids: Sequence[str]) -> int:
 def free_bytes(device: torch.device) -> int:
     """Return the memory that is free on a device, in bytes."""
     if device.type == "cuda":
-        # What PyTorch has taken and does not use it gives out again.
+        # PyTorch reuses memory that it has reserved and not allocated.
         reserved, used = (
             f(device) for f in (torch.cuda.memory_reserved, torch.cuda.memory_allocated)
         )
         return int(torch.cuda.mem_get_info(device)[0]) + reserved - used
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
-    except OSError:  # not Linux, which alone says what programs may still take
+    except OSError:  # only Linux reports how much programs may still take
         return 2**63 - 1
     kilobytes = next(line.split()[1] for line in lines if line.startswith("MemAvailable:"))
     return int(kilobytes) * 1024
@@ -187,14 +187,14 @@ def _send(planes: NDArray[Any], to: Tensor) -> None:
     if to.device.type == "cpu":
         np.copyto(to[:n].numpy().reshape(planes.shape), planes)
         return
-    # Through memory that the GPU reads by itself, which PyTorch uses again.
+    # Through pinned memory, which the GPU reads directly and PyTorch reuses.
     stage = torch.empty(planes.shape, dtype=to.dtype, pin_memory=True)
     np.copyto(stage.numpy(), planes)
     to[:n].copy_(stage.view(n, -1), non_blocking=True)
 
 
 def _slice_or_list(places: Sequence[int]) -> slice | list[int]:
-    """Return what numpy is to be asked for: places in a row are read many times as fast.
+    """Return an index for numpy: consecutive channels are read many times as fast.
 
     Examples
     --------

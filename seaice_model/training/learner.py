@@ -1,4 +1,4 @@
-"""A network that learns from batches: forward, loss, backward, one step downhill."""
+"""A network that learns from batches: forward, loss, backward, optimiser."""
 
 import gc
 from collections.abc import Callable, Iterator, Mapping
@@ -25,7 +25,7 @@ class Learner:
     config
         Network and training.
     processes
-        Who trains together; all must be given the same batches but for their share.
+        The processes that train together; each must be given its share of the same batches.
 
     Notes
     -----
@@ -42,8 +42,8 @@ class Learner:
         compiled = is_compiled(self.config.compile, device)
         self._forward: _Forward = self._losses
         if compiled:
-            gc.collect()  # earlier ones, with the memory that their records hold
-            # A process compiles one function a few times only: count anew.
+            gc.collect()  # earlier learners, with the memory of their graphs
+            # A process compiles one function only a few times: restart the count.
             torch.compiler.reset()
             self._forward = torch.compile(self._losses, dynamic=False)
             if processes.count > 1:
@@ -51,13 +51,13 @@ class Learner:
                 # network for that does not take operations of our own in all releases.
                 undivided = torch._dynamo.config.patch(optimize_ddp=False)
                 self._forward = undivided(self._forward)
-        # A record cannot hold what processes send each other.
+        # A graph cannot contain what processes send each other.
         self._is_recorded = compiled and device.type == "cuda" and processes.count == 1
         self._recorded: CudaGraphStep | None = None
         rate = self.config.learning_rate
         self._optimiser = torch.optim.SGD(
             self.network.parameters(),
-            # In the memory of the device where a record is to find it.
+            # A graph reads it from the memory of the device.
             lr=torch.tensor(rate, device=device) if self._is_recorded else rate,
             momentum=self.config.momentum,
             weight_decay=self.config.weight_decay,
@@ -84,7 +84,7 @@ class Learner:
         return self._recorded(*patches).clone()
 
     def momentum(self) -> dict[str, Tensor]:
-        """Return the momentum by the name of its weights; none before the first batch."""
+        """Return the momentum by the name of its weights; empty before the first batch."""
         return {
             name: self._optimiser.state[weights]["momentum_buffer"]
             for name, weights in self.network.named_parameters()
@@ -94,8 +94,8 @@ class Learner:
     def restore(
         self, weights: Mapping[str, Tensor], momentum: Mapping[str, Tensor]
     ) -> None:
-        """Take over weights and momentum of a checkpoint."""
-        self._recorded = None  # it knows the memory of the old momentum
+        """Replace weights and momentum by those of a checkpoint."""
+        self._recorded = None  # it works on the memory of the old momentum
         self.network.load_state_dict(dict(weights))
         for name, own in self.network.named_parameters():
             if name in momentum:
@@ -104,7 +104,7 @@ class Learner:
                 self._optimiser.state[own]["momentum_buffer"] = buffer
 
     def nonfinite_weights(self) -> str | None:
-        """Return the name of weights that are not finite, if there are some."""
+        """Return the name of the first weights that are not finite, or none."""
         for name, weights in self.network.state_dict().items():
             if not bool(torch.isfinite(weights).all()):
                 return name
@@ -131,7 +131,7 @@ class Learner:
         return torch.stack(losses)
 
     def _changed(self) -> Iterator[Tensor]:
-        """Give all that a step changes."""
+        """Yield every tensor that a step changes."""
         yield from self.network.parameters()
         yield from self.network.buffers()
         yield from self.momentum().values()

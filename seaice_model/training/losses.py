@@ -5,7 +5,7 @@ pixels would be NaN and ruin the weights.
 
 - ``masked_mse`` is for SIC as a number.
 - ``masked_cross_entropy`` is for charts as classes; ``masked_focal`` and
-  ``masked_ordinal`` are the choices beside it.
+  ``masked_ordinal`` are its alternatives.
 - ``total_loss`` is what training minimises.
 """
 
@@ -24,22 +24,22 @@ class Losses(NamedTuple):
     """Loss of each chart and their weighted sum; scalars."""
 
     total: Tensor
-    """Weighted sum, what training minimises."""
+    """Weighted sum, which training minimises."""
 
     sic: Tensor
-    """Squared error in classes, or the loss of classes if SIC is predicted so."""
+    """Squared error in classes, or the loss of classes if SIC is predicted as classes."""
 
     sod: Tensor
-    """Loss of classes, in nats for the cross entropy."""
+    """Loss of classes; in nats if it is the cross entropy."""
 
     floe: Tensor
-    """The same of FLOE."""
+    """The same for FLOE."""
 
 
 def masked_mse(prediction: Tensor, chart: Tensor) -> Tensor:
     """Return the mean squared error over valid pixels; 0 if there are none.
 
-    Both have shape ``(batch, y, x)``; `chart` holds classes, 255 where unlabelled.
+    Both have shape ``(batch, y, x)``; `chart` contains classes, 255 where unlabelled.
     """
     return _mean(_squared_error(prediction, chart), count_valid(chart))
 
@@ -47,8 +47,8 @@ def masked_mse(prediction: Tensor, chart: Tensor) -> Tensor:
 def masked_cross_entropy(logits: Tensor, chart: Tensor) -> Tensor:
     """Return the mean cross entropy over valid pixels in nats; 0 if there are none.
 
-    `logits` have shape ``(batch, class, y, x)``; `chart` has shape ``(batch, y, x)``, is
-    int64, and holds classes, 255 where unlabelled.
+    `logits` have shape ``(batch, class, y, x)``. `chart` is int64 of shape ``(batch, y,
+    x)`` and contains classes, 255 where unlabelled.
     """
     return _mean(_cross_entropy(logits, chart), count_valid(chart))
 
@@ -57,7 +57,7 @@ def masked_focal(logits: Tensor, chart: Tensor, gamma: float = 2.0) -> Tensor:
     """Return the mean focal loss over valid pixels; 0 if there are none.
 
     A pixel whose class has probability ``p`` counts ``(1 - p) ** gamma`` times its cross
-    entropy (Lin et al. 2017, without class weights). Shapes as `masked_cross_entropy`.
+    entropy (Lin et al. 2017, without class weights). Shapes as in `masked_cross_entropy`.
     """
     return _mean(_focal(logits, chart, gamma), count_valid(chart))
 
@@ -65,9 +65,9 @@ def masked_focal(logits: Tensor, chart: Tensor, gamma: float = 2.0) -> Tensor:
 def masked_ordinal(logits: Tensor, chart: Tensor) -> Tensor:
     """Return the mean ordinal loss over valid pixels; 0 if there are none.
 
-    To the cross entropy it adds the expected distance between the class of the chart and
-    that of the map: to call new ice young ice costs less than to call it old ice. Shapes
-    as `masked_cross_entropy`.
+    The expected distance between the classes of chart and map is added to the cross
+    entropy: calling new ice young ice costs less than calling it old ice. Shapes as in
+    `masked_cross_entropy`.
     """
     return _mean(_ordinal(logits, chart), count_valid(chart))
 
@@ -90,11 +90,12 @@ def total_loss(
     config
         Weights and the loss of classes.
     n_valid
-        Valid pixels of each chart that its loss is divided by, shape ``(chart,)``; those
-        in `charts` if not given. A process that holds a share of a batch divides by the
-        mean over all processes, so that the mean of their losses is that of the batch.
+        Number of valid pixels by which the loss of each chart is divided, shape
+        ``(chart,)``; that of `charts` if not given. A process with a share of a batch
+        divides by the mean over all processes, so that the mean of their losses is the
+        loss of the batch.
     weights
-        What a pixel of each patch counts, shape ``(batch,)``; 1 if not given.
+        Weight of the pixels of each patch, shape ``(batch,)``; 1 if not given.
     """
     planes = list(zip(prediction, charts.unbind(dim=1), strict=True))
     if n_valid is None:
@@ -110,7 +111,7 @@ def total_loss(
 
 
 def count_valid(charts: Tensor, weights: Tensor | None = None) -> Tensor:
-    """Count valid pixels, each as often as its patch weighs: of a chart, or of each.
+    """Count valid pixels, times the weight of their patch: of one chart, or of each.
 
     `charts` have shape ``(batch, y, x)`` or ``(batch, chart, y, x)``.
     """
@@ -124,7 +125,7 @@ def count_valid(charts: Tensor, weights: Tensor | None = None) -> Tensor:
 def _mean(losses: Tensor, n_valid: Tensor, weights: Tensor | None = None) -> Tensor:
     if weights is not None:
         losses = losses * weights[:, None, None]
-    # Nothing is divided by 1, not by the smallest count: a share may be below 1.
+    # Divide by 1 only where there is nothing to divide: weighted counts may be below 1.
     return losses.sum() / torch.where(n_valid > 0, n_valid, 1)
 
 
@@ -153,7 +154,7 @@ def _cross_entropy(logits: Tensor, chart: Tensor) -> Tensor:
 
 def _focal(logits: Tensor, chart: Tensor, gamma: float) -> Tensor:
     entropy = _cross_entropy(logits, chart)
-    # Where p rounds to 1 the power has no slope for a gamma below 1: stay a step away.
+    # Where p rounds to 1, the slope is infinite for a gamma below 1: keep a distance.
     missing = (-torch.expm1(-entropy)).clamp(min=1e-7)
     return missing**gamma * entropy
 

@@ -1,14 +1,14 @@
 """Processes that train one network together, each on its share of every batch.
 
-``torchrun --nproc-per-node 2 --no-python -- seaice train store.zarr`` starts two and tells
-each its number. A batch of the settings is the batch of all processes together: patch
-numbers are divided by arithmetic, so the recipe, its patches and its gradients are the same
-for any number of processes, and a run that was stopped may go on with another number.
+``torchrun --nproc-per-node 2 --no-python -- seaice train store.zarr`` starts two and gives
+each its rank. The batch size of the settings is that of all processes together: patch
+numbers are divided by arithmetic, so patches and gradients are the same for any number of
+processes, and a run that was stopped may continue with another number.
 
-Batch norm takes its means over all processes on GPUs (``SyncBatchNorm``). PyTorch has none
-for CPUs: there each process normalises its own share, which is as if one process normalised
-the parts of a batch one by one, and the running means that maps are drawn with are averaged
-over the processes when an epoch ends or is stopped.
+On GPUs, batch norm takes its means over all processes (``SyncBatchNorm``), which PyTorch
+does not offer on CPUs. There each process normalises its own share, as if one process
+normalised the parts of a batch one by one; the running means, which predictions use, are
+averaged over the processes when an epoch ends or is stopped.
 """
 
 import atexit
@@ -48,7 +48,7 @@ class Processes:
 
     @property
     def is_first(self) -> bool:
-        """Whether this is the one that writes files and speaks."""
+        """Whether this is the one that writes files and reports progress."""
         return self.rank == 0
 
     def share(self, items: Sequence[Item]) -> Sequence[Item]:
@@ -68,11 +68,11 @@ class Processes:
         return total.to(tensor.device)
 
     def any(self, is_so: bool) -> bool:
-        """Return whether something is so in any of the processes."""
+        """Return whether `is_so` is true in any of the processes."""
         return bool(self.sum(torch.tensor(float(is_so), device=self.device)) > 0)
 
     def barrier(self) -> None:
-        """Wait until all processes are here, so that none leaves another alone."""
+        """Wait until all processes are here, so that none ends while others need it."""
         self.any(False)
 
     def check_batch(self, n_patches: int) -> None:
@@ -81,17 +81,17 @@ class Processes:
         Raises
         ------
         RunError
-            If its patches cannot be divided among the processes.
+            If the number of patches is not a multiple of the number of processes.
         """
         if n_patches % self.count:
             raise RunError(
                 f"a batch of {n_patches} patches cannot be shared by {self.count} "
                 "processes",
-                hint="take another batch_size or number of processes",
+                hint="change batch_size or the number of processes",
             )
 
     def synchronised(self, network: nn.Module) -> nn.Module:
-        """Return `network` so that its gradients are the means over all processes."""
+        """Return `network` with gradients that are the means over all processes."""
         if self.count == 1:
             return network
         if self.device.type == "cuda":
@@ -102,7 +102,7 @@ class Processes:
         return DistributedDataParallel(network, devices, broadcast_buffers=False)
 
     def average_buffers(self, network: nn.Module) -> None:
-        """Make the running means of `network` the means over all processes."""
+        """Replace the running means of `network` by their means over all processes."""
         if self.count == 1:
             return
         for buffer in network.buffers():
@@ -111,18 +111,18 @@ class Processes:
 
 
 def join(device: str, environment: Mapping[str, str] = os.environ) -> Processes:
-    """Meet the other processes that torchrun has started; be alone if it has not.
+    """Join the other processes that torchrun started; without torchrun, train alone.
 
-    They stay together until they end: processes that part and meet again find what they
-    left behind the first time, and wait for each other for ever.
+    Processes stay joined until they end. If they left and joined again, they would find
+    the state of the first time, and wait for each other for ever.
 
     Parameters
     ----------
     device
-        "auto", "cpu", "cuda" and so on; with several processes each takes the GPU of its
-        number on the machine.
+        "auto", "cpu", "cuda" and so on; of several processes, each takes the GPU of its
+        local rank.
     environment
-        Where torchrun has written who this process is.
+        Variables that torchrun sets.
 
     Raises
     ------
@@ -130,7 +130,7 @@ def join(device: str, environment: Mapping[str, str] = os.environ) -> Processes:
         If there is no such device, variables of torchrun are not numbers, or the other
         processes cannot be reached.
     """
-    # An empty variable counts as one that is not set.
+    # An empty variable counts as not set.
     if any(not environment.get(name) for name in _VARIABLES):
         return Processes(device=find_device(device))
     count = _number(environment, "WORLD_SIZE", 1)
@@ -144,8 +144,8 @@ def join(device: str, environment: Mapping[str, str] = os.environ) -> Processes:
         device = f"cuda:{local_rank}"
     elif device not in ("auto", "cpu"):
         raise RunError(
-            f"device {device!r} is one for {count} processes",
-            hint="leave out --device: each process takes a GPU of its own",
+            f"device {device!r} is a single one for {count} processes",
+            hint="leave out --device: each process takes its own GPU",
         )
     found = find_device(device)
     if found.type == "cuda":
@@ -179,10 +179,10 @@ def _number(
 
 
 def leave(code: object = 0) -> None:
-    """End this process at once if others have been met; return if it is alone.
+    """End this process at once if it has joined others; return if it is alone.
 
-    To be called last. While Python tidies up, threads of PyTorch's process group now and
-    then abort the process, and torchrun takes a finished training for a failed one.
+    To be called last. While Python shuts down, threads of PyTorch's process group sometimes
+    abort the process, and torchrun then reports a finished training as failed.
 
     Parameters
     ----------

@@ -19,7 +19,7 @@ class TrainProgress:
     """Epochs in all."""
 
     iteration: int
-    """Batches of this epoch done."""
+    """Batches of this epoch that are done."""
 
     n_iterations: int
     """Batches in an epoch."""
@@ -74,28 +74,28 @@ class TrainReport:
     """Folder of the run."""
 
     n_epochs: int
-    """Epochs finished, those of earlier calls included."""
+    """Finished epochs, including those of earlier calls."""
 
     is_complete: bool
-    """Whether all epochs are finished; if not, it can go on with ``resume``."""
+    """Whether all epochs are finished; if not, the run can be resumed."""
 
     is_stopped: bool
-    """Whether a signal asked to stop, be it at the end of the last epoch."""
+    """Whether a signal asked to stop, even if only at the end of the last epoch."""
 
     best_score: float | None
     """Highest combined score in percent, on the grid of the store."""
 
     best_epoch: int | None
-    """Its epoch, from 1."""
+    """Epoch of the best score, from 1."""
 
     n_parameters: int
-    """Numbers that were trained."""
+    """Number of weights and biases trained."""
 
     patches_per_s: float
     """Speed of this call, without validation."""
 
     wait_share: float
-    """Share of the training time that the network waited for patches."""
+    """Share of the training time in which the network waited for patches."""
 
     elapsed_s: float
     """Seconds of this call."""
@@ -103,7 +103,7 @@ class TrainReport:
 
 @dataclass(slots=True)
 class Timing:
-    """Where the time of this process went in an epoch, in seconds."""
+    """How long this process spent on the parts of an epoch, in seconds."""
 
     n_patches: int = 0
     train_s: float = 0.0

@@ -46,7 +46,7 @@ class Recorder:
     """Whether this is the process that writes."""
 
     epoch_writer: EpochWriter | None = None
-    """Takes the epochs for TensorBoard, if asked for."""
+    """Writes epochs for TensorBoard, if asked for."""
 
     plotted: float = field(default_factory=time.perf_counter)
     """When the learning curve was last plotted."""

@@ -1,4 +1,4 @@
-"""What a run is going to do: its settings, new or taken up again."""
+"""The settings of a run: of a new one, or of one that is resumed."""
 
 import logging
 from dataclasses import replace
@@ -52,14 +52,14 @@ def new_settings(store: Store, config: RunConfig) -> RunSettings:
 def resumed_settings(
     store: Store, folder: RunFolder, config: RunConfig | None
 ) -> RunSettings:
-    """Return the settings of a run that goes on.
+    """Return the settings of a run that is resumed.
 
-    Of `config`, if given, only the number of epochs may be new.
+    `config`, if given, may differ from that of the run in the number of epochs only.
 
     Raises
     ------
     RunError
-        If there is no run, the store is another one, or other settings are asked for.
+        If there is no run, the recipe of the store differs, or other settings differ.
     """
     settings = settings_to_resume(folder.path)
     record = replace(settings.store, path=_shown(settings.store.path))
@@ -83,19 +83,19 @@ def resumed_settings(
 
 
 def check_checkpoint(checkpoint: Checkpoint, settings: RunSettings, where: str) -> None:
-    """Refuse to go on from a checkpoint of another run, or one past the epochs wanted.
+    """Refuse a checkpoint of another run, or one beyond the last epoch.
 
     Raises
     ------
     RunError
-        If settings differ but for the number of epochs, or the state fits none of them.
+        If settings other than the number of epochs differ, or the state does not fit them.
     """
     train = settings.config.train
     theirs = _with_epochs(checkpoint.settings.config, train.n_epochs)
     if changed := differences(theirs, settings.config):
         raise RunError(
             f"{where!r} is of a run with other settings: {'; '.join(changed)}",
-            hint="bring back the files of one run, or start another run",
+            hint="restore the files of one run, or start another run",
         )
     state = checkpoint.state
     per_epoch = train.n_iterations * train.batch_size
@@ -104,12 +104,12 @@ def check_checkpoint(checkpoint: Checkpoint, settings: RunSettings, where: str) 
         raise RunError(
             f"{where!r} is damaged: patch {state.next_patch} is not the next one "
             f"after {state.n_epochs} epochs",
-            hint="bring it back from a copy, or start another run",
+            hint="restore it from a copy, or start another run",
         )
     if state.n_epochs > train.n_epochs:
         raise RunError(
-            f"{where!r} has {state.n_epochs} epochs already, asked for are "
-            f"{train.n_epochs}",
+            f"{where!r} has {state.n_epochs} epochs already, more than the "
+            f"{train.n_epochs} asked for",
             hint="ask for more with --epochs, or start another run",
         )
 
@@ -152,7 +152,7 @@ def _scenes(store: Store, config: TrainConfig) -> tuple[tuple[str, ...], tuple[s
 
 
 def _shown(path: str) -> str:
-    """Return where a store is, for files that are passed on: printable, without secrets."""
+    """Return the path of a store for files that others read: printable, without secrets."""
     return printable(without_secrets(path))
 
 

@@ -1,7 +1,7 @@
 """Several networks that differ in their seed: for the spread of maps, and for statistics.
 
-Each is a run of its own in ``run/seed-<number>``; interrupted, the rest is trained by
-calling again with ``resume``.
+Each is a run of its own in ``run/seed-<number>``. After an interruption, call again with
+``resume`` to train the rest.
 """
 
 from collections.abc import Callable, Sequence
@@ -38,14 +38,14 @@ def train_seeds(
     store
         Where the patches come from.
     run_path
-        Folder of the folders ``seed-<number>``.
+        Folder that contains the folders ``seed-<number>``.
     config
-        Network and training but for the seed; the defaults of the paper if not given, or
-        when resuming, that of the first run there.
+        Network and training; their seed is replaced. If not given, the defaults of the
+        paper or, when resuming, the configuration of the first run there.
     seeds
         A seed for each network.
     resume
-        Go on: finished seeds are left as they are, others go on or start.
+        Continue: finished seeds are left as they are, others continue or start.
     overwrite
         Replace the runs of these seeds.
     device
@@ -58,12 +58,12 @@ def train_seeds(
     Returns
     -------
     list
-        A report a seed; fewer if a signal stopped the training.
+        One report for each seed; fewer if a signal stopped the training.
 
     Raises
     ------
     RunError
-        As `train`; runs in the way are refused before the first is trained.
+        As `train`; existing runs are refused before the first one is trained.
     """
     folder = RunFolder(Path(run_path))
     folders = {seed: folder.of_seed(seed) for seed in seeds}
@@ -92,7 +92,7 @@ def train_seeds(
 
 
 def _config_of(folder: RunFolder) -> RunConfig:
-    """Return the configuration of the first run among those of several seeds."""
+    """Return the configuration of the first of the runs in a folder of several seeds."""
     for of_seed in folder.seeds():
         if of_seed.settings.exists():
             return load_settings(of_seed.settings).config

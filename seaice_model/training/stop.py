@@ -1,4 +1,4 @@
-"""Ask a long piece of work to stop at the next good moment."""
+"""Stop long work cleanly on SIGINT, SIGTERM or SIGHUP."""
 
 import signal
 import threading
@@ -10,20 +10,20 @@ from seaice_data.system.signals import ending_signals
 
 
 class StopRequest:
-    """Whether somebody wants the work to stop."""
+    """Whether the work is to stop."""
 
     def __init__(self) -> None:
         self.is_made = False
-        """True from the first signal on."""
+        """True after the first signal."""
 
 
 @contextmanager
 def stop_on_signals() -> Iterator[StopRequest]:
-    """Turn the first signal that asks to end into a request; a second one acts as usual.
+    """Turn the first signal to end into a request; a second one acts as usual.
 
-    Signals are SIGTERM, SIGHUP (its terminal closed) and SIGINT (Ctrl-C), except those that
-    the process ignores, as under `nohup`. The previous handlers come back at the end. In
-    other threads, where Python handles no signals, there is never a request.
+    The signals are SIGTERM, SIGHUP (the terminal was closed) and SIGINT (Ctrl-C), except
+    those that the process ignores, as under `nohup`. The previous handlers are restored at
+    the end. In other threads, where Python handles no signals, there is never a request.
     """
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
@@ -41,7 +41,7 @@ def stop_on_signals() -> Iterator[StopRequest]:
     def ask(_number: int, _frame: FrameType | None) -> None:
         request.is_made = True
         restore()
-        if hasattr(signal, "SIGHUP"):  # the system sends it, and the shell once more
+        if hasattr(signal, "SIGHUP"):  # both the system and the shell send it
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
     for number in numbers:

@@ -1,13 +1,13 @@
 """Train the network: from the first batch to the best checkpoint.
 
-As Chen et al. (2024), section 3.5: gradient descent with momentum, a learning rate that
-falls as a cosine and restarts, epochs of a fixed number of batches, and after each epoch
-the combined score on the validation scenes, whole, which decides the best weights. That
-score is counted on the grid of the store; `seaice score` counts on the 80 m grid.
+As in Chen et al. (2024), section 3.5: gradient descent with momentum, a learning rate that
+falls as a cosine and restarts, and epochs of a fixed number of batches. After each epoch
+the combined score on whole validation scenes decides which weights are the best. It is
+counted on the grid of the store; `seaice score` counts on the 80 m grid.
 
-Weights follow from the settings alone. Learning rate and patches are functions of the
-number of the batch, so a training that goes on after an interruption ends, on the same
-CPU with as many threads, with the very weights it would have had without.
+Weights depend on the settings alone. Learning rate and patches are functions of the batch
+number, so a training that is interrupted and resumed ends with exactly the weights it would
+have had without, given the same CPU and number of threads.
 """
 
 import logging
@@ -61,8 +61,8 @@ def train(
 ) -> TrainReport:
     """Train a network on the training scenes of a store.
 
-    SIGTERM and Ctrl-C stop at the next batch with everything saved. Started by torchrun,
-    several processes train one network together (`seaice_model.training.processes`).
+    SIGTERM and Ctrl-C stop it after the next batch, with everything saved. Started by
+    torchrun, several processes train one network (`seaice_model.training.processes`).
 
     Parameters
     ----------
@@ -71,26 +71,28 @@ def train(
     run_path
         Folder for settings, log and checkpoints (`seaice_model.runs.folder` lists them).
     config
-        Network and training; the defaults of the paper if not given. When resuming, that
-        of the run; a given one must equal it but for the number of epochs.
+        Network and training; the defaults of the paper if not given. When resuming, the
+        configuration of the run is used; a given one may differ in the number of epochs
+        only.
     resume
-        Go on with the run in `run_path`.
+        Continue the run in `run_path`.
     overwrite
-        Replace the run in `run_path`, or files there that are named like those of a run. A
-        run that has neither a checkpoint nor a finished epoch is replaced unasked.
+        Replace the run in `run_path`, or other files there with the names of those of a
+        run. A run that has neither a checkpoint nor a finished epoch is always replaced.
     device
         Where to train: "auto", "cpu", "cuda" and so on.
     tensorboard
-        Whether to write events for TensorBoard beside the log.
+        Whether to write events for TensorBoard in addition to the log.
     progress
         Called every few batches, and after each validation; by the first process only.
 
     Raises
     ------
     RunError
-        If a run is in the way, missing, damaged or under way elsewhere, does not fit store
-        or config, the store has no scenes to train or validate on, the loss is not finite,
-        or memory runs out.
+        If a run is in the way, or the one to resume is missing, damaged, being trained by
+        another process, or does not fit `store` or `config`; if the store has no scenes to
+        train or validate on, the loss is not finite, memory runs out, or a file of the run
+        cannot be written.
     StoreError
         If the store lacks channels or labels.
     """
@@ -101,13 +103,13 @@ def train(
     else:
         settings = new_settings(store, config or RunConfig())
     with ExitStack() as stack:
-        hint = "take a smaller batch_size, patch_size or filters"
+        hint = "use a smaller batch_size or patch_size, or fewer filters"
         stack.enter_context(memory_in_words("training", hint))
         stack.enter_context(compiler_errors())
         processes = join(device)
         if processes.device.type == "cpu":
             stack.enter_context(kept_pages())
-        else:  # graphs and events are of the GPU that is the current one
+        else:  # CUDA graphs and events belong to the current GPU
             stack.enter_context(torch.cuda.device(processes.device))
         training = _Training(store, folder, settings, processes)
         recorder = training.recorder
@@ -129,8 +131,8 @@ def learning_rate(config: TrainConfig, iteration: int) -> float:
     """Return the learning rate of a batch, counted from 0 over all epochs.
 
     A cosine from `config.learning_rate` to 0 that starts again every
-    `config.n_restart_epochs` epochs (Chen et al. 2024, section 3.5; stepped per batch as
-    in the reference implementation).
+    `config.n_restart_epochs` epochs (Chen et al. 2024, section 3.5; it changes with each
+    batch, as in the official code).
 
     Examples
     --------
@@ -143,7 +145,7 @@ def learning_rate(config: TrainConfig, iteration: int) -> float:
 
 
 class _Training:
-    """A network that learns, and how far it has come."""
+    """The loop: a network, and how far its training is."""
 
     def __init__(
         self, store: Store, folder: RunFolder, settings: RunSettings, processes: Processes
@@ -173,7 +175,7 @@ class _Training:
         )
         if sampler.skipped:
             log.warning(
-                "%d training scenes have too few labels and give no patches: %s",
+                "%d training scenes have too few labels to sample patches from: %s",
                 len(sampler.skipped), ", ".join(sampler.skipped),
             )  # fmt: skip
         self.patches = patch_source(
@@ -190,7 +192,7 @@ class _Training:
         )
 
     def run(self, progress: TrainCallback | None) -> None:
-        """Train and validate the epochs that are left, until a signal comes."""
+        """Train and validate the remaining epochs, until a signal comes."""
         with stop_on_signals() as stop:
             while self.state.n_epochs < self.config.n_epochs and not self._stopped(stop):
                 self.train_epoch(stop, progress)
@@ -201,10 +203,10 @@ class _Training:
                     break
                 self.finish_epoch(scores, progress)
             self.recorder.plot_learning_curve()
-            self._stopped(stop)  # what comes after this training wants to know
+            self._stopped(stop)  # a late signal is for the trainings after this one
 
     def train_epoch(self, stop: StopRequest, progress: TrainCallback | None) -> None:
-        """Train on the batches of the epoch that are left; all of them, unless stopped."""
+        """Train on the remaining batches of the epoch, until asked to stop."""
         self.learner.network.train()
         self.timing.append(Timing())
         size = self.config.batch_size
@@ -236,7 +238,7 @@ class _Training:
         self.timing[-1].n_patches = self.state.next_patch - first
 
     def validate(self, stop: StopRequest) -> Scores | None:
-        """Score the network on the validation scenes; none if stopped before the end."""
+        """Score the network on the validation scenes; None if stopped before the end."""
         start = time.perf_counter()
         scorer = self.validation.score(self.learner.network, stop)
         self.timing[-1].validation_s = time.perf_counter() - start
@@ -247,7 +249,7 @@ class _Training:
         return scorer.scores()
 
     def finish_epoch(self, scores: Scores, progress: TrainCallback | None) -> None:
-        """Log the epoch and save the network, as the best too if it is."""
+        """Log the epoch, save the network, and report the scores."""
         self.check_weights()
         if scores.combined is None:
             raise RunError("no pixel of the validation scenes has a class")
@@ -267,12 +269,12 @@ class _Training:
             progress(validated)
 
     def check_weights(self) -> None:
-        """Make sure that all weights are finite: losses show them a batch later.
+        """Refuse weights that are not finite, which losses show only a batch later.
 
         Raises
         ------
         RunError
-            If some are not.
+            If some weights are not finite.
         """
         if (name := self.learner.nonfinite_weights()) is not None:
             raise self._diverged(f"weights {name!r} are not finite")
@@ -295,21 +297,21 @@ class _Training:
 
     @property
     def _iteration(self) -> int:
-        """Batches done in all epochs."""
+        """Batches that are done, of all epochs."""
         return self.state.next_patch // self.config.batch_size
 
     @property
     def _n_done(self) -> int:
-        """Batches done in the epoch under way."""
+        """Batches that are done, of the current epoch."""
         return self._iteration - self.state.n_epochs * self.config.n_iterations
 
     def _stopped(self, stop: StopRequest) -> bool:
-        """Agree with the other processes on whether to stop."""
+        """Return whether to stop, which all processes decide together."""
         self.is_stopped = self.processes.any(stop.is_made)
         return self.is_stopped
 
     def _account(self, unchecked: list[Tensor]) -> None:
-        """Take trained batches into the state; stop if a loss is not finite."""
+        """Add trained batches to the state; stop if a loss is not finite."""
         losses = self.processes.mean(torch.stack(unchecked))
         table = losses.cpu().double().numpy()
         finite = np.isfinite(table).all(axis=1)
@@ -318,7 +320,7 @@ class _Training:
             raise self._diverged(
                 f"the loss of batch {self._n_done + position + 1} is {table[position, 0]}"
             )
-        # Summed one by one, so that sums do not depend on how often they are taken.
+        # One by one, so that sums do not depend on how often losses are checked.
         sums = np.array(self.state.losses)
         for row in table:
             sums = sums + row

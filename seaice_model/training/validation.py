@@ -1,8 +1,8 @@
-"""The validation scenes of a run, scored again after each epoch.
+"""The validation scenes of a run, scored after each epoch.
 
 On a GPU they stay in its memory, and pixels are counted there: after the first epoch
-nothing is read or sent, and only counts come back. An epoch of 8000 patches takes a GPU a
-second or two, which is what reading and counting 20 scenes on the CPU would take too.
+nothing is read or sent, and only counts are returned. Reading and counting 20 scenes on the
+CPU would take a second or two, as long as a GPU takes for an epoch of 8000 patches.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from seaice_model.prediction.predictor import TILE, predict_classes, read_inputs
 from seaice_model.training.stop import StopRequest
 
 _N_VALUES = 16
-"""Classes of any chart, and fill as the last: few bits, so that counting is quick."""
+"""Classes of any chart, with fill as the last: few bits, so that counting is fast."""
 
 
 class Validation:
@@ -37,7 +37,7 @@ class Validation:
     precision
         Arithmetic of the convolutions.
     is_kept
-        Whether scenes stay in the memory of the network's device; those larger than a
+        Whether scenes stay in the memory of the network's device; scenes larger than a
         tile never do.
     """
 
@@ -56,7 +56,7 @@ class Validation:
         self._on_device: dict[str, tuple[Tensor, Tensor]] = {}
 
     def score(self, network: MultiTaskUNet, stop: StopRequest) -> ChartScorer:
-        """Count the pixels of all scenes; of fewer if asked to stop."""
+        """Count the pixels of all scenes, or of fewer after a request to stop."""
         network.eval()
         scorer = ChartScorer()
         counts: list[Tensor] = []
@@ -74,7 +74,10 @@ class Validation:
         return scorer
 
     def _count(self, network: MultiTaskUNet, scene: StoredScene) -> Tensor:
-        """Count pairs of classes on the device: ``(chart, of the chart, of the map)``."""
+        """Count pairs of classes on the device.
+
+        Flat; its axes are the chart, the class in the chart, and the class in the map.
+        """
         device = next(network.parameters()).device
         if scene.id not in self._on_device:
             planes = read_inputs(scene, self._channels)[np.newaxis]
@@ -88,7 +91,7 @@ class Validation:
 
 
 def _codes(scene: StoredScene) -> Tensor:
-    """Return a number for chart and class of each pixel, to add the map's class to.
+    """Return a number for the chart and class of each pixel, to which the map's is added.
 
     Shape ``(chart, y, x)``, int16.
     """

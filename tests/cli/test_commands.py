@@ -347,7 +347,7 @@ def test_a_run_can_be_resumed_for_more_epochs(
     assert json.loads(result.out)["epochs"] == 3
     again = seaice("train", store_path, *options, "--epochs", 2)
     assert again.code == 1
-    assert "has 3 epochs already, asked for are 2" in again.err
+    assert "has 3 epochs already, more than the 2 asked for" in again.err
 
 
 def test_another_seed_is_refused_when_resuming(seaice, store_path, run_path) -> None:

@@ -87,7 +87,7 @@ def test_a_missing_run_says_how_to_make_one(tmp_path: Path) -> None:
     assert "seaice train" in str(caught.value.hint)
 
 
-def test_a_run_without_an_epoch_is_told_from_a_missing_one(
+def test_a_run_without_an_epoch_is_distinguished_from_a_missing_one(
     run: Path, tmp_path: Path
 ) -> None:
     text = RunFolder(run).settings.read_text()
@@ -96,10 +96,10 @@ def test_a_run_without_an_epoch_is_told_from_a_missing_one(
         load_best(tmp_path)
 
 
-def test_another_file_is_no_checkpoint(tmp_path: Path, run: Path) -> None:
+def test_another_file_is_not_a_checkpoint(tmp_path: Path, run: Path) -> None:
     path = tmp_path / "best.safetensors"
     path.write_bytes(b"not a checkpoint")
-    with pytest.raises(RunError, match="is damaged: it is not a file of safetensors"):
+    with pytest.raises(RunError, match="is damaged: it is not a safetensors file"):
         load(path)
     save_file({"a": torch.zeros(1)}, path, metadata={"format": "pt"})
     with pytest.raises(RunError, match="is damaged: seaice did not write it"):
@@ -120,7 +120,7 @@ def test_a_checkpoint_that_cannot_be_read_is_not_called_damaged(tmp_path: Path) 
 
 
 def safetensors(header: bytes, content: bytes = b"", n_bytes: int | None = None) -> bytes:
-    """Return a file with a header that no library writes."""
+    """Return a file with any header."""
     n_bytes = len(header) if n_bytes is None else n_bytes
     return n_bytes.to_bytes(8, "little") + header + content
 
@@ -131,9 +131,9 @@ OURS = b'{"__metadata__": {"seaice": "{}"}, "a": %s}'
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "not a file of safetensors"),
-        (safetensors(b"{}", n_bytes=2**63), "not a file of safetensors"),
-        (safetensors(b"{}", n_bytes=2**64 - 1), "not a file of safetensors"),
+        (b"", "not a safetensors file"),
+        (safetensors(b"{}", n_bytes=2**63), "not a safetensors file"),
+        (safetensors(b"{}", n_bytes=2**64 - 1), "not a safetensors file"),
         (safetensors(b"[" * 100_000), "nested too deeply"),
         (safetensors(b'{"__metadata__": []}'), "__metadata__ must be a table"),
         (safetensors(b'{"__metadata__": {"seaice": 5}}'), "must be str, got 5"),
@@ -153,7 +153,7 @@ OURS = b'{"__metadata__": {"seaice": "{}"}, "a": %s}'
         (safetensors(b'{"__metadata__": {"seaice": "{}"}}'), "'format_version' is missing"),
     ],
 )  # fmt: skip
-def test_a_checkpoint_of_strangers_is_refused_in_words(
+def test_a_hostile_checkpoint_is_refused_in_words(
     tmp_path: Path, content: bytes, words: str
 ) -> None:
     path = tmp_path / "best.safetensors"
@@ -209,7 +209,7 @@ def test_what_may_not_be_read_is_not_called_damaged(tmp_path: Path, run: Path) -
     ]
 
 
-def test_a_folder_whose_name_is_not_utf_8_holds_a_run_like_any_other(
+def test_a_folder_whose_name_is_not_utf_8_can_contain_a_run(
     tmp_path: Path, store: Store, run: Path
 ) -> None:
     folder = RunFolder(Path(os.fsdecode(os.fsencode(tmp_path) + b"/run_K\xf8benhavn")))
@@ -235,7 +235,7 @@ def test_neither_secrets_nor_half_characters_of_a_store_are_kept(
         assert load_settings(tmp_path / "settings.json") == settings
 
 
-def test_a_secret_that_an_old_run_kept_is_gone_when_it_goes_on(
+def test_a_secret_that_an_old_run_kept_is_removed_when_it_is_resumed(
     tmp_path: Path, store: Store, run: Path
 ) -> None:
     folder = RunFolder(tmp_path / "run")
@@ -348,9 +348,9 @@ def test_a_header_that_lacks_a_key_is_damaged(tmp_path: Path, run: Path, key: st
             torch.tensor([torch.nan]),
             "'heads.0.bias' are not finite",
         ),
-        ("momentum.heads.0.bias", torch.zeros(2), "'heads.0.bias' has another shape"),
+        ("momentum.heads.0.bias", torch.zeros(2), "'heads.0.bias' differs in shape"),
         ("momentum.heads.0.bias", torch.tensor([torch.inf]), "is not finite"),
-        ("momentum.more", torch.zeros(1), "momentum but no weights 'more'"),
+        ("momentum.more", torch.zeros(1), "momentum for 'more', but no weights"),
     ],
 )
 def test_damaged_weights_are_named(
@@ -369,7 +369,7 @@ def test_damaged_weights_are_named(
         load(path)
 
 
-def test_a_missing_best_checkpoint_is_told_with_the_way_out(
+def test_a_missing_best_checkpoint_is_reported_with_a_remedy(
     tmp_path: Path, run: Path
 ) -> None:
     folder = RunFolder(tmp_path / "run")
@@ -381,8 +381,8 @@ def test_a_missing_best_checkpoint_is_told_with_the_way_out(
         load_best(folder.path)
     assert "seaice train --resume" in str(caught.value.hint)
     save(replace(last, state=replace(last.state, best_epoch=1)), folder.last)
-    with pytest.raises(RunError, match="that of epoch 1, and the last one is") as caught:
+    with pytest.raises(RunError, match="epoch 1, and the last checkpoint is") as caught:
         load_best(folder.path)
     assert "copy" in str(caught.value.hint)
-    shutil.copy(folder.last, folder.best)  # what the hint says
+    shutil.copy(folder.last, folder.best)  # as the hint suggests
     assert load_best(folder.path).state.n_epochs == 3

@@ -17,7 +17,7 @@ def test_entries_are_read_as_they_were_written(tmp_path: Path) -> None:
     assert read_log(path) == entries
 
 
-def test_an_unfinished_line_is_passed_over(tmp_path: Path) -> None:
+def test_an_unfinished_line_is_skipped(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     append_entry(path, ENTRY)
     path.write_text(path.read_text() + path.read_text()[:20])
@@ -35,7 +35,7 @@ def test_epochs_that_are_repeated_are_dropped(tmp_path: Path) -> None:
     assert [entry.epoch for entry in read_log(path)] == [1, 2]
 
 
-def test_what_a_later_version_adds_to_an_entry_is_passed_over_and_kept(
+def test_what_a_later_version_adds_to_an_entry_is_ignored_and_kept(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "log.jsonl"

@@ -1,4 +1,4 @@
-"""Networks in onnxruntime, which knows nothing of us."""
+"""Exported networks run in onnxruntime, without seaice."""
 
 import json
 from dataclasses import replace
@@ -53,7 +53,7 @@ def test_any_size_gives_what_pytorch_gives(
     assert (classes == expected.classes().numpy()).mean() > 0.999
 
 
-def test_the_metadata_are_enough_to_draw_the_map_that_we_draw(
+def test_the_metadata_are_enough_to_predict_the_same_map(
     exported: ExportReport, run: Path, store: Store, tmp_path: Path
 ) -> None:
     settings = PredictSettings(pictures=False)
@@ -104,7 +104,7 @@ def test_every_kind_of_network_is_exported(
     assert report.largest_difference < 1e-5
 
 
-def test_a_file_that_is_there_is_kept(exported: ExportReport, run: Path) -> None:
+def test_an_existing_file_is_kept(exported: ExportReport, run: Path) -> None:
     before = exported.path.read_bytes()
     with pytest.raises(RunError, match="there is a file at") as caught:
         export_run(run, exported.path)
@@ -112,6 +112,6 @@ def test_a_file_that_is_there_is_kept(exported: ExportReport, run: Path) -> None
     assert exported.path.read_bytes() == before
 
 
-def test_a_folder_without_a_run_is_told(tmp_path: Path) -> None:
+def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="no run at"):
         export_run(tmp_path, tmp_path / "model.onnx")

@@ -42,19 +42,19 @@ def test_batches_are_the_patches_of_the_sampler(sampler: PatchSampler) -> None:
 def test_a_batch_stays_until_the_next_is_asked_for(
     sampler: PatchSampler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    drawn: list[object] = []
-    draw = sampler.batch
+    sampled: list[object] = []
+    batch_of = sampler.batch
 
-    def draw_and_tell(*arguments: Any) -> Any:
-        patches = draw(*arguments)
-        drawn.append(patches)
+    def note_batch(*arguments: Any) -> Any:
+        patches = batch_of(*arguments)
+        sampled.append(patches)
         return patches
 
-    monkeypatch.setattr(sampler, "batch", draw_and_tell)
+    monkeypatch.setattr(sampler, "batch", note_batch)
     for number, batch in enumerate(batches(sampler, 0, 80, 4, CPU), 1):
         before = batch.inputs.clone(), batch.charts.clone()
-        while len(drawn) <= number < 20:
-            time.sleep(0.001)  # until another one is drawn meanwhile
+        while len(sampled) <= number < 20:
+            time.sleep(0.001)  # until another one is sampled
         assert_equal(batch.inputs, before[0])
         assert torch.equal(batch.charts, before[1])
 
@@ -96,7 +96,7 @@ def test_processes_share_every_batch(sampler: PatchSampler) -> None:
             assert torch.equal(share.charts, whole.charts[rank::2])
 
 
-def test_a_store_held_on_the_device_gives_the_same_batches(store: Store) -> None:
+def test_batches_from_the_memory_of_the_device_are_the_same(store: Store) -> None:
     sampler = PatchSampler(
         store,
         channels=("hv", "hh"),

@@ -1,4 +1,4 @@
-"""A network learns the same, step by step or recorded, compiled or not."""
+"""A network learns the same, compiled or not, as a CUDA graph or not."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -27,25 +27,25 @@ def learner_on(device: str, settings: TrainConfig) -> Learner:
 
 
 @pytest.fixture
-def drawn(store: Store) -> Callable[[str], list[Batch]]:
+def sampled(store: Store) -> Callable[[str], list[Batch]]:
     """Return the same three batches on any device."""
 
-    def draw(device: str) -> list[Batch]:
+    def sample(device: str) -> list[Batch]:
         sampler = PatchSampler(store, channels=TINY.model.channels, size=32, seed=3)
         return [
             Batch(b.inputs.clone(), b.charts.clone(), b.probability.clone())
             for b in batches(sampler, 0, 24, 8, torch.device(device))
         ]
 
-    return draw
+    return sample
 
 
 def test_the_rate_of_each_batch_is_the_one_given(
-    drawn: Callable[[str], list[Batch]],
+    sampled: Callable[[str], list[Batch]],
 ) -> None:
     learner = learner_on("cpu", replace(EXACT, weight_decay=0.0, momentum=0.0))
     before = [w.detach().clone() for w in learner.network.parameters()]
-    first, second, _ = drawn("cpu")
+    first, second, _ = sampled("cpu")
     learner.learn(first, 0.0)
     assert all(map(torch.equal, before, learner.network.parameters()))
     learner.learn(second, 0.5)
@@ -57,7 +57,7 @@ def test_the_rate_of_each_batch_is_the_one_given(
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_a_recorded_step_is_the_step(
-    drawn: Callable[[str], list[Batch]], monkeypatch: pytest.MonkeyPatch
+    sampled: Callable[[str], list[Batch]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
     on_cpu = learner_on("cpu", EXACT)
@@ -65,7 +65,7 @@ def test_a_recorded_step_is_the_step(
     recorded = learner_on("cuda", replace(EXACT, compile="always"))
     # Small steps: rounding grows tenfold with each at the usual rate.
     for rate, ours, theirs in zip(
-        (0.01, 0.005, 0.0), drawn("cuda"), drawn("cpu"), strict=True
+        (0.01, 0.005, 0.0), sampled("cuda"), sampled("cpu"), strict=True
     ):
         judge = on_cpu.learn(theirs, rate)
         for learner in (on_gpu, recorded):
@@ -80,9 +80,9 @@ def test_a_recorded_step_is_the_step(
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_a_batch_of_another_shape_is_refused(drawn: Callable[[str], list[Batch]]) -> None:
+def test_a_batch_of_another_shape_is_refused(sampled: Callable[[str], list[Batch]]) -> None:
     learner = learner_on("cuda", replace(EXACT, compile="always"))
-    batch, *_ = drawn("cuda")
+    batch, *_ = sampled("cuda")
     learner.learn(batch, 0.1)
     less = Batch(batch.inputs[:4], batch.charts[:4], batch.probability[:4])
     with pytest.raises(ValueError, match="recorded for shape"):

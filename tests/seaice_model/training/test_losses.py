@@ -34,7 +34,7 @@ def test_cross_entropy_counts_valid_pixels_only() -> None:
     assert masked_cross_entropy(logits, chart) == pytest.approx(math.log(2))
 
 
-def test_focal_loss_heeds_sure_pixels_less() -> None:
+def test_focal_loss_weighs_confident_pixels_less() -> None:
     # Probabilities 1/2 and 9/10 of the right class.
     logits = torch.tensor([[[[0.0, math.log(9)]], [[0.0, 0.0]]]])
     chart = torch.tensor([[[0, 0]]])
@@ -140,7 +140,7 @@ def figures() -> dict[str, Tensor]:
     }
 
 
-def test_losses_are_those_of_the_reference(figures: dict[str, Tensor]) -> None:
+def test_losses_are_the_official_ones(figures: dict[str, Tensor]) -> None:
     prediction = Prediction(
         figures["out_SIC"][..., 0], figures["out_SOD"], figures["out_FLOE"]
     )

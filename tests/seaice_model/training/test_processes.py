@@ -31,7 +31,7 @@ TORCHRUN += ["--standalone", "--nproc-per-node", "2"]
 
 
 def run(*command: str | Path, env: dict[str, str] | None = None) -> None:
-    """Run a command in two processes; show what they said if one of them fails."""
+    """Run a command in two processes; show their output if one of them fails."""
     result = subprocess.run(
         [*TORCHRUN, *map(str, command)],
         capture_output=True, text=True, env=env, timeout=300,
@@ -111,7 +111,7 @@ def test_two_processes_take_the_patches_of_one(steps: Path, store: Store) -> Non
 
 
 def test_their_gradients_are_those_of_the_double_batch(steps: Path, store: Store) -> None:
-    # Batch norm takes its running means here: what is left is what is exchanged.
+    # Batch norm uses its running means here, so that only gradients are exchanged.
     learner = Learner(CONFIG, Processes(device=torch.device("cpu")))
     learner.network.eval()
     losses = learner.learn(batch_of(store), 0.1)
@@ -158,7 +158,7 @@ validation_scenes = {scenes}
 
 
 @pytest.mark.slow
-def test_two_processes_train_a_run_that_goes_on_to_the_same_weights(
+def test_two_processes_train_a_run_that_resumes_to_the_same_weights(
     store: Store, tmp_path: Path
 ) -> None:
     (tmp_path / "tiny.toml").write_text(TINY_TOML.format(scenes=list(SCENES[:2])))
@@ -205,7 +205,7 @@ def test_one_device_for_two_processes_is_refused() -> None:
     environment = dict.fromkeys(
         ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"), "0"
     ) | {"WORLD_SIZE": "2"}
-    with pytest.raises(RunError, match="'cuda:0' is one for 2 processes"):
+    with pytest.raises(RunError, match="'cuda:0' is a single one for 2 processes"):
         join("cuda:0", environment)
 
 
@@ -224,7 +224,7 @@ def test_a_variable_that_is_not_a_number_is_named(name: str, value: str) -> None
 
 
 @pytest.mark.parametrize("name", ["WORLD_SIZE", "RANK", "MASTER_ADDR"])
-def test_an_empty_variable_is_as_none(name: str) -> None:
+def test_an_empty_variable_counts_as_not_set(name: str) -> None:
     assert join("cpu", {**ALL, name: ""}).count == 1
 
 
@@ -233,14 +233,14 @@ def test_a_number_beyond_that_of_all_processes_is_refused() -> None:
         join("cpu", {**ALL, "RANK": "2"})
 
 
-def test_scenes_are_shared_without_rest() -> None:
+def test_every_scene_is_shared_once() -> None:
     scenes = ["a", "b", "c", "d", "e"]
     device = torch.device("cpu")
     shares = [Processes(rank=r, count=2, device=device).share(scenes) for r in (0, 1)]
     assert shares == [["a", "c", "e"], ["b", "d"]]
 
 
-def test_a_batch_that_leaves_a_rest_is_refused() -> None:
+def test_a_batch_that_cannot_be_shared_evenly_is_refused() -> None:
     processes = Processes(count=3, device=torch.device("cpu"))
     processes.check_batch(6)
     with pytest.raises(RunError, match="16 patches cannot be shared by 3 processes"):

@@ -33,6 +33,6 @@ def test_a_signal_at_the_end_of_a_seed_stops_the_others(
 
 
 def test_without_settings_the_defaults_are_trained(store: Store, tmp_path: Path) -> None:
-    # They want more channels than this store has.
+    # They need more channels than this store has.
     with pytest.raises(StoreError, match="channel"):
         train_seeds(store, str(tmp_path / "run"), None, [0], device="cpu")

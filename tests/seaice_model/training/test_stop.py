@@ -17,14 +17,14 @@ def test_the_first_signal_is_a_request_and_the_second_acts() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_the_handlers_come_back(number: signal.Signals) -> None:
+def test_the_handlers_are_restored(number: signal.Signals) -> None:
     before = signal.getsignal(number)
     with stop_on_signals():
         assert signal.getsignal(number) is not before
     assert signal.getsignal(number) is before
 
 
-def test_a_closed_terminal_is_a_request_however_often_it_is_told() -> None:
+def test_a_closed_terminal_is_one_request_however_often_it_is_sent() -> None:
     with stop_on_signals() as stop:
         for _ in range(2):  # by the system and by the shell
             os.kill(os.getpid(), signal.SIGHUP)
@@ -32,7 +32,7 @@ def test_a_closed_terminal_is_a_request_however_often_it_is_told() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_what_is_ignored_is_no_request(number: signal.Signals) -> None:
+def test_an_ignored_signal_is_not_a_request(number: signal.Signals) -> None:
     before = signal.signal(number, signal.SIG_IGN)  # as `nohup` starts a command
     try:
         with stop_on_signals() as stop:
@@ -43,7 +43,7 @@ def test_what_is_ignored_is_no_request(number: signal.Signals) -> None:
         signal.signal(number, before)
 
 
-def test_other_threads_take_no_signals() -> None:
+def test_other_threads_handle_no_signals() -> None:
     made: list[bool] = []
 
     def work() -> None:

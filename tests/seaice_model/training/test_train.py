@@ -30,7 +30,7 @@ from seaice_model.runs.checkpoint import (
 )
 from seaice_model.runs.folder import RunFolder
 from seaice_model.runs.log import LogEntry, read_log
-from seaice_model.training.progress import TrainProgress, TrainReport
+from seaice_model.training.progress import TrainProgress
 from seaice_model.training.seeds import train_seeds
 from seaice_model.training.train import learning_rate, train
 
@@ -58,7 +58,7 @@ def stop_at(epoch: int, iteration: int, number: signal.Signals):  # type: ignore
     return progress
 
 
-def test_the_learning_rate_is_that_of_the_reference() -> None:
+def test_the_learning_rate_is_the_official_one() -> None:
     steps = np.array([0, 1, 4999, 5000, 9999, 10000, 10001, 25000, 149999])
     expected = 0.0005 * (1 + np.cos(np.pi * (steps % 10000) / 10000))
     ours = [learning_rate(TrainConfig(), int(step)) for step in steps]
@@ -77,7 +77,7 @@ def test_the_learning_rate_is_that_of_pytorch_for_30_000_steps() -> None:
     np.testing.assert_allclose(ours, judged, rtol=1e-9, atol=1e-15)
 
 
-def test_a_run_holds_settings_log_checkpoints_and_learning_curve(run: Path) -> None:
+def test_a_run_contains_settings_log_checkpoints_and_learning_curve(run: Path) -> None:
     assert {path.name for path in run.iterdir()} == {
         "settings.json",
         "log.jsonl",
@@ -176,7 +176,7 @@ learning_rate = 0.02
 """
 
 
-def test_a_killed_run_goes_on_to_the_same_weights(
+def test_a_killed_run_resumes_to_the_same_weights(
     tmp_path: Path, store: Store, run: Path
 ) -> None:
     (tmp_path / "config.toml").write_text(TINY_TOML)
@@ -225,7 +225,7 @@ def test_a_run_killed_between_log_and_checkpoint_repeats_the_epoch(
     assert losses_of(folder.path) == losses_of(run)
 
 
-def test_a_run_killed_before_its_first_checkpoint_starts_anew(
+def test_a_run_killed_before_its_first_checkpoint_starts_again(
     tmp_path: Path, store: Store, run: Path
 ) -> None:
     folder = RunFolder(tmp_path / "run")
@@ -298,16 +298,16 @@ def test_a_store_without_validation_scenes_is_refused(
         train(store, tmp_path / "run", TINY)
 
 
-def test_validation_scenes_can_be_drawn_by_the_seed(tmp_path: Path, store: Store) -> None:
-    drawn = []
+def test_validation_scenes_can_be_sampled_by_the_seed(tmp_path: Path, store: Store) -> None:
+    sampled = []
     for seed in range(4):
         config = with_train(validation="drawn", seed=seed, n_epochs=1, n_iterations=1)
         train(store, tmp_path / f"{seed}", config)
         settings = load_best(tmp_path / f"{seed}").settings
         assert not {*settings.train_scenes} & {*settings.validation_scenes}
         assert {*settings.train_scenes, *settings.validation_scenes} == {*SCENES}
-        drawn.append(settings.validation_scenes)
-    assert len(set(drawn)) > 1
+        sampled.append(settings.validation_scenes)
+    assert len(set(sampled)) > 1
 
 
 def test_training_scenes_can_be_chosen_by_a_condition(tmp_path: Path, store: Store) -> None:
@@ -322,7 +322,7 @@ def test_training_scenes_can_be_chosen_by_a_condition(tmp_path: Path, store: Sto
         train(store, tmp_path / "other", config)
 
 
-def test_drawing_and_augmentation_are_settings_of_the_run(
+def test_sampling_and_augmentation_are_settings_of_the_run(
     tmp_path: Path, store: Store, run: Path
 ) -> None:
     weights = {weights_of(run)}
@@ -355,7 +355,7 @@ def test_a_compiled_network_learns_the_same(
 
 
 @pytest.mark.filterwarnings("ignore")  # of the compiler, about itself
-def test_a_machine_without_a_compiler_is_told(
+def test_a_machine_without_a_compiler_is_reported(
     tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     torch.compiler.reset()
@@ -401,16 +401,22 @@ def test_a_chart_that_is_empty_everywhere_does_no_harm(
         assert entry.loss_sod == 0
 
 
-def test_progress_is_told_for_every_batch_and_epoch(tmp_path: Path, store: Store) -> None:
-    told: list[TrainProgress] = []
+def test_progress_is_reported_for_every_batch_and_epoch(
+    tmp_path: Path, store: Store
+) -> None:
+    reported: list[TrainProgress] = []
     report = train(
-        store, tmp_path / "run", with_train(n_epochs=2), device="cpu", progress=told.append
+        store,
+        tmp_path / "run",
+        with_train(n_epochs=2),
+        device="cpu",
+        progress=reported.append,
     )
-    batches = [(t.epoch, t.iteration) for t in told if t.scores is None]
+    batches = [(t.epoch, t.iteration) for t in reported if t.scores is None]
     assert batches == [(epoch, i) for epoch in (1, 2) for i in (1, 2, 3, 4)]
-    assert [t.epoch for t in told if t.scores is not None] == [1, 2]
-    assert isinstance(report, TrainReport)
-    assert report.patches_per_s > 0
+    assert [t.epoch for t in reported if t.scores is not None] == [1, 2]
+    assert report.elapsed_s > 0
+    assert report.patches_per_s > 2 * 4 * 4 / report.elapsed_s  # it leaves out validation
     assert 0 <= report.wait_share <= 1
 
 
@@ -511,7 +517,7 @@ def test_a_network_larger_than_the_memory_leaves_nothing_behind(
 
 
 @pytest.mark.parametrize("mark", ["zarr.json", ".zgroup"])
-def test_a_store_is_no_folder_for_a_run(tmp_path: Path, store: Store, mark: str) -> None:
+def test_a_store_is_not_a_folder_for_a_run(tmp_path: Path, store: Store, mark: str) -> None:
     (tmp_path / mark).write_text("{}")
     with pytest.raises(RunError, match="is a store, not a folder for a run"):
         train(store, tmp_path, TINY, overwrite=True)
@@ -519,7 +525,7 @@ def test_a_store_is_no_folder_for_a_run(tmp_path: Path, store: Store, mark: str)
 
 
 @pytest.mark.parametrize("resume", [True, False])
-def test_a_run_under_way_elsewhere_is_refused(
+def test_a_run_that_another_process_trains_is_refused(
     tmp_path: Path, store: Store, run: Path, resume: bool
 ) -> None:
     shutil.copytree(run, tmp_path / "run")
@@ -532,7 +538,7 @@ def test_a_run_under_way_elsewhere_is_refused(
 
 
 def test_fewer_epochs_than_there_are_is_refused(run: Path, store: Store) -> None:
-    with pytest.raises(RunError, match="has 3 epochs already, asked for are 2"):
+    with pytest.raises(RunError, match="has 3 epochs already, more than the 2 asked for"):
         train(store, run, with_train(n_epochs=2), resume=True)
 
 
@@ -549,12 +555,12 @@ def test_a_lost_best_checkpoint_is_written_again_if_the_last_is_the_best(
         train(store, folder.path, resume=True, device="cpu")
         assert load_best(folder.path).state.best_epoch == 3
     else:
-        with pytest.raises(RunError, match="is missing: that of epoch 1"):
+        with pytest.raises(RunError, match="is missing: it is that of epoch 1"):
             train(store, folder.path, resume=True, device="cpu")
         assert not folder.best.exists()
 
 
-def test_without_its_last_checkpoint_a_run_goes_on_from_the_best(
+def test_without_its_last_checkpoint_a_run_resumes_from_the_best(
     tmp_path: Path, store: Store, run: Path
 ) -> None:
     shutil.copytree(run, tmp_path / "run")

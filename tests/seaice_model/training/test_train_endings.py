@@ -124,8 +124,8 @@ def test_a_training_that_diverges_keeps_its_last_good_checkpoint(
 def test_weights_that_are_not_finite_are_not_saved_at_a_stop(
     store: Store, tmp_path: Path
 ) -> None:
-    def stop(told: TrainProgress) -> None:
-        assert np.isfinite(told.loss)  # it is that before the step
+    def stop(progress: TrainProgress) -> None:
+        assert np.isfinite(progress.loss)  # the loss before the step
         signal.raise_signal(signal.SIGTERM)
 
     folder = RunFolder(tmp_path / "run")
@@ -135,7 +135,7 @@ def test_weights_that_are_not_finite_are_not_saved_at_a_stop(
     assert not folder.last.exists()
 
 
-def test_a_disk_that_is_full_is_told_before_the_old_checkpoint_is_touched(
+def test_a_full_disk_is_reported_before_the_old_checkpoint_is_touched(
     store: Store, tmp_path: Path
 ) -> None:
     (tmp_path / "config.toml").write_text(CONFIG)

@@ -33,7 +33,7 @@ def test_scenes_that_stay_on_the_device_are_counted_as_on_the_cpu(
         np.testing.assert_array_equal(others, theirs)
 
 
-def test_a_request_to_stop_is_heeded_between_scenes(store: Store) -> None:
+def test_validation_stops_between_scenes(store: Store) -> None:
     scenes = [store.scene(scene_id) for scene_id in store.splits["train"]]
     stop = StopRequest()
     stop.is_made = True
