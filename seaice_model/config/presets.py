@@ -1,7 +1,7 @@
-"""Named configurations, as data: the rows of Table 4, and the three ways to follow a paper.
+"""Named configurations, as data: the models of Table 4, and three readings of the paper.
 
-- a *profile* says how the paper is read where it, its code and we disagree: which channels,
-  how scenes validate, how patches are augmented, and how the store is to be prepared;
+- a *profile* settles what the paper, its official code and we do differently: channels,
+  validation scenes, augmentation, and how the store is prepared;
 - a *preset* is what a run changes on top of a profile: Models 1-9, or a size for CPUs.
 
 A new one is a new entry of ``PROFILES`` or ``PRESETS``.
@@ -26,7 +26,7 @@ class Profile:
     """One reading of the paper."""
 
     name: str
-    """What people write after ``--profile``."""
+    """Name for ``--profile``."""
 
     summary: str
     """One line for people."""
@@ -35,10 +35,10 @@ class Profile:
     """Network and training of Model 1."""
 
     recipe: Recipe
-    """How the store is prepared; its ratio and how planes are resampled matter."""
+    """How the store is prepared; only its ratio and the resampling of planes matter."""
 
     def departures(self, recipe: Recipe, ratio: int) -> list[str]:
-        """List where the recipe of a store departs from the one meant, with this ratio."""
+        """List where the recipe of a store departs from the intended one of this ratio."""
         meant = replace(
             recipe,
             ratio=ratio,
@@ -74,7 +74,7 @@ class Preset:
     """What a run changes on top of a profile."""
 
     name: str
-    """What people write after ``--preset``."""
+    """Name for ``--preset``."""
 
     summary: str
     """One line for people: what is changed."""
@@ -92,7 +92,7 @@ class Preset:
     """Changed settings of the training."""
 
     ratio: int = 10
-    """Ratio of the store that the configuration is meant for."""
+    """Ratio of the intended store."""
 
     validation: PaperScores | None = None
     """What the paper reports on validation scenes."""
@@ -142,10 +142,11 @@ LISTED_VALIDATION = tuple(
 )
 """The 17 validation scenes of the configuration that won the challenge."""
 
-# What no profile repeats: ancillary planes shifted by a cell in training, half precision
-# without scaling of the loss, a loss that is NaN without labels, and SIC predicted as class
-# 11 or 12, above 100 %, which no chart and no map has. All validate on the grid of the
-# store: 20 scenes of 80 m pixels would take longer to count than an epoch takes a GPU.
+# No profile repeats these parts of the official code: ancillary planes shifted by a cell in
+# training, half precision without scaling of the loss, a loss that is NaN without labels,
+# and SIC predicted as class 11 or 12 (above 100 %), which no chart has. All profiles
+# validate on the grid of the store: counting 20 scenes of 80 m pixels would take longer
+# than an epoch on a GPU.
 _PROFILES = (
     Profile(
         name="default",
@@ -180,15 +181,15 @@ PROFILES: Mapping[str, Profile] = MappingProxyType({p.name: p for p in _PROFILES
 """Every profile by its name, in the order to list them."""
 
 
-# Every channel that a file holds, with the encodings of Model 1.
+# Every channel that a file contains, and the encodings of Model 1.
 _ALL_AVAILABLE = tuple(
     channel.name
     for channel in CHANNELS
     if channel.variable is not None or channel.name in OFFICIAL_CHANNELS
 )
 
-# `make demo` (24 synthetic scenes of about 1200 x 1200 pixels): 39 s on two cores, and a
-# combined score of 80 % on five scenes that it has not seen.
+# `make demo` (24 synthetic scenes of about 1200 x 1200 pixels) trains it in 39 s on two
+# cores, to a combined score of 80 % on five unseen scenes.
 _TINY = Preset(
     name="tiny",
     summary="a small network for a minute or two on a CPU",
@@ -203,9 +204,9 @@ _TINY = Preset(
     },
 )
 
-# The rows of Table 4 of Chen et al. (2024). With 16 channels for Model 1: Table 2 lists 14,
-# section 3.2 adds distance maps, and the configuration that the authors published has both
-# those and the incidence angle.
+# The models of Table 4 of Chen et al. (2024). Model 1 has 16 channels: Table 2 lists 14,
+# section 3.2 adds the distance map, and the official configuration has both that and the
+# incidence angle.
 _PRESETS = (
     Preset(name="default", summary="the recipe of the paper: meant for a GPU"),
     _TINY,
@@ -283,7 +284,7 @@ def find_preset(name: str) -> Preset:
     Raises
     ------
     ConfigError
-        If there is none; the hint names the nearest.
+        If there is none; the hint names the nearest one.
 
     Examples
     --------
@@ -301,7 +302,7 @@ def find_profile(name: str) -> Profile:
     Raises
     ------
     ConfigError
-        If there is none; the hint names the nearest.
+        If there is none; the hint names the nearest one.
     """
     if name not in PROFILES:
         raise ConfigError(f"unknown profile {name!r}", hint=nearest(name, PROFILES))

@@ -1,6 +1,6 @@
-"""From names, a file and single changes to the configuration of a run.
+"""The configuration of a run, from names, a file and single changes.
 
-What comes later wins: profile, preset, TOML file, ``key=value``.
+Later ones override earlier ones: profile, preset, TOML file, ``key=value``.
 """
 
 from collections.abc import Iterable, Mapping
@@ -26,24 +26,24 @@ def resolve(
     file: Path | None = None,
     changes: Iterable[str] = (),
 ) -> RunConfig:
-    """Return the configuration that a preset, a file and changes make of a profile.
+    """Return a profile with the changes of a preset, a file and single settings.
 
     Parameters
     ----------
     profile
         Name of a profile: "default", "paper" or "official".
     preset
-        Name of a preset, changing the profile.
+        Name of a preset, which changes the profile.
     file
-        TOML file with tables of `RunConfig`, changing the preset.
+        TOML file with tables of `RunConfig`, which changes the preset.
     changes
-        Settings as ``key=value``, changing all of these; see
+        Settings as ``key=value``, which change all of these; see
         `seaice_data.settings.read_assignments`.
 
     Raises
     ------
     SettingsError
-        If a name or a key is not known (the hint names the nearest), a value does not
+        If a name or a key is unknown (the hint names the nearest one), a value does not
         fit, or the file cannot be read.
 
     Examples
@@ -75,10 +75,10 @@ def changed(config: RunConfig, changes: Iterable[str]) -> RunConfig:
 
 
 def _merged(mapping: dict[str, Any], tables: Mapping[str, Any]) -> dict[str, Any]:
-    """Put the settings of `tables` over those of `mapping`, table by table."""
+    """Override the settings of `mapping` by those of `tables`, table by table."""
     for name, values in tables.items():
         if isinstance(values, Mapping) and name in mapping:
             mapping[name] |= values
         else:
-            mapping[name] = values  # refused later, with its name
+            mapping[name] = values  # an unknown name is refused later
     return mapping

@@ -1,7 +1,7 @@
 """Settings of the network and of its training, with the defaults of Chen et al. (2024).
 
-``RunConfig`` is the whole of a TOML file given to ``seaice train``: tables ``[model]``,
-``[train]``, ``[drawing]`` and ``[augmentation]``; the last two are settings of patches
+``RunConfig`` is a whole TOML file for ``seaice train``: tables ``[model]``, ``[train]``,
+``[drawing]`` and ``[augmentation]``; the last two are settings of patches
 (`seaice_data.sampling.windows`, `seaice_data.sampling.augmentation`). Named configurations
 are in `seaice_model.config.presets`.
 """
@@ -26,19 +26,19 @@ ValidationSource = Literal["store", "drawn", "listed"]
 Precision = Literal["auto", "float32", "bfloat16"]
 Compile = Literal["auto", "always", "never"]
 
-_MOST_FILTERS = 2**16  # weights are counted in 64 bits, which their squares must not leave
-_MOST_LEVELS = 14  # more need patches that are too large
+_MOST_FILTERS = 2**16  # squares of it, which count weights, must fit into 64 bits
+_MOST_LEVELS = 14  # more would need patches that are too large
 _MOST = {"patch_size": 2**15, "batch_size": 2**20, "n_iterations": 10**6, "n_epochs": 10**6}
-"""Far beyond what is useful; patches and bytes of a batch are counted in 64 bits."""
-_SEEDS = 2**63  # PyTorch takes no others
+"""Far beyond what is useful; patches and bytes of a batch must fit into 64 bits."""
+_SEEDS = 2**63  # the number of seeds that PyTorch takes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ModelConfig:
-    """What a network is made of; equal configurations have equal weight shapes."""
+    """The architecture of a network; equal configurations have equal weight shapes."""
 
     channels: tuple[str, ...] = OFFICIAL_CHANNELS
-    """Input planes, in the order of the channel axis: those of the
+    """Input planes, in the order of the channel axis; the default is that of the
     configuration that won the challenge. Table 2 of the paper has 14, without incidence
     angle and distance map."""
 
@@ -47,14 +47,14 @@ class ModelConfig:
     (Chen et al. 2024, section 3.1)."""
 
     decoders: Decoders = "shared"
-    """One decoder for all charts, or one a chart (Chen et al. 2024, Table 4, Model 9)."""
+    """One decoder for all charts, or one for each (Chen et al. 2024, Table 4, Model 9)."""
 
     sic: SicHead = "regression"
-    """SIC as a number trained by squared error, or as classes (Table 4, Model 8)."""
+    """SIC as a number, trained by squared error, or as classes (Table 4, Model 8)."""
 
     fusion: Fusion = "input"
     """Where ancillary channels (AMSR2, ERA5) enter: as input planes, or averaged to the
-    grid of the bridge, beside its planes (named as future work, section 3.3)."""
+    grid of the bridge and appended to its planes (future work in section 3.3)."""
 
     def __post_init__(self) -> None:
         """Refuse a network that cannot be built."""
@@ -79,7 +79,7 @@ class ModelConfig:
         if self.fusion == "bottleneck" and not (self.at_input and self.at_bridge):
             raise ConfigError(
                 "fusion 'bottleneck' needs ancillary channels and others",
-                hint="add channels of AMSR2 or ERA5, or take fusion 'input'",
+                hint="add channels of AMSR2 or ERA5, or set fusion to 'input'",
             )
 
     @property
@@ -124,7 +124,7 @@ class TrainConfig:
     """Epochs from one restart of the learning rate to the next (Table 3)."""
 
     momentum: float = 0.9
-    """Momentum of the gradient descent (reference configuration; not in the paper)."""
+    """Momentum of the gradient descent (official configuration; not in the paper)."""
 
     weight_decay: float = 0.01
     """Decay of every parameter, batch norm and biases included (Table 3; D19b)."""
@@ -133,44 +133,45 @@ class TrainConfig:
     """Weights of the losses of SIC, SOD and FLOE in their sum (Table 3)."""
 
     class_loss: ClassLoss = "cross-entropy"
-    """Loss of charts predicted as classes: cross entropy (Table 3); focal, which heeds
-    pixels the less the surer they are right (tried in section 4); or ordinal, which adds
-    the expected distance in classes."""
+    """Loss of charts predicted as classes: cross entropy (Table 3); focal, which reduces
+    the weight of pixels that are confidently right (tried in section 4); or ordinal, which
+    adds the expected distance in classes."""
 
     focal_gamma: float = 2.0
-    """How fast sure pixels fade in the focal loss; 0 is the cross entropy (Lin et al.
-    2017 recommend 2)."""
+    """How much the focal loss reduces the weight of confident pixels; 0 is the cross
+    entropy (Lin et al. 2017 recommend 2)."""
 
     where: str = ""
-    """Condition for the scenes to train on, as ``month in 5..9`` (see
-    `seaice_data.store.selection`); all of the split if empty. Validation is not changed."""
+    """Condition for the scenes to train on, such as ``month in 5..9`` (see
+    `seaice_data.store.selection`); all of the split if empty. It does not apply to
+    validation scenes."""
 
     divide_by_probability: bool = False
-    """Divide the loss of each patch by how often it is drawn relative to drawing over
-    scenes: with ``drawing.over`` other than "scenes" the gradient is then, on average, that
-    of drawing over scenes, and only its noise is another."""
+    """Divide the loss of each patch by how often it is sampled, relative to sampling over
+    scenes. With ``drawing.over`` other than "scenes", the gradient is then on average that
+    of sampling over scenes, and only its noise differs."""
 
     validation: ValidationSource = "store"
-    """Validate on the split of the store; on as many scenes that this run draws anew by
-    its seed from both splits, as the paper does for each of its 20 runs (section 3.5); or
-    on those listed in `validation_scenes`."""
+    """Validate on the split of the store ("store"); on as many scenes sampled from both
+    splits by the seed of the run, as the paper does for each of its 20 runs (section 3.5;
+    "drawn"); or on those in `validation_scenes` ("listed")."""
 
     validation_scenes: tuple[SceneId, ...] = ()
-    """Ids of the scenes to validate on, if they are listed. The others of both splits
-    train, but for those of the same orbit passes."""
+    """Ids of the scenes to validate on, if they are listed. The other scenes of both splits
+    are trained on, except those of the same orbit passes."""
 
     seed: int = 0
-    """Decides the first weights, the patches and the drawn validation scenes."""
+    """Decides the initial weights, the patches, and the validation scenes if sampled."""
 
     precision: Precision = "auto"
     """Arithmetic of the convolutions; "auto" is bfloat16 on a GPU and float32 elsewhere.
-    PyTorch lets GPUs round what they multiply to TF32 (10 bits) in float32, unless
+    With float32, PyTorch lets GPUs round factors to TF32 (10 bits), unless
     ``torch.backends.cudnn.allow_tf32`` is false."""
 
     compile: Compile = "auto"
     """Whether operations are fused by ``torch.compile``, which takes a minute at the start,
-    and on a single GPU recorded as a CUDA graph; "auto" is on a GPU only: on two CPU cores
-    a step took 3.2 s either way."""
+    and on a single GPU recorded as a CUDA graph. "auto" does so on GPUs only: on two CPU
+    cores a step took 3.2 s either way."""
 
     def __post_init__(self) -> None:
         """Refuse a training that cannot work."""
@@ -203,7 +204,7 @@ class TrainConfig:
             raise ConfigError(
                 f"validation is {self.validation!r}, and validation_scenes name "
                 f"{len(self.validation_scenes)} scenes",
-                hint="name scenes exactly if validation is 'listed'",
+                hint="name scenes if, and only if, validation is 'listed'",
             )
         self._check_loss_weights()
 
@@ -220,7 +221,7 @@ class TrainConfig:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunConfig:
-    """A network and its training: everything that decides a run, beside the store."""
+    """A network and its training: everything that decides a run, except the store."""
 
     model: ModelConfig = field(default_factory=ModelConfig)
     """The network."""
@@ -236,7 +237,7 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         """Refuse patches that the network shrinks to a single pixel."""
-        # Batch norm needs more than one pixel a channel, also in a batch of one patch.
+        # Batch norm needs more than one pixel in a channel, even in a batch of one patch.
         smallest = 2 * self.model.stride
         if self.train.patch_size < smallest:
             raise ConfigError(

@@ -1,10 +1,10 @@
-"""3 x 3 convolutions, by kernels of our own where these are faster.
+"""3 x 3 convolutions, by our own kernels where these are faster.
 
-Where operations are run one by one this is PyTorch's convolution. Compiled for a GPU of
-NVIDIA's Hopper generation in bfloat16, large planes of few channels go to
-`seaice_model.networks.convolve_kernel` and `seaice_model.networks.gradient_kernel`: the
-library takes two to three times as long for them, which is half of a training step. Our
-tilings were measured there; most other GPUs have less shared memory than they take.
+Uncompiled, this is PyTorch's convolution. Compiled for a GPU of NVIDIA's Hopper generation
+in bfloat16, large planes of few channels go to `seaice_model.networks.convolve_kernel` and
+`seaice_model.networks.gradient_kernel`: the library takes two to three times as long for
+them, which is half of a training step. Our tilings were measured on Hopper; most other GPUs
+have less shared memory than they need.
 """
 
 from importlib.util import find_spec
@@ -14,18 +14,18 @@ import torch
 from torch import Tensor, nn
 
 _FEWEST_PIXELS = 16 * 128 * 128
-"""Pixels of a batch from which on our kernels win on an H200."""
+"""Pixels of a batch above which our kernels are faster on an H200."""
 
 _OURS = {(16, 32), (32, 32), (64, 32), (96, 32)}
-"""Channels of planes and result for which they win."""
+"""Channels of planes and result for which they are faster."""
 
 
 _HOPPER = 9
-"""Major number of the compute capability, which GPUs of AMD count in their own way."""
+"""Major number of the compute capability; GPUs of AMD have other numbers."""
 
 
 def has_kernels(device: torch.device) -> bool:
-    """Tell whether our kernels are for a device, and can be compiled for it."""
+    """Return whether our kernels are made for a device, and can be compiled for it."""
     return (
         device.type == "cuda"
         and torch.version.hip is None
@@ -38,7 +38,7 @@ class Convolution(nn.Conv2d):
     """A 3 x 3 convolution without bias that keeps the size of its planes."""
 
     has_kernels = False
-    """Whether its device is one for our kernels; see `has_kernels`."""
+    """Whether our kernels are made for its device; see `has_kernels`."""
 
     def __init__(self, n_in: int, n_out: int, *, device: str | None = None) -> None:
         super().__init__(n_in, n_out, kernel_size=3, padding=1, bias=False, device=device)
@@ -57,7 +57,7 @@ class Convolution(nn.Conv2d):
 
 
 class _Convolved(torch.autograd.Function):
-    """Convolves by our kernels; what nobody asks for, compilers leave out."""
+    """Convolves by our kernels; compilers leave out gradients that are not needed."""
 
     @staticmethod
     def forward(ctx: Any, planes: Tensor, weights: Tensor) -> Tensor:
@@ -124,7 +124,7 @@ def _(planes: Tensor, gradient: Tensor) -> Tensor:
 
 
 def _like(planes: Tensor, n_channels: int) -> Tensor:
-    """Return memory for as many planes of another number of channels."""
+    """Return uninitialised planes of the same size with `n_channels` channels."""
     n, _, height, width = planes.shape
     return torch.empty(
         (n, n_channels, height, width), dtype=planes.dtype, device=planes.device,
@@ -133,7 +133,7 @@ def _like(planes: Tensor, n_channels: int) -> Tensor:
 
 
 def _is_ours(planes: Tensor, weights: Tensor) -> bool:
-    """Tell whether our kernels can, and are the faster ones."""
+    """Return whether our kernels can convolve these planes, and do it faster."""
     n_pixels = planes.numel() // planes.shape[1]
     return (
         planes.dtype == weights.dtype == torch.bfloat16

@@ -5,14 +5,14 @@ each step reads one row of tiles and multiplies it with the weights of the three
 taps, for the rows above, at and below it, whose three sums rotate in registers. So each row
 is read once instead of three times, and the weights stay in shared memory.
 
-The taps of a row come in two ways. By *pairs*: the four pixels that two results need
-(x - 1 to x + 2) are one row of ``4 in`` values, and a step is ``[pairs, 4 in]`` times
-``[4 in, 2 out]`` for each row of taps. Six of the eight blocks of weights are taps, two are
-zero: a third more arithmetic, but planes are read twice instead of three times, and
-products are wider. Or one by one: three products, ``[pixels, in]`` times ``[in, out]``,
-whose weights take less of the shared memory, for many channels.
+The taps of a row are applied in one of two ways. By *pairs*: the four pixels that two
+results need (x - 1 to x + 2) are one row of ``4 in`` values, and a step is
+``[pairs, 4 in]`` times ``[4 in, 2 out]`` for each row of taps. Six of the eight blocks of
+weights are taps, two are zero: a third more arithmetic, but planes are read twice instead
+of three times, and products are wider. Or one by one: three products, ``[pixels, in]``
+times ``[in, out]``, for many channels, because their weights take less shared memory.
 
-The gradient of what is convolved is the convolution with the weights turned around.
+The gradient of the planes is the convolution with the weights rotated by 180 degrees.
 """
 
 from dataclasses import dataclass
@@ -25,19 +25,19 @@ from torch import Tensor
 from seaice_model.networks.triton_device import IS_INTERPRETED, n_processors
 
 _N_PACKED = 1024
-"""Weights that a program of `_pack` writes."""
+"""Number of weights that a program of `_pack` writes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tiling:
-    """How the work is cut up; results differ by rounding only.
+    """How the work is divided; results differ by rounding only.
 
-    The shared memory of a multiprocessor holds, for each of its programs, the weights of a
-    block, `stages` tiles, and a tile of results.
+    The shared memory of a multiprocessor contains, for each of its programs, the weights of
+    a block, `stages` tiles, and a tile of results.
     """
 
     n_side: int
-    """Results side by side: 2 by pairs, 1 one by one."""
+    """Results side by side: 2 if taps are applied by pairs, 1 if one by one."""
 
     n_in: int
     """Channels of the planes in a tile."""
@@ -46,18 +46,18 @@ class Tiling:
     """Channels of the result in a block."""
 
     n_rows: int = 64
-    """Rows of a product: pairs or pixels of a step."""
+    """Rows of a product: the pairs or pixels of a step."""
 
     warps: int = 4
     stages: int = 4
-    """Tiles on their way from memory."""
+    """Tiles that are being loaded from memory."""
 
     per_processor: int = 2
     """Programs for each multiprocessor."""
 
     by_registers: bool = True
-    """Whether a tile goes to registers once for its three rows of taps; otherwise each
-    product reads it from the shared memory anew."""
+    """Whether a tile is loaded into registers once for its three rows of taps; otherwise
+    each product reads it again from the shared memory."""
 
 
 TILINGS = {
@@ -67,8 +67,8 @@ TILINGS = {
     (64, 32): Tiling(1, 64, 32),
     (96, 32): Tiling(2, 32, 16, stages=3, per_processor=1),
 }
-"""The fastest ways measured on an H200, by channels of planes and result. Channels that are
-not here are left to the library."""
+"""The fastest tilings measured on an H200, by channels of planes and result. Other channels
+are left to the library."""
 
 
 def convolve(planes: Tensor, weights: Tensor, how: Tiling | None = None) -> Tensor:
@@ -81,7 +81,7 @@ def convolve(planes: Tensor, weights: Tensor, how: Tiling | None = None) -> Tens
     weights
         Shape ``(out, in, 3, 3)``, bfloat16.
     how
-        That of `TILINGS` if not given.
+        Tiling; that of `TILINGS` if not given.
 
     Returns
     -------
@@ -94,8 +94,8 @@ def convolve(planes: Tensor, weights: Tensor, how: Tiling | None = None) -> Tens
 def input_gradient(gradient: Tensor, weights: Tensor, how: Tiling | None = None) -> Tensor:
     """Return the gradient of the planes that `convolve` took.
 
-    `gradient` is that of the result, of shape ``(batch, out, y, x)``; channels of `how` are
-    those of the convolution that runs, from ``out`` to ``in``.
+    `gradient` is that of the result, of shape ``(batch, out, y, x)``. The channels of `how`
+    are those of the convolution that runs, from ``out`` to ``in``.
     """
     return _run(gradient, weights.transpose(0, 1), how, is_turned=True)
 

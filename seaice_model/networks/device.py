@@ -1,4 +1,4 @@
-"""Where the network runs, in which arithmetic, and whether there is memory for it."""
+"""The device of a network: its arithmetic, its memory, and whether code is compiled."""
 
 import re
 from collections.abc import Iterator
@@ -15,14 +15,14 @@ from seaice_model.errors import RunError
 def find_device(name: str = "auto") -> torch.device:
     """Return the device called `name`; "auto" is a CUDA GPU if there is one, else the CPU.
 
-    From then on PyTorch uses at most as many threads as a container may use cores.
+    Afterwards PyTorch uses at most as many threads as this process may use cores.
 
     Raises
     ------
     RunError
-        If there is no such device on this machine, or it cannot hold a number.
+        If this machine has no such device, or the device does not work.
     """
-    # PyTorch counts the cores of the machine, whatever the quota.
+    # PyTorch counts the cores of the machine, whatever the quota of a container.
     torch.set_num_threads(min(torch.get_num_threads(), n_cores()))
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
@@ -50,12 +50,12 @@ def find_device(name: str = "auto") -> torch.device:
 def memory_in_words(
     doing: str, hint: str | None = None, kind: type[SeaIceError] = RunError
 ) -> Iterator[None]:
-    """Turn the many ways in which memory runs out into one error with this hint.
+    """Translate the many errors for too little memory into one, with this hint.
 
     Parameters
     ----------
     doing
-        What there is too little memory for, as in "training".
+        What the memory is for: "too little memory for training".
     hint
         What to do about it.
     kind
@@ -64,7 +64,7 @@ def memory_in_words(
     try:
         yield
     except (RuntimeError, MemoryError) as error:
-        # PyTorch has a type of its own for the memory of GPUs only.
+        # PyTorch has an error type only for the memory of GPUs.
         is_memory = isinstance(error, (MemoryError, torch.OutOfMemoryError))
         if not is_memory and "allocate memory" not in str(error):
             raise
@@ -73,7 +73,7 @@ def memory_in_words(
 
 @contextmanager
 def compiler_errors() -> Iterator[None]:
-    """Turn what PyTorch's compiler says where it cannot work into a `RunError`."""
+    """Translate errors of PyTorch's compiler into a `RunError`."""
     try:
         yield
     except RuntimeError as error:
@@ -88,13 +88,13 @@ def compiler_errors() -> Iterator[None]:
 def arithmetic(device: torch.device, precision: Precision) -> AbstractContextManager[None]:
     """Return the context that runs convolutions in `precision` (see `TrainConfig`).
 
-    bfloat16 has the range of float32, so that no gradient needs scaling; float16 without
-    scaling, as in the reference, loses small gradients.
+    bfloat16 has the range of float32, so gradients need no scaling; float16 without
+    scaling, as in the official code, loses small gradients.
     """
     is_half = precision == "bfloat16" or (precision == "auto" and device.type == "cuda")
     return torch.autocast(device.type, torch.bfloat16, enabled=is_half)
 
 
 def is_compiled(setting: Compile, device: torch.device) -> bool:
-    """Tell whether ``TrainConfig.compile`` means to compile on a device."""
+    """Return whether to compile on a device, with this value of ``TrainConfig.compile``."""
     return setting == "always" or (setting == "auto" and device.type == "cuda")

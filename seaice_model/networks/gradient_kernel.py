@@ -4,17 +4,17 @@
 
 is a product of matrices with short sides (``out`` times ``9 in``) and a very long inner one
 (all pixels). Each program goes over many tiles of pixels and keeps its sums in registers; a
-second kernel adds up the programs, in a fixed order, so that results can be repeated.
+second kernel adds up the programs, in a fixed order, so that results are reproducible.
 
-The inner side runs over *pairs* of pixels that lie side by side. In channels-last memory a
-pair of gradients is one row of ``2 out`` values, and the four pixels of the planes that the
-pair needs (x - 1 to x + 2) are one row of ``4 in`` values. Their product holds eight
-blocks, one for each gradient j and pixel i, of which six are taps, s = i - j. That wastes
-as much arithmetic as four taps for three, but reads planes twice instead of four times, and
-gives the tensor cores wider tiles. The three rows of taps share one tile of planes, against
-three rows of gradients; a tile has ``rows`` rows of planes and ``rows + 2`` of gradients.
+The inner side runs over *pairs* of adjacent pixels. In channels-last memory a pair of
+gradients is one row of ``2 out`` values, and the four pixels of the planes that the pair
+needs (x - 1 to x + 2) are one row of ``4 in`` values. Their product has eight blocks, one
+for each gradient j and pixel i, of which six are taps, s = i - j. This costs a third more
+arithmetic, but reads planes twice instead of four times, and gives the tensor cores wider
+tiles. The three rows of taps share one tile of planes, against three rows of gradients; a
+tile has ``rows`` rows of planes and ``rows + 2`` of gradients.
 
-Triton comes with PyTorch for CUDA; nothing else needs it.
+Triton is installed with PyTorch for CUDA; nothing else needs it.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ from seaice_model.networks.triton_device import IS_INTERPRETED, n_processors
 
 @dataclass(frozen=True, slots=True)
 class Tiling:
-    """How the work is cut up; results differ by rounding only."""
+    """How the work is divided; results differ by rounding only."""
 
     n_in: int = 32
     """Channels of the planes in a block."""
@@ -38,14 +38,14 @@ class Tiling:
     """Channels of the gradient in a block."""
 
     n_pairs: int = 32
-    """Pairs of pixels in a product: its inner side."""
+    """Pairs of pixels in a product, along its inner side."""
 
     rows: int = 2
     """Rows of planes that share rows of gradients."""
 
     warps: int = 4
     stages: int = 3
-    """Tiles on their way from memory."""
+    """Tiles that are being loaded from memory."""
 
     per_processor: int = 2
     """Programs for each multiprocessor."""
@@ -70,9 +70,9 @@ def weight_gradient(planes: Tensor, gradient: Tensor, how: Tiling | None = None)
         What was convolved, shape ``(batch, in, y, x)``, bfloat16.
     gradient
         The gradient of the result, shape ``(batch, out, y, x)``, bfloat16. Both have fewer
-        than 2**31 values, and channels that the blocks of `how` divide.
+        than 2**31 values, and their channels are multiples of the blocks of `how`.
     how
-        That of `tiling` if not given.
+        Tiling; that of `tiling` if not given.
 
     Returns
     -------
@@ -111,7 +111,7 @@ def weight_gradient(planes: Tensor, gradient: Tensor, how: Tiling | None = None)
 
 
 _N_SUMMED = 32
-"""Values that a program of `_sum_programs` adds up; it divides those of a block."""
+"""Values that a program of `_sum_programs` adds up; a divisor of those of a block."""
 
 
 # Sizes of planes are not compiled in: once is enough for all.

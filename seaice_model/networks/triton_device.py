@@ -1,4 +1,4 @@
-"""What Triton kernels run on: a GPU, or an interpreter that tests them on the CPU."""
+"""Where Triton kernels run: on a GPU, or in an interpreter on the CPU that tests them."""
 
 import os
 from functools import cache
@@ -6,12 +6,12 @@ from functools import cache
 import torch
 
 IS_INTERPRETED = os.environ.get("TRITON_INTERPRET", "0") == "1"
-"""Whether kernels run on the CPU, step by step, to test them."""
+"""Whether kernels are interpreted on the CPU, to test them."""
 
 
 @cache
 def n_processors(device: torch.device) -> int:
-    """Return the multiprocessors of a GPU; a few programs for the interpreter."""
+    """Return the number of multiprocessors of a GPU; 3 for the interpreter."""
     if device.type != "cuda":
         return 3
     return int(torch.cuda.get_device_properties(device).multi_processor_count)

@@ -1,9 +1,9 @@
-"""The multi-task U-Net: one encoder, one or three decoders, one head a chart.
+"""The multi-task U-Net: one encoder, one or three decoders, one head for each chart.
 
-The architecture is that of Chen et al. (2024), section 3.1 and Figure 1, down to the
-padding, so that their published weights give their outputs
-(`seaice_model.networks.published_weights`).
-Weights start as PyTorch starts them, from a seed of their own.
+The architecture is that of Chen et al. (2024), section 3.1 and Figure 1, including the
+padding, so that the official weights give the official outputs
+(`seaice_model.networks.published_weights`). Initial weights have the distribution of
+PyTorch's, from a seed of their own.
 """
 
 import math
@@ -20,14 +20,14 @@ from seaice_model.networks.convolution import Convolution, has_kernels
 from seaice_model.networks.upsampling import Place, doubled, doubled_tile
 
 _FAST_CHANNELS = 8
-"""Kernels for half precision work on multiples of so many channels."""
+"""Half-precision kernels work on multiples of this number of channels."""
 
 
 class Prediction(NamedTuple):
-    """What the network says of a batch: one tensor a chart, in the order of ``CHARTS``."""
+    """The output for a batch: one tensor for each chart, in the order of ``CHARTS``."""
 
     sic: Tensor
-    """Class as a real number, shape ``(batch, y, x)``; or one logit a class, shape
+    """Class as a real number, shape ``(batch, y, x)``; or logits, shape
     ``(batch, class, y, x)``, if SIC is predicted as classes."""
 
     sod: Tensor
@@ -39,8 +39,8 @@ class Prediction(NamedTuple):
     def classes(self) -> Tensor:
         """Decide the class of every pixel.
 
-        A real number is rounded and clamped to the classes of SIC, 0 to 10;
-        of logits the largest wins.
+        A real number is rounded and clamped to the classes of SIC, 0 to 10; among logits
+        the largest is chosen.
 
         Returns
         -------
@@ -59,17 +59,17 @@ def _decide(plane: Tensor) -> Tensor:
 class MultiTaskUNet(nn.Module):
     """Map input planes to the three charts.
 
-    The heads of a shared decoder are computed as one: their weights are asked for, they
-    themselves are not called, nor are hooks on them.
+    The heads of a shared decoder are computed as one convolution from their weights: the
+    modules themselves are not called, nor are hooks on them.
 
     Parameters
     ----------
     config
         Channels and where they enter, filters, decoders and the kind of the SIC head.
     seed
-        Decides the first weights; the global random state is neither read nor changed.
-        None leaves them without memory, on PyTorch's device "meta": for those who look at
-        shapes only, or bring weights along.
+        Decides the initial weights; the global random state is neither read nor changed.
+        With None, weights have no memory (PyTorch's device "meta"): for callers that need
+        only shapes, or have weights already.
 
     Examples
     --------
@@ -108,11 +108,11 @@ class MultiTaskUNet(nn.Module):
         ----------
         inputs
             Shape ``(batch, channel, y, x)``, standardised, fill set to 0. Any height and
-            width: a plane smaller than one pixel of the bridge is continued by zeros, and
-            the prediction is cut back to it.
+            width: a plane smaller than one pixel of the bridge is padded with zeros, and
+            the prediction is cut to its size.
         place
-            Where `inputs` lie in a larger plane, if they are a tile of it: height and width
-            are multiples of the stride, unless the tile ends with the plane.
+            Place of `inputs` in a larger plane, if they are a tile of it. Height and width
+            are then multiples of the stride, unless the tile ends with the plane.
         """
         height, width = inputs.shape[-2:]
         inputs = _grown(inputs, self.config.stride)
@@ -132,8 +132,8 @@ class MultiTaskUNet(nn.Module):
     def _ask_heads(self, features: list[Tensor]) -> Sequence[Tensor]:
         if len(features) == len(self.heads):
             return [head(f) for head, f in zip(self.heads, features, strict=True)]
-        # At once: reading what the decoder says takes longer than any head does. Spare
-        # outputs make their number one that kernels are fast for.
+        # All heads at once: reading the output of the decoder takes longer than any head.
+        # Spare outputs bring their number to one for which kernels are fast.
         heads = cast("list[nn.Conv2d]", list(self.heads))
         n_outputs = [head.out_channels for head in heads]
         n_spare = -sum(n_outputs) % _FAST_CHANNELS
@@ -146,7 +146,7 @@ class MultiTaskUNet(nn.Module):
 
 
 def on_device(network: MultiTaskUNet, device: torch.device) -> MultiTaskUNet:
-    """Move a network to a device, its weights in the order in which it is fastest."""
+    """Move a network to a device, its weights in the fastest memory format."""
     network = network.to(device)
     for module in network.modules():
         if isinstance(module, Convolution):
@@ -157,7 +157,7 @@ def on_device(network: MultiTaskUNet, device: torch.device) -> MultiTaskUNet:
 class _DoubleConv(nn.Sequential):
     """Twice: 3 x 3 convolution, batch norm (which makes a bias pointless), ReLU.
 
-    Layers have no memory yet, so that none draws weights from the global random state.
+    Layers have no memory yet, so that none samples weights from the global random state.
     """
 
     def __init__(self, n_in: int, n_out: int) -> None:
@@ -172,7 +172,7 @@ class _DoubleConv(nn.Sequential):
 
 
 class _Decoder(nn.Module):
-    """From the bridge back to the finest level, joining the encoder's level each time."""
+    """From the bridge back to the finest level, with a skip connection at each level."""
 
     def __init__(self, filters: tuple[int, ...]) -> None:
         super().__init__()
@@ -194,7 +194,7 @@ class _Decoder(nn.Module):
 
 
 def _ratios(n_levels: int) -> list[int]:
-    """Return how many pixels one pixel of each level stands for, from the bridge up.
+    """Return the pixels of the input per pixel of each level, from the bridge up.
 
     Examples
     --------
@@ -205,11 +205,11 @@ def _ratios(n_levels: int) -> list[int]:
 
 
 def _padded_to(plane: Tensor, skip: Tensor) -> Tensor:
-    """Surround `plane` by zeros up to the size of `skip`, the odd pixel behind."""
+    """Pad `plane` with zeros to the size of `skip`; an odd pixel goes after it."""
     missing_y = skip.shape[-2] - plane.shape[-2]
     missing_x = skip.shape[-1] - plane.shape[-1]
-    # An exported network is for any size: what it need not do for this one stays in it.
-    # (PyTorch before 2.13 calls compiling exporting, too.)
+    # An exported network is for any size, so it keeps the padding that this size lacks.
+    # (PyTorch before 2.13 reports exporting while it compiles, too.)
     is_for_any = torch.compiler.is_exporting() and not torch.compiler.is_dynamo_compiling()
     if missing_y == missing_x == 0 and not is_for_any:
         return plane
@@ -218,7 +218,7 @@ def _padded_to(plane: Tensor, skip: Tensor) -> Tensor:
 
 
 def _grown(inputs: Tensor, smallest: int) -> Tensor:
-    """Continue `inputs` by zeros to at least `smallest` pixels along each axis."""
+    """Pad `inputs` with zeros to at least `smallest` pixels along each axis."""
     height, width = inputs.shape[-2:]
     missing_y, missing_x = max(smallest - height, 0), max(smallest - width, 0)
     if missing_y == 0 and missing_x == 0:
@@ -227,7 +227,7 @@ def _grown(inputs: Tensor, smallest: int) -> Tensor:
 
 
 def _initialise(network: nn.Module, generator: torch.Generator) -> None:
-    """Draw weights as PyTorch does by default: uniform, bound by the root of the fan-in."""
+    """Sample weights as PyTorch does: uniform, within 1 / sqrt(fan-in)."""
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.reset_parameters()

@@ -1,8 +1,8 @@
-"""Planes doubled along both axes by linear weights, corners on corners.
+"""Planes doubled along both axes by bilinear interpolation with aligned corners.
 
-Three ways, one result: PyTorch's own (`doubled`, where every operation is run by itself),
-one that a compiler joins with its neighbours, and one for a tile that knows its place
-(`doubled_tile`).
+Three implementations, one result: PyTorch's own (`doubled`, uncompiled), one that a
+compiler can fuse with the operations around it (`doubled`, compiled), and one for a tile
+that knows its place (`doubled_tile`).
 """
 
 from typing import Any, NamedTuple
@@ -12,14 +12,14 @@ from torch import Tensor
 from torch.nn import functional
 
 _N_NEAR = 5
-"""Pixels of a doubled axis, at most, that one pixel of the axis has a share in."""
+"""Most pixels of a doubled axis to which one pixel of the axis contributes."""
 
 
 class Place(NamedTuple):
     """Where a tile lies in a larger plane.
 
-    Enlarging aligns the corners of the whole plane, so how far a pixel moves depends on
-    where it is. A network that knows this predicts a tile as it predicts the whole.
+    Doubling aligns the corners of the whole plane, so how far a pixel moves depends on
+    where it is. A network that knows the place predicts a tile as it predicts the whole.
     """
 
     top: int
@@ -38,7 +38,7 @@ class Place(NamedTuple):
 def doubled(planes: Tensor) -> Tensor:
     """Double planes of shape ``(batch, channel, y, x)``."""
     if torch.compiler.is_dynamo_compiling():
-        # In the order of channels-last memory, in which the neighbours work.
+        # In the order of channels-last memory, as the layers around it.
         whole: Tensor = _Doubled.apply(planes.permute(0, 2, 3, 1))  # type: ignore[no-untyped-call]
         return whole.permute(0, 3, 1, 2)
     return functional.interpolate(
@@ -47,26 +47,26 @@ def doubled(planes: Tensor) -> Tensor:
 
 
 def doubled_tile(planes: Tensor, place: Place, ratio: int) -> Tensor:
-    """Double a tile of planes as it is doubled within the whole.
+    """Double a tile of planes as it would be within the whole.
 
     Parameters
     ----------
     planes
         Shape ``(batch, channel, y, x)``.
     place
-        Where the tile lies, in pixels of the network's input.
+        Place of the tile, in pixels of the network's input.
     ratio
-        How many of these one pixel of `planes` stands for.
+        Pixels of the input per pixel of `planes`, along each axis.
     """
     planes = _doubled_part(planes, -2, place.top // ratio, place.height // ratio)
     return _doubled_part(planes, -1, place.left // ratio, place.width // ratio)
 
 
 class _Doubled(torch.autograd.Function):
-    """Doubles ``(batch, y, x, channel)`` by gathering, and gathers the gradient too.
+    """Doubles ``(batch, y, x, channel)`` by gathering; the gradient is gathered too.
 
     PyTorch's own gradient scatters: on a GPU in random order, so that no two trainings are
-    equal, and in passes that no compiler joins.
+    equal, and in passes that compilers cannot fuse.
     """
 
     @staticmethod
@@ -90,7 +90,7 @@ class _Doubled(torch.autograd.Function):
 
 
 def _neighbours(n: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the pixels before and behind each pixel of a doubled axis, and a weight."""
+    """Return the pixels before and after each pixel of a doubled axis, and a weight."""
     source = torch.arange(2 * n, device=device) * _step(n)
     before = source.floor().clamp(max=n - 1)
     index = before.long()
@@ -98,11 +98,11 @@ def _neighbours(n: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _collected(gradient: Tensor, axis: int) -> Tensor:
-    """Sum what each pixel of an axis gave to the doubled one."""
+    """Sum the gradient of the doubled axis over what each pixel contributed to."""
     n = gradient.shape[axis] // 2
     step = _step(n)
     pixel = torch.arange(n, device=gradient.device)
-    # Where it has a share: less than a pixel away.
+    # A pixel contributes to positions less than a pixel away.
     first = ((pixel - 1) / step).floor().long() + 1 if step else torch.zeros_like(pixel)
     shape = [-1 if k == axis else 1 for k in range(gradient.ndim)]
     total = torch.zeros((), device=gradient.device)
@@ -116,14 +116,14 @@ def _collected(gradient: Tensor, axis: int) -> Tensor:
 
 
 def _step(n: int) -> float:
-    """Return how far apart the pixels of a doubled axis lie, in pixels of the axis."""
+    """Return the spacing of the pixels of a doubled axis, in pixels of the axis."""
     return (n - 1) / (2 * n - 1)
 
 
 def _doubled_part(plane: Tensor, axis: int, first: int, n_whole: int) -> Tensor:
-    """Double a tile along an axis, as it is doubled within a plane of `n_whole` pixels.
+    """Double a tile along an axis, as it would be within a plane of `n_whole` pixels.
 
-    `first` is where the tile begins. Beyond its ends its outermost pixels go on.
+    The tile begins at pixel `first`. Outside the tile, its outermost pixels are repeated.
     """
     n = plane.shape[axis]
     position = torch.arange(2 * first, 2 * (first + n), device=plane.device)

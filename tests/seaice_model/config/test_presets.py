@@ -10,6 +10,8 @@ from seaice_model.config.resolve import resolve
 from seaice_model.config.run_config import RunConfig
 from seaice_model.errors import ConfigError, RunError
 from seaice_model.runs.checkpoint import load_best
+from seaice_model.runs.folder import RunFolder
+from seaice_model.runs.log import read_log
 from seaice_model.training.train import train
 
 
@@ -93,7 +95,7 @@ SMALL = ["patch_size=32, batch_size=2, n_iterations=2, n_epochs=2, filters=[4, 4
 
 @pytest.fixture(scope="module")
 def full_store_path(raw_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Hold the synthetic scenes without downscaling, as Model 2 wants them."""
+    """Return a store of the synthetic scenes without downscaling, as Model 2 needs it."""
     path = str(tmp_path_factory.mktemp("full") / "store.zarr")
     prepare(raw_folder, path, Recipe(ratio=1))
     return path
@@ -108,7 +110,8 @@ def test_every_preset_trains_on_synthetic_scenes(
     config = resolve(preset=name, changes=SMALL)
     report = train(store, tmp_path / "run", config, device="cpu")
     assert report.n_epochs == 2
-    assert report.best_score is not None
+    log = read_log(RunFolder(tmp_path / "run").log)
+    assert report.best_score == max(entry.combined for entry in log)
     checkpoint = load_best(tmp_path / "run")
     assert checkpoint.settings.config == config
     assert checkpoint.network().config == config.model
@@ -123,7 +126,7 @@ def test_every_profile_trains_on_synthetic_scenes(
     assert train(Store.open(store_path), tmp_path / "run", config).n_epochs == 2
 
 
-def test_listed_scenes_that_the_store_lacks_are_told(
+def test_listed_scenes_that_the_store_lacks_are_reported(
     store_path: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = Store.open(store_path)

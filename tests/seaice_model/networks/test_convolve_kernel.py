@@ -19,7 +19,7 @@ DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 PAIRS, SINGLE = Tiling(2, 32, 32, stages=2), Tiling(1, 32, 32, stages=2)
 
 
-def drawn(*shape: int) -> torch.Tensor:
+def random(*shape: int) -> torch.Tensor:
     generator = torch.Generator().manual_seed(sum(shape))
     planes = torch.randn(*shape, generator=generator).to(DEVICE, torch.bfloat16)
     return planes.contiguous(memory_format=torch.channels_last)
@@ -29,8 +29,8 @@ def check(
     n: int, n_in: int, n_out: int, height: int, width: int, how: Tiling | None = None
 ) -> None:
     """Compare both directions of a convolution that runs from `n_in` to `n_out`."""
-    planes = drawn(n, n_in, height, width)
-    weights = drawn(n_out, n_in, 3, 3) / (9 * n_in) ** 0.5
+    planes = random(n, n_in, height, width)
+    weights = random(n_out, n_in, 3, 3) / (9 * n_in) ** 0.5
     expected = functional.conv2d(planes.float(), weights.float(), padding=1)
     got = convolve(planes, weights, how)
     assert got.is_contiguous(memory_format=torch.channels_last)
@@ -81,16 +81,16 @@ def ours_everywhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.parametrize(("n_in", "n_out"), [(32, 32), (96, 32)])
 def test_a_compiled_layer_has_the_gradients_of_the_plain_one(n_in: int, n_out: int) -> None:
     layer = Convolution(n_in, n_out, device=DEVICE)
-    told = []
+    results = []
     for forward in (layer, torch.compile(layer, backend="aot_eager", fullgraph=True)):
-        planes = drawn(2, n_in, 6, 8).float().requires_grad_()
+        planes = random(2, n_in, 6, 8).float().requires_grad_()
         with torch.autocast(DEVICE, torch.bfloat16):
             result = forward(planes)
-        gradient = drawn(2, n_out, 6, 8)
-        told.append(
+        gradient = random(2, n_out, 6, 8)
+        results.append(
             [result, *torch.autograd.grad(result, [planes, layer.weight], gradient)]
         )
-    for ours, theirs in zip(*told, strict=True):
+    for ours, theirs in zip(*results, strict=True):
         assert ours.dtype == theirs.dtype
         error = (ours.float() - theirs.float()).norm() / theirs.float().norm()
         assert error < 1e-2

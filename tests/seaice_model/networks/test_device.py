@@ -20,12 +20,12 @@ def test_an_unknown_device_is_refused(name: str) -> None:
         find_device(name)
 
 
-def test_a_device_that_is_not_there_is_refused() -> None:
+def test_a_missing_device_is_refused() -> None:
     with pytest.raises(RunError, match="no device 'cuda:99' on this machine"):
         find_device("cuda:99")
 
 
-def test_too_little_memory_is_told_in_words() -> None:
+def test_too_little_memory_is_reported_in_words() -> None:
     with (
         pytest.raises(RunError, match="too little memory for training") as caught,
         memory_in_words("training", "take fewer filters"),
@@ -38,14 +38,14 @@ def test_too_little_memory_is_told_in_words() -> None:
     ):
         raise MemoryError
     with pytest.raises(RuntimeError, match="another"), memory_in_words("training", ""):
-        raise RuntimeError("another trouble")
+        raise RuntimeError("another problem")
 
 
 @pytest.mark.parametrize(
     ("precision", "dtype"),
     [("auto", torch.float32), ("float32", torch.float32), ("bfloat16", torch.bfloat16)],
 )
-def test_a_cpu_calculates_in_float32_unless_told(
+def test_a_cpu_calculates_in_float32_unless_set_otherwise(
     precision: str, dtype: torch.dtype
 ) -> None:
     layer = torch.nn.Linear(2, 2)
@@ -53,16 +53,16 @@ def test_a_cpu_calculates_in_float32_unless_told(
         assert layer(torch.ones(1, 2)).dtype == dtype
 
 
-def test_pytorch_takes_no_more_threads_than_there_are_cores(
+def test_pytorch_uses_no_more_threads_than_there_are_cores(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     before = torch.get_num_threads()
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1}, raising=False)
-    torch.set_num_threads(3)  # as it takes them in a container
+    torch.set_num_threads(3)  # as in a container
     try:
         find_device("cpu")
         assert torch.get_num_threads() == min(2, n_cores())
-        torch.set_num_threads(1)  # as a user may want it
+        torch.set_num_threads(1)  # as a user may set it
         find_device("cpu")
         assert torch.get_num_threads() == 1
     finally:

@@ -14,13 +14,13 @@ from seaice_model.config.run_config import ModelConfig
 from seaice_model.networks.convolution import Convolution, has_kernels
 from seaice_model.networks.unet import MultiTaskUNet, on_device
 
-# Not imported here: other tests tell Triton first to interpret.
+# Not imported here: other tests make Triton interpret before they import it.
 pytestmark = pytest.mark.skipif(find_spec("triton") is None, reason="Triton is for Linux")
 
 SHARED_OF_HOPPER = 228 * 1024
 """Bytes of shared memory of a multiprocessor; each program takes 1 KiB besides its own."""
 
-# Outside of this process, where kernels are interpreted.
+# In a process of its own: in this one kernels are interpreted.
 COMPILE = """
 import json, triton
 from triton.backends.compiler import GPUTarget
@@ -91,7 +91,7 @@ def test_other_gpus_are_left_to_the_library(
     assert not has_kernels(torch.device("cuda"))
 
 
-def test_a_network_on_a_cpu_has_no_kernels_of_ours() -> None:
+def test_a_network_on_a_cpu_does_not_use_our_kernels() -> None:
     device = torch.device("cpu")
     network = on_device(MultiTaskUNet(ModelConfig(filters=(4, 8))), device)
     layers = [layer for layer in network.modules() if isinstance(layer, Convolution)]

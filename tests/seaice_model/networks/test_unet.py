@@ -13,8 +13,8 @@ def n_parameters(config: ModelConfig) -> int:
 
 
 def test_the_default_network_has_the_parameters_of_the_paper() -> None:
-    # 523 024 in the reference without those that it never uses; its
-    # heads of SOD and FLOE have one class too many, 32 weights and a bias each.
+    # The official network has 523 024, without those that it never uses; its heads of
+    # SOD and FLOE have one class too many, with 32 weights and a bias each.
     assert n_parameters(ModelConfig()) == 523024 - 2 * 33
 
 
@@ -84,7 +84,7 @@ def test_any_number_of_levels_works(filters: tuple[int, ...]) -> None:
     assert network(torch.ones(1, 1, 64, 70)).sod.shape == (1, 6, 64, 70)
 
 
-def test_charts_have_decoders_of_their_own_when_separate() -> None:
+def test_each_chart_has_its_own_decoder_when_separate() -> None:
     shared = n_parameters(SMALL)
     separate = n_parameters(
         ModelConfig(channels=SMALL.channels, filters=SMALL.filters, decoders="separate")
@@ -93,7 +93,7 @@ def test_charts_have_decoders_of_their_own_when_separate() -> None:
     assert separate == shared + 2 * decoder
 
 
-def test_the_first_weights_follow_the_seed_alone() -> None:
+def test_the_initial_weights_depend_on_the_seed_alone() -> None:
     state = torch.random.get_rng_state()
     first = MultiTaskUNet(SMALL, seed=3).state_dict()
     torch.rand(5)
@@ -103,13 +103,13 @@ def test_the_first_weights_follow_the_seed_alone() -> None:
     torch.random.set_rng_state(state)
 
 
-def test_building_a_network_leaves_the_global_random_state_alone() -> None:
+def test_building_a_network_does_not_change_the_global_random_state() -> None:
     state = torch.random.get_rng_state()
     MultiTaskUNet(SMALL)
     assert torch.equal(torch.random.get_rng_state(), state)
 
 
-def test_the_first_weights_are_as_wide_as_those_of_pytorch() -> None:
+def test_the_initial_weights_are_distributed_as_those_of_pytorch() -> None:
     weights = MultiTaskUNet(ModelConfig()).contract[2][0].weight.detach()
     bound = (1 / (32 * 9)) ** 0.5  # uniform in -bound..bound
     assert weights.abs().max() == pytest.approx(bound, rel=1e-3)

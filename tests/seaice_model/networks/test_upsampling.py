@@ -1,4 +1,4 @@
-"""Planes are doubled alike, whoever does it, and so are gradients."""
+"""Every implementation doubles planes alike, and has the same gradients."""
 
 import pytest
 import torch
@@ -38,14 +38,14 @@ def test_compiled_code_doubles_planes_and_gradients_as_pytorch_does(n: int) -> N
     torch.testing.assert_close(got, expected, rtol=1e-5, atol=2e-5)
 
 
-def test_a_constant_gradient_is_shared_out_whole() -> None:
+def test_a_constant_gradient_is_distributed_completely() -> None:
     planes = torch.zeros(1, 1, 6, 5, requires_grad=True)
     compiled_doubled(planes).sum().backward()  # type: ignore[no-untyped-call]
     assert planes.grad is not None
     torch.testing.assert_close(planes.grad.sum(), torch.tensor(120.0))
 
 
-def test_a_tile_is_doubled_as_within_the_whole() -> None:
+def test_a_tile_is_doubled_as_it_would_be_within_the_whole() -> None:
     planes = torch.randn(1, 2, 12, 10, generator=torch.Generator().manual_seed(0))
     tile = doubled_tile(planes[..., 4:9, 2:8], Place(8, 4, 24, 20), 2)
     # What its outermost pixels show depends on neighbours that the tile does not have.
