@@ -29,6 +29,7 @@ from seaice_model.config.run_config import RunConfig, TrainConfig
 from seaice_model.errors import RunError
 from seaice_model.metrics import Scores
 from seaice_model.networks.device import compiler_errors, is_compiled, memory_in_words
+from seaice_model.prediction.predictor import TILE
 from seaice_model.runs.checkpoint import RunSettings, TrainState
 from seaice_model.runs.folder import RunFolder, locked
 from seaice_model.runs.log import LogEntry
@@ -188,7 +189,7 @@ class _Training:
             [store.scene(i) for i in processes.share(settings.validation_scenes)],
             settings.config.model.channels,
             self.config.precision,
-            is_kept=processes.device.type == "cuda",
+            largest_kept=TILE if processes.device.type == "cuda" else 0,
         )
 
     def run(self, progress: TrainCallback | None) -> None:

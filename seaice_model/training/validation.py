@@ -18,7 +18,7 @@ from seaice_model.metrics import ChartScorer
 from seaice_model.networks.device import arithmetic
 from seaice_model.networks.tensors import to_device
 from seaice_model.networks.unet import MultiTaskUNet
-from seaice_model.prediction.predictor import TILE, predict_classes, read_inputs
+from seaice_model.prediction.predictor import predict_classes, read_inputs
 from seaice_model.training.stop import StopRequest
 
 _N_VALUES = 16
@@ -36,9 +36,9 @@ class Validation:
         Input planes of the network, in its order.
     precision
         Arithmetic of the convolutions.
-    is_kept
-        Whether scenes stay in the memory of the network's device; scenes larger than a
-        tile never do.
+    largest_kept
+        Scenes of at most this many pixels along each side stay in the memory of the
+        network's device, where they are predicted in one piece; 0 keeps none.
     """
 
     def __init__(
@@ -47,12 +47,12 @@ class Validation:
         channels: Sequence[str],
         precision: Precision,
         *,
-        is_kept: bool,
+        largest_kept: int,
     ) -> None:
         self._scenes = scenes
         self._channels = channels
         self._precision = precision
-        self._is_kept = is_kept
+        self._largest_kept = largest_kept
         self._on_device: dict[str, tuple[Tensor, Tensor]] = {}
 
     def score(self, network: MultiTaskUNet, stop: StopRequest) -> ChartScorer:
@@ -63,7 +63,7 @@ class Validation:
         for scene in self._scenes:
             if stop.is_made:
                 break
-            if self._is_kept and max(scene.grid.shape) <= TILE:
+            if max(scene.grid.shape) <= self._largest_kept:
                 counts.append(self._count(network, scene))
                 continue
             inputs = read_inputs(scene, self._channels)

@@ -186,9 +186,8 @@ def assert_scored_as_saved(folder: RunFolder, store: Store) -> None:
     best = load(folder.best)
     scenes = [store.scene(scene) for scene in best.settings.validation_scenes]
     assert len(scenes) == 2  # so that each process has scored a part
-    validation = Validation(
-        scenes, best.settings.config.model.channels, "auto", is_kept=False
-    )
+    channels = best.settings.config.model.channels
+    validation = Validation(scenes, channels, "auto", largest_kept=0)
     scores = validation.score(best.network(), StopRequest()).scores()
     assert scores.combined == best.state.best_score
 
