@@ -87,7 +87,7 @@ def _config(state: Mapping[str, Tensor], channels: tuple[str, ...]) -> ModelConf
         raise RunError(f"the first weights have shape {tuple(first.shape)}, not 4 axes")
     if first.shape[1] != len(channels):
         raise RunError(
-            f"the weights take {first.shape[1]} channels, {len(channels)} are named",
+            f"the weights are for {first.shape[1]} channels, {len(channels)} are named",
             hint="name the channels in the order that the weights were trained with",
         )
     n_contract = len(

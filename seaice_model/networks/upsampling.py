@@ -16,7 +16,7 @@ _N_NEAR = 5
 
 
 class Place(NamedTuple):
-    """Where a tile lies in a larger plane.
+    """The place of a tile in a larger plane.
 
     Doubling aligns the corners of the whole plane, so how far a pixel moves depends on
     where it is. A network that knows the place predicts a tile as it predicts the whole.

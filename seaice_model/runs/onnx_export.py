@@ -118,11 +118,11 @@ def export_run(run_path: Path, path: Path, *, overwrite: bool = False) -> Export
 
 
 def onnx_metadata(checkpoint: Checkpoint, run_path: Path) -> dict[str, str]:
-    """Return the metadata that tell how to prepare inputs; all but text is JSON.
+    """Return the metadata for preparing inputs; everything except text is JSON.
 
     ``channels`` are the names on the channel axis, with ``units``, ``means`` and ``stds``:
-    ``input = (value in its unit - mean) / std``. ``recipe`` tells how planes are resampled,
-    and ``pixel_spacing_m`` is their spacing; ``classes`` names the classes of each chart.
+    ``input = (value in its unit - mean) / std``. ``recipe`` has the resampling of planes,
+    ``pixel_spacing_m`` their spacing; ``classes`` names the classes of each chart.
     """
     settings = checkpoint.settings
     model, record = settings.config.model, settings.store

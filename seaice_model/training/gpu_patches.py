@@ -1,4 +1,4 @@
-"""Patches cut and augmented on the device that holds the scenes.
+"""Patches cut and augmented on the device where the scenes are.
 
 Everything random comes from the same `PatchSampler.plan` as on the CPU, so patches are the
 same: bit-equal where nothing is interpolated, within rounding elsewhere. The plans of many

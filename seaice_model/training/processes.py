@@ -187,7 +187,7 @@ def leave(code: object = 0) -> None:
     Parameters
     ----------
     code
-        What `sys.exit` takes.
+        Exit code or message, as for `sys.exit`.
     """
     if distributed.is_available() and distributed.is_initialized():
         sys.stdout.flush()

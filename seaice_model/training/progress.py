@@ -13,7 +13,7 @@ class TrainProgress:
     """How far a training is: reported every few batches, and after each validation."""
 
     epoch: int
-    """Epoch under way, from 1."""
+    """Current epoch, from 1."""
 
     n_epochs: int
     """Epochs in all."""

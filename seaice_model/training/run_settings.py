@@ -129,9 +129,9 @@ def _scenes(store: Store, config: TrainConfig) -> tuple[tuple[str, ...], tuple[s
             )  # fmt: skip
         splits = split_scenes(both, tests=(), validation=listed)
     hints = {
-        "store": "prepare more scenes: of five, one validates and four train",
-        "drawn": "prepare more scenes: of five, one validates and four train",
-        "listed": "list others, or take validation 'store' or 'drawn'",
+        "store": "prepare more scenes: of every five, one is for validation",
+        "drawn": "prepare more scenes: of every five, one is for validation",
+        "listed": "list others, or set validation to 'store' or 'drawn'",
     }
     if config.where:
         chosen = set(select(store, config.where))

@@ -132,7 +132,7 @@ def test_listed_scenes_that_the_store_lacks_are_reported(
     store = Store.open(store_path)
     with pytest.raises(RunError, match="has no listed validation scenes") as caught:
         train(store, tmp_path / "run", resolve("official", changes=SMALL))
-    assert caught.value.hint == "list others, or take validation 'store' or 'drawn'"
+    assert caught.value.hint == "list others, or set validation to 'store' or 'drawn'"
     one = store.splits["train"][1]
     listed = f"validation=listed, validation_scenes=[{one}, 20210321T194818_dmi]"
     caplog.clear()

@@ -165,7 +165,7 @@ def test_missing_weights_are_named() -> None:
 
 
 def test_another_number_of_channels_is_refused() -> None:
-    with pytest.raises(RunError, match="take 16 channels, 2 are named"):
+    with pytest.raises(RunError, match="are for 16 channels, 2 are named"):
         load_reference_state_dict(official_state("shared"), ("hh", "hv"))
 
 
