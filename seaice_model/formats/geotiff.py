@@ -24,7 +24,7 @@ from seaice_data.system.files import replacing
 from seaice_model.errors import MapError
 from seaice_model.formats.projection import places
 from seaice_model.maps.chart_map import ChartMap
-from seaice_model.plots.maps import COLOURS
+from seaice_model.style import COLOURS
 
 _N_BORDER = 200  # points along a side of a scene that tell how far it reaches
 _STEP = 16  # pixels between those whose place GDAL is asked for

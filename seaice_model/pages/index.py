@@ -38,7 +38,7 @@ from seaice_model.maps.chart_map import (
 from seaice_model.metrics import ChartScorer
 from seaice_model.ownership import PAGE, refuse_foreign
 from seaice_model.pages.html import Table, percent, write_page
-from seaice_model.plots.maps import COLOURS
+from seaice_model.style import COLOURS
 
 log = logging.getLogger(__name__)
 

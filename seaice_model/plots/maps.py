@@ -4,15 +4,9 @@
   Chen et al. (2024), Figures 2 and 3;
 - ``draw_comparison``: charts of a scene by several networks, as in the same figures;
 - ``draw_learning_curve``: losses and scores of a run.
-
-Colours follow the charts of the World Meteorological Organization (WMO No. 1215) where
-readers with colour-blindness can tell them apart: concentration goes from blue to dark
-red without the green in between, ice types differ in lightness too.
 """
 
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,25 +18,13 @@ from matplotlib.patheffects import withStroke
 from matplotlib.transforms import ScaledTranslation, Transform
 
 from seaice_data.arrays import ChartArray, FloatArray
-from seaice_data.charts import CHART_FILL, CHARTS, FLOE, SIC, SOD, Chart
+from seaice_data.charts import CHART_FILL, CHARTS, SIC, Chart
 from seaice_data.geolocation import TiePoints
 from seaice_data.grid import Grid
-from seaice_data.system.files import replacing
 from seaice_model.maps.chart_map import ChartMap
 from seaice_model.metrics import Scores
 from seaice_model.runs.log import LogEntry
-
-COLOURS = {
-    SIC.name: (
-        "#8fc7f0", "#b6def2", "#d8eef0", "#f4f6d0", "#fbeb9c", "#fdd56a",
-        "#fcb34a", "#f78a35", "#e85d2a", "#c5301f", "#7d0f17",
-    ),
-    SOD.name: ("#8fc7f0", "#ffd6ee", "#9b4fc8", "#d5ea62", "#2f9e4f", "#7a2a12"),
-    FLOE.name: (
-        "#8fc7f0", "#fff6bf", "#f9cf57", "#ee8f3f", "#c9446a", "#74227a", "#1f0733",
-    ),
-}  # fmt: skip
-"""Colour of each class, by chart; open water is light blue, no data stays white."""
+from seaice_model.style import COLOURS
 
 _LONGEST_SIDE = 530  # pixels; a panel has 340, a scene at ratio 10 as many as this
 _DECIBELS = {"hh": (-30.0, -5.0), "hv": (-35.0, -15.0)}
@@ -179,13 +161,6 @@ def draw_learning_curve(log: Sequence[LogEntry]) -> Figure:
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.legend(frameon=False, fontsize=9)
     return figure
-
-
-def save_picture(figure: Figure, path: Path) -> None:
-    """Write a figure; a file at `path` stays until the new one is whole."""
-    with replacing(path) as new:
-        # By this mark `seaice_model.ownership` recognises it.
-        figure.savefig(new, dpi=110, metadata={"Software": f"seaice {version('seaice')}"})
 
 
 class _Panels:

@@ -38,10 +38,11 @@ from seaice_model.metrics import ChartScorer
 from seaice_model.networks.device import find_device, memory_in_words
 from seaice_model.ownership import MATPLOTLIB, PAGE, PICTURE, refuse_foreign
 from seaice_model.pages.index import add_entry, check_entries, write_index
-from seaice_model.plots.maps import draw_map, save_picture
+from seaice_model.plots.maps import draw_map
 from seaice_model.prediction.compose import map_of
 from seaice_model.prediction.predictor import Predictor, recipe_differences
 from seaice_model.runs.checkpoint import Checkpoint
+from seaice_model.style import save_picture
 
 log = logging.getLogger(__name__)
 

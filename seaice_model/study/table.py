@@ -19,12 +19,12 @@ from seaice_data.settings import to_mapping
 from seaice_data.system.files import claimed, replacing
 from seaice_data.texts import printable, without_secrets
 from seaice_model.ownership import refuse_foreign
-from seaice_model.plots.maps import save_picture
 from seaice_model.study.plot import draw_study
 from seaice_model.study.runs import SPLITS
 from seaice_model.study.statistics import SCORES
 from seaice_model.study.study import TABLE_LOCK, TABLES, StudyPlan
 from seaice_model.study.summary import SplitResult, StudyTable, summarise
+from seaice_model.style import save_picture
 
 _LATEX = {sign: f"\\{sign}" for sign in "&%$#_{}"} | {
     "\\": r"\textbackslash{}",

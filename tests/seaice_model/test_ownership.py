@@ -11,11 +11,11 @@ from seaice_model.errors import ForeignFileError, MapError
 from seaice_model.maps.chart_map import describe
 from seaice_model.ownership import PAGE, PICTURE, SUBMIT_SCRIPT, refuse_foreign
 from seaice_model.pages.index import write_index
-from seaice_model.plots.maps import save_picture
 from seaice_model.prediction.predict import PredictSettings, predict_store
 from seaice_model.study.paper_figures import draw_figures
 from seaice_model.study.slurm import write_slurm_script
 from seaice_model.study.table import refuse_foreign_tables
+from seaice_model.style import save_picture
 
 STYLE_OF_0_1 = ":root { --ink: #222; --soft: #5a5a5a; --line: #d5dbe1; --tint: #f3f6f9;"
 PLAIN = PredictSettings(pictures=False)

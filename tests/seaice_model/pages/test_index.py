@@ -17,9 +17,9 @@ from seaice_data.store.store import Store
 from seaice_model.errors import MapError
 from seaice_model.maps.chart_map import read_netcdf
 from seaice_model.pages.index import add_entry, write_index
-from seaice_model.plots.maps import COLOURS
 from seaice_model.prediction.predict import PredictSettings, predict_store
 from seaice_model.scores.score import score_maps
+from seaice_model.style import COLOURS
 
 DATA_ONLY = PredictSettings(pictures=False)
 

@@ -14,8 +14,9 @@ from seaice_data.grid import Grid
 from seaice_data.store.store import Store
 from seaice_model.maps.chart_map import ChartMap, Provenance
 from seaice_model.metrics import ChartScorer
-from seaice_model.plots.maps import COLOURS, draw_learning_curve, draw_map, save_picture
+from seaice_model.plots.maps import draw_learning_curve, draw_map
 from seaice_model.runs.log import LogEntry
+from seaice_model.style import COLOURS, save_picture
 
 PROVENANCE = Provenance(
     run="run",

@@ -8,9 +8,9 @@ from support.drawn_uncertainty import drawn, errors
 
 from seaice_data.charts import CHARTS, SIC, SOD
 from seaice_model.metrics import ChartScorer
-from seaice_model.plots.maps import save_picture
 from seaice_model.plots.scores import draw_calibration, draw_confusion
 from seaice_model.scores.calibration import CalibrationScorer
+from seaice_model.style import save_picture
 
 
 def texts(figure: Figure) -> list[str]:

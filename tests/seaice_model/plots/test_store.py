@@ -5,12 +5,12 @@ import pytest
 from seaice_data.charts import CHARTS
 from seaice_data.store.store import Store
 from seaice_model.errors import ForeignFileError
-from seaice_model.plots.maps import save_picture
 from seaice_model.plots.store import (
     draw_class_distribution,
     draw_contact_sheet,
     save_store_plots,
 )
+from seaice_model.style import save_picture
 
 
 def test_every_class_has_a_bar_of_its_share() -> None:
