@@ -92,7 +92,7 @@ def _store_of_the_maps(maps: Path) -> "Store":
     from seaice_data.errors import StoreError
     from seaice_data.store.store import Store
     from seaice_model.errors import MapError
-    from seaice_model.maps.chart_map import describe_maps
+    from seaice_model.maps.listing import describe_maps
 
     if maps.is_file():
         raise MapError(

@@ -11,9 +11,9 @@ from .errors import MapError as MapError
 from .errors import RunError as RunError
 from .maps.chart_map import ChartMap as ChartMap
 from .maps.chart_map import Provenance as Provenance
-from .maps.chart_map import read_netcdf as read_netcdf
-from .maps.chart_map import write_netcdf as write_netcdf
 from .maps.decision import Decision as Decision
+from .maps.netcdf import read_netcdf as read_netcdf
+from .maps.netcdf import write_netcdf as write_netcdf
 from .metrics import ChartScorer as ChartScorer
 from .metrics import Scores as Scores
 from .networks.published_weights import (

@@ -37,7 +37,8 @@ from seaice_model.config.resolve import resolve
 from seaice_model.config.run_config import RunConfig
 from seaice_model.errors import MapError, RunError, StudyError
 from seaice_model.formats.convert import convert_maps
-from seaice_model.maps.chart_map import find_maps, read_netcdf
+from seaice_model.maps.listing import find_maps
+from seaice_model.maps.netcdf import read_netcdf
 from seaice_model.prediction.predict import PredictSettings, predict_files, predict_store
 from seaice_model.runs.checkpoint import load, load_best, load_settings
 from seaice_model.runs.folder import RunFolder

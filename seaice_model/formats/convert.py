@@ -17,7 +17,9 @@ from seaice_model.formats.geotiff import check_spacing, geotiff_names, write_geo
 from seaice_model.formats.polygons import polygon_names, write_polygons
 from seaice_model.formats.projection import check_projection
 from seaice_model.formats.submission import write_submission
-from seaice_model.maps.chart_map import ChartMap, describe, find_maps, read_netcdf
+from seaice_model.maps.chart_map import ChartMap
+from seaice_model.maps.listing import find_maps
+from seaice_model.maps.netcdf import describe, read_netcdf
 from seaice_model.ownership import GEOTIFF, POLYGONS, is_marked, refuse_foreign
 
 PlacedFormat = Literal["tif", "gpkg", "shp"]

@@ -23,8 +23,9 @@ from seaice_data.grid import SPACING_M
 from seaice_data.scene_id import SceneId
 from seaice_data.system.files import replacing
 from seaice_model.errors import MapError
-from seaice_model.maps.chart_map import ChartMap, read_netcdf
+from seaice_model.maps.chart_map import ChartMap
 from seaice_model.maps.foreign_hdf5 import array, attribute, in_words, opened
+from seaice_model.maps.netcdf import read_netcdf
 
 _KIND = "submission file"
 _HINT = "a folder of maps, or a submission file of the challenge, is scored"

@@ -29,12 +29,9 @@ from seaice_data.system.documents import DocumentError, parse_json, read_text, t
 from seaice_data.system.files import replacing
 from seaice_model.errors import MapError
 from seaice_model.maps.alignment import align
-from seaice_model.maps.chart_map import (
-    ChartMap,
-    MapDescription,
-    describe_maps,
-    read_netcdf,
-)
+from seaice_model.maps.chart_map import ChartMap
+from seaice_model.maps.listing import describe_maps
+from seaice_model.maps.netcdf import MapDescription, read_netcdf
 from seaice_model.metrics import ChartScorer
 from seaice_model.ownership import PAGE, refuse_foreign
 from seaice_model.pages.html import Table, percent, write_page

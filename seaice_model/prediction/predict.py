@@ -25,15 +25,8 @@ from seaice_data.system.allocator import return_pages
 from seaice_data.texts import printable
 from seaice_model.errors import MapError, RunError
 from seaice_model.maps.alignment import align
-from seaice_model.maps.chart_map import (
-    ChartMap,
-    MapDescription,
-    MapGrid,
-    Provenance,
-    describe,
-    read_netcdf,
-    write_netcdf,
-)
+from seaice_model.maps.chart_map import ChartMap, MapGrid, Provenance
+from seaice_model.maps.netcdf import MapDescription, describe, read_netcdf, write_netcdf
 from seaice_model.metrics import ChartScorer
 from seaice_model.networks.device import find_device, memory_in_words
 from seaice_model.ownership import MATPLOTLIB, PAGE, PICTURE, refuse_foreign

@@ -30,8 +30,9 @@ from seaice_data.texts import without_secrets
 from seaice_model.errors import MapError
 from seaice_model.formats.submission import Submission
 from seaice_model.maps.alignment import Aligned, align, without_decision
-from seaice_model.maps.chart_map import describe_maps, read_netcdf
 from seaice_model.maps.decision import Decision
+from seaice_model.maps.listing import describe_maps
+from seaice_model.maps.netcdf import read_netcdf
 from seaice_model.metrics import ChartScorer, Scores
 from seaice_model.scores.baselines import Baseline, score_baselines
 from seaice_model.scores.calibration import Calibration, CalibrationScorer

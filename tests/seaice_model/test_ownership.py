@@ -8,7 +8,7 @@ from support.learnable_scenes import TEST_SCENE
 from seaice_data.sources.charts import charts_of
 from seaice_data.store.store import Store
 from seaice_model.errors import ForeignFileError, MapError
-from seaice_model.maps.chart_map import describe
+from seaice_model.maps.netcdf import describe
 from seaice_model.ownership import PAGE, PICTURE, SUBMIT_SCRIPT, refuse_foreign
 from seaice_model.pages.index import write_index
 from seaice_model.prediction.predict import PredictSettings, predict_store

@@ -16,7 +16,8 @@ from seaice_data.grid import Grid
 from seaice_model.errors import MapError
 from seaice_model.formats.convert import PlacedFormat, convert_maps
 from seaice_model.formats.submission import Submission, charts_everywhere
-from seaice_model.maps.chart_map import ChartMap, write_netcdf
+from seaice_model.maps.chart_map import ChartMap
+from seaice_model.maps.netcdf import write_netcdf
 
 OTHER = "20180714T120000_cis"
 

@@ -7,8 +7,8 @@ import pytest
 from support.chart_maps import chart_map, decision
 from support.compliance import check_cf, faults_in
 
-from seaice_model.maps.chart_map import write_netcdf
 from seaice_model.maps.decision import Decision
+from seaice_model.maps.netcdf import write_netcdf
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import xarray as xr
 from support.chart_maps import chart_map, decision
 
 from seaice_model.errors import MapError
-from seaice_model.maps.chart_map import describe, read_netcdf, write_netcdf
 from seaice_model.maps.decision import Decision
+from seaice_model.maps.netcdf import describe, read_netcdf, write_netcdf
 
 
 @pytest.fixture

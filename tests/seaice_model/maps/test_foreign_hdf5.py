@@ -15,7 +15,7 @@ from support.chart_maps import chart_map
 from seaice_model.errors import MapError
 from seaice_model.formats.convert import convert_maps
 from seaice_model.formats.submission import Submission
-from seaice_model.maps.chart_map import describe, read_netcdf, write_netcdf
+from seaice_model.maps.netcdf import describe, read_netcdf, write_netcdf
 
 SCENE = chart_map().scene
 SIC, SHAPE = "sea_ice_area_fraction", chart_map().grid.shape

@@ -19,7 +19,7 @@ from support.chart_maps import GRID, chart_map
 from seaice_model.errors import MapError
 from seaice_model.formats.convert import convert_maps
 from seaice_model.formats.submission import Submission
-from seaice_model.maps.chart_map import describe, read_netcdf, write_netcdf
+from seaice_model.maps.netcdf import describe, read_netcdf, write_netcdf
 
 N_VARIANTS = int(os.environ.get("SEAICE_FUZZ", "150"))
 ODD_VALUES: tuple[Any, ...] = (

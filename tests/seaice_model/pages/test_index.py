@@ -15,7 +15,7 @@ from support.webpages import check_page
 from seaice_data.sources.charts import charts_of
 from seaice_data.store.store import Store
 from seaice_model.errors import MapError
-from seaice_model.maps.chart_map import read_netcdf
+from seaice_model.maps.netcdf import read_netcdf
 from seaice_model.pages.index import add_entry, write_index
 from seaice_model.prediction.predict import PredictSettings, predict_store
 from seaice_model.scores.score import score_maps

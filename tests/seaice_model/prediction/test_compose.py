@@ -18,8 +18,9 @@ from seaice_data.sources.inputs import StoreSource
 from seaice_data.store.store import Store
 from seaice_model.errors import MapError
 from seaice_model.formats.convert import convert_maps
-from seaice_model.maps.chart_map import ChartMap, read_netcdf, write_netcdf
+from seaice_model.maps.chart_map import ChartMap
 from seaice_model.maps.decision import UNKNOWN
+from seaice_model.maps.netcdf import read_netcdf, write_netcdf
 from seaice_model.networks.unet import Prediction
 from seaice_model.prediction.ballot import Ballot
 from seaice_model.prediction.compose import draw_chart_map

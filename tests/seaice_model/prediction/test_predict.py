@@ -11,7 +11,7 @@ from seaice_data.charts import CHART_FILL
 from seaice_data.store.store import Store
 from seaice_model.config.run_config import ModelConfig
 from seaice_model.errors import MapError, RunError
-from seaice_model.maps.chart_map import read_netcdf
+from seaice_model.maps.netcdf import read_netcdf
 from seaice_model.networks.unet import MultiTaskUNet
 from seaice_model.prediction import predictor
 from seaice_model.prediction.predict import PredictProgress, PredictSettings, predict_store

@@ -14,7 +14,8 @@ from seaice_data.store.recipe import Recipe
 from seaice_data.store.store import Store
 from seaice_data.synthetic.scene_set import write_scenes
 from seaice_model.config.run_config import ModelConfig, RunConfig, TrainConfig
-from seaice_model.maps.chart_map import ChartMap, read_netcdf
+from seaice_model.maps.chart_map import ChartMap
+from seaice_model.maps.netcdf import read_netcdf
 from seaice_model.prediction.predict import (
     PredictReport,
     PredictSettings,

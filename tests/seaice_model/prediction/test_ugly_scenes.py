@@ -16,7 +16,7 @@ from seaice_data.preparation.prepare import prepare
 from seaice_data.store.recipe import Recipe
 from seaice_data.store.store import Store
 from seaice_model.formats.convert import convert_maps
-from seaice_model.maps.chart_map import read_netcdf
+from seaice_model.maps.netcdf import read_netcdf
 from seaice_model.prediction.predict import (
     PredictReport,
     PredictSettings,

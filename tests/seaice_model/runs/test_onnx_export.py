@@ -15,7 +15,7 @@ from seaice_data.channels import find_channel
 from seaice_data.store.store import Store
 from seaice_model.config.run_config import ModelConfig
 from seaice_model.errors import RunError
-from seaice_model.maps.chart_map import read_netcdf
+from seaice_model.maps.netcdf import read_netcdf
 from seaice_model.networks.unet import MultiTaskUNet
 from seaice_model.prediction.predict import PredictSettings, predict_store
 from seaice_model.runs.checkpoint import Checkpoint, load_best, save

@@ -26,7 +26,7 @@ from seaice_data.store.summary import finish
 from seaice_model.errors import MapError
 from seaice_model.formats.submission import variable_name
 from seaice_model.maps.alignment import align
-from seaice_model.maps.chart_map import read_netcdf, write_netcdf
+from seaice_model.maps.netcdf import read_netcdf, write_netcdf
 from seaice_model.metrics import ChartScorer
 from seaice_model.prediction.predict import PredictSettings, predict_store
 from seaice_model.scores.baselines import score_baselines

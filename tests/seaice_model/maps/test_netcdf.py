@@ -15,14 +15,8 @@ from seaice_data.charts import CHART_FILL
 from seaice_data.geolocation import TiePoints
 from seaice_data.grid import Grid
 from seaice_model.errors import MapError
-from seaice_model.maps.chart_map import (
-    ChartMap,
-    Provenance,
-    describe,
-    find_maps,
-    read_netcdf,
-    write_netcdf,
-)
+from seaice_model.maps.chart_map import ChartMap, Provenance
+from seaice_model.maps.netcdf import describe, read_netcdf, write_netcdf
 
 GRID = Grid(60, 80, 80.0)
 NOT_SCENES = (
@@ -163,24 +157,6 @@ def test_another_file_is_no_map(tmp_path: Path) -> None:
 def test_a_folder_that_does_not_exist_is_named(tmp_path: Path, chart_map: ChartMap) -> None:
     with pytest.raises(MapError, match=r"cannot write map '.*nowhere/map\.nc'"):
         write_netcdf(chart_map, tmp_path / "nowhere" / "map.nc")
-
-
-def test_maps_are_found_in_order_and_half_written_ones_are_not(
-    path: Path, chart_map: ChartMap
-) -> None:
-    folder = path.parent
-    write_netcdf(replace(chart_map, scene="20180608T184326_dmi"), folder / "a.nc")
-    (folder / ".b.123.nc").write_text("half")
-    assert [found.name for found in find_maps(folder)] == ["a.nc", "map.nc"]
-    with pytest.raises(MapError, match="no maps in") as caught:
-        find_maps(folder / "empty")
-    assert "seaice predict" in str(caught.value.hint)
-
-
-def test_a_file_instead_of_a_folder_is_told(path: Path) -> None:
-    with pytest.raises(MapError, match="is a file, not a folder of maps") as caught:
-        find_maps(path)
-    assert str(path.parent) in str(caught.value.hint)
 
 
 @pytest.mark.parametrize(

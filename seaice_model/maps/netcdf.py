@@ -1,0 +1,430 @@
+"""Maps as netCDF files.
+
+The files follow CF-1.11. Latitude and longitude are tie points that CF-aware software
+interpolates (section 8.3, "bi_linear"); as full planes they would be fifty times the size
+of everything else. `ChartMap.tie_points` gives them at any pixel in Python.
+
+How sure a network is lies on the grid of the store, where it decides (dimensions
+``store_y``, ``store_x``): at full resolution it would be a hundred times as large and say
+no more. ``store_row`` and ``store_column`` hold, for each pixel of the map, the pixel of
+the store that stands for it; in xarray
+``entropy_sod.isel(store_y=dataset.store_row, store_x=dataset.store_column)`` is a plane on
+the grid of the map.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+from typing import Any, get_args
+
+import h5netcdf
+import h5py
+import numpy as np
+
+from seaice_data.arrays import ChartArray
+from seaice_data.charts import CHART_FILL, CHARTS, SIC, SIC_STEP_PERCENT, Chart
+from seaice_data.flags import FLAG_LAND, FLAG_NO_SAR, FLAG_REMAINDER
+from seaice_data.geolocation import TiePoints
+from seaice_data.grid import Grid
+from seaice_data.scene_id import SceneId
+from seaice_data.system.files import replacing
+from seaice_data.versions import naming_version
+from seaice_model.errors import MapError
+from seaice_model.maps.chart_map import (
+    TEXTS,
+    U_NET,
+    ChartMap,
+    MapGrid,
+    Provenance,
+    SceneUse,
+    check_planes,
+)
+from seaice_model.maps.decision_netcdf import (
+    check_decision,
+    holds_probabilities,
+    read_decision,
+    write_decision,
+)
+from seaice_model.maps.foreign_hdf5 import array, number, opened, text, whole_numbers
+from seaice_model.maps.tie_points import check_places, check_tie_points, on_pixels
+
+_FORMAT = "seaice map 3"
+_NAMES = {
+    "SIC": "sea_ice_area_fraction",
+    "SOD": "stage_of_development",
+    "FLOE": "floe_size",
+}
+_FLAGS = {
+    "no_sar": FLAG_NO_SAR,
+    "land": FLAG_LAND,
+    "beyond_last_block": FLAG_REMAINDER,
+}
+_CHUNK_ROWS = 512
+_AGAIN = "draw it again with `seaice predict --overwrite`"
+_LEAST_SPACING_M, _MOST_SPACING_M = 1, 1_000_000
+_MOST_TIE_POINTS = 10_000  # Sentinel-1 has 21 x 21; placing pixels costs their square
+_MOST_EPOCHS = 10_000
+
+
+def write_netcdf(chart_map: ChartMap, path: str | Path) -> None:
+    """Write a map as CF netCDF; a file at `path` stays until the new one is whole.
+
+    SIC is in percent, 255 being its ``_FillValue``, so that xarray shows it as numbers
+    and NaN. SOD and FLOE are flags; 255 is one of them, so that they stay integers.
+
+    Raises
+    ------
+    MapError
+        If something in it is not what `ChartMap` and `Decision` say, or the file cannot be
+        written.
+    """
+    _check(chart_map)
+    try:
+        # In memory first: HDF5 ends the process when it cannot close a file on a full disk.
+        whole = BytesIO()
+        with h5netcdf.File(whole, "w") as file:
+            _write(file, chart_map)
+        with replacing(Path(path)) as new:
+            new.write_bytes(whole.getbuffer())
+    except OSError as error:
+        raise MapError(
+            f"cannot write map {str(path)!r}: {error.strerror or error}"
+        ) from error
+
+
+def read_netcdf(path: str | Path) -> ChartMap:
+    """Read a map that `write_netcdf` wrote.
+
+    Raises
+    ------
+    MapError
+        If there is none at `path`, it is not one of ours, or damaged.
+    """
+    with _opened(Path(path)) as file:
+        return _read(file)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MapDescription:
+    """What is said of a map, without its planes."""
+
+    scene: SceneId
+    """Id of the scene."""
+
+    grid_name: MapGrid
+    """Grid that was asked for."""
+
+    has_probabilities: bool
+    """Whether it holds class probabilities."""
+
+    provenance: Provenance
+    """What it was made from."""
+
+
+def describe(path: Path) -> MapDescription:
+    """Read what is said of a map.
+
+    Raises
+    ------
+    MapError
+        If there is no map at `path`, it is not one of ours, or damaged.
+    """
+    with _opened(path) as file:
+        return MapDescription(
+            scene=SceneId(text(file.attrs, "scene")),
+            grid_name=_one_of(file.attrs, "grid_name", MapGrid),
+            has_probabilities=holds_probabilities(file),
+            provenance=_provenance(file.attrs),
+        )
+
+
+def _check(chart_map: ChartMap) -> None:
+    """Refuse what could not be read again, or would be cut down to bytes."""
+    try:
+        _check_values(chart_map)
+    except ValueError as error:
+        raise MapError(f"no map of scene {chart_map.scene!r}: {error}") from error
+
+
+def _check_values(chart_map: ChartMap) -> None:
+    if getattr(chart_map.acquired, "tzinfo", None) is None:
+        raise ValueError(f"'acquired' has no time zone: '{chart_map.acquired}'")
+    check_planes(chart_map)
+    check_tie_points(chart_map.tie_points)
+    check_places(on_pixels(chart_map.tie_points, chart_map.grid), chart_map.grid.shape)
+    attributes = _global_attributes(chart_map)
+    _pixel_spacing_m(attributes)
+    _one_of(attributes, "grid_name", MapGrid)
+    _provenance(attributes)
+    if chart_map.decision is not None:
+        check_decision(chart_map.decision, chart_map.grid.shape)
+
+
+def _write(file: h5netcdf.File, chart_map: ChartMap) -> None:
+    file.attrs.update(_global_attributes(chart_map))
+    tie_points = on_pixels(chart_map.tie_points, chart_map.grid)
+    n_y, n_x = tie_points.latitude.shape
+    file.dimensions = {
+        "y": chart_map.grid.height,
+        "x": chart_map.grid.width,
+        "tie_y": n_y,
+        "tie_x": n_x,
+    }
+    _write_geolocation(file, tie_points)
+    _write_time(file, chart_map.acquired)
+    for chart, plane in zip(CHARTS, chart_map.charts, strict=True):
+        if chart is SIC:
+            _write_plane(
+                file, _NAMES["SIC"], _to_percent(plane), _sic_attributes(), CHART_FILL
+            )
+        else:
+            _write_plane(file, _NAMES[chart.name], plane, _flag_attributes(chart))
+    _write_plane(file, "status_flag", chart_map.flags, _status_attributes())
+    if chart_map.decision is not None:
+        write_decision(file, chart_map.decision)
+
+
+def _write_plane(
+    file: h5netcdf.File,
+    name: str,
+    plane: ChartArray,
+    attributes: Mapping[str, Any],
+    fill: int | None = None,
+) -> None:
+    height, width = plane.shape
+    variable = file.create_variable(
+        name,
+        ("y", "x"),
+        np.uint8,
+        data=plane,
+        chunks=(min(_CHUNK_ROWS, height), width),
+        compression="gzip",
+        compression_opts=4,
+        fillvalue=None if fill is None else np.uint8(fill),
+    )
+    variable.attrs.update(
+        {
+            **attributes,
+            "coordinates": "time",
+            "coordinate_interpolation": "latitude: longitude: geolocation",
+        }
+    )
+
+
+def _write_geolocation(file: h5netcdf.File, tie_points: TiePoints) -> None:
+    tie = ("tie_y", "tie_x")
+    latitude = file.create_variable("latitude", tie, np.float64, data=tie_points.latitude)
+    latitude.attrs.update({"standard_name": "latitude", "units": "degrees_north"})
+    longitude = file.create_variable(
+        "longitude", tie, np.float64, data=tie_points.longitude
+    )
+    longitude.attrs.update({"standard_name": "longitude", "units": "degrees_east"})
+    for axis, positions in (("y", tie_points.lines), ("x", tie_points.samples)):
+        index = file.create_variable(
+            f"tie_{axis}_index", (f"tie_{axis}",), np.int32, data=positions.astype(np.int32)
+        )
+        index.attrs["long_name"] = f"pixel of the tie point along {axis}, from 0"
+    geolocation = file.create_variable("geolocation", (), np.int32, data=0)
+    geolocation.attrs.update(
+        {
+            "interpolation_name": "bi_linear",
+            "computational_precision": "64",
+            "tie_point_mapping": "y: tie_y_index tie_y x: tie_x_index tie_x",
+        }
+    )
+
+
+def _write_time(file: h5netcdf.File, acquired: datetime) -> None:
+    time = file.create_variable("time", (), np.int64, data=int(acquired.timestamp()))
+    time.attrs.update(
+        {
+            "standard_name": "time",
+            "long_name": "start of the acquisition",
+            "units": "seconds since 1970-01-01T00:00:00Z",
+            "calendar": "standard",
+            "units_metadata": "leap_seconds: none",
+        }
+    )
+
+
+def _global_attributes(chart_map: ChartMap) -> dict[str, Any]:
+    made = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    provenance = chart_map.provenance
+    made_by = provenance.network
+    if provenance.run not in ("", made_by):
+        made_by += f", run {provenance.run_in_words}"
+    paper = {"references": "Chen et al. (2024), doi:10.5194/tc-18-1621-2024"}
+    return {
+        "Conventions": "CF-1.11",
+        "format": _FORMAT,
+        "title": f"Predicted ice charts of Sentinel-1 scene {chart_map.scene}",
+        "source": f"{provenance.network} on a Sentinel-1 EW scene with ancillary "
+        "(AI4Arctic)",
+        **(paper if provenance.network == U_NET else {}),
+        "comment": "Not an official ice chart. Classes are decided on the grid of the "
+        "store and brought to the SAR grid by nearest neighbour.",
+        "history": f"{made} {provenance.software}: predicted by {made_by}",
+        "scene": str(chart_map.scene),  # h5py needs plain text
+        "acquired": chart_map.acquired.isoformat(),
+        "grid_name": chart_map.grid_name,
+        "pixel_spacing_m": chart_map.grid.pixel_spacing_m,
+        **asdict(provenance),
+        "epochs": np.array(provenance.epochs, np.int32),
+    }
+
+
+def _sic_attributes() -> dict[str, Any]:
+    return {
+        "standard_name": str(SIC.standard_name),
+        "long_name": SIC.long_name,
+        "units": "%",
+        "valid_range": np.array([0, 100], np.uint8),
+        "ancillary_variables": "status_flag",
+    }
+
+
+def _flag_attributes(chart: Chart) -> dict[str, Any]:
+    attributes = chart.cf_attributes("no_data")
+    attributes["ancillary_variables"] = "status_flag"
+    if chart.standard_name is not None:
+        attributes["standard_name"] = chart.standard_name
+    return attributes
+
+
+def _status_attributes() -> dict[str, Any]:
+    return {
+        "standard_name": "status_flag",
+        "long_name": "why a pixel has no class, or one borrowed from its neighbour",
+        "comment": "no_sar: the file has no backscatter there: outside the swath or, in a "
+        "file with an ice chart, outside the chart; land: distance zone 0; "
+        "beyond_last_block: the class is that of the neighbour",
+        "flag_masks": np.array(list(_FLAGS.values()), np.uint8),
+        "flag_meanings": " ".join(_FLAGS),
+    }
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[h5py.File]:
+    """Open a map to read it; whatever is wrong with the file becomes a `MapError`."""
+    with (
+        opened(path, "map", _AGAIN) as file,
+        naming_version(MapError, str(path), _said(file.attrs, "software")),
+    ):
+        found = _said(file.attrs, "format")
+        if found != _FORMAT and found.startswith("seaice map "):
+            raise MapError(
+                f"map {str(path)!r} has format {found!r}, this version reads {_FORMAT!r}",
+                hint=_AGAIN,
+            )
+        if found != _FORMAT:
+            raise MapError(
+                f"{str(path)!r} is not a map of seaice",
+                hint="move it away: a folder of maps contains no other netCDF files",
+            )
+        yield file
+
+
+def _said(attributes: Mapping[str, Any], name: str) -> str:
+    """Return an attribute that is text; nothing if it is missing."""
+    return text(attributes, name) if name in attributes else ""
+
+
+def _read(file: h5py.File) -> ChartMap:
+    """Read a map; nothing is read before all shapes are known to fit."""
+    first = array(file, _NAMES[SIC.name], 2)
+    shape = (first.shape[0], first.shape[1])
+    names = [*(_NAMES[chart.name] for chart in CHARTS), "status_flag"]
+    *planes, flags = [array(file, name, shape) for name in names]
+    tie_points = _read_tie_points(file, shape)
+    decision = read_decision(file, shape)
+    charts = np.empty((len(CHARTS), *shape), np.uint8)
+    for chart, plane, read in zip(CHARTS, planes, charts, strict=True):
+        plane.read_direct(read)
+        _check_written(chart, read)
+    charts[0] = _from_percent(charts[0])
+    return ChartMap(
+        scene=SceneId(text(file.attrs, "scene")),
+        acquired=_time(file.attrs),
+        grid=Grid(*shape, _pixel_spacing_m(file.attrs)),
+        charts=charts,
+        flags=flags[...],
+        tie_points=tie_points,
+        provenance=_provenance(file.attrs),
+        grid_name=_one_of(file.attrs, "grid_name", MapGrid),
+        decision=decision,
+    )
+
+
+def _provenance(attributes: Mapping[str, Any]) -> Provenance:
+    texts: dict[str, Any] = {name: text(attributes, name) for name in TEXTS}
+    texts["scene_use"] = _one_of(attributes, "scene_use", SceneUse)
+    epochs = whole_numbers(attributes, "epochs", 0, 2**31 - 1)
+    if len(epochs) > _MOST_EPOCHS:
+        raise ValueError(f"attribute 'epochs' has {len(epochs)} numbers")
+    return Provenance(epochs=epochs, **texts)
+
+
+def _check_written(chart: Chart, plane: ChartArray) -> None:
+    """Refuse what is neither a class nor fill, as it stands in the file."""
+    step = SIC_STEP_PERCENT if chart is SIC else 1
+    is_unknown = np.ones(256, bool)
+    is_unknown[[*range(0, chart.n_classes * step, step), CHART_FILL]] = False
+    found = plane[is_unknown[plane]]
+    if found.size:
+        unit = " %" if chart is SIC else ""
+        raise ValueError(f"{chart.name} has no class {found[0]}{unit}")
+
+
+def _read_tie_points(file: h5py.File, shape: tuple[int, int]) -> TiePoints:
+    """Read tie points of a map of this shape; refuse those that place no pixels."""
+    lines, samples = (array(file, f"tie_{axis}_index", 1, "iu") for axis in "yx")
+    at = lines.shape + samples.shape
+    if at[0] * at[1] > _MOST_TIE_POINTS:
+        raise ValueError(f"{at[0]} x {at[1]} tie points, more than {_MOST_TIE_POINTS}")
+    points = TiePoints(
+        latitude=array(file, "latitude", at, "fiu")[...].astype(np.float64),
+        longitude=array(file, "longitude", at, "fiu")[...].astype(np.float64),
+        lines=lines[...].astype(np.float64),
+        samples=samples[...].astype(np.float64),
+    )
+    check_tie_points(points)
+    check_places(points, shape)
+    return points
+
+
+def _one_of(attributes: Mapping[str, Any], name: str, kind: Any) -> Any:
+    """Return an attribute that is one of the texts that `kind` lists."""
+    if (found := text(attributes, name)) not in get_args(kind):
+        options = ", ".join(get_args(kind))
+        raise ValueError(f"attribute {name!r} must be one of {options}, got {found!r}")
+    return found
+
+
+def _time(attributes: Mapping[str, Any]) -> datetime:
+    said = text(attributes, "acquired")
+    try:
+        acquired = datetime.fromisoformat(said)
+    except ValueError as error:
+        raise ValueError(f"attribute 'acquired' must be a time, got {said!r}") from error
+    if acquired.tzinfo is None:
+        raise ValueError(f"attribute 'acquired' has no time zone: {said!r}")
+    return acquired
+
+
+def _pixel_spacing_m(attributes: Mapping[str, Any]) -> float:
+    return number(attributes, "pixel_spacing_m", _LEAST_SPACING_M, _MOST_SPACING_M)
+
+
+def _to_percent(sic: ChartArray) -> ChartArray:
+    percent = np.full(256, CHART_FILL, np.uint8)
+    percent[: SIC.n_classes] = np.arange(SIC.n_classes) * SIC_STEP_PERCENT
+    return percent[sic]
+
+
+def _from_percent(percent: ChartArray) -> ChartArray:
+    sic = np.full(256, CHART_FILL, np.uint8)
+    sic[np.arange(SIC.n_classes) * SIC_STEP_PERCENT] = np.arange(SIC.n_classes)
+    return sic[percent]

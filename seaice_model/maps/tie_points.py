@@ -1,0 +1,78 @@
+"""Tie points of maps as CF requires them: at the centres of pixels, ends included."""
+
+import numpy as np
+
+from seaice_data.arrays import FloatArray, IntArray
+from seaice_data.geolocation import TiePoints, unrolled
+from seaice_data.grid import Grid
+
+_MOST_LATITUDE = 90.0
+_MOST_LONGITUDE = 540.0  # 180, and once around the Earth
+
+
+def on_pixels(tie_points: TiePoints, grid: Grid) -> TiePoints:
+    """Move tie points to the centres of their nearest pixels, as CF wants them.
+
+    The first and last pixel of each axis get one, so that no pixel lies outside.
+    """
+    lines = _whole_positions(tie_points.lines, grid.height)
+    samples = _whole_positions(tie_points.samples, grid.width)
+    return TiePoints(
+        latitude=tie_points.latitudes(lines, samples),
+        # Readers interpolate them as numbers.
+        longitude=unrolled(tie_points.longitudes(lines, samples)),
+        lines=lines,
+        samples=samples,
+    )
+
+
+def check_tie_points(points: TiePoints) -> None:
+    """Refuse tie points that differ in shape or do not span a surface.
+
+    Raises
+    ------
+    ValueError
+        Which says what is wrong.
+    """
+    shape = (len(points.lines), len(points.samples))
+    if points.latitude.shape != shape or points.longitude.shape != shape:
+        raise ValueError("its tie points differ in shape")
+    if min(shape) < 2:
+        raise ValueError(f"{shape[0]} x {shape[1]} tie points place no pixels")
+
+
+def check_places(points: TiePoints, shape: tuple[int, int]) -> None:
+    """Refuse tie points on pixels, as files have them, that place none of a map."""
+    _check_positions("tie_y_index", points.lines, shape[0])
+    _check_positions("tie_x_index", points.samples, shape[1])
+    _check_degrees("latitude", points.latitude, _MOST_LATITUDE)
+    _check_degrees("longitude", points.longitude, _MOST_LONGITUDE)
+
+
+def _check_positions(name: str, positions: FloatArray, n_pixels: int) -> None:
+    """Refuse pixels of tie points along an axis that do not rise from first to last."""
+    if len(positions) < 2:
+        raise ValueError(f"{name!r} must hold at least two pixels")
+    first, last = positions[[0, -1]]
+    if (first, last) != (0, n_pixels - 1):
+        raise ValueError(
+            f"{name!r} must lead from 0 to {n_pixels - 1}, got {first:g} to {last:g}"
+        )
+    # Not `<= 0`: NaN is no step either.
+    if (is_wrong := ~(np.diff(positions) > 0)).any():
+        at = int(np.flatnonzero(is_wrong)[0])
+        raise ValueError(
+            f"{name!r} must rise, got {positions[at + 1]:g} after {positions[at]:g}"
+        )
+
+
+def _check_degrees(name: str, degrees: FloatArray, most: float) -> None:
+    if (is_wrong := ~(np.abs(degrees) <= most)).any():
+        raise ValueError(
+            f"{name!r} must be from -{most:g} to {most:g}, got {degrees[is_wrong][0]:g}"
+        )
+
+
+def _whole_positions(positions: FloatArray, n_pixels: int) -> FloatArray:
+    whole: IntArray = np.clip(np.rint(positions).astype(np.int64), 0, n_pixels - 1)
+    return np.unique([0, *whole, n_pixels - 1]).astype(np.float64)
