@@ -8,12 +8,10 @@ in the chart, a few on land among them: what we write has a class everywhere.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from io import BytesIO
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-import h5netcdf
 import h5py
 import numpy as np
 
@@ -21,11 +19,14 @@ from seaice_data.arrays import ChartArray
 from seaice_data.charts import CHART_FILL, CHARTS
 from seaice_data.grid import SPACING_M
 from seaice_data.scene_id import SceneId
-from seaice_data.system.files import replacing
 from seaice_model.errors import MapError
 from seaice_model.maps.chart_map import ChartMap
 from seaice_model.maps.foreign_hdf5 import array, attribute, in_words, opened
 from seaice_model.maps.netcdf import read_netcdf
+from seaice_model.maps.netcdf_writer import add_variable, written_whole
+
+if TYPE_CHECKING:
+    from netCDF4 import Dataset
 
 _KIND = "submission file"
 _HINT = "a folder of maps, or a submission file of the challenge, is scored"
@@ -95,9 +96,8 @@ def write_submission(
         If a map cannot be read or does not hold what is needed, two show one scene, or the
         file cannot be written.
     """
-    whole = BytesIO()  # HDF5 ends the process when it cannot close a file on a full disk
     seen: dict[str, Path] = {}
-    with h5netcdf.File(whole, "w") as file:
+    with written_whole(path, "submission") as file:
         for n_done, map_path in enumerate(maps, start=1):
             chart_map = read_netcdf(map_path)
             if seen.setdefault(chart_map.scene, map_path) != map_path:
@@ -108,25 +108,16 @@ def write_submission(
             _add(file, chart_map)
             if progress is not None:
                 progress(n_done, len(maps), chart_map.scene)
-    try:
-        with replacing(path) as new:
-            new.write_bytes(whole.getbuffer())
-    except OSError as error:
-        raise MapError(
-            f"cannot write submission {str(path)!r}: {error.strerror or error}"
-        ) from error
 
 
-def _add(file: h5netcdf.File, chart_map: ChartMap) -> None:
+def _add(file: "Dataset", chart_map: ChartMap) -> None:
     """Add the charts of a scene, each on dimensions of its own."""
     for chart, plane in zip(CHARTS, charts_everywhere(chart_map), strict=True):
         name = variable_name(chart_map.scene, chart.name)
         dimensions = (f"{name}_dim0", f"{name}_dim1")
         for dimension, n_pixels in zip(dimensions, plane.shape, strict=True):
-            file.dimensions[dimension] = n_pixels
-        file.create_variable(
-            name, dimensions, np.uint8, data=plane, compression="gzip", compression_opts=1
-        )
+            file.createDimension(dimension, n_pixels)
+        add_variable(file, name, dimensions, plane, level=1)
 
 
 class Submission:

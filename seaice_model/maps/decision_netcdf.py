@@ -1,9 +1,8 @@
 """The planes of a `Decision` in the netCDF file of a map, on dimensions of their own."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import h5netcdf
 import h5py
 import numpy as np
 
@@ -20,6 +19,10 @@ from seaice_model.maps.decision import (
     check_bytes,
 )
 from seaice_model.maps.foreign_hdf5 import array, number
+from seaice_model.maps.netcdf_writer import add_variable, set_attributes
+
+if TYPE_CHECKING:
+    from netCDF4 import Dataset
 
 _MOST_NETWORKS = 10_000
 _PLANE = ("store_y", "store_x")
@@ -30,23 +33,17 @@ _AT_PIXELS = (
 )
 
 
-def write_decision(file: h5netcdf.File, decision: Decision) -> None:
+def write_decision(file: "Dataset", decision: Decision) -> None:
     """Write the planes into a file that has the dimensions of the map, ``y`` and ``x``."""
-    height, width = decision.concentration.shape
-    file.dimensions["store_y"], file.dimensions["store_x"] = height, width
+    for dimension, size in zip(_PLANE, decision.concentration.shape, strict=True):
+        file.createDimension(dimension, size)
     for name, positions in zip(_INDEX, (decision.rows, decision.columns), strict=True):
-        index = file.create_variable(
-            name,
-            (_INDEX[name],),
-            np.int32,
-            data=positions.astype(np.int32),
-            compression="gzip",
+        axis = _INDEX[name]
+        text = f"index along store_{axis} that stands for each pixel along {axis}"
+        add_variable(
+            file, name, (axis,), positions.astype(np.int32), {"long_name": text}, level=4
         )
-        index.attrs["long_name"] = (
-            f"index along store_{_INDEX[name]} that stands for each pixel along "
-            f"{_INDEX[name]}"
-        )
-    file.attrs["n_networks"] = np.int32(decision.n_networks)
+    set_attributes(file, {"n_networks": np.int32(decision.n_networks)})
     for chart, plane in zip(CHARTS, decision.classes, strict=True):
         _write(file, _class_name(chart), plane, _class_attributes(chart))
     _write_steps(
@@ -158,27 +155,19 @@ def holds_probabilities(file: h5py.File) -> bool:
 
 
 def _write(
-    file: h5netcdf.File,
+    file: "Dataset",
     name: str,
     plane: ChartArray,
     attributes: Mapping[str, Any],
     dimensions: tuple[str, ...] = _PLANE,
     fill: int | None = None,
 ) -> None:
-    variable = file.create_variable(
-        name,
-        dimensions,
-        np.uint8,
-        data=plane,
-        compression="gzip",
-        compression_opts=4,
-        fillvalue=None if fill is None else np.uint8(fill),
-    )
-    variable.attrs.update({**attributes, "comment": _AT_PIXELS})
+    commented = {**attributes, "comment": _AT_PIXELS}
+    add_variable(file, name, dimensions, plane, commented, level=4, fill=fill)
 
 
 def _write_steps(
-    file: h5netcdf.File,
+    file: "Dataset",
     name: str,
     plane: ChartArray,
     steps: Steps,
@@ -190,14 +179,12 @@ def _write_steps(
     _write(file, name, plane, scaled, dimensions, UNKNOWN)
 
 
-def _write_probabilities(file: h5netcdf.File, chart: Chart, planes: ChartArray) -> None:
+def _write_probabilities(file: "Dataset", chart: Chart, planes: ChartArray) -> None:
     dimension = f"{chart.name.lower()}_class"
-    file.dimensions[dimension] = chart.n_classes
+    file.createDimension(dimension, chart.n_classes)
     numbers = np.arange(chart.n_classes, dtype=np.uint8)
-    classes = file.create_variable(dimension, (dimension,), np.uint8, data=numbers)
-    classes.attrs.update(
-        {**chart.cf_attributes(), "long_name": f"class of {chart.long_name}"}
-    )
+    attributes = {**chart.cf_attributes(), "long_name": f"class of {chart.long_name}"}
+    add_variable(file, dimension, (dimension,), numbers, attributes)
     attributes = {"long_name": f"probability of each class of {chart.long_name}"}
     _write_steps(
         file, _probability_name(chart), planes, PROBABILITY,

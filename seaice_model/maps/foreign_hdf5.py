@@ -204,7 +204,10 @@ def whole_numbers(
     ValueError
         If it is missing, something else, or a number is out of bounds.
     """
-    values = np.atleast_1d(attribute(attributes, name))
+    value = attribute(attributes, name)
+    if isinstance(value, h5py.Empty):  # as netCDF stores a list of none
+        value = np.empty(0, value.dtype)
+    values = np.atleast_1d(value)
     if values.dtype.kind not in "iu" or values.ndim != 1:
         raise ValueError(f"attribute {name!r} must be whole numbers, got {_shown(values)}")
     if values.size and not lowest <= values.min() <= values.max() <= highest:

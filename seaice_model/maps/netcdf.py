@@ -16,11 +16,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from io import BytesIO
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
-import h5netcdf
 import h5py
 import numpy as np
 
@@ -30,7 +28,6 @@ from seaice_data.flags import FLAG_LAND, FLAG_NO_SAR, FLAG_REMAINDER
 from seaice_data.geolocation import TiePoints
 from seaice_data.grid import Grid
 from seaice_data.scene_id import SceneId
-from seaice_data.system.files import replacing
 from seaice_data.versions import naming_version
 from seaice_model.errors import MapError
 from seaice_model.maps.chart_map import (
@@ -49,7 +46,11 @@ from seaice_model.maps.decision_netcdf import (
     write_decision,
 )
 from seaice_model.maps.foreign_hdf5 import array, number, opened, text, whole_numbers
+from seaice_model.maps.netcdf_writer import add_variable, set_attributes, written_whole
 from seaice_model.maps.tie_points import check_places, check_tie_points, on_pixels
+
+if TYPE_CHECKING:
+    from netCDF4 import Dataset
 
 _FORMAT = "seaice map 3"
 _NAMES = {
@@ -82,17 +83,8 @@ def write_netcdf(chart_map: ChartMap, path: str | Path) -> None:
         written.
     """
     _check(chart_map)
-    try:
-        # In memory first: HDF5 ends the process when it cannot close a file on a full disk.
-        whole = BytesIO()
-        with h5netcdf.File(whole, "w") as file:
-            _write(file, chart_map)
-        with replacing(Path(path)) as new:
-            new.write_bytes(whole.getbuffer())
-    except OSError as error:
-        raise MapError(
-            f"cannot write map {str(path)!r}: {error.strerror or error}"
-        ) from error
+    with written_whole(Path(path), "map") as file:
+        _write(file, chart_map)
 
 
 def read_netcdf(path: str | Path) -> ChartMap:
@@ -163,23 +155,18 @@ def _check_values(chart_map: ChartMap) -> None:
         check_decision(chart_map.decision, chart_map.grid.shape)
 
 
-def _write(file: h5netcdf.File, chart_map: ChartMap) -> None:
-    file.attrs.update(_global_attributes(chart_map))
+def _write(file: "Dataset", chart_map: ChartMap) -> None:
+    set_attributes(file, _global_attributes(chart_map))
     tie_points = on_pixels(chart_map.tie_points, chart_map.grid)
-    n_y, n_x = tie_points.latitude.shape
-    file.dimensions = {
-        "y": chart_map.grid.height,
-        "x": chart_map.grid.width,
-        "tie_y": n_y,
-        "tie_x": n_x,
-    }
+    sizes = (*chart_map.grid.shape, *tie_points.latitude.shape)
+    for dimension, size in zip(("y", "x", "tie_y", "tie_x"), sizes, strict=True):
+        file.createDimension(dimension, size)
     _write_geolocation(file, tie_points)
     _write_time(file, chart_map.acquired)
     for chart, plane in zip(CHARTS, chart_map.charts, strict=True):
         if chart is SIC:
-            _write_plane(
-                file, _NAMES["SIC"], _to_percent(plane), _sic_attributes(), CHART_FILL
-            )
+            percent = _to_percent(plane)
+            _write_plane(file, _NAMES["SIC"], percent, _sic_attributes(), CHART_FILL)
         else:
             _write_plane(file, _NAMES[chart.name], plane, _flag_attributes(chart))
     _write_plane(file, "status_flag", chart_map.flags, _status_attributes())
@@ -188,66 +175,57 @@ def _write(file: h5netcdf.File, chart_map: ChartMap) -> None:
 
 
 def _write_plane(
-    file: h5netcdf.File,
+    file: "Dataset",
     name: str,
     plane: ChartArray,
     attributes: Mapping[str, Any],
     fill: int | None = None,
 ) -> None:
     height, width = plane.shape
-    variable = file.create_variable(
-        name,
-        ("y", "x"),
-        np.uint8,
-        data=plane,
-        chunks=(min(_CHUNK_ROWS, height), width),
-        compression="gzip",
-        compression_opts=4,
-        fillvalue=None if fill is None else np.uint8(fill),
-    )
-    variable.attrs.update(
-        {
-            **attributes,
-            "coordinates": "time",
-            "coordinate_interpolation": "latitude: longitude: geolocation",
-        }
-    )
+    links = {
+        "coordinates": "time",
+        "coordinate_interpolation": "latitude: longitude: geolocation",
+    }
+    chunks = (min(_CHUNK_ROWS, height), width)
+    add_variable(
+        file, name, ("y", "x"), plane, {**attributes, **links},
+        level=4, chunks=chunks, fill=fill,
+    )  # fmt: skip
 
 
-def _write_geolocation(file: h5netcdf.File, tie_points: TiePoints) -> None:
-    tie = ("tie_y", "tie_x")
-    latitude = file.create_variable("latitude", tie, np.float64, data=tie_points.latitude)
-    latitude.attrs.update({"standard_name": "latitude", "units": "degrees_north"})
-    longitude = file.create_variable(
-        "longitude", tie, np.float64, data=tie_points.longitude
-    )
-    longitude.attrs.update({"standard_name": "longitude", "units": "degrees_east"})
+def _write_geolocation(file: "Dataset", tie_points: TiePoints) -> None:
+    for name, plane, unit in (
+        ("latitude", tie_points.latitude, "degrees_north"),
+        ("longitude", tie_points.longitude, "degrees_east"),
+    ):
+        attributes = {"standard_name": name, "units": unit}
+        add_variable(file, name, ("tie_y", "tie_x"), plane, attributes)
     for axis, positions in (("y", tie_points.lines), ("x", tie_points.samples)):
-        index = file.create_variable(
-            f"tie_{axis}_index", (f"tie_{axis}",), np.int32, data=positions.astype(np.int32)
-        )
-        index.attrs["long_name"] = f"pixel of the tie point along {axis}, from 0"
-    geolocation = file.create_variable("geolocation", (), np.int32, data=0)
-    geolocation.attrs.update(
+        add_variable(
+            file, f"tie_{axis}_index", (f"tie_{axis}",), positions.astype(np.int32),
+            {"long_name": f"pixel of the tie point along {axis}, from 0"},
+        )  # fmt: skip
+    add_variable(
+        file, "geolocation", (), np.array(0, np.int32),
         {
             "interpolation_name": "bi_linear",
             "computational_precision": "64",
             "tie_point_mapping": "y: tie_y_index tie_y x: tie_x_index tie_x",
-        }
-    )
+        },
+    )  # fmt: skip
 
 
-def _write_time(file: h5netcdf.File, acquired: datetime) -> None:
-    time = file.create_variable("time", (), np.int64, data=int(acquired.timestamp()))
-    time.attrs.update(
+def _write_time(file: "Dataset", acquired: datetime) -> None:
+    add_variable(
+        file, "time", (), np.array(int(acquired.timestamp()), np.int64),
         {
             "standard_name": "time",
             "long_name": "start of the acquisition",
             "units": "seconds since 1970-01-01T00:00:00Z",
             "calendar": "standard",
             "units_metadata": "leap_seconds: none",
-        }
-    )
+        },
+    )  # fmt: skip
 
 
 def _global_attributes(chart_map: ChartMap) -> dict[str, Any]:
@@ -267,7 +245,7 @@ def _global_attributes(chart_map: ChartMap) -> dict[str, Any]:
         "comment": "Not an official ice chart. Classes are decided on the grid of the "
         "store and brought to the SAR grid by nearest neighbour.",
         "history": f"{made} {provenance.software}: predicted by {made_by}",
-        "scene": str(chart_map.scene),  # h5py needs plain text
+        "scene": str(chart_map.scene),
         "acquired": chart_map.acquired.isoformat(),
         "grid_name": chart_map.grid_name,
         "pixel_spacing_m": chart_map.grid.pixel_spacing_m,

@@ -1,0 +1,117 @@
+"""Write netCDF files as a whole: aside first, then under their name."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Literal
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from seaice_data.system.files import replacing
+from seaice_model.errors import MapError
+
+if TYPE_CHECKING:  # late: readers of maps do not need it
+    from netCDF4 import Dataset
+
+
+@contextmanager
+def written_whole(path: Path, kind: str) -> Iterator["Dataset"]:
+    """Yield an empty netCDF-4 file; write it to `path` if all goes well.
+
+    A file at `path` stays until the new one is whole.
+
+    Parameters
+    ----------
+    path
+        Where to write.
+    kind
+        What it is, for messages: ``map``.
+
+    Raises
+    ------
+    MapError
+        If it cannot be written, there or in the folder of temporary files.
+    """
+    from netCDF4 import Dataset  # late: see above
+
+    try:
+        with TemporaryDirectory() as folder:
+            whole = Path(folder, "whole.nc")
+            with Dataset(whole, "w") as file:
+                yield file
+            content = whole.read_bytes()
+        # HDF5 does not say why a disk refuses a file, and does not let go of it.
+        with replacing(path) as new:
+            new.write_bytes(content)
+    except (OSError, RuntimeError) as error:  # errors of netCDF are runtime errors
+        reason = getattr(error, "strerror", None) or error
+        raise MapError(f"cannot write {kind} {str(path)!r}: {reason}") from error
+
+
+def add_variable(
+    file: "Dataset",
+    name: str,
+    dimensions: tuple[str, ...],
+    values: NDArray[Any],
+    attributes: Mapping[str, Any] | None = None,
+    *,
+    level: Literal[1, 4] | None = None,
+    chunks: tuple[int, ...] | None = None,
+    fill: int | None = None,
+) -> None:
+    """Add a variable with its values.
+
+    Parameters
+    ----------
+    file
+        A new file that has the dimensions.
+    name
+        Its name.
+    dimensions
+        Their names; none for a single number.
+    values
+        What it contains; the type is kept.
+    attributes
+        In order; see `set_attributes`.
+    level
+        How hard to deflate: 1 is quick, 4 is zlib's balance; not compressed if not given.
+    chunks
+        Shape of a compressed chunk; that of h5py if not given.
+    fill
+        Value of ``_FillValue``, the first attribute; without, there is none.
+    """
+    if level is not None and chunks is None:
+        chunks = _chunks_of_h5py(values)
+    variable = file.createVariable(
+        name,
+        values.dtype,
+        dimensions,
+        compression=None if level is None else "zlib",
+        complevel=level,
+        shuffle=False,
+        chunksizes=chunks,
+        fill_value=False if fill is None else values.dtype.type(fill),
+    )
+    variable.set_auto_maskandscale(False)  # bytes are written as they are
+    variable[...] = values
+    set_attributes(variable, attributes or {})
+
+
+def set_attributes(owner: Any, attributes: Mapping[str, Any]) -> None:
+    """Set attributes of a file or variable; texts become strings of any length."""
+    for name, value in attributes.items():
+        if isinstance(value, str):
+            owner.setncattr_string(name, value)
+        else:
+            owner.setncattr(name, value)
+
+
+def _chunks_of_h5py(values: NDArray[Any]) -> tuple[int, ...]:
+    """Return chunks of a few kilobytes, as version 0.1 wrote; netCDF takes larger ones."""
+    with h5py.File("chunks", "w", driver="core", backing_store=False) as file:
+        made = file.create_dataset("x", np.shape(values), values.dtype, chunks=True)
+        chunks: tuple[int, ...] = made.chunks
+    return chunks
