@@ -6,31 +6,24 @@ rounded; each network votes for the class it would have decided on, and votes st
 probabilities. A single number tells nothing of how sure it is.
 """
 
-import math
-
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from seaice_data.arrays import ChartArray, FloatArray
+from seaice_data.arrays import ChartArray
 from seaice_data.charts import CHARTS, SIC
 from seaice_model.errors import RunError
-from seaice_model.maps.decision import (
-    CONCENTRATION,
-    ENTROPY,
-    PROBABILITY,
-    SPREAD,
-    UNKNOWN,
-    Steps,
+from seaice_model.maps.decision import UNKNOWN
+from seaice_model.maps.uncertainty import (
+    Moments,
+    concentration_of,
+    entropy_of,
+    moments_of,
+    probabilities_of,
+    spread_of,
 )
 from seaice_model.networks.unet import Prediction
-
-PERCENT_A_CLASS = 10.0
-"""Percent of ice concentration from one class of SIC to the next."""
-
-Moments = tuple[Tensor, Tensor]
-"""Means of the class number of SIC and of its square, shape ``(y, x)``."""
 
 
 class Ballot:
@@ -120,40 +113,5 @@ class Ballot:
         return moments_of(self._sums[0] / self.n_networks)
 
 
-def moments_of(shares: Tensor) -> Moments:
-    """Return the moments of the class number from probabilities, ``(class, y, x)``."""
-    number = torch.arange(len(shares), dtype=shares.dtype, device=shares.device)
-    number = number[:, None, None]
-    return (shares * number).sum(dim=0), (shares * number.square()).sum(dim=0)
-
-
-def concentration_of(moments: Moments) -> ChartArray:
-    """Return the ice concentration, in steps `CONCENTRATION`."""
-    return _encoded(moments[0] * PERCENT_A_CLASS, CONCENTRATION)
-
-
-def spread_of(moments: Moments) -> ChartArray:
-    """Return the deviation of the ice concentration, in steps `SPREAD`."""
-    mean, mean_square = moments
-    deviation = (mean_square - mean.square()).clamp(min=0).sqrt()
-    return _encoded(deviation * PERCENT_A_CLASS, SPREAD)
-
-
-def entropy_of(shares: Tensor) -> ChartArray:
-    """Return the entropy of probabilities, ``(class, y, x)``, in steps `ENTROPY`."""
-    entropy = torch.special.entr(shares).sum(dim=0) / math.log(len(shares))
-    return _encoded(entropy, ENTROPY)
-
-
-def probabilities_of(shares: Tensor) -> ChartArray:
-    """Return probabilities in steps `PROBABILITY`."""
-    return _encoded(shares, PROBABILITY)
-
-
 def _sum(total: Tensor | None, value: Tensor) -> Tensor:
     return value if total is None else total + value
-
-
-def _encoded(values: Tensor, steps: Steps) -> ChartArray:
-    plane: FloatArray = values.cpu().numpy()
-    return steps.encode(plane)

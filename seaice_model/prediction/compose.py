@@ -1,6 +1,6 @@
 """Draw a map from what was decided on the grid of the store, by whichever network.
 
-- ``map_of`` takes the outcome of networks of seaice.
+- ``compose_map`` takes the decision of networks of seaice.
 - ``draw_chart_map`` takes plain classes and probabilities: for networks of one's own.
 """
 
@@ -23,15 +23,14 @@ from seaice_data.store.store import Store
 from seaice_model.errors import MapError
 from seaice_model.maps.chart_map import ChartMap, MapGrid, Provenance, SceneUse
 from seaice_model.maps.decision import UNKNOWN, Decision
-from seaice_model.maps.placement import Placement, place
-from seaice_model.prediction.ballot import (
+from seaice_model.maps.placement import place
+from seaice_model.maps.uncertainty import (
     concentration_of,
     entropy_of,
     moments_of,
     probabilities_of,
     spread_of,
 )
-from seaice_model.prediction.predictor import Outcome
 
 log = logging.getLogger(__name__)
 
@@ -112,33 +111,30 @@ def draw_chart_map(
         software=f"seaice {version('seaice')}",
         scene_use=scene_use,
     )
-    return map_of(scene, _outcome(decided, shares), provenance, grid=grid)
+    return compose_map(scene, _decision(decided, shares), provenance, grid=grid)
 
 
-def map_of(
+def compose_map(
     scene: SceneInputs,
-    outcome: Outcome,
+    decision: Decision,
     provenance: Provenance,
     *,
-    n_networks: int = 1,
     grid: MapGrid = "original",
 ) -> ChartMap:
-    """Place what networks decided on.
+    """Place a decision on the grid of a map.
 
-    Pixels without SAR and land are 255. Pixels behind the last whole block take the class
-    of their neighbour and are flagged.
+    Pixels without SAR and land are 255. Pixels after the last whole block take the class of
+    their neighbour and are flagged.
 
     Parameters
     ----------
     scene
         A scene of a `Source`.
-    outcome
-        On the grid of its planes. How sure it is is set to `UNKNOWN`, in place, where no
-        pixel of the map shows it.
+    decision
+        On the grid of its planes. Uncertainty is overwritten with `UNKNOWN` (in place)
+        wherever every pixel of the map is masked.
     provenance
         What to write into the map; the hash of the scene's file is added.
-    n_networks
-        Networks that took part.
     grid
         Grid of the map.
 
@@ -150,45 +146,34 @@ def map_of(
     placed = place(scene, grid)
     is_masked = (placed.flags & (FLAG_NO_SAR | FLAG_LAND)) != 0
     log.info("%s: %.0f %% masked", scene.id, 100 * is_masked.mean())
+    _forget(decision, ~placed.blocks_with(~is_masked, decision.concentration.shape))
     return ChartMap(
         scene=scene.id,
         acquired=scene.acquired,
         grid=placed.grid,
-        charts=placed.spread(outcome.classes, is_masked),
+        charts=placed.spread(decision.classes, is_masked),
         flags=placed.flags,
         tie_points=placed.tie_points,
         provenance=replace(provenance, file_hash=scene.file_hash),
         grid_name=grid,
-        decision=_decision(outcome, placed, is_masked, n_networks),
+        decision=replace(decision, rows=placed.rows, columns=placed.columns),
     )
 
 
-def _decision(
-    outcome: Outcome, placed: Placement, is_masked: Mask, n_networks: int
-) -> Decision:
-    """Place what was decided; how sure it is counts only where a pixel shows it."""
-    shown = placed.blocks_with(~is_masked, outcome.concentration.shape)
+def _forget(decision: Decision, hidden: Mask) -> None:
+    """Overwrite uncertainty, in place, where no pixel of the map shows it."""
     for planes in (
-        outcome.concentration,
-        outcome.entropy,
-        outcome.spread,
-        *(outcome.probabilities or {}).values(),
+        decision.concentration,
+        decision.entropy,
+        decision.spread,
+        *(decision.probabilities or {}).values(),
     ):
         if planes is not None:
-            planes[..., ~shown] = UNKNOWN
-    return Decision(
-        classes=outcome.classes,
-        concentration=outcome.concentration,
-        entropy=outcome.entropy,
-        spread=outcome.spread,
-        probabilities=outcome.probabilities,
-        n_networks=n_networks,
-        rows=placed.rows,
-        columns=placed.columns,
-    )
+            planes[..., hidden] = UNKNOWN
 
 
-def _outcome(classes: ChartArray, shares: Mapping[str, Tensor]) -> Outcome:
+def _decision(classes: ChartArray, shares: Mapping[str, Tensor]) -> Decision:
+    """Return a decision of which the classes and some probabilities are known."""
     entropy = np.full(classes.shape, UNKNOWN, np.uint8)
     for plane, chart in zip(entropy, CHARTS, strict=True):
         if chart.name in shares:
@@ -196,12 +181,15 @@ def _outcome(classes: ChartArray, shares: Mapping[str, Tensor]) -> Outcome:
     knows_sic = SIC.name in shares
     number = torch.from_numpy(classes[CHARTS.index(SIC)]).float()
     moments = moments_of(shares[SIC.name]) if knows_sic else (number, number.square())
-    return Outcome(
+    return Decision(
         classes=classes,
         concentration=concentration_of(moments),
         entropy=entropy,
         spread=spread_of(moments) if knows_sic else None,
         probabilities={n: probabilities_of(s) for n, s in shares.items()} or None,
+        n_networks=1,
+        rows=np.arange(classes.shape[1]),
+        columns=np.arange(classes.shape[2]),
     )
 
 

@@ -6,33 +6,31 @@ of the stored pixel that stands for it (Chen et al. 2024, section 3.2).
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
 from seaice_data.channels import find_channel
 from seaice_data.errors import DISK_ERRORS, Failure, RecipeError, SceneError, StoreError
-from seaice_data.scenes.fingerprints import is_same_file
-from seaice_data.sources.inputs import (
-    FileSource,
-    SceneInputs,
-    Source,
-    StoreSource,
-)
+from seaice_data.sources.inputs import FileSource, SceneInputs, Source, StoreSource
 from seaice_data.store.store import Store
 from seaice_data.system.allocator import return_pages
 from seaice_data.texts import printable
 from seaice_model.errors import MapError, RunError
 from seaice_model.maps.alignment import align
 from seaice_model.maps.chart_map import ChartMap, MapGrid, Provenance
-from seaice_model.maps.netcdf import MapDescription, describe, read_netcdf, write_netcdf
+from seaice_model.maps.netcdf import read_netcdf, write_netcdf
 from seaice_model.metrics import ChartScorer
 from seaice_model.networks.device import find_device, memory_in_words
-from seaice_model.ownership import MATPLOTLIB, PAGE, PICTURE, refuse_foreign
-from seaice_model.pages.index import add_entry, check_entries, write_index
+from seaice_model.pages.index import add_entry, write_index
 from seaice_model.plots.maps import draw_map
-from seaice_model.prediction.compose import map_of
+from seaice_model.prediction.compose import compose_map
+from seaice_model.prediction.maps_folder import (
+    look_at_maps,
+    make_folder,
+    refuse_foreign_files,
+)
 from seaice_model.prediction.predictor import Predictor, recipe_differences
 from seaice_model.runs.checkpoint import Checkpoint
 from seaice_model.style import save_picture
@@ -205,7 +203,7 @@ def predict_scene(
     grid: MapGrid = "original",
     probabilities: bool = False,
 ) -> ChartMap:
-    """Predict the charts of one scene; masks and flags are those of `map_of`.
+    """Predict the charts of one scene; masks and flags are those of `compose_map`.
 
     Parameters
     ----------
@@ -221,15 +219,10 @@ def predict_scene(
         Whether to keep the class probabilities.
     """
     start = time.perf_counter()
-    outcome = predictor.decide(scene.planes, scene.channels, probabilities=probabilities)
+    decision = predictor.decide(scene.planes, scene.channels, probabilities=probabilities)
     log.info("%s: predicted in %.2f s", scene.id, time.perf_counter() - start)
-    return map_of(
-        scene,
-        outcome,
-        replace(provenance, scene_use=predictor.use_of(scene.id)),
-        n_networks=predictor.n_networks,
-        grid=grid,
-    )
+    used = replace(provenance, scene_use=predictor.use_of(scene.id))
+    return compose_map(scene, decision, used, grid=grid)
 
 
 def check_store(store: Store, checkpoint: Checkpoint) -> None:
@@ -278,12 +271,18 @@ def _predict(
     settings = settings or PredictSettings()
     provenance = provenance_of(source, predictor)
     paths = {scene: maps_path / f"{scene}.nc" for scene in source.scenes}
-    kept, in_the_way = _look_at_maps(paths, source, provenance, settings)
+    kept, in_the_way = look_at_maps(
+        {} if settings.overwrite else paths,
+        source,
+        provenance,
+        grid=settings.grid,
+        probabilities=settings.probabilities,
+    )
     without = {entry.name for entry in in_the_way}
     if settings.pictures:
         new = [path for scene, path in paths.items() if scene not in kept | without]
-        _refuse_foreign(maps_path, new, settings)
-    _make_folder(maps_path)
+        refuse_foreign_files(maps_path, new, overwrite=settings.overwrite)
+    make_folder(maps_path)
     failed = [*source.failed, *in_the_way]
     for n_done, (scene, path) in enumerate(paths.items(), start=1):
         try:
@@ -398,101 +397,6 @@ def provenance_of(source: Source, predictor: Predictor) -> Provenance:
         store_fingerprint=source.fingerprint,
         software=f"seaice {version('seaice')}",
     )
-
-
-def _look_at_maps(
-    paths: Mapping[str, Path],
-    source: Source,
-    provenance: Provenance,
-    settings: PredictSettings,
-) -> tuple[set[str], list[Failure]]:
-    """Return the scenes whose maps are kept, and those with something else in the way.
-
-    A folder with maps of other weights, recipes or grids is refused as a whole.
-    """
-    kept: set[str] = set()
-    in_the_way: list[Failure] = []
-    unproven = 0
-    for scene, path in paths.items():
-        if settings.overwrite or not path.exists():
-            continue
-        try:
-            found = describe(path)
-        except MapError as error:
-            hint = error.hint or "replace it with --overwrite"
-            in_the_way.append(Failure(scene, str(error), hint))
-            continue
-        _refuse_other_maps(path, found, provenance, settings)
-        try:
-            unproven += _refuse_other_scene(path, found, scene, source)
-        except (MapError, SceneError, StoreError) as error:
-            in_the_way.append(Failure.of(scene, error))
-            continue
-        if found.has_probabilities or not settings.probabilities:
-            kept.add(scene)
-    if unproven:
-        log.warning(
-            "%d maps lack a comparable checksum: compared to their files by samples alone",
-            unproven,
-        )
-    return kept, in_the_way
-
-
-def _refuse_other_maps(
-    path: Path, found: MapDescription, provenance: Provenance, settings: PredictSettings
-) -> None:
-    """Refuse a folder of maps of other weights, of another recipe, or on another grid."""
-    made_of = (found.provenance.weights, found.provenance.store_fingerprint)
-    if made_of != (provenance.weights, provenance.store_fingerprint):
-        raise MapError(
-            f"map {str(path)!r} was made from other weights or another store "
-            f"({found.provenance.run_in_words}; {found.provenance.store})",
-            hint="choose another folder, or replace it with --overwrite",
-        )
-    if found.grid_name != settings.grid:
-        raise MapError(
-            f"map {str(path)!r} was drawn on another grid, --grid {found.grid_name}",
-            hint="choose another folder, or replace it with --overwrite",
-        )
-
-
-def _refuse_other_scene(
-    path: Path, found: MapDescription, scene: str, source: Source
-) -> bool:
-    """Refuse a map of another scene or file; return whether only samples were compared."""
-    if found.scene != scene:
-        raise MapError(
-            f"map {str(path)!r} shows another scene, {found.scene!r}",
-            hint="move it away, or replace it with --overwrite",
-        )
-    file_hash = source.file_hash(scene)
-    if not is_same_file(found.provenance.file_hash, file_hash):
-        raise MapError(
-            f"map {str(path)!r} was made from another file of its scene",
-            hint="choose another folder, or replace it with --overwrite",
-        )
-    return found.provenance.file_hash != file_hash
-
-
-def _make_folder(path: Path) -> None:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise MapError(
-            f"cannot write maps to {str(path)!r}: {error.strerror or error}"
-        ) from error
-
-
-def _refuse_foreign(
-    maps_path: Path, new: Sequence[Path], settings: PredictSettings
-) -> None:
-    """Refuse to replace pictures and a page that seaice did not write."""
-    for path in new:
-        # Pictures of version 0.1 are recognised by the map beside them.
-        marks = PICTURE + MATPLOTLIB if path.exists() else PICTURE
-        refuse_foreign(path.with_suffix(".png"), marks, overwrite=settings.overwrite)
-    refuse_foreign(maps_path / "index.html", PAGE, overwrite=settings.overwrite)
-    check_entries(maps_path)
 
 
 def _write_index(maps_path: Path, settings: PredictSettings) -> None:

@@ -5,8 +5,8 @@ single network, as a training does to validate.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -15,40 +15,22 @@ import torch
 
 from seaice_data.arrays import ChartArray, FloatArray
 from seaice_data.charts import CHARTS
-from seaice_data.grid import Window
 from seaice_data.settings import differences
 from seaice_data.store.recipe import Recipe
 from seaice_data.store.stored_scene import StoredScene
 from seaice_model.config.run_config import Precision
 from seaice_model.errors import RunError
 from seaice_model.maps.chart_map import SceneUse
+from seaice_model.maps.decision import Decision
 from seaice_model.networks.device import arithmetic
 from seaice_model.networks.tensors import to_device
 from seaice_model.networks.unet import MultiTaskUNet, Prediction, on_device
-from seaice_model.networks.upsampling import Place
 from seaice_model.prediction.ballot import Ballot
+from seaice_model.prediction.tiled import MARGIN, TILE, TileView, predict_tiled
 from seaice_model.runs.checkpoint import Checkpoint, load_best, weights_fingerprint
 from seaice_model.runs.folder import RunFolder
 
-TILE = 1024
-"""Pixels along one side of a tile, for networks whose stride is not larger."""
-
-MARGIN = 8
-"""Pixels of the bridge around a tile that its prediction sees: more than half the receptive
-field of a network, which is less than 16 of them whatever its depth."""
-
 _ALL = slice(None)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Outcome:
-    """What the networks decide on for each pixel of the planes; see `Decision`."""
-
-    classes: ChartArray
-    concentration: ChartArray
-    entropy: ChartArray
-    spread: ChartArray | None
-    probabilities: dict[str, ChartArray] | None
 
 
 class Predictor:
@@ -95,7 +77,7 @@ class Predictor:
         return cls(runs, [load_best(run) for run in runs], device)
 
     def use_of(self, scene_id: str) -> SceneUse:
-        """Tell whether a network was trained or, if none was, validated on a scene."""
+        """Return whether a network was trained or, if none was, validated on a scene."""
         settings = [checkpoint.settings for checkpoint in self.checkpoints]
         if any(scene_id in s.train_scenes for s in settings):
             return "trained"
@@ -133,8 +115,14 @@ class Predictor:
         return hashlib.sha256("".join(prints).encode()).hexdigest()[:16]
 
     def decide(
-        self, planes: FloatArray, channels: Sequence[str], *, probabilities: bool = False
-    ) -> Outcome:
+        self,
+        planes: FloatArray,
+        channels: Sequence[str],
+        *,
+        probabilities: bool = False,
+        tile: int = TILE,
+        margin: int = MARGIN,
+    ) -> Decision:
         """Decide on the classes of a scene.
 
         Parameters
@@ -145,29 +133,51 @@ class Predictor:
             Names on the channel axis; all of `Predictor.channels` are among them.
         probabilities
             Whether to keep the class probabilities.
+        tile, margin
+            See `predict_tiled`.
+
+        Returns
+        -------
+        Decision
+            On the grid of `planes`, each pixel standing for itself.
         """
         places = [
             [channels.index(name) for name in network.config.channels]
             for network in self._networks
         ]
-        shape = planes.shape[:2]
-        stride = max(network.config.stride for network in self._networks)
-        outcomes = []
-        for tile, seen in _tiles(shape, stride):
+
+        def predict(part: FloatArray, view: TileView) -> dict[str, ChartArray]:
             ballot = Ballot()
             for network, place in zip(self._networks, places, strict=True):
-                ballot.add(_forward(network, planes, tile, seen, place))
-            outcomes.append((tile, _outcome(ballot, keep=probabilities)))
-        return _joined(outcomes, shape)
+                ballot.add(_forward(network, part, view, place))
+            return _planes(ballot, probabilities=probabilities)
+
+        stride = max(network.config.stride for network in self._networks)
+        decided = predict_tiled(predict, planes, stride, tile=tile, margin=margin)
+        shares = {
+            chart.name: decided[chart.name] for chart in CHARTS if chart.name in decided
+        }
+        return Decision(
+            classes=decided["classes"],
+            concentration=decided["concentration"],
+            entropy=decided["entropy"],
+            spread=decided.get("spread"),
+            probabilities=shares or None,
+            n_networks=self.n_networks,
+            rows=np.arange(planes.shape[0]),
+            columns=np.arange(planes.shape[1]),
+        )
 
 
 def predict_classes(
-    network: MultiTaskUNet, inputs: FloatArray, precision: Precision = "float32"
+    network: MultiTaskUNet,
+    inputs: FloatArray,
+    precision: Precision = "float32",
+    *,
+    tile: int = TILE,
+    margin: int = MARGIN,
 ) -> ChartArray:
     """Predict classes on the grid of `inputs`.
-
-    Large planes are predicted in tiles, each of which sees a margin of its neighbours and
-    knows its place, so that the classes are those of the whole plane.
 
     Parameters
     ----------
@@ -177,18 +187,24 @@ def predict_classes(
         Shape ``(y, x, channel)``, standardised, NaN is fill.
     precision
         Arithmetic of the convolutions.
+    tile, margin
+        See `predict_tiled`.
 
     Returns
     -------
     ChartArray
         Shape ``(chart, y, x)``; every pixel has a class.
     """
-    shape = inputs.shape[:2]
-    classes = np.empty((len(CHARTS), *shape), np.uint8)
-    for tile, seen in _tiles(shape, network.config.stride):
-        prediction = _forward(network, inputs, tile, seen, precision=precision)
-        classes[:, *tile] = prediction.classes()[0].cpu().numpy()
-    return classes
+
+    def predict(part: FloatArray, view: TileView) -> dict[str, ChartArray]:
+        prediction = _forward(network, part, view, precision=precision)
+        classes: ChartArray = (
+            prediction.classes()[0].cpu().numpy().astype(np.uint8, copy=False)
+        )
+        return {"classes": classes}
+
+    stride = network.config.stride
+    return predict_tiled(predict, inputs, stride, tile=tile, margin=margin)["classes"]
 
 
 def read_inputs(scene: StoredScene, channels: Sequence[str]) -> FloatArray:
@@ -204,61 +220,29 @@ def recipe_differences(ours: Recipe, theirs: Recipe) -> list[str]:
 
 def _forward(
     network: MultiTaskUNet,
-    planes: FloatArray,
-    tile: Window,
-    seen: Window,
+    part: FloatArray,
+    view: TileView,
     channels: list[int] | slice = _ALL,
     *,
     precision: Precision = "float32",
 ) -> Prediction:
-    """Predict a tile of `planes` from the part that it sees of some channels."""
+    """Predict a tile from some channels of the part that it sees."""
     device = next(network.parameters()).device
-    top, left = (span.start for span in seen)
-    part = planes[seen]
-    is_whole = part.shape == planes.shape
-    place = None if is_whole else Place(top, left, *planes.shape[:2])
-    inner = tuple(
-        slice(span.start - first, span.stop - first)
-        for span, first in zip(tile, (top, left), strict=True)
-    )
     with torch.inference_mode(), arithmetic(device, precision):
         batch = to_device(np.ascontiguousarray(part[np.newaxis, ..., channels]), device)
-        return Prediction(*(plane[..., *inner] for plane in network(batch, place)))
+        return Prediction(*map(view.crop, network(batch, view.place)))
 
 
-def _outcome(ballot: Ballot, *, keep: bool) -> Outcome:
-    return Outcome(
-        classes=ballot.classes(),
-        concentration=ballot.concentration(),
-        entropy=ballot.entropy(),
-        spread=ballot.spread(),
-        probabilities=ballot.probabilities() if keep else None,
-    )
-
-
-def _joined(parts: Sequence[tuple[Window, Outcome]], shape: tuple[int, int]) -> Outcome:
-    """Put tiles together."""
-    if len(parts) == 1:
-        return parts[0][1]
-
-    def join(planes: Sequence[ChartArray]) -> ChartArray:
-        whole = np.empty((*planes[0].shape[:-2], *shape), np.uint8)
-        for (tile, _), plane in zip(parts, planes, strict=True):
-            whole[..., *tile] = plane
-        return whole
-
-    outcomes = [outcome for _, outcome in parts]
-    spreads = [outcome.spread for outcome in outcomes if outcome.spread is not None]
-    shares = [o.probabilities for o in outcomes if o.probabilities is not None]
-    return Outcome(
-        classes=join([outcome.classes for outcome in outcomes]),
-        concentration=join([outcome.concentration for outcome in outcomes]),
-        entropy=join([outcome.entropy for outcome in outcomes]),
-        spread=join(spreads) if spreads else None,
-        probabilities={name: join([share[name] for share in shares]) for name in shares[0]}
-        if shares
-        else None,
-    )
+def _planes(ballot: Ballot, *, probabilities: bool) -> dict[str, ChartArray]:
+    """Return what a ballot decides by name; probabilities by the name of their chart."""
+    planes = {
+        "classes": ballot.classes(),
+        "concentration": ballot.concentration(),
+        "entropy": ballot.entropy(),
+    }
+    if (spread := ballot.spread()) is not None:
+        planes["spread"] = spread
+    return planes | (ballot.probabilities() if probabilities else {})
 
 
 def _check_alike(
@@ -275,31 +259,3 @@ def _check_alike(
             f"they differ in {'; '.join(listed)}",
             hint="take runs of one preset that were trained on one store",
         )
-
-
-def _tiles(shape: tuple[int, ...], stride: int) -> Iterator[tuple[Window, Window]]:
-    """Cover a plane by tiles; give each tile and what its prediction sees."""
-    height, width = shape
-    for rows, rows_seen in _spans(height, stride):
-        for columns, columns_seen in _spans(width, stride):
-            yield (rows, columns), (rows_seen, columns_seen)
-
-
-def _spans(n_pixels: int, stride: int) -> Iterator[tuple[slice, slice]]:
-    """Cut an axis into tiles, and add the margins that fit into the plane.
-
-    An axis that a tile with its margins covers is not cut.
-
-    Examples
-    --------
-    >>> [(t.start, t.stop, s.start, s.stop) for t, s in _spans(2000, 16)]
-    [(0, 1024, 0, 1152), (1024, 2000, 896, 2000)]
-    """
-    margin = MARGIN * stride
-    size = max(TILE // stride, 1) * stride
-    if n_pixels <= size + 2 * margin:
-        size = n_pixels
-    for start in range(0, n_pixels, size):
-        stop = min(start + size, n_pixels)
-        seen = slice(max(start - margin, 0), min(stop + margin, n_pixels))
-        yield slice(start, stop), seen

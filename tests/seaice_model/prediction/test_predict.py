@@ -9,11 +9,9 @@ from support.learnable_scenes import RECIPE, SCENES, TEST_SCENE, TINY, UNCHARTED
 
 from seaice_data.charts import CHART_FILL
 from seaice_data.store.store import Store
-from seaice_model.config.run_config import ModelConfig
 from seaice_model.errors import MapError, RunError
 from seaice_model.maps.netcdf import read_netcdf
 from seaice_model.networks.unet import MultiTaskUNet
-from seaice_model.prediction import predictor
 from seaice_model.prediction.predict import PredictProgress, PredictSettings, predict_store
 from seaice_model.prediction.predictor import predict_classes
 from seaice_model.runs.checkpoint import load_best, save, weights_fingerprint
@@ -243,52 +241,6 @@ def test_a_file_in_the_way_is_named(tmp_path: Path, store: Store, run: Path) -> 
     (tmp_path / "maps").write_text("mine")
     with pytest.raises(MapError, match=r"cannot write maps to '.*maps': File exists"):
         predict_store(store, run, tmp_path / "maps")
-
-
-def test_tiles_cover_every_pixel_and_see_their_margins() -> None:
-    n = 2 * predictor.TILE + 700
-    spans = list(predictor._spans(n, stride=16))
-    assert [tile.start for tile, _ in spans] == [0, 1024, 2048]
-    assert spans[-1][0].stop == n
-    assert [(seen.start, seen.stop) for _, seen in spans] == [
-        (0, 1024 + 128),
-        (1024 - 128, 2048 + 128),
-        (2048 - 128, n),
-    ]
-
-
-@pytest.mark.parametrize("shape", [(160, 131), (97, 203), (150, 20)])
-@pytest.mark.parametrize(
-    "config",
-    [
-        ModelConfig(channels=("hh", "t2m"), filters=(4, 8)),
-        ModelConfig(channels=("hh", "t2m"), filters=(4, 8), decoders="separate"),
-        ModelConfig(channels=("hh", "t2m"), filters=(4, 8), fusion="bottleneck"),
-    ],
-    ids=["shared", "separate", "late fusion"],
-)
-def test_a_plane_in_tiles_is_predicted_as_a_whole(
-    monkeypatch: pytest.MonkeyPatch, config: ModelConfig, shape: tuple[int, int]
-) -> None:
-    network = with_contrast(MultiTaskUNet(config, seed=1))
-    inputs = np.random.default_rng(0).normal(size=(*shape, 2)).astype(np.float32)
-    whole = predict_classes(network, inputs)
-    assert all(len(np.unique(plane)) > 2 for plane in whole)
-    assert list(predictor._tiles(shape, 4)) == [
-        ((slice(0, shape[0]), slice(0, shape[1])),) * 2
-    ]
-    monkeypatch.setattr(predictor, "TILE", 32)
-    assert len(list(predictor._tiles(shape, 4))) > 2
-    # Sums of floats in another order: a class in ten thousand may be a tie.
-    assert (whole != predict_classes(network, inputs)).mean() < 1e-4
-
-
-def with_contrast(network: MultiTaskUNet) -> MultiTaskUNet:
-    """Let a network without training tell pixels apart."""
-    with torch.no_grad():
-        for head, scale in zip(network.heads, (200.0, 50.0, 50.0), strict=True):
-            head.weight *= scale
-    return network.eval()
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 70), (40, 45)])

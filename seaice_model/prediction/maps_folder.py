@@ -1,0 +1,149 @@
+"""The folder that maps are predicted into: which are kept, and what is in the way."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from seaice_data.errors import Failure, SceneError, StoreError
+from seaice_model.errors import MapError
+from seaice_model.maps.chart_map import MapGrid, Provenance
+from seaice_model.maps.netcdf import MapDescription, describe
+from seaice_model.ownership import MATPLOTLIB, PAGE, PICTURE, refuse_foreign
+from seaice_model.pages.index import check_entries
+from seaice_model.prediction.inputs import Source, is_same_file
+
+log = logging.getLogger(__name__)
+
+
+def look_at_maps(
+    paths: Mapping[str, Path],
+    source: Source,
+    provenance: Provenance,
+    *,
+    grid: MapGrid,
+    probabilities: bool,
+) -> tuple[set[str], list[Failure]]:
+    """Return the scenes whose maps are kept, and those with something else in the way.
+
+    Parameters
+    ----------
+    paths
+        Where the maps belong, by scene; they need not exist.
+    source
+        Where the scenes come from.
+    provenance
+        What new maps are made from.
+    grid
+        Grid of new maps.
+    probabilities
+        Whether new maps contain class probabilities: maps without are made again.
+
+    Raises
+    ------
+    MapError
+        If a map is of other weights, of another recipe or on another grid: the folder is
+        refused as a whole.
+    """
+    kept: set[str] = set()
+    in_the_way: list[Failure] = []
+    unproven = 0
+    for scene, path in paths.items():
+        if not path.exists():
+            continue
+        try:
+            found = describe(path)
+        except MapError as error:
+            hint = error.hint or "replace it with --overwrite"
+            in_the_way.append(Failure(scene, str(error), hint))
+            continue
+        _refuse_other_maps(path, found, provenance, grid)
+        try:
+            unproven += _refuse_other_scene(path, found, scene, source)
+        except (MapError, SceneError, StoreError) as error:
+            in_the_way.append(Failure.of(scene, error))
+            continue
+        if found.has_probabilities or not probabilities:
+            kept.add(scene)
+    if unproven:
+        log.warning(
+            "%d maps lack a comparable checksum: compared to their files by samples alone",
+            unproven,
+        )
+    return kept, in_the_way
+
+
+def _refuse_other_maps(
+    path: Path, found: MapDescription, provenance: Provenance, grid: MapGrid
+) -> None:
+    """Refuse a folder of maps of other weights, of another recipe, or on another grid."""
+    made_of = (found.provenance.weights, found.provenance.store_fingerprint)
+    if made_of != (provenance.weights, provenance.store_fingerprint):
+        raise MapError(
+            f"map {str(path)!r} was made from other weights or another store "
+            f"({found.provenance.run_in_words}; {found.provenance.store})",
+            hint="choose another folder, or replace it with --overwrite",
+        )
+    if found.grid_name != grid:
+        raise MapError(
+            f"map {str(path)!r} was drawn on another grid, --grid {found.grid_name}",
+            hint="choose another folder, or replace it with --overwrite",
+        )
+
+
+def _refuse_other_scene(
+    path: Path, found: MapDescription, scene: str, source: Source
+) -> bool:
+    """Refuse a map of another scene or file; return whether only samples were compared."""
+    if found.scene != scene:
+        raise MapError(
+            f"map {str(path)!r} shows another scene, {found.scene!r}",
+            hint="move it away, or replace it with --overwrite",
+        )
+    file_hash = source.file_hash(scene)
+    if not is_same_file(found.provenance.file_hash, file_hash):
+        raise MapError(
+            f"map {str(path)!r} was made from another file of its scene",
+            hint="choose another folder, or replace it with --overwrite",
+        )
+    return found.provenance.file_hash != file_hash
+
+
+def refuse_foreign_files(maps_path: Path, new: Sequence[Path], *, overwrite: bool) -> None:
+    """Refuse to replace pictures and a page that seaice did not write.
+
+    Parameters
+    ----------
+    maps_path
+        The folder.
+    new
+        Maps that will be written; their pictures lie beside them.
+    overwrite
+        Whether to replace files, whoever wrote them.
+
+    Raises
+    ------
+    ForeignFileError
+        If there is such a file.
+    """
+    for path in new:
+        # Pictures of version 0.1 are recognised by the map beside them.
+        marks = PICTURE + MATPLOTLIB if path.exists() else PICTURE
+        refuse_foreign(path.with_suffix(".png"), marks, overwrite=overwrite)
+    refuse_foreign(maps_path / "index.html", PAGE, overwrite=overwrite)
+    check_entries(maps_path)
+
+
+def make_folder(path: Path) -> None:
+    """Make the folder if needed.
+
+    Raises
+    ------
+    MapError
+        If it cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MapError(
+            f"cannot write maps to {str(path)!r}: {error.strerror or error}"
+        ) from error
