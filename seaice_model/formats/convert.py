@@ -18,6 +18,7 @@ from seaice_model.formats.polygons import polygon_names, write_polygons
 from seaice_model.formats.projection import check_projection
 from seaice_model.formats.submission import write_submission
 from seaice_model.maps.chart_map import ChartMap
+from seaice_model.maps.file_errors import write_errors
 from seaice_model.maps.listing import find_maps
 from seaice_model.maps.netcdf import describe, read_netcdf
 from seaice_model.ownership import GEOTIFF, POLYGONS, is_marked, refuse_foreign
@@ -121,12 +122,8 @@ def convert_maps(
         check_projection(crs)
     if spacing_m is not None:
         check_spacing(spacing_m)
-    try:
+    with write_errors(f"maps to {str(out)!r}"):
         out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise MapError(
-            f"cannot write to {str(out)!r}: {error.strerror or error}"
-        ) from error
     if "submission" in formats and not overwrite:
         _refuse(out / SUBMISSION)
     written: list[Path] = []

@@ -24,6 +24,7 @@ from seaice_data.system.files import replacing
 from seaice_model.errors import MapError
 from seaice_model.formats.projection import places
 from seaice_model.maps.chart_map import ChartMap
+from seaice_model.maps.file_errors import write_errors
 from seaice_model.style import COLOURS
 
 _N_BORDER = 200  # points along a side of a scene that tell how far it reaches
@@ -193,17 +194,13 @@ def write_geotiff(
     planes = warp(chart_map.charts, chart_map, raster)
     paths = tuple(folder / name for name in geotiff_names(chart_map.scene))
     for path, chart, plane in zip(paths, CHARTS, planes, strict=True):
-        try:
+        with write_errors(repr(str(path))):
             content = _encoded(plane, raster, chart, tags)
             # The last file is missing until it is new, as all are: a set of old and new
             # files never looks whole.
             paths[-1].unlink(missing_ok=True)
             with replacing(path) as new:
                 new.write_bytes(content)
-        except OSError as error:
-            raise MapError(
-                f"cannot write {str(path)!r}: {error.strerror or error}"
-            ) from error
     return paths
 
 

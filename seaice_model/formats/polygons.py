@@ -23,11 +23,11 @@ from seaice_data.egg_codes import FLOE_CODES, SIC_CODES, SOD_CODES
 from seaice_data.flags import FLAG_LAND, FLAG_NO_SAR
 from seaice_data.system.files import replacing
 from seaice_data.system.staging import staged
-from seaice_data.texts import printable
 from seaice_model.errors import MapError
 from seaice_model.formats.projection import places
 from seaice_model.maps.chart_map import ChartMap
 from seaice_model.maps.decision import Decision
+from seaice_model.maps.file_errors import write_errors
 from seaice_model.maps.placement import counted
 
 PolygonFormat = Literal["gpkg", "shp"]
@@ -250,18 +250,13 @@ def _encoded(table: Any, scene: str, kind: PolygonFormat, folder: Path) -> dict[
     main = f"{scene}.{kind}"
     # Fields of a shapefile are 80 bytes wide unless they may shrink.
     options = {"SPATIAL_INDEX": "NO"} if kind == "gpkg" else {"RESIZE": "YES"}
-    try:
-        with staged(_for_gdal(folder)) as place:
-            path = place / main
-            table.to_file(path, driver=_DRIVERS[kind], engine="pyogrio", **options)
-            _check_whole(path, table)
-            # The table comes first: by it `convert` recognises a partial set.
-            paths = sorted(
-                place.iterdir(), key=lambda p: (p.name == main, p.suffix != ".dbf")
-            )
-            return {path.name: path.read_bytes() for path in paths}
-    except (RuntimeError, OSError) as error:  # errors of pyogrio are runtime errors
-        raise _unwritable(folder, error) from error
+    with write_errors(f"polygons to {str(folder)!r}"), staged(_for_gdal(folder)) as place:
+        path = place / main
+        table.to_file(path, driver=_DRIVERS[kind], engine="pyogrio", **options)
+        _check_whole(path, table)
+        # The table comes first: by it `convert` recognises a partial set.
+        paths = sorted(place.iterdir(), key=lambda p: (p.name == main, p.suffix != ".dbf"))
+        return {path.name: path.read_bytes() for path in paths}
 
 
 def _for_gdal(folder: Path) -> Path:
@@ -298,18 +293,10 @@ def _written(files: dict[str, bytes], folder: Path) -> tuple[Path, ...]:
     So a set of old and new files never looks whole.
     """
     paths = tuple(folder / name for name in files)
-    try:
+    with write_errors(f"polygons to {str(folder)!r}"):
         if len(paths) > 1:
             paths[-1].unlink(missing_ok=True)
         for path in paths:
             with replacing(path) as new:
                 new.write_bytes(files[path.name])
-    except OSError as error:
-        raise _unwritable(folder, error) from error
     return paths
-
-
-def _unwritable(folder: Path, error: Exception) -> MapError:
-    # GDAL quotes whole statements first.
-    reason = printable(" ".join(str(error).split())).rpartition(" failed: ")[2]
-    return MapError(f"cannot write polygons to {str(folder)!r}: {reason}")

@@ -21,7 +21,7 @@ from seaice_data.grid import SPACING_M
 from seaice_data.scene_id import SceneId
 from seaice_model.errors import MapError
 from seaice_model.maps.chart_map import ChartMap
-from seaice_model.maps.foreign_hdf5 import array, attribute, in_words, opened
+from seaice_model.maps.foreign_hdf5 import array, attribute, opened, read_errors
 from seaice_model.maps.netcdf import read_netcdf
 from seaice_model.maps.netcdf_writer import add_variable, written_whole
 
@@ -134,7 +134,7 @@ class Submission:
         self.path = path
         with ExitStack() as stack:
             self._file = stack.enter_context(opened(path, _KIND, _HINT))
-            with in_words(path, _KIND, _HINT):
+            with read_errors(path, _KIND, _HINT):
                 self._variables = self._find_variables()
             self._open = stack.pop_all()
 
@@ -203,7 +203,7 @@ class Submission:
                     hint="a submission is on the 80 m grid of the scenes",
                 )
             named = f"variable {variable.name[1:]!r} of {_KIND}"
-            with in_words(self.path, named, _HINT):
+            with read_errors(self.path, named, _HINT):
                 variable.read_direct(plane)
             counts = np.bincount(plane.ravel(), minlength=256)
             if counts[chart.n_classes : CHART_FILL].any():

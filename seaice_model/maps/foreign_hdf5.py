@@ -2,7 +2,7 @@
 
 ``opened`` opens one, ``array`` finds an array in it, ``text``, ``number`` and
 ``whole_numbers`` read attributes as what they should be. What is wrong is raised as a
-`ValueError`, which ``in_words`` turns into a `MapError` that names the file.
+`ValueError`, which ``read_errors`` turns into a `MapError` that names the file.
 """
 
 import math
@@ -62,7 +62,7 @@ def opened(path: Path, kind: str, hint: str) -> Iterator[h5py.File]:
         If there is none, it is not a regular file (a pipe would block), the system does not
         let it be read, memory is too small, or it is damaged.
     """
-    with in_words(path, kind, hint):
+    with read_errors(path, kind, hint):
         magic = _first_bytes(path)
         if magic.startswith(b"CDF"):
             raise MapError(
@@ -75,7 +75,7 @@ def opened(path: Path, kind: str, hint: str) -> Iterator[h5py.File]:
 
 
 @contextmanager
-def in_words(path: Path, kind: str, hint: str) -> Iterator[None]:
+def read_errors(path: Path, kind: str, hint: str) -> Iterator[None]:
     """Turn what reading a file raises into a `MapError`; see `opened`."""
     try:
         yield

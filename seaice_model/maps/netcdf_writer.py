@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seaice_data.system.files import replacing
-from seaice_model.errors import MapError
+from seaice_model.maps.file_errors import write_errors
 
 if TYPE_CHECKING:  # late: readers of maps do not need it
     from netCDF4 import Dataset
@@ -37,7 +37,7 @@ def written_whole(path: Path, kind: str) -> Iterator["Dataset"]:
     """
     from netCDF4 import Dataset  # late: see above
 
-    try:
+    with write_errors(f"{kind} {str(path)!r}"):
         with TemporaryDirectory() as folder:
             whole = Path(folder, "whole.nc")
             with Dataset(whole, "w") as file:
@@ -46,9 +46,6 @@ def written_whole(path: Path, kind: str) -> Iterator["Dataset"]:
         # HDF5 does not say why a disk refuses a file, and does not let go of it.
         with replacing(path) as new:
             new.write_bytes(content)
-    except (OSError, RuntimeError) as error:  # errors of netCDF are runtime errors
-        reason = getattr(error, "strerror", None) or error
-        raise MapError(f"cannot write {kind} {str(path)!r}: {reason}") from error
 
 
 def add_variable(

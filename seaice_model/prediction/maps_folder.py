@@ -7,6 +7,7 @@ from pathlib import Path
 from seaice_data.errors import Failure, SceneError, StoreError
 from seaice_model.errors import MapError
 from seaice_model.maps.chart_map import MapGrid, Provenance
+from seaice_model.maps.file_errors import write_errors
 from seaice_model.maps.netcdf import MapDescription, describe
 from seaice_model.ownership import MATPLOTLIB, PAGE, PICTURE, refuse_foreign
 from seaice_model.pages.index import check_entries
@@ -141,9 +142,5 @@ def make_folder(path: Path) -> None:
     MapError
         If it cannot be made.
     """
-    try:
+    with write_errors(f"maps to {str(path)!r}"):
         path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise MapError(
-            f"cannot write maps to {str(path)!r}: {error.strerror or error}"
-        ) from error
