@@ -10,9 +10,9 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Literal, Self, TextIO
+from typing import Any, Self, TextIO
 
 import typer
 
@@ -25,29 +25,6 @@ def say(*lines: str) -> None:
     """Print lines of a result."""
     for line in lines:
         typer.echo(printable(line))
-
-
-def say_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table as wide as its longest cells; its first column names the rows.
-
-    An empty row becomes a line between the others.
-    """
-    from rich import box  # late: only results with a table need it
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for position, name in enumerate(columns):
-        justify: Literal["left", "right"] = "right" if position else "left"
-        table.add_column(Text(printable(name)), justify=justify, no_wrap=True)
-    for row in rows:
-        if row:
-            table.add_row(*(Text(printable(cell)) for cell in row))
-        else:
-            table.add_section()
-    width = None if sys.stdout.isatty() else 10_000  # a pipe has no edge to cut at
-    Console(width=width, highlight=False).print(table)
 
 
 def say_json(values: Mapping[str, Any]) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.figure import Figure
 
 from seaice_data.system.files import replacing
+from seaice_model.scores.report_text import decimal
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -80,17 +81,6 @@ def write_page(path: Path, template: str, **values: Any) -> None:
         new.write_bytes(text.encode("utf-8", "backslashreplace"))
 
 
-def percent(value: float | None) -> str:
-    """Write a score, or a dash where there is none.
-
-    Examples
-    --------
-    >>> percent(91.66), percent(None)
-    ('91.7', '-')
-    """
-    return "-" if value is None else f"{value:.1f}"
-
-
 @cache
 def _environment() -> "Environment":
     from jinja2 import Environment, PackageLoader, StrictUndefined  # late: only for pages
@@ -102,6 +92,6 @@ def _environment() -> "Environment":
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["percent"] = percent
+    environment.filters["decimal"] = decimal
     environment.globals["generator"] = f"seaice {version('seaice')}"
     return environment

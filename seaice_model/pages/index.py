@@ -34,7 +34,8 @@ from seaice_model.maps.listing import describe_maps
 from seaice_model.maps.netcdf import MapDescription, read_netcdf
 from seaice_model.metrics import ChartScorer
 from seaice_model.ownership import PAGE, refuse_foreign
-from seaice_model.pages.html import Table, percent, write_page
+from seaice_model.pages.html import Table, write_page
+from seaice_model.scores.report_text import decimal
 from seaice_model.style import COLOURS
 
 log = logging.getLogger(__name__)
@@ -289,7 +290,7 @@ def _score_table(entries: Sequence[_Entry]) -> Table:
             [
                 entry.scene,
                 _in_words(entry.scene),
-                *(percent(entry.scores.get(name)) for name in _NAMES),
+                *(decimal(entry.scores.get(name)) for name in _NAMES),
             ]
             for entry in entries
         ],

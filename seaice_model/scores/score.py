@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -26,17 +26,19 @@ from seaice_data.errors import Failure, SceneError, StoreError
 from seaice_data.grid import picks_of_pixels
 from seaice_data.sources.charts import ChartedScene, ChartedScenes
 from seaice_data.system.memory import out_of_memory_errors
+from seaice_data.system.workers import Progress
 from seaice_data.texts import without_secrets
 from seaice_model.errors import MapError
-from seaice_model.formats.submission import Submission
-from seaice_model.maps.alignment import Aligned, align, without_decision
+from seaice_model.maps.alignment import Aligned
 from seaice_model.maps.decision import Decision
-from seaice_model.maps.listing import describe_maps
-from seaice_model.maps.netcdf import read_netcdf
 from seaice_model.metrics import ChartScorer, Scores
 from seaice_model.scores.baselines import Baseline, score_baselines
 from seaice_model.scores.calibration import Calibration, CalibrationScorer
 from seaice_model.scores.edge import EdgeScore, EdgeScorer
+from seaice_model.scores.scored_maps import FoundMaps, find_maps
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 GRIDS = {
     "original": "original 80 m charts: the score of the challenge",
@@ -51,20 +53,6 @@ it picks); only the first is honest."""
 
 _THREADS = 2
 _Result = TypeVar("_Result")
-
-
-@dataclass(frozen=True, slots=True)
-class ScoreProgress:
-    """Told after each map."""
-
-    n_done: int
-    """Maps done."""
-
-    n_maps: int
-    """Maps in all."""
-
-    scene: str
-    """Id of the scene just done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +79,9 @@ class GridScores:
     column is for pixels without a class in the map."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class ScoreReport:
-    """Scores of maps."""
+    """Scores of maps; shows itself as tables in a terminal and in a notebook."""
 
     maps: str
     """Folder of maps or submission file, as it was given."""
@@ -145,12 +133,37 @@ class ScoreReport:
         """Scores of each scene on the original grid."""
         return self.grids["original"].scenes
 
+    def to_frame(self) -> "DataFrame":
+        """Return the scores of each scene on the original grid.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Scenes by id; columns ``combined``, ``SIC``, ``SOD``, ``FLOE`` in percent, and
+            ``edge_km``, the mean displacement of the ice edge. NaN where there is none.
+        """
+        from seaice_model.scores.report_rows import frame_of_scenes  # late: reads reports
+
+        return frame_of_scenes(self)
+
+    def __repr__(self) -> str:
+        """Return the tables as text."""
+        from seaice_model.scores.report_text import as_text  # late: it reads reports
+
+        return as_text(self)
+
+    def _repr_html_(self) -> str:
+        """Return the tables as HTML, for a notebook."""
+        from seaice_model.scores.report_text import as_html  # late: it reads reports
+
+        return as_html(self)
+
 
 def score_maps(
     maps_path: str | Path,
     reference: ChartedScenes,
     *,
-    progress: Callable[[ScoreProgress], None] | None = None,
+    progress: Progress | None = None,
 ) -> ScoreReport:
     """Score maps against charts.
 
@@ -162,7 +175,7 @@ def score_maps(
     reference
         Scenes with charts, as `seaice_data.sources.charts.find_charts` finds them.
     progress
-        Told after each map.
+        Called after each map.
 
     Raises
     ------
@@ -172,7 +185,7 @@ def score_maps(
     """
     start = time.perf_counter()
     maps_path = Path(maps_path)
-    maps = (_in_submission if maps_path.is_file() else _in_folder)(maps_path, reference)
+    maps = find_maps(maps_path, reference)
     pooled, scored = _Counts(), _Scored()
     without: list[str] = []
     failed = [*maps.failed]
@@ -186,7 +199,7 @@ def score_maps(
             pooled.merge(counts)
             scored.add(reference.scenes[scene_id], counts)
         if progress is not None:
-            progress(ScoreProgress(n_done, len(maps.readers), scene_id))
+            progress(n_done, len(maps.readers), scene_id)
     if not scored.scenes and failed:
         raise MapError(
             f"none of the maps in {str(maps_path)!r} can be scored: {failed[0].reason}",
@@ -215,30 +228,6 @@ def score_maps(
         failed=tuple(failed),
         elapsed_s=time.perf_counter() - start,
     )
-
-
-def read_scored(maps_path: Path, scene: ChartedScene) -> ChartArray:
-    """Read the charts of a map as they are scored, ``(chart, y, x)`` on the 80 m grid.
-
-    Parameters
-    ----------
-    maps_path
-        Folder of maps or submission file.
-    scene
-        One that it holds.
-
-    Raises
-    ------
-    MapError
-        If it has no map of the scene, or a damaged one.
-    """
-    if maps_path.is_file():
-        return _read_submission(maps_path, scene).charts
-    described, _ = describe_maps(maps_path)
-    for path, found in described.items():
-        if found.scene == scene.id:
-            return _read_map(path, scene).charts
-    raise MapError(f"no map of scene {scene.id!r} in {str(maps_path)!r}")
 
 
 class _Counts:
@@ -311,91 +300,8 @@ def _grouped(names: Sequence[str], scorers: Sequence[ChartScorer]) -> dict[str, 
     return {name: groups[name].scores() for name in sorted(groups)}
 
 
-@dataclass(frozen=True, slots=True)
-class _Maps:
-    """Maps to score, and how they are read."""
-
-    run: str
-    """What made them."""
-
-    readers: Mapping[str, Callable[[ChartedScene], Aligned]]
-    """By scene; each reads a map on the 80 m grid."""
-
-    seen: frozenset[str] = frozenset()
-    """Scenes that what made them was trained or validated on."""
-
-    failed: tuple[Failure, ...] = ()
-    """Maps that cannot be read."""
-
-
-def _in_folder(folder: Path, reference: ChartedScenes) -> _Maps:
-    """Look into a folder of maps; refuse what cannot be scored together."""
-    paths: dict[str, Path] = {}
-    runs: dict[str, str] = {}
-    seen: set[str] = set()
-    described, unreadable = describe_maps(folder)
-    unknown = [*unreadable]
-    for path, found in described.items():
-        scene_id, made_by = found.scene, found.provenance
-        if scene_id in paths:
-            raise MapError(
-                f"scene {scene_id!r} has two maps: {paths[scene_id].name!r} "
-                f"and {path.name!r}",
-                hint="move one of them away, so that no pixel counts twice",
-            )
-        if scene_id not in reference.scenes and scene_id not in reference.uncharted:
-            if reference.failed:  # its chart may be among them
-                unknown.append(Failure(str(path), _unknown(scene_id, reference)))
-                continue
-            raise MapError(
-                f"map {str(path)!r} shows scene {scene_id!r}, which "
-                f"{reference.path!r} does not hold",
-                hint="name the store or folder with its chart by --reference",
-            )
-        paths[scene_id] = path
-        if made_by.scene_use != "unseen":
-            seen.add(scene_id)
-        runs.setdefault(made_by.weights, made_by.run_in_words)
-    if len(runs) > 1:
-        raise MapError(
-            f"the maps in {str(folder)!r} come from {len(runs)} runs: "
-            + "; ".join(runs.values()),
-            hint="score the maps of each run in a folder of their own",
-        )
-    readers = {scene: partial(_read_map, path) for scene, path in paths.items()}
-    return _Maps("".join(runs.values()), readers, frozenset(seen), tuple(unknown))
-
-
-def _unknown(scene_id: str, reference: ChartedScenes) -> str:
-    """Say that the chart of a scene is not there, as far as that is known."""
-    if scene_id in {failure.name for failure in reference.failed}:
-        return f"the chart of scene {scene_id!r} cannot be read"
-    return (
-        f"no chart of scene {scene_id!r} is in {reference.path!r}, in which "
-        f"{len(reference.failed)} files cannot be read"
-    )
-
-
-def _read_map(path: Path, scene: ChartedScene) -> Aligned:
-    return align(read_netcdf(path), scene.grid)
-
-
-def _in_submission(path: Path, reference: ChartedScenes) -> _Maps:
-    """Look into a submission file; refuse one that lacks scenes."""
-    with Submission(path) as submission:
-        submission.check_scenes(reference.expected, reference.scenes)
-        return _Maps(
-            "", {scene: partial(_read_submission, path) for scene in submission.scenes}
-        )
-
-
-def _read_submission(path: Path, scene: ChartedScene) -> Aligned:
-    with Submission(path) as submission:
-        return without_decision(submission.read(scene.id, scene.grid.shape))
-
-
 def _count_scene(
-    maps: _Maps, reference: ChartedScenes, scene_id: str
+    maps: FoundMaps, reference: ChartedScenes, scene_id: str
 ) -> tuple[str, _Counts | Failure | None]:
     """Count the pixels of a scene; none if it has no charts."""
     if scene_id not in reference.scenes:

@@ -20,7 +20,8 @@ from seaice_model.plots.maps import draw_comparison
 from seaice_model.plots.scores import draw_confusion
 from seaice_model.plots.store import draw_class_distribution
 from seaice_model.prediction.predict import PredictSettings, predict_store
-from seaice_model.scores.score import ScoreReport, read_scored, score_maps
+from seaice_model.scores.score import ScoreReport, score_maps
+from seaice_model.scores.scored_maps import read_scored
 from seaice_model.style import save_picture
 
 PAPER_SCENES = ("20180707T113313_cis", "20211212T211242_dmi")

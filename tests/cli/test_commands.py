@@ -23,7 +23,6 @@ from support.webpages import check_page
 from typer.main import get_command
 
 from seaice.main import app
-from seaice.score import _inert
 from seaice_data.store.store import Store
 from seaice_model.training import recorder
 
@@ -863,12 +862,6 @@ def test_score_names_bad_maps_at_the_end(seaice, maps_path, tmp_path) -> None:
     assert [failed["map"] for failed in scores["failed"]] == [str(maps / "a.nc")]
     assert "not scored: " in result.err
     assert "a.nc': not a netCDF-4 file" in result.err
-
-
-def test_csv_cells_are_no_formulas() -> None:
-    assert _inert("=1+1") == "'=1+1"
-    assert _inert("@x") == "'@x"
-    assert (_inert("Greenland"), _inert(-1.5), _inert(None)) == ("Greenland", -1.5, None)
 
 
 def test_files_that_seaice_did_not_write_stay_without_overwrite(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from seaice.console import Progress, fail, note, say, say_table
+from seaice.console import Progress, fail, note, say
 from seaice.main import app
 from seaice_data.texts import OneLine
 
@@ -27,14 +27,6 @@ def test_lines_and_errors_show_what_would_act_on_the_terminal(
     out, err = capsys.readouterr()
     assert out == f"{SHOWN}\nsecond\n"
     assert err == f"{SHOWN}\nerror: {SHOWN}\nhint: {SHOWN}\n"
-
-
-def test_cells_of_tables_are_shown_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
-    say_table(["[/] :smile:", "n"], [("[red]:warning:", "1"), (), (HOSTILE, "[/]")])
-    out = capsys.readouterr().out
-    for text in ("[/] :smile:", "[red]:warning:", SHOWN):
-        assert text in out
-    assert "\x1b" not in out
 
 
 class Terminal(io.StringIO):

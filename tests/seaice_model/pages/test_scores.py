@@ -1,7 +1,6 @@
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 from support.drawn_uncertainty import drawn, errors
 from support.learnable_scenes import SCENES, TEST_SCENE
@@ -10,7 +9,7 @@ from support.webpages import check_page
 from seaice_data.charts import SOD
 from seaice_data.sources.charts import charts_of
 from seaice_data.store.store import Store
-from seaice_model.pages.scores import rows_of, write_report
+from seaice_model.pages.scores import write_report
 from seaice_model.prediction.predict import PredictSettings, predict_store
 from seaice_model.scores.calibration import CalibrationScorer
 from seaice_model.scores.score import ScoreReport, score_maps
@@ -54,21 +53,3 @@ def test_the_report_shows_calibration(
     write_report(sure, tmp_path / "scores.html", charts_of(store))
     assert len(check_page(tmp_path / "scores.html")) == 5
     assert "if errors are normal" in (tmp_path / "scores.html").read_text()
-
-
-def test_rows_hold_every_score(report: ScoreReport) -> None:
-    rows = list(rows_of(report))
-    keys = [(r.grid, r.by, r.name, r.chart, r.class_name, r.measure) for r in rows]
-    assert len(keys) == len(set(keys))
-    found = dict(zip(keys, rows, strict=True))
-    pooled = found["original", "all", "all", "combined", "", "score"]
-    assert (pooled.value, pooled.unit) == (report.pooled.combined, "%")
-    support = [
-        found["original", "scene", scene, "SOD", "old ice", "support"].value
-        for scene in (TEST_SCENE, SCENES[0])
-    ]
-    assert sum(map(int, support)) == report.pooled.charts["SOD"].class_pixels[5]
-    assert ("original", "baseline", "climatology", "SIC", "", "score") in found
-    assert found["original", "all", "all", "SIC", "", "edge_mean"].unit == "km"
-    numbers = [r.value for r in rows if r.value is not None]
-    assert np.isfinite(numbers).all()

@@ -30,20 +30,7 @@ from seaice_model.maps.netcdf import read_netcdf, write_netcdf
 from seaice_model.metrics import ChartScorer
 from seaice_model.prediction.predict import PredictSettings, predict_store
 from seaice_model.scores.baselines import score_baselines
-from seaice_model.scores.score import ScoreProgress, ScoreReport, score_maps
-
-
-@pytest.fixture(scope="module")
-def maps(tmp_path_factory: pytest.TempPathFactory, run: Path, store: Store) -> Path:
-    path = tmp_path_factory.mktemp("maps")
-    scenes = [TEST_SCENE, UNCHARTED, SCENES[0]]
-    predict_store(store, run, path, PredictSettings(pictures=False), scenes=scenes)
-    return path
-
-
-@pytest.fixture(scope="module")
-def report(maps: Path, store: Store) -> ScoreReport:
-    return score_maps(maps, charts_of(store))
+from seaice_model.scores.score import ScoreReport, score_maps
 
 
 def test_scenes_are_pooled_pixel_by_pixel(
@@ -298,10 +285,11 @@ def test_a_scene_for_which_memory_is_too_small_does_not_stop_the_others(
     )
 
 
-def test_progress_is_told_for_every_map(maps: Path, store: Store) -> None:
-    told: list[ScoreProgress] = []
-    score_maps(maps, charts_of(store), progress=told.append)
-    assert [(t.n_done, t.n_maps) for t in told] == [(1, 3), (2, 3), (3, 3)]
+def test_progress_is_reported_for_every_map(maps: Path, store: Store) -> None:
+    steps: list[tuple[int, int, str]] = []
+    score_maps(maps, charts_of(store), progress=lambda *step: steps.append(step))
+    assert [step[:2] for step in steps] == [(1, 3), (2, 3), (3, 3)]
+    assert {step[2] for step in steps} == {TEST_SCENE, UNCHARTED, SCENES[0]}
 
 
 def test_an_empty_folder_is_named(tmp_path: Path, store: Store) -> None:

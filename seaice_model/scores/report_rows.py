@@ -1,0 +1,178 @@
+"""The numbers of a score report: one by one, by scene, as CSV and as JSON."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from seaice_data.charts import CHARTS
+from seaice_model.metrics import Scores
+from seaice_model.scores.calibration import Calibration
+from seaice_model.scores.score import GRIDS, GridScores, ScoreReport
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """One number of a report."""
+
+    grid: str
+    """Key of `GRIDS`."""
+
+    by: str
+    """What scenes are grouped by: ``all``, ``scene``, ``month``, ``service``, ``region``
+    or ``baseline``."""
+
+    name: str
+    """Which of these."""
+
+    chart: str
+    """``SIC``, ``SOD``, ``FLOE``, or ``combined``."""
+
+    class_name: str
+    """Which class; empty for the whole chart."""
+
+    measure: str
+    """As ``score``, ``recall``, ``edge_mean``."""
+
+    value: float | int | None
+    """The number; none where it is not defined."""
+
+    unit: str
+    """``%``, ``pixels``, ``km`` or ``km2``."""
+
+
+def numbers_of(report: ScoreReport) -> Iterator[Number]:
+    """Yield every number of a report."""
+    for grid, scored in report.grids.items():
+        for by, groups in groups_of(scored).items():
+            for name, scores in groups.items():
+                yield from _numbers_of_scores(scores, (grid, by, name))
+    for name, baseline in report.baselines.items():
+        yield from _numbers_of_scores(baseline.scores, ("original", "baseline", name))
+    edges = {("all", "all"): report.edge}
+    edges |= {("scene", scene): edge for scene, edge in report.scene_edges.items()}
+    for (by, name), edge in edges.items():
+        for measure, value, unit in (
+            ("edge_mean", edge.mean_km, "km"),
+            ("edge_median", edge.median_km, "km"),
+            ("edge_p95", edge.p95_km, "km"),
+            ("ice_overestimated", edge.overestimate_km2, "km2"),
+            ("ice_underestimated", edge.underestimate_km2, "km2"),
+        ):
+            yield Number("original", by, name, "SIC", "", measure, value, unit)
+    if report.calibration is not None:
+        yield from _numbers_of_calibration(report.calibration)
+
+
+def groups_of(scored: GridScores) -> dict[str, Mapping[str, Scores]]:
+    """Return the groups of scenes on a grid, by what they are grouped by."""
+    return {
+        "all": {"all": scored.pooled},
+        "month": scored.months,
+        "service": scored.services,
+        "region": scored.regions,
+        "scene": scored.scenes,
+    }
+
+
+def frame_of_scenes(report: ScoreReport) -> "DataFrame":
+    """Return the scores of each scene, as `ScoreReport.to_frame` says."""
+    from pandas import DataFrame  # late: few need it
+
+    values = {
+        scene: {**scores.by_name, "edge_km": report.scene_edges[scene].mean_km}
+        for scene, scores in report.scenes.items()
+    }
+    frame = DataFrame.from_dict(values, orient="index", dtype=float)
+    return frame.rename_axis("scene")
+
+
+def as_csv(report: ScoreReport) -> str:
+    """Return every number of a report, one a line, as comma-separated values."""
+    from pandas import DataFrame  # late: few need it
+
+    cells = [
+        {name: _inert(value) for name, value in asdict(number).items()}
+        for number in numbers_of(report)
+    ]
+    # Objects, so that counts of pixels stay whole numbers.
+    text: str = DataFrame(cells, dtype=object).to_csv(index=False, lineterminator="\n")
+    return text
+
+
+def as_mapping(report: ScoreReport) -> dict[str, Any]:
+    """Return a report, ready for JSON."""
+    return {
+        "maps": report.maps,
+        "run": report.run,
+        "reference": report.reference,
+        "ratio": report.ratio,
+        "pooled": report.pooled.by_name,
+        "grids": {
+            name: {
+                "about": GRIDS[name],
+                **{
+                    by: {n: scores.by_name for n, scores in groups.items()}
+                    for by, groups in groups_of(scored).items()
+                },
+                "classes": {
+                    chart: asdict(of_chart)
+                    for chart, of_chart in scored.pooled.charts.items()
+                },
+                "confusion": scored.confusion,
+            }
+            for name, scored in report.grids.items()
+        },
+        "baselines": {n: b.scores.by_name for n, b in report.baselines.items()},
+        "edge": asdict(report.edge),
+        "scene_edges": {i: asdict(edge) for i, edge in report.scene_edges.items()},
+        "calibration": report.calibration and asdict(report.calibration),
+        "without_charts": report.without_charts,
+        "seen": report.seen,
+        "failed": [{"map": f.name, "reason": f.reason} for f in report.failed],
+        "elapsed_s": round(report.elapsed_s, 3),
+    }
+
+
+def _inert(value: Any) -> Any:
+    """Return a value that no spreadsheet takes for a formula: regions come from files."""
+    is_formula = isinstance(value, str) and value.startswith(("=", "+", "-", "@"))
+    return f"'{value}" if is_formula else value
+
+
+def _numbers_of_scores(scores: Scores, key: tuple[str, str, str]) -> Iterator[Number]:
+    yield Number(*key, "combined", "", "score", scores.combined, "%")
+    for chart in CHARTS:
+        of_chart = scores.charts[chart.name]
+        for measure, value, unit in (
+            ("score", of_chart.score, "%"),
+            ("score_where_predicted", of_chart.score_where_predicted, "%"),
+            ("labelled", of_chart.n_pixels, "pixels"),
+            ("unpredicted", of_chart.n_unpredicted, "pixels"),
+        ):
+            yield Number(*key, chart.name, "", measure, value, unit)
+        for k, class_name in enumerate(chart.class_names):
+            for measure, values, unit in (
+                ("precision", of_chart.class_precision, "%"),
+                ("recall", of_chart.class_recall, "%"),
+                ("f1", of_chart.class_f1, "%"),
+                ("support", of_chart.class_pixels, "pixels"),
+            ):
+                yield Number(*key, chart.name, class_name, measure, values[k], unit)
+
+
+def _numbers_of_calibration(calibration: Calibration) -> Iterator[Number]:
+    key = ("original", "all", "all")
+    for name, reliability in calibration.reliability.items():
+        for measure, share in (
+            ("calibration_error", reliability.expected_error),
+            ("mean_probability", reliability.mean_probability),
+            ("accuracy", reliability.accuracy),
+        ):
+            yield Number(*key, name, "", measure, 100 * share, "%")
+    if (coverage := calibration.coverage) is not None:
+        for within, observed in zip(coverage.within, coverage.observed, strict=True):
+            measure = f"covered_by_{within:g}_spreads"
+            yield Number(*key, "SIC", "", measure, 100 * observed, "%")

@@ -1,0 +1,216 @@
+"""A score report as text: tables for a terminal and a notebook, and words for both."""
+
+from collections.abc import Iterator, Sequence
+from html import escape
+from itertools import chain, islice
+
+from seaice_data.charts import CHARTS, Chart
+from seaice_data.texts import printable
+from seaice_model.metrics import ChartScore, Scores
+from seaice_model.scores.calibration import Calibration
+from seaice_model.scores.edge import EDGE_PERCENT, EdgeScore
+from seaice_model.scores.report_rows import groups_of
+from seaice_model.scores.score import ScoreReport
+
+COLUMNS = ("combined", "SIC R2", "SOD F1", "FLOE F1")
+"""Headings of the scores, as `score_cells` returns them."""
+
+GRID_TITLES = {
+    "original": "original charts (the challenge)",
+    "enlarged": "charts enlarged again (reference test)",
+    "downscaled": "downscaled (reference validation)",
+}
+"""Short names of the grids of `GRIDS`."""
+
+UNPREDICTED = (
+    "Pixels with a charted class count, also where the map has none (land, no SAR): the "
+    "class is missed, and in R2 such a pixel explains nothing."
+)
+"""How pixels without a class in the map count, for people."""
+
+
+_Lines = list[list[str]]
+"""Cells, line by line."""
+
+
+def as_text(report: ScoreReport) -> str:
+    """Return the tables that fit into 80 columns of a terminal, and remarks below them.
+
+    `seaice_model.scores.report_rows.numbers_of` yields the remaining numbers.
+    """
+    tables = [_ruled(columns, groups) for columns, groups in _tables(report)]
+    return "\n\n".join([*tables, "\n".join(map(printable, _remarks(report)))])
+
+
+def as_html(report: ScoreReport) -> str:
+    """Return the same tables and remarks as HTML, for a notebook."""
+    from pandas import DataFrame  # late: few need it
+
+    tables = [
+        DataFrame([*chain(*groups)], columns=columns).to_html(index=False)
+        for columns, groups in _tables(report)
+    ]
+    remarks = (f"<p>{escape(printable(remark))}</p>" for remark in _remarks(report))
+    return "\n".join([*tables, *remarks])
+
+
+def aligned(cells: Sequence[Sequence[str]], n_words: int = 1) -> list[str]:
+    """Align cells, line by line: the first `n_words` columns left, the others right.
+
+    Examples
+    --------
+    >>> aligned([["scene", "%"], ["a", "91.7"]])
+    ['scene     %', 'a      91.7']
+    """
+    shown = [[printable(cell) for cell in line] for line in cells]
+    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+    return [
+        "  ".join(
+            cell.ljust(width) if place < n_words else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in shown
+    ]
+
+
+def decimal(value: float | None, sign: str = "") -> str:
+    """Return a number with one decimal, or a dash where there is none.
+
+    Examples
+    --------
+    >>> decimal(91.66), decimal(1.52, "+"), decimal(None)
+    ('91.7', '+1.5', '-')
+    """
+    return "-" if value is None else f"{value:{sign}.1f}"
+
+
+def score_cells(scores: Scores) -> list[str]:
+    """Return scores as cells of a table, in the order of `COLUMNS`."""
+    return [decimal(value) for value in scores.by_name.values()]
+
+
+def class_lines(chart: Chart, score: ChartScore) -> list[list[str]]:
+    """Return name, precision, recall, F1 and pixels of each class of a chart."""
+    return [
+        [name, decimal(precision), decimal(recall), decimal(f1), f"{pixels:,}"]
+        for name, precision, recall, f1, pixels in zip(
+            chart.class_names,
+            score.class_precision,
+            score.class_recall,
+            score.class_f1,
+            score.class_pixels,
+            strict=True,
+        )
+    ]
+
+
+def edge_in_words(edge: EdgeScore) -> str:
+    """Return how far the ice edge of a scene is displaced, or why that is not known.
+
+    Examples
+    --------
+    >>> from seaice_model.scores.edge import EdgeScorer
+    >>> edge_in_words(EdgeScorer().score())
+    'no edge'
+    """
+    if edge.mean_km is not None:
+        return f"{edge.mean_km:.1f}"
+    return "no edge in the map" if edge.n_without_map_edge else "no edge"
+
+
+def seen_in_words(report: ScoreReport) -> str:
+    """Return how many scenes are not new to the network; empty if all are."""
+    if not report.seen:
+        return ""
+    return (
+        f"{len(report.seen)} of {len(report.scenes)} scenes were trained or validated on: "
+        "on scenes that are new to the network scores are lower"
+    )
+
+
+def _tables(report: ScoreReport) -> list[tuple[list[str], list[_Lines]]]:
+    """Return headings and groups of lines of each table."""
+    pooled = [[GRID_TITLES[n], *score_cells(g.pooled)] for n, g in report.grids.items()]
+    baselines = [
+        [f"baseline: {name}", *score_cells(baseline.scores)]
+        for name, baseline in report.baselines.items()
+    ]
+    groups = [
+        [_group_line(report, by, name, scores) for name, scores in group.items()]
+        for by, group in groups_of(report.grids["original"]).items()
+        if by != "all"
+    ]
+    classes = [
+        [
+            [f"{chart.name} {name}", *cells]
+            for name, *cells in class_lines(chart, report.pooled.charts[chart.name])
+        ]
+        for chart in CHARTS
+    ]
+    return [
+        ([f"scores in %, ratio {report.ratio}", *COLUMNS], [pooled, baselines]),
+        (["original charts, %", *COLUMNS, "edge, km"], groups),
+        (["classes", "precision", "recall", "F1, %", "pixels"], classes),
+    ]
+
+
+def _group_line(report: ScoreReport, by: str, name: str, scores: Scores) -> list[str]:
+    if by == "scene":
+        return [name, *score_cells(scores), edge_in_words(report.scene_edges[name])]
+    return [f"{by} {name}", *score_cells(scores), ""]
+
+
+def _ruled(columns: Sequence[str], groups: Sequence[_Lines]) -> str:
+    """Write a table with a rule below its headings and an empty line between groups."""
+    head, *lines = aligned([columns, *chain(*groups)])
+    rest = iter(lines)
+    blocks = ["\n".join(islice(rest, len(group))) for group in groups if group]
+    return "\n".join([head, "─" * len(head), "\n\n".join(blocks)])
+
+
+def _remarks(report: ScoreReport) -> Iterator[str]:
+    """Yield a line each about the ice edge, the uncertainty, and what is missing."""
+    yield from _edge_remarks(report.edge)
+    if report.calibration is not None:
+        yield from _calibration_remarks(report.calibration)
+    for name, chart in report.pooled.charts.items():
+        if chart.n_unpredicted:
+            share = 100 * chart.n_unpredicted / chart.n_pixels
+            yield (
+                f"{name}: {chart.n_unpredicted:,} of {chart.n_pixels:,} charted pixels "
+                f"({share:.1f} %) have no class in the map"
+            )
+    if not report.baselines:
+        yield "no baselines: the reference has no training scenes"
+
+
+def _edge_remarks(edge: EdgeScore) -> Iterator[str]:
+    if edge.mean_km is not None:
+        yield (
+            f"ice edge ({EDGE_PERCENT} %): displaced by {edge.mean_km:.1f} km on average, "
+            f"median {edge.median_km:.1f}, in {edge.n_scenes} scenes"
+        )
+    yield (
+        f"ice in the map only {edge.overestimate_km2:,.0f} km2, in the chart only "
+        f"{edge.underestimate_km2:,.0f} km2"
+    )
+    if without := edge.n_without_chart_edge + edge.n_without_map_edge:
+        yield (
+            f"scenes without an ice edge: {without} ({edge.n_without_chart_edge} in the "
+            f"chart, {edge.n_without_map_edge} in the map alone)"
+        )
+
+
+def _calibration_remarks(calibration: Calibration) -> Iterator[str]:
+    for name, reliability in calibration.reliability.items():
+        yield (
+            f"{name} probabilities: calibration error "
+            f"{100 * reliability.expected_error:.1f} % (mean "
+            f"{100 * reliability.mean_probability:.1f}, "
+            f"right {100 * reliability.accuracy:.1f})"
+        )
+    if (coverage := calibration.coverage) is not None:
+        yield (
+            f"SIC spread: {100 * coverage.observed[1]:.0f} % of the pixels within one, "
+            f"{100 * coverage.expected[1]:.0f} % if it is right"
+        )

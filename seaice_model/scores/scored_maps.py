@@ -1,0 +1,196 @@
+"""Maps to score: a folder of them, or a submission file; and the charts to score against.
+
+``find_truth`` finds the charts, ``find_maps`` looks into the folder or file, and
+``read_scored`` reads one map as it is scored.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from seaice_data.arrays import ChartArray
+from seaice_data.errors import Failure, StoreError
+from seaice_data.sources.charts import (
+    ChartedScene,
+    ChartedScenes,
+    charts_of,
+    find_charts,
+)
+from seaice_data.store.store import Store
+from seaice_model.errors import MapError
+from seaice_model.formats.submission import Submission
+from seaice_model.maps.alignment import Aligned, align, without_decision
+from seaice_model.maps.listing import describe_maps
+from seaice_model.maps.netcdf import read_netcdf
+
+
+@dataclass(frozen=True, slots=True)
+class FoundMaps:
+    """Maps to score, and how they are read."""
+
+    run: str
+    """What made them."""
+
+    readers: Mapping[str, Callable[[ChartedScene], Aligned]]
+    """By scene; each reads a map on the 80 m grid."""
+
+    seen: frozenset[str] = frozenset()
+    """Scenes that what made them was trained or validated on."""
+
+    failed: tuple[Failure, ...] = ()
+    """Maps that cannot be read."""
+
+
+def find_truth(maps_path: str | Path, path: str = "") -> ChartedScenes:
+    """Find the charts to score maps against.
+
+    Parameters
+    ----------
+    maps_path
+        Folder of maps, or submission file.
+    path
+        Store, or folder of netCDF files, with the charts. If empty, the store that the
+        maps name; a URL is not opened then.
+
+    Raises
+    ------
+    MapError
+        If `path` is empty, and the maps name no store that can be opened.
+    StoreError, SceneError
+        If there are no charts at `path`.
+    """
+    if path:
+        return find_charts(path)
+    return charts_of(_store_of(Path(maps_path)))
+
+
+def find_maps(path: Path, truth: ChartedScenes) -> FoundMaps:
+    """Look into a folder of maps or a submission file.
+
+    Raises
+    ------
+    MapError
+        If there are no maps, a scene has two, they come from several runs, or scenes are
+        not in `truth`, or missing from a submission.
+    """
+    return (_in_submission if path.is_file() else _in_folder)(path, truth)
+
+
+def read_scored(maps_path: Path, scene: ChartedScene) -> ChartArray:
+    """Read the charts of a map as they are scored, ``(chart, y, x)`` on the 80 m grid.
+
+    Parameters
+    ----------
+    maps_path
+        Folder of maps or submission file.
+    scene
+        One that it holds.
+
+    Raises
+    ------
+    MapError
+        If it has no map of the scene, or a damaged one.
+    """
+    if maps_path.is_file():
+        return _read_submission(maps_path, scene).charts
+    described, _ = describe_maps(maps_path)
+    for path, found in described.items():
+        if found.scene == scene.id:
+            return _read_map(path, scene).charts
+    raise MapError(f"no map of scene {scene.id!r} in {str(maps_path)!r}")
+
+
+def _store_of(maps: Path) -> Store:
+    """Open the store that the maps were made from."""
+    if maps.is_file():
+        raise MapError(
+            f"{str(maps)!r} does not say where the charts of its scenes are",
+            hint="name a store or a folder of netCDF files by --reference; of a folder of "
+            "maps, give the folder",
+        )
+    described, failed = describe_maps(maps)
+    if not described:
+        raise MapError(failed[0].reason, hint=failed[0].hint)
+    named = next(iter(described.values())).provenance.store
+    if "://" in named or "::" in named:
+        # Whoever made the map would choose where requests with our credentials go.
+        raise MapError(
+            f"the maps in {str(maps)!r} were drawn from {named!r}; "
+            "URLs named in files are not opened",
+            hint=f"if you trust it, pass --reference {named}",
+        )
+    try:
+        return Store.open(named)
+    except StoreError as error:
+        raise MapError(
+            f"the maps in {str(maps)!r} were drawn from a store that cannot be opened: "
+            f"{error}",
+            hint="name the store with the charts by --reference",
+        ) from error
+
+
+def _in_folder(folder: Path, truth: ChartedScenes) -> FoundMaps:
+    """Look into a folder of maps; refuse what cannot be scored together."""
+    paths: dict[str, Path] = {}
+    runs: dict[str, str] = {}
+    seen: set[str] = set()
+    described, unreadable = describe_maps(folder)
+    unknown = [*unreadable]
+    for path, found in described.items():
+        scene_id, made_by = found.scene, found.provenance
+        if scene_id in paths:
+            raise MapError(
+                f"scene {scene_id!r} has two maps: {paths[scene_id].name!r} "
+                f"and {path.name!r}",
+                hint="move one of them away, so that no pixel counts twice",
+            )
+        if scene_id not in truth.scenes and scene_id not in truth.uncharted:
+            if truth.failed:  # its chart may be among them
+                unknown.append(Failure(str(path), _unknown(scene_id, truth)))
+                continue
+            raise MapError(
+                f"map {str(path)!r} shows scene {scene_id!r}, which "
+                f"{truth.path!r} does not hold",
+                hint="name the store or folder with its chart by --reference",
+            )
+        paths[scene_id] = path
+        if made_by.scene_use != "unseen":
+            seen.add(scene_id)
+        runs.setdefault(made_by.weights, made_by.run_in_words)
+    if len(runs) > 1:
+        raise MapError(
+            f"the maps in {str(folder)!r} come from {len(runs)} runs: "
+            + "; ".join(runs.values()),
+            hint="score the maps of each run in a folder of their own",
+        )
+    readers = {scene: partial(_read_map, path) for scene, path in paths.items()}
+    return FoundMaps("".join(runs.values()), readers, frozenset(seen), tuple(unknown))
+
+
+def _unknown(scene_id: str, truth: ChartedScenes) -> str:
+    """Say that the chart of a scene is not there, as far as that is known."""
+    if scene_id in {failure.name for failure in truth.failed}:
+        return f"the chart of scene {scene_id!r} cannot be read"
+    return (
+        f"no chart of scene {scene_id!r} is in {truth.path!r}, in which "
+        f"{len(truth.failed)} files cannot be read"
+    )
+
+
+def _read_map(path: Path, scene: ChartedScene) -> Aligned:
+    return align(read_netcdf(path), scene.grid)
+
+
+def _in_submission(path: Path, truth: ChartedScenes) -> FoundMaps:
+    """Look into a submission file; refuse one that lacks scenes."""
+    with Submission(path) as submission:
+        submission.check_scenes(truth.expected, truth.scenes)
+        return FoundMaps(
+            "", {scene: partial(_read_submission, path) for scene in submission.scenes}
+        )
+
+
+def _read_submission(path: Path, scene: ChartedScene) -> Aligned:
+    with Submission(path) as submission:
+        return without_decision(submission.read(scene.id, scene.grid.shape))
