@@ -38,7 +38,7 @@ def split(
 
     Example: seaice split store.zarr --validation valset2.json
     """
-    from seaice_data.preparation.division import split_store
+    from seaice_data.store.division import split_store
     from seaice_data.store.split import SplitSettings, read_id_file
     from seaice_data.store.store import Store
 

@@ -156,7 +156,7 @@ class Store(StoreRoot):
         }
 
     @property
-    def splits(self) -> dict[str, tuple[str, ...]]:
+    def splits(self) -> dict[str, tuple[SceneId, ...]]:
         """Scene ids by split: ``train``, ``validation``, ``test``."""
         splits = self._summary("splits") or {}
         return {name: tuple(splits.get(name, ())) for name in _SPLITS}

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from seaice_data.arrays import ChartArray, FloatArray
-from seaice_model.maps.chart_map import SIC_STEP_PERCENT
+from seaice_data.charts import SIC_STEP_PERCENT
 from seaice_model.maps.decision import CONCENTRATION, ENTROPY, PROBABILITY, SPREAD, Steps
 
 Moments = tuple[Tensor, Tensor]

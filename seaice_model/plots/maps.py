@@ -1,9 +1,8 @@
-"""Every figure, drawn without pyplot, so that no global state is touched.
+"""Figures of maps, made without pyplot, so that no global state is touched.
 
 - ``draw_map``: SAR, predicted charts and ice charts of a scene side by side, as in
   Chen et al. (2024), Figures 2 and 3;
-- ``draw_comparison``: charts of a scene by several networks, as in the same figures;
-- ``draw_learning_curve``: losses and scores of a run.
+- ``draw_comparison``: charts of a scene by several networks, as in the same figures.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,12 +22,10 @@ from seaice_data.geolocation import TiePoints
 from seaice_data.grid import Grid
 from seaice_model.maps.chart_map import ChartMap
 from seaice_model.metrics import Scores
-from seaice_model.runs.log import LogEntry
 from seaice_model.style import COLOURS
 
 _LONGEST_SIDE = 530  # pixels; a panel has 340, a scene at ratio 10 as many as this
 _DECIBELS = {"hh": (-30.0, -5.0), "hv": (-35.0, -15.0)}
-_INK = "#333333"
 _HALO = withStroke(linewidth=3, foreground="white")
 
 
@@ -126,40 +123,6 @@ def draw_comparison(
         axes.set_axis_off()
         _draw_legend(axes, chart)
     figure.suptitle(title, fontsize=12, x=0.01, ha="left", parse_math=False)
-    return figure
-
-
-def draw_learning_curve(log: Sequence[LogEntry]) -> Figure:
-    """Draw losses and validation scores over the epochs of a run."""
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
-    losses, scores = figure.subplots(1, 2)
-    epochs = [entry.epoch for entry in log]
-    marker = "o" if len(log) < 3 else None
-    for name, label, colour in (
-        ("loss", "weighted sum", _INK),
-        ("loss_sic", "SIC", "#0072b2"),
-        ("loss_sod", "SOD", "#d55e00"),
-        ("loss_floe", "FLOE", "#009e73"),
-    ):
-        values = [getattr(entry, name) for entry in log]
-        losses.plot(epochs, values, label=label, color=colour, marker=marker)
-    for name, label, colour in (
-        ("combined", "combined", _INK),
-        ("sic", "SIC: R2", "#0072b2"),
-        ("sod", "SOD: F1", "#d55e00"),
-        ("floe", "FLOE: F1", "#009e73"),
-    ):
-        values = [_or_nan(getattr(entry, name)) for entry in log]
-        scores.plot(epochs, values, label=label, color=colour, marker=marker)
-    _mark_best(scores, log)
-    losses.set(xlabel="epoch", ylabel="training loss", yscale="log")
-    # A network that has not learned yet can have an R2 far below 0.
-    scores.set(xlabel="epoch", ylabel="validation score (%)", ylim=(_lowest(log), 102))
-    for axes in (losses, scores):
-        axes.grid(color="#dddddd", linewidth=0.6)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.legend(frameon=False, fontsize=9)
     return figure
 
 
@@ -361,23 +324,3 @@ def _panel_title(chart: Chart, scores: Scores | None, *, is_prediction: bool) ->
     if scores is not None and (score := scores.charts[chart.name].score) is not None:
         title += f" ({'R2' if chart is SIC else 'F1'} {score:.1f} %)"
     return title
-
-
-def _mark_best(axes: Axes, log: Sequence[LogEntry]) -> None:
-    best = max(
-        (entry for entry in log if entry.is_best), key=lambda e: e.epoch, default=None
-    )
-    if best is not None:
-        axes.axvline(best.epoch, color="#bbbbbb", linestyle=":", zorder=0)
-        axes.plot(
-            best.epoch, best.combined, "o", color=_INK, label=f"best: {best.combined:.1f}"
-        )
-
-
-def _lowest(log: Sequence[LogEntry]) -> float:
-    values = [v for e in log for v in (e.combined, e.sic, e.sod, e.floe) if v is not None]
-    return max(-50.0, min([0.0, *values])) - 2
-
-
-def _or_nan(value: float | None) -> float:
-    return float("nan") if value is None else value

@@ -14,8 +14,7 @@ from seaice_data.charts import CHART_FILL, CHARTS, SIC
 from seaice_data.store.store import Store
 from seaice_data.store.stored_scene import StoredScene
 from seaice_model.ownership import PICTURE, refuse_foreign
-from seaice_model.plots.maps import save_picture
-from seaice_model.style import COLOURS
+from seaice_model.style import COLOURS, save_picture
 
 _COLUMNS = 8
 _MOST_SCENES = 64

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from seaice_model.plots.maps import draw_learning_curve, save_picture
+from seaice_model.plots.learning_curve import draw_learning_curve
 from seaice_model.runs import checkpoint as checkpoints
 from seaice_model.runs import log as runlog
 from seaice_model.runs.checkpoint import (
@@ -21,6 +21,7 @@ from seaice_model.runs.checkpoint import (
 from seaice_model.runs.folder import RunFolder, run_errors
 from seaice_model.runs.log import LogEntry
 from seaice_model.runs.tensorboard import EpochWriter
+from seaice_model.style import save_picture
 from seaice_model.training.learner import Learner
 from seaice_model.training.run_settings import check_checkpoint
 

@@ -29,7 +29,7 @@ from seaice_model.config.run_config import RunConfig, TrainConfig
 from seaice_model.errors import RunError
 from seaice_model.metrics import Scores
 from seaice_model.networks.device import compiler_errors, is_compiled, memory_in_words
-from seaice_model.prediction.predictor import TILE
+from seaice_model.prediction.tiled import TILE
 from seaice_model.runs.checkpoint import RunSettings, TrainState
 from seaice_model.runs.folder import RunFolder, locked
 from seaice_model.runs.log import LogEntry

@@ -7,15 +7,14 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 from numpy.typing import NDArray
-from support.learnable_scenes import ENTRY, prepared_scene
+from support.learnable_scenes import prepared_scene
 
 from seaice_data.charts import CHARTS, SIC, SOD
 from seaice_data.grid import Grid
 from seaice_data.store.store import Store
 from seaice_model.maps.chart_map import ChartMap, Provenance
 from seaice_model.metrics import ChartScorer
-from seaice_model.plots.maps import draw_learning_curve, draw_map
-from seaice_model.runs.log import LogEntry
+from seaice_model.plots.maps import draw_map
 from seaice_model.style import COLOURS, save_picture
 
 PROVENANCE = Provenance(
@@ -97,15 +96,6 @@ def test_no_data_is_white(store: Store, tmp_path: Path) -> None:
         int(box.x0 * scale) + 5 : int(box.x1 * scale) - 5,
     ]
     assert (inside == 1).all()
-
-
-def test_a_learning_curve_is_drawn_from_the_first_epoch_on(tmp_path: Path) -> None:
-    log: list[LogEntry] = [ENTRY]
-    save_picture(draw_learning_curve(log), tmp_path / "one.png")
-    log += [replace(ENTRY, epoch=e, combined=80.0 + e, sic=-300.0) for e in range(2, 9)]
-    figure = draw_learning_curve(log)
-    save_picture(figure, tmp_path / "many.png")
-    assert "best: 88.0" in texts(figure)
 
 
 def test_drawing_leaves_the_settings_of_matplotlib_alone(store: Store) -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from support.coded_scenes import write_coded
 
-from seaice_data.preparation.division import split_store
 from seaice_data.preparation.prepare import prepare
 from seaice_data.scene_id import SceneId
+from seaice_data.store.division import split_store
 from seaice_data.store.split import SplitSettings
 from seaice_data.store.store import Store
 

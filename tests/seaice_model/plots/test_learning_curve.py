@@ -1,0 +1,23 @@
+from dataclasses import replace
+from pathlib import Path
+
+from support.learnable_scenes import ENTRY
+
+from seaice_model.plots.learning_curve import draw_learning_curve
+from seaice_model.plots.maps import save_picture
+from seaice_model.runs.log import LogEntry
+
+
+def test_a_learning_curve_is_drawn_from_the_first_epoch_on(tmp_path: Path) -> None:
+    log: list[LogEntry] = [ENTRY]
+    save_picture(draw_learning_curve(log), tmp_path / "one.png")
+    log += [replace(ENTRY, epoch=e, combined=80.0 + e, sic=-300.0) for e in range(2, 9)]
+    figure = draw_learning_curve(log)
+    save_picture(figure, tmp_path / "many.png")
+    assert (tmp_path / "one.png").stat().st_size > 10_000
+    losses, scores = figure.axes
+    assert [line.get_label() for line in losses.lines] == [
+        "weighted sum", "SIC", "SOD", "FLOE",
+    ]  # fmt: skip
+    assert "best: 88.0" in [line.get_label() for line in scores.lines]
+    assert scores.get_ylim() == (-52, 102)  # an R2 of -300 is cut off
