@@ -10,7 +10,7 @@ the challenge. Where the map has none (land, no SAR) it has missed the class of 
 R2, which needs a number, takes the mean of the chart: such a pixel explains nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -243,62 +243,6 @@ def weighted_f1(confusion: IntArray) -> float:
     return float((class_f1(confusion) * support).sum() / support.sum())
 
 
-def majority_classes(class_counts: Mapping[str, Sequence[int]]) -> dict[str, int]:
-    """Return for each chart its most frequent class; `class_counts` as `best_constants`.
-
-    Examples
-    --------
-    >>> majority_classes({"SIC": [6, *[0] * 9, 5, 0], "SOD": [5, 0, 6, 0], "FLOE": [3, 0]})
-    {'SIC': 0, 'SOD': 2, 'FLOE': 0}
-    """
-    return {chart.name: int(np.argmax(class_counts[chart.name][:-1])) for chart in CHARTS}
-
-
-def best_constants(class_counts: Mapping[str, Sequence[int]]) -> dict[str, int]:
-    """Return for each chart the class that scores best when a whole map shows it.
-
-    For SOD and FLOE that is the most frequent class; for SIC, scored by R2, the class
-    nearest to the mean. What a network must beat.
-
-    Parameters
-    ----------
-    class_counts
-        Pixels of each class in the charts to learn from (training scenes), by chart, as
-        `seaice_data.store.statistics.count_classes` gives them.
-
-    Examples
-    --------
-    >>> water_and_old_ice = [5, 0, 0, 0, 0, 6, 0]
-    >>> half_open = [5, *[0] * 9, 5, 0]
-    >>> best_constants({"SIC": half_open, "SOD": water_and_old_ice, "FLOE": [3, *[0] * 7]})
-    {'SIC': 5, 'SOD': 5, 'FLOE': 0}
-    """
-    return {
-        chart.name: _best_constant(chart, np.asarray(class_counts[chart.name]))
-        for chart in CHARTS
-    }
-
-
-def count_constants(
-    class_counts: Mapping[str, Sequence[int]], constants: Mapping[str, int]
-) -> ChartScorer:
-    """Count maps that show one class everywhere; none of them is drawn.
-
-    Parameters
-    ----------
-    class_counts
-        Pixels of each class in the charts to score against, by chart, as
-        `seaice_data.store.statistics.count_classes` gives them.
-    constants
-        The class of the map, by chart.
-    """
-    scorer = ChartScorer()
-    for chart in CHARTS:
-        counts = np.asarray(class_counts[chart.name])[: chart.n_classes]
-        scorer.confusion[chart.name][:, constants[chart.name]] = counts
-    return scorer
-
-
 def _as_bytes(chart: Chart, plane: ChartArray) -> ChartArray:
     """Return a plane as bytes; compiled loops would count others where they like."""
     plane = np.asarray(plane)
@@ -376,11 +320,3 @@ def _combined(charts: Mapping[str, ChartScore]) -> float | None:
     if not scored:
         return None
     return sum(weight * score for weight, score in scored) / sum(w for w, _ in scored)
-
-
-def _best_constant(chart: Chart, counts: IntArray) -> int:
-    pixels = counts[: chart.n_classes]  # without fill
-    if chart is not SIC or pixels.sum() == 0:
-        return int(pixels.argmax())
-    mean = (pixels * np.arange(len(pixels))).sum() / pixels.sum()
-    return round(float(mean))

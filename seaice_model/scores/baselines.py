@@ -8,17 +8,15 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from seaice_data.arrays import IntArray
+from seaice_data.charts import CHARTS, SIC, Chart
 from seaice_data.errors import DamageError
 from seaice_data.sources.charts import ChartedScene
 from seaice_data.store.statistics import add_counts
 from seaice_data.store.store import Store
-from seaice_model.metrics import (
-    ChartScorer,
-    Scores,
-    best_constants,
-    count_constants,
-    majority_classes,
-)
+from seaice_model.metrics import ChartScorer, Scores
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +80,60 @@ def score_baselines(
     return baselines
 
 
+def majority_classes(class_counts: ClassCounts) -> dict[str, int]:
+    """Return for each chart its most frequent class; `class_counts` as `best_constants`.
+
+    Examples
+    --------
+    >>> majority_classes({"SIC": [6, *[0] * 9, 5, 0], "SOD": [5, 0, 6, 0], "FLOE": [3, 0]})
+    {'SIC': 0, 'SOD': 2, 'FLOE': 0}
+    """
+    return {chart.name: int(np.argmax(class_counts[chart.name][:-1])) for chart in CHARTS}
+
+
+def best_constants(class_counts: ClassCounts) -> dict[str, int]:
+    """Return for each chart the class that scores best when a whole map shows it.
+
+    For SOD and FLOE that is the most frequent class; for SIC, scored by R2, the class
+    nearest to the mean. What a network must beat.
+
+    Parameters
+    ----------
+    class_counts
+        Pixels of each class in the charts to learn from (training scenes), by chart, as
+        `seaice_data.store.statistics.count_classes` gives them.
+
+    Examples
+    --------
+    >>> water_and_old_ice = [5, 0, 0, 0, 0, 6, 0]
+    >>> half_open = [5, *[0] * 9, 5, 0]
+    >>> best_constants({"SIC": half_open, "SOD": water_and_old_ice, "FLOE": [3, *[0] * 7]})
+    {'SIC': 5, 'SOD': 5, 'FLOE': 0}
+    """
+    return {
+        chart.name: _best_constant(chart, np.asarray(class_counts[chart.name]))
+        for chart in CHARTS
+    }
+
+
+def count_constants(class_counts: ClassCounts, constants: Mapping[str, int]) -> ChartScorer:
+    """Count maps that show one class everywhere; none of them is drawn.
+
+    Parameters
+    ----------
+    class_counts
+        Pixels of each class in the charts to score against, by chart, as
+        `seaice_data.store.statistics.count_classes` gives them.
+    constants
+        The class of the map, by chart.
+    """
+    scorer = ChartScorer()
+    for chart in CHARTS:
+        counts = np.asarray(class_counts[chart.name])[: chart.n_classes]
+        scorer.confusion[chart.name][:, constants[chart.name]] = counts
+    return scorer
+
+
 class _Training:
     """What the charts of the training scenes show, by region and month."""
 
@@ -103,3 +155,11 @@ class _Training:
         keys: tuple[tuple[object, ...], ...] = ((scene.region, month), (month,), ())
         nearest = next(key for key in keys if key in self.counts)
         return best_constants(add_counts(self.counts[nearest]))
+
+
+def _best_constant(chart: Chart, counts: IntArray) -> int:
+    pixels = counts[: chart.n_classes]  # without fill
+    if chart is not SIC or pixels.sum() == 0:
+        return int(pixels.argmax())
+    mean = (pixels * np.arange(len(pixels))).sum() / pixels.sum()
+    return round(float(mean))

@@ -12,12 +12,9 @@ from sklearn.metrics import f1_score, precision_recall_fscore_support, r2_score
 
 from seaice_data.arrays import ChartArray
 from seaice_data.charts import CHARTS, SIC, SOD, Chart
-from seaice_data.store.statistics import count_classes
 from seaice_model.metrics import (
     ChartScorer,
-    best_constants,
     class_f1,
-    count_constants,
     r2,
     weighted_f1,
 )
@@ -227,29 +224,3 @@ def test_scores_are_those_of_the_reference(case: str) -> None:
         assert ours.score == pytest.approx(theirs, abs=1e-3)
         classes = expected["class_f1"][chart.name][: chart.n_classes]
         np.testing.assert_allclose(ours.class_f1, 100 * np.array(classes), atol=1e-4)
-
-
-def test_no_constant_map_scores_better_than_the_best_one() -> None:
-    rng = np.random.default_rng(5)
-    charts = rng.integers(0, 6, (3, 20, 20), np.uint8) ** 2 % 7
-    charts[1] %= 6
-    counts = count_classes(charts)
-    best = best_constants(counts)
-    for chart in CHARTS:
-        scores = [
-            count_constants(counts, {**best, chart.name: value})
-            .scores()
-            .charts[chart.name]
-            .score
-            for value in range(chart.n_classes)
-        ]
-        assert int(np.argmax(scores)) == best[chart.name]
-
-
-def test_a_constant_map_scores_as_one_that_is_drawn() -> None:
-    charts = planes([0, 4, 10, 255], [0, 1, 1, 5], [255, 255, 255, 6])
-    counts = count_classes(charts)
-    constants = {"SIC": 5, "SOD": 1, "FLOE": 6}
-    scorer = ChartScorer()
-    scorer.add(charts, planes([5] * 4, [1] * 4, [6] * 4))
-    assert count_constants(counts, constants).scores() == scorer.scores()

@@ -29,7 +29,6 @@ from seaice_model.maps.alignment import align
 from seaice_model.maps.netcdf import read_netcdf, write_netcdf
 from seaice_model.metrics import ChartScorer
 from seaice_model.prediction.predict import PredictSettings, predict_store
-from seaice_model.scores.baselines import score_baselines
 from seaice_model.scores.score import ScoreReport, score_maps
 
 
@@ -57,18 +56,6 @@ def test_scenes_that_are_not_new_to_the_network_are_named(
     uses = {p.stem: read_netcdf(p).provenance.scene_use for p in maps.glob("*.nc")}
     assert uses[TEST_SCENE] == uses[UNCHARTED] == "unseen"
     assert uses[SCENES[0]] in ("trained", "validated")
-
-
-def test_the_baselines_stand_beside(report: ScoreReport) -> None:
-    assert list(report.baselines) == ["majority class", "best constant", "climatology"]
-    scores = {}
-    for name, baseline in report.baselines.items():
-        sic = baseline.scores.charts["SIC"]
-        assert sic.score is not None
-        assert sic.score <= 0  # no constant explains more than the mean
-        assert sic.n_pixels == report.pooled.charts["SIC"].n_pixels
-        scores[name] = sic.score
-    assert scores["majority class"] <= scores["best constant"]
 
 
 def test_the_confusion_counts_every_pixel_once(report: ScoreReport) -> None:
@@ -104,20 +91,6 @@ def test_groups_hold_their_scenes(report: ScoreReport) -> None:
     assert scored.months["01"] == report.pooled
     assert set(scored.services) == {"dmi"}
     assert set(scored.regions) == {"unknown"}
-
-
-def test_climatology_takes_the_class_of_the_month(store: Store) -> None:
-    # All training scenes are of January, so that month and all are the same.
-    training = [store.scene(scene) for scene in store.splits["train"]]
-    assert {scene.acquired.month for scene in training} == {1}
-    baselines = score_baselines(
-        store,
-        [
-            (charted, store.scene(charted.id).full_class_counts)
-            for charted in charts_of(store).scenes.values()
-        ],
-    )
-    assert baselines["climatology"].scores == baselines["best constant"].scores
 
 
 def test_a_submission_scores_as_the_maps_that_it_holds(
