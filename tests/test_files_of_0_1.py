@@ -44,7 +44,7 @@ from seaice_model.runs.checkpoint import load, load_best, load_settings
 from seaice_model.runs.folder import RunFolder
 from seaice_model.runs.log import read_log
 from seaice_model.scores.score import score_maps
-from seaice_model.study.runs import load_record
+from seaice_model.study.records import load_record
 from seaice_model.training.train import train
 
 ARCHIVE = Path(__file__).parent / "data" / "seaice-0.1.tar.xz"

@@ -6,7 +6,7 @@ several processes, in the tasks of a SLURM array), and summed up in a table
 takes what nobody else has taken, so it can be interrupted and joined as one likes::
 
     study/
-      runs/model1/seed-0/...   each run, see `seaice_model.study.runs`
+      runs/model1/seed-0/...   each run, see `seaice_model.study.records`
       table.csv, table.md, table.tex, table.json, table.png
 """
 
@@ -30,14 +30,8 @@ from seaice_data.system.workers import WorkerContext, begin_worker, end_in_words
 from seaice_model.errors import StudyError
 from seaice_model.networks.device import find_device
 from seaice_model.study.candidates import Row
-from seaice_model.study.runs import (
-    RunFailure,
-    RunProgress,
-    StudyRun,
-    check_folder,
-    failures,
-    work,
-)
+from seaice_model.study.records import RunFailure, StudyRun, check_folder, failures
+from seaice_model.study.runs import RunProgress, work
 from seaice_model.training.stop import StopRequest, stop_on_signals
 
 TABLES = tuple(f"table.{end}" for end in ("md", "tex", "csv", "json", "png"))

@@ -10,7 +10,7 @@ from seaice_data.arrays import FloatArray
 from seaice_model.config.presets import PRESETS, PaperScores
 from seaice_model.errors import StudyError
 from seaice_model.study.candidates import REFERENCE, Row
-from seaice_model.study.runs import SPLITS, load_record
+from seaice_model.study.records import SPLITS, load_record
 from seaice_model.study.statistics import SCORES, Effect, Sample, compare, run_scores
 from seaice_model.study.study import StudyPlan
 

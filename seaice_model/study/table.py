@@ -20,7 +20,7 @@ from seaice_data.system.files import claimed, replacing
 from seaice_data.texts import printable, without_secrets
 from seaice_model.ownership import refuse_foreign
 from seaice_model.study.plot import draw_study
-from seaice_model.study.runs import SPLITS
+from seaice_model.study.records import SPLITS
 from seaice_model.study.statistics import SCORES
 from seaice_model.study.study import TABLE_LOCK, TABLES, StudyPlan
 from seaice_model.study.summary import SplitResult, StudyTable, summarise

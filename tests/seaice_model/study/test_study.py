@@ -21,7 +21,8 @@ from seaice_model.runs.checkpoint import load, weights_fingerprint
 from seaice_model.runs.folder import RunFolder
 from seaice_model.scores.score import score_maps
 from seaice_model.study.candidates import Row, RowSettings, StoreNeeds
-from seaice_model.study.runs import StudyRun, failures, load_record, work
+from seaice_model.study.records import StudyRun, failures, load_record
+from seaice_model.study.runs import work
 from seaice_model.study.study import StudyPlan, StudyProgress, plan_study, run_study
 from seaice_model.study.summary import summarise
 from seaice_model.study.table import update_tables

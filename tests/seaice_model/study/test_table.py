@@ -12,7 +12,7 @@ from seaice_model.config.presets import find_preset
 from seaice_model.errors import StudyError
 from seaice_model.study.candidates import Row, quick, read_rows, read_variant
 from seaice_model.study.plot import draw_study
-from seaice_model.study.runs import RunRecord, StudyRun, save_record
+from seaice_model.study.records import RunRecord, StudyRun, save_record
 from seaice_model.study.study import StudyPlan
 from seaice_model.study.summary import summarise
 from seaice_model.study.table import (

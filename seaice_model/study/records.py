@@ -1,0 +1,287 @@
+"""What is kept of the runs of a study: where it lies, and how it is read and written.
+
+A run of a candidate is a folder like any other, and files beside it::
+
+    study/runs/model3/
+      seed-0/         run of seed 0: settings, log, checkpoints (`seaice_model.runs.folder`)
+      seed-0.json     its confusion matrices by scene: where this is, the run is finished
+      seed-0.lock     locked by the process that works on the run
+      seed-0.error    why it failed, until it is tried again
+"""
+
+import json
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TypedDict
+
+import numpy as np
+
+from seaice_data.arrays import IntArray
+from seaice_data.charts import CHARTS
+from seaice_data.errors import SeaIceError, SettingsError
+from seaice_data.scene_id import SceneId
+from seaice_data.settings import differences, from_mapping, to_mapping
+from seaice_data.system.documents import DocumentError, parse_json, read_text, typed
+from seaice_data.system.files import replacing
+from seaice_data.texts import printable
+from seaice_data.versions import naming_version
+from seaice_model.config.run_config import RunConfig
+from seaice_model.errors import StudyError
+from seaice_model.runs.checkpoint import load_settings
+from seaice_model.runs.folder import RunFolder
+from seaice_model.study.candidates import Row
+from seaice_model.study.statistics import Confusion
+
+log = logging.getLogger(__name__)
+
+SPLITS = ("validation", "test")
+"""Scenes that a run is scored on, in the order of the paper's table."""
+
+_FORMAT_VERSION = 1
+_MOST_PIXELS = 2**40
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StudyRun:
+    """A row and a seed."""
+
+    row: Row
+    """What is trained."""
+
+    seed: int
+    """Decides weights, patches and the validation scenes that are drawn."""
+
+    store: str
+    """Path or URL of the store, to open it; it may contain secrets."""
+
+    folder: Path
+    """Folder of the runs of all rows."""
+
+    @property
+    def config(self) -> RunConfig:
+        """Network and training of this run."""
+        config = self.row.settings.config
+        drawn = replace(
+            config.train, seed=self.seed, validation="drawn", validation_scenes=()
+        )
+        return replace(config, train=drawn)
+
+    @property
+    def path(self) -> Path:
+        """Folder of the run."""
+        return RunFolder(self.folder / self.row.name).of_seed(self.seed).path
+
+    @property
+    def record(self) -> Path:
+        """Its confusion matrices."""
+        return self.path.with_suffix(".json")
+
+    @property
+    def lock(self) -> Path:
+        """What a process that works on it has locked."""
+        return self.path.with_suffix(".lock")
+
+    @property
+    def error(self) -> Path:
+        """Why it failed."""
+        return self.path.with_suffix(".error")
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it is trained and scored."""
+        return self.record.exists()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class RunRecord:
+    """What is known of a finished run."""
+
+    config: RunConfig
+    """Network and training, seed included."""
+
+    store_fingerprint: str
+    """Fingerprint of the recipe of its store."""
+
+    best_epoch: int
+    """Epoch whose weights are scored, from 1."""
+
+    confusion: Mapping[str, Mapping[str, Confusion]]
+    """Confusion matrices on the 80 m grid, by split, scene and chart."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunFailure:
+    """A run that could not be finished."""
+
+    row: str
+    """Its row."""
+
+    seed: int
+    """Its seed."""
+
+    reason: str
+    """What is wrong."""
+
+    hint: str | None
+    """What to do about it."""
+
+
+def save_record(record: RunRecord, path: Path) -> None:
+    """Write what is known of a run; the file is whole or absent."""
+    matrices = {
+        split: {
+            scene: {name: matrix.tolist() for name, matrix in charts.items()}
+            for scene, charts in scenes.items()
+        }
+        for split, scenes in record.confusion.items()
+    }
+    mapping = {
+        "format_version": _FORMAT_VERSION,
+        "software": f"seaice {version('seaice')}",
+        "config": to_mapping(record.config),
+        "store_fingerprint": record.store_fingerprint,
+        "best_epoch": record.best_epoch,
+        "confusion": matrices,
+    }
+    with replacing(path) as new:
+        new.write_text(json.dumps(mapping) + "\n", encoding="utf-8")
+
+
+def load_record(path: Path) -> RunRecord:
+    """Read what is known of a run.
+
+    Raises
+    ------
+    StudyError
+        If the file cannot be read, is damaged, or of another version.
+    """
+    with _study_errors(path, "it is counted again from the run"):
+        mapping = typed(parse_json(read_text(path)), dict[str, Any])
+        with naming_version(StudyError, str(path), mapping.get("software")):
+            return _record(typed(mapping, _Record))
+
+
+def check_folder(run: StudyRun, fingerprint: str) -> None:
+    """Make sure that what is in the folder of a run is this run.
+
+    Raises
+    ------
+    StudyError
+        If it has other settings, or another store.
+    """
+    if run.is_finished:
+        record = load_record(run.record)
+        config, found = record.config, record.store_fingerprint
+    elif RunFolder(run.path).settings.exists():
+        settings = load_settings(RunFolder(run.path).settings)
+        config, found = settings.config, settings.store.fingerprint
+    else:
+        return
+    changed = differences(run.config, config)
+    if found != fingerprint:
+        changed.append("another store")
+    if changed:
+        raise StudyError(
+            f"row {run.row.name!r} is in the study already with other settings: "
+            f"{'; '.join(changed)}",
+            hint="choose another folder by --out, or another name for the row",
+        )
+
+
+def failures(runs: Sequence[StudyRun]) -> tuple[RunFailure, ...]:
+    """Return the runs that were tried last without success."""
+    found = []
+    for run in runs:
+        if not run.is_finished and (noted := _read_error(run)):
+            reason, hint = noted["reason"], noted["hint"]
+            found.append(RunFailure(run.row.name, run.seed, reason, hint))
+    return tuple(found)
+
+
+def note_failure(run: StudyRun, attempt: str, error: SeaIceError) -> None:
+    """Write down why a run failed, until it is tried again."""
+    log.warning("%s, seed %d: %s", run.row.name, run.seed, error)
+    hint = None if error.hint is None else printable(error.hint)
+    noted = {"attempt": attempt, "reason": printable(str(error)), "hint": hint}
+    with replacing(run.error) as new:
+        new.write_text(json.dumps(noted) + "\n", encoding="utf-8")
+
+
+def failed_in(run: StudyRun, attempt: str) -> bool:
+    """Return whether a run failed in this attempt."""
+    noted = _read_error(run)
+    return noted is not None and noted["attempt"] == attempt
+
+
+class _Record(TypedDict):
+    """What `save_record` writes."""
+
+    format_version: int
+    config: dict[str, Any]
+    store_fingerprint: str
+    best_epoch: int
+    confusion: dict[str, dict[str, dict[str, list[list[int]]]]]
+
+
+def _record(table: _Record) -> RunRecord:
+    if table["format_version"] != _FORMAT_VERSION:
+        raise DocumentError(f"it has format version {table['format_version']}")
+    if absent := {*SPLITS} - table["confusion"].keys():
+        raise DocumentError(f"'confusion.{min(absent)}' is missing")
+    return RunRecord(
+        config=from_mapping(RunConfig, table["config"]),
+        store_fingerprint=table["store_fingerprint"],
+        best_epoch=table["best_epoch"],
+        confusion={
+            split: {
+                typed(scene, SceneId, "scene"): _matrices(charts)
+                for scene, charts in table["confusion"][split].items()
+            }
+            for split in SPLITS
+        },
+    )
+
+
+class _Note(TypedDict):
+    """What is noted of a run that failed."""
+
+    attempt: str
+    reason: str
+    hint: str | None
+
+
+@contextmanager
+def _study_errors(path: Path, then: str) -> Iterator[None]:
+    """Turn what is wrong with a file of a study into a `StudyError`."""
+    try:
+        yield
+    except OSError as error:
+        raise StudyError(f"cannot read {str(path)!r}: {error.strerror}") from error
+    except (DocumentError, SettingsError) as error:
+        raise StudyError(
+            f"{str(path)!r} is damaged: {error}",
+            hint=f"move it away, and run the study again: {then}",
+        ) from error
+
+
+def _matrices(charts: Mapping[str, list[list[int]]]) -> dict[str, IntArray]:
+    matrices: dict[str, IntArray] = {}
+    for chart in CHARTS:
+        rows, shape = charts.get(chart.name, []), (chart.n_classes, chart.n_classes + 1)
+        if [len(row) for row in rows] != [shape[1]] * shape[0]:
+            raise DocumentError(f"{chart.name} has no confusion matrix")
+        if not all(0 <= number <= _MOST_PIXELS for row in rows for number in row):
+            raise DocumentError(f"{chart.name} has counts that are not numbers of pixels")
+        matrices[chart.name] = np.array(rows, dtype=np.int64)
+    return matrices
+
+
+def _read_error(run: StudyRun) -> _Note | None:
+    """Return why a run failed, if it did; it may be removed at any moment."""
+    with _study_errors(run.error, "the run is tried again"), suppress(FileNotFoundError):
+        return typed(parse_json(read_text(run.error)), _Note)
+    return None
