@@ -1,12 +1,9 @@
 """`seaice study`: many networks, many seeds, one table."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-
-from seaice_data.system.processor import n_cores
 
 from .console import Progress, note, say, say_json, seconds
 from .options import STOPPED, Part, read_part
@@ -25,31 +22,33 @@ def study(
     presets: Annotated[
         str,
         typer.Option(
-            help="Rows, with commas: presets (model1-model9), and the open questions "
-            "ratios, patches, time, fusion, sampling, losses, resampling"
+            help="Candidates, separated by commas: presets (model1-model9), and the open "
+            "questions ratios, patches, time, fusion, sampling, losses, resampling"
         ),
     ] = "model1-model9",
     variant: Annotated[
         list[str] | None,
         typer.Option(
             metavar="'NAME: KEY=VALUE, ...'",
-            help="A row of your own: what it changes in Model 1; can be repeated",
+            help="A candidate of your own: what it changes in Model 1; can be repeated",
         ),
     ] = None,
     profile: Annotated[
         str, typer.Option(help="How to read the paper: default, paper, or official")
     ] = "default",
-    runs: Annotated[int, typer.Option(min=1, help="Networks a row: seeds from 0 on")] = 20,
+    runs: Annotated[
+        int, typer.Option(min=1, help="Networks per candidate: seeds from 0")
+    ] = 20,
     out: Annotated[Path, typer.Option(help="Folder of the study")] = Path("study"),
     quick: Annotated[
         bool, typer.Option("--quick", help="Scale networks and training down, for CPUs")
     ] = False,
     skip_missing: Annotated[
-        bool, typer.Option("--skip-missing", help="Leave out rows that lack a store")
+        bool, typer.Option("--skip-missing", help="Leave out candidates that lack a store")
     ] = False,
     part: Part = "",
     slurm: Annotated[
-        Path | None, typer.Option(help="Write a submit script for SLURM, and end")
+        Path | None, typer.Option(help="Write a submit script for SLURM, and exit")
     ] = None,
     overwrite: Annotated[
         bool,
@@ -70,22 +69,22 @@ def study(
         bool, typer.Option("--json", help="Print the table as JSON")
     ] = False,
 ) -> None:
-    """Train every row with several seeds, and compare: Table 4 of the paper.
+    """Train every candidate with several seeds, and compare: Table 4 of the paper.
 
-    Each run draws its weights, patches and validation scenes from its seed, and is scored
-    on the test scenes. The table holds means and standard deviations, the paper's figures,
-    and the differences to Model 1 with intervals; OUT holds it as CSV, Markdown, LaTeX,
-    JSON and picture. Model 2 needs a store of ratio 1 beside the other.
+    Weights, patches and validation scenes of a run follow from its seed; it is scored on
+    the test scenes. The table contains means and standard deviations, the paper's numbers,
+    and the differences to Model 1 with intervals; it is written to OUT as CSV, Markdown,
+    LaTeX, JSON and a figure. Model 2 also needs a store of ratio 1.
 
-    Run it again to go on after an interruption, or beside itself to share the work: every
-    process takes runs that no other has taken.
+    After an interruption, run it again to continue. Run it several times at once to share
+    the work: every process takes runs that no other has taken.
 
     Example: seaice study store.zarr ratio1.zarr --runs 20 --out study/
     """
     from seaice_data.store.store import Store
     from seaice_model.ownership import SUBMIT_SCRIPT, refuse_foreign
-    from seaice_model.study.candidates import check_names, read_rows, read_variant
-    from seaice_model.study.candidates import quick as scaled
+    from seaice_model.study.candidates import read_candidates
+    from seaice_model.study.slurm import study_command, write_slurm_script
     from seaice_model.study.study import find_devices, plan_study, run_study
     from seaice_model.study.table import (
         as_mapping,
@@ -97,30 +96,33 @@ def study(
     if slurm is not None:
         refuse_foreign(slurm, SUBMIT_SCRIPT, overwrite=overwrite)
     refuse_foreign_tables(out, overwrite=overwrite)
-    own = [read_variant(text, profile) for text in variant or []]
-    rows = check_names([*(read_rows(presets, profile) if presets else ()), *own])
     plan = plan_study(
         out,
         [Store.open(store) for store in stores],
-        [scaled(row) for row in rows] if quick else rows,
+        read_candidates(presets, profile, variant or ()),
         n_runs=runs,
         skip_missing=skip_missing,
         is_quick=quick,
     )
-    for row in plan.left_out:
-        note(f"left out: {row.name} has no store")
+    for candidate in plan.left_out:
+        note(f"left out: {candidate.name} has no store")
     if slurm is not None:
-        _write_slurm(slurm, plan, stores, presets, variant or [], profile, device)
+        command = study_command(
+            plan, stores, presets=presets, variants=variant or (), profile=profile,
+            device=device,
+        )  # fmt: skip
+        write_slurm_script(slurm, command, len(plan.runs), out)
+        say(f"{slurm} written: {len(plan.runs)} tasks; submit it with `sbatch {slurm}`")
         return
     devices = find_devices(device)
-    on_gpus = devices[0].startswith("cuda")
     share = read_part(part) if part else (1, 1)
-    note(f"{len(plan.part(*share))} runs of {len(plan.rows)} rows, on {', '.join(devices)}")
+    n_runs, n_candidates = len(plan.part(*share)), len(plan.candidates)
+    note(f"{n_runs} runs of {n_candidates} candidates, on {', '.join(devices)}")
     with Progress("runs") as progress:
         report = run_study(
             plan,
             part=share,
-            jobs=jobs or (len(devices) if on_gpus else n_cores() if quick else 1),
+            jobs=jobs or None,
             devices=devices,
             progress=_Lines(progress),
         )
@@ -138,57 +140,27 @@ class _Lines:
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
 
-    def __call__(self, told: "StudyProgress") -> None:
-        step = told.step
-        text = f"{step.row}, seed {step.seed}"
+    def __call__(self, study: "StudyProgress") -> None:
+        step = study.step
+        text = f"{step.candidate}, seed {step.seed}"
         if step.is_finished:
             note(f"{text}: finished")
         else:
             text += f", epoch {step.epoch}/{step.n_epochs}"
-        self._progress(told.n_finished, told.n_runs, text)
-
-
-def _write_slurm(
-    path: Path,
-    plan: "StudyPlan",
-    stores: Sequence[str],
-    presets: str,
-    variants: Sequence[str],
-    profile: str,
-    device: str,
-) -> None:
-    """Write the command of this study into a submit script."""
-    from seaice_data.errors import SettingsError
-    from seaice_data.texts import without_secrets
-    from seaice_model.study.slurm import write_slurm_script
-
-    for store in stores:
-        if store != without_secrets(store):
-            raise SettingsError(
-                f"the script would show the password or key of {without_secrets(store)!r}",
-                hint="put it into fsspec's configuration, ~/.config/fsspec/conf.json",
-            )
-    command = ["seaice", "study", *stores, "--presets", presets]
-    for text in variants:
-        command += ["--variant", text]
-    command += ["--profile", profile, "--runs", str(len(plan.seeds))]
-    command += ["--out", str(plan.out), "--device", device]
-    command += ["--quick"] * plan.is_quick + ["--skip-missing"] * bool(plan.left_out)
-    write_slurm_script(path, command, len(plan.runs), plan.out)
-    say(f"{path} written: {len(plan.runs)} tasks; submit it with `sbatch {path}`")
+        self._progress(study.n_finished, study.n_runs, text)
 
 
 def _close(plan: "StudyPlan", report: "StudyReport") -> None:
-    """Say how far the study is, and end with the exit code for it."""
+    """Report how far the study is, and exit with the code for it."""
     for failure in report.failed:
         hint = f" ({failure.hint})" if failure.hint else ""
-        note(f"failed: {failure.row}, seed {failure.seed}: {failure.reason}{hint}")
+        note(f"failed: {failure.candidate}, seed {failure.seed}: {failure.reason}{hint}")
     note(
         f"{report.n_finished} of {report.n_runs} runs finished, tables in {plan.out}, "
         f"in {seconds(report.elapsed_s)}"
     )
     if report.is_stopped:
-        note("stopped; run the same command again to go on")
+        note("stopped; run the same command again to continue")
         raise typer.Exit(STOPPED)
     if report.failed:
         raise typer.Exit(1)

@@ -1,12 +1,12 @@
-"""The rows of a study: networks that are trained with many seeds and compared.
+"""The candidates of a study: networks that are trained with many seeds and compared.
 
-A row is a preset, one of the questions that the paper leaves open (`QUESTIONS`), or a
+A candidate is a preset, one of the questions that the paper leaves open (`QUESTIONS`), or a
 variant that a user writes as ``name: key=value, ...``. It says which store it needs
 beside its network and training. `quick` scales a configuration down for CPUs.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from math import ceil
 from types import MappingProxyType
@@ -19,8 +19,8 @@ from seaice_model.config.presets import PRESETS, find_preset, find_profile
 from seaice_model.config.run_config import RunConfig
 from seaice_model.errors import StudyError
 
-REFERENCE = "model1"
-"""The row that others are compared with, and that variants change."""
+BASELINE = "model1"
+"""The candidate that others are compared with, and that variants change."""
 
 _OF_THE_STUDY = ("seed", "validation", "validation_scenes")
 _NAME = re.compile(r"\w[\w.+-]*")
@@ -29,7 +29,7 @@ _RANGE = re.compile("([^0-9]+)([0-9]{1,4})-([^0-9]+)([0-9]{1,4})")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoreNeeds:
-    """Which store a row can be trained on."""
+    """Which store a candidate can be trained on."""
 
     ratio: int = 10
     """Ratio of the store."""
@@ -54,8 +54,8 @@ class StoreNeeds:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class RowSettings:
-    """What a row is made of: everything that a variant can set."""
+class CandidateSettings:
+    """What a candidate is made of: everything that a variant can set."""
 
     config: RunConfig = field(default_factory=RunConfig)
     """Network and training; the study decides the seed and the validation scenes."""
@@ -65,7 +65,7 @@ class RowSettings:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Row:
+class Candidate:
     """A network with a name, to be trained with several seeds."""
 
     name: str
@@ -74,21 +74,21 @@ class Row:
     summary: str
     """One line for people."""
 
-    settings: RowSettings
+    settings: CandidateSettings
     """Network, training and store."""
 
     def __post_init__(self) -> None:
         """Refuse a name that no folder can have."""
         if not _NAME.fullmatch(self.name):
             raise StudyError(
-                f"{shortened(self.name)!r} is not a name for a row",
+                f"{shortened(self.name)!r} is not a name for a candidate",
                 hint="use letters and digits, and '.+-' after the first",
             )
 
 
 @dataclass(frozen=True, slots=True)
-class ReadyRow:
-    """A row of a question."""
+class CandidateChange:
+    """A candidate of a question."""
 
     name: str
     """Its name."""
@@ -102,8 +102,8 @@ class ReadyRow:
     instead_of_month: tuple[str, ...] = ()
     """Channels that take the place of the month."""
 
-    def applied(self, base: RowSettings) -> Row:
-        """Return the row that this makes of Model 1."""
+    def applied(self, base: CandidateSettings) -> Candidate:
+        """Return the candidate that this makes of Model 1."""
         changes = dict(self.changes)
         if self.instead_of_month:
             changes["channels"] = [
@@ -114,34 +114,47 @@ class ReadyRow:
         return _changed(self.name, self.summary, changes, base)
 
 
-def read_rows(text: str, profile: str = "default") -> tuple[Row, ...]:
-    """Read which rows are meant: names with commas, ranges as ``model1-model9``.
+def read_candidates(
+    text: str, profile: str = "default", variants: Sequence[str] = ()
+) -> tuple[Candidate, ...]:
+    """Read the candidates of a study.
 
     Parameters
     ----------
     text
-        Names of presets, of questions, and of single rows of questions.
+        Names of presets, of questions, and of single candidates of questions, separated by
+        commas; ranges as ``model1-model9``. Empty for variants alone.
     profile
         How the paper is read; another than "default" needs stores that are prepared so.
+    variants
+        Candidates of your own, see `read_variant`.
 
     Raises
     ------
     StudyError
-        If there is no such row, or one is named twice; the hint names the nearest.
+        If there is no such candidate, or one is named twice; the hint names the nearest.
     ConfigError
         If there is no such profile.
+    SettingsError
+        If a variant has no such setting, or its value cannot work.
 
     Examples
     --------
-    >>> [row.name for row in read_rows("model1-model3, time")]
-    ['model1', 'model2', 'model3', 'cyclic-month', 'day-of-year']
+    >>> found = read_candidates("model1-model3, time", variants=["deep: filters=[8, 8, 8]"])
+    >>> [candidate.name for candidate in found]
+    ['model1', 'model2', 'model3', 'cyclic-month', 'day-of-year', 'deep']
     """
-    rows = [row for part in text.split(",") for row in _read_part(part.strip(), profile)]
-    return check_names(rows)
+    own = [read_variant(variant, profile) for variant in variants]
+    named = [
+        candidate
+        for part in (text.split(",") if text else [])
+        for candidate in _read_part(part.strip(), profile)
+    ]
+    return check_names([*named, *own])
 
 
-def read_variant(text: str, profile: str = "default") -> Row:
-    """Read ``name: key=value, key=value``: what a row of one's own changes in Model 1.
+def read_variant(text: str, profile: str = "default") -> Candidate:
+    """Read ``name: key=value, key=value``: what a candidate of your own changes.
 
     A key is a field of the configuration (``n_epochs``, ``train.n_epochs``) or of
     `StoreNeeds` (``ratio``, ``sar``); ``preset`` and ``profile`` name what is changed
@@ -167,31 +180,31 @@ def read_variant(text: str, profile: str = "default") -> Row:
             hint="write it as 'name: key=value, key=value'",
         )
     base = _settings_of(
-        str(values.pop("preset", REFERENCE)), str(values.pop("profile", profile))
+        str(values.pop("preset", BASELINE)), str(values.pop("profile", profile))
     )
     return _changed(name.strip(), changes.strip(), values, base)
 
 
-def check_names(rows: Iterable[Row]) -> tuple[Row, ...]:
-    """Return the rows, if no two have one name; names differ in more than capitals.
+def check_names(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
+    """Return the candidates, if no two have one name; names differ in more than capitals.
 
     Raises
     ------
     StudyError
         If two have one name.
     """
-    named: dict[str, Row] = {}
-    for row in rows:
-        if row.name.lower() in named:
-            raise StudyError(f"row {row.name!r} is named twice")
-        named[row.name.lower()] = row
+    named: dict[str, Candidate] = {}
+    for candidate in candidates:
+        if candidate.name.lower() in named:
+            raise StudyError(f"candidate {candidate.name!r} is named twice")
+        named[candidate.name.lower()] = candidate
     return tuple(named.values())
 
 
-def quick(row: Row) -> Row:
-    """Return a row that trains in a minute or two on a CPU.
+def quick(candidate: Candidate) -> Candidate:
+    """Return a candidate that trains in a minute or two on a CPU.
 
-    Network, patches and training shrink by the same shares, so that rows keep their
+    Network, patches and training shrink by the same shares, so that candidates keep their
     differences; Model 1 becomes the preset ``tiny``.
 
     Examples
@@ -199,7 +212,7 @@ def quick(row: Row) -> Row:
     >>> quick(read_variant("long: n_epochs=600")).settings.config.train.n_epochs
     24
     """
-    config = row.settings.config
+    config = candidate.settings.config
     train = config.train
     model = replace(
         config.model, filters=tuple(max(1, n // 2) for n in config.model.filters)
@@ -214,36 +227,42 @@ def quick(row: Row) -> Row:
         n_restart_epochs=n_epochs,
         learning_rate=5 * train.learning_rate,
     )
-    settings = replace(row.settings, config=replace(config, model=model, train=small))
-    return replace(row, settings=settings)
+    settings = replace(candidate.settings, config=replace(config, model=model, train=small))
+    return replace(candidate, settings=settings)
 
 
-def _read_part(name: str, profile: str) -> list[Row]:
+def _read_part(name: str, profile: str) -> list[Candidate]:
     if bounds := _RANGE.fullmatch(name):
         stem, first, other, last = bounds.groups()
         if stem == other and int(first) <= int(last):
             numbers = range(int(first), int(last) + 1)
             return [
-                row for number in numbers for row in _read_part(f"{stem}{number}", profile)
+                candidate
+                for number in numbers
+                for candidate in _read_part(f"{stem}{number}", profile)
             ]
     if name in PRESETS:
         summary = PRESETS[name].summary
-        return [Row(name=name, summary=summary, settings=_settings_of(name, profile))]
+        return [Candidate(name=name, summary=summary, settings=_settings_of(name, profile))]
     chosen = [
         ready
-        for question, rows in QUESTIONS.items()
-        for ready in rows
+        for question, candidates in QUESTIONS.items()
+        for ready in candidates
         if name in (question, ready.name)
     ]
     if not chosen:
-        ready_names = [ready.name for rows in QUESTIONS.values() for ready in rows]
+        ready_names = [
+            ready.name for candidates in QUESTIONS.values() for ready in candidates
+        ]
         known = [*PRESETS, *QUESTIONS, *ready_names]
-        raise StudyError(f"unknown row {shortened(name)!r}", hint=nearest(name, known))
-    base = _settings_of(REFERENCE, profile)
+        raise StudyError(
+            f"unknown candidate {shortened(name)!r}", hint=nearest(name, known)
+        )
+    base = _settings_of(BASELINE, profile)
     return [ready.applied(base) for ready in chosen]
 
 
-def _settings_of(preset_name: str, profile_name: str) -> RowSettings:
+def _settings_of(preset_name: str, profile_name: str) -> CandidateSettings:
     preset, profile = find_preset(preset_name), find_profile(profile_name)
     needs = StoreNeeds(ratio=preset.ratio)
     if profile_name != "default":
@@ -251,66 +270,70 @@ def _settings_of(preset_name: str, profile_name: str) -> RowSettings:
         needs = replace(
             needs, sar=recipe.sar, charts=recipe.charts, ancillary=recipe.ancillary
         )
-    return RowSettings(config=preset.applied(profile.config), store=needs)
+    return CandidateSettings(config=preset.applied(profile.config), store=needs)
 
 
-def _changed(name: str, summary: str, values: Mapping[str, Any], base: RowSettings) -> Row:
+def _changed(
+    name: str, summary: str, values: Mapping[str, Any], base: CandidateSettings
+) -> Candidate:
     for key in values:
         if key.rpartition(".")[2] in _OF_THE_STUDY:
             raise StudyError(
                 f"variant {name!r} sets {key!r}, which the study decides for each run"
             )
-    return Row(name=name, summary=summary, settings=assign(base, values))
+    return Candidate(name=name, summary=summary, settings=assign(base, values))
 
 
-QUESTIONS: Mapping[str, tuple[ReadyRow, ...]] = MappingProxyType(
+QUESTIONS: Mapping[str, tuple[CandidateChange, ...]] = MappingProxyType(
     {
         "ratios": tuple(
-            ReadyRow(f"ratio{ratio}", f"SAR downscaled by {ratio}", {"ratio": ratio})
+            CandidateChange(f"ratio{ratio}", f"SAR downscaled by {ratio}", {"ratio": ratio})
             for ratio in (5, 8, 15, 20)
         ),
         "patches": tuple(
-            ReadyRow(f"patch{size}", f"patches of {size} pixels", {"patch_size": size})
+            CandidateChange(
+                f"patch{size}", f"patches of {size} pixels", {"patch_size": size}
+            )
             for size in (128, 192, 384, 512)
         ),
         "time": (
-            ReadyRow(
+            CandidateChange(
                 "cyclic-month",
                 "the month as an angle",
                 instead_of_month=("month_sin", "month_cos"),
             ),
-            ReadyRow(
+            CandidateChange(
                 "day-of-year",
                 "the day of the year as an angle",
                 instead_of_month=("day_sin", "day_cos"),
             ),
         ),
         "fusion": (
-            ReadyRow(
+            CandidateChange(
                 "bottleneck",
                 "AMSR2 and ERA5 join at the bottleneck",
                 {"fusion": "bottleneck"},
             ),
         ),
         "sampling": (
-            ReadyRow(
+            CandidateChange(
                 "class-balanced",
                 "half of the patches drawn by SOD class",
                 {"over": "classes"},
             ),
         ),
         "losses": tuple(
-            ReadyRow(loss, f"{loss} loss of SOD and FLOE", {"class_loss": loss})
+            CandidateChange(loss, f"{loss} loss of SOD and FLOE", {"class_loss": loss})
             for loss in ("focal", "ordinal")
         ),
         "resampling": (
-            ReadyRow(
+            CandidateChange(
                 "nearest", "single SAR pixels instead of block means", {"sar": "nearest"}
             ),
         ),
     }
 )
-"""Rows by the question that they answer beside Model 1, all of which the paper leaves open
-or answers without figures: other ratios than 10, other patches than 256, a month that does
-not jump in January, ancillary fields in the bottleneck, patches and losses for rare
-classes, and SAR that is not averaged."""
+"""Candidates by the question that they answer together with Model 1. The paper leaves these
+questions open, or answers them without figures: ratios other than 10, patches other than
+256, a month that does not jump in January, ancillary fields in the bottleneck, patches and
+losses for rare classes, and SAR that is not averaged."""

@@ -1,35 +1,35 @@
-"""The picture of a study: scores of every run, and which differences are real."""
+"""The figure of a study: scores of every run, and which differences are real."""
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from seaice_data.texts import printable
-from seaice_model.study.summary import RowResult, StudyTable
+from seaice_model.study.summary import CandidateResult, StudyTable
 
 _INK, _FAINT = "#333333", "#aaaaaa"
 _COLOURS = {"validation": "#009e73", "test": "#0072b2"}
 _OFFSETS = {"validation": -0.14, "test": 0.14}
 
 
-def draw_study(table: StudyTable) -> Figure:
-    """Draw combined scores of runs, and differences to the reference with intervals.
+def plot_study(table: StudyTable) -> Figure:
+    """Plot combined scores of runs, and differences to the baseline with intervals.
 
     Hollow diamonds are the figures of the paper; a difference is filled where its interval
     excludes 0.
     """
-    rows = [row for row in table.rows if row.n_runs]
-    figure = Figure(figsize=(11, 1.9 + 0.42 * len(rows)), layout="constrained")
+    candidates = [candidate for candidate in table.candidates if candidate.n_runs]
+    figure = Figure(figsize=(11, 1.9 + 0.42 * len(candidates)), layout="constrained")
     scores, effects = figure.subplots(1, 2, sharey=True)
-    for place, row in enumerate(rows):
+    for place, candidate in enumerate(candidates):
         for split in _COLOURS:
-            _draw_scores(scores, place, row, split)
-            _draw_effect(effects, place, row, split)
-    scores.set(xlabel="combined score (%)", ylim=(len(rows) - 0.5, -0.5))
+            _plot_scores(scores, place, candidate, split)
+            _plot_effect(effects, place, candidate, split)
+    scores.set(xlabel="combined score (%)", ylim=(len(candidates) - 0.5, -0.5))
     # Users write summaries: no formulas, and no characters that cannot be shown.
-    names = [printable(f"{row.row.name}: {row.short_summary}") for row in rows]
-    scores.set_yticks(range(len(rows)), names, parse_math=False)
+    names = [printable(f"{one.name}: {one.short_summary}") for one in candidates]
+    scores.set_yticks(range(len(candidates)), names, parse_math=False)
     effects.axvline(0, color=_INK, linewidth=0.8, zorder=0)
-    effects.set(xlabel=f"difference to {table.reference} (percentage points)")
+    effects.set(xlabel=f"difference to {table.baseline} (percentage points)")
     for axes in (scores, effects):
         axes.grid(axis="x", color="#dddddd", linewidth=0.6)
         axes.spines[["top", "right", "left"]].set_visible(False)
@@ -41,18 +41,18 @@ def draw_study(table: StudyTable) -> Figure:
     return figure
 
 
-def _draw_scores(axes: Axes, place: int, row: RowResult, split: str) -> None:
-    result, y = row.splits[split], place + _OFFSETS[split]
+def _plot_scores(axes: Axes, place: int, candidate: CandidateResult, split: str) -> None:
+    result, y = candidate.splits[split], place + _OFFSETS[split]
     values = result.values("combined")
     axes.plot(values, [y] * len(values), "o", color=_COLOURS[split], ms=3, alpha=0.5)
     if (mean := result.mean("combined")) is not None:
         axes.plot([mean], [y], "|", color=_COLOURS[split], ms=12, mew=2)
     if result.paper is not None:
-        _draw_paper(axes, result.paper.combined, y)
+        _plot_paper(axes, result.paper.combined, y)
 
 
-def _draw_effect(axes: Axes, place: int, row: RowResult, split: str) -> None:
-    result, y = row.splits[split], place + _OFFSETS[split]
+def _plot_effect(axes: Axes, place: int, candidate: CandidateResult, split: str) -> None:
+    result, y = candidate.splits[split], place + _OFFSETS[split]
     effect = None if result.effects is None else result.effects.get("combined")
     if effect is not None:
         if effect.low is not None and effect.high is not None:
@@ -60,10 +60,10 @@ def _draw_effect(axes: Axes, place: int, row: RowResult, split: str) -> None:
         face = _COLOURS[split] if effect.is_real else "white"
         axes.plot([effect.mean], [y], "o", color=_COLOURS[split], mfc=face, ms=6)
     if result.paper_effect is not None:
-        _draw_paper(axes, result.paper_effect, y)
+        _plot_paper(axes, result.paper_effect, y)
 
 
-def _draw_paper(axes: Axes, value: float, y: float) -> None:
+def _plot_paper(axes: Axes, value: float, y: float) -> None:
     axes.plot([value], [y], "D", color=_FAINT, mfc="none", ms=5, zorder=1)
 
 

@@ -33,7 +33,7 @@ from seaice_model.config.run_config import RunConfig
 from seaice_model.errors import StudyError
 from seaice_model.runs.checkpoint import load_settings
 from seaice_model.runs.folder import RunFolder
-from seaice_model.study.candidates import Row
+from seaice_model.study.candidates import Candidate
 from seaice_model.study.statistics import Confusion
 
 log = logging.getLogger(__name__)
@@ -47,9 +47,9 @@ _MOST_PIXELS = 2**40
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StudyRun:
-    """A row and a seed."""
+    """A candidate and a seed."""
 
-    row: Row
+    candidate: Candidate
     """What is trained."""
 
     seed: int
@@ -59,12 +59,12 @@ class StudyRun:
     """Path or URL of the store, to open it; it may contain secrets."""
 
     folder: Path
-    """Folder of the runs of all rows."""
+    """Folder of the runs of all candidates."""
 
     @property
     def config(self) -> RunConfig:
         """Network and training of this run."""
-        config = self.row.settings.config
+        config = self.candidate.settings.config
         drawn = replace(
             config.train, seed=self.seed, validation="drawn", validation_scenes=()
         )
@@ -73,7 +73,7 @@ class StudyRun:
     @property
     def path(self) -> Path:
         """Folder of the run."""
-        return RunFolder(self.folder / self.row.name).of_seed(self.seed).path
+        return RunFolder(self.folder / self.candidate.name).of_seed(self.seed).path
 
     @property
     def record(self) -> Path:
@@ -117,8 +117,8 @@ class RunRecord:
 class RunFailure:
     """A run that could not be finished."""
 
-    row: str
-    """Its row."""
+    candidate: str
+    """Its candidate."""
 
     seed: int
     """Its seed."""
@@ -186,9 +186,9 @@ def check_folder(run: StudyRun, fingerprint: str) -> None:
         changed.append("another store")
     if changed:
         raise StudyError(
-            f"row {run.row.name!r} is in the study already with other settings: "
-            f"{'; '.join(changed)}",
-            hint="choose another folder by --out, or another name for the row",
+            f"candidate {run.candidate.name!r} is already in the study with other "
+            f"settings: {'; '.join(changed)}",
+            hint="choose another folder by --out, or another name for the candidate",
         )
 
 
@@ -198,13 +198,13 @@ def failures(runs: Sequence[StudyRun]) -> tuple[RunFailure, ...]:
     for run in runs:
         if not run.is_finished and (noted := _read_error(run)):
             reason, hint = noted["reason"], noted["hint"]
-            found.append(RunFailure(run.row.name, run.seed, reason, hint))
+            found.append(RunFailure(run.candidate.name, run.seed, reason, hint))
     return tuple(found)
 
 
 def note_failure(run: StudyRun, attempt: str, error: SeaIceError) -> None:
     """Write down why a run failed, until it is tried again."""
-    log.warning("%s, seed %d: %s", run.row.name, run.seed, error)
+    log.warning("%s, seed %d: %s", run.candidate.name, run.seed, error)
     hint = None if error.hint is None else printable(error.hint)
     noted = {"attempt": attempt, "reason": printable(str(error)), "hint": hint}
     with replacing(run.error) as new:

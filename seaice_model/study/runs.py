@@ -36,8 +36,8 @@ from seaice_model.training.train import train
 class RunProgress:
     """Told after each epoch of a run, and when it is finished."""
 
-    row: str
-    """Its row."""
+    candidate: str
+    """Its candidate."""
 
     seed: int
     """Its seed."""
@@ -114,7 +114,7 @@ def finish(run: StudyRun, device: str, progress: Callable[[RunProgress], None]) 
 
     def tell(step: TrainProgress) -> None:
         if step.scores is not None:
-            progress(RunProgress(run.row.name, run.seed, step.epoch, n_epochs, False))
+            progress(RunProgress(run.candidate.name, run.seed, step.epoch, n_epochs, False))
 
     report = train(
         store,
@@ -128,7 +128,7 @@ def finish(run: StudyRun, device: str, progress: Callable[[RunProgress], None]) 
         return False
     save_record(score_run(store, run.path, device), run.record)
     run.error.unlink(missing_ok=True)
-    progress(RunProgress(run.row.name, run.seed, n_epochs, n_epochs, True))
+    progress(RunProgress(run.candidate.name, run.seed, n_epochs, n_epochs, True))
     return True
 
 

@@ -4,9 +4,11 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+from seaice_data.errors import SettingsError
 from seaice_data.system.files import replacing
-from seaice_data.texts import printable
+from seaice_data.texts import printable, without_secrets
 from seaice_model.errors import StudyError
+from seaice_model.study.study import StudyPlan
 
 _SCRIPT = """\
 #!/bin/bash
@@ -30,6 +32,48 @@ if [ "$status" -eq 75 ]; then
 fi
 exit "$status"
 """
+
+
+def study_command(
+    plan: StudyPlan,
+    stores: Sequence[str],
+    *,
+    presets: str,
+    variants: Sequence[str] = (),
+    profile: str = "default",
+    device: str = "auto",
+) -> list[str]:
+    """Return the words of the ``seaice study`` command that runs a plan.
+
+    Parameters
+    ----------
+    plan
+        The study.
+    stores
+        Paths or URLs of its stores, as they were given.
+    presets, variants, profile
+        What its candidates were read from, see `seaice_model.study.candidates`.
+    device
+        Where to train.
+
+    Raises
+    ------
+    SettingsError
+        If a URL contains a password or key, which the script would show.
+    """
+    for store in stores:
+        if store != without_secrets(store):
+            raise SettingsError(
+                f"the script would show the password or key of {without_secrets(store)!r}",
+                hint="put it into fsspec's configuration, ~/.config/fsspec/conf.json",
+            )
+    command = ["seaice", "study", *stores, "--presets", presets]
+    for text in variants:
+        command += ["--variant", text]
+    command += ["--profile", profile, "--runs", str(len(plan.seeds))]
+    command += ["--out", str(plan.out), "--device", device]
+    command += ["--quick"] * plan.is_quick + ["--skip-missing"] * bool(plan.left_out)
+    return command
 
 
 def write_slurm_script(path: Path, command: Sequence[str], n_runs: int, out: Path) -> None:

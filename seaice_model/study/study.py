@@ -1,9 +1,9 @@
 """Many networks with many seeds in one folder: the study behind Table 4 of the paper.
 
-A study is planned (`plan_study`: which row on which store), run (`run_study`: here, in
-several processes, in the tasks of a SLURM array), and summed up in a table
-(`seaice_model.study.table`), which can be done at any time. Everybody who works on a folder
-takes what nobody else has taken, so it can be interrupted and joined as one likes::
+A study is planned (`plan_study`: which candidate on which store), run (`run_study`: here,
+in several processes, or in the tasks of a SLURM array), and summarised in a table
+(`seaice_model.study.table`), which can be done at any time. Each process takes runs that no
+other has taken, so a study can be interrupted, and others can join it, at any time::
 
     study/
       runs/model1/seed-0/...   each run, see `seaice_model.study.records`
@@ -29,7 +29,7 @@ from seaice_data.system.processor import n_cores
 from seaice_data.system.workers import WorkerContext, begin_worker, end_in_words
 from seaice_model.errors import StudyError
 from seaice_model.networks.device import find_device
-from seaice_model.study.candidates import Row
+from seaice_model.study.candidates import Candidate, quick
 from seaice_model.study.records import RunFailure, StudyRun, check_folder, failures
 from seaice_model.study.runs import RunProgress, work
 from seaice_model.training.stop import StopRequest, stop_on_signals
@@ -50,27 +50,27 @@ class StudyPlan:
     out: Path
     """Folder of the study."""
 
-    rows: tuple[Row, ...]
-    """Rows that are trained, in the order of the table."""
+    candidates: tuple[Candidate, ...]
+    """Candidates that are trained, in the order of the table."""
 
     seeds: tuple[int, ...]
-    """Seeds of the runs of each row."""
+    """Seeds of the runs of each candidate."""
 
     stores: tuple[str, ...]
-    """Path or URL of the store of each row, to open it; it may contain secrets."""
+    """Path or URL of the store of each candidate, to open it; it may contain secrets."""
 
-    left_out: tuple[Row, ...]
-    """Rows that none of the stores will do for."""
+    left_out: tuple[Candidate, ...]
+    """Candidates that none of the stores will do for."""
 
     is_quick: bool
-    """Whether the rows were scaled down for a CPU."""
+    """Whether the candidates were scaled down for a CPU."""
 
     @property
     def runs(self) -> tuple[StudyRun, ...]:
-        """All runs, row by row."""
+        """All runs, candidate by candidate."""
         return tuple(
-            StudyRun(row=row, seed=seed, store=store, folder=self.out / "runs")
-            for row, store in zip(self.rows, self.stores, strict=True)
+            StudyRun(candidate=candidate, seed=seed, store=store, folder=self.out / "runs")
+            for candidate, store in zip(self.candidates, self.stores, strict=True)
             for seed in self.seeds
         )
 
@@ -85,7 +85,7 @@ class StudyPlan:
         if not 1 <= number <= n_parts:
             raise StudyError(f"there is no part {number} of {n_parts}")
         dealt = self.runs[number - 1 :: n_parts]
-        # The first seed of each row before the second of any: a table early on.
+        # The first seed of each candidate before the second of any: a table early on.
         return tuple(sorted(dealt, key=lambda run: run.seed))
 
 
@@ -123,62 +123,64 @@ class StudyReport:
     """Seconds of this call."""
 
 
-Progress = Callable[[StudyProgress], None]
-
-
 def plan_study(
     out: Path,
     stores: Sequence[Store],
-    rows: Sequence[Row],
+    candidates: Sequence[Candidate],
     *,
     n_runs: int = 20,
     skip_missing: bool = False,
     is_quick: bool = False,
 ) -> StudyPlan:
-    """Plan a study: find the store of each row, and refuse at once what cannot work.
+    """Plan a study: find the store of each candidate; reject at once what cannot work.
 
     Parameters
     ----------
     out
         Folder of the study; it may hold a part of it already.
     stores
-        Stores of the same scenes. A row takes the first that has its ratio, its
+        Stores of the same scenes. A candidate takes the first that has its ratio, its
         resampling and its channels.
-    rows
+    candidates
         What to train, in the order of the table.
     n_runs
-        Runs of each row: seeds 0 to `n_runs` - 1 (20 in Chen et al. 2024, section 4.1).
+        Runs of each candidate: seeds 0 to `n_runs` - 1 (20 in Chen et al. 2024, section
+        4.1).
     skip_missing
-        Leave out rows that no store will do for, instead of refusing them.
+        Leave out candidates that no store will do for, instead of refusing them.
     is_quick
-        Whether the rows were scaled down.
+        Scale the candidates down for a CPU (`seaice_model.study.candidates.quick`).
 
     Raises
     ------
     StudyError
-        If rows lack a store, stores hold different scenes or no test charts, or the folder
-        has runs of other settings or tables of others.
+        If candidates lack a store, stores contain different scenes or no test charts, or
+        the folder has runs with other settings.
     """
     if not 1 <= n_runs <= _MOST_RUNS:
-        raise StudyError(f"a row needs 1 to {_MOST_RUNS} runs, got {n_runs}")
-    if not rows:
-        raise StudyError("a study needs at least one row", hint="name some with --presets")
-    found = {row.name: _find_store(row, stores) for row in rows}
-    missing = tuple(row for row in rows if found[row.name] is None)
-    if missing and (not skip_missing or len(missing) == len(rows)):
+        raise StudyError(f"a candidate needs 1 to {_MOST_RUNS} runs, got {n_runs}")
+    if not candidates:
+        raise StudyError(
+            "a study needs at least one candidate", hint="name some with --presets"
+        )
+    if is_quick:
+        candidates = [quick(candidate) for candidate in candidates]
+    found = {candidate.name: _find_store(candidate, stores) for candidate in candidates}
+    missing = tuple(candidate for candidate in candidates if found[candidate.name] is None)
+    if missing and (not skip_missing or len(missing) == len(candidates)):
         raise _no_store(missing)
     chosen = {name: store for name, store in found.items() if store is not None}
     _check_scenes([store for store in stores if store in chosen.values()])
     plan = StudyPlan(
         out=out,
-        rows=tuple(row for row in rows if row.name in chosen),
+        candidates=tuple(candidate for candidate in candidates if candidate.name in chosen),
         seeds=tuple(range(n_runs)),
         stores=tuple(store.storage.url for store in chosen.values()),
         left_out=missing,
         is_quick=is_quick,
     )
     for run in plan.runs:
-        check_folder(run, chosen[run.row.name].fingerprint)
+        check_folder(run, chosen[run.candidate.name].fingerprint)
     return plan
 
 
@@ -186,9 +188,9 @@ def run_study(
     plan: StudyPlan,
     *,
     part: tuple[int, int] = (1, 1),
-    jobs: int = 1,
+    jobs: int | None = 1,
     devices: Sequence[str] = ("auto",),
-    progress: Progress | None = None,
+    progress: Callable[[StudyProgress], None] | None = None,
 ) -> StudyReport:
     """Train and score the runs of a study that are left.
 
@@ -203,11 +205,12 @@ def run_study(
     part
         Share ``(i, n)`` of the runs, i from 1 to n.
     jobs
-        Runs at the same time, in a process each; with 1, in this one.
+        Runs at the same time, in a process each; with 1, in this one. None: one for each
+        GPU; on a CPU one, or one for each core in a quick study.
     devices
         Where to train; processes take them in turns.
     progress
-        Told after each epoch.
+        Called after each epoch.
 
     Raises
     ------
@@ -222,6 +225,9 @@ def run_study(
             n_finished = sum(run.is_finished for run in runs)
             progress(StudyProgress(n_finished, len(runs), step))
 
+    if jobs is None:
+        is_on_gpus = devices[0].startswith("cuda")
+        jobs = len(devices) if is_on_gpus else n_cores() if plan.is_quick else 1
     jobs = min(jobs, len(runs))
     if jobs > 1:
         is_done = _work_in_processes(runs, jobs, devices, tell)
@@ -249,30 +255,30 @@ def find_devices(device: str) -> tuple[str, ...]:
     return (str(find_device(device)),)
 
 
-def _find_store(row: Row, stores: Sequence[Store]) -> Store | None:
+def _find_store(candidate: Candidate, stores: Sequence[Store]) -> Store | None:
     for store in stores:
-        has_channels = {*row.settings.config.model.channels} <= {*store.channels}
-        if has_channels and row.settings.store.are_met_by(store.recipe):
+        has_channels = {*candidate.settings.config.model.channels} <= {*store.channels}
+        if has_channels and candidate.settings.store.are_met_by(store.recipe):
             return store
     return None
 
 
-def _no_store(rows: Sequence[Row]) -> StudyError:
-    wanted = {row.name: row.settings.store.wanted() for row in rows}
+def _no_store(candidates: Sequence[Candidate]) -> StudyError:
+    wanted = {candidate.name: candidate.settings.store.wanted() for candidate in candidates}
     needs = [
         f"{name!r} ({', '.join(f'{k}={v}' for k, v in values.items())})"
         for name, values in wanted.items()
     ]
-    ratio = rows[0].settings.store.ratio
+    ratio = candidates[0].settings.store.ratio
     return StudyError(
-        f"no store has what these rows need: {', '.join(needs)}, and their channels",
+        f"no store has what these candidates need: {', '.join(needs)}, and their channels",
         hint=f"prepare one (`seaice prepare raw/ ratio{ratio}.zarr --ratio {ratio}`) and "
-        "name it after the others, or leave such rows out by --skip-missing",
+        "name it after the others, or leave such candidates out by --skip-missing",
     )
 
 
 def _check_scenes(stores: Sequence[Store]) -> None:
-    """Make sure that rows on different stores are about the same scenes."""
+    """Make sure that candidates on different stores are about the same scenes."""
     first = stores[0]
     if not any(first.scene(scene).has_charts for scene in first.splits["test"]):
         raise StudyError(

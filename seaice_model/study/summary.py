@@ -1,25 +1,29 @@
-"""What the finished runs of a study say: scores of each row, and how the rows differ."""
+"""What the finished runs of a study say: scores of candidates, and how they differ."""
 
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from seaice_data.arrays import FloatArray
 from seaice_model.config.presets import PRESETS, PaperScores
 from seaice_model.errors import StudyError
-from seaice_model.study.candidates import REFERENCE, Row
+from seaice_model.study.candidates import BASELINE, Candidate
 from seaice_model.study.records import SPLITS, load_record
 from seaice_model.study.statistics import SCORES, Effect, Sample, compare, run_scores
 from seaice_model.study.study import StudyPlan
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 _LONGEST_SUMMARY = 40
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SplitResult:
-    """Scores of a row on the scenes of one split."""
+    """Scores of a candidate on the scenes of one split."""
 
     n_scenes: int
     """Scenes that a run is scored on; the most of any run."""
@@ -28,7 +32,7 @@ class SplitResult:
     """Scores by seed and name (`statistics.SCORES`), in percent; NaN without a pixel."""
 
     effects: Mapping[str, Effect] | None
-    """Differences to the reference on the same seeds, by score; none for the reference."""
+    """Differences to the baseline on the same seeds, by score; none for the baseline."""
 
     paper: PaperScores | None
     """What the paper reports."""
@@ -57,10 +61,10 @@ class SplitResult:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class RowResult:
-    """What is known of a row."""
+class CandidateResult:
+    """What is known of a candidate."""
 
-    row: Row
+    candidate: Candidate
     """Its name, network and training."""
 
     store: str
@@ -70,45 +74,66 @@ class RowResult:
     """Scores by split: ``validation``, ``test``."""
 
     @property
+    def name(self) -> str:
+        """Its name."""
+        return self.candidate.name
+
+    @property
     def n_runs(self) -> int:
         """Runs that are finished."""
         return len(self.splits["test"].runs)
 
     @property
     def short_summary(self) -> str:
-        """What the row is, in as few words as a table has room for."""
-        return textwrap.shorten(self.row.summary, _LONGEST_SUMMARY, placeholder=" ...")
+        """What the candidate is, in as few words as a table has room for."""
+        return textwrap.shorten(
+            self.candidate.summary, _LONGEST_SUMMARY, placeholder=" ..."
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StudyTable:
-    """Rows of a study and how they compare."""
+    """Candidates of a study and how they compare."""
 
-    rows: tuple[RowResult, ...]
+    candidates: tuple[CandidateResult, ...]
     """In the order of the study."""
 
-    reference: str
-    """Name of the row that others are compared with."""
+    baseline: str
+    """Name of the candidate that others are compared with."""
 
     n_seeds: int
-    """Runs of each row when all are finished."""
+    """Runs of each candidate when all are finished."""
 
     left_out: tuple[str, ...]
-    """Names of rows that no store would do for."""
+    """Names of candidates that no store would do for."""
 
     is_quick: bool
     """Whether networks and training were scaled down."""
 
+    def to_frame(self) -> "DataFrame":
+        """Return the scores as in ``table.csv``: one line for each candidate and split.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Of each score, in percent: mean and standard deviation over the runs, what the
+            paper reports, and the difference to the baseline (``reference``) with its
+            interval. NaN where there is none.
+        """
+        from seaice_model.study.table import frame_of  # late: it reads tables
+
+        return frame_of(self)
+
     @property
     def n_finished(self) -> int:
         """Runs that are finished."""
-        return sum(row.n_runs for row in self.rows)
+        return sum(candidate.n_runs for candidate in self.candidates)
 
     @property
     def title(self) -> str:
         """What the numbers are, in a line."""
         scenes = ", ".join(
-            f"{max(row.splits[split].n_scenes for row in self.rows)} {split}"
+            f"{max(one.splits[split].n_scenes for one in self.candidates)} {split}"
             for split in SPLITS
         )
         return (
@@ -121,20 +146,21 @@ class StudyTable:
         """What a reader must know, a sentence each."""
         notes = []
         if self.is_quick:
-            config = self.rows[0].row.settings.config
-            train, filters = config.train, ", ".join(map(str, config.model.filters))
+            first = self.candidates[0].candidate
+            train, model = first.settings.config.train, first.settings.config.model
+            filters = ", ".join(map(str, model.filters))
             notes.append(
-                f"QUICK STUDY: scaled down for CPUs ({self.rows[0].row.name}: filters "
-                f"{filters}; {train.n_epochs} epochs of {train.n_iterations} batches of "
+                f"QUICK STUDY: scaled down for CPUs ({first.name}: filters {filters}; "
+                f"{train.n_epochs} epochs of {train.n_iterations} batches of "
                 f"{train.batch_size} patches of {train.patch_size} pixels); this is not "
                 "the training of the paper."
             )
-        missing = self.n_seeds * len(self.rows) - self.n_finished
+        missing = self.n_seeds * len(self.candidates) - self.n_finished
         if missing:
             notes.append(f"{missing} of {missing + self.n_finished} runs are not finished.")
         if self.left_out:
             notes.append(f"Left out for want of a store: {', '.join(self.left_out)}.")
-        if any(result.paper for row in self.rows for result in row.splits.values()):
+        if any(split.paper for one in self.candidates for split in one.splits.values()):
             notes.append("Paper: Chen et al. (2024), Table 4, 20 networks on AI4Arctic.")
         return tuple(notes)
 
@@ -142,45 +168,45 @@ class StudyTable:
 def summarise(plan: StudyPlan) -> StudyTable:
     """Return the scores of the finished runs of a study, and their differences.
 
-    The reference is Model 1, or the first row where it is not among them.
+    The baseline is Model 1, or the first candidate where it is not among them.
 
     Raises
     ------
     StudyError
         If what is kept of a run is damaged, or runs were scored on different scenes.
     """
-    names = [row.name for row in plan.rows]
-    reference = REFERENCE if REFERENCE in names else names[0]
+    names = [candidate.name for candidate in plan.candidates]
+    baseline = BASELINE if BASELINE in names else names[0]
     samples = {split: _samples(plan, split) for split in SPLITS}
     _check_test_scenes(samples["test"])
     return StudyTable(
-        rows=tuple(
-            RowResult(
-                row=row,
+        candidates=tuple(
+            CandidateResult(
+                candidate=candidate,
                 store=store,
                 splits={
-                    split: _result(row.name, split, samples[split], reference)
+                    split: _result(candidate.name, split, samples[split], baseline)
                     for split in SPLITS
                 },
             )
-            for row, store in zip(plan.rows, plan.stores, strict=True)
+            for candidate, store in zip(plan.candidates, plan.stores, strict=True)
         ),
-        reference=reference,
+        baseline=baseline,
         n_seeds=len(plan.seeds),
-        left_out=tuple(row.name for row in plan.left_out),
+        left_out=tuple(candidate.name for candidate in plan.left_out),
         is_quick=plan.is_quick,
     )
 
 
 def _samples(plan: StudyPlan, split: str) -> dict[str, Sample]:
-    """Return the confusion matrices of the rows that have finished runs."""
+    """Return the confusion matrices of the candidates that have finished runs."""
     records = {
-        row.name: {
+        candidate.name: {
             run.seed: load_record(run.record).confusion[split]
             for run in plan.runs
-            if run.row.name == row.name and run.is_finished
+            if run.candidate.name == candidate.name and run.is_finished
         }
-        for row in plan.rows
+        for candidate in plan.candidates
     }
     return {name: Sample.of(runs) for name, runs in records.items() if runs}
 
@@ -199,9 +225,9 @@ def _check_test_scenes(samples: Mapping[str, Sample]) -> None:
 
 
 def _result(
-    name: str, split: str, samples: Mapping[str, Sample], reference: str
+    name: str, split: str, samples: Mapping[str, Sample], baseline: str
 ) -> SplitResult:
-    sample, other = samples.get(name), samples.get(reference)
+    sample, other = samples.get(name), samples.get(baseline)
     runs: dict[int, dict[str, float]] = {}
     effects = None
     if sample is not None:
@@ -209,16 +235,16 @@ def _result(
             seed: dict(zip(SCORES, scores.tolist(), strict=True))
             for seed, scores in zip(sample.seeds, run_scores(sample), strict=True)
         }
-        if other is not None and name != reference:
+        if other is not None and name != baseline:
             effects = compare(sample, other)
-    paper, paper_reference = _paper(name, split), _paper(reference, split)
-    is_comparable = paper is not None and paper_reference is not None and name != reference
+    paper, paper_baseline = _paper(name, split), _paper(baseline, split)
+    is_comparable = paper is not None and paper_baseline is not None and name != baseline
     return SplitResult(
         n_scenes=0 if sample is None else max(map(len, sample.scenes)),
         runs=runs,
         effects=effects,
         paper=paper,
-        paper_effect=paper.combined - paper_reference.combined  # type: ignore[union-attr]
+        paper_effect=paper.combined - paper_baseline.combined  # type: ignore[union-attr]
         if is_comparable
         else None,
     )

@@ -4,14 +4,12 @@ Scores are counted on the 80 m grid, pixels pooled over scenes, in percent; a st
 deviation is that of the runs, as in the paper.
 """
 
-import csv
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,12 +17,16 @@ from seaice_data.settings import to_mapping
 from seaice_data.system.files import claimed, replacing
 from seaice_data.texts import printable, without_secrets
 from seaice_model.ownership import refuse_foreign
-from seaice_model.study.plot import draw_study
+from seaice_model.scores.report_text import aligned, decimal
+from seaice_model.study.plot import plot_study
 from seaice_model.study.records import SPLITS
 from seaice_model.study.statistics import SCORES
 from seaice_model.study.study import TABLE_LOCK, TABLES, StudyPlan
 from seaice_model.study.summary import SplitResult, StudyTable, summarise
 from seaice_model.style import save_picture
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 _LATEX = {sign: f"\\{sign}" for sign in "&%$#_{}"} | {
     "\\": r"\textbackslash{}",
@@ -75,15 +77,15 @@ def update_tables(plan: StudyPlan) -> StudyTable:
             with replacing(plan.out / name) as new:
                 new.write_text(text, encoding="utf-8")
         if table.n_finished:
-            save_picture(draw_study(table), plan.out / picture)
+            save_picture(plot_study(table), plan.out / picture)
     return table
 
 
 def as_text(table: StudyTable) -> str:
     """Return the table in columns of equal width, for a terminal."""
-    parts = [table.title, *table.notes, "", *_columns(_score_cells(table))]
+    parts = [table.title, *table.notes, "", *aligned(_score_cells(table), n_words=2)]
     if effects := _effect_cells(table):
-        parts += ["", _effects_title(table), "", *_columns(effects)]
+        parts += ["", _effects_title(table), "", *aligned(effects, n_words=2)]
     return "\n".join(parts)
 
 
@@ -105,26 +107,29 @@ def as_latex(table: StudyTable) -> str:
 
 
 def as_csv(table: StudyTable) -> str:
-    """Return the table as comma-separated values, a line for each row and split."""
-    stream = io.StringIO()
-    lines = [
+    """Return `frame_of` as comma-separated values."""
+    text: str = frame_of(table).to_csv(index=False, lineterminator="\n")
+    return text
+
+
+def frame_of(table: StudyTable) -> "DataFrame":
+    """Return one line for each candidate and split; see `StudyTable.to_frame`."""
+    from pandas import DataFrame  # late: few need it
+
+    return DataFrame(
         {
             "study": "quick" if table.is_quick else "full",
-            "row": row.row.name,
-            "summary": row.row.summary,
+            "row": candidate.name,
+            "summary": candidate.candidate.summary,
             "split": split,
-            "runs": row.n_runs,
+            "runs": candidate.n_runs,
             "scenes": result.n_scenes,
-            "reference": table.reference,
+            "reference": table.baseline,
             **_flat_scores(result),
         }
-        for row in table.rows
-        for split, result in row.splits.items()
-    ]
-    writer = csv.DictWriter(stream, list(lines[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(lines)
-    return stream.getvalue()
+        for candidate in table.candidates
+        for split, result in candidate.splits.items()
+    )
 
 
 def as_mapping(table: StudyTable) -> dict[str, Any]:
@@ -135,14 +140,14 @@ def as_mapping(table: StudyTable) -> dict[str, Any]:
         "notes": table.notes,
         "quick": table.is_quick,
         "runs_wanted": table.n_seeds,
-        "reference": table.reference,
+        "reference": table.baseline,
         "left_out": table.left_out,
         "rows": [
             {
-                "name": row.row.name,
-                "summary": row.row.summary,
-                "settings": to_mapping(row.row.settings),
-                "store": printable(without_secrets(row.store)),
+                "name": candidate.name,
+                "summary": candidate.candidate.summary,
+                "settings": to_mapping(candidate.candidate.settings),
+                "store": printable(without_secrets(candidate.store)),
                 "splits": {
                     split: {
                         "scenes": result.n_scenes,
@@ -156,10 +161,10 @@ def as_mapping(table: StudyTable) -> dict[str, Any]:
                         "paper_percent": result.paper and asdict(result.paper),
                         "paper_effect": result.paper_effect,
                     }
-                    for split, result in row.splits.items()
+                    for split, result in candidate.splits.items()
                 },
             }
-            for row in table.rows
+            for candidate in table.candidates
         ],
     }
 
@@ -174,66 +179,63 @@ def _score_cells(table: StudyTable) -> list[list[str]]:
     for split in SPLITS:
         head += [split, *SCORES[1:]]
     cells = [head]
-    for row in table.rows:
-        results = row.splits.values()
-        runs = (
-            f"{row.n_runs}"
-            if row.n_runs == table.n_seeds
-            else (f"{row.n_runs} of {table.n_seeds}")
-        )
-        cells.append([row.row.name, row.short_summary, runs])
+    for candidate in table.candidates:
+        results = candidate.splits.values()
+        runs = str(candidate.n_runs)
+        if candidate.n_runs < table.n_seeds:
+            runs += f" of {table.n_seeds}"
+        cells.append([candidate.name, candidate.short_summary, runs])
         cells[-1] += [cell for result in results for cell in _our_cells(result)]
         if any(result.paper for result in results):
             paper, difference = ["", "paper", "20"], ["", "ours - paper", ""]
             for result in results:
                 paper += _paper_cells(result)
-                difference += [_number(_minus(result, score), "+") for score in SCORES]
+                difference += [decimal(_minus(result, score), "+") for score in SCORES]
             cells += [paper, difference]
     return cells
 
 
 def _our_cells(result: SplitResult) -> list[str]:
-    combined = _number(result.mean("combined"))
+    combined = decimal(result.mean("combined"))
     if (std := result.std("combined")) is not None:
         combined += f" ({std:.1f})"
-    return [combined, *(_number(result.mean(score)) for score in SCORES[1:])]
+    return [combined, *(decimal(result.mean(score)) for score in SCORES[1:])]
 
 
 def _paper_cells(result: SplitResult) -> list[str]:
     if result.paper is None:
         return ["-"] * len(SCORES)
     combined = f"{result.paper.combined:.1f} ({result.paper.std:.1f})"
-    return [combined, *(_number(result.paper_score(score)) for score in SCORES[1:])]
+    return [combined, *(decimal(result.paper_score(score)) for score in SCORES[1:])]
 
 
 def _effects_title(table: StudyTable) -> str:
     return (
-        f"Differences to {table.reference} in percentage points, pairs of equal seeds, "
+        f"Differences to {table.baseline} in percentage points, pairs of equal seeds, "
         f"with 95 % intervals over runs and scenes; {MARK} excludes 0"
     )
 
 
 def _effect_cells(table: StudyTable) -> list[list[str]]:
-    """Return the cells of the differences to the reference; none without a comparison."""
-    others = [row for row in table.rows if row.row.name != table.reference and row.n_runs]
-    if not others:
-        return []
+    """Return the cells of the differences to the baseline; none without a comparison."""
     head = ["row", "change", "test", "paper", *SCORES[1:], "validation", "paper"]
     cells = [head]
-    for row in others:
-        test, validation = row.splits["test"], row.splits["validation"]
+    for candidate in table.candidates:
+        if candidate.name == table.baseline or not candidate.n_runs:
+            continue
+        test, validation = candidate.splits["test"], candidate.splits["validation"]
         cells.append(
             [
-                row.row.name,
-                row.short_summary,
+                candidate.name,
+                candidate.short_summary,
                 _effect_cell(test, "combined"),
-                _number(test.paper_effect, "+"),
+                decimal(test.paper_effect, "+"),
                 *(_effect_cell(test, score) for score in SCORES[1:]),
                 _effect_cell(validation, "combined"),
-                _number(validation.paper_effect, "+"),
+                decimal(validation.paper_effect, "+"),
             ]
         )
-    return cells
+    return cells if len(cells) > 1 else []
 
 
 def _effect_cell(result: SplitResult, score: str) -> str:
@@ -270,19 +272,6 @@ def _flat_scores(result: SplitResult) -> dict[str, float | bool | None]:
         key: round(value, 4) if isinstance(value, float) else value
         for key, value in columns.items()
     }
-
-
-def _columns(cells: _Cells) -> list[str]:
-    """Align cells: words on the left, numbers on the right."""
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = []
-    for row in cells:
-        padded = [
-            cell.ljust(width) if place < 2 else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        lines.append("  ".join(padded).rstrip())
-    return lines
 
 
 def _pipes(cells: _Cells) -> list[str]:
@@ -328,10 +317,6 @@ def _escaped(text: str) -> str:
 
 def _is_negative(word: str) -> bool:
     return word[:1] == "-" and word[1:2].isdigit()
-
-
-def _number(value: float | None, sign: str = "") -> str:
-    return "-" if value is None else f"{value:{sign}.1f}"
 
 
 def _or_none(value: float) -> float | None:

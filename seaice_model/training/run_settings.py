@@ -1,6 +1,7 @@
 """The settings of a run: of a new one, or of one that is resumed."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from importlib.metadata import version
 
@@ -116,7 +117,7 @@ def check_checkpoint(checkpoint: Checkpoint, settings: RunSettings, where: str) 
 
 def _scenes(store: Store, config: TrainConfig) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the scenes to train and to validate on."""
-    splits = store.splits
+    splits: Mapping[str, tuple[str, ...]] = store.splits
     both = (*splits["train"], *splits["validation"])
     if config.validation == "drawn":
         splits = split_scenes(both, tests=(), seed=config.seed)

@@ -1,4 +1,4 @@
-"""`seaice study` in process: rows, tables, exit codes; its submit script in a shell."""
+"""`seaice study` in process: candidates, tables, exit codes; its script in a shell."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from seaice.main import app
 
 SMALL = "filters=[8, 8], patch_size=32, batch_size=4, n_iterations=6, n_epochs=1"
-ROWS = (
+VARIANTS = (
     "--presets", "",
     "--variant", f"model1: ratio=5, {SMALL}",
     "--variant", f"model3: preset=model3, ratio=5, {SMALL}",
@@ -36,12 +36,12 @@ def seaice() -> Callable[..., Result]:
 def out(store_path: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a finished study."""
     path = tmp_path_factory.mktemp("study") / "study"
-    assert Result("study", store_path, *ROWS, "--runs", 2, "--out", path).code == 0
+    assert Result("study", store_path, *VARIANTS, "--runs", 2, "--out", path).code == 0
     return path
 
 
 def test_a_study_prints_its_table_and_writes_it(seaice, store_path, out) -> None:
-    result = seaice("study", store_path, *ROWS, "--runs", 2, "--out", out)
+    result = seaice("study", store_path, *VARIANTS, "--runs", 2, "--out", out)
     assert result.code == 0
     assert re.search(r"^model3 +preset=model3, ratio=5, .* 2 ", result.out, re.MULTILINE)
     assert "Differences to model1" in result.out
@@ -51,14 +51,14 @@ def test_a_study_prints_its_table_and_writes_it(seaice, store_path, out) -> None
 
 
 def test_the_table_can_be_printed_as_json(seaice, store_path, out) -> None:
-    result = seaice("study", store_path, *ROWS, "--runs", 2, "--out", out, "--json")
+    result = seaice("study", store_path, *VARIANTS, "--runs", 2, "--out", out, "--json")
     mapping = json.loads(result.out)
     assert mapping == json.loads((out / "table.json").read_text())
     assert len(mapping["rows"][0]["splits"]["test"]["runs_percent"]) == 2
 
 
 def test_parts_make_the_whole(seaice, store_path, tmp_path) -> None:
-    command = ("study", store_path, *ROWS, "--runs", 1, "--out", tmp_path)
+    command = ("study", store_path, *VARIANTS, "--runs", 1, "--out", tmp_path)
     first = seaice(*command, "--part", "1/2")
     assert "1 of 2 runs finished" in first.err
     assert "1 of 2 runs are not finished" in first.out
@@ -67,8 +67,16 @@ def test_parts_make_the_whole(seaice, store_path, tmp_path) -> None:
     assert "not finished" not in second.out
 
 
-def test_a_row_without_a_store_is_refused_at_once(seaice, store_path, tmp_path) -> None:
-    command = ("study", store_path, "--presets", "model1", *ROWS[4:], "--out", tmp_path)
+def test_a_missing_store_is_refused_at_once(seaice, store_path, tmp_path) -> None:
+    command = (
+        "study",
+        store_path,
+        "--presets",
+        "model1",
+        *VARIANTS[4:],
+        "--out",
+        tmp_path,
+    )
     result = seaice(*command, "--runs", 1)
     assert result.code == 1
     assert "'model1' (ratio=10)" in result.err
@@ -83,13 +91,15 @@ def test_a_row_without_a_store_is_refused_at_once(seaice, store_path, tmp_path) 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--presets", "model10"], "unknown row 'model10'"),
+        (["--presets", "model10"], "unknown candidate 'model10'"),
         (["--variant", "a: n_epoch=3"], "unknown setting 'n_epoch'"),
         (["--profile", "papr"], "unknown profile 'papr'"),
-        (["--presets", ""], "a study needs at least one row"),
+        (["--presets", ""], "a study needs at least one candidate"),
     ],
 )
-def test_wrong_rows_are_refused(seaice, store_path, tmp_path, options, message) -> None:
+def test_unknown_candidates_are_refused(
+    seaice, store_path, tmp_path, options, message
+) -> None:
     result = seaice("study", store_path, *options, "--out", tmp_path)
     assert result.code == 1
     assert message in result.err
@@ -100,7 +110,15 @@ def test_a_failed_run_is_named_and_the_exit_code_tells(
 ) -> None:
     wild = f"wild: ratio=5, {SMALL}, learning_rate=1e30"
     result = seaice(
-        "study", store_path, *ROWS[:4], "--variant", wild, "--runs", 1, "--out", tmp_path
+        "study",
+        store_path,
+        *VARIANTS[:4],
+        "--variant",
+        wild,
+        "--runs",
+        1,
+        "--out",
+        tmp_path,
     )
     assert result.code == 1
     assert "failed: wild, seed 0: training diverged" in result.err
@@ -111,7 +129,17 @@ def test_the_submit_script_runs_each_run_and_requeues_what_was_stopped(
     seaice, store_path, out, tmp_path
 ) -> None:
     script = tmp_path / "submit.sh"
-    command = ["study", store_path, *ROWS, "--runs", 2, "--out", out, "--slurm", script]
+    command = [
+        "study",
+        store_path,
+        *VARIANTS,
+        "--runs",
+        2,
+        "--out",
+        out,
+        "--slurm",
+        script,
+    ]
     script.write_text("mine")
     result = seaice(*command)
     assert result.code == 1
@@ -154,7 +182,7 @@ def test_nothing_that_is_named_runs_as_a_command_of_the_script(
     names = ("; touch a #", "$(touch b)", "'; touch c; '", "x\ntouch d\n", "`touch e`")
     for number, name in enumerate(names):
         script, out = f"job{number} {name}.sh", f"out {name.strip()}"
-        command = ("study", store_path, *ROWS[:4], "--runs", 1, "--out", out)
+        command = ("study", store_path, *VARIANTS[:4], "--runs", 1, "--out", out)
         result = seaice(*command, "--slurm", script)
         if "\n" in out:
             assert result.code == 1

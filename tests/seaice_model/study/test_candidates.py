@@ -9,13 +9,13 @@ from seaice_model.study.candidates import (
     StoreNeeds,
     check_names,
     quick,
-    read_rows,
+    read_candidates,
     read_variant,
 )
 
 
 def names(text: str) -> list[str]:
-    return [row.name for row in read_rows(text)]
+    return [candidate.name for candidate in read_candidates(text)]
 
 
 def test_the_nine_models_are_a_range() -> None:
@@ -28,48 +28,51 @@ def test_the_nine_models_are_a_range() -> None:
     ]
 
 
-def test_a_row_of_a_preset_is_that_preset() -> None:
-    (row,) = read_rows("model2")
-    assert row.settings.config == find_preset("model2").config
-    assert row.settings.store == StoreNeeds(ratio=1)
-    assert row.summary == find_preset("model2").summary
+def test_a_candidate_of_a_preset_is_that_preset() -> None:
+    (candidate,) = read_candidates("model2")
+    assert candidate.settings.config == find_preset("model2").config
+    assert candidate.settings.store == StoreNeeds(ratio=1)
+    assert candidate.summary == find_preset("model2").summary
 
 
 @pytest.mark.parametrize(
     ("text", "message", "hint"),
     [
-        ("modell1", "unknown row 'modell1'", "did you mean 'model1'?"),
-        ("ratio", "unknown row 'ratio'", "did you mean 'ratios'?"),
-        ("model8-model10", "unknown row 'model10'", "model1"),
-        ("model9-model1", "unknown row 'model9-model1'", ""),
-        ("model1,", "unknown row ''", "known are"),
-        (f"model1-model{'9' * 5000}", "unknown row 'model1-model999", "known are"),
-        ("model1,model1", "row 'model1' is named twice", ""),
-        ("ratios,ratio5", "row 'ratio5' is named twice", ""),
+        ("modell1", "unknown candidate 'modell1'", "did you mean 'model1'?"),
+        ("ratio", "unknown candidate 'ratio'", "did you mean 'ratios'?"),
+        ("model8-model10", "unknown candidate 'model10'", "model1"),
+        ("model9-model1", "unknown candidate 'model9-model1'", ""),
+        ("model1,", "unknown candidate ''", "known are"),
+        (f"model1-model{'9' * 5000}", "unknown candidate 'model1-model999", "known are"),
+        ("model1,model1", "candidate 'model1' is named twice", ""),
+        ("ratios,ratio5", "candidate 'ratio5' is named twice", ""),
     ],
 )
-def test_other_rows_are_refused(text: str, message: str, hint: str) -> None:
+def test_other_names_are_refused(text: str, message: str, hint: str) -> None:
     with pytest.raises(StudyError, match=message) as caught:
-        read_rows(text)
+        read_candidates(text)
     assert hint in str(caught.value.hint)
 
 
 def test_a_variant_changes_model_1() -> None:
-    row = read_variant("long: n_epochs=600, train.batch_size=8, sar=nearest, ratio=5")
-    assert (row.name, row.summary) == (
+    candidate = read_variant("long: n_epochs=600, train.batch_size=8, sar=nearest, ratio=5")
+    assert (candidate.name, candidate.summary) == (
         "long",
         "n_epochs=600, train.batch_size=8, sar=nearest, ratio=5",
     )
-    assert row.settings.store == StoreNeeds(ratio=5, sar="nearest")
-    train = row.settings.config.train
+    assert candidate.settings.store == StoreNeeds(ratio=5, sar="nearest")
+    train = candidate.settings.config.train
     assert (train.n_epochs, train.batch_size) == (600, 8)
-    assert row.settings.config.model == find_preset("model1").config.model
+    assert candidate.settings.config.model == find_preset("model1").config.model
 
 
 def test_a_variant_can_change_another_preset() -> None:
-    row = read_variant("late: preset=model4, fusion=bottleneck")
-    assert row.settings.config.model.channels == find_preset("model4").config.model.channels
-    assert row.settings.config.model.fusion == "bottleneck"
+    candidate = read_variant("late: preset=model4, fusion=bottleneck")
+    assert (
+        candidate.settings.config.model.channels
+        == find_preset("model4").config.model.channels
+    )
+    assert candidate.settings.config.model.fusion == "bottleneck"
 
 
 @pytest.mark.parametrize(
@@ -87,20 +90,20 @@ def test_a_variant_can_change_another_preset() -> None:
         ("wide: where='id in @K\udcf8benhavn'", "has a half character", ""),
         ("wide: seed=3", "sets 'seed', which the study decides", ""),
         ("wide: train.validation=store", "which the study decides", ""),
-        ("a/b: ratio=5", "'a/b' is not a name for a row", "use letters"),
+        ("a/b: ratio=5", "'a/b' is not a name for a candidate", "use letters"),
         ("..: ratio=5", r"'\.\.' is not a name", "use letters"),
     ],
 )
-def test_what_is_no_variant_is_refused(text: str, message: str, hint: str) -> None:
+def test_what_is_not_a_variant_is_refused(text: str, message: str, hint: str) -> None:
     with pytest.raises((StudyError, SettingsError), match=message) as caught:
         read_variant(text)
     assert hint in str(caught.value.hint)
 
 
 def test_names_differ_in_more_than_capitals() -> None:
-    rows = (read_variant("a: ratio=5"), read_variant("A: ratio=8"))
-    with pytest.raises(StudyError, match="row 'A' is named twice"):
-        check_names(rows)
+    candidates = (read_variant("a: ratio=5"), read_variant("A: ratio=8"))
+    with pytest.raises(StudyError, match="candidate 'A' is named twice"):
+        check_names(candidates)
 
 
 def test_a_store_meets_what_is_asked_of_it_alone() -> None:
@@ -110,43 +113,46 @@ def test_a_store_meets_what_is_asked_of_it_alone() -> None:
 
 
 def test_the_quick_model_1_is_the_tiny_preset() -> None:
-    (row,) = read_rows("model1")
-    assert quick(row).settings.config == find_preset("tiny").config
-    assert quick(row).settings.store == row.settings.store
+    (candidate,) = read_candidates("model1")
+    assert quick(candidate).settings.config == find_preset("tiny").config
+    assert quick(candidate).settings.store == candidate.settings.store
 
 
 @pytest.mark.parametrize("name", [*PRESETS, *QUESTIONS])
-def test_every_ready_row_can_be_scaled_down(name: str) -> None:
-    for row in read_rows(name):
-        small = quick(row).settings.config
-        assert small.model.channels == row.settings.config.model.channels
+def test_every_ready_candidate_can_be_scaled_down(name: str) -> None:
+    for candidate in read_candidates(name):
+        small = quick(candidate).settings.config
+        assert small.model.channels == candidate.settings.config.model.channels
         assert small.train.n_epochs <= 12
 
 
-def test_rows_of_a_question_differ_from_model_1_and_each_other() -> None:
-    rows = read_rows(",".join(QUESTIONS))
-    (model1,) = read_rows("model1")
-    settings = {row.settings for row in rows} | {model1.settings}
-    assert len(settings) == len(rows) + 1
+def test_candidates_of_a_question_differ_from_model_1_and_each_other() -> None:
+    candidates = read_candidates(",".join(QUESTIONS))
+    (model1,) = read_candidates("model1")
+    settings = {candidate.settings for candidate in candidates} | {model1.settings}
+    assert len(settings) == len(candidates) + 1
 
 
 def test_quick_keeps_the_proportions_of_patches() -> None:
-    sizes = [quick(row).settings.config.train.patch_size for row in read_rows("patches")]
+    sizes = [
+        quick(candidate).settings.config.train.patch_size
+        for candidate in read_candidates("patches")
+    ]
     assert sizes == [48, 72, 144, 192]
 
 
-def test_a_profile_changes_every_row_and_needs_its_store() -> None:
-    rows = read_rows("model1,model4,cyclic-month", profile="paper")
-    for row in rows:
-        assert "distance_map" not in row.settings.config.model.channels
+def test_a_profile_changes_every_candidate_and_needs_its_store() -> None:
+    candidates = read_candidates("model1,model4,cyclic-month", profile="paper")
+    for candidate in candidates:
+        assert "distance_map" not in candidate.settings.config.model.channels
         needs = StoreNeeds(ratio=10, sar="nearest", charts="nearest", ancillary="bilinear")
-        assert row.settings.store == needs
-    assert rows[2].settings.config.model.channels[-4:] == (
+        assert candidate.settings.store == needs
+    assert candidates[2].settings.config.model.channels[-4:] == (
         "month_sin",
         "month_cos",
         "latitude",
         "longitude",
     )
     assert read_variant("a: preset=model4, profile=paper, ratio=10").settings == (
-        rows[1].settings
+        candidates[1].settings
     )

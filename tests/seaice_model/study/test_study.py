@@ -20,7 +20,7 @@ from seaice_model.prediction.predict import PredictSettings, predict_store
 from seaice_model.runs.checkpoint import load, weights_fingerprint
 from seaice_model.runs.folder import RunFolder
 from seaice_model.scores.score import score_maps
-from seaice_model.study.candidates import Row, RowSettings, StoreNeeds
+from seaice_model.study.candidates import Candidate, CandidateSettings, StoreNeeds
 from seaice_model.study.records import StudyRun, failures, load_record
 from seaice_model.study.runs import work
 from seaice_model.study.study import StudyPlan, StudyProgress, plan_study, run_study
@@ -29,25 +29,27 @@ from seaice_model.study.table import update_tables
 from seaice_model.training.stop import StopRequest
 
 
-def row(name: str, ratio: int = 2, config: RunConfig = TINY) -> Row:
-    settings = RowSettings(config=config, store=StoreNeeds(ratio=ratio))
-    return Row(name=name, summary=f"{name} in short", settings=settings)
+def candidate(name: str, ratio: int = 2, config: RunConfig = TINY) -> Candidate:
+    settings = CandidateSettings(config=config, store=StoreNeeds(ratio=ratio))
+    return Candidate(name=name, summary=f"{name} in short", settings=settings)
 
 
 def with_train(**changes: object) -> RunConfig:
     return replace(TINY, train=replace(TINY.train, **changes))  # type: ignore[arg-type]
 
 
-ROWS = (
-    row("model1"),
-    row("hh", config=replace(TINY, model=ModelConfig(channels=("hh",), filters=(4, 8)))),
+CANDIDATES = (
+    candidate("model1"),
+    candidate(
+        "hh", config=replace(TINY, model=ModelConfig(channels=("hh",), filters=(4, 8)))
+    ),
 )
 
 
 @pytest.fixture(scope="module")
 def plan(tmp_path_factory: pytest.TempPathFactory, store: Store) -> StudyPlan:
-    """Return a finished study of two rows with two runs each; read only."""
-    plan = plan_study(tmp_path_factory.mktemp("study"), [store], ROWS, n_runs=2)
+    """Return a finished study of two candidates with two runs each; read only."""
+    plan = plan_study(tmp_path_factory.mktemp("study"), [store], CANDIDATES, n_runs=2)
     report = run_study(plan, devices=["cpu"])
     assert (report.n_finished, report.n_runs, report.failed) == (4, 4, ())
     return plan
@@ -57,7 +59,9 @@ def weights_of(run: StudyRun) -> str:
     return weights_fingerprint(load(RunFolder(run.path).best))
 
 
-def test_a_study_holds_a_run_and_a_record_for_each_row_and_seed(plan: StudyPlan) -> None:
+def test_a_study_holds_a_run_and_a_record_for_each_candidate_and_seed(
+    plan: StudyPlan,
+) -> None:
     found = sorted(p.relative_to(plan.out).as_posix() for p in plan.out.glob("runs/*/*"))
     assert found == [
         f"runs/{name}/seed-{seed}{end}"
@@ -75,7 +79,9 @@ def test_every_run_has_its_seed_and_draws_its_validation_scenes(plan: StudyPlan)
         assert set(record.confusion["test"]) == {TEST_SCENE}
         assert set(record.confusion["validation"]) < {*SCENES}
     by_seed = {
-        (run.row.name, run.seed): tuple(load_record(run.record).confusion["validation"])
+        (run.candidate.name, run.seed): tuple(
+            load_record(run.record).confusion["validation"]
+        )
         for run in plan.runs
     }
     assert by_seed["model1", 0] == by_seed["hh", 0]
@@ -109,7 +115,7 @@ from pathlib import Path
 import torch
 from seaice_data.sources.charts import charts_of
 from seaice_data.store.store import Store
-from test_study import ROWS
+from test_study import CANDIDATES
 from seaice_model.study.study import plan_study, run_study
 
 torch.set_num_threads(1)
@@ -122,13 +128,13 @@ def progress(told):
     if n_told == int(kill_after):
         os.kill(os.getpid(), signal.SIGKILL)
     if told.step.is_finished:
-        print(told.step.row, told.step.seed, flush=True)
+        print(told.step.candidate, told.step.seed, flush=True)
     Path(out, f"{os.getpid()}.here").touch()
     while len([*Path(out).glob("*.here")]) < int(n_together):
         time.sleep(0.01)  # within its first run, until others are in one, too
 
 if __name__ == "__main__":
-    plan = plan_study(Path(out), [Store.open(store)], ROWS, n_runs=2)
+    plan = plan_study(Path(out), [Store.open(store)], CANDIDATES, n_runs=2)
     run_study(plan, jobs=int(jobs), devices=["cpu"], progress=progress)
 """
 
@@ -154,18 +160,21 @@ def test_a_killed_study_goes_on_without_repeating_a_finished_run(
     out, _ = killed.communicate()
     assert killed.returncode == -signal.SIGKILL
     assert out.split() == ["model1", "0"]
-    ours = plan_study(tmp_path, [store], ROWS, n_runs=2)
+    ours = plan_study(tmp_path, [store], CANDIDATES, n_runs=2)
     first = {p: p.stat().st_mtime_ns for p in (tmp_path / "runs/model1").rglob("seed-0*/*")}
     told: list[StudyProgress] = []
     report = run_study(ours, devices=["cpu"], progress=told.append)
     assert report.n_finished == 4
-    assert {(t.step.row, t.step.seed) for t in told} == {
+    assert {(t.step.candidate, t.step.seed) for t in told} == {
         ("hh", 0),
         ("model1", 1),
         ("hh", 1),
     }
     # The run under way went on with its third epoch.
-    assert [t.step.epoch for t in told if (t.step.row, t.step.seed) == ("hh", 0)] == [3, 3]
+    assert [t.step.epoch for t in told if (t.step.candidate, t.step.seed) == ("hh", 0)] == [
+        3,
+        3,
+    ]
     assert {p: p.stat().st_mtime_ns for p in first} == first
     for mine, other in zip(ours.runs, plan.runs, strict=True):
         assert weights_of(mine) == weights_of(other)
@@ -186,7 +195,7 @@ def test_the_processes_of_a_killed_study_end_and_leave_their_runs_free(
     killed = start_study(tmp_path, store, kill_after=1, jobs=2)
     killed.communicate()  # its pipe closes when the last process has ended
     assert killed.returncode == -signal.SIGKILL
-    plan = plan_study(tmp_path, [store], ROWS, n_runs=2)
+    plan = plan_study(tmp_path, [store], CANDIDATES, n_runs=2)
     assert not all(run.is_finished for run in plan.runs)
     for lock in tmp_path.rglob("*.lock"):
         with claimed(lock) as is_ours:
@@ -197,7 +206,7 @@ def test_the_processes_of_a_killed_study_end_and_leave_their_runs_free(
 def test_several_jobs_do_the_work_of_one(
     tmp_path: Path, store: Store, plan: StudyPlan
 ) -> None:
-    ours = plan_study(tmp_path, [store], ROWS, n_runs=2)
+    ours = plan_study(tmp_path, [store], CANDIDATES, n_runs=2)
     told: list[StudyProgress] = []
     report = run_study(ours, jobs=2, devices=["cpu"], progress=told.append)
     assert (report.n_finished, report.failed, report.is_stopped) == (4, (), False)
@@ -209,7 +218,7 @@ def test_several_jobs_do_the_work_of_one(
 def test_a_run_that_another_process_is_at_is_left_to_it(
     tmp_path: Path, store: Store
 ) -> None:
-    plan = plan_study(tmp_path, [store], ROWS, n_runs=1)
+    plan = plan_study(tmp_path, [store], CANDIDATES, n_runs=1)
     run = plan.runs[0]
     run.lock.parent.mkdir(parents=True)
     with claimed(run.lock):
@@ -220,10 +229,10 @@ def test_a_run_that_another_process_is_at_is_left_to_it(
 
 
 def test_parts_deal_out_every_run_once(store: Store, tmp_path: Path) -> None:
-    plan = plan_study(tmp_path, [store], ROWS, n_runs=4)
+    plan = plan_study(tmp_path, [store], CANDIDATES, n_runs=4)
     dealt = [run for number in (1, 2, 3) for run in plan.part(number, 3)]
     assert sorted(dealt, key=lambda r: r.path) == sorted(plan.runs, key=lambda r: r.path)
-    assert [(r.row.name, r.seed) for r in plan.part(1, 3)] == [
+    assert [(r.candidate.name, r.seed) for r in plan.part(1, 3)] == [
         ("model1", 0), ("hh", 2), ("model1", 3),
     ]  # fmt: skip
     with pytest.raises(StudyError, match="no part 4 of 3"):
@@ -233,18 +242,18 @@ def test_parts_deal_out_every_run_once(store: Store, tmp_path: Path) -> None:
 def test_a_run_that_fails_is_named_and_the_others_are_finished(
     tmp_path: Path, store: Store
 ) -> None:
-    rows = (row("wild", config=with_train(learning_rate=1e30)), ROWS[0])
-    plan = plan_study(tmp_path, [store], rows, n_runs=1)
+    candidates = (candidate("wild", config=with_train(learning_rate=1e30)), CANDIDATES[0])
+    plan = plan_study(tmp_path, [store], candidates, n_runs=1)
     report = run_study(plan, devices=["cpu"])
     assert (report.n_finished, report.is_stopped) == (1, False)
-    assert [(failure.row, failure.seed) for failure in report.failed] == [("wild", 0)]
+    assert [(failure.candidate, failure.seed) for failure in report.failed] == [("wild", 0)]
     assert "training diverged in epoch 1" in report.failed[0].reason
     assert "lower learning_rate" in str(report.failed[0].hint)
     assert len(run_study(plan, jobs=2, devices=["cpu"]).failed) == 1
 
 
 def test_a_request_to_stop_is_heard_between_runs(tmp_path: Path, store: Store) -> None:
-    plan = plan_study(tmp_path, [store], ROWS, n_runs=1)
+    plan = plan_study(tmp_path, [store], CANDIDATES, n_runs=1)
     stop = StopRequest()
 
     def tell(_step: object) -> None:
@@ -255,7 +264,7 @@ def test_a_request_to_stop_is_heard_between_runs(tmp_path: Path, store: Store) -
 
 
 def test_a_signal_stops_a_study_within_a_run(tmp_path: Path, store: Store) -> None:
-    plan = plan_study(tmp_path, [store], ROWS, n_runs=1)
+    plan = plan_study(tmp_path, [store], CANDIDATES, n_runs=1)
 
     def tell(told: StudyProgress) -> None:
         if told.step.epoch == 1:
@@ -269,8 +278,10 @@ def test_a_signal_stops_a_study_within_a_run(tmp_path: Path, store: Store) -> No
 
 
 def test_a_signal_stops_all_processes_of_a_study(tmp_path: Path, store: Store) -> None:
-    rows = [row(name, config=with_train(n_epochs=400)) for name in ("first", "second")]
-    plan = plan_study(tmp_path, [store], rows, n_runs=1)
+    candidates = [
+        candidate(name, config=with_train(n_epochs=400)) for name in ("first", "second")
+    ]
+    plan = plan_study(tmp_path, [store], candidates, n_runs=1)
     once = iter([True])  # a second signal would end this process
 
     def tell(told: StudyProgress) -> None:
@@ -281,27 +292,29 @@ def test_a_signal_stops_all_processes_of_a_study(tmp_path: Path, store: Store) -
     assert (report.n_finished, report.is_stopped) == (0, True)
 
 
-def test_rows_without_a_store_are_refused_or_left_out(tmp_path: Path, store: Store) -> None:
-    rows = (*ROWS, row("model2", ratio=1))
+def test_candidates_without_a_store_are_refused_or_left_out(
+    tmp_path: Path, store: Store
+) -> None:
+    candidates = (*CANDIDATES, candidate("model2", ratio=1))
     with pytest.raises(
-        StudyError, match=r"these rows need: 'model2' \(ratio=1\)"
+        StudyError, match=r"these candidates need: 'model2' \(ratio=1\)"
     ) as caught:
-        plan_study(tmp_path, [store], rows)
+        plan_study(tmp_path, [store], candidates)
     assert "--ratio 1" in str(caught.value.hint)
-    plan = plan_study(tmp_path, [store], rows, skip_missing=True)
-    assert [r.name for r in plan.rows] == ["model1", "hh"]
+    plan = plan_study(tmp_path, [store], candidates, skip_missing=True)
+    assert [r.name for r in plan.candidates] == ["model1", "hh"]
     assert [r.name for r in plan.left_out] == ["model2"]
     with pytest.raises(StudyError, match="no store has"):
-        plan_study(tmp_path, [store], rows[2:], skip_missing=True)
+        plan_study(tmp_path, [store], candidates[2:], skip_missing=True)
 
 
-def test_a_row_takes_the_first_store_that_will_do(
+def test_a_candidate_takes_the_first_store_that_will_do(
     tmp_path: Path, store: Store, make_store: StoreMaker
 ) -> None:
     recipe = replace(RECIPE, ratio=3)
     other = make_store(tmp_path / "3.zarr", recipe=recipe, uncharted=(UNCHARTED,))
-    rows = (row("model1"), row("ratio3", ratio=3))
-    plan = plan_study(tmp_path / "study", [other, store], rows)
+    candidates = (candidate("model1"), candidate("ratio3", ratio=3))
+    plan = plan_study(tmp_path / "study", [other, store], candidates)
     assert plan.stores == (store.path, other.path)
 
 
@@ -313,7 +326,9 @@ def test_stores_of_other_scenes_are_refused(
         tmp_path / "3.zarr", scenes=(*SCENES[:-1], TEST_SCENE), recipe=recipe
     )
     with pytest.raises(StudyError, match=f"different train scenes: {SCENES[-1]}"):
-        plan_study(tmp_path / "study", [store, other], (row("a"), row("b", ratio=3)))
+        plan_study(
+            tmp_path / "study", [store, other], (candidate("a"), candidate("b", ratio=3))
+        )
 
 
 def test_a_store_without_test_charts_is_refused(
@@ -321,21 +336,21 @@ def test_a_store_without_test_charts_is_refused(
 ) -> None:
     other = make_store(tmp_path / "store.zarr", scenes=SCENES)
     with pytest.raises(StudyError, match="no test scenes with charts"):
-        plan_study(tmp_path / "study", [other], ROWS)
+        plan_study(tmp_path / "study", [other], CANDIDATES)
 
 
 def test_a_folder_with_runs_of_other_settings_is_refused(
     plan: StudyPlan, store: Store, tmp_path: Path
 ) -> None:
-    rows = (row("model1", config=with_train(batch_size=8)),)
-    message = "'model1' is in the study already with other settings: batch_size: 8 instead"
+    candidates = (candidate("model1", config=with_train(batch_size=8)),)
+    message = "'model1' is already in the study with other settings: batch_size: 8 instead"
     with pytest.raises(StudyError, match=message):
-        plan_study(plan.out, [store], rows)
+        plan_study(plan.out, [store], candidates)
     shutil.copytree(plan.out, tmp_path / "study")
     for record in (tmp_path / "study").glob("runs/*/*.json"):
         record.unlink()
     with pytest.raises(StudyError, match=message):
-        plan_study(tmp_path / "study", [store], rows)
+        plan_study(tmp_path / "study", [store], candidates)
 
 
 def test_more_runs_join_those_that_are_there(
@@ -343,7 +358,7 @@ def test_more_runs_join_those_that_are_there(
 ) -> None:
     shutil.copytree(plan.out, tmp_path / "study")
     told: list[StudyProgress] = []
-    more = plan_study(tmp_path / "study", [store], ROWS[:1], n_runs=3)
+    more = plan_study(tmp_path / "study", [store], CANDIDATES[:1], n_runs=3)
     assert run_study(more, devices=["cpu"], progress=told.append).n_finished == 3
     assert {told.step.seed for told in told} == {2}
 
@@ -352,11 +367,11 @@ def test_a_missing_record_is_counted_anew_from_the_run(
     plan: StudyPlan, store: Store, tmp_path: Path
 ) -> None:
     shutil.copytree(plan.out, tmp_path / "study")
-    ours = plan_study(tmp_path / "study", [store], ROWS, n_runs=2)
+    ours = plan_study(tmp_path / "study", [store], CANDIDATES, n_runs=2)
     ours.runs[2].record.unlink()
     told: list[StudyProgress] = []
     assert run_study(ours, devices=["cpu"], progress=told.append).n_finished == 4
-    assert [(t.step.row, t.step.seed, t.step.is_finished) for t in told] == [
+    assert [(t.step.candidate, t.step.seed, t.step.is_finished) for t in told] == [
         ("hh", 0, True)
     ]
     assert ours.runs[2].record.read_text() == plan.runs[2].record.read_text()
@@ -402,7 +417,7 @@ def test_records_and_notes_of_strangers_are_refused_in_words(
     plan: StudyPlan, store: Store, tmp_path: Path, content: bytes
 ) -> None:
     shutil.copytree(plan.out, tmp_path / "study")
-    ours = plan_study(tmp_path / "study", [store], ROWS, n_runs=2)
+    ours = plan_study(tmp_path / "study", [store], CANDIDATES, n_runs=2)
     ours.runs[0].record.write_bytes(content)
     with pytest.raises(StudyError, match=r"seed-0\.json' is damaged: "):
         summarise(ours)
@@ -414,5 +429,5 @@ def test_records_and_notes_of_strangers_are_refused_in_words(
 
 def test_tables_of_a_study_are_written_again(plan: StudyPlan, store: Store) -> None:
     for _ in range(2):
-        update_tables(plan_study(plan.out, [store], ROWS, n_runs=2))
+        update_tables(plan_study(plan.out, [store], CANDIDATES, n_runs=2))
     assert (plan.out / "table.md").exists()

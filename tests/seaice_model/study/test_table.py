@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from seaice_data.charts import CHARTS
 from seaice_model.config.presets import find_preset
 from seaice_model.errors import StudyError
-from seaice_model.study.candidates import Row, quick, read_rows, read_variant
-from seaice_model.study.plot import draw_study
+from seaice_model.study.candidates import Candidate, quick, read_candidates, read_variant
+from seaice_model.study.plot import plot_study
 from seaice_model.study.records import RunRecord, StudyRun, save_record
 from seaice_model.study.study import StudyPlan
 from seaice_model.study.summary import summarise
@@ -55,13 +55,15 @@ def finish(run: StudyRun, validation: float, test: list[float]) -> None:
     save_record(record, run.record)
 
 
-def make_plan(out: Path, rows: tuple[Row, ...], *, is_quick: bool = False) -> StudyPlan:
+def make_plan(
+    out: Path, candidates: tuple[Candidate, ...], *, is_quick: bool = False
+) -> StudyPlan:
     return StudyPlan(
         out=out,
-        rows=rows,
+        candidates=candidates,
         seeds=(0, 1, 2),
-        stores=("store.zarr",) * len(rows),
-        left_out=read_rows("model2"),
+        stores=("store.zarr",) * len(candidates),
+        left_out=read_candidates("model2"),
         is_quick=is_quick,
     )
 
@@ -69,25 +71,25 @@ def make_plan(out: Path, rows: tuple[Row, ...], *, is_quick: bool = False) -> St
 @pytest.fixture
 def plan(tmp_path: Path) -> StudyPlan:
     """Return a study of two presets and a variant; the last run is not finished."""
-    rows = (*read_rows("model1,model3"), read_variant("wide_deep: filters=[8, 8]"))
+    rows = (*read_candidates("model1,model3"), read_variant("wide_deep: filters=[8, 8]"))
     plan = make_plan(tmp_path, rows)
     for run in plan.runs[:-1]:
-        better = {"model1": 0, "model3": -10, "wide_deep": 1}.get(run.row.name, 0)
+        better = {"model1": 0, "model3": -10, "wide_deep": 1}.get(run.candidate.name, 0)
         finish(run, 80 + better + run.seed, [70 + better + run.seed + k for k in range(4)])
     return plan
 
 
 def test_means_and_deviations_are_those_of_the_runs(plan: StudyPlan) -> None:
-    model1, model3, wide = summarise(plan).rows
+    model1, model3, wide = summarise(plan).candidates
     # Floe scores of the runs on test: 71.5, 72.5, 73.5; a scene less or more is pooled.
     assert model1.splits["test"].mean("FLOE") == pytest.approx(72.5)
     assert model1.splits["test"].std("FLOE") == pytest.approx(1)
     assert model3.splits["validation"].mean("SOD") == pytest.approx(71)
-    assert [row.n_runs for row in (model1, model3, wide)] == [3, 3, 2]
+    assert [candidate.n_runs for candidate in (model1, model3, wide)] == [3, 3, 2]
 
 
-def test_rows_are_compared_with_model_1_on_the_seeds_of_both(plan: StudyPlan) -> None:
-    model1, model3, wide = (row.splits["test"] for row in summarise(plan).rows)
+def test_candidates_are_compared_with_model_1_on_the_seeds_of_both(plan: StudyPlan) -> None:
+    model1, model3, wide = (one.splits["test"] for one in summarise(plan).candidates)
     assert model1.effects is None
     assert model3.effects is not None
     assert model3.effects["SOD"].mean == pytest.approx(-10)
@@ -97,7 +99,7 @@ def test_rows_are_compared_with_model_1_on_the_seeds_of_both(plan: StudyPlan) ->
 
 
 def test_the_figures_of_the_paper_stand_beside_ours(plan: StudyPlan) -> None:
-    model1, model3, wide = (row.splits["test"] for row in summarise(plan).rows)
+    model1, model3, wide = (one.splits["test"] for one in summarise(plan).candidates)
     assert model1.paper == find_preset("model1").test
     assert (model3.paper_score("FLOE"), model3.paper_effect) == (
         73.1,
@@ -123,7 +125,7 @@ def test_real_differences_are_marked(plan: StudyPlan) -> None:
 
 @pytest.mark.parametrize("form", [as_text, as_markdown, as_latex, as_csv])
 def test_every_form_says_what_is_not_of_the_paper(tmp_path: Path, form) -> None:  # type: ignore[no-untyped-def]
-    rows = tuple(quick(row) for row in read_rows("model1,model3"))
+    rows = tuple(quick(one) for one in read_candidates("model1,model3"))
     plan = make_plan(tmp_path, rows, is_quick=True)
     for run in plan.runs:
         finish(run, 80, [70, 71])
@@ -131,7 +133,7 @@ def test_every_form_says_what_is_not_of_the_paper(tmp_path: Path, form) -> None:
     assert as_mapping(summarise(plan))["quick"] is True
     texts = [
         text.get_text()
-        for text in draw_study(summarise(plan)).findobj()
+        for text in plot_study(summarise(plan)).findobj()
         if hasattr(text, "get_text")
     ]
     assert any("QUICK STUDY" in text for text in texts)
@@ -159,6 +161,15 @@ def test_csv_is_read_back_with_all_numbers(plan: StudyPlan) -> None:
     assert lines[1]["combined_effect"] == ""
 
 
+def test_the_frame_has_the_numbers_of_the_table(plan: StudyPlan) -> None:
+    table = summarise(plan)
+    frame = table.to_frame().set_index(["row", "split"])
+    assert frame.loc[("model3", "test"), "sod"] == pytest.approx(62.5)
+    assert frame.loc[("model3", "test"), "sod_effect_is_real"]
+    assert np.isnan(frame.loc[("wide_deep", "test"), "combined_paper"])
+    assert frame["runs"].tolist() == [3, 3, 3, 3, 2, 2]
+
+
 def test_latex_escapes_and_closes_what_it_opens(plan: StudyPlan) -> None:
     text = as_latex(summarise(plan))
     assert r"wide\_deep & filters=[8, 8]" in text
@@ -176,7 +187,7 @@ def test_markdown_rows_have_equal_cells(plan: StudyPlan) -> None:
 
 def test_a_summary_is_shown_as_it_is_in_all_forms(tmp_path: Path) -> None:
     text = r"where='region == $\frac{|\input~a^'"
-    plan = make_plan(tmp_path, (*read_rows("model1"), read_variant(f"wild: {text}")))
+    plan = make_plan(tmp_path, (*read_candidates("model1"), read_variant(f"wild: {text}")))
     for run in plan.runs:
         finish(run, 80, [70, 80])
     table = update_tables(plan)  # and no error about a formula that does not end
@@ -201,7 +212,7 @@ def test_tables_are_written_in_all_forms(plan: StudyPlan) -> None:
 
 
 def test_a_study_without_a_finished_run_has_an_empty_table(tmp_path: Path) -> None:
-    plan = make_plan(tmp_path, read_rows("model1,model3"))
+    plan = make_plan(tmp_path, read_candidates("model1,model3"))
     table = update_tables(plan)
     assert table.n_finished == 0
     assert "6 of 6 runs are not finished" in as_text(table)
@@ -209,7 +220,7 @@ def test_a_study_without_a_finished_run_has_an_empty_table(tmp_path: Path) -> No
 
 
 def test_a_single_run_has_no_deviation_and_no_interval(tmp_path: Path) -> None:
-    plan = make_plan(tmp_path, read_rows("model1,model3"))
+    plan = make_plan(tmp_path, read_candidates("model1,model3"))
     for run in plan.runs:
         if run.seed == 0:
             finish(run, 80, [70, 80])
@@ -219,7 +230,7 @@ def test_a_single_run_has_no_deviation_and_no_interval(tmp_path: Path) -> None:
 
 
 def test_runs_scored_on_other_test_scenes_are_refused(tmp_path: Path) -> None:
-    plan = make_plan(tmp_path, read_rows("model1"))
+    plan = make_plan(tmp_path, read_candidates("model1"))
     for run in plan.runs:
         finish(run, 80, [70] * (2 + run.seed))
     with pytest.raises(
@@ -228,13 +239,13 @@ def test_runs_scored_on_other_test_scenes_are_refused(tmp_path: Path) -> None:
         summarise(plan)
 
 
-def test_without_model_1_the_first_row_is_the_reference(tmp_path: Path) -> None:
-    plan = make_plan(tmp_path, read_rows("model4,model3"))
-    assert summarise(plan).reference == "model4"
+def test_without_model_1_the_first_candidate_is_the_baseline(tmp_path: Path) -> None:
+    plan = make_plan(tmp_path, read_candidates("model4,model3"))
+    assert summarise(plan).baseline == "model4"
 
 
 def test_the_picture_shows_every_run_and_every_interval(plan: StudyPlan) -> None:
-    figure = draw_study(summarise(plan))
+    figure = plot_study(summarise(plan))
     scores, effects = figure.axes
     runs = [line for line in scores.lines if line.get_marker() == "o"]
     assert sum(np.size(line.get_xdata()) for line in runs) == 2 * 8  # of both splits
