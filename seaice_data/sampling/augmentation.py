@@ -1,10 +1,10 @@
-"""How a patch is turned, mirrored, zoomed and mixed: settings, and draws that follow them.
+"""How a patch is turned, mirrored, zoomed and mixed: settings, and what is sampled by them.
 
 - ``Augmentation`` says what may happen to a patch; ``AUGMENTATIONS`` has the profiles,
   ``find_augmentation`` takes one by its name;
-- ``draw_turns`` gives the matrix of each patch, one map for flips, rotation and scale, and
-  the one that turns the wind vector with the picture;
-- ``draw_mixing`` gives the box and the partner of each patch for cutmix.
+- ``sample_turns`` returns the flips, rotation and scale of each patch; `Turns` makes one
+  matrix of them, and another that turns the wind vector with the picture;
+- ``sample_mixing`` returns the box and the partner of each patch for cutmix.
 
 Everything here is arithmetic on numbers; `seaice_data.sampling.cut` moves the pixels.
 """
@@ -199,21 +199,21 @@ class Turns:
         return np.ascontiguousarray(matrices.transpose(0, 2, 1))
 
 
-def draw_turns(
+def sample_turns(
     augmentation: Augmentation, seed: int, numbers: Sequence[int] | IntArray
 ) -> Turns:
     """Draw flips, rotation and scale for each patch."""
     a = augmentation
-    draws = uniform(seed, Stream.TURN, numbers, 6).T
+    values = uniform(seed, Stream.TURN, numbers, 6).T
     lowest, highest = a.rotation_range_deg
-    angle = lowest + below(draws[3], highest - lowest + 1)
+    angle = lowest + below(values[3], highest - lowest + 1)
     smallest, largest = a.scale_range
-    scale = smallest + draws[5] * (largest - smallest)
+    scale = smallest + values[5] * (largest - smallest)
     return Turns(
-        flip_x=np.where(draws[0] < a.flip_x, -1.0, 1.0),
-        flip_y=np.where(draws[1] < a.flip_y, -1.0, 1.0),
-        angle_deg=np.where(draws[2] < a.rotation, angle, 0).astype(np.float64),
-        scale=np.where(draws[4] < a.scale, scale, a.scale_otherwise),
+        flip_x=np.where(values[0] < a.flip_x, -1.0, 1.0),
+        flip_y=np.where(values[1] < a.flip_y, -1.0, 1.0),
+        angle_deg=np.where(values[2] < a.rotation, angle, 0).astype(np.float64),
+        scale=np.where(values[4] < a.scale, scale, a.scale_otherwise),
     )
 
 
@@ -229,7 +229,7 @@ class Mixing:
     """Number of the patch that the box comes from."""
 
 
-def draw_mixing(
+def sample_mixing(
     augmentation: Augmentation, seed: int, numbers: Sequence[int] | IntArray, size: int
 ) -> Mixing:
     """Draw the box and the partner of each patch.
@@ -242,14 +242,14 @@ def draw_mixing(
     number = np.asarray(numbers, np.int64)
     group, member = np.divmod(number, a.cutmix_group)
     groups, of_group = np.unique(group, return_inverse=True)
-    draws = uniform(seed, Stream.CUTMIX, groups, 5)[of_group].T
-    half = (size * np.sqrt(draws[1])).astype(np.int64) // 2
+    values = uniform(seed, Stream.CUTMIX, groups, 5)[of_group].T
+    half = (size * np.sqrt(values[1])).astype(np.int64) // 2
     box = np.zeros((len(number), 4), np.int64)
     for axis in (0, 1):
-        centre = below(draws[2 + axis], size)
+        centre = below(values[2 + axis], size)
         box[:, 2 * axis] = np.maximum(centre - half, 0)
         box[:, 2 * axis + 1] = np.minimum(centre + half, size)
-    box[draws[0] >= a.cutmix] = 0
-    shift = 1 + below(draws[4], a.cutmix_group - 1)
+    box[values[0] >= a.cutmix] = 0
+    shift = 1 + below(values[4], a.cutmix_group - 1)
     partner = group * a.cutmix_group + (member + shift) % a.cutmix_group
     return Mixing(box, partner)

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from seaice_data.arrays import FloatArray, IntArray
 from seaice_data.channels import find_channel
-from seaice_data.sampling.augmentation import Augmentation, draw_mixing, draw_turns
-from seaice_data.sampling.windows import WindowDrawer
+from seaice_data.sampling.augmentation import Augmentation, sample_mixing, sample_turns
+from seaice_data.sampling.windows import WindowSampler
 
 WIND = ("u10m", "v10m")
 """Channels of the wind vector: along the samples and along the lines of the scene."""
@@ -99,7 +99,7 @@ class BatchPlan:
 class BatchPlanner:
     """Plans batches; a plan depends on the numbers of the patches alone."""
 
-    windows: WindowDrawer
+    windows: WindowSampler
     """Chooses scene and window of each patch."""
 
     shapes: IntArray
@@ -120,7 +120,7 @@ class BatchPlanner:
     def plan(self, numbers: Sequence[int]) -> BatchPlan:
         """Plan a batch of the patches with these numbers."""
         a = self.augmentation
-        mixing = draw_mixing(a, self.seed, numbers if a.cutmix else (), self.size)
+        mixing = sample_mixing(a, self.seed, numbers if a.cutmix else (), self.size)
         is_mixed = (mixing.box[:, 0] < mixing.box[:, 1]) & (
             mixing.box[:, 2] < mixing.box[:, 3]
         )
@@ -133,7 +133,7 @@ class BatchPlanner:
         )
 
     def _cuts(self, numbers: Sequence[int] | IntArray) -> Cuts:
-        places = self.windows.draw(numbers)
+        places = self.windows.sample(numbers)
         n, size = len(places.scene), self.size
         middle = (size - 1) / 2
         affine = np.zeros((n, 2, 3))
@@ -142,7 +142,7 @@ class BatchPlanner:
         still = still_wind(self.components)
         wind: FloatArray = np.broadcast_to(still, (n, *still.shape))
         if not self.augmentation.turns_none:
-            turns = draw_turns(self.augmentation, self.seed, numbers)
+            turns = sample_turns(self.augmentation, self.seed, numbers)
             affine[:, :, :2] = turns.to_scene()
             # The centre of the patch is the centre of the window.
             affine[:, :, 2] += middle - middle * affine[:, :, :2].sum(axis=2)

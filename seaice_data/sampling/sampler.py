@@ -46,7 +46,7 @@ from seaice_data.sampling.augmentation import Augmentation, find_augmentation
 from seaice_data.sampling.plan import WIND, BatchPlan, BatchPlanner, Cuts, still_wind
 from seaice_data.sampling.planes import KEPT_BYTES, open_planes
 from seaice_data.sampling.random_numbers import check_seed
-from seaice_data.sampling.windows import Drawing, WindowDrawer, has_windows
+from seaice_data.sampling.windows import Drawing, WindowSampler, has_windows
 from seaice_data.settings import nearest
 from seaice_data.store.store import Store
 from seaice_data.store.stored_scene import StoredScene
@@ -182,7 +182,7 @@ class PatchSampler:
         return {
             name: value
             for name, value in vars(self).items()
-            if name not in ("_planes", "_drawer", "_planner", "_pool")
+            if name not in ("_planes", "_windows", "_planner", "_pool")
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -251,7 +251,7 @@ class PatchSampler:
 
     def draw(self, number: int) -> tuple[int, int, int]:
         """Return the position of the scene, and the top left corner, of a patch."""
-        places = self._drawer.draw([number])
+        places = self._windows.sample([number])
         top, left = places.corner[0]
         return int(places.scene[0]), int(top), int(left)
 
@@ -294,7 +294,7 @@ class PatchSampler:
         """Set up what a process has of its own; files are opened when they are needed."""
         self._planes = open_planes(self._stored, self._kept_bytes)
         self._pool: tuple[int, ThreadPoolExecutor] | None = None
-        self._drawer = WindowDrawer(
+        self._windows = WindowSampler(
             self.drawing,
             self.size,
             self.seed,
@@ -306,7 +306,7 @@ class PatchSampler:
             charts=self._planes.charts,
         )
         self._planner = BatchPlanner(
-            self._drawer,
+            self._windows,
             self._shapes,
             self.size,
             self.seed,

@@ -96,7 +96,7 @@ class Places:
     """How often this window is drawn, relative to drawing over scenes."""
 
 
-class WindowDrawer:
+class WindowSampler:
     """Draws a window for each number; nothing is kept that the numbers do not decide.
 
     Parameters
@@ -140,19 +140,19 @@ class WindowDrawer:
         if drawing.over == "area" and not self._area.any():
             raise SettingsError("no scene has SIC classes, so none has an area to draw by")
 
-    def draw(self, numbers: Sequence[int] | IntArray) -> Places:
+    def sample(self, numbers: Sequence[int] | IntArray) -> Places:
         """Draw scene and corner for each number."""
         values = uniform(self._seed, Stream.PLACE, numbers, _N_VALUES)
         n = len(values)
         places = Places(np.empty(n, np.int64), np.empty((n, 2), np.int64), np.ones(n))
         for k, row in enumerate(values.tolist()):
-            position, corner = self._draw(row)
+            position, corner = self._sample(row)
             places.scene[k], places.corner[k] = position, corner
             if self._drawing.over != "scenes":
                 places.probability[k] = self._probability(position, *corner)
         return places
 
-    def _draw(self, values: list[float]) -> tuple[int, tuple[int, int]]:
+    def _sample(self, values: list[float]) -> tuple[int, tuple[int, int]]:
         """Draw one scene and corner from values in [0, 1)."""
         kind, first, second, exact, *tries = values
         drawing = self._drawing
@@ -225,9 +225,9 @@ class WindowDrawer:
         scene = self._counts[position, self._classes] / self._counts[:, self._classes].sum(
             0
         )
-        drawn = float((scene * by_class).mean())
+        mean = float((scene * by_class).mean())
         share = drawing.class_share
-        return 1 - share + share * drawn * n_scenes * windows.n
+        return 1 - share + share * mean * n_scenes * windows.n
 
     def _counted(self, position: int) -> "_Windows":
         """Count the windows of a scene, once."""

@@ -74,7 +74,7 @@ def choose_seeds(
         (shore & (edge > 0), int(rng.integers(1, 4)) if has_fast else 0),
         (shore, 1 if has_berg and plan.service == "dmi" else 0),
     )
-    found = [_draw_nodes(rng, place, n) for place, n in places]
+    found = [_sample_nodes(rng, place, n) for place, n in places]
     if not any(map(len, found)):
         found[0] = np.zeros((1, 2), dtype=np.intp)
     kind = np.repeat(np.arange(4), [len(chosen) for chosen in found])
@@ -84,7 +84,7 @@ def choose_seeds(
     return Seeds(rows[y, 0], columns[x], depth, kind != 0, kind == 2, kind == 3)
 
 
-def _draw_nodes(rng: np.random.Generator, place: Mask, n: int) -> NDArray[np.intp]:
+def _sample_nodes(rng: np.random.Generator, place: Mask, n: int) -> NDArray[np.intp]:
     """Draw up to `n` nodes of a place; none if the place is but a few nodes."""
     candidates = np.flatnonzero(place)
     if len(candidates) < 20:

@@ -60,14 +60,14 @@ class Observation:
             seen = radar.look(half)
             self._note(seen.hh, seen.hv, seen.cover)
             rows = slice(2 * half.start, 2 * half.start + len(seen.hh))
-            yield Band(rows, seen.hh, seen.hv, *self._draw_map(rows))
+            yield Band(rows, seen.hh, seen.hv, *self._map_rows(rows))
 
     def cells(self) -> dict[str, FloatArray]:
         """Return the 2 km fields, float64; after all bands."""
         cover = Cover(*map(np.concatenate, zip(*self._cover, strict=True)))
         return brightness(self.plan, cover, self.weather) | asdict(self.weather)
 
-    def _draw_map(self, rows: slice) -> tuple[Float32, Float32]:
+    def _map_rows(self, rows: slice) -> tuple[Float32, Float32]:
         """Return polygon ids, NaN where there is none, and distance zones."""
         surface, width = self.surface, self.plan.raw_shape[1]
         y = np.arange(rows.start, rows.stop) / surface.spacing

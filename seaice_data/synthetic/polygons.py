@@ -160,18 +160,18 @@ def _parts(rng: np.random.Generator, tenths: int, *, is_mixed: bool) -> tuple[in
 def _others(rng: np.random.Generator, first: int, shares: FloatArray, n: int) -> list[int]:
     """Draw `n` classes beside the first, different while the climate has different ones."""
     weights = shares.copy()
-    drawn: list[int] = []
+    chosen: list[int] = []
     for _ in range(n):
         weights[first - 1] = 0
-        if drawn:
-            weights[drawn[-1] - 1] = 0
+        if chosen:
+            weights[chosen[-1] - 1] = 0
         if weights.sum() <= 0.005:
-            drawn.append(first)
+            chosen.append(first)
             continue
         # Neighbours drift together more often than new and old ice do.
         near = weights * 0.5 ** np.abs(np.arange(len(weights)) - (first - 1))
-        drawn.append(int(rng.choice(len(near), p=near / near.sum())) + 1)
-    return drawn
+        chosen.append(int(rng.choice(len(near), p=near / near.sum())) + 1)
+    return chosen
 
 
 def egg_code(rng: np.random.Generator, number: int, polygon: Polygon) -> str:

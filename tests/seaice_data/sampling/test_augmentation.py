@@ -8,8 +8,8 @@ from seaice_data.sampling.augmentation import (
     AUGMENTATIONS,
     Augmentation,
     Turns,
-    draw_mixing,
-    draw_turns,
+    sample_mixing,
+    sample_turns,
 )
 from seaice_data.settings import from_mapping, to_mapping
 
@@ -24,7 +24,7 @@ def within(share: float, expected: float, n: int = N) -> bool:
 
 @pytest.mark.parametrize("name", ["official", "paper", "default"])
 def test_flips_are_drawn_each_for_itself(name: str) -> None:
-    turns = draw_turns(AUGMENTATIONS[name], 3, NUMBERS)
+    turns = sample_turns(AUGMENTATIONS[name], 3, NUMBERS)
     x, y = turns.flip_x < 0, turns.flip_y < 0
     assert within(x.mean(), 0.5)
     assert within(y.mean(), 0.5)
@@ -33,8 +33,8 @@ def test_flips_are_drawn_each_for_itself(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["official", "paper", "default"])
 def test_rotations_are_whole_degrees_from_minus_90_to_89(name: str) -> None:
-    angle = draw_turns(AUGMENTATIONS[name], 3, NUMBERS).angle_deg
-    drawn = angle[draw_turns(AUGMENTATIONS[name], 3, NUMBERS).angle_deg != 0]
+    angle = sample_turns(AUGMENTATIONS[name], 3, NUMBERS).angle_deg
+    drawn = angle[sample_turns(AUGMENTATIONS[name], 3, NUMBERS).angle_deg != 0]
     assert within(len(drawn) / N, 0.5 * 179 / 180)
     np.testing.assert_array_equal(drawn, np.round(drawn))
     counts = np.bincount(drawn.astype(int) + 90, minlength=180)
@@ -51,7 +51,7 @@ def test_rotations_are_whole_degrees_from_minus_90_to_89(name: str) -> None:
 def test_scales_are_uniform_and_otherwise_as_the_profile_says(
     name: str, otherwise: float
 ) -> None:
-    scale = draw_turns(AUGMENTATIONS[name], 3, NUMBERS).scale
+    scale = sample_turns(AUGMENTATIONS[name], 3, NUMBERS).scale
     drawn = scale[scale != otherwise]
     assert within(len(drawn) / N, 0.5)
     assert 0.9 <= drawn.min() < 0.9005
@@ -63,7 +63,7 @@ def test_scales_are_uniform_and_otherwise_as_the_profile_says(
 
 def test_cutmix_boxes_have_the_shares_of_a_uniform_law() -> None:
     groups = np.arange(N) * 16
-    mixing = draw_mixing(Augmentation(), 3, groups, 256)
+    mixing = sample_mixing(Augmentation(), 3, groups, 256)
     height = mixing.box[:, 1] - mixing.box[:, 0]
     width = mixing.box[:, 3] - mixing.box[:, 2]
     assert within((height * width > 0).mean(), 0.5 * (1 - (2 / 256) ** 2))
@@ -81,19 +81,19 @@ def test_cutmix_boxes_have_the_shares_of_a_uniform_law() -> None:
 
 
 def test_a_group_shares_its_box_and_none_is_its_own_partner() -> None:
-    mixing = draw_mixing(Augmentation(cutmix=1), 3, range(32, 48), 64)
+    mixing = sample_mixing(Augmentation(cutmix=1), 3, range(32, 48), 64)
     assert (mixing.box == mixing.box[0]).all()
     assert sorted(mixing.partner) == list(range(32, 48))
     assert not (mixing.partner == np.arange(32, 48)).any()
-    alone = draw_mixing(Augmentation(cutmix=1), 3, [37], 64)
+    alone = sample_mixing(Augmentation(cutmix=1), 3, [37], 64)
     assert alone.partner[0] == mixing.partner[5]
 
 
 def test_draws_follow_from_seed_and_number() -> None:
     a = Augmentation()
-    many, one = draw_turns(a, 3, range(50)), draw_turns(a, 3, [41])
+    many, one = sample_turns(a, 3, range(50)), sample_turns(a, 3, [41])
     assert (many.angle_deg[41], many.scale[41]) == (one.angle_deg[0], one.scale[0])
-    assert (draw_turns(a, 4, range(50)).scale != many.scale).any()
+    assert (sample_turns(a, 4, range(50)).scale != many.scale).any()
 
 
 def turned(
@@ -117,7 +117,7 @@ def test_matrices_by_eye() -> None:
 
 
 def test_vectors_turn_as_places_do() -> None:
-    turns = draw_turns(Augmentation(), 5, range(100))
+    turns = sample_turns(Augmentation(), 5, range(100))
     back, vectors = turns.to_scene(), turns.of_vectors()
     ahead = np.linalg.inv(back) / turns.scale[:, None, None]
     np.testing.assert_allclose(vectors, ahead, atol=1e-12)

@@ -17,8 +17,8 @@ from seaice_data.preparation.prepare import prepare
 from seaice_data.sampling.augmentation import (
     AUGMENTATIONS,
     Augmentation,
-    draw_mixing,
-    draw_turns,
+    sample_mixing,
+    sample_turns,
 )
 from seaice_data.sampling.sampler import Patch, PatchSampler
 from seaice_data.store.recipe import Recipe
@@ -92,7 +92,7 @@ def test_pixels_come_from_where_the_move_leads(
     store: Store, move: str, method: str
 ) -> None:
     patches = sampler(store, method=method, beyond="scene", **MOVES[move])
-    turns = draw_turns(patches.augmentation, 3, range(24))
+    turns = sample_turns(patches.augmentation, 3, range(24))
     for number in range(24):
         scene, top, left = patches.draw(number)
         height, width = store.scene(patches.scenes[scene]).grid.shape
@@ -225,7 +225,7 @@ def test_the_wind_turns_with_the_picture(
     patches = PatchSampler(
         windy, scenes=[A], size=101, channels=channels, augmentation=augmentation
     )
-    turns = draw_turns(augmentation, 0, range(40))
+    turns = sample_turns(augmentation, 0, range(40))
     for number in range(40):
         _, top, left = patches.draw(number)
         patch = patches[number]
@@ -289,7 +289,7 @@ def test_a_box_is_that_of_the_partner(store: Store) -> None:
     assert len(plan.mixed) == 16
     for k in range(16):
         top, bottom, left, right = plan.box[k]
-        number = draw_mixing(mixing.augmentation, 3, [16 + k], 64).partner[0]
+        number = sample_mixing(mixing.augmentation, 3, [16 + k], 64).partner[0]
         partner = alone[int(number)]
         for name in ("inputs", "charts"):
             expected = alone[16 + k][name].copy()

@@ -10,7 +10,7 @@ from seaice_data.arrays import ChartArray
 from seaice_data.charts import CHART_FILL, CHARTS
 from seaice_data.errors import SettingsError
 from seaice_data.sampling.window_counts import count_rows, weigh_row
-from seaice_data.sampling.windows import Drawing, WindowDrawer, has_windows
+from seaice_data.sampling.windows import Drawing, WindowSampler, has_windows
 from seaice_data.settings import from_mapping, to_mapping
 
 SIZE = 4
@@ -25,7 +25,7 @@ def scene(height: int, width: int, seed: int, fill: float = 0.3) -> ChartArray:
     return charts
 
 
-def drawer(scenes: list[ChartArray], drawing: Drawing, seed: int = 0) -> WindowDrawer:
+def windows_of(scenes: list[ChartArray], drawing: Drawing, seed: int = 0) -> WindowSampler:
     counts = {
         chart.name: [
             [*np.bincount(s[..., k].ravel(), minlength=256)[: chart.n_classes], 0]
@@ -33,7 +33,7 @@ def drawer(scenes: list[ChartArray], drawing: Drawing, seed: int = 0) -> WindowD
         ]
         for k, chart in enumerate(CHARTS)
     }
-    return WindowDrawer(
+    return WindowSampler(
         drawing,
         SIZE,
         seed,
@@ -100,7 +100,7 @@ def test_windows_come_as_often_as_is_told(name: str) -> None:
     """A test that can fail: chi-square over all windows of all scenes."""
     drawing, n = DRAWINGS[name], 20000
     scenes = SCENES[:3] if "half" in name else SCENES
-    places = drawer(scenes, drawing).draw(range(n))
+    places = windows_of(scenes, drawing).sample(range(n))
     least = drawing.least_valid(SIZE)
     allowed = {
         (k, *corner)
@@ -131,7 +131,7 @@ def test_windows_come_as_often_as_is_told(name: str) -> None:
 def test_the_test_above_can_fail() -> None:
     """Windows drawn by class are not those that come over scenes."""
     n = 20000
-    places = drawer(SCENES, Drawing(over="classes")).draw(range(n))
+    places = windows_of(SCENES, Drawing(over="classes")).sample(range(n))
     drawn = Counter(zip(places.scene.tolist(), map(tuple, places.corner), strict=True))
     n_windows = Counter(k for k, charts in enumerate(SCENES) for _ in windows(charts))
     expected = {w: n / len(SCENES) / n_windows[w[0]] for w in drawn}
@@ -146,7 +146,7 @@ def test_every_class_is_met_as_often_as_promised(share: float) -> None:
     scenes = [scene(40, 30, 5), *common]
 
     def met(drawing: Drawing) -> dict[int, float]:
-        places = drawer(scenes, drawing).draw(range(n))
+        places = windows_of(scenes, drawing).sample(range(n))
         counts: Counter[int] = Counter()
         for k, (y, x) in zip(places.scene, places.corner, strict=True):
             counts.update(np.unique(scenes[k][y : y + SIZE, x : x + SIZE, 1]).tolist())
@@ -163,7 +163,7 @@ def test_corrected_losses_are_those_over_scenes() -> None:
     """The mean over patches by class, divided by their probability, is that over scenes."""
 
     def mean_share(drawing: Drawing, of: Callable[[ChartArray], float]) -> float:
-        places = drawer(SCENES, drawing, seed=1).draw(range(20000))
+        places = windows_of(SCENES, drawing, seed=1).sample(range(20000))
         values = [
             of(SCENES[k][y : y + SIZE, x : x + SIZE]) / p
             for k, (y, x), p in zip(
@@ -185,7 +185,7 @@ def test_a_class_outside_all_windows_is_no_trap() -> None:
     charts[:4, :4, :2] = 1
     charts[11, 11, 1] = 5  # no window around it has half of its SIC
     drawing = Drawing(over="classes", class_share=1, min_valid_share=(0.5, 0, 0))
-    places = drawer([charts], drawing).draw(range(300))
+    places = windows_of([charts], drawing).sample(range(300))
     for (y, x), p in zip(places.corner, places.probability, strict=True):
         assert valid(charts[y : y + SIZE, x : x + SIZE]) >= 8
         assert p > 0
@@ -240,6 +240,6 @@ def test_no_class_and_no_area_are_told() -> None:
     blank = np.full((8, 8, 3), CHART_FILL, np.uint8)
     nothing = (0.0, 0.0, 0.0)
     with pytest.raises(SettingsError, match="no scene has a class of SOD"):
-        drawer([blank], Drawing(over="classes", min_valid_share=nothing))
+        windows_of([blank], Drawing(over="classes", min_valid_share=nothing))
     with pytest.raises(SettingsError, match="none has an area to draw by"):
-        drawer([blank], Drawing(over="area", min_valid_share=nothing))
+        windows_of([blank], Drawing(over="area", min_valid_share=nothing))
