@@ -1,8 +1,8 @@
 """The candidates of a study: networks that are trained with many seeds and compared.
 
-A candidate is a preset, one of the questions that the paper leaves open (`QUESTIONS`), or a
-variant that a user writes as ``name: key=value, ...``. It says which store it needs
-beside its network and training. `quick` scales a configuration down for CPUs.
+A candidate is a preset, an answer to a question that the paper leaves open (`QUESTIONS`),
+or a variant that a user writes as ``name: key=value, ...``. It consists of a network, its
+training, and the store that it needs. `quick` scales a candidate down for CPUs.
 """
 
 import re
@@ -35,21 +35,21 @@ class StoreNeeds:
     """Ratio of the store."""
 
     sar: Literal["mean", "nearest"] | None = None
-    """How its SAR is downscaled; any way if none, and so for what follows."""
+    """How its SAR is downscaled; None if that does not matter, as below."""
 
     charts: Literal["most-frequent", "nearest"] | None = None
     """How its charts are downscaled."""
 
     ancillary: Literal["bilinear", "nearest"] | None = None
-    """How AMSR2 and ERA5 reached its grid."""
+    """How AMSR2 and ERA5 are brought to its grid."""
 
     def wanted(self) -> dict[str, Any]:
-        """Return what a recipe must have, by the name of its field."""
+        """Return the values that a recipe must have, by the name of the field."""
         values = {known.name: getattr(self, known.name) for known in fields(self)}
         return {name: value for name, value in values.items() if value is not None}
 
     def are_met_by(self, recipe: Recipe) -> bool:
-        """Whether a store of this recipe will do."""
+        """Return whether a store with this recipe meets the needs."""
         return all(getattr(recipe, k) == v for k, v in self.wanted().items())
 
 
@@ -69,7 +69,7 @@ class Candidate:
     """A network with a name, to be trained with several seeds."""
 
     name: str
-    """Short; a folder of the study is called so."""
+    """Short; also the name of its folder in the study."""
 
     summary: str
     """One line for people."""
@@ -78,7 +78,7 @@ class Candidate:
     """Network, training and store."""
 
     def __post_init__(self) -> None:
-        """Refuse a name that no folder can have."""
+        """Reject a name that a folder cannot have."""
         if not _NAME.fullmatch(self.name):
             raise StudyError(
                 f"{shortened(self.name)!r} is not a name for a candidate",
@@ -88,7 +88,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class CandidateChange:
-    """A candidate of a question."""
+    """A candidate that answers a question, as changes of Model 1."""
 
     name: str
     """Its name."""
@@ -100,10 +100,10 @@ class CandidateChange:
     """What it changes in Model 1."""
 
     instead_of_month: tuple[str, ...] = ()
-    """Channels that take the place of the month."""
+    """Channels that replace the month."""
 
     def applied(self, base: CandidateSettings) -> Candidate:
-        """Return the candidate that this makes of Model 1."""
+        """Return the candidate: Model 1 with these changes."""
         changes = dict(self.changes)
         if self.instead_of_month:
             changes["channels"] = [
@@ -136,7 +136,7 @@ def read_candidates(
     ConfigError
         If there is no such profile.
     SettingsError
-        If a variant has no such setting, or its value cannot work.
+        If a setting of a variant does not exist, or its value is invalid.
 
     Examples
     --------
@@ -157,15 +157,15 @@ def read_variant(text: str, profile: str = "default") -> Candidate:
     """Read ``name: key=value, key=value``: what a candidate of your own changes.
 
     A key is a field of the configuration (``n_epochs``, ``train.n_epochs``) or of
-    `StoreNeeds` (``ratio``, ``sar``); ``preset`` and ``profile`` name what is changed
+    `StoreNeeds` (``ratio``, ``sar``); ``preset`` and ``profile`` name what to change
     instead of Model 1.
 
     Raises
     ------
     StudyError
-        If it is written otherwise, or sets what the study decides.
+        If it is not written so, or sets what the study decides.
     SettingsError
-        If there is no such setting, or its value cannot work; the hint names the nearest.
+        If there is no such setting, or its value is invalid; the hint names the nearest.
 
     Examples
     --------
@@ -186,12 +186,12 @@ def read_variant(text: str, profile: str = "default") -> Candidate:
 
 
 def check_names(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
-    """Return the candidates, if no two have one name; names differ in more than capitals.
+    """Return the candidates if their names differ, in more than capital letters.
 
     Raises
     ------
     StudyError
-        If two have one name.
+        If two have the same name.
     """
     named: dict[str, Candidate] = {}
     for candidate in candidates:
@@ -204,8 +204,8 @@ def check_names(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
 def quick(candidate: Candidate) -> Candidate:
     """Return a candidate that trains in a minute or two on a CPU.
 
-    Network, patches and training shrink by the same shares, so that candidates keep their
-    differences; Model 1 becomes the preset ``tiny``.
+    Network, patches and training shrink in the same proportion, so that candidates still
+    differ in the same way; Model 1 becomes the preset ``tiny``.
 
     Examples
     --------

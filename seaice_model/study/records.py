@@ -39,7 +39,7 @@ from seaice_model.study.statistics import Confusion
 log = logging.getLogger(__name__)
 
 SPLITS = ("validation", "test")
-"""Scenes that a run is scored on, in the order of the paper's table."""
+"""Splits that a run is scored on, in the order of the paper's table."""
 
 _FORMAT_VERSION = 1
 _MOST_PIXELS = 2**40
@@ -53,7 +53,7 @@ class StudyRun:
     """What is trained."""
 
     seed: int
-    """Decides weights, patches and the validation scenes that are drawn."""
+    """Decides weights, patches and the sampled validation scenes."""
 
     store: str
     """Path or URL of the store, to open it; it may contain secrets."""
@@ -65,10 +65,10 @@ class StudyRun:
     def config(self) -> RunConfig:
         """Network and training of this run."""
         config = self.candidate.settings.config
-        drawn = replace(
+        sampled = replace(
             config.train, seed=self.seed, validation="drawn", validation_scenes=()
         )
-        return replace(config, train=drawn)
+        return replace(config, train=sampled)
 
     @property
     def path(self) -> Path:
@@ -82,7 +82,7 @@ class StudyRun:
 
     @property
     def lock(self) -> Path:
-        """What a process that works on it has locked."""
+        """Locked by the process that works on it."""
         return self.path.with_suffix(".lock")
 
     @property
@@ -98,7 +98,7 @@ class StudyRun:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class RunRecord:
-    """What is known of a finished run."""
+    """The record of a finished run."""
 
     config: RunConfig
     """Network and training, seed included."""
@@ -131,7 +131,7 @@ class RunFailure:
 
 
 def save_record(record: RunRecord, path: Path) -> None:
-    """Write what is known of a run; the file is whole or absent."""
+    """Write the record of a run; the file is complete or absent."""
     matrices = {
         split: {
             scene: {name: matrix.tolist() for name, matrix in charts.items()}
@@ -152,12 +152,12 @@ def save_record(record: RunRecord, path: Path) -> None:
 
 
 def load_record(path: Path) -> RunRecord:
-    """Read what is known of a run.
+    """Read the record of a run.
 
     Raises
     ------
     StudyError
-        If the file cannot be read, is damaged, or of another version.
+        If the file cannot be read, is damaged, or has another format version.
     """
     with _study_errors(path, "it is counted again from the run"):
         mapping = typed(parse_json(read_text(path)), dict[str, Any])
@@ -166,12 +166,12 @@ def load_record(path: Path) -> RunRecord:
 
 
 def check_folder(run: StudyRun, fingerprint: str) -> None:
-    """Make sure that what is in the folder of a run is this run.
+    """Make sure that the folder of a run contains this run.
 
     Raises
     ------
     StudyError
-        If it has other settings, or another store.
+        If it contains a run with other settings, or of another store.
     """
     if run.is_finished:
         record = load_record(run.record)
@@ -193,7 +193,7 @@ def check_folder(run: StudyRun, fingerprint: str) -> None:
 
 
 def failures(runs: Sequence[StudyRun]) -> tuple[RunFailure, ...]:
-    """Return the runs that were tried last without success."""
+    """Return the runs whose last attempt failed."""
     found = []
     for run in runs:
         if not run.is_finished and (noted := _read_error(run)):
@@ -203,7 +203,7 @@ def failures(runs: Sequence[StudyRun]) -> tuple[RunFailure, ...]:
 
 
 def note_failure(run: StudyRun, attempt: str, error: SeaIceError) -> None:
-    """Write down why a run failed, until it is tried again."""
+    """Write down why a run failed in an attempt."""
     log.warning("%s, seed %d: %s", run.candidate.name, run.seed, error)
     hint = None if error.hint is None else printable(error.hint)
     noted = {"attempt": attempt, "reason": printable(str(error)), "hint": hint}
@@ -247,7 +247,7 @@ def _record(table: _Record) -> RunRecord:
 
 
 class _Note(TypedDict):
-    """What is noted of a run that failed."""
+    """What `note_failure` writes."""
 
     attempt: str
     reason: str
@@ -256,7 +256,7 @@ class _Note(TypedDict):
 
 @contextmanager
 def _study_errors(path: Path, then: str) -> Iterator[None]:
-    """Turn what is wrong with a file of a study into a `StudyError`."""
+    """Translate errors in a file of a study; `then` is what happens to the run."""
     try:
         yield
     except OSError as error:
@@ -281,7 +281,7 @@ def _matrices(charts: Mapping[str, list[list[int]]]) -> dict[str, IntArray]:
 
 
 def _read_error(run: StudyRun) -> _Note | None:
-    """Return why a run failed, if it did; it may be removed at any moment."""
+    """Return why a run failed, if it did; the file may be removed at any moment."""
     with _study_errors(run.error, "the run is tried again"), suppress(FileNotFoundError):
         return typed(parse_json(read_text(run.error)), _Note)
     return None

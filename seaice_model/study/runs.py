@@ -1,7 +1,7 @@
 """Runs of a study: claimed, trained, scored scene by scene, recorded.
 
-The lock of a run goes with the process that has it, so the run of a killed one is free
-again, and continues from its last checkpoint.
+A process releases its lock when it ends, so another can take over the run of a killed one;
+the run continues from its last checkpoint.
 """
 
 from collections.abc import Callable, Iterable
@@ -34,7 +34,7 @@ from seaice_model.training.train import train
 
 @dataclass(frozen=True, slots=True)
 class RunProgress:
-    """Told after each epoch of a run, and when it is finished."""
+    """What is reported after each epoch of a run, and when it is finished."""
 
     candidate: str
     """Its candidate."""
@@ -60,28 +60,28 @@ def work(
     stop: StopRequest,
     progress: Callable[[RunProgress], None],
 ) -> bool:
-    """Finish the runs that nobody else is working on, one after the other.
+    """Finish the runs that no other process works on, one after the other.
 
-    Runs of processes that have been killed meanwhile are taken over. One that fails is
-    noted, and left to the next attempt.
+    Runs of processes that were killed are taken over. A run that fails is recorded as such,
+    and left to the next attempt.
 
     Parameters
     ----------
     runs
-        In the order to take them.
+        Runs, in the order in which to take them.
     attempt
         Name of this attempt; processes that share it try a failing run once.
     device
         Where to train.
     stop
-        Asked between runs; a training asks for itself.
+        Checked between runs; training itself stops on signals.
     progress
-        Told after each epoch and each run.
+        Called after each epoch and each run.
 
     Returns
     -------
     bool
-        Whether nobody asked to stop.
+        False if a stop was requested.
     """
     left = list(runs)
     was_busy = True
@@ -108,11 +108,11 @@ def work(
 
 
 def finish(run: StudyRun, device: str, progress: Callable[[RunProgress], None]) -> bool:
-    """Train a run, or go on with it, and score it; false if a signal stopped it."""
+    """Train a run, or continue it, and score it; return false if a signal stopped it."""
     store = Store.open(run.store)
     n_epochs = run.config.train.n_epochs
 
-    def tell(step: TrainProgress) -> None:
+    def report_epoch(step: TrainProgress) -> None:
         if step.scores is not None:
             progress(RunProgress(run.candidate.name, run.seed, step.epoch, n_epochs, False))
 
@@ -122,7 +122,7 @@ def finish(run: StudyRun, device: str, progress: Callable[[RunProgress], None]) 
         run.config,
         resume=RunFolder(run.path).settings.exists(),
         device=device,
-        progress=tell,
+        progress=report_epoch,
     )
     if report.is_stopped:
         return False
@@ -135,8 +135,8 @@ def finish(run: StudyRun, device: str, progress: Callable[[RunProgress], None]) 
 def score_run(store: Store, run_path: Path, device: str = "auto") -> RunRecord:
     """Count the confusion matrices of a run on its validation and its test scenes.
 
-    On the 80 m grid of the scenes, as `seaice_model.scores.score`; scenes without a chart
-    are passed over. Maps are not kept: `seaice predict` draws them from the run.
+    On the 80 m grid of the scenes, as `seaice_model.scores.score` does; scenes without a
+    chart are skipped. Maps are not kept: `seaice predict` makes them from the run.
     """
     predictor = Predictor.load([run_path], find_device(device))
     checkpoint = predictor.checkpoints[0]

@@ -1,4 +1,4 @@
-"""A submit script that shares out a study to the tasks of a SLURM array."""
+"""A submit script that runs a study as the tasks of a SLURM array."""
 
 import shlex
 from collections.abc import Sequence
@@ -79,19 +79,20 @@ def study_command(
 def write_slurm_script(path: Path, command: Sequence[str], n_runs: int, out: Path) -> None:
     """Write a submit script with a task for each run.
 
-    A task that is stopped (time limit, pre-emption) puts itself back into the queue and
-    goes on. The last one that finishes writes the whole table.
+    A task that is stopped (time limit, pre-emption) requeues itself and continues. The
+    last one to finish writes the complete table.
 
     Parameters
     ----------
     path
         The script.
     command
-        The command of the study as the shell has it, without part and jobs.
+        Words of the command, as `study_command` returns them.
     n_runs
         Runs of the study.
     out
-        Folder of the study, for what the tasks print; it is made, or SLURM prints nothing.
+        Folder of the study, for the output of the tasks. It is created here, because SLURM
+        discards output for a folder that does not exist.
 
     Raises
     ------
@@ -104,7 +105,7 @@ def write_slurm_script(path: Path, command: Sequence[str], n_runs: int, out: Pat
             hint="name a folder without line breaks by --out",
         )
     out.mkdir(parents=True, exist_ok=True)
-    logs = str(out).replace("%", "%%")  # else SLURM puts numbers in their place
+    logs = str(out).replace("%", "%%")  # SLURM replaces a single % and the next letter
     text = _SCRIPT.format(
         name=printable(shlex.quote(str(path))),
         n_runs=n_runs,

@@ -1,14 +1,14 @@
 """How sure a difference between two configurations is.
 
 A score is pooled over the pixels of a few scenes and differs from seed to seed: other
-scenes and other seeds would have given another one. So both are drawn anew, thousands of
-times, from the confusion matrices of each run on each scene, which give the pooled score
-of any draw without a map. Two configurations are compared run by run on the same seeds
-and the same scenes, whose ups and downs they share.
+scenes and other seeds would have given another score. So both are resampled thousands of
+times. The confusion matrix of each run on each scene suffices for that; no map is needed.
+Two configurations are compared run by run on the same seeds and the same scenes, so that
+they share their ups and downs.
 
-- ``Sample`` holds the confusion matrices of a configuration;
-- ``run_scores`` pools them over the scenes: a row of scores a run;
-- ``compare`` gives the mean difference of two samples with its interval.
+- ``Sample`` contains the confusion matrices of a configuration;
+- ``run_scores`` pools them over the scenes, for each run;
+- ``compare`` returns the mean difference of two samples with its interval.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,17 +22,18 @@ from seaice_data.charts import CHARTS, SIC
 from seaice_model.errors import StudyError
 
 SCORES = ("combined", *(chart.name for chart in CHARTS))
-"""Names of the scores, in the order of the last axis wherever there are all four."""
+"""Names of the scores, in the order of the last axis of arrays of scores."""
 
-N_DRAWS = 2000
-"""Draws of runs and scenes: the ends of an interval then vary by a few percent of it."""
+N_RESAMPLES = 2000
+"""Resamples of runs and scenes: with so many, the ends of an interval vary by a few percent
+of its length."""
 
 _CONFIDENCE = 0.95
-_DRAWS_AT_A_TIME = 250
+_RESAMPLES_AT_A_TIME = 250
 
 Confusion = Mapping[str, IntArray]
-"""Pixels by chart: classes of the chart in rows, of the map in columns and none in the
-last column, as `seaice_model.metrics.ChartScorer` counts them."""
+"""Pixels of each chart by its class (first axis) and that of the map (second axis, last for
+none), as `seaice_model.metrics.ChartScorer` counts them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,10 +44,10 @@ class Sample:
     """Seed of each run, ascending."""
 
     scenes: tuple[tuple[str, ...], ...]
-    """Ids of the scenes of each run: the same for all, or drawn by its seed."""
+    """Ids of the scenes of each run: the same for all, or sampled with its seed."""
 
     confusion: Mapping[str, IntArray]
-    """By chart, shape ``(run, scene, class, class + 1)``; zeros behind the last scene."""
+    """By chart, shape ``(run, scene, class, class + 1)``; zeros after the last scene."""
 
     @classmethod
     def of(cls, runs: Mapping[int, Mapping[str, Confusion]]) -> Self:
@@ -106,20 +107,20 @@ def run_scores(sample: Sample) -> FloatArray:
 
 
 def compare(
-    sample: Sample, reference: Sample, *, seed: int = 0, n_draws: int = N_DRAWS
+    sample: Sample, baseline: Sample, *, seed: int = 0, n_resamples: int = N_RESAMPLES
 ) -> dict[str, Effect] | None:
-    """Return how much `sample` scores above `reference`, with 95 % intervals.
+    """Return how much higher `sample` scores than `baseline`, with 95 % intervals.
 
-    Runs of equal seeds are pairs; runs without a partner take no part.
+    Runs with equal seeds are pairs; runs without a partner are ignored.
 
     Parameters
     ----------
-    sample, reference
+    sample, baseline
         Runs on the same scenes, seed by seed.
     seed
-        Decides the draws.
-    n_draws
-        How often runs and scenes are drawn.
+        Seed of the resampling.
+    n_resamples
+        How often runs and scenes are resampled.
 
     Returns
     -------
@@ -130,31 +131,33 @@ def compare(
     Raises
     ------
     StudyError
-        If a seed has other scenes in the one than in the other.
+        If runs with the same seed were scored on different scenes.
 
     Notes
     -----
-    Each draw takes runs with replacement, and scenes with replacement: the same ones for
-    all runs if all have the same scenes, else each run its own (two-way and nested
-    bootstrap; Owen 2007, doi:10.1214/07-AOAS122). One fewer than there are is drawn, which
-    makes the variance of a mean unbiased (Rao and Wu 1988), and the percentiles are moved
-    outwards by Student's t, with the degrees of freedom of the two variances together
-    (Satterthwaite 1946): with three runs, percentiles alone would cover the truth in 72 %
-    instead of 95 % of cases. On simulated runs the intervals cover it in 90 to 97 % of
-    cases for 3 runs on 6 scenes, and in 93 to 95 % for 20 on 20.
+    A resample takes runs with replacement, and scenes with replacement: the same scenes for
+    all runs if all have the same ones, else other scenes for each run (two-way and nested
+    bootstrap; Owen 2007, doi:10.1214/07-AOAS122). It takes one fewer than there are, which
+    makes the variance of a mean unbiased (Rao and Wu 1988). The percentiles are moved
+    outwards by Student's t, with the combined degrees of freedom of the two variances
+    (Satterthwaite 1946): with three runs, percentiles alone would contain the true value in
+    72 % instead of 95 % of cases. On simulated runs the intervals contain it in 90 to 97 %
+    of cases for 3 runs on 6 scenes, and in 93 to 95 % for 20 on 20.
 
     Intervals are not corrected for the number of comparisons: of twenty configurations
-    that change nothing, one is expected to look real.
+    that change nothing, one is expected to look as if it did.
     """
-    seeds = sorted({*sample.seeds} & {*reference.seeds})
+    seeds = sorted({*sample.seeds} & {*baseline.seeds})
     if not seeds:
         return None
-    ours, theirs = sample.only(seeds), reference.only(seeds)
+    ours, theirs = sample.only(seeds), baseline.only(seeds)
     _check_scenes(ours, theirs)
     scores = (run_scores(ours), run_scores(theirs))
     differences = scores[0] - scores[1]  # (run, score)
     means = differences.mean(axis=0)
-    interval = _interval(ours, theirs, differences, np.random.default_rng(seed), n_draws)
+    interval = _interval(
+        ours, theirs, differences, np.random.default_rng(seed), n_resamples
+    )
     ends = [(None, None)] * len(SCORES) if interval is None else zip(*interval, strict=True)
     return {
         name: Effect(float(mean), low, high)
@@ -168,28 +171,30 @@ def _interval(
     theirs: Sample,
     differences: FloatArray,
     rng: np.random.Generator,
-    n_draws: int,
+    n_resamples: int,
 ) -> tuple[list[float], list[float]] | None:
     """Return the ends of the intervals by score; none from one run or one scene."""
     n_runs, n_scenes = len(ours.seeds), np.array([len(scenes) for scenes in ours.scenes])
     if n_runs < 2 or n_scenes.min() < 2:
         return None
     is_crossed = len(set(ours.scenes)) == 1
-    drawn = np.concatenate(
+    resampled = np.concatenate(
         [
             _scores(_pooled(ours, weights)) - _scores(_pooled(theirs, weights))
-            for weights in _scene_draws(rng, n_scenes, n_draws, is_crossed=is_crossed)
+            for weights in _scene_weights(rng, n_scenes, n_resamples, is_crossed=is_crossed)
         ]
-    )  # (draw, run, score)
-    # Charts without a pixel have no score and no interval; any number will do.
-    drawn[..., np.isnan(differences).any(axis=0)] = 0
-    runs = rng.multinomial(n_runs - 1, np.full(n_runs, 1 / n_runs), n_draws) / (n_runs - 1)
-    both = np.einsum("dr,drs->ds", runs, drawn)
-    scene_variance = np.nanvar(drawn.mean(axis=1), axis=0)
+    )  # (resample, run, score)
+    # Charts without a pixel have neither score nor interval: any number serves.
+    resampled[..., np.isnan(differences).any(axis=0)] = 0
+    runs = rng.multinomial(n_runs - 1, np.full(n_runs, 1 / n_runs), n_resamples) / (
+        n_runs - 1
+    )
+    both = np.einsum("dr,drs->ds", runs, resampled)
+    scene_variance = np.nanvar(resampled.mean(axis=1), axis=0)
     run_variance = (runs @ differences).var(axis=0)
     n_free = n_scenes[0] - 1 if is_crossed else int((n_scenes - 1).sum())
     stretch = _stretch(run_variance, n_runs - 1, scene_variance, n_free)
-    # A draw of scenes without a single pixel of a chart has no score.
+    # A resample of scenes without a pixel of a chart has no score.
     tails = (1 - _CONFIDENCE) / 2, (1 + _CONFIDENCE) / 2
     low, high = np.nanquantile(both, tails, axis=0)
     means = differences.mean(axis=0)
@@ -197,29 +202,29 @@ def _interval(
     return ends[0].tolist(), ends[1].tolist()
 
 
-def _scene_draws(
-    rng: np.random.Generator, n_scenes: IntArray, n_draws: int, *, is_crossed: bool
+def _scene_weights(
+    rng: np.random.Generator, n_scenes: IntArray, n_resamples: int, *, is_crossed: bool
 ) -> list[FloatArray]:
-    """Return how often each scene is drawn, ``(run, draw, scene)``, some draws at a time.
+    """Return how often each scene is taken, ``(run, resample, scene)``, a part at a time.
 
-    Where all runs have the same scenes there is one row for all of them.
+    If all runs have the same scenes, the first axis has length 1.
     """
-    drawn = []
+    resampled = []
     for n in n_scenes[:1] if is_crossed else n_scenes:
-        weights = rng.multinomial(n - 1, np.full(n, 1 / n), n_draws).astype(np.float64)
-        drawn.append(np.pad(weights, ((0, 0), (0, int(n_scenes.max() - n)))))
-    stacked = np.stack(drawn)
-    starts = range(_DRAWS_AT_A_TIME, n_draws, _DRAWS_AT_A_TIME)
+        weights = rng.multinomial(n - 1, np.full(n, 1 / n), n_resamples).astype(np.float64)
+        resampled.append(np.pad(weights, ((0, 0), (0, int(n_scenes.max() - n)))))
+    stacked = np.stack(resampled)
+    starts = range(_RESAMPLES_AT_A_TIME, n_resamples, _RESAMPLES_AT_A_TIME)
     return np.split(stacked, starts, axis=1)
 
 
 def _pooled(sample: Sample, weights: FloatArray) -> dict[str, FloatArray]:
-    """Add up the matrices of drawn scenes, ``(draw, run, class, class + 1)``."""
+    """Add up the matrices of the scenes, ``(resample, run, class, class + 1)``."""
     pooled = {}
     for name, stack in sample.confusion.items():
         n_runs, n_scenes, *shape = stack.shape
         flat = stack.reshape(n_runs, n_scenes, -1).astype(np.float64)
-        sums = np.matmul(weights, flat)  # (run, draw, all classes)
+        sums = np.matmul(weights, flat)  # (run, resample, all classes)
         pooled[name] = np.swapaxes(sums, 0, 1).reshape(sums.shape[1], n_runs, *shape)
     return pooled
 
@@ -235,14 +240,14 @@ def _stretch(
 
     total = run_variance + scene_variance
     parts = run_variance**2 / n_runs + scene_variance**2 / n_scenes
-    # Without any variance the interval is a point, whatever it is stretched by.
+    # Without variance the interval is a point, and the stretch does not matter.
     n_free = np.divide(total**2, parts, out=np.ones_like(total), where=parts > 0)
     tail = (1 + _CONFIDENCE) / 2
     return np.asarray(stats.t.ppf(tail, n_free) / stats.norm.ppf(tail))
 
 
 def _scores(confusion: Mapping[str, FloatArray | IntArray]) -> FloatArray:
-    """Return the scores of stacks of matrices, as `metrics` does of one.
+    """Return the scores of stacks of matrices, as `metrics` does for one matrix.
 
     Shape ``(..., class, class + 1)`` becomes ``(..., score)``, in percent.
     """

@@ -35,10 +35,10 @@ from seaice_model.study.runs import RunProgress, work
 from seaice_model.training.stop import StopRequest, stop_on_signals
 
 TABLES = tuple(f"table.{end}" for end in ("md", "tex", "csv", "json", "png"))
-"""Files in the folder of a study that are written again when runs are finished."""
+"""Files in the folder of a study that are rewritten when runs are finished."""
 
 TABLE_LOCK = ".table.lock"
-"""File that is locked while they are written: where it exists, they are ours."""
+"""Locked while they are written; where it exists, seaice wrote the tables."""
 
 _MOST_RUNS = 10_000
 
@@ -60,7 +60,7 @@ class StudyPlan:
     """Path or URL of the store of each candidate, to open it; it may contain secrets."""
 
     left_out: tuple[Candidate, ...]
-    """Candidates that none of the stores will do for."""
+    """Candidates that none of the stores fits."""
 
     is_quick: bool
     """Whether the candidates were scaled down for a CPU."""
@@ -91,21 +91,21 @@ class StudyPlan:
 
 @dataclass(frozen=True, slots=True)
 class StudyProgress:
-    """Told after each epoch of a run."""
+    """What is reported after each epoch of a run."""
 
     n_finished: int
-    """Runs that were left and are finished, by whomever."""
+    """Those of `n_runs` that are finished by now, by any process."""
 
     n_runs: int
-    """Runs that were left when this call began."""
+    """Runs that were not finished when this call began."""
 
     step: RunProgress
-    """What was done last."""
+    """The latest step."""
 
 
 @dataclass(frozen=True, slots=True)
 class StudyReport:
-    """What `run_study` left behind."""
+    """What `run_study` did."""
 
     n_finished: int
     """Runs of the whole study that are finished."""
@@ -117,7 +117,7 @@ class StudyReport:
     """Runs that could not be finished."""
 
     is_stopped: bool
-    """Whether a signal stopped it; it goes on when it is called again."""
+    """Whether a signal stopped it; call it again to continue."""
 
     elapsed_s: float
     """Seconds of this call."""
@@ -137,7 +137,7 @@ def plan_study(
     Parameters
     ----------
     out
-        Folder of the study; it may hold a part of it already.
+        Folder of the study; it may already contain part of it.
     stores
         Stores of the same scenes. A candidate takes the first that has its ratio, its
         resampling and its channels.
@@ -147,7 +147,7 @@ def plan_study(
         Runs of each candidate: seeds 0 to `n_runs` - 1 (20 in Chen et al. 2024, section
         4.1).
     skip_missing
-        Leave out candidates that no store will do for, instead of refusing them.
+        Leave out candidates that no store fits, instead of rejecting them.
     is_quick
         Scale the candidates down for a CPU (`seaice_model.study.candidates.quick`).
 
@@ -192,11 +192,11 @@ def run_study(
     devices: Sequence[str] = ("auto",),
     progress: Callable[[StudyProgress], None] | None = None,
 ) -> StudyReport:
-    """Train and score the runs of a study that are left.
+    """Train and score the unfinished runs of a study.
 
-    Called again it goes on where it was stopped or killed. Several processes, of several
-    machines, may do so at the same time, each taking runs that no other has taken; with
-    parts they need no locks for that.
+    Call it again to continue where it was stopped or killed. Several processes, on one or
+    several machines, can work at the same time: each takes runs that no other has taken.
+    With parts, they need no locks for that.
 
     Parameters
     ----------
@@ -220,7 +220,7 @@ def run_study(
     start = time.perf_counter()
     runs = [run for run in plan.part(*part) if not run.is_finished]
 
-    def tell(step: RunProgress) -> None:
+    def report_step(step: RunProgress) -> None:
         if progress is not None:
             n_finished = sum(run.is_finished for run in runs)
             progress(StudyProgress(n_finished, len(runs), step))
@@ -230,9 +230,9 @@ def run_study(
         jobs = len(devices) if is_on_gpus else n_cores() if plan.is_quick else 1
     jobs = min(jobs, len(runs))
     if jobs > 1:
-        is_done = _work_in_processes(runs, jobs, devices, tell)
+        is_done = _work_in_processes(runs, jobs, devices, report_step)
     else:
-        is_done = work(runs, uuid.uuid4().hex, devices[0], StopRequest(), tell)
+        is_done = work(runs, uuid.uuid4().hex, devices[0], StopRequest(), report_step)
     return StudyReport(
         n_finished=sum(run.is_finished for run in plan.runs),
         n_runs=len(plan.runs),
@@ -273,12 +273,12 @@ def _no_store(candidates: Sequence[Candidate]) -> StudyError:
     return StudyError(
         f"no store has what these candidates need: {', '.join(needs)}, and their channels",
         hint=f"prepare one (`seaice prepare raw/ ratio{ratio}.zarr --ratio {ratio}`) and "
-        "name it after the others, or leave such candidates out by --skip-missing",
+        "name it after the others, or leave these candidates out with --skip-missing",
     )
 
 
 def _check_scenes(stores: Sequence[Store]) -> None:
-    """Make sure that candidates on different stores are about the same scenes."""
+    """Make sure that candidates on different stores have the same scenes."""
     first = stores[0]
     if not any(first.scene(scene).has_charts for scene in first.splits["test"]):
         raise StudyError(
@@ -291,7 +291,7 @@ def _check_scenes(stores: Sequence[Store]) -> None:
                 raise StudyError(
                     f"the stores {first.path!r} and {store.path!r} have different {split} "
                     f"scenes: {', '.join(differ[:3])}{' ...' if differ[3:] else ''}",
-                    hint="prepare both from the same files, and split them in the same way",
+                    hint="prepare both from the same files, and split them the same way",
                 )
 
 
@@ -299,9 +299,9 @@ def _work_in_processes(
     runs: Sequence[StudyRun],
     jobs: int,
     devices: Sequence[str],
-    tell: Callable[[RunProgress], None],
+    report: Callable[[RunProgress], None],
 ) -> bool:
-    """Share runs between processes; false if a signal stopped them."""
+    """Share runs between processes; return false if a signal stopped them."""
     n_threads = max(1, min(torch.get_num_threads(), n_cores()) // jobs)
     attempt = uuid.uuid4().hex
     context = WorkerContext()
@@ -318,7 +318,7 @@ def _work_in_processes(
         processes.append(process)
         ends.append(ours)
     with stop_on_signals() as stop, _ended(processes):
-        error = _listen(ends, processes, stop, tell)
+        error = _listen(ends, processes, stop, report)
     if error is not None:
         raise error
     is_finished = all(run.is_finished for run in runs)
@@ -332,25 +332,25 @@ def _listen(
     ends: Sequence[Connection],
     processes: Sequence[BaseProcess],
     stop: StopRequest,
-    tell: Callable[[RunProgress], None],
+    report: Callable[[RunProgress], None],
 ) -> Exception | None:
-    """Pass on what processes tell until all have ended; return the first error."""
+    """Pass on progress until all processes have ended; return the first error."""
     error: Exception | None = None
-    is_told = False
+    is_ending = False
     is_open = list(ends)
     while is_open:
         for end in wait(is_open, timeout=0.5):
             try:
-                told = cast("Connection", end).recv()  # `wait` takes other things too
+                message = cast("Connection", end).recv()  # `wait` takes other things too
             except EOFError:
                 is_open.remove(cast("Connection", end))
                 continue
-            if isinstance(told, RunProgress):
-                tell(told)
+            if isinstance(message, RunProgress):
+                report(message)
             else:
-                error = error or told
-        if (stop.is_made or error is not None) and not is_told:
-            is_told = True
+                error = error or message
+        if (stop.is_made or error is not None) and not is_ending:
+            is_ending = True
             for process in processes:
                 process.terminate()
     return error
@@ -358,7 +358,7 @@ def _listen(
 
 @contextmanager
 def _ended(processes: Sequence[BaseProcess]) -> Iterator[None]:
-    """Wait for processes at the end; do not wait for them after an error."""
+    """Wait for processes at the end; kill them after an error."""
     try:
         yield
     except BaseException:
@@ -380,10 +380,10 @@ def _work(
     """Work in a process of its own; send progress, and the error that ends it."""
     stop = StopRequest()
 
-    def ask(_number: int, _frame: FrameType | None) -> None:
+    def request_stop(_number: int, _frame: FrameType | None) -> None:
         stop.is_made = True
 
-    begin_worker(ask)
+    begin_worker(request_stop)
     torch.set_num_threads(n_threads)
     try:
         work(runs, attempt, device, stop, end.send)

@@ -62,7 +62,7 @@ class SplitResult:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CandidateResult:
-    """What is known of a candidate."""
+    """Results of a candidate."""
 
     candidate: Candidate
     """Its name, network and training."""
@@ -85,7 +85,7 @@ class CandidateResult:
 
     @property
     def short_summary(self) -> str:
-        """What the candidate is, in as few words as a table has room for."""
+        """The summary of the candidate, shortened to fit into a table."""
         return textwrap.shorten(
             self.candidate.summary, _LONGEST_SUMMARY, placeholder=" ..."
         )
@@ -105,7 +105,7 @@ class StudyTable:
     """Runs of each candidate when all are finished."""
 
     left_out: tuple[str, ...]
-    """Names of candidates that no store would do for."""
+    """Names of candidates that no store fits."""
 
     is_quick: bool
     """Whether networks and training were scaled down."""
@@ -131,7 +131,7 @@ class StudyTable:
 
     @property
     def title(self) -> str:
-        """What the numbers are, in a line."""
+        """What the numbers are."""
         scenes = ", ".join(
             f"{max(one.splits[split].n_scenes for one in self.candidates)} {split}"
             for split in SPLITS
@@ -159,7 +159,7 @@ class StudyTable:
         if missing:
             notes.append(f"{missing} of {missing + self.n_finished} runs are not finished.")
         if self.left_out:
-            notes.append(f"Left out for want of a store: {', '.join(self.left_out)}.")
+            notes.append(f"Left out because no store fits: {', '.join(self.left_out)}.")
         if any(split.paper for one in self.candidates for split in one.splits.values()):
             notes.append("Paper: Chen et al. (2024), Table 4, 20 networks on AI4Arctic.")
         return tuple(notes)
@@ -168,12 +168,12 @@ class StudyTable:
 def summarise(plan: StudyPlan) -> StudyTable:
     """Return the scores of the finished runs of a study, and their differences.
 
-    The baseline is Model 1, or the first candidate where it is not among them.
+    The baseline is Model 1, or the first candidate if Model 1 is not in the study.
 
     Raises
     ------
     StudyError
-        If what is kept of a run is damaged, or runs were scored on different scenes.
+        If the record of a run is damaged, or runs were scored on different scenes.
     """
     names = [candidate.name for candidate in plan.candidates]
     baseline = BASELINE if BASELINE in names else names[0]
@@ -220,7 +220,7 @@ def _check_test_scenes(samples: Mapping[str, Sample]) -> None:
             f"runs were scored on different test scenes: {', '.join(changed[:3])}"
             f"{' ...' if changed[3:] else ''}",
             hint="remove the records of the runs (seed-*.json) and run the study again: "
-            "it scores them anew, and trains none again",
+            "they are scored again, but not trained again",
         )
 
 

@@ -35,18 +35,18 @@ _LATEX = {sign: f"\\{sign}" for sign in "&%$#_{}"} | {
 }
 
 MARK = "*"
-"""Stands behind an interval that excludes 0."""
+"""Follows an interval that excludes 0."""
 
 
 def refuse_foreign_tables(out: Path, *, overwrite: bool = False) -> None:
-    """Refuse to write tables into a folder that has files of these names and is not ours.
+    """Refuse to replace tables in a folder that is not the folder of a study.
 
     Raises
     ------
     ForeignFileError
         If there is such a file, and `overwrite` is false.
     """
-    # The lock is older than our first table; a copy may lack hidden files, but not runs.
+    # The lock comes before the first table; a copy may lack hidden files, but not runs.
     if (out / TABLE_LOCK).exists() or any(out.glob("runs/*/seed-*.json")):
         return
     for name in TABLES:
@@ -54,14 +54,14 @@ def refuse_foreign_tables(out: Path, *, overwrite: bool = False) -> None:
 
 
 def update_tables(plan: StudyPlan) -> StudyTable:
-    """Sum up the finished runs of a study, and write the table in all its forms.
+    """Summarise the finished runs of a study, and write the table in all its forms.
 
-    Of several processes that finish runs the last one writes the whole table.
+    When several processes finish runs, the last one writes the complete table.
 
     Raises
     ------
     StudyError
-        If what is kept of a run is damaged, or runs were scored on different scenes.
+        If the record of a run is damaged, or runs were scored on different scenes.
     """
     plan.out.mkdir(parents=True, exist_ok=True)
     with claimed(plan.out / TABLE_LOCK, wait=True):
@@ -170,7 +170,7 @@ def as_mapping(table: StudyTable) -> dict[str, Any]:
 
 
 _Cells = Sequence[Sequence[str]]
-"""Cells row by row; the first row is the head."""
+"""Cells, line by line; the first line contains the headings."""
 
 
 def _score_cells(table: StudyTable) -> list[list[str]]:
@@ -249,13 +249,13 @@ def _effect_cell(result: SplitResult, score: str) -> str:
 
 
 def _minus(result: SplitResult, score: str) -> float | None:
-    """Return by how much we score above the paper."""
+    """Return by how much our score is above that of the paper."""
     ours, theirs = result.mean(score), result.paper_score(score)
     return None if ours is None or theirs is None else ours - theirs
 
 
 def _flat_scores(result: SplitResult) -> dict[str, float | bool | None]:
-    """Return what CSV has of each score, a column each."""
+    """Return the columns of all scores."""
     columns: dict[str, float | bool | None] = {}
     for score in SCORES:
         name = score.lower()
@@ -275,7 +275,7 @@ def _flat_scores(result: SplitResult) -> dict[str, float | bool | None]:
 
 
 def _pipes(cells: _Cells) -> list[str]:
-    """Write cells as a table of Markdown."""
+    """Return cells as a table in Markdown."""
     head, *rows = (
         f"| {' | '.join(printable(cell).replace('|', chr(92) + '|') for cell in row)} |"
         for row in cells
@@ -285,7 +285,7 @@ def _pipes(cells: _Cells) -> list[str]:
 
 
 def _latex_float(caption: str, cells: _Cells) -> list[str]:
-    """Write cells as a table of LaTeX with a caption."""
+    """Return cells as a table in LaTeX with a caption."""
     head, *rows = (f"{' & '.join(map(_escaped, row))} \\\\" for row in cells)
     columns = "ll" + "r" * (len(cells[0]) - 2)
     return [
@@ -303,7 +303,7 @@ def _latex_float(caption: str, cells: _Cells) -> list[str]:
 
 
 def _escaped(text: str) -> str:
-    r"""Write text so that LaTeX shows it as it is.
+    r"""Escape text so that LaTeX shows it as it is.
 
     Examples
     --------

@@ -196,7 +196,7 @@ def test_the_interval_covers_the_truth_as_often_as_it_says(
         differences = 5 + run + scene + rest
         effect = compare(
             make(50 + differences), make(np.full_like(differences, 50.0)), seed=study,
-            n_draws=250,
+            n_resamples=250,
         )  # fmt: skip
         assert effect is not None
         interval = effect["FLOE"]

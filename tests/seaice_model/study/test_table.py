@@ -142,7 +142,7 @@ def test_every_form_says_what_is_not_of_the_paper(tmp_path: Path, form) -> None:
 def test_what_is_missing_is_said(plan: StudyPlan) -> None:
     text = as_text(summarise(plan))
     assert "1 of 9 runs are not finished" in text
-    assert "Left out for want of a store: model2" in text
+    assert "Left out because no store fits: model2" in text
     assert "2 of 3" in text
 
 
