@@ -3,10 +3,15 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import xarray as xr
 
 from seaice.main import app
+from seaice_data.store.store import Store
+from seaice_model.maps.alignment import align
+from seaice_model.maps.chart_map import read_netcdf
+from seaice_model.metrics import ChartScorer
 
 
 def run_app(arguments: list[str]) -> int:
@@ -35,6 +40,13 @@ def test_the_whole_job(
     capsys.readouterr()
     assert run_app(["score", maps, "--reference", store, "--json"]) == 0
     scores = json.loads(capsys.readouterr().out)
-    assert scores["pooled"]["combined"] <= 100
-    with xr.open_dataset(next(Path(maps).glob("*.nc"))) as opened:
-        assert opened.sea_ice_area_fraction.max() <= 100
+    scorer = ChartScorer()
+    for scene in Store.open(store).open_scenes()[0]:
+        path = Path(maps, f"{scene.id}.nc")
+        shown = align(read_netcdf(path), scene.source_grid).charts
+        scorer.add(scene.full_charts(), shown)
+        with xr.open_dataset(path) as opened:
+            shares = opened.sea_ice_area_fraction.values
+        assert {*shares[np.isfinite(shares)]} <= {*range(0, 101, 10)}
+        assert np.isfinite(shares).mean() > 0.2
+    assert scores["pooled"] == pytest.approx(scorer.scores().by_name)

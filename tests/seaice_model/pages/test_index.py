@@ -67,7 +67,8 @@ def test_entries_are_kept_until_weights_or_charts_change(maps: Path, store: Stor
     assert json.loads(entry.read_text())["scores"] == {}
     write_index(maps, charts_of(store))
     made = entry.stat().st_mtime_ns
-    assert json.loads(entry.read_text())["scores"]["combined"] is not None
+    expected = score_maps(maps, charts_of(store)).scenes[TEST_SCENE].by_name
+    assert json.loads(entry.read_text())["scores"] == expected
     write_index(maps)
     write_index(maps, charts_of(store))
     assert entry.stat().st_mtime_ns == made

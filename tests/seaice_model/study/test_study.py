@@ -428,6 +428,9 @@ def test_records_and_notes_of_strangers_are_refused_in_words(
 
 
 def test_tables_of_a_study_are_written_again(plan: StudyPlan, store: Store) -> None:
+    texts = []
     for _ in range(2):
         update_tables(plan_study(plan.out, [store], CANDIDATES, n_runs=2))
-    assert (plan.out / "table.md").exists()
+        texts.append((plan.out / "table.md").read_text())
+    assert texts[0] == texts[1]
+    assert "| model1 | model1 in short | 2 |" in texts[0]
