@@ -24,7 +24,7 @@ class Chart:
     """Name of the netCDF variable: ``SIC``, ``SOD`` or ``FLOE``."""
 
     long_name: str
-    """What the chart shows, for people."""
+    """What the chart shows, in words."""
 
     standard_name: str | None
     """Name in the CF standard name table, where it has one."""
@@ -54,12 +54,12 @@ class Chart:
         )
 
     def cf_attributes(self, fill: str | None = None) -> dict[str, Any]:
-        """Return the attributes of CF for a plane of classes, but for ``standard_name``.
+        """Return the CF attributes of a plane of classes, apart from ``standard_name``.
 
         Parameters
         ----------
         fill
-            Meaning of `CHART_FILL` in the plane; not given if the plane has no fill.
+            Meaning of `CHART_FILL` in the plane; leave it out if the plane has no fill.
 
         Examples
         --------

@@ -1,7 +1,7 @@
 """What is known of each pixel of the 80 m grid, as bits of ``uint8`` planes.
 
-They are plain integers: numpy takes a member of an `enum.IntFlag` for ``int64``, so that
-each mask of a scene would need eight bytes a pixel.
+They are plain integers: numpy takes a member of an `enum.IntFlag` for ``int64``, so a
+mask of a scene would need eight bytes per pixel.
 """
 
 FLAG_NO_SAR = 1

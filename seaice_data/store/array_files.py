@@ -1,9 +1,9 @@
-"""The files of a zarr array, written as the specifications of formats 2 and 3 say.
+"""The files of a zarr array, written to the specifications of formats 2 and 3.
 
-zarr reads what is written here, and writes the same bytes; but it hands each of the fifty
-files of a scene to a thread and back, which takes longer than to prepare the scene.
+zarr reads these files and would write the same bytes; but it hands each of the fifty files
+of a scene to a thread and back, which takes longer than preparing the scene.
 
-A store may come from anybody. ``read_array_document`` checks the document of an array
+A store may come from anywhere. ``read_array_document`` checks the document of an array
 before zarr sees it: a codec may run code, and a shape may be larger than any memory.
 """
 
@@ -53,27 +53,27 @@ class ArrayFiles:
     """Shape of a chunk, where -1 is the whole axis; the whole array if not given."""
 
     is_compressed: bool = False
-    """Whether chunks are packed with zstd."""
+    """Whether chunks are compressed with zstd."""
 
     fill: int = 0
-    """What stands for chunks that are not there; NaN in floats."""
+    """Value of chunks that are missing; NaN in floats."""
 
     zarr_format: int = 3
     """Format of zarr, 2 or 3."""
 
     def __iter__(self) -> Iterator[tuple[str, Content]]:
-        """Yield names and contents, chunks as they are packed."""
+        """Yield names and contents of the files."""
         documents = self._documents_2() if self.zarr_format == 2 else self._documents_3()
         for name, document in documents.items():
             yield f"{self.name}/{name}", json.dumps(document, indent=2).encode()
         for number, chunk in self._cut():
             key = ("." if self.zarr_format == 2 else "/").join(map(str, number))
             prefix = "" if self.zarr_format == 2 else "c/"
-            yield f"{self.name}/{prefix}{key}", self._packed(chunk)
+            yield f"{self.name}/{prefix}{key}", self._encoded(chunk)
 
     @property
     def description(self) -> dict[str, Any]:
-        """What readers find to describe the array."""
+        """What `layout.describe` returns for the array."""
         return {
             "shape": self.values.shape,
             "dtype": "string" if self._is_text else self.values.dtype.name,
@@ -144,7 +144,7 @@ class ArrayFiles:
         return {".zarray": array, ".zattrs": attributes}
 
     def _cut(self) -> Iterator[tuple[tuple[int, ...], np.ndarray[Any, Any]]]:
-        """Cut the values into chunks, the last ones filled up to their full shape."""
+        """Yield numbers and values of the chunks; the last ones are padded."""
         shape, chunk_shape = self.values.shape, self._chunk_shape
         counts = [ceil(n / chunk) for n, chunk in zip(shape, chunk_shape, strict=True)]
         for number in product(*map(range, counts)):
@@ -161,14 +161,14 @@ class ArrayFiles:
 
     @property
     def _padding(self) -> float:
-        """What zarr puts behind the last row and column; nobody reads it."""
+        """What zarr puts after the last row and column; nobody reads it."""
         if self.zarr_format == 2:
             return 0
         return np.nan if self.values.dtype.kind == "f" else self.fill
 
-    def _packed(self, chunk: np.ndarray[Any, Any]) -> Content:
+    def _encoded(self, chunk: np.ndarray[Any, Any]) -> Content:
         if self._is_text and self.zarr_format == 3:
-            from numcodecs import VLenUTF8  # late: readers need none of it
+            from numcodecs import VLenUTF8  # late: readers do not need it
 
             return bytes(VLenUTF8().encode(chunk.astype(object)))
         chunk = np.ascontiguousarray(self._little(chunk))
@@ -185,7 +185,7 @@ class ArrayFiles:
 
 @dataclass(frozen=True, slots=True)
 class ArrayForm:
-    """What an array of a store may be."""
+    """Type and shapes that an array of a store may have."""
 
     dtype: str
     """Name of the type; ``string`` for text."""
@@ -245,7 +245,7 @@ class _Document2(TypedDict):
 
 
 def read_array_document(documents: Sequence[bytes], form: ArrayForm) -> dict[str, Any]:
-    """Parse what describes an array, and check it.
+    """Parse and check what describes an array.
 
     Parameters
     ----------
@@ -257,7 +257,7 @@ def read_array_document(documents: Sequence[bytes], form: ArrayForm) -> dict[str
     Returns
     -------
     dict
-        The document, with the attributes of the array, as zarr takes it.
+        The document with the attributes of the array, as zarr expects it.
 
     Raises
     ------
@@ -285,7 +285,7 @@ def read_array_document(documents: Sequence[bytes], form: ArrayForm) -> dict[str
 
 
 def _check_3(document: _Document3) -> tuple[Any, ...]:
-    """Return type, shape and shapes of chunks, those of shards first."""
+    """Return the type, the shape, and the shapes of shards and chunks."""
     if document.get("storage_transformers"):
         raise DocumentError("it has storage transformers")
     chunk_shapes = [document["chunk_grid"]["configuration"]["chunk_shape"]]
@@ -306,7 +306,7 @@ def _check_codecs(codecs: Sequence[_Named]) -> None:
 
 
 def _check_2(document: _Document2) -> tuple[Any, ...]:
-    """Return type, shape and the shape of the chunks."""
+    """Return the type, the shape, and the shape of the chunks."""
     if document["filters"]:
         raise DocumentError(f"seaice does not write filters: {document['filters']!r:.60}")
     packing = document["compressor"]
@@ -324,7 +324,7 @@ def _check_2(document: _Document2) -> tuple[Any, ...]:
 
 
 def _check_chunks(shape: Sequence[int], chunk_shape: Sequence[int]) -> None:
-    """Refuse chunks that do not fit the shape, are too many or too large."""
+    """Reject chunks that do not fit the shape, are too many or too large."""
     if len(chunk_shape) != len(shape) or min(chunk_shape, default=1) < 1:
         raise DocumentError(f"its chunks {chunk_shape} do not fit its shape {shape}")
     n_chunks = prod(ceil(n / chunk) for n, chunk in zip(shape, chunk_shape, strict=True))

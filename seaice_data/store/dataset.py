@@ -28,7 +28,7 @@ def scene_dataset(
     attributes: Mapping[str, Any],
     software: str,
 ) -> xr.Dataset:
-    """Return a scene in physical units, one variable a channel and a chart.
+    """Return a scene in physical units, one variable for each channel and chart.
 
     Parameters
     ----------
@@ -39,9 +39,9 @@ def scene_dataset(
     charts
         Classes, shape ``(y, x, chart)``; 255 is fill.
     recipe
-        That of the store.
+        Recipe of the store.
     attributes
-        Of the scene's group; texts and numbers become attributes of the dataset.
+        Attributes of the scene's group; texts and numbers are kept.
     software
         Name and version of the program that made the store.
     """
@@ -76,7 +76,7 @@ def scene_dataset(
 def _global_attributes(
     scene_id: SceneId, history: str, attributes: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return the CF attributes of the scene, and what it has of texts and numbers."""
+    """Return the CF attributes of the scene, and its texts and numbers."""
     plain = {
         name: int(value) if isinstance(value, bool) else value
         for name, value in attributes.items()

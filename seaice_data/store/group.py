@@ -1,6 +1,6 @@
 """The groups of the zarr hierarchy: their documents, and the root of a store.
 
-Reading a store on a disk needs no zarr, whose import takes longest.
+Reading a store on a disk does not need zarr, which is slow to import.
 """
 
 import json
@@ -35,15 +35,15 @@ SOURCE = {
 """Where the data come from, for the root attributes."""
 
 DOCUMENTS = {2: (".zattrs", ".zgroup"), 3: ("zarr.json",)}
-"""Files of a group by zarr format. Attributes are in the first, the last makes it one."""
+"""Files of a group by zarr format: the first has attributes, the last makes it a group."""
 
 
 class StoreRoot:
-    """The root of a store: where the store is, and what holds for all its scenes."""
+    """The root of a store: where it is, and what its scenes have in common."""
 
     def __init__(self, storage: Storage, attributes: Mapping[str, Any]) -> None:
         self.storage = storage
-        """Where it is. To open the store again, use its `Storage.url`."""
+        """Where it is. Use its `Storage.url` to open the store again."""
         self.path = storage.path
         """Path or URL to show: without passwords and keys."""
         self.attributes = attributes
@@ -72,7 +72,7 @@ class StoreRoot:
 
     @property
     def documents(self) -> tuple[str, ...]:
-        """Files of a group: its attributes are in the first, the last makes it one."""
+        """Files of a group: the first has the attributes, the last makes it a group."""
         return DOCUMENTS[self.recipe.zarr_format]
 
     def read_metadata(self, folders: Iterable[str]) -> dict[str, list[Document]]:
@@ -93,13 +93,13 @@ class StoreRoot:
         """Make sure, after a read, that a scene is still the one that was opened.
 
         A store may be replaced while it is read, and a scene removed and prepared again.
-        The metadata of a scene has the checksums of its arrays and names its files, so
-        equal metadata means equal arrays.
+        The metadata of a scene contains the checksums of its arrays, so equal metadata
+        means equal arrays.
 
         Raises
         ------
         StoreError
-            If it is another scene or gone, or its metadata cannot be read.
+            If it is gone or was replaced, or its metadata cannot be read.
         """
         found = self.read_metadata([scene_id]).get(scene_id)
         if found is None:
@@ -109,10 +109,10 @@ class StoreRoot:
             )
         if found != [*documents]:
             self.raise_unread(scene_id, found)
-            raise self._replaced(f"scene {scene_id} is another one now")
+            raise self._replaced(f"scene {scene_id} has changed")
 
     def raise_unread(self, scene_id: str, documents: Sequence[Document]) -> None:
-        """Raise an error if the system did not let one of the documents be read."""
+        """Raise an error if the system could not read one of the documents."""
         for error in documents:
             if isinstance(error, OSError):
                 raise StoreError(
@@ -121,7 +121,7 @@ class StoreRoot:
                 ) from error
 
     def check_recipe(self) -> None:
-        """Make sure that the store still has the recipe that it was opened with."""
+        """Make sure that the store still has the recipe it was opened with."""
         attributes, _ = read_root(self.storage)
         if attributes["recipe"] != self.attributes["recipe"]:
             raise self._replaced("it has another recipe")
@@ -149,7 +149,7 @@ def root_attributes(recipe: Recipe) -> dict[str, Any]:
 
 
 def group_files(attributes: Mapping[str, Any], zarr_format: int) -> dict[str, bytes]:
-    """Return the files that make a zarr group, the deciding one last."""
+    """Return the files of a zarr group; the last one makes it a group."""
     if zarr_format == 3:
         contents = [{"attributes": attributes, "zarr_format": 3, "node_type": "group"}]
     else:
@@ -164,13 +164,13 @@ def group_files(attributes: Mapping[str, Any], zarr_format: int) -> dict[str, by
 def put_group(
     storage: Storage, prefix: str, attributes: Mapping[str, Any], zarr_format: int
 ) -> None:
-    """Write a group, unless there is one."""
+    """Write a group, unless it is there."""
     for name, content in group_files(attributes, zarr_format).items():
         storage.put_new(prefix + name, content)
 
 
 def whole_documents(documents: Sequence[Document]) -> list[bytes]:
-    """Return documents that could be read; raise the error of one that could not."""
+    """Return the contents of documents; raise the first error in place of one."""
     for document in documents:
         if not isinstance(document, bytes):
             raise document
@@ -188,7 +188,7 @@ def group_attributes(documents: Sequence[bytes]) -> dict[str, Any]:
 
 
 class _Root(TypedDict):
-    """Root attributes without which a store is not ours."""
+    """Root attributes that every store of seaice has."""
 
     format: Literal["seaice store"]
     recipe: dict[str, Any]
@@ -216,7 +216,7 @@ def read_root(storage: Storage) -> tuple[dict[str, Any], int]:
 
 
 def foreign_names(storage: Storage) -> list[str]:
-    """Return what is in a store, or among its scenes, under a name that no store uses."""
+    """Return what is in a store, or among its scenes, under a name seaice does not use."""
     documents = {name for names in DOCUMENTS.values() for name in names}
     found = {*storage.names()} - documents - {"scenes", STAGING}
     found |= {
@@ -228,7 +228,7 @@ def foreign_names(storage: Storage) -> list[str]:
 
 
 def is_blank(storage: Storage) -> bool:
-    """Whether there is nothing but what a writer leaves when killed at its first step."""
+    """Whether there is nothing, or only what a writer killed at its first step leaves."""
     return {*storage.names()} <= {STAGING, ".zattrs"}
 
 

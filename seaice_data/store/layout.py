@@ -1,7 +1,7 @@
 """The arrays of a scene: what is written, what may be read, and their checksums.
 
 Inputs are one uncompressed chunk, unless the recipe says otherwise: any process can map the
-file. Checksums of all arrays are in the attributes of the scene, for `seaice verify`.
+file. The attributes of the scene contain checksums of all arrays, for `seaice verify`.
 """
 
 import json
@@ -55,7 +55,7 @@ def scene_files(
 
 
 def scene_attributes(scene: PreparedScene) -> dict[str, Any]:
-    """Return what is known of a scene, but for its checksums."""
+    """Return the attributes of a scene, apart from its checksums."""
     valid = sum(scene.class_counts["SIC"][:-1])
     return {
         "id": scene.id,
@@ -80,7 +80,7 @@ def scene_arrays(scene: PreparedScene, recipe: Recipe) -> Iterator[ArrayFiles]:
     """Yield the arrays of a scene."""
     make = partial(ArrayFiles, zarr_format=recipe.zarr_format)
     yield from _label_arrays(recipe)
-    packed, is_packed = recipe.codec == "zstd", {"is_compressed": True}
+    is_compressed = recipe.codec == "zstd"
     pixels = ("y", "x")
     yield make(
         name="inputs",
@@ -92,8 +92,8 @@ def scene_arrays(scene: PreparedScene, recipe: Recipe) -> Iterator[ArrayFiles]:
             "comment": "value in its unit = inputs * channel_std + channel_mean; "
             "NaN is fill",
         },
-        chunks=(_INPUT_CHUNK, _INPUT_CHUNK, -1) if packed else None,
-        is_compressed=packed,
+        chunks=(_INPUT_CHUNK, _INPUT_CHUNK, -1) if is_compressed else None,
+        is_compressed=is_compressed,
     )
     classes = {
         "flag_values": [[*chart.flag_values] for chart in CHARTS],
@@ -104,7 +104,7 @@ def scene_arrays(scene: PreparedScene, recipe: Recipe) -> Iterator[ArrayFiles]:
         values=scene.charts,
         dimensions=(*pixels, "chart"),
         attributes={"long_name": "ice charts as classes", **classes},
-        is_compressed=packed,
+        is_compressed=is_compressed,
         fill=CHART_FILL,
     )
     yield make(
@@ -114,7 +114,7 @@ def scene_arrays(scene: PreparedScene, recipe: Recipe) -> Iterator[ArrayFiles]:
         attributes={"long_name": "ice charts as classes on the 80 m grid", **classes},
         chunks=(1, _FULL_CHUNK_ROWS, -1),
         fill=CHART_FILL,
-        **is_packed,
+        is_compressed=True,
     )
     yield make(
         name="full_flags",
@@ -126,7 +126,7 @@ def scene_arrays(scene: PreparedScene, recipe: Recipe) -> Iterator[ArrayFiles]:
             "flag_meanings": " ".join(FLAGS),
         },
         chunks=(_FULL_CHUNK_ROWS, -1),
-        **is_packed,
+        is_compressed=True,
     )
     yield from _tie_point_arrays(scene.tie_points, recipe)
     if scene.polygons is not None and scene.polygon_ids is not None:
@@ -134,7 +134,7 @@ def scene_arrays(scene: PreparedScene, recipe: Recipe) -> Iterator[ArrayFiles]:
 
 
 def _label_arrays(recipe: Recipe) -> Iterator[ArrayFiles]:
-    """Yield the names on the axes, and how the inputs were standardised."""
+    """Yield the labels of the axes, and the constants that standardised the inputs."""
     make = partial(ArrayFiles, zarr_format=recipe.zarr_format, dimensions=("channel",))
     catalogue = [find_channel(name) for name in recipe.channels]
     yield make(name="channel", values=np.array(recipe.channels))
@@ -151,7 +151,7 @@ def _label_arrays(recipe: Recipe) -> Iterator[ArrayFiles]:
 def _polygon_arrays(
     polygons: PolygonTable, ids: IntArray, recipe: Recipe
 ) -> Iterator[ArrayFiles]:
-    """Yield what the analysts said of each polygon: mixed ice is lost in the charts."""
+    """Yield the egg codes of the polygons, because charts do not keep mixed ice."""
     make = partial(ArrayFiles, zarr_format=recipe.zarr_format)
     columns = np.array(["id", *COLUMNS, "is_water"])
     yield make(name="polygon_column", values=columns, dimensions=("polygon_column",))
@@ -197,7 +197,7 @@ def _tie_point_arrays(tie: TiePoints, recipe: Recipe) -> Iterator[ArrayFiles]:
 
 
 def array_forms(attributes: SceneAttributes, recipe: Recipe) -> dict[str, ArrayForm]:
-    """Return what the arrays of a scene may be, by name."""
+    """Return which types and shapes the arrays of a scene may have, by name."""
     y, x = map(_exactly, attributes["grid"].shape)
     y80, x80 = map(_exactly, attributes["source_grid"].shape)
     channel, chart = _exactly(len(recipe.channels)), _exactly(len(CHARTS))
@@ -235,7 +235,7 @@ def chunk_names(array: "zarr.Array[Any]") -> list[str]:
 
 
 def describe(array: "zarr.Array[Any]") -> dict[str, Any]:
-    """Return what describes an array, whatever the format."""
+    """Return what describes an array, in the same form for both zarr formats."""
     attributes = array.attrs.asdict()
     dimensions = attributes.pop("_ARRAY_DIMENSIONS", None)
     if array.metadata.zarr_format == 3:
@@ -252,14 +252,14 @@ def describe(array: "zarr.Array[Any]") -> dict[str, Any]:
 def metadata_checksum(
     attributes: Mapping[str, Any], described: Mapping[str, Mapping[str, Any]]
 ) -> str:
-    """Return the CRC-32C of what describes a scene: attributes, and those of its arrays.
+    """Return the CRC-32C of what describes a scene and its arrays.
 
     Parameters
     ----------
     attributes
-        Of the scene's group.
+        Attributes of the scene's group.
     described
-        By name of the array, as `describe` gives it.
+        What `describe` returns, by name of the array.
     """
     known = {k: v for k, v in attributes.items() if k not in _CHECKSUMS}
     content = json.dumps([known, described], sort_keys=True, separators=(",", ":"))
@@ -269,7 +269,7 @@ def metadata_checksum(
 def checksum(values: Any) -> str:
     """Return the CRC-32C of an array: eight hexadecimal digits.
 
-    Of its bytes in C order, little-endian; of text in UTF-8, a line for each item.
+    It covers the bytes in C order, little-endian; of text, one UTF-8 line for each item.
 
     Examples
     --------

@@ -1,8 +1,8 @@
 """A store in a folder on a disk of this machine.
 
 A file or folder appears by a rename, from ``.staging`` inside the store. A run that adds
-scenes and one that replaces the store exclude each other by a lock on the folder; several
-that add do not, for they write the same bytes.
+scenes and one that replaces the store exclude each other by a lock on the folder. Several
+runs may add scenes at the same time, because they write the same bytes.
 """
 
 import ctypes
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from zarr.abc.store import Store as ZarrStore
 
 STAGING = ".staging"
-"""Folder in the store of what is being written or removed; readers ignore it."""
+"""Folder in the store for what is being written or removed; readers ignore it."""
 
 _REPLACEMENT = "replacement"
 _ASIDE = ".replaced"
@@ -64,7 +64,7 @@ class LocalFolder:
         self._root = os.path.realpath(self.location)
 
     def local(self, *names: str) -> Path:
-        """Return the path of a file on a local disk."""
+        """Return the path of a file in the folder."""
         return Path(self._root, *names)
 
     def read_many(self, names: Sequence[str]) -> dict[str, Document]:
@@ -93,7 +93,7 @@ class LocalFolder:
             (place / "content").replace(self.local(name))
 
     def put_new(self, name: str, content: bytes) -> None:
-        """Write a file by a rename that replaces none."""
+        """Write a file by a rename that does not replace another."""
         if self.local(name).exists():
             return
         with self._staged(Path(name).name) as place:
@@ -111,11 +111,11 @@ class LocalFolder:
                 (place / file).write_bytes(content)
             final = self.local(name)
             if final.exists() and not (final / witness).exists():
-                self.remove_folder(name, [witness])  # the rest of something
+                self.remove_folder(name, [witness])  # what a killed writer left
             _move(place, final, witness)
 
     def remove_folder(self, name: str, first: Sequence[str]) -> None:  # noqa: ARG002
-        """Remove a folder: it disappears by a rename."""
+        """Remove a folder by a rename."""
         with self._staged(Path(name).name) as place, suppress(FileNotFoundError):
             self.local(name).replace(place)
 
@@ -134,7 +134,7 @@ class LocalFolder:
         return LocalStore(self.local(folder), read_only=True)
 
     def errors(self) -> AbstractContextManager[None]:
-        """Let errors of the disk pass."""
+        """Let errors of the disk pass unchanged."""
         return nullcontext()
 
     def drop_folder(self) -> None:
@@ -166,7 +166,7 @@ class LocalFolder:
             os.close(folder)
 
     def _locked_folder(self, *, alone: bool) -> int | None:
-        """Open and lock the folder; None if another one took its place meanwhile."""
+        """Open and lock the folder; None if another one replaced it in the meantime."""
         try:
             self.local().mkdir(parents=True, exist_ok=True)
             folder = os.open(self.local(), os.O_RDONLY)
@@ -181,7 +181,7 @@ class LocalFolder:
             doing = "writing to" if alone else "replacing"
             raise StoreError(
                 f"another process is {doing} the store {self.path!r}",
-                hint="wait until it has ended, or choose another path",
+                hint="wait until it has finished, or choose another path",
             ) from error
         except FileNotFoundError:
             pass
@@ -190,11 +190,11 @@ class LocalFolder:
 
     @contextmanager
     def _staged(self, name: str) -> Iterator[Path]:
-        """Yield an empty folder to write to; what is left there is removed."""
+        """Yield an empty folder to write to; what remains in it is removed."""
         parent = self.local(STAGING)
         with ExitStack() as stack:
             place = None
-            while place is None:  # again, if another process tidied up in between
+            while place is None:  # again, if another process removed the folder in between
                 parent.mkdir(parents=True, exist_ok=True)
                 with suppress(FileNotFoundError):
                     place = stack.enter_context(staged(parent, name))
@@ -204,8 +204,8 @@ class LocalFolder:
     def replacement(self) -> Iterator["LocalFolder"]:
         """Yield a place on the same disk for what will replace this folder.
 
-        It is in a hidden folder beside this one. The name of that folder is used once, and
-        a file in it says what it is, so that nobody mistakes it for their own, nor do we.
+        It is in a hidden folder beside this one. The name of that folder is used only once,
+        and a file in it says who made it, so that no other folder is taken for it.
 
         Raises
         ------
@@ -233,7 +233,7 @@ class LocalFolder:
             _drop_replacement(folder)
 
     def put_back(self) -> None:
-        """Bring back a store that a killed `exchange` had moved away."""
+        """Restore a store that a killed `exchange` had moved away."""
         root = self.local()
         for folder in () if root.exists() else self._abandoned():
             with suppress(FileNotFoundError):
@@ -250,7 +250,7 @@ class LocalFolder:
         ]
 
     def exchange(self, other: "LocalFolder") -> None:
-        """Let two folders of one disk change places: at once, if the system can do that."""
+        """Exchange two folders of one disk, in one step if the system can do that."""
         one, two = self.local(), other.local()
         if _exchange(one, two):
             return
@@ -261,7 +261,7 @@ class LocalFolder:
 
 
 def _document(path: Path) -> Document | None:
-    """Read a document from a disk; None if it is not there."""
+    """Read a document; None if it is missing."""
     try:
         return read_text(path).encode()
     except (FileNotFoundError, NotADirectoryError):
@@ -282,7 +282,7 @@ def _is_file(path: Path) -> bool:
 
 
 def _move(staged: Path, final: Path, witness: str) -> None:
-    """Put a folder into its place, unless another writer was quicker."""
+    """Move a folder to its place, unless another writer was faster."""
     if (final / witness).exists():
         return
     try:
@@ -293,7 +293,7 @@ def _move(staged: Path, final: Path, witness: str) -> None:
 
 
 def _move_new(staged: Path, final: Path) -> None:
-    """Put a file into its place, unless there is one."""
+    """Move a file to its place, unless there is one."""
     if _rename(staged, final, _RENAME_NOREPLACE) in (0, errno.EEXIST):
         return
     with suppress(FileExistsError):
@@ -307,12 +307,12 @@ def _move_new(staged: Path, final: Path) -> None:
 
 
 def _exchange(one: Path, two: Path) -> bool:
-    """Exchange two names in one step; false where that cannot be done."""
+    """Exchange two names in one step; return whether the system can do that."""
     return _rename(one, two, _RENAME_EXCHANGE) == 0
 
 
 def _rename(old: Path, new: Path, flag: int) -> int:
-    """Rename as only Linux can; return 0 if done, else the errno (elsewhere ENOSYS)."""
+    """Rename with flags of Linux; return 0, or the errno (ENOSYS on other systems)."""
     rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     if rename is None:
         return errno.ENOSYS
@@ -321,7 +321,7 @@ def _rename(old: Path, new: Path, flag: int) -> int:
 
 
 def _prefix(root: Path) -> str:
-    """Return how the names of folders begin in which a replacement of `root` is built."""
+    """Return the prefix of the folders in which replacements of `root` are built."""
     return f".{root.name}.{_REPLACEMENT}"
 
 
@@ -334,7 +334,7 @@ def _is_replacement(folder: Path) -> bool:
 
 
 def _drop_replacement(folder: Path) -> None:
-    """Remove the folder of a replacement, if nothing is left in it but our mark."""
+    """Remove the folder of a replacement, if it contains nothing but our mark."""
     with suppress(OSError):
         if [path.name for path in folder.iterdir()] == [_MARK]:
             (folder / _MARK).unlink()

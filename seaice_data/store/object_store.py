@@ -1,7 +1,7 @@
 """A store in an object store, or behind any other URL that fsspec can open.
 
-Every object appears whole, so a scene appears with the last one written. There are no locks
-and no renames.
+Every object appears whole, so a scene appears with the last object written. There are no
+locks and no renames.
 """
 
 import sys
@@ -29,7 +29,7 @@ _URL_ERRORS = (
     OSError,
     EOFError,
 )
-"""What fsspec and the libraries below it raise for an address that they cannot reach."""
+"""What fsspec and its libraries raise for a URL that they cannot reach."""
 
 _LIBRARY_ERRORS = (
     ("aiohttp", "ClientError"),
@@ -40,7 +40,7 @@ _LIBRARY_ERRORS = (
     ("tarfile", "TarError"),
     ("zipfile", "BadZipFile"),
 )
-"""The same, of libraries with errors of their own: module and class."""
+"""Errors of libraries that have their own: module and class."""
 
 _CONNECT_S = 3
 _ATTEMPTS = 3
@@ -51,7 +51,7 @@ _AWS_HINT = (
 
 
 class UnreachableError(StoreError):
-    """An object store cannot be reached, or refuses: nothing is known of what is there."""
+    """An object store cannot be reached or refuses a request; its content is unknown."""
 
 
 class ObjectStore:
@@ -64,9 +64,9 @@ class ObjectStore:
     files
         The file system of fsspec that the URL leads to.
     root
-        Where the store is in it.
+        Path of the store in it.
     options
-        With which `files` was opened, by protocol.
+        Options with which `files` was opened, by protocol.
     """
 
     def __init__(self, url: str, files: Any, root: str, options: dict[str, Any]) -> None:
@@ -77,7 +77,7 @@ class ObjectStore:
         self._files, self._root, self._options = files, root.rstrip("/"), options
 
     def read_many(self, names: Sequence[str]) -> dict[str, Document]:
-        """Read documents, all at the same time."""
+        """Read documents concurrently."""
         with self.errors():
             # From 0: without a start s3fs would ask for the size of each file first.
             answers = self._files.cat_ranges(
@@ -95,7 +95,7 @@ class ObjectStore:
         """List what is in a folder."""
         full = self._full(folder)
         with self.errors():
-            # What other processes wrote meanwhile is not in fsspec's memory of listings.
+            # fsspec caches listings: what other processes wrote since is not in them.
             self._files.invalidate_cache(full)
             try:
                 listed = self._files.ls(full, detail=False)
@@ -115,7 +115,7 @@ class ObjectStore:
             self._files.pipe_file(self._full(name), content)
 
     def put_new(self, name: str, content: bytes) -> None:
-        """Write an object, unless there is one when it is looked for."""
+        """Write an object, unless a look first finds one."""
         if not self.read_many([name]):
             self.put(name, content)
 
@@ -129,7 +129,7 @@ class ObjectStore:
         objects = {file: bytes(content) for file, content in contents}
         inner = {file for file in objects if "/" in file}
         with self.errors():
-            self._remove_objects(name)  # the rest of something
+            self._remove_objects(name)  # what a killed writer left
             # All at once: each takes a round trip.
             self._files.pipe(
                 {self._full(f"{name}/{file}"): objects[file] for file in inner}
@@ -139,7 +139,7 @@ class ObjectStore:
                     self._files.pipe_file(self._full(f"{name}/{file}"), objects[file])
 
     def remove_folder(self, name: str, first: Sequence[str]) -> None:
-        """Remove the objects of a folder, those that made it appear first."""
+        """Remove the objects of a folder, starting with those in `first`."""
         with self.errors():
             for file in first:
                 self._remove_object(f"{name}/{file}")
@@ -162,7 +162,7 @@ class ObjectStore:
         """Return a folder as a zarr store to read from."""
         from zarr.storage import FsspecStore  # late: maps need no zarr
 
-        # In a chain of URLs, as zip://::store.zip, the folder belongs to the first one.
+        # In a chain of URLs, such as zip://::store.zip, the folder belongs to the first.
         first, chain, rest = self.url.partition("::")
         slash = "" if first.endswith("/") else "/"
         url = f"{first}{slash}{folder}{chain}{rest}"
@@ -199,12 +199,12 @@ class ObjectStore:
 
 @contextmanager
 def url_errors(url: str) -> Iterator[None]:
-    """Turn errors of libraries about a URL into store errors, without its secrets.
+    """Turn errors of libraries into store errors that do not show secrets of the URL.
 
     Raises
     ------
     UnreachableError
-        For each of them.
+        In place of each of them.
     """
     try:
         yield
@@ -223,15 +223,15 @@ def _unreachable(url: str, error: Exception) -> UnreachableError:
 
 
 def _errors_of_libraries() -> tuple[type[Exception], ...]:
-    """Return what may be raised about a URL; libraries that are not loaded cannot raise."""
+    """Return the errors to translate; a library that is not loaded cannot raise any."""
     loaded = [(sys.modules.get(module), name) for module, name in _LIBRARY_ERRORS]
     return (*_URL_ERRORS, *(getattr(module, name) for module, name in loaded if module))
 
 
 def patience(url: str) -> dict[str, dict[str, Any]]:
-    """Return how long to wait for the servers of a URL: options by protocol.
+    """Return options that limit the waiting for the servers of a URL, by protocol.
 
-    What the user has configured, for fsspec or the AWS tools, is left as it is.
+    Settings that the user made for fsspec or the AWS tools take precedence.
     """
     links = {link.partition("://")[0] for link in url.split("::")}
     asked = {protocol for protocol in links if protocol not in fsspec.config.conf}

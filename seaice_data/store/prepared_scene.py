@@ -12,7 +12,7 @@ from seaice_data.store.statistics import ChannelStats
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PreparedScene:
-    """What a store holds of one scene."""
+    """What a store contains of one scene."""
 
     id: SceneId
     """As ``20180607T184326_dmi``."""
@@ -30,10 +30,10 @@ class PreparedScene:
     """Whether an ice chart belongs to the scene."""
 
     is_test_file: bool
-    """Whether it came as the challenge gives its test scenes: without the chart."""
+    """Whether the file has no chart, as the test scenes of the challenge."""
 
     grid: Grid
-    """Grid of the store: the scene's after the ratio."""
+    """Grid of the store: that of the scene, downscaled."""
 
     source_grid: Grid
     """80 m grid of the scene."""
@@ -60,7 +60,7 @@ class PreparedScene:
     """Geolocation grid."""
 
     stats: ChannelStats
-    """Of the inputs."""
+    """Sums of the valid values of the inputs."""
 
     class_counts: dict[str, list[int]]
     """Pixels of each class on the store's grid, fill last."""

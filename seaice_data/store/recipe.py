@@ -13,8 +13,8 @@ from seaice_data.grid import blocks_of_pixels, picks_of_pixels
 class Recipe:
     """What a store is made of; equal recipes give equal stores.
 
-    The defaults are ours; the paper and the reference implementation take single pixels
-    (``nearest``) where we average, and the nearest cell where we interpolate.
+    The defaults are ours; the paper and the official code take single pixels (``nearest``)
+    where we average, and the nearest cell where we interpolate.
     """
 
     ratio: int = 10
@@ -43,14 +43,15 @@ class Recipe:
     rounds by at most 0.002 standard deviations."""
 
     codec: Literal["none", "zstd"] = "none"
-    """How inputs and charts are packed: not at all, one chunk that any process can map; or
-    with zstd, inputs in chunks of 256 x 256 pixels, for object stores and slow disks."""
+    """How inputs and charts are compressed: not at all, as one chunk that any process can
+    map; or with zstd, inputs in chunks of 256 x 256 pixels, for object stores and slow
+    disks."""
 
     zarr_format: Literal[2, 3] = 3
-    """Version of the zarr format; 2 for readers that do not know 3, as GDAL before 3.12."""
+    """Version of the zarr format; 2 for readers that do not know 3 (GDAL before 3.12)."""
 
     def __post_init__(self) -> None:
-        """Refuse a recipe that no store can follow."""
+        """Reject a recipe that no store can follow."""
         if self.ratio < 1:
             raise RecipeError(
                 f"ratio must be at least 1, got {self.ratio}",

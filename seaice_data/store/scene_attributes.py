@@ -1,7 +1,7 @@
-"""What is written about scenes: attributes of a scene's group, and of all scenes together.
+"""The attributes of a scene's group, and root attributes that describe all scenes together.
 
-A store may come from anybody, or be edited by hand: everything in it is checked here when
-a scene is opened, so that no other code meets a wrong type.
+A store may come from anywhere, or be edited by hand: its attributes are checked here when a
+scene is opened, so that no other code meets a wrong type.
 """
 
 from typing import Any, Literal, NotRequired, TypedDict
@@ -14,7 +14,7 @@ from seaice_data.store.recipe import Recipe
 from seaice_data.system.documents import DocumentError, typed
 
 MOST_PIXELS = 2**28
-"""Pixels of a scene on the 80 m grid: those of Sentinel-1 have 30 million."""
+"""Limit of the pixels of a scene on the 80 m grid; Sentinel-1 scenes have 30 million."""
 
 
 class StatsTable(TypedDict):
@@ -36,7 +36,7 @@ class SourceFile(TypedDict):
 
 
 class SceneAttributes(TypedDict):
-    """Attributes of the group of a scene, as far as they are read again."""
+    """Attributes of the group of a scene that seaice reads."""
 
     id: SceneId
     service: Literal["cis", "dmi"]
@@ -83,16 +83,16 @@ def read_scene_attributes(table: Any, scene_id: SceneId, recipe: Recipe) -> Scen
     scene_id
         Name of its folder.
     recipe
-        That of the store.
+        Recipe of the store.
 
     Raises
     ------
     DocumentError
-        If something is missing, of another type, or does not fit the recipe.
+        If something is missing, has another type, or does not fit the recipe.
     """
     attributes = typed(table, SceneAttributes)
     if attributes["id"] != scene_id:
-        raise DocumentError(f"it is that of scene {attributes['id']!r}")
+        raise DocumentError(f"it belongs to scene {attributes['id']!r}")
     if attributes["service"] != scene_id.service:
         raise DocumentError(f"its service is {attributes['service']!r}")
     _check_counts(attributes["class_counts"], "class_counts")
@@ -116,7 +116,7 @@ def read_summary(name: str, value: Any, recipe: Recipe) -> Any:
     Raises
     ------
     DocumentError
-        If it is of another type, or does not fit the recipe.
+        If it has another type, or does not fit the recipe.
     """
     found: dict[str, Any] = {**typed({name: value}, Summary)}
     if name in ("class_counts", "full_class_counts"):
@@ -127,7 +127,7 @@ def read_summary(name: str, value: Any, recipe: Recipe) -> Any:
 
 
 def _check_counts(counts: dict[str, list[int]], name: str) -> None:
-    """Refuse class counts that are not those of the charts."""
+    """Reject class counts that do not fit the charts."""
     for chart in CHARTS:
         if len(counts.get(chart.name, ())) != chart.n_classes + 1:
             raise DocumentError(
@@ -136,7 +136,7 @@ def _check_counts(counts: dict[str, list[int]], name: str) -> None:
 
 
 def _check_stats(stats: StatsTable, recipe: Recipe) -> None:
-    """Refuse statistics of another number of channels."""
+    """Reject statistics of another number of channels."""
     lengths = {len(values) for values in (stats["count"], stats["total"], stats["squares"])}
     lengths |= {len(stats["lowest"]), len(stats["highest"])}
     if lengths != {len(recipe.channels)}:

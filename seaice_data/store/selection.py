@@ -38,9 +38,9 @@ FIELDS: Mapping[str, type] = {
     "year": int,
     "valid_share": float,
 }
-"""What can be asked of a scene: its id; ``train``, ``validation``, ``test`` or ``none``;
-the ice service and region of its chart; when it was acquired; the share of its pixels that
-have a SIC class."""
+"""What a condition can ask of a scene: its id; its split, which may be ``none``; the ice
+service and region of its chart; when it was acquired; the share of its pixels that have a
+SIC class."""
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<text>'[^']*'|\"[^\"]*\")|(?P<range>[0-9]+\s*\.\.\s*[0-9]+)"
@@ -61,7 +61,7 @@ _ORDERS: Mapping[str, Callable[[Value, Value], bool]] = {
 
 
 def select(store: Store, where: str | None = None) -> tuple[str, ...]:
-    """Return the ids of the scenes that satisfy a condition, sorted; all without one.
+    """Return the ids of the scenes that satisfy a condition, sorted; all if there is none.
 
     Scenes that cannot be opened satisfy no condition; they are logged.
 
@@ -141,7 +141,7 @@ def _facts_of(store: Store) -> dict[str, _Facts]:
 
 
 class _Reader:
-    """Reads a condition from left to right, one method for each kind of part."""
+    """Reads a condition from left to right, with a method for each of its parts."""
 
     def __init__(self, where: str, facts: Iterable[_Facts]) -> None:
         self._where, self._facts = where, list(facts)
@@ -163,7 +163,7 @@ class _Reader:
             if (match := _TOKEN.match(where, position)) is None:
                 rest = where[position:].lstrip()
                 hint = "write == to compare" if rest[0] == "=" else _EXAMPLE
-                raise self._refuse(f"{rest[0]!r} is no part of a condition", hint)
+                raise self._refuse(f"{rest[0]!r} is not part of a condition", hint)
             position = match.end()
             kind = str(match.lastgroup)
             yield kind, match[kind]
@@ -175,7 +175,7 @@ class _Reader:
         return text.lower() if kind in ("word", "sign") else text
 
     def _take(self, *expected: str) -> bool:
-        """Go on if what comes next is one of `expected`."""
+        """Move past the next token if it is one of `expected`."""
         found = self._peek() in expected
         self._next += found
         return found
@@ -261,7 +261,7 @@ class _Reader:
     def _range(self, field: str, text: str) -> list[Collection[Value]]:
         first, last = (self._whole(end.strip()) for end in text.split(".."))
         if FIELDS[field] is not int:
-            raise self._refuse(f"{field} is no whole number, so it has no {text}")
+            raise self._refuse(f"{field} is not a whole number, so it cannot be in {text}")
         if first <= last:
             return [range(first, last + 1)]
         if field != "month":
@@ -279,9 +279,7 @@ class _Reader:
             raise self._refuse("it ends too early")
         kind, text = self._tokens[self._next]
         if kind == "sign" or kind in ("file", "range") or text.lower() in _WORDS:
-            raise self._refuse(
-                f"{shortened(text)!r} stands where a value of {field} should"
-            )
+            raise self._refuse(f"{shortened(text)!r} is where a value of {field} should be")
         self._next += 1
         if FIELDS[field] is str:
             return (text[1:-1] if kind == "text" else text).casefold()
@@ -298,7 +296,7 @@ class _Reader:
         return int(text)
 
     def _check(self, field: str, values: Iterable[Collection[Value]]) -> None:
-        """Refuse words that no scene has: they are misspelt."""
+        """Reject words that no scene has: they are misspelt."""
         if FIELDS[field] is not str:
             return
         words = [str(word) for part in values for word in part]

@@ -1,7 +1,7 @@
 """Which scenes train, validate and test.
 
-Scenes of one orbit pass overlap in time and place, so they stay on one side of a split;
-the published lists of the challenge do not heed that, and two test scenes leak.
+Scenes of one orbit pass overlap in time and place, so they stay in one split. The published
+lists of the challenge ignore that, and two test scenes leak.
 """
 
 import hashlib
@@ -49,23 +49,23 @@ _PASS = timedelta(minutes=10)  # slices of one pass start a minute apart
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SplitSettings:
-    """How the scenes of a store are divided, if not as usual."""
+    """How the scenes of a store are divided, where it differs from the default."""
 
     seed: int = 0
-    """Decides the drawn validation scenes."""
+    """Decides which scenes validate, if they are chosen at random."""
 
     test: tuple[SceneId, ...] | None = None
     """Ids of the test scenes; those of the challenge and those that came as test files
     if not given."""
 
     validation: tuple[SceneId, ...] | None = None
-    """Ids of the validation scenes; drawn if not given."""
+    """Ids of the validation scenes; chosen at random if not given."""
 
     allow_leaks: bool = False
-    """Let scenes of one orbit pass stand on two sides, as the published lists do."""
+    """Let scenes of one orbit pass be in different splits, as the published lists do."""
 
     def __post_init__(self) -> None:
-        """Refuse lists that share a scene."""
+        """Reject lists that share a scene."""
         if both := sorted({*(self.test or ())} & {*(self.validation or ())}):
             raise SettingsError(
                 f"{len(both)} scenes are in the test and in the validation list: "
@@ -84,9 +84,10 @@ def split_scenes(
 ) -> dict[str, tuple[str, ...]]:
     """Divide scenes into ``train``, ``validation`` and ``test``.
 
-    Scenes in `tests` test. Of the others, 20 drawn with `seed` validate, or a fifth of
-    them if they are fewer than 100; or those in `validation`. Scenes of the pass of a test
-    scene neither train nor validate; scenes of one pass train or validate together.
+    Scenes in `tests` test. Of the others, those in `validation` validate; if it is not
+    given, 20 that `seed` chooses, or a fifth of them if they are fewer than 100. Scenes of
+    the pass of a test scene neither train nor validate; scenes of one pass train together
+    or validate together.
 
     Parameters
     ----------
@@ -95,12 +96,12 @@ def split_scenes(
     tests
         Ids of test scenes; those not among `ids` are ignored.
     seed
-        The draw of a scene depends on the seed and its id, so adding scenes moves few.
+        The choice of a scene depends on the seed and its id, so adding scenes moves few.
     validation
-        Ids of validation scenes, instead of drawing them. The rest of their pass is left
+        Ids of validation scenes, instead of a random choice. The rest of their pass is left
         out.
     allow_leaks
-        Heed no passes: each scene for itself.
+        Ignore passes: divide scene by scene.
 
     Returns
     -------
@@ -116,7 +117,7 @@ def split_scenes(
     passes = [[scene] for scene in ids] if allow_leaks else _orbit_passes(ids)
     free = [group for group in passes if not tests.intersection(group)]
     if validation is None:
-        train, validating = _drawn(free, seed)
+        train, validating = _choose_validation(free, seed)
     else:
         wanted = set(validation) - tests
         train = [i for group in free if not wanted.intersection(group) for i in group]
@@ -129,7 +130,7 @@ def split_scenes(
 
 
 def read_ids(text: str) -> tuple[SceneId, ...]:
-    """Find the scene ids in a list: JSON or one a line, ids or names of files.
+    """Find the scene ids in a list: JSON or one per line, ids or names of files.
 
     Raises
     ------
@@ -173,9 +174,9 @@ def read_id_file(path: Path) -> tuple[SceneId, ...]:
     raise SettingsError(f"cannot read scene ids from {str(path)!r}: {reason}")
 
 
-def _drawn(free: list[list[str]], seed: int) -> tuple[list[str], list[str]]:
-    """Draw whole passes until enough scenes validate; return training scenes and those."""
-    ranked = sorted(free, key=lambda group: _draw(seed, group[0]))
+def _choose_validation(free: list[list[str]], seed: int) -> tuple[list[str], list[str]]:
+    """Choose whole passes at random; return training scenes and validation scenes."""
+    ranked = sorted(free, key=lambda group: _rank(seed, group[0]))
     n_scenes = sum(map(len, free))
     wanted = min(N_VALIDATION, n_scenes // 5 if n_scenes >= 5 else n_scenes // 2)
     train: list[str] = []
@@ -186,7 +187,7 @@ def _drawn(free: list[list[str]], seed: int) -> tuple[list[str], list[str]]:
 
 
 def leaking_pairs(splits: Mapping[str, Iterable[str]]) -> list[tuple[str, str]]:
-    """Return pairs of scenes of one orbit pass that stand on two sides of a split."""
+    """Return pairs of scenes of one orbit pass that are in different splits."""
     side = {scene: name for name, scenes in splits.items() for scene in scenes}
     pairs = []
     for group in _orbit_passes(sorted(side)):
@@ -210,6 +211,6 @@ def _orbit_passes(ids: list[str]) -> list[list[str]]:
     return list(groups.values())
 
 
-def _draw(seed: int, scene: str) -> bytes:
-    """Return a number for ranking that depends on the seed and the scene alone."""
+def _rank(seed: int, scene: str) -> bytes:
+    """Return the rank of a scene, which depends only on the seed and the scene."""
     return hashlib.sha256(f"{seed} {scene}".encode()).digest()

@@ -1,6 +1,6 @@
 """Statistics that merge: means and deviations of channels, counts of classes.
 
-A scene is counted once, when it is prepared; those of a store or a split are sums.
+A scene is counted once, when it is prepared; statistics of a store or a split are sums.
 """
 
 from collections.abc import Iterable, Mapping

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def open_storage(url: str | os.PathLike[str]) -> "Storage":
-    """Return the place at a path or URL, whether or not something is there.
+    """Return the storage at a path or URL, whether or not there is anything.
 
     Raises
     ------
@@ -36,42 +36,42 @@ def open_storage(url: str | os.PathLike[str]) -> "Storage":
 class Storage(Protocol):
     """Files below a path or URL, by names relative to it.
 
-    Methods raise `StoreError` if an object store cannot be reached, or refuses; errors of a
-    disk pass as they are.
+    Methods raise `StoreError` if an object store cannot be reached or refuses a request;
+    errors of a disk pass unchanged.
     """
 
     url: str
-    """Path or URL as the user gave it, to open it again; it may contain secrets."""
+    """Path or URL as the user gave it, to open it again. May contain secrets."""
 
     path: str
-    """The same to show: without passwords and keys."""
+    """Path or URL to show, without passwords and keys."""
 
     location: str
-    """Absolute path or URL: the same place for a process with another folder."""
+    """Absolute path or URL: valid for processes with another working directory."""
 
     is_shared: bool
     """Whether other processes see what this one writes."""
 
     def read_many(self, names: Sequence[str]) -> dict[str, Document]:
-        """Read documents, at the same time where each takes a round trip.
+        """Read documents; concurrently, where each takes a round trip.
 
         Returns
         -------
         dict
-            By name; those that are not there are left out.
+            Contents by name; missing documents are left out.
         """
 
     def names(self, folder: str = "") -> list[str]:
-        """List what is in a folder, sorted; nothing if it is not there, a file itself."""
+        """List the names in a folder, sorted: none if it is missing, of a file its own."""
 
     def exists(self) -> bool:
-        """Whether there is anything at the path, be it a file."""
+        """Whether there is anything at the path, even a file."""
 
     def put(self, name: str, content: bytes) -> None:
-        """Write a file, whole or not at all, in place of the one that is there."""
+        """Write a file, whole or not at all, and replace an existing one."""
 
     def put_new(self, name: str, content: bytes) -> None:
-        """Write a file, whole or not at all, unless there is one."""
+        """Write a file, whole or not at all, unless it exists."""
 
     def put_folder(
         self, name: str, witness: str, contents: Iterable[tuple[str, Content]]
@@ -81,12 +81,11 @@ class Storage(Protocol):
         Parameters
         ----------
         name
-            Of the folder. One that is there, with its `witness`, is kept.
+            Name of the folder. An existing folder with its `witness` is kept.
         witness
             The file that makes the folder appear.
         contents
-            Names of files in the folder, or in folders in it, and their contents; `witness`
-            is the last.
+            Names and contents of files in the folder and its subfolders, `witness` last.
         """
 
     def remove_folder(self, name: str, first: Sequence[str]) -> None:
@@ -95,9 +94,9 @@ class Storage(Protocol):
         Parameters
         ----------
         name
-            Of the folder.
+            Name of the folder.
         first
-            Files in it that made it appear, the deciding one first.
+            Files in it that make it appear, to be removed first, in this order.
         """
 
     def remove_file(self, name: str) -> None:
@@ -110,27 +109,27 @@ class Storage(Protocol):
         """Return a folder as a zarr store to read from."""
 
     def lock(self, *, alone: bool) -> AbstractContextManager[None]:
-        """Keep the store from being replaced by another process, or (`alone`) changed.
+        """Keep other processes from replacing the store or, if `alone`, from changing it.
 
         File systems without locks, and object stores, lock nothing.
 
         Raises
         ------
         StoreError
-            If another process is at work that this one would disturb.
+            If another process is using the store in a way that excludes this one.
         """
 
     def drop_staging(self) -> None:
-        """Remove what killed writers left; leave what may still be written."""
+        """Remove what killed writers left, but nothing that may still be written."""
 
     def drop_folder(self) -> None:
         """Remove the folder itself, if nothing is left in it."""
 
     def errors(self) -> AbstractContextManager[None]:
-        """Turn errors of an object store into store errors; those of a disk pass.
+        """Turn errors of an object store into store errors; those of a disk pass unchanged.
 
         Raises
         ------
         StoreError
-            If the object store cannot be reached, or refuses.
+            If the object store cannot be reached, or refuses a request.
         """

@@ -1,12 +1,12 @@
 """The store: one zarr hierarchy with a group for each prepared scene.
 
-``STORE.md`` beside this file describes the format for people who read it without us. What
+``seaice_data/STORE.md`` describes the format for readers who do not use seaice. What
 matters here:
 
-- A scene is complete or absent: the metadata of its group, without which zarr sees no
-  group, comes last. Two writers of the same scene write the same bytes: the second one
-  finds it there and drops its own.
-- The list of scenes is found, not kept: there is no second file that could disagree.
+- A scene is complete or absent: the metadata of its group is written last, and without it
+  zarr sees no group. Two writers of the same scene write the same bytes; the second one
+  finds the scene there and discards its own.
+- The list of scenes is not stored: there is no second file that could disagree.
 """
 
 from collections.abc import Mapping
@@ -78,18 +78,19 @@ class Store(StoreRoot):
 
     @classmethod
     def refuse_to_remove(cls, path: str) -> None:
-        """Refuse what must not be removed: it is no store, or holds something else.
+        """Refuse to remove what is not a store, or contains something else.
 
         Raises
         ------
         StoreError
-            If so. A store may be of any version or recipe.
+            If it is not a store, of whatever version or recipe, or contains something
+            else.
         """
         _refuse_foreign(open_storage(path))
 
     @classmethod
     def erase(cls, path: str) -> None:
-        """Remove the store at `path`, of whatever version or recipe, if there is one.
+        """Remove the store at `path`, whatever its version or recipe, if there is one.
 
         Raises
         ------
@@ -146,7 +147,7 @@ class Store(StoreRoot):
 
     @property
     def foreign_entries(self) -> dict[str, str]:
-        """What is in the store but not part of it: by name, what it is."""
+        """What is in the store but not part of it: a description by name."""
         found = dict.fromkeys(foreign_names(self.storage), "not part of a store")
         folders = filter(SceneId.is_one, self.storage.names("scenes"))
         halves = {*folders} - {*self.scenes}
@@ -163,12 +164,12 @@ class Store(StoreRoot):
 
     @property
     def splits_leak(self) -> list[tuple[SceneId, SceneId]]:
-        """Pairs of scenes of one orbit pass that are on two sides of the split."""
+        """Pairs of scenes of one orbit pass that are in different splits."""
         return self._summary("splits_leak") or []
 
     @property
     def class_counts(self) -> dict[str, list[int]] | None:
-        """Pixels of each class of the training scenes, fill last; None before `finish`."""
+        """Pixels of each class of the training scenes, fill last; None if not yet known."""
         counts: dict[str, list[int]] | None = self._summary("class_counts")
         return counts
 
@@ -180,7 +181,7 @@ class Store(StoreRoot):
 
     @property
     def stats(self) -> StatsTable | None:
-        """Sums of the valid values of the training scenes; None before `finish`."""
+        """Sums of the valid values of the training scenes; None if not yet known."""
         stats: StatsTable | None = self._summary("stats")
         return stats
 
@@ -206,7 +207,7 @@ class Store(StoreRoot):
         StoreError
             If it is not in the store, or cannot be read.
         """
-        # Those of all scenes are read at once: elsewhere each would take a round trip.
+        # The metadata of all scenes is read at once: on a server each takes a round trip.
         documents = self._metadata.get(scene_id)
         documents = documents or self.read_metadata([scene_id]).get(scene_id)
         if documents is None:
@@ -252,7 +253,7 @@ class Store(StoreRoot):
         return bool(self.read_metadata([scene_id]))
 
     def write(self, scene: PreparedScene, provenance: Mapping[str, Any]) -> None:
-        """Add a scene, all or nothing; one that is there already is kept.
+        """Add a scene, all or nothing; a scene that is already there is kept.
 
         Parameters
         ----------
@@ -275,18 +276,18 @@ class Store(StoreRoot):
         )
 
     def remove(self, scene_id: str) -> None:
-        """Take a scene out of the store, at once; readers that have it open may fail."""
+        """Remove a scene at once; readers that have it open may fail."""
         self.storage.remove_folder(f"scenes/{scene_id}", self.documents[::-1])
 
     def clear(self) -> None:
-        """Remove the store: scene by scene, so that it is a store until the end."""
+        """Remove the store scene by scene, so that it is a store until the end."""
         _clear(self.storage, self.recipe.zarr_format)
 
     def expected_attributes(self, summary: Mapping[str, Any]) -> dict[str, Any]:
         """Return what the root attributes must be if `summary` describes the scenes.
 
-        What is None in `summary` has no attribute. A store of another version keeps what
-        that version wrote about channels, charts and sources.
+        Values of `summary` that are None are left out. A store of another version keeps
+        what that version wrote about channels, charts and sources.
         """
         expected = root_attributes(self.recipe)
         if self.attributes["software"] != expected["software"]:
@@ -294,13 +295,13 @@ class Store(StoreRoot):
         return {n: v for n, v in {**expected, **summary}.items() if v is not None}
 
     def write_summary(self, summary: Mapping[str, Any]) -> None:
-        """Write what is known of all scenes together into the root attributes."""
+        """Write what describes all scenes together into the root attributes."""
         self.attributes = self.expected_attributes(summary)
         documents = group_files(self.attributes, self.recipe.zarr_format)
         self.storage.put(self.documents[0], documents[self.documents[0]])
 
     def changed_arrays(self, scene: PreparedScene) -> list[str]:
-        """Return the arrays of a scene of the store that differ from a prepared one."""
+        """Return the names of stored arrays that differ from those of a prepared scene."""
         written = self.scene(scene.id).known["checksums"]
         found = {
             array.name: checksum(array.values) for array in scene_arrays(scene, self.recipe)
@@ -309,11 +310,11 @@ class Store(StoreRoot):
 
     @property
     def source_times(self) -> dict[str, list[int]]:
-        """When the files of scenes were changed last, in ns since 1970, as far as noted.
+        """When the files of scenes were last changed, in ns since 1970, as far as noted.
 
-        They are a shortcut for later runs, and describe the files on one disk. So they are
-        attributes of the group ``scenes`` and not of a scene, whose bytes depend only on
-        what its files contain. If they are lost or damaged, that only costs time.
+        They are a shortcut for later runs, and describe the files on one disk. They are
+        attributes of the group ``scenes``, because the bytes of a scene depend only on what
+        its files contain. Losing them only costs time.
         """
         names = [f"scenes/{name}" for name in self.documents]
         found = [*self.storage.read_many(names).values()]
@@ -326,7 +327,7 @@ class Store(StoreRoot):
             return {}
 
     def note_source_times(self, times: Mapping[str, list[int]]) -> None:
-        """Write `source_times` in place of those noted before."""
+        """Replace the `source_times`."""
         attributes = {"source_times": dict(sorted(times.items()))}
         document = self.documents[0]
         content = group_files(attributes, self.recipe.zarr_format)[document]
@@ -340,7 +341,7 @@ class _ScenesAttributes(TypedDict, total=False):
 
 
 def _refuse_foreign(storage: Storage) -> int:
-    """Refuse to delete what is not a store, or not part of one; return the zarr format."""
+    """Refuse to remove what is not part of a store; return the zarr format of the store."""
     _, zarr_format = read_root(storage)
     if foreign := foreign_names(storage):
         raise StoreError(
@@ -351,7 +352,7 @@ def _refuse_foreign(storage: Storage) -> int:
 
 
 def _clear(storage: Storage, zarr_format: int) -> None:
-    """Remove a store: scene by scene, so that it is a store until the end."""
+    """Remove a store scene by scene, so that it is a store until the end."""
     documents = DOCUMENTS[zarr_format][::-1]
     for name in storage.names("scenes"):
         if name not in documents:

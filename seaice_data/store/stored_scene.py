@@ -34,13 +34,13 @@ _DAMAGE = (
     RuntimeError,
     FileNotFoundError,
 )
-"""What zarr and its codecs raise when they read something damaged."""
+"""What zarr and its codecs raise when they read damaged data."""
 
 _ALL = slice(None)
 
 
 class StoredScene:
-    """One scene of a store; its arrays are read when they are asked for."""
+    """One scene of a store; its arrays are read on access."""
 
     def __init__(
         self,
@@ -53,13 +53,13 @@ class StoredScene:
         self.id = known["id"]
         """As ``20180607T184326_dmi``."""
         self.known = known
-        """Attributes of the scene's group that seaice knows, checked."""
+        """Attributes of the scene's group that seaice uses, checked."""
         self.attributes = attributes
-        """All attributes of the scene's group, as they were found."""
+        """All attributes of the scene's group, as found."""
         self._documents = tuple(documents)
 
     def closed(self) -> "StoredScene":
-        """Return the scene with nothing open."""
+        """Return the same scene without its open arrays."""
         return StoredScene(self.store, self.known, self.attributes, self._documents)
 
     @property
@@ -157,11 +157,11 @@ class StoredScene:
         return self.store.recipe.stand_ins(self.source_grid.width)
 
     def to_xarray(self) -> "xr.Dataset":
-        """Return the scene in physical units, one variable a channel and a chart.
+        """Return the scene in physical units, one variable for each channel and chart.
 
         Charts keep their classes and 255, as ``flag_values`` and ``flag_meanings`` say.
-        What the store holds of the scene as texts and numbers is in the attributes; it can
-        be written as netCDF that follows CF 1.11.
+        The texts and numbers of the scene are its attributes. It can be written as netCDF
+        that follows CF 1.11.
         """
         from seaice_data.store.dataset import scene_dataset  # late: imports xarray
 
@@ -175,13 +175,13 @@ class StoredScene:
         )
 
     def whole_array(self, name: str) -> "zarr.Array[Any]":
-        """Open an array of the scene with zarr, and see that no chunk is missing.
+        """Open an array of the scene with zarr, and check that no chunk is missing.
 
         Raises
         ------
         DamageError
-            If what describes it is not what seaice writes, or a chunk is missing: zarr
-            would take it for fill, and so for a class.
+            If its metadata is not what seaice writes, or a chunk is missing, which zarr
+            would read as fill, and so as a class.
         StoreError
             If it cannot be read, or the store was replaced.
         """
@@ -204,8 +204,8 @@ class StoredScene:
         StoreError
             If it cannot be read, or the store was replaced.
         """
-        # Elsewhere reading the metadata takes as long as a chunk; it was checked when the
-        # array was opened.
+        # On a server, reading the metadata takes as long as reading a chunk; it was checked
+        # when the array was opened.
         with self._reading(name, is_checked=isinstance(self.store.storage, LocalFolder)):
             return np.asarray(array[(rows, columns)[: array.ndim]])
 
@@ -220,8 +220,8 @@ class StoredScene:
         return f"scenes/{self.id}/{name}"
 
     def _open(self, name: str) -> "zarr.Array[Any]":
-        """Open an array with zarr, which sees no document that was not checked."""
-        import zarr  # late: mapped arrays are read without
+        """Open an array with zarr, which sees only documents that were checked."""
+        import zarr  # late: mapped arrays do not need it
         from zarr.storage import StorePath
 
         storage, recipe, folder = self.store.storage, self.store.recipe, self._folder(name)
@@ -241,9 +241,9 @@ class StoredScene:
 
     @contextmanager
     def _reading(self, name: str, *, is_checked: bool = True) -> Iterator[None]:
-        """Distinguish damage from what merely cannot be read, and from another store.
+        """Distinguish damage from a failure to read, and from a store that was replaced.
 
-        What was read is of this scene if its metadata is the same afterwards.
+        What was read belongs to this scene if the metadata is the same afterwards.
         """
         try:
             with self.store.storage.errors():
@@ -266,7 +266,8 @@ class StoredScene:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         message = f"{name!r} cannot be read: {reason}"
         if isinstance(error, RuntimeError) and "thread" in reason:
-            return StoreError(f"scene {self.id}: {message}")  # the system has no more
+            # The system has no more threads.
+            return StoreError(f"scene {self.id}: {message}")
         return self._damaged(message)
 
     def _check_unchanged(self) -> None:

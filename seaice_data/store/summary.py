@@ -1,7 +1,7 @@
-"""What is known of all scenes of a store together: splits, statistics, class counts.
+"""What describes all scenes of a store together: splits, statistics, class counts.
 
-It is written into the root attributes when scenes were added or divided, and found again
-from the scenes by `seaice verify`.
+It is written into the root attributes after scenes were added or divided; `seaice verify`
+recomputes it from the scenes.
 """
 
 from typing import Any
@@ -15,29 +15,29 @@ from seaice_data.versions import naming_version
 
 
 def finish(store: Store) -> list[Failure]:
-    """Write what describes all scenes together, and tidy up after killed runs.
+    """Write what describes all scenes together, and remove what killed runs left.
 
     Returns
     -------
     list
-        Scenes that are damaged, and therefore in no split.
+        Damaged scenes, which are in no split.
     """
     url = store.storage.url
     while True:
         current = Store.open(url)
         summary, damaged = summarise(current)
         current.write_summary(summary)
-        # Another run may have added scenes meanwhile, and finished before this one.
+        # Another run may have added scenes in the meantime, and finished before this one.
         if Store.open(url).scenes == current.scenes:
             current.storage.drop_staging()
             return damaged
 
 
 def summarise(store: Store) -> tuple[dict[str, Any], list[Failure]]:
-    """Return splits, statistics and class counts of all scenes, and those left out.
+    """Return splits, statistics and class counts of all scenes, and the damaged scenes.
 
-    Damaged scenes are left out. A scene that merely cannot be read is an error, because the
-    splits would lose it.
+    Damaged scenes are left out. A scene that cannot be read for another reason is an error,
+    because the splits would lose it.
     """
     scenes, damaged = store.open_scenes(leave_out=DamageError)
     written = store.attributes.get("split_settings") or to_mapping(SplitSettings())

@@ -1,7 +1,7 @@
-"""Read a whole store again and compare it with the checksums written with each scene.
+"""Compare a whole store with the checksums that were written with each scene.
 
-Finds flipped bytes, files that are cut or missing, scenes of another recipe, and root
-attributes that do not fit the scenes.
+This finds flipped bytes, files that are truncated or missing, scenes of another recipe, and
+root attributes that do not fit the scenes.
 """
 
 import json
@@ -43,14 +43,14 @@ class VerifyReport:
     """In the order of the scenes, those of the root last."""
 
     foreign_entries: Mapping[str, str]
-    """What is in the store but not part of it: by name, what it is. It is not damage, and
-    stays."""
+    """What is in the store but not part of it: a description by name. It is not damage, and
+    is left alone."""
 
     elapsed_s: float
 
     @property
     def damaged_scenes(self) -> tuple[str, ...]:
-        """Ids of the scenes that are not whole, sorted."""
+        """Ids of the damaged scenes, sorted."""
         return tuple(sorted({damage.scene for damage in self.damages if damage.scene}))
 
 
@@ -64,7 +64,7 @@ def verify(
     store_path
         Path or URL of the store.
     jobs
-        Processes that work at the same time.
+        Number of processes.
     progress
         Called after each scene.
 
@@ -72,9 +72,9 @@ def verify(
     ------
     StoreError
         If there is no store, its root metadata is damaged, or a file cannot be read for a
-        reason that is not the store's (permissions, a disk or server that does not answer).
+        reason outside the store (permissions, a disk or server that does not answer).
     OSError, MemoryError
-        For the same reasons.
+        If the disk or the memory fails.
     """
     start = time.monotonic()
     store = Store.open(store_path)
@@ -83,7 +83,7 @@ def verify(
     }
     found = run_tasks(_verify_scene, arguments, jobs, progress)
     damages = [damage for damages in found for damage in damages]
-    if not damages:  # else what is known of all scenes together cannot be true
+    if not damages:  # a summary without the damaged scenes would not fit
         damages = _verify_root(store)
     elapsed_s = time.monotonic() - start
     return VerifyReport(len(store.scenes), tuple(damages), store.foreign_entries, elapsed_s)
@@ -97,15 +97,15 @@ def remove_damaged(store_path: str | Path, report: VerifyReport) -> tuple[str, .
     Returns
     -------
     tuple
-        Ids of the scenes removed: of those found damaged, those that still are.
+        Ids of the removed scenes: those that were damaged and still are.
 
     Raises
     ------
     StoreError
-        If another process is writing to the store, or as `verify`. Nothing is removed then.
+        If another process is writing to the store, or as in `verify`; nothing is removed.
     """
     with Store.open(store_path).storage.lock(alone=True):
-        store = Store.open(store_path)  # the one that is locked
+        store = Store.open(store_path)  # now that it is locked
         still = [
             scene_id
             for scene_id in report.damaged_scenes

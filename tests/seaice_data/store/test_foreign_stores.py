@@ -161,7 +161,7 @@ def test_a_document_that_is_not_one_is_damage(
         (lambda a: a.update(source_files={}), "source_files must be a list, got a table"),
         (lambda a: a.update(source_files=[{"name": 3}]), r"source_files\[0\].name must be"),
         (lambda a: a.update(id="../../etc"), "'../../etc' is not a scene id"),
-        (lambda a: a.update(id=IDS[0]), f"it is that of scene '{IDS[0]}'"),
+        (lambda a: a.update(id=IDS[0]), f"it belongs to scene '{IDS[0]}'"),
         (lambda a: a.update(service="cis"), "its service is 'cis'"),
         (lambda a: a.update(checksums=[]), "checksums must be a table"),
         (lambda a: a.pop("region"), "'region' is missing"),
@@ -246,4 +246,4 @@ def test_a_scene_under_the_name_of_another_is_damage(store: Path) -> None:
     shutil.copytree(store / "scenes" / IDS[1], store / "scenes" / other)
     report = verify(store)
     assert report.damaged_scenes == (other,)
-    assert f"it is that of scene '{IDS[1]}'" in report.damages[0].reason
+    assert f"it belongs to scene '{IDS[1]}'" in report.damages[0].reason
