@@ -2,7 +2,7 @@
 
 ``CHANNELS`` lists them in the order of the channel axis of a store: first the 16 that the
 winning configuration of the AutoICE challenge uses, in its order, so that the default
-channels of a patch lie side by side in memory; then all others.
+channels of a patch are side by side in memory; then all others.
 """
 
 import enum
@@ -36,7 +36,8 @@ class Group(enum.StrEnum):
 class Channel:
     """One input plane.
 
-    A store holds ``(value - mean) / std``; ``stored * std + mean`` is the value in `unit`.
+    A store contains ``(value - mean) / std``; ``stored * std + mean`` is the value in
+    `unit`.
     """
 
     name: str
@@ -65,7 +66,7 @@ class Channel:
 
 
 # Means and deviations: the dataset authors' `global_meanstd` (December 2022 release) for
-# netCDF variables; the reference configuration for latitude and longitude; for the month,
+# netCDF variables; the official configuration for latitude and longitude; for the month,
 # (m - 6.5) / 5.5 equals its 2 (m - 1) / 11 - 1.
 CHANNELS = (
     Channel(
@@ -419,19 +420,19 @@ def select_channels(names: Iterable[str]) -> tuple[str, ...]:
     >>> select_channels(["t2m", "sar"])
     ('hh', 'hv', 't2m')
     """
-    wanted: set[str] = set()
+    chosen: set[str] = set()
     for name in (name.strip() for name in names):
         if not name:
             raise RecipeError(
                 "the name of a channel is empty", hint="write names with commas: hh,hv,t2m"
             )
         if name in tuple(Group):
-            wanted.update(c.name for c in CHANNELS if c.group == name)
+            chosen.update(c.name for c in CHANNELS if c.group == name)
         elif name in CHANNEL_NAMES:
-            wanted.add(name)
+            chosen.add(name)
         else:
             hint = nearest(name, [*CHANNEL_NAMES, *Group])
             raise RecipeError(f"unknown channel or group {name!r}", hint=hint)
-    if not wanted:
+    if not chosen:
         raise RecipeError("no channel selected", hint="name at least one channel or group")
-    return tuple(name for name in CHANNEL_NAMES if name in wanted)
+    return tuple(name for name in CHANNEL_NAMES if name in chosen)

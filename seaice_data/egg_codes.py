@@ -60,7 +60,7 @@ SIC_CODES = ("01", *(f"{10 * tenths}" for tenths in range(1, 10)), "92")
 
 SOD_CODES = ("-9", "81", "83", "87", "93", "95")
 """A code for each stage of development: none, new, young, thin and thick first-year, old
-ice. A class covers several codes; this is the one that is named as the class is."""
+ice. A class covers several codes; this is the one that has the name of the class."""
 
 FLOE_CODES = ("-9", "02", "03", "04", "05", "06", "10")
 """A code for each floe size: none, cake, small, medium, big, vast floe, icebergs."""
@@ -70,13 +70,13 @@ _UNLISTED = 1000
 
 _LARGEST_SIC = max(SIC_CLASSES.values())
 
-# A raw scene keeps ids as float32, which holds whole numbers up to here.
+# A raw scene has ids as float32, which is exact for whole numbers up to here.
 _LARGEST_ID = 2**24
 
-# Egg codes have two digits; more are let pass as codes without a class.
+# Egg codes have two digits; longer ones pass as codes without a class.
 _LARGEST_CODE = 9999
 
-# `int` would also take digits of other scripts, and numbers of any length.
+# `int` would also accept digits of other scripts, and numbers of any length.
 _NUMBER = re.compile(r"[+-]?[0-9]{1,40}")
 
 _SHOWN = 100  # characters of a row in a message
@@ -97,7 +97,7 @@ class PolygonTable:
 
     @classmethod
     def parse(cls, rows: Sequence[str]) -> "PolygonTable":
-        """Read the header row and the ``;``-separated rows behind it.
+        """Read the header row and the ``;``-separated rows after it.
 
         Blanks around a code and wholly blank rows are passed over.
 
@@ -130,7 +130,7 @@ class PolygonTable:
                 )
         records = [_record(names, row) for row in body]
         if not records:
-            raise SceneError("polygon codes hold no polygon")
+            raise SceneError("polygon codes contain no polygon")
         ids = np.array([_number(record, "poly_id") for record in records])
         _check_ids(ids)
         codes = np.array(
@@ -219,7 +219,7 @@ def paint_charts(
     Raises
     ------
     SceneError
-        If the map holds an id that `table` does not have.
+        If the map contains an id that `table` does not.
 
     Notes
     -----
@@ -234,7 +234,7 @@ def paint_charts(
     >>> paint_charts(np.array([[7, np.nan]]), table)[..., 0]
     array([[  9, 255]], dtype=uint8)
     """
-    # The look-up tables have one more row behind all ids: no polygon.
+    # The look-up tables have one more row after all ids: no polygon.
     no_polygon = int(table.ids.max()) + 1
     classes = np.full((no_polygon + 1, len(CHARTS)), CHART_FILL, dtype=np.uint8)
     classes[table.ids] = table.classes(threshold)
@@ -244,12 +244,12 @@ def paint_charts(
     is_empty = np.isnan(polygon_id)
     rows = np.where(is_empty, no_polygon, polygon_id)
     rows = rows.clip(0, no_polygon).astype(np.int32)
-    # Unequal are ids with a fraction and those that were clipped.
+    # Ids with a fraction and those that were clipped are unequal.
     is_known = is_empty | (is_listed.take(rows) & (rows == polygon_id))
     if not is_known.all():
         unknown = polygon_id[~is_known][0]
         raise SceneError(
-            f"the polygon map has id {unknown:g}, the polygon codes have not",
+            f"the polygon map has id {unknown:g}, the polygon codes do not",
             hint="map and codes must come from the same file",
         )
     return classes.take(rows, axis=0)
@@ -275,7 +275,7 @@ def _number(record: dict[str, str], name: str) -> int:
         )
     number = int(record[name])
     if name in COLUMNS and abs(number) > _LARGEST_CODE:
-        raise SceneError(f"polygon code {name} is {number}, which is no egg code")
+        raise SceneError(f"polygon code {name} is {number}, which is not an egg code")
     return number
 
 
@@ -285,7 +285,7 @@ def _quoted(text: str) -> str:
 
 
 def _check_ids(ids: IntArray) -> None:
-    """Refuse ids that a polygon map cannot hold, or not tell apart."""
+    """Refuse ids that a polygon map cannot contain or distinguish."""
     values, counts = np.unique(ids, return_counts=True)
     if counts.max() > 1:
         raise SceneError(f"polygon id {values[counts.argmax()]} occurs twice")

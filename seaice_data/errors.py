@@ -2,18 +2,18 @@
 
 Each carries a message (what is wrong, with the values that show it) and, where it helps,
 a hint (what to do). The command line prints both; nothing else is caught there. Work on
-many scenes goes on after an error in one: it becomes a `Failure` of the report.
+many scenes continues after an error in one, which becomes a `Failure` of the report.
 """
 
 import errno
 from dataclasses import dataclass
 
 DISK_ERRORS = frozenset({errno.ENOSPC, errno.EROFS, errno.EDQUOT})
-"""Errors of a disk that every scene after this one would meet, too."""
+"""Errors of a disk that every later scene would meet too."""
 
 
 class SeaIceError(Exception):
-    """An error that the user can mend.
+    """An error that the user can fix.
 
     Parameters
     ----------

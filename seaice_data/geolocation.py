@@ -1,4 +1,4 @@
-"""Where pixels lie: the tie points of a scene, interpolated between and beyond them."""
+"""Latitudes and longitudes of pixels, interpolated between the tie points of a scene."""
 
 from dataclasses import dataclass
 
@@ -18,10 +18,10 @@ class TiePoints:
     """Degrees east, shape ``(line, sample)``."""
 
     lines: FloatArray
-    """Where the rows of points lie along y, in 80 m pixels."""
+    """Positions of the rows of points along y, in 80 m pixels."""
 
     samples: FloatArray
-    """Where the columns of points lie along x, in 80 m pixels."""
+    """Positions of the columns of points along x, in 80 m pixels."""
 
     def latitudes(self, rows: FloatArray, columns: FloatArray) -> FloatArray:
         """Return latitudes at pixel positions, shape ``(rows, columns)``."""
@@ -35,7 +35,7 @@ class TiePoints:
 
 
 def unrolled(longitude: FloatArray) -> FloatArray:
-    """Let a plane of longitudes go on beyond 180 or -180 where it crosses the date line.
+    """Continue a plane of longitudes beyond 180 or -180 where it crosses the date line.
 
     Examples
     --------
@@ -63,7 +63,7 @@ def tie_point_plane(
     lines, samples
         Positions of the points along y and x, increasing.
     rows, columns
-        Positions wanted along y and x, in the same coordinates.
+        Positions to interpolate to, along y and x, in the same coordinates.
 
     Returns
     -------
@@ -88,7 +88,7 @@ def tie_point_plane(
 
 
 def tie_point_positions(n_pixels: int, n_points: int = 21) -> FloatArray:
-    """Return where the tie points of a ready-to-train scene lie along an axis.
+    """Return the positions of the tie points of a ready-to-train scene along an axis.
 
     Ready-to-train files do not say. Raw files do: on the 40 m grid the points are
     ``ceil(n / 20)`` apart, the last one on the last pixel, so the last interval is

@@ -1,4 +1,4 @@
-"""Integer geometry: shapes, windows, and how coarse pixels lie on fine ones.
+"""Integer geometry: shapes, windows, and where coarse pixels are on fine grids.
 
 Positions are pixel coordinates on the SAR grid: pixel ``r`` has its centre at ``r`` and
 reaches from ``r - 0.5`` to ``r + 0.5``. Height (y, ``sar_lines``) comes before width
@@ -6,7 +6,7 @@ reaches from ``r - 0.5`` to ``r + 0.5``. Height (y, ``sar_lines``) comes before 
 
 - ``block_centres`` places the pixels of a grid downscaled by block,
   ``nearest_indices`` those of a grid downscaled by picking pixels;
-- ``blocks_of_pixels`` leads back from SAR pixels to the pixels of the downscaled grid;
+- ``blocks_of_pixels`` maps SAR pixels back to the pixels of the downscaled grid;
 - ``cell_centres`` places the 2 km cells of the ancillary grid.
 """
 
@@ -85,7 +85,7 @@ def block_centres(n_pixels: int, ratio: int) -> FloatArray:
 def nearest_indices(n_pixels: int, ratio: int) -> IntArray:
     """Return the pixels that nearest downscaling picks along an axis.
 
-    The rule of the reference implementation: pixel ``i`` comes from
+    The rule of the official code: pixel ``i`` comes from
     ``floor(i * n / (n // ratio))``.
 
     Examples
@@ -98,9 +98,9 @@ def nearest_indices(n_pixels: int, ratio: int) -> IntArray:
 
 
 def blocks_of_pixels(n_pixels: int, ratio: int) -> IntArray:
-    """Return the block that each pixel of an axis lies in.
+    """Return the block that each pixel of an axis belongs to.
 
-    Pixels behind the last whole block (fewer than `ratio`) belong to it too.
+    Pixels after the last whole block (fewer than `ratio`) belong to it too.
 
     Examples
     --------

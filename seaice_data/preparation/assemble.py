@@ -1,7 +1,7 @@
-"""One scene and a recipe to one prepared scene, band of rows by band of rows.
+"""Turn a scene into a prepared scene by a recipe, band by band.
 
-Only a band of the SAR grid is in memory at a time, so a scene of 5000 x 5000 pixels needs
-little more than its charts.
+Only one band of the SAR grid is in memory at a time, so a scene of 5000 x 5000 pixels
+needs little more memory than its charts.
 """
 
 import logging
@@ -53,7 +53,7 @@ _MOST_UNSEEN = 0.01
 def assemble(scene: Scene, recipe: Recipe, *, accept_masks: bool = False) -> PreparedScene:
     """Bring a scene to the grid of a store.
 
-    Rows and columns behind the last whole block (fewer than the ratio) have no pixel in
+    Rows and columns after the last whole block (fewer than the ratio) have no pixel in
     the inputs; they stay in `full_charts` and `full_flags`.
 
     Parameters
@@ -63,7 +63,7 @@ def assemble(scene: Scene, recipe: Recipe, *, accept_masks: bool = False) -> Pre
     recipe
         What to make of it.
     accept_masks
-        Whether to take a scene whose charts have classes where SAR is missing. Charts of
+        Whether to accept a scene whose charts have classes where SAR is missing. Charts of
         the dataset are masked there, so such classes mean that a mask was lost.
 
     Raises
@@ -113,7 +113,7 @@ def assemble(scene: Scene, recipe: Recipe, *, accept_masks: bool = False) -> Pre
 
 
 class _SarGrid:
-    """What comes from the SAR grid of a scene, filled band by band."""
+    """The planes and charts on the SAR grid of a scene, filled band by band."""
 
     def __init__(self, scene: Scene, recipe: Recipe) -> None:
         self._scene, self._recipe = scene, recipe
@@ -175,7 +175,7 @@ class _SarGrid:
             self.charts[target] = np.moveaxis(pick(charts, picked, columns), 0, -1)
 
     def _pick(self, band: Band, rows: slice) -> None:
-        """Take single pixels instead, where the recipe wants that."""
+        """Take single pixels instead, where the recipe asks for it."""
         if "nearest" not in (self._recipe.sar, self._recipe.charts):
             return
         target, picked, columns = _picks(rows, self._scene.grid, self._recipe.ratio)
@@ -188,7 +188,7 @@ class _SarGrid:
             self.ids[target] = pick(band.polygon_ids, picked, columns)
 
     def finish(self) -> None:
-        """Look at the whole; mark the rows and columns behind the last whole block."""
+        """Check the whole scene; mark the rows and columns after the last whole block."""
         self._scene.check_classes(self._counts)
         if (self.full_flags & FLAG_NO_SAR).all():
             raise SceneError(
@@ -227,7 +227,7 @@ def _picks(rows: slice, full: Grid, ratio: int) -> tuple[slice, IntArray, IntArr
 def _stack(
     sar: FloatArray, scene: Scene, recipe: Recipe
 ) -> tuple[FloatArray, ChannelStats]:
-    """Put all channels of a pixel together, as patches want them, and add them up."""
+    """Put all channels of a pixel together, as patches need them, and add them up."""
     planes = {c.name: plane for c, plane in zip(SAR_GRID, sar, strict=True)}
     to = pixel_positions(scene.grid, recipe)
     cells = _Cells(scene, recipe, to)
@@ -257,7 +257,7 @@ class _Cells:
         at = (cell_centres(scene.cell_shape[0]), cell_centres(scene.cell_shape[1]))
         is_bilinear = recipe.ancillary == "bilinear" and min(scene.cell_shape) > 1
         self.planes: dict[str, FloatArray] = {}
-        """Channels that had to be brought to the grid one by one."""
+        """Channels that had to be interpolated one by one."""
         blended: dict[str, FloatArray] = {}
         for name in recipe.channels:
             channel = find_channel(name)
@@ -322,14 +322,14 @@ def _check_masks(scene: Scene, n_labelled: int, n_unseen: int, *, accept: bool) 
 
 
 def _check_range(scene: Scene, stats: ChannelStats, recipe: Recipe) -> None:
-    """Refuse values that the type of the store cannot hold."""
+    """Refuse values that do not fit into the type of the store."""
     largest = float(np.finfo(recipe.dtype).max)
     for name, low, high in zip(recipe.channels, stats.lowest, stats.highest, strict=True):
         # A channel without a valid value has its lowest above its highest.
         if low <= high and not (-largest <= low and high <= largest):
             value = low if abs(low) > abs(high) else high
             raise SceneError(
-                f"{str(scene.path)!r}: channel {name!r} holds {value:g} deviations, "
+                f"{str(scene.path)!r}: channel {name!r} contains {value:g} deviations, "
                 f"which does not fit into {recipe.dtype}",
-                hint="the file may be damaged, or not be standardised as it says",
+                hint="the file may be damaged, or not standardised as it says",
             )

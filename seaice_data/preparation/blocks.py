@@ -1,7 +1,7 @@
 """Bands of the SAR grid to blocks of pixels, in one pass over memory.
 
-What `resample` says in words happens here for all planes of a band at once: a pixel is
-looked at when it comes out of the file and not again.
+What `resample` does plane by plane happens here for all planes of a band at once: each
+pixel is looked at once, as it comes out of the file.
 
 - ``average_blocks`` masks a band, averages its planes and flags its pixels;
 - ``vote_blocks`` finds the most frequent class of each block and counts all pixels;
@@ -11,7 +11,7 @@ looked at when it comes out of the file and not again.
 - ``add_up`` adds pixels to the sums of `store.statistics`;
 - ``store_numbers`` rounds float32 to the type of a store.
 
-Nothing is checked here: arrays must have the shapes told, and blocks start at row 0.
+Nothing is checked here: arrays must have the shapes documented, and blocks start at row 0.
 """
 
 import numpy as np
@@ -140,7 +140,7 @@ def vote_blocks(
         Result, shape ``(y // ratio, x // ratio)``: the lowest of the most frequent
         classes; fill where fewer than half of the pixels are valid.
     counts
-        Result, shape ``(256,)``: to each value its pixels are added, those behind the last
+        Result, shape ``(256,)``: the pixels of each value are added, those after the last
         block included.
     differs
         Space to work in, uint8, shape ``(x,)``.
@@ -164,7 +164,7 @@ def vote_blocks(
                 is_mixed |= differs[column] | (first[column] ^ label)
             if is_mixed == 0:
                 votes[block, x] = label
-                # Neighbours are mostly alike: what is counted last is kept at hand.
+                # Neighbours are mostly equal: the last count is kept in a register.
                 if label != last:
                     counts[last] += n_last
                     last, n_last = label, 0
@@ -189,7 +189,7 @@ def vote_blocks(
             even[fill] = odd[fill] = 0
             counts[fill] += n_fill
             votes[block, x] = fill if 2 * n_fill > n_pixels else winner
-            if n_valid + n_fill < n_pixels:  # something else: to be told, not to be voted
+            if n_valid + n_fill < n_pixels:  # not a class: counted, but without a vote
                 for value in range(256):
                     counts[value] += even[value] + odd[value]
                     even[value] = odd[value] = 0
@@ -245,7 +245,7 @@ def blend_cells(
     cells
         float32 without NaN, shape ``(cell y, cell x, k)``: channels last.
     upper_y, upper_x
-        Cell behind each row and column; the one before is the other neighbour.
+        Cell after each row and column; the one before it is the other neighbour.
     weight_y, weight_x
         Weight of that cell, float32.
     at

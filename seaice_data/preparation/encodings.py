@@ -1,4 +1,4 @@
-"""Planes that tell the network where and when: latitude, longitude, month, day.
+"""Planes that say where and when a pixel was seen: latitude, longitude, month, day.
 
 Chen et al. (2024, section 3.4) add them to the inputs ("spatial-temporal encoding");
 without them the score of SOD falls by nine points (their Table 4, Model 6).
@@ -58,8 +58,8 @@ def encoding_planes(
 def encode_time(acquired: datetime) -> dict[str, float]:
     """Return the value of each channel that depends on the acquisition time alone.
 
-    ``month`` is the enumeration 1 to 12 of the paper (section 3.4). The cyclic pairs let
-    December lie next to January: month and day of year as angles from 1 January.
+    ``month`` is the enumeration 1 to 12 of the paper (section 3.4). The cyclic pairs put
+    December next to January: month and day of year as angles from 1 January.
 
     Examples
     --------

@@ -1,8 +1,9 @@
-"""All scenes of a folder into a store: in parallel, resumable, one bad file at a time.
+"""Bring all scenes of a folder into a store, in parallel and resumably.
 
-dask runs one task a scene. A scene that is in the store is left alone, so a run that was
-interrupted goes on where it stopped, and new files are added by running again. Several runs
-may work on one store at the same time; a run that replaces it wants to be alone.
+dask runs one task per scene. A scene that is in the store is left alone: an interrupted run
+continues where it stopped, and new files are added by running again. Several runs may work
+on one store at the same time; a run that replaces it must be alone. A bad file is reported
+and does not stop the others.
 """
 
 import time
@@ -91,10 +92,10 @@ def prepare(
         Processes that work at the same time.
     scheduler
         Address of a dask.distributed scheduler whose workers do the work instead. They
-        need the package, and see `raw` and the store at the same paths.
+        need this package, and must see `raw` and the store at the same paths.
     part
-        ``(3, 8)``: take the third of eight shares of the files, and leave what is written
-        of all scenes together (splits, statistics) to a later run without `part`.
+        ``(3, 8)``: take the third of eight shares of the files, and leave what describes
+        all scenes together (splits, statistics) to a later run without `part`.
     overwrite
         Replace a store that exists: the new one is made beside it, in a hidden folder, and
         takes its place in the end. The old one stays if no file can be prepared, or if a
@@ -104,7 +105,7 @@ def prepare(
     accept_masks
         Take scenes with classes where SAR is missing; see `assemble`.
     progress
-        Told after each scene.
+        Called after each scene.
 
     Raises
     ------
@@ -114,12 +115,12 @@ def prepare(
     StoreError
         If the store has another recipe, cannot be written, or is being replaced by
         another process; with `overwrite` if another process is writing to it, or if it
-        holds what is no part of a store.
+        contains something that is not part of a store.
 
     Notes
     -----
-    A store is made only when files were found that fit the recipe, and taken away again if
-    none of them could be read to its end.
+    A store is created only if there are files that fit the recipe, and removed again if
+    none of them could be read to the end.
     """
     start = time.monotonic()
     listing, store_path = list_scene_files(raw), str(store_path)
@@ -158,10 +159,10 @@ def prepare(
 def _replace(
     storage: Storage, found: FoundScenes, fill: Callable[[str], PrepareReport]
 ) -> PrepareReport:
-    """Fill a new store beside the old one, and let them change places in the end.
+    """Fill a new store beside the old one, then swap the two.
 
-    The old store goes only when nothing of it is lost. An object store cannot rename: there
-    the old one goes first.
+    The old store is removed only if nothing of it is lost. An object store cannot rename:
+    there the old one is removed first.
     """
     Store.refuse_to_remove(storage.url)
     with storage.lock(alone=True):
@@ -182,7 +183,7 @@ def _replace(
 
 
 def _refuse_loss(storage: Storage, is_any: bool, failed: Sequence[Failure]) -> None:
-    """Refuse to replace a store by one without scenes, or without one that it holds."""
+    """Refuse to replace a store by one that is empty or lacks one of its scenes."""
     if not is_any:
         raise SceneError(
             f"none of {len(failed)} files can be prepared, so the store {storage.path!r} "
@@ -225,8 +226,8 @@ def _source_names(storage: Storage) -> set[str]:
 def _open_readable(storage: Storage) -> Store | None:
     """Open a store that will be replaced; none if it is damaged or of another version.
 
-    Of such a store nothing could be read anyway. One that merely cannot be reached is an
-    error: it may hold what would be lost.
+    Nothing could be read from such a store anyway. One that merely cannot be reached is an
+    error: it may contain scenes that would be lost.
     """
     try:
         return Store.open(storage.url)
@@ -255,7 +256,7 @@ def _fill(
     progress: Progress | None,
     part: tuple[int, int] | None = None,
 ) -> PrepareReport:
-    """Bring files into a store; make it, if there is none."""
+    """Bring files into a store; create it if there is none."""
     storage = open_storage(store_path)
     is_new = Store.is_absent(store_path)
     failed = [*found.failed]
@@ -264,7 +265,7 @@ def _fill(
     if is_new and not found.files:
         return PrepareReport((), (), tuple(failed), 0.0)
     with ExitStack() as opened:
-        if is_new and not part:  # other parts count on it
+        if is_new and not part:  # other parts rely on it
             opened.callback(_drop_if_empty, store_path)
         opened.enter_context(storage.lock(alone=False))
         opened.callback(_tidy, storage)
@@ -310,7 +311,7 @@ def _fill(
 
 
 def _check_ratio(scene: Scene, recipe: Recipe) -> None:
-    """Refuse a scene that has not one block of pixels, by the name of its file."""
+    """Refuse a scene smaller than one block of pixels, naming its file."""
     try:
         scene.grid.downscaled(recipe.ratio)
     except RecipeError as error:
@@ -318,11 +319,11 @@ def _check_ratio(scene: Scene, recipe: Recipe) -> None:
 
 
 def _tidy(storage: Storage) -> None:
-    """Remove what killed processes left, if the disk lets us; else the next run will."""
+    """Remove what killed processes left, if the disk allows it; else the next run will."""
     with suppress(OSError):
         storage.drop_staging()
     if isinstance(storage, LocalFolder):
-        # Nobody is replacing the store: this process keeps them from it.
+        # Nobody is replacing the store: the lock of this process prevents it.
         with suppress(OSError), storage.abandoned_replacements() as abandoned:
             for left in abandoned:
                 with suppress(OSError, StoreError):
@@ -330,7 +331,7 @@ def _tidy(storage: Storage) -> None:
 
 
 def _drop_if_empty(store_path: str) -> None:
-    """Take a new store away into which no scene came, unless others are at work."""
+    """Remove a new store that received no scene, unless others are at work."""
     storage = open_storage(store_path)
     if Store.is_absent(store_path):
         storage.drop_staging()

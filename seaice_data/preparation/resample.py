@@ -1,10 +1,10 @@
 """Move planes between the SAR grid, coarser grids and the 2 km grid.
 
-What all pixels of a scene go through is in `blocks`: averages of SAR, votes of charts.
+What is done to every pixel of a scene is in `blocks`: averages of SAR, votes of charts.
 
-- ``downscale_chart`` shrinks planes of any labels, as polygon ids: most frequent, never an
-  average; ``blocks.vote_blocks`` does the same to classes.
-- ``pick`` shrinks either by taking single pixels, as the reference implementation does.
+- ``downscale_chart`` shrinks planes of any labels, such as polygon ids: most frequent,
+  never an average; ``blocks.vote_blocks`` does the same to classes.
+- ``pick`` shrinks either by taking single pixels, as the official code does.
 - ``interpolate`` brings planes on a coarse grid to any positions: bilinear;
   ``interpolate_nearest`` takes the nearest value instead.
 """
@@ -31,7 +31,7 @@ def downscale_chart(chart: Labels, ratio: int, fill: int = CHART_FILL) -> Labels
     Parameters
     ----------
     chart
-        Classes, or other whole numbers that name things; shape ``(y, x)``.
+        Classes, or other whole numbers used as labels; shape ``(y, x)``.
     ratio
         Pixels along one side of a block, at least 1.
     fill
@@ -59,7 +59,7 @@ def downscale_chart(chart: Labels, ratio: int, fill: int = CHART_FILL) -> Labels
     rows = chart.reshape(height, ratio, width * ratio)
     lowest = rows.min(axis=1).reshape(height, width, ratio).min(axis=2)
     highest = rows.max(axis=1).reshape(height, width, ratio).max(axis=2)
-    # Most blocks hold one class; only the mixed ones are counted class by class.
+    # Most blocks have one class; only the mixed ones are counted class by class.
     coarse: Labels = lowest
     mixed_y, mixed_x = np.nonzero(lowest != highest)
     blocks = chart.reshape(height, ratio, width, ratio)[mixed_y, :, mixed_x, :]
@@ -97,7 +97,7 @@ def interpolate(
     at
         Where the pixels of `planes` lie, along y and along x, in increasing order.
     to
-        Positions wanted, along y and along x, in the same coordinates as `at`.
+        Positions to interpolate to, along y and along x, in the same coordinates as `at`.
 
     Returns
     -------
@@ -158,7 +158,7 @@ def _most_frequent(blocks: Labels, fill: int) -> Labels:
 
 
 def _numbered(blocks: Labels, fill: int) -> tuple[Labels, IntArray]:
-    """Return the labels that occur, fill last, and of each pixel the place of its own."""
+    """Return the labels that occur, fill last, and the index of each pixel's label."""
     labels = np.unique(blocks)
     labels = np.append(labels[labels != fill], np.array(fill, blocks.dtype))
     keys = np.searchsorted(labels[:-1], blocks)

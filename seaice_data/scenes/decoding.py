@@ -1,4 +1,4 @@
-"""From numbers as a netCDF file stores them to values: gaps, packing, unsigned integers.
+"""Turn numbers as a netCDF file stores them into values: gaps, packing, unsigned integers.
 
 ``Decoding.of`` reads the attributes of a variable by the netCDF conventions, as
 netCDF4-python does. xarray ignores valid ranges and default fill values. Otherwise it
@@ -36,7 +36,7 @@ _DEFAULT_FILLS = {
     "f4": 9.969209968386869e36,
     "f8": 9.969209968386869e36,
 }
-"""What the netCDF library fills unwritten data with; bytes have no such value."""
+"""What the netCDF library writes where no data were written; bytes have no such value."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -153,8 +153,8 @@ class Decoding:
         """Return where the gaps are; None if there are none, besides NaN."""
         if not (self.gaps or self._is_bounded):
             return None
-        # Usually there is one, above all numbers: a look at the highest is enough. `fmax`
-        # ignores NaN, which raw files have as fill.
+        # Usually there is one gap value, above all others: checking the highest is enough.
+        # `fmax` ignores NaN, which raw files have as fill.
         is_one = len(self.gaps) == 1 and not self._is_bounded
         if is_one and np.fmax.reduce(stored, axis=None) < self.gaps[0]:
             return None

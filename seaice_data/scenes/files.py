@@ -1,11 +1,11 @@
 """Find AI4Arctic netCDF files and open them, of either version.
 
-``open_scene`` looks into the file to tell them apart:
+``open_scene`` looks into the file to see which it is:
 
 - *ready* ("ready to train"): 80 m, standardised, fill 0, charts painted as classes; test
   files have no charts, which then come from the ``_reference`` file beside them;
 - *raw*: 40 m, physical units, NaN as fill, a polygon map with a table of egg codes. It is
-  brought to the form of a ready file by the dataset authors' own steps.
+  converted to the form of a ready file by the dataset authors' own steps.
 
 Both give the same: standardised planes on the 80 m grid and charts with 255 as fill, in
 bands of rows, so that memory does not grow with the scene.
@@ -23,7 +23,7 @@ from seaice_data.scenes import raw, ready
 from seaice_data.scenes.listing import Listing, list_files, reference_of, without_references
 from seaice_data.scenes.netcdf import NetcdfFile
 from seaice_data.scenes.raw import RawScene
-from seaice_data.scenes.ready import ReadyScene, holds_classes
+from seaice_data.scenes.ready import ReadyScene, contains_classes
 from seaice_data.scenes.scene import Scene
 from seaice_data.system.files import file_errors
 
@@ -62,7 +62,7 @@ def open_scene(path: str | Path, dominance_threshold: float = 0.65) -> Scene:
         if _is_ready(file):
             reference = None
             beside = reference_of(path)
-            if beside is not None and not holds_classes(file):
+            if beside is not None and not contains_classes(file):
                 reference = NetcdfFile(beside)
                 opened.callback(reference.close)
             scene = ReadyScene(file, reference)
@@ -73,19 +73,19 @@ def open_scene(path: str | Path, dominance_threshold: float = 0.65) -> Scene:
 
 
 def find_scene_id(path: Path) -> SceneId:
-    """Return the id of the scene in a file, and look at nothing else: a file a millisecond.
+    """Return the id of the scene in a file, and read nothing else: about 1 ms a file.
 
     Raises
     ------
     SceneError
-        If the file cannot be read, is not a scene, or does not tell its id.
+        If the file cannot be read, is not a scene, or does not say its id.
     """
     with closing(NetcdfFile(path)) as file:
         return ready.find_id(file) if _is_ready(file) else raw.find_id(file)
 
 
 def _is_ready(file: NetcdfFile) -> bool:
-    """Whether a file is ready to train, or raw; refuse what is neither."""
+    """Return whether a file is ready to train, and not raw; refuse what is neither."""
     if "sar_grid2d_latitude" in file:
         return True
     if "sar_grid_latitude" in file:
@@ -133,8 +133,8 @@ class FoundScenes:
     """Files by the ids of their scenes, in the order of the paths."""
 
     failed: tuple[Failure, ...]
-    """Files that are not scenes, or have the scene of another file, and what could not be
-    read."""
+    """Files that are not scenes, or contain the scene of another file, and what could not
+    be read."""
 
 
 def find_scene_files(folder: str | Path) -> FoundScenes:
@@ -154,7 +154,7 @@ def find_scene_files(folder: str | Path) -> FoundScenes:
 
 
 def list_scene_files(folder: str | Path) -> Listing:
-    """List the files that may be scenes, as `find_scenes`, and what cannot be read.
+    """List the files that may be scenes, as `find_scenes` does, and what cannot be read.
 
     Raises
     ------
@@ -178,7 +178,7 @@ def list_scene_files(folder: str | Path) -> Listing:
 
 
 def identify(listing: Listing) -> FoundScenes:
-    """Find out which scene each file is; of two files of a scene take the first."""
+    """Find out which scene each file contains; of two files of a scene, take the first."""
     found: dict[SceneId, Path] = {}
     failed = [*listing.failed]
     for path in listing.paths:

@@ -1,4 +1,4 @@
-"""What tells one file from another: size, samples, checksum, time.
+"""What distinguishes one file from another: size, samples, checksum, time.
 
 The hash of a scene's file, which maps contain, has two parts. The first is a hash of
 samples of the file. The second covers all of it: ``file-`` and the checksum of the file, or
@@ -20,7 +20,7 @@ from seaice_data.scenes.listing import reference_of
 from seaice_data.texts import printable
 
 UNKNOWN_FILE = "unknown"
-"""Hash of a file that nothing is known of."""
+"""Hash of a file about which nothing is known."""
 
 _SAMPLES = 16
 _SAMPLE_BYTES = 64 * 1024
@@ -46,7 +46,7 @@ def unchanged(path: Path) -> Iterator[None]:
     Raises
     ------
     SceneError
-        If they are changed meanwhile, for example by a download.
+        If they change meanwhile, for example because of a download.
     """
     before = file_times(path)
     yield

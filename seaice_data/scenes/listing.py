@@ -53,10 +53,9 @@ def reference_of(path: Path) -> Path | None:
 
 
 def without_references(paths: tuple[Path, ...]) -> tuple[Path, ...]:
-    """Leave out files that only bring the charts of the scene beside them.
+    """Leave out files that only contain the charts of the scene beside them.
 
-    A scene's file of several names, of which one was listed, goes by that with its charts
-    beside it.
+    If a scene's file has several names, the one with its charts beside it is taken.
     """
     scenes = {path for path in paths if _scene_beside(path) is None}
     for beside in filter(None, map(_scene_beside, paths)):
@@ -71,14 +70,14 @@ def without_references(paths: tuple[Path, ...]) -> tuple[Path, ...]:
 
 
 def _scene_beside(path: Path) -> Path | None:
-    """Return the scene to which a file only brings the charts, if it is such a file."""
+    """Return the scene whose charts a file contains, if it contains nothing else."""
     stem = path.stem.removesuffix("_reference")
     scene = path.with_name(stem + path.suffix)
     return scene if stem != path.stem and scene.is_file() else None
 
 
 class _Walk:
-    """Looks into folders; links come last, so that files are known by their own names."""
+    """Walks through folders; links come last, so that files go by their own names."""
 
     def __init__(self, suffix: str) -> None:
         self.paths: list[Path] = []

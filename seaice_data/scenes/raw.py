@@ -31,7 +31,7 @@ def find_id(file: NetcdfFile) -> SceneId:
     Raises
     ------
     SceneError
-        If the name does not tell acquisition time and ice service.
+        If the name does not contain acquisition time and ice service.
     """
     scene_id = id_in(file, file.path.name)
     if scene_id is None:
@@ -45,9 +45,9 @@ def find_id(file: NetcdfFile) -> SceneId:
 class RawScene(Scene):
     """A raw file, brought to the form of a ready one by the dataset authors' own steps.
 
-    Mean of 2 x 2 SAR pixels, NaN if any is; highest of 2 x 2 classes, fill above all;
-    charts masked where there is no SAR and SAR where there is no chart; standardised with
-    the published constants.
+    SAR is the mean of 2 x 2 pixels, NaN if any of them is; charts are the highest of 2 x 2
+    classes, where fill is above all classes. Charts are masked where there is no SAR, and
+    SAR where there is no chart. Values are standardised with the published constants.
     """
 
     version = "raw"
@@ -59,7 +59,7 @@ class RawScene(Scene):
 
     @cached_property
     def id(self) -> SceneId:
-        """Acquisition time and ice service; only the file's name tells them."""
+        """Acquisition time and ice service; they are only in the name of the file."""
         return find_id(self._file)
 
     @property
@@ -92,7 +92,7 @@ class RawScene(Scene):
 
     @cached_property
     def has_charts(self) -> bool:
-        """Whether the file holds polygons and their codes; one alone is refused."""
+        """Whether the file contains polygons and their codes; one alone is refused."""
         names = ("polygon_icechart", "polygon_codes")
         absent = [name for name in names if name not in self._file]
         if len(absent) == 1:
@@ -116,7 +116,7 @@ class RawScene(Scene):
             raise self._error(f"cannot read 'polygon_codes': {error}") from error
 
     def read_band(self, rows: slice, charts: ChartArray) -> Band:
-        """Read a band; valid is where all four 40 m pixels are, and where a chart is."""
+        """Read a band; a pixel is valid if its four 40 m pixels are and it has a chart."""
         shape = (rows.stop - rows.start, self.grid.width)
         planes = np.empty((len(SAR_GRID), *shape), np.float32)
         invalid = np.zeros(shape, bool)
@@ -194,9 +194,11 @@ class RawScene(Scene):
         values = self._file.variable(name, n_axes=1).read().astype(np.float64)
         side = round(values.size**0.5)
         if side < 2 or side * side != values.size:
-            raise self._error(f"{name!r} has {values.size} points, which is no square grid")
+            raise self._error(
+                f"{name!r} has {values.size} points, which is not a square grid"
+            )
         if not np.isfinite(values).all():
-            raise self._error(f"{name!r} holds values that are not finite")
+            raise self._error(f"{name!r} contains values that are not finite")
         plane: FloatArray = values.reshape(side, side)
         return plane
 
@@ -207,7 +209,7 @@ class RawScene(Scene):
         if angles.size != self.tie_points.latitude.size:
             raise self._error("'sar_grid_incidenceangle' differs in size from other points")
         if not ((angles >= 0) & (angles <= 90)).all():
-            raise self._error("'sar_grid_incidenceangle' holds what is no angle of 0 to 90")
+            raise self._error("'sar_grid_incidenceangle' contains angles outside 0..90")
         return angles
 
     def _incidence_angles(self, rows: slice) -> FloatArray:

@@ -19,22 +19,22 @@ from seaice_data.scenes.scene import (
     Scene,
     VariablesAtOnce,
     id_in,
-    no_class,
+    not_a_class,
 )
 
 _BAND_ROWS = 500
 
 
-def holds_charts(file: NetcdfFile) -> bool:
-    """Whether a file holds charts; one of them is enough to miss the others."""
+def contains_charts(file: NetcdfFile) -> bool:
+    """Return whether a file contains a chart; then the others must be there too."""
     return any(chart.name in file for chart in CHARTS)
 
 
-def holds_classes(file: NetcdfFile) -> bool:
-    """Whether a file holds a chart that has a class somewhere."""
+def contains_classes(file: NetcdfFile) -> bool:
+    """Return whether a file contains a chart with a class anywhere."""
     charts = [file.variable(chart.name) for chart in CHARTS if chart.name in file]
     if any(len(chart.shape) != 2 for chart in charts):
-        return True  # they are refused in words when they are read
+        return True  # refused with a message when they are read
     return any(
         not (np.isnan(values) | (values == CHART_FILL)).all()
         for chart in charts
@@ -51,12 +51,12 @@ def find_id(file: NetcdfFile) -> SceneId:
     SceneError
         If neither has one like ``20180607T184326_dmi``, or the digits are not a time.
     """
-    told = file.text("scene_id")
-    for text in (told, file.path.name):
+    given = file.text("scene_id")
+    for text in (given, file.path.name):
         if scene_id := id_in(file, text):
             return scene_id
     raise file.error(
-        f"attribute 'scene_id' is {told!r}, not like '20180607T184326_dmi_prep.nc'"
+        f"attribute 'scene_id' is {given!r}, not like '20180607T184326_dmi_prep.nc'"
     )
 
 
@@ -66,18 +66,18 @@ def read_charts(file: NetcdfFile, rows: slice, charts: ChartArray) -> None:
     Raises
     ------
     SceneError
-        If a chart is missing, or holds what is no class.
+        If a chart is missing, or contains a value that is not a class.
     """
     for plane, chart in zip(charts, CHARTS, strict=True):
         _read_classes(file, chart, rows, plane)
         # Below its first class a byte wraps around: one comparison finds all.
         wrong = (plane - np.uint8(chart.n_classes)) < CHART_FILL - chart.n_classes
         if wrong.any():
-            raise no_class(file, chart, plane[wrong][0])
+            raise not_a_class(file, chart, plane[wrong][0])
 
 
 class ReadyScene(Scene):
-    """A ready-to-train file, and the file with its charts, if they are apart."""
+    """A ready-to-train file, and the file with its charts if that is a separate one."""
 
     version = "ready"
 
@@ -116,7 +116,7 @@ class ReadyScene(Scene):
 
     @cached_property
     def tie_points(self) -> TiePoints:
-        """Geolocation grid; the file does not hold the positions, so they are rebuilt."""
+        """Geolocation grid; its positions are not in the file, so they are rebuilt."""
         latitude, longitude = (
             self._file.variable(f"sar_grid2d_{name}").read().astype(np.float64)
             for name in ("latitude", "longitude")
@@ -132,13 +132,13 @@ class ReadyScene(Scene):
 
     @cached_property
     def has_charts(self) -> bool:
-        """Whether this file or its reference file holds the charts."""
-        return self._reference is not None or holds_charts(self._file)
+        """Whether this file or its reference file contains the charts."""
+        return self._reference is not None or contains_charts(self._file)
 
     @cached_property
     def is_test_file(self) -> bool:
         """Whether the charts are missing, or in a reference file."""
-        return self._reference is not None or not holds_charts(self._file)
+        return self._reference is not None or not contains_charts(self._file)
 
     @property
     def polygons(self) -> None:
@@ -148,7 +148,7 @@ class ReadyScene(Scene):
     def read_band(self, rows: slice, charts: ChartArray) -> Band:  # noqa: ARG002
         """Read a band; pixels where HH, HV and incidence angle are all fill are not valid.
 
-        A valid pixel may be 0 in one plane by rounding, never in all three at once.
+        A valid pixel may be 0 in one plane by rounding, but never in all three at once.
         """
         n_rows = rows.stop - rows.start
         if self._planes is None or self._planes.shape[1] < n_rows:
@@ -197,5 +197,5 @@ def _read_classes(file: NetcdfFile, chart: Chart, rows: slice, plane: ChartArray
         values = np.where(np.isnan(values), CHART_FILL, values)
     wrong = (values < 0) | (values > CHART_FILL) | (values != np.floor(values))
     if wrong.any():
-        raise no_class(file, chart, values[wrong].flat[0])
+        raise not_a_class(file, chart, values[wrong].flat[0])
     plane[...] = values

@@ -1,6 +1,6 @@
-"""What scenes of both versions have in common, and what a scene gives: bands of rows.
+"""What scenes of both versions have in common: they are read in bands of rows.
 
-``ReadyScene`` and ``RawScene`` fill in the rest; `scene.open_scene` chooses between them.
+``ReadyScene`` and ``RawScene`` fill in the rest; `files.open_scene` chooses between them.
 """
 
 import re
@@ -28,15 +28,15 @@ CELL_GRID = tuple(c for c in CHANNELS if c.group in (Group.AMSR2, Group.ERA5))
 """Channels on the 2 km grid."""
 
 NO_POLYGON = -1
-"""Stands in planes of polygon ids where there is no polygon."""
+"""Marks pixels without a polygon in planes of polygon ids."""
 
 KEPT_BYTES = 148 * 2**20
-"""Rows of compressed planes that a scene keeps inflated before it has charts: a third of
-the four of a ready file, as tall as chunks that the netCDF library chooses. Taller ones are
-inflated several times; so a process stays below 400 MB."""
+"""Bytes of compressed planes that a scene keeps inflated before it has charts: a third of
+the four planes of a ready file, which is the height of chunks that the netCDF library
+chooses. Taller chunks are inflated several times, so that a process stays below 400 MB."""
 
 KEPT_BESIDE_CHARTS_BYTES = 44 * 2**20
-"""The same when charts of the whole scene are in memory, too."""
+"""The same while the charts of the whole scene are in memory too."""
 
 VariablesAtOnce = tuple[tuple[Variable, ...], int]
 """Variables that are read band by band side by side, and the bytes to keep of them."""
@@ -65,17 +65,17 @@ def id_in(file: NetcdfFile, text: str) -> SceneId | None:
         raise file.error(str(error)) from None
 
 
-def no_class(file: NetcdfFile, chart: Chart, value: float) -> SceneError:
-    """Return the error for a file whose chart holds what is no class."""
+def not_a_class(file: NetcdfFile, chart: Chart, value: float) -> SceneError:
+    """Return the error for a file whose chart contains a value that is not a class."""
     return file.error(
-        f"{chart.name} holds {value:g}, "
-        f"which is no class (0-{chart.n_classes - 1} or {CHART_FILL})"
+        f"{chart.name} contains {value:g}, "
+        f"which is not a class (0-{chart.n_classes - 1} or {CHART_FILL})"
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """A band of rows of a scene at 80 m, as a ready file holds it."""
+    """A band of rows of a scene at 80 m, as a ready file contains it."""
 
     planes: FloatArray
     """The channels `SAR_GRID`, shape ``(4, rows, x)``: standardised, float32. Pixels where
@@ -141,7 +141,7 @@ class Scene(ABC):
     @property
     @abstractmethod
     def is_test_file(self) -> bool:
-        """Whether the file itself holds no chart, as test files of the challenge."""
+        """Whether the file itself lacks charts, as test files of the challenge do."""
 
     @property
     @abstractmethod
@@ -155,10 +155,10 @@ class Scene(ABC):
         Parameters
         ----------
         rows
-            The band. What is read of it holds until the next one is read.
+            The band. What is returned is valid until the next band is read.
         charts
-            Where the charts belong, shape ``(chart, rows, x)``. Files that need them to
-            tell which pixels are valid fill them in; others leave them to `read_charts`.
+            Where to write the charts, shape ``(chart, rows, x)``. Files that need them to
+            know which pixels are valid fill them in; others leave them to `read_charts`.
         """
 
     @abstractmethod
@@ -173,8 +173,8 @@ class Scene(ABC):
         rows
             The band.
         charts
-            As for `read_band`; 255 is fill, everywhere if the scene has no chart. Whether
-            they hold what is no class is for `check_classes` to say.
+            As for `read_band`; 255 is fill, everywhere if the scene has no chart. Values
+            that are not classes are found by `check_classes`.
         """
 
     def let_go(self) -> None:
@@ -184,12 +184,12 @@ class Scene(ABC):
                 variable.let_go()
 
     def check_planes(self, band: Band) -> None:
-        """Refuse a band that holds infinite values."""
+        """Refuse a band that contains infinite values."""
         for channel, plane in zip(SAR_GRID, band.planes, strict=True):
             self._refuse_infinite(plane, str(channel.variable))
 
     def check_classes(self, counts: IntArray) -> None:
-        """Refuse charts with values that are no class, by their pixels of each value.
+        """Refuse charts with values that are not classes, given the pixels of each value.
 
         Parameters
         ----------
@@ -199,11 +199,11 @@ class Scene(ABC):
         for chart, pixels in zip(CHARTS, counts, strict=True):
             wrong = np.flatnonzero(pixels[chart.n_classes : CHART_FILL])
             if wrong.size:
-                raise no_class(self._file, chart, chart.n_classes + int(wrong[0]))
+                raise not_a_class(self._file, chart, chart.n_classes + int(wrong[0]))
 
     @property
     def service(self) -> str:
-        """Ice service that drew the chart: ``cis`` or ``dmi``."""
+        """Ice service that made the chart: ``cis`` or ``dmi``."""
         return self.id.service
 
     @property
@@ -232,7 +232,7 @@ class Scene(ABC):
 
     @abstractmethod
     def _standardise(self, values: FloatArray, channel: Channel) -> FloatArray:
-        """Bring values as the file holds them to mean 0 and deviation 1."""
+        """Bring values as the file contains them to mean 0 and deviation 1."""
 
     @abstractmethod
     def _sar_variables(self) -> tuple[VariablesAtOnce, ...]:
@@ -273,11 +273,13 @@ class Scene(ABC):
 
     def _refuse_infinite(self, values: FloatArray, name: str) -> bool:
         """Refuse infinite values; return whether there is a NaN."""
-        # Highest and lowest value are NaN if any is, and are found in no time.
+        # Highest and lowest value are NaN if any is, and are found quickly.
         if np.isfinite(values.max()) and np.isfinite(values.min()):
             return False
         if np.isinf(values).any():
-            raise self._error(f"{name!r} holds values that are infinite or beyond float32")
+            raise self._error(
+                f"{name!r} contains values that are infinite or beyond float32"
+            )
         return True
 
     def _checked_tie_points(
@@ -293,12 +295,12 @@ class Scene(ABC):
                 f"tie points have shapes {latitude.shape} and {longitude.shape}"
             )
         if not (np.isfinite(latitude).all() and np.isfinite(longitude).all()):
-            raise self._error("tie points hold values that are not finite")
+            raise self._error("tie points contain values that are not finite")
         if np.abs(latitude).max() > 90 or np.abs(longitude).max() > 360:
             raise self._error(
-                "tie points lie outside -90..90 degrees north or -360..360 east"
+                "tie points are outside -90..90 degrees north or -360..360 east"
             )
-        # A NaN is no increase either.
+        # A NaN does not increase either.
         if not ((np.diff(lines) > 0).all() and (np.diff(samples) > 0).all()):
             raise self._error("positions of the tie points do not increase")
         return TiePoints(latitude, longitude, lines, samples)

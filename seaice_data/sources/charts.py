@@ -1,7 +1,8 @@
-"""Scenes with their ice charts, wherever the charts lie: what maps are scored against.
+"""Find ice charts, in a store or in files: what maps are scored against.
 
-``find_charts`` takes a store or a folder of AI4Arctic netCDF files: scenes that bring their
-charts, and the ``_reference`` files of test scenes, with or without the scene beside them.
+``find_charts`` takes a store or a folder of AI4Arctic netCDF files: scenes that contain
+their charts, and the ``_reference`` files of test scenes, with or without the scene beside
+them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,16 +22,16 @@ from seaice_data.scene_id import SceneId
 from seaice_data.scenes.files import list_scene_files, open_scene
 from seaice_data.scenes.listing import Listing, reference_of
 from seaice_data.scenes.netcdf import NetcdfFile
-from seaice_data.scenes.ready import find_id, holds_charts, holds_classes, read_charts
+from seaice_data.scenes.ready import contains_charts, contains_classes, find_id, read_charts
 from seaice_data.scenes.scene import region_in
 from seaice_data.store.split import TEST_IDS
 from seaice_data.store.store import Store
 from seaice_data.store.stored_scene import StoredScene
 
 _BAND_ROWS = 500
-REFERENCE_RATIO = 10
-"""Ratio of the reference implementation (Chen et al. 2024, Table 3), for charts that lie
-in no store."""
+OFFICIAL_RATIO = 10
+"""Ratio of the official configuration (Chen et al. 2024, Table 3), for charts that are not
+in a store."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,7 +57,7 @@ class ChartedScene:
 
     @property
     def service(self) -> str:
-        """Ice service that drew the chart: ``cis`` or ``dmi``."""
+        """Ice service that made the chart: ``cis`` or ``dmi``."""
         return self.id.service
 
 
@@ -74,17 +75,17 @@ class ChartedScenes:
     """Ids of scenes without charts."""
 
     expected: tuple[str, ...]
-    """Ids of the scenes that a submission must hold: the test scenes, or all where there
+    """Ids of the scenes that a submission must contain: the test scenes, or all if there
     are none."""
 
     ratio: int
-    """Ratio at which the reference way of scoring downscales: that of the store, or 10."""
+    """Ratio at which the official way of scoring downscales: that of the store, or 10."""
 
     failed: tuple[Failure, ...] = ()
     """Scenes that cannot be opened."""
 
     store: Store | None
-    """The store, if it is one: its training scenes tell what is usual."""
+    """The store, if it is one: baselines come from its training scenes."""
 
 
 def find_charts(path: str) -> ChartedScenes:
@@ -127,7 +128,7 @@ def charts_of(store: Store) -> ChartedScenes:
 
 
 def is_store(path: str) -> bool:
-    """Whether `path` names a store, to open it, and no netCDF file or folder of them."""
+    """Return whether `path` names a store rather than a netCDF file or a folder of them."""
     place = Path(path)
     if place.is_file():
         return False
@@ -146,7 +147,7 @@ def _of_store(scene: StoredScene) -> ChartedScene:
 
 
 def _charts_in(path: str, listing: Listing) -> ChartedScenes:
-    """Look into each file once; charts are read when they are asked for."""
+    """Look into each file once; charts are read when they are needed."""
     charted: dict[str, ChartedScene] = {}
     uncharted, tests = set(), set()
     places: dict[str, Path] = {}
@@ -171,7 +172,7 @@ def _charts_in(path: str, listing: Listing) -> ChartedScenes:
         scenes=dict(sorted(charted.items())),
         uncharted=frozenset(uncharted - charted.keys()),
         expected=tuple(sorted(tests & charted.keys() or charted)),
-        ratio=REFERENCE_RATIO,
+        ratio=OFFICIAL_RATIO,
         store=None,
         failed=tuple(failed),
     )
@@ -187,16 +188,16 @@ def _no_charts(path: str, n_files: int, failed: Sequence[Failure]) -> SceneError
 
 
 def _in_file(path: Path) -> tuple[str, ChartedScene | None, bool]:
-    """Return the scene of a file, its charts if there are any, and whether it is to test.
+    """Return the scene of a file, its charts if any, and whether it is a test scene.
 
     Charts of test scenes come in a file of their own.
     """
     with closing(NetcdfFile(path)) as file:
         beside = reference_of(path)
-        if beside is not None and not holds_classes(file):
+        if beside is not None and not contains_classes(file):
             with closing(NetcdfFile(beside)) as reference:
                 return *_painted(file, reference), True
-        if holds_charts(file):
+        if contains_charts(file):
             return *_painted(file, file), path.stem.endswith("_reference")
     with closing(open_scene(path)) as scene:
         if not scene.has_charts:

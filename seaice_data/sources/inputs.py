@@ -35,12 +35,12 @@ from seaice_data.store.stored_scene import StoredScene
 from seaice_data.system.files import file_errors
 
 SHOWN = ("hh", "hv")
-"""Channels that pictures show beside a map."""
+"""Channels that plots show beside a map."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SceneInputs:
-    """A scene as networks and pictures want it."""
+    """A scene as networks and plots need it."""
 
     id: SceneId
     """As ``20180607T184326_dmi``."""
@@ -58,7 +58,7 @@ class SceneInputs:
     """80 m grid of the scene."""
 
     original_grid: Grid
-    """Grid of the file: 40 m for raw files, as far as known."""
+    """Grid of the file: 40 m for raw files, if they are known to be raw."""
 
     flags: ChartArray
     """Flags on the 80 m grid."""
@@ -101,7 +101,7 @@ class Source(Protocol):
     """Ids of the scenes to predict."""
 
     failed: tuple[Failure, ...]
-    """Files that are no scene."""
+    """Files that are not scenes."""
 
     def file_hash(self, scene_id: str) -> str:
         """Return the hash of the netCDF file that a scene comes from."""
@@ -126,7 +126,7 @@ class StoreSource:
         self.scenes = tuple(dict.fromkeys(scenes))
         self.failed: tuple[Failure, ...] = ()
         for scene_id in self.scenes:
-            if scene_id not in store.scenes:  # a slip of the caller
+            if scene_id not in store.scenes:  # raises the error that says so
                 store.scene(scene_id)
 
     def file_hash(self, scene_id: str) -> str:
@@ -178,15 +178,15 @@ class FileSource:
     recipe
         That of the run.
     scenes
-        Ids of the scenes wanted; all if not given.
+        Ids of the scenes to read; all if not given.
     accept_masks
-        Whether to take scenes with classes where SAR is missing; see `assemble`.
+        Whether to accept scenes with classes where SAR is missing; see `assemble`.
 
     Raises
     ------
     SceneError
-        If there is no such folder, no netCDF file in it, or none of a scene that is
-        wanted.
+        If there is no such folder, no netCDF file in it, or none of one of
+        `scenes`.
     """
 
     def __init__(

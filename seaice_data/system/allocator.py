@@ -1,8 +1,8 @@
 """Let this process keep the memory that it has freed, or give it back at once.
 
-A training step asks for the same gigabytes again and again. The C library gives large
-blocks back to the system at once, which then clears every page anew: a third of a step on
-CPUs. Scenes to predict differ in size instead, and what is kept of one does not fit the
+A training step asks for the same gigabytes again and again. The C library returns large
+blocks to the system at once, which then has to clear every page again: a third of a step on
+CPUs. Scenes to predict differ in size, though, and memory kept from one does not fit the
 next: a process would grow by hundreds of megabytes. Only speed and memory depend on this,
 never a result.
 """
@@ -22,7 +22,7 @@ _AS_USUAL = {_TRIM_THRESHOLD: 128 * 1024, _MMAP_MAX: 65536}
 def kept_pages() -> Iterator[bool]:
     """Keep freed memory in this process; give it back at the end.
 
-    Tells whether that is possible: it needs the C library of GNU, on Linux.
+    Yields whether that is possible: it needs the GNU C library, on Linux.
     """
     library = _gnu_library()
     if library is None:
@@ -39,10 +39,10 @@ def kept_pages() -> Iterator[bool]:
 
 
 def return_pages() -> None:
-    """From now on give the memory of planes back when they are freed.
+    """From now on return the memory of planes to the system when they are freed.
 
-    Without this the C library takes the largest block that was ever freed for its measure
-    of what to keep. It needs the C library of GNU, and does nothing elsewhere.
+    Without this, the C library keeps any block up to the largest that was ever freed. It
+    needs the GNU C library, and does nothing elsewhere.
     """
     if (library := _gnu_library()) is not None:
         library.mallopt(_MMAP_THRESHOLD, _PLANE_BYTES)

@@ -1,8 +1,8 @@
 """Loops over pixels in Python, compiled to machine code when first called.
 
-For what array operations would do in several passes over memory. A compiled function takes
-arrays and numbers, allocates little, and gives its result in an array that it is handed.
-It runs without the interpreter's lock, so threads share the work.
+They replace array operations that would take several passes over memory. A compiled
+function takes arrays and numbers, allocates little, and writes its result to an array that
+is passed in. It runs without the interpreter's lock, so that threads can share the work.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ def compiled(function: _Function) -> _Function:
     """Compile a function at its first call, and keep the result for later processes.
 
     Where no folder can be written, as in a container without a home, each process compiles
-    anew. Division by zero gives what IEEE 754 says, as in numpy.
+    again. Division by zero gives what IEEE 754 says, as in numpy.
 
     Examples
     --------
@@ -39,7 +39,7 @@ def compiled(function: _Function) -> _Function:
 
 
 def inlined(function: _Function) -> _Function:
-    """Let compiled functions call a function as if its lines stood in them.
+    """Inline a function into the compiled functions that call it.
 
     A call from the innermost loop costs a tenth of the loop's speed.
 

@@ -17,11 +17,11 @@ from seaice_data.system.staging import HIDDEN, drop_abandoned, staged
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a path to write to; put the file in the place of `path` when all went well.
+    """Yield a path to write to; put the file in the place of `path` if all went well.
 
     The file reaches the disk before it takes its name, so that a power cut leaves the old
     file or the new one. After an error there is no trace of the new one. What killed
-    processes left in this folder is removed, too.
+    processes left in this folder is removed too.
 
     Examples
     --------
@@ -87,9 +87,9 @@ def file_errors(path: Path) -> Iterator[None]:
 
 @contextmanager
 def alone_in(folder: Path) -> Iterator[bool]:
-    """Tell whether no other process is in `folder`, and keep others from being told so.
+    """Yield whether this process alone is in `folder`; others get False meanwhile.
 
-    A system or file system without locks keeps nobody out. A killed process is out.
+    A system or file system without locks keeps nobody out. A killed process lets go.
     """
     if os.name != "posix":
         yield True
@@ -103,10 +103,10 @@ def alone_in(folder: Path) -> Iterator[bool]:
 
 @contextmanager
 def claimed(path: Path, *, wait: bool = False) -> Iterator[bool]:
-    """Tell whether this process holds the lock on a file, which is made and stays.
+    """Yield whether this process has the lock on a file, which is created and stays.
 
     Unlike a folder, a file can be locked on network disks too, by processes of several
-    machines. A file system without locks lets everybody hold it. A killed process lets go.
+    machines. A file system without locks grants it to everybody. A killed process lets go.
 
     Parameters
     ----------

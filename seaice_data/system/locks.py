@@ -1,7 +1,7 @@
-"""Locks on open files and folders, which a process lets go when it dies.
+"""Locks on open files and folders, which end with the process that took them.
 
-They are advice: they keep out who asks, too. Systems and file systems without locks let
-everybody hold them.
+They are advisory: only processes that also take the lock are kept out. Systems and file
+systems without locks grant them to everybody.
 """
 
 import errno
@@ -18,20 +18,20 @@ def lock(descriptor: int, *, alone: bool = True, wait: bool = False) -> bool:
     ----------
     descriptor
         The open file or folder. One opened to be read can be locked on local disks; network
-        disks want a file that is open for writing.
+        disks need a file that is open for writing.
     alone
-        Whether to keep out everybody else, or only those who want to be alone.
+        Whether to keep out everybody, or only processes that want to be alone.
     wait
         Whether to wait until others let go.
 
     Raises
     ------
     BlockingIOError
-        If another process holds a lock that excludes this one, and `wait` is false.
+        If another process has a lock that excludes this one, and `wait` is false.
     """
     if os.name != "posix":
         return False
-    import fcntl  # there is none elsewhere
+    import fcntl  # only on such systems
 
     kind = fcntl.LOCK_EX if alone else fcntl.LOCK_SH
     try:
@@ -39,7 +39,7 @@ def lock(descriptor: int, *, alone: bool = True, wait: bool = False) -> bool:
     except BlockingIOError:
         raise
     except OSError as error:
-        if error.errno == errno.EACCES:  # how some network disks say that it is held
+        if error.errno == errno.EACCES:  # how some network disks say that it is taken
             raise BlockingIOError(error.errno, error.strerror) from error
         # Disks without locks have many ways to say so, even error numbers without a name.
         log.info("the file system has no locks: %s", error)
@@ -48,7 +48,7 @@ def lock(descriptor: int, *, alone: bool = True, wait: bool = False) -> bool:
 
 
 def try_lock(descriptor: int, *, wait: bool = False) -> bool:
-    """Lock an open file or folder for this process alone; false if another one holds it."""
+    """Lock an open file or folder for this process alone; false if another one has it."""
     try:
         lock(descriptor, wait=wait)
     except BlockingIOError:

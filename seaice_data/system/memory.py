@@ -1,13 +1,13 @@
 """Keep the memory of a process the same from scene to scene.
 
-malloc keeps what was freed, in each thread, and hands it out again in other pieces: a
-process that prepares scene after scene would grow by 70 MB.
+malloc keeps freed memory in each thread, and hands it out again in other pieces: a process
+that prepares scene after scene would grow by 70 MB.
 
 - ``large_array`` takes memory that goes back to the system when the array is freed;
 - ``give_back`` returns what malloc keeps;
 - ``can_map`` checks whether files on a disk can be mapped into memory.
 
-When memory runs out, ``out_of_memory_errors`` says for what.
+When memory runs out, ``out_of_memory_errors`` says what needed it.
 """
 
 import ctypes
@@ -71,7 +71,7 @@ def large_array(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
     memory = mmap.mmap(-1, n_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     if hasattr(mmap, "MADV_HUGEPAGE"):
         # Pages of 2 MB: to touch 100 MB of small ones for the first time costs 60 ms.
-        with suppress(OSError):  # advice, which some kernels do not know
+        with suppress(OSError):  # a hint, which some kernels do not know
             memory.madvise(mmap.MADV_HUGEPAGE)
     return np.frombuffer(memory, dtype).reshape(shape)
 

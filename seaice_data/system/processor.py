@@ -54,8 +54,8 @@ def _quota_of(group: Path, *, is_new: bool) -> float:
     """Return the quota of one control group, of version 2 or 1; infinite without one."""
     names = ("cpu.max",) if is_new else ("cpu.cfs_quota_us", "cpu.cfs_period_us")
     try:
-        told = " ".join((group / name).read_text() for name in names)
-        allowed, period = map(int, told.split())
-    except (OSError, ValueError):  # there are none, or it is "max"
+        content = " ".join((group / name).read_text() for name in names)
+        allowed, period = map(int, content.split())
+    except (OSError, ValueError):  # there is none, or it is "max"
         return math.inf
     return allowed / period if allowed > 0 else math.inf

@@ -1,4 +1,4 @@
-"""Hidden folders to write to, from which whole files and folders move to their places.
+"""Hidden folders to write to; whole files and folders then move to their places.
 
 The next process removes what a killed one left there: a folder is locked while it is
 written to, and named after its machine, because locks may not work across a network disk.
@@ -25,7 +25,7 @@ _ABANDONED_S = 24 * 3600.0
 
 @contextmanager
 def staged(folder: Path, prefix: str = HIDDEN) -> Iterator[Path]:
-    """Yield a new folder in `folder` to write to; what is left in it is removed.
+    """Yield a new folder in `folder` to write to; what remains in it is removed.
 
     Raises
     ------
@@ -89,8 +89,8 @@ def _hold(place: Path) -> int | None:
 def is_abandoned(place: Path) -> bool:
     """Return whether the process for which `reserved` made a folder is dead.
 
-    A process on this machine holds a lock; folders of other machines count as abandoned
-    when they are a day old.
+    A process on this machine has a lock; folders of other machines count as abandoned
+    after a day.
     """
     try:
         named = _NAME.fullmatch(place.name)
@@ -105,4 +105,4 @@ def is_abandoned(place: Path) -> bool:
                 os.close(folder)
         return time.time() - place.stat().st_mtime > _ABANDONED_S
     except (BlockingIOError, FileNotFoundError, PermissionError):
-        return False  # it is written to, was just moved to its place, or is another user's
+        return False  # in use, just moved to its place, or another user's

@@ -1,8 +1,8 @@
-"""Run one task a scene with dask: here, in several local processes, or on a cluster.
+"""Run one task per scene with dask: here, in several local processes, or on a cluster.
 
-A task hands its error over as a value, and it is raised here as it was: in words, with its
-hint. Processes end when this one does, however it ends. They import what they work with,
-never the program that starts them: it needs no ``if __name__ == "__main__":``, and may come
+A task returns its error as a value, which is raised here unchanged, with its hint.
+Processes end when this one does, however it ends. They import what they need, never the
+program that starts them: it needs no ``if __name__ == "__main__":``, and may come
 from the standard input.
 """
 
@@ -36,7 +36,7 @@ from seaice_data.texts import OneLine
 Result = TypeVar("Result")
 
 Progress = Callable[[int, int, str], None]
-"""Called with tasks done, tasks in all, and the name of the task just done."""
+"""Called with the tasks done, the tasks in all, and the name of the task just done."""
 
 
 def run_tasks(
@@ -59,10 +59,10 @@ def run_tasks(
     jobs
         Processes that work at the same time; with 1, this one.
     progress
-        Told after each task.
+        Called after each task.
     scheduler
         Address of a dask.distributed scheduler, ``tcp://node1:8786``: its workers do the
-        work, whatever `jobs` says. A task whose worker dies is done again by another.
+        work, whatever `jobs` is. A task whose worker dies is done again by another.
 
     Raises
     ------
@@ -139,7 +139,7 @@ def _compute_there(
 
 @contextmanager
 def _connected(scheduler: str) -> Iterator[Any]:
-    """Connect to a scheduler, or say in words why not."""
+    """Connect to a scheduler."""
     try:
         from distributed import Client
         from distributed.comm.addressing import get_address_host_port
@@ -177,7 +177,7 @@ def _attempt(function: Callable[..., Any], *arguments: Any) -> Any:
         return function(*arguments)
     except (SeaIceError, OSError, MemoryError) as error:
         return _Raised(error)
-    except _Ended as ended:  # the pool would take it for the result, and go on
+    except _Ended as ended:  # the pool would take it for the result, and continue
         os._exit(int(str(ended.code)))
 
 

@@ -216,7 +216,7 @@ def test_strict_reports_a_bad_file_from_several_processes(
         app(["prepare", str(tmp_path), store, "--jobs", "2", "--strict"])
     err = capsys.readouterr().err
     assert err.startswith("error: ")
-    assert "SIC holds 42" in err
+    assert "SIC contains 42" in err
     assert err.count("\n") <= 2
     assert not Path(store).exists()
 

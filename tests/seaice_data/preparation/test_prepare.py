@@ -78,7 +78,7 @@ def test_a_bad_file_does_not_stop_the_others(raw: Path, store: str) -> None:
         f"{IDS[3]}_prep.nc",
         "a_bad.nc",
     ]
-    assert "SIC holds 42" in report.failed[0].reason
+    assert "SIC contains 42" in report.failed[0].reason
     assert IDS[3] not in Store.open(store).scenes
 
 
@@ -99,7 +99,7 @@ def test_scenes_behind_links_arrive_and_what_cannot_be_read_is_reported(
 
 def test_strict_stops_at_a_bad_file(raw: Path, store: str) -> None:
     write_coded(raw, 203, 251, IDS[3], SIC=np.full((203, 251), 42, np.uint8))
-    with pytest.raises(SceneError, match="SIC holds 42"):
+    with pytest.raises(SceneError, match="SIC contains 42"):
         prepare(raw, store, strict=True)
 
 
@@ -310,7 +310,7 @@ def test_overwrite_loses_no_scene_whose_file_is_bad_now(raw: Path, store: str) -
     prepare(raw, store)
     write_coded(raw, 203, 251, IDS[3], SIC=np.full((203, 251), 42, np.uint8))
     with pytest.raises(
-        SceneError, match=r"left as it is: it contains a scene.*SIC holds 42"
+        SceneError, match=r"left as it is: it contains a scene.*SIC contains 42"
     ):
         prepare(raw, store, Recipe(ratio=5), overwrite=True)
     assert Store.open(store).recipe.ratio == 10

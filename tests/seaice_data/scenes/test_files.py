@@ -121,8 +121,11 @@ def read_all(path: Path) -> None:
         ({"t2m": np.zeros(20, np.float32)}, "not 2 axes"),
         ({"nersc_sar_primary": np.full((503, 528), b"x")}, "not numbers"),
         ({"sar_grid2d_longitude": np.full((21, 21), np.nan)}, "tie points"),
-        ({"sar_grid2d_latitude": np.full((21, 21), 1e9)}, "tie points lie outside"),
-        ({"SIC": np.full((503, 528), 11, np.uint8)}, "SIC holds 11, which is no class"),
+        ({"sar_grid2d_latitude": np.full((21, 21), 1e9)}, "tie points are outside"),
+        (
+            {"SIC": np.full((503, 528), 11, np.uint8)},
+            "SIC contains 11, which is not a class",
+        ),
     ],
 )
 def test_a_broken_scene_is_refused_with_the_variable(
