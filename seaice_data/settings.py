@@ -1,9 +1,9 @@
 """Settings are frozen dataclasses; people write them as TOML, the program as JSON.
 
-``from_mapping`` is strict: an unknown key is refused with the name nearest to it, a value
+``from_mapping`` is strict: an unknown key is rejected with the name nearest to it, a value
 of the wrong type with the type that is expected. ``read_assignments`` and ``assign`` do the
-same for ``key=value`` on a command line. ``fingerprint`` tells whether two settings are
-equal. A field that version 0.1 did not have is declared with ``ADDED``, so that settings
+same for ``key=value`` on a command line. Two settings are equal if their ``fingerprint``
+is. A field that version 0.1 did not have is declared with ``ADDED``, so that settings
 keep their fingerprints::
 
     despeckle: bool = field(default=False, metadata=ADDED)
@@ -40,8 +40,8 @@ from seaice_data.texts import shortened
 Settings = TypeVar("Settings")
 
 ADDED: Mapping[str, bool] = types.MappingProxyType({"added": True})
-"""Metadata of a field that version 0.1 did not have. Its default must be what versions
-without it did, and stay so: files that lack the field are read with it."""
+"""Metadata of a field that version 0.1 did not have. Its default must always be what
+versions without it did: files that lack the field are read with it."""
 
 
 def formerly(name: str) -> Mapping[str, Any]:
@@ -108,7 +108,7 @@ def read_toml(kind: type[Settings], path: Path) -> Settings:
 
 
 def read_table(path: Path) -> dict[str, Any]:
-    """Read a TOML file as it is.
+    """Read a TOML file without checking its settings.
 
     Raises
     ------
@@ -126,7 +126,7 @@ def read_table(path: Path) -> dict[str, Any]:
 
 @contextmanager
 def naming_file(path: Path) -> Iterator[None]:
-    """Let an error about a setting say in which file it is."""
+    """Name the file in errors about its settings."""
     try:
         yield
     except SettingsError as error:
@@ -136,7 +136,7 @@ def naming_file(path: Path) -> Iterator[None]:
 
 
 def to_toml(mapping: Mapping[str, Any]) -> str:
-    """Write tables of JSON-ready values as TOML; what is none is left out.
+    """Write tables of JSON-ready values as TOML; what is None is left out.
 
     Examples
     --------
@@ -148,7 +148,7 @@ def to_toml(mapping: Mapping[str, Any]) -> str:
     lines = []
     for name, table in mapping.items():
         lines.append(f"[{name}]")
-        # Text, numbers, truth values and lists are written alike in JSON and TOML.
+        # JSON and TOML write text, numbers, booleans and lists alike.
         lines += [f"{k} = {json.dumps(v)}" for k, v in table.items() if v is not None]
     return "\n".join(lines)
 
@@ -159,7 +159,7 @@ def read_assignments(text: str) -> dict[str, Any]:
     Raises
     ------
     SettingsError
-        If a part is no assignment, or a key has two values.
+        If a part is not an assignment, or a key has two values.
 
     Examples
     --------
@@ -183,7 +183,7 @@ def read_assignments(text: str) -> dict[str, Any]:
 
 
 def assign(settings: Settings, assignments: Mapping[str, Any]) -> Settings:
-    """Return `settings` with other values for some fields, its own or those of its parts.
+    """Return `settings` with new values for some fields, its own or those of its parts.
 
     Parameters
     ----------
@@ -195,7 +195,8 @@ def assign(settings: Settings, assignments: Mapping[str, Any]) -> Settings:
     Raises
     ------
     SettingsError
-        For a field that there is not, or in several parts, or a value that does not fit.
+        For a field that does not exist or is in several parts, or a value that does not
+        fit.
 
     Examples
     --------
@@ -229,10 +230,10 @@ def assign(settings: Settings, assignments: Mapping[str, Any]) -> Settings:
 
 
 def fingerprint(settings: Any) -> str:
-    """Return a short hash that is equal exactly for equal settings.
+    """Return a short hash that is equal for equal settings, and only for these.
 
-    Fields declared with `ADDED` are ignored at their default, so a version that adds one
-    gives all earlier settings the fingerprint that they had.
+    Fields declared with `ADDED` are ignored at their default, so earlier settings keep
+    their fingerprints in a version that adds one.
     """
     # Read as from a file, numbers have the type of their field: 1 and 1.0 are equal.
     read = from_mapping(type(settings), to_mapping(settings))
@@ -243,7 +244,7 @@ def fingerprint(settings: Any) -> str:
 def differences(ours: Settings, theirs: Settings) -> list[str]:
     """List the settings that differ, one ``key: ours instead of theirs`` each.
 
-    Settings of nested parts are listed, too.
+    Settings of nested parts are listed too.
     """
     return list(_differences(to_mapping(ours), to_mapping(theirs)))
 
@@ -317,12 +318,12 @@ def _differences(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> Iterator
 
 
 def _parts(text: str) -> list[str]:
-    """Split at commas, but not at those in brackets."""
+    """Split at commas outside brackets."""
     return [part.strip() for part in re.findall(r"(?:[^,\[]|\[[^\]]*\]?)+", text)]
 
 
 def _read_value(text: str) -> Any:
-    """Read a value of TOML, a word, or a list of these."""
+    """Read a TOML value, a word, or a list of these."""
     value = _read_plain(text)
     if value == text and text[0] + text[-1] == "[]":
         return [_read_plain(part) for part in _parts(text[1:-1])]
@@ -330,7 +331,7 @@ def _read_value(text: str) -> Any:
 
 
 def _read_plain(text: str) -> Any:
-    """Read a value of TOML; other text is a word."""
+    """Read a TOML value; other text is a word."""
     try:
         table = parse_toml(f"value = {text}")
     except DocumentError:
@@ -339,7 +340,7 @@ def _read_plain(text: str) -> Any:
 
 
 def _check_finite(value: Any, name: str) -> None:
-    """Refuse numbers that TOML and JSON can contain but no setting may: nan and inf."""
+    """Reject numbers that TOML and JSON can contain but settings may not: nan and inf."""
     if isinstance(value, float) and not math.isfinite(value):
         raise DocumentError(f"{name} must be a finite number, got {value}")
     if isinstance(value, list | tuple):
@@ -348,7 +349,7 @@ def _check_finite(value: Any, name: str) -> None:
 
 
 def _places(mapping: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """Return where the fields of settings are: their parts, and their name."""
+    """Return where the fields of settings are: names of their parts, and their own."""
     places: list[tuple[str, ...]] = []
     for name, value in mapping.items():
         if isinstance(value, Mapping):

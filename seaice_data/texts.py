@@ -1,4 +1,4 @@
-"""Make text from outside fit to be shown: without control characters and secrets."""
+"""Make text from outside safe to show: without control characters and secrets."""
 
 import logging
 import re
@@ -15,7 +15,7 @@ _KEY_LENGTH = 8  # a user name that is shorter is not a key
 
 
 def printable(text: str) -> str:
-    r"""Return text whose characters all show, on one line.
+    r"""Return text on one line, in which every character is visible.
 
     Control characters, line breaks, marks that change the direction of writing and bytes
     that are not text (surrogates) become escapes, as in Python.
@@ -44,7 +44,7 @@ def shortened(text: str, longest: int = 200) -> str:
 def without_secrets(url: str) -> str:
     """Return a URL without user name, password and keys; a path as it is.
 
-    Chains of URLs, as ``simplecache::https://...``, are cleaned link by link.
+    Chains of URLs, such as ``simplecache::https://...``, are cleaned one by one.
 
     Examples
     --------
@@ -57,7 +57,7 @@ def without_secrets(url: str) -> str:
 
 
 def redacted(text: str, url: str) -> str:
-    """Return what a library says about a URL without the secrets in that URL.
+    """Return what a library says about a URL, without the secrets of that URL.
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""Files say which version of seaice wrote them, as ``seaice 0.3.0``.
+"""Files say which version of seaice wrote them: ``seaice 0.3.0``.
 
-A later version may write what this one does not know. Readers then say so, instead of
-calling the file damaged.
+A later version may write what this one does not know. Readers then say so, rather than call
+the file damaged.
 """
 
 import re
@@ -16,12 +16,12 @@ _SOFTWARE = re.compile(r"seaice (\d{1,9}(?:\.\d{1,9}){0,3})(?!\d)", re.ASCII)
 
 @contextmanager
 def naming_version(kind: type[SeaIceError], where: str, software: object) -> Iterator[None]:
-    """Make an error about a file say that a later version of seaice wrote it, if so.
+    """Say in errors about a file if a later version of seaice wrote it.
 
     Parameters
     ----------
     kind
-        Error to raise then.
+        Error to raise in that case.
     where
         Path of the file, or of the store.
     software
@@ -30,8 +30,8 @@ def naming_version(kind: type[SeaIceError], where: str, software: object) -> Ite
     Raises
     ------
     SeaIceError
-        Of `kind`, for any error about the file if a later version wrote it. Other errors
-        pass as they are.
+        Of `kind`, for any error about the file if a later version wrote it. Otherwise the
+        error is raised unchanged.
     """
     try:
         yield
@@ -47,7 +47,7 @@ def naming_version(kind: type[SeaIceError], where: str, software: object) -> Ite
 
 
 def _later_version(software: object) -> str | None:
-    """Return the version of a later writer; none if it is not later, or not known.
+    """Return the version of a later writer; None if it is not later, or not known.
 
     Examples
     --------

@@ -3,7 +3,7 @@
 - ``Augmentation`` says what may happen to a patch; ``AUGMENTATIONS`` has the profiles,
   ``find_augmentation`` takes one by its name;
 - ``sample_turns`` returns the flips, rotation and scale of each patch; `Turns` makes one
-  matrix of them, and another that turns the wind vector with the picture;
+  matrix of them, and another that turns the wind vector with the patch;
 - ``sample_mixing`` returns the box and the partner of each patch for cutmix.
 
 Everything here is arithmetic on numbers; `seaice_data.sampling.cut` moves the pixels.
@@ -29,9 +29,9 @@ Beyond = Literal["scene", "fill"]
 class Augmentation:
     """What happens to a patch, and how often; the defaults are our profile ``default``.
 
-    Probabilities and ranges are those of Chen et al. (2024), Table 3, as the reference
-    implementation has them. What is drawn for a patch depends on the seed and its number
-    alone. Charts are always taken from the nearest pixel.
+    Probabilities and ranges are those of Chen et al. (2024), Table 3, as in the official
+    code. What happens to a patch depends on the seed and its number alone. Charts are
+    always taken from the nearest pixel.
     """
 
     flip_x: float = 0.5
@@ -47,19 +47,19 @@ class Augmentation:
     """Smallest and largest rotation, in whole degrees, clockwise."""
 
     scale: float = 0.5
-    """Probability of a scale drawn from `scale_range`."""
+    """Probability of a scale from `scale_range`."""
 
     scale_range: tuple[float, ...] = (0.9, 1.1)
-    """Smallest and largest scale, drawn uniformly; above 1 enlarges the picture."""
+    """Smallest and largest scale, sampled uniformly; above 1 enlarges."""
 
     scale_otherwise: float = 1.0
-    """Scale of a patch for which none is drawn; the reference implementation zooms these
-    by the upper end of its range."""
+    """Scale of the other patches; the official code zooms them by the upper end of its
+    range."""
 
     cutmix: float = 0.5
     """Probability that a box is replaced by that of another patch, charts and all. Each
-    group of `cutmix_group` patches shares decision and box, as a batch in the reference
-    implementation; the share of the box is drawn from Beta(1, 1)."""
+    group of `cutmix_group` patches shares decision and box, as a batch does in the official
+    code; the share of the box is sampled from Beta(1, 1)."""
 
     cutmix_group: int = 16
     """Patches that mix with each other: ``16 k`` to ``16 k + 15``, however they are spread
@@ -71,13 +71,13 @@ class Augmentation:
 
     beyond: Beyond = "scene"
     """What appears where a turned patch reaches beyond its window: the scene, as far as it
-    goes, or fill as in the reference implementation."""
+    goes, or fill as in the official code."""
 
     turn_wind: bool = True
-    """Turn the wind vector (u10m, v10m) with the picture."""
+    """Turn the wind vector (u10m, v10m) with the patch."""
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be drawn."""
+        """Reject settings that cannot be followed."""
         for name in ("flip_x", "flip_y", "rotation", "scale", "cutmix"):
             if not 0 <= getattr(self, name) <= 1:
                 raise SettingsError(
@@ -131,9 +131,9 @@ AUGMENTATIONS: Mapping[str, Augmentation] = MappingProxyType(
         "default": Augmentation(),
     }
 )
-"""Named augmentations: none at all; the published code of Chen et al. (2024), which zooms
-by 1.1 where no scale is drawn; their text; and ours, cut from the scene in one resampling.
-All but none have the same flips, rotations, scales and cutmix."""
+"""Named augmentations: none at all; the official code of Chen et al. (2024), which zooms by
+1.1 where it samples no scale; their paper; and ours, cut from the scene in one resampling.
+All but ``none`` have the same flips, rotations, scales and cutmix."""
 
 
 def find_augmentation(name: str) -> Augmentation:
@@ -142,7 +142,7 @@ def find_augmentation(name: str) -> Augmentation:
     Raises
     ------
     SettingsError
-        If there is none; the hint names the nearest.
+        If it is not known; the hint names the nearest.
 
     Examples
     --------
@@ -158,7 +158,7 @@ def find_augmentation(name: str) -> Augmentation:
 
 @dataclass(frozen=True, slots=True)
 class Turns:
-    """What is drawn for each patch, in the order of the numbers."""
+    """How each patch is turned, in the order of the numbers."""
 
     flip_x: FloatArray
     """-1 where left and right are swapped, else 1."""
@@ -190,7 +190,7 @@ class Turns:
         return matrices
 
     def of_vectors(self) -> FloatArray:
-        """Return the matrices that turn a vector ``(y, x)`` of the scene with the picture.
+        """Return the matrices that turn a vector ``(y, x)`` of the scene with the patch.
 
         A scale moves places but leaves vectors. Shape ``(patch, 2, 2)``.
         """
@@ -202,7 +202,7 @@ class Turns:
 def sample_turns(
     augmentation: Augmentation, seed: int, numbers: Sequence[int] | IntArray
 ) -> Turns:
-    """Draw flips, rotation and scale for each patch."""
+    """Sample flips, rotation and scale for each patch."""
     a = augmentation
     values = uniform(seed, Stream.TURN, numbers, 6).T
     lowest, highest = a.rotation_range_deg
@@ -232,11 +232,11 @@ class Mixing:
 def sample_mixing(
     augmentation: Augmentation, seed: int, numbers: Sequence[int] | IntArray, size: int
 ) -> Mixing:
-    """Draw the box and the partner of each patch.
+    """Sample the box and the partner of each patch.
 
-    Both are drawn for a group of numbers, not for a batch: a patch is the same in whatever
-    batch it is. Partners are the members of the group in another order, shifted by a
-    number that is drawn, so that none is its own.
+    Both are sampled for a group of numbers, not for a batch: a patch is the same in any
+    batch. Partners are the members of the group in another order, shifted by a random
+    number, so that no patch is its own partner.
     """
     a = augmentation
     number = np.asarray(numbers, np.int64)

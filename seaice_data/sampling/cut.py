@@ -2,17 +2,17 @@
 
 The map takes row ``i`` and column ``j`` of a patch to ``(y, x)`` in its scene; whole
 numbers are centres of pixels. Charts are always taken from the nearest pixel, and inputs
-and charts by the same map: what lies under a class is what it was drawn from.
+and charts by the same map: classes stay on the pixels that they describe.
 
 - ``cut_nearest`` copies the bits of the nearest pixel;
-- ``cut_bilinear`` weighs the four around. Fill has no weight: the weights of the valid ones
-  are made to sum to one again. Where the nearest pixel is fill the place is fill, so that
-  borders stay where `cut_nearest` has them and where the charts end.
+- ``cut_bilinear`` weighs the four pixels around each place. Fill has no weight: the weights
+  of the valid ones are made to sum to one. Where the nearest pixel is fill, the place is
+  fill, so that borders stay where `cut_nearest` has them and where the charts end.
 
-What takes time is waiting for memory: along a row of a turned patch each pixel lies in
+What takes time is waiting for memory: along a row of a turned patch, each pixel is in
 another row of the scene. So a first loop over the row asks for all its pixels, and a second
-one finds them in the cache. Channels are moved by eights. Half precision comes as its 16
-bits, because numba does not take float16 for numbers.
+one finds them in the cache. Channels are moved eight at a time. Half precision comes as its
+16 bits, because numba has no float16 on processors.
 """
 
 from typing import Any, NamedTuple
@@ -50,7 +50,7 @@ class Way(NamedTuple):
 
     bounds: IntArray
     """First and last row, first and last column (last ones excluded) in the scene that
-    pixels may come from; what lies beyond is fill."""
+    pixels may come from; the rest is fill."""
 
     affine: FloatArray
     """``(y, x) = affine @ (i, j, 1)``, shape ``(2, 3)``."""
@@ -59,8 +59,8 @@ class Way(NamedTuple):
     """First and last row, first and last column (last ones excluded) of the patch."""
 
     runs: IntArray
-    """Channels that lie side by side, one run a row: first in the patch, first in the
-    scene, number."""
+    """Runs of adjacent channels, one a row: first in the patch, first in the scene,
+    number."""
 
     wind: IntArray
     """Components to turn, one a row: channel in the patch, channels of u and v in the
@@ -103,7 +103,7 @@ def cut_nearest(scene: Pixels, way: Way, patch: Pixels) -> None:
         out_inputs.reshape(out_inputs.size),
         out_charts.reshape(out_charts.size),
     )
-    # Read once: for all the compiler knows, writing the patch could change them.
+    # Read once: the compiler must assume that writing the patch changes them.
     y_i, y_j, y_0 = affine[0, 0], affine[0, 1], affine[0, 2]
     x_i, x_j, x_0 = affine[1, 0], affine[1, 1], affine[1, 2]
     top, bottom, left, right = bounds[0], bounds[1], bounds[2], bounds[3]
@@ -166,7 +166,7 @@ def cut_bilinear(scene: Pixels, way: Way, patch: Pixels) -> None:
         out_inputs.reshape(out_inputs.size),
         out_charts.reshape(out_charts.size),
     )
-    # Read once: for all the compiler knows, writing the patch could change them.
+    # Read once: the compiler must assume that writing the patch changes them.
     y_i, y_j, y_0 = affine[0, 0], affine[0, 1], affine[0, 2]
     x_i, x_j, x_0 = affine[1, 0], affine[1, 1], affine[1, 2]
     top, bottom, left, right = bounds[0], bounds[1], bounds[2], bounds[3]

@@ -48,7 +48,7 @@ class Cuts:
 
     @property
     def is_window(self) -> NDArray[np.bool_]:
-        """Whether a patch is a window as it lies in the scene. Shape ``(patch,)``."""
+        """Whether a patch is a window of the scene, unturned. Shape ``(patch,)``."""
         return _is_still(self.affine)
 
     def part(self, k: int, box: IntArray) -> tuple[int, int, int, int]:
@@ -68,7 +68,7 @@ class Cuts:
         """
         corners = np.array([[i, j, 1] for i in box[:2] - [0, 1] for j in box[2:] - [0, 1]])
         places = self.affine[k] @ corners.T  # (y and x, corner)
-        # One pixel more on each side, for what lies between pixels.
+        # One pixel more on each side, for places between pixels.
         first = np.floor(places.min(axis=1)).astype(np.int64) - 1
         last = np.ceil(places.max(axis=1)).astype(np.int64) + 2
         lowest, highest = self.bounds[k, ::2], self.bounds[k, 1::2]

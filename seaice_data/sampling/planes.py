@@ -1,12 +1,12 @@
-"""The planes of a store as a sampler wants them: parts of scenes, again and again.
+"""The planes of a store as a sampler needs them: parts of scenes, again and again.
 
-- ``MappedPlanes`` maps the files of an uncompressed local store: nothing is read before it
-  is touched, and processes share what is;
+- ``MappedPlanes`` maps the files of an uncompressed local store: only what is touched is
+  read, and processes share it;
 - ``ReadPlanes`` reads any other store through zarr, chunk by chunk, and keeps what it read
   within bounds.
 
-Both open files when asked for a part, not before, and carry nothing open into another
-process: workers may be forked or spawned.
+Both open files only when asked for a part, and pass nothing open to another process:
+workers may be forked or spawned.
 """
 
 import os
@@ -48,7 +48,7 @@ class Part:
 
 
 class Planes(Protocol):
-    """Where a sampler takes planes from."""
+    """Source of the planes of a sampler."""
 
     def part(self, position: int, top: int, bottom: int, left: int, right: int) -> Part:
         """Return rows ``top..bottom`` and columns ``left..right`` (last ones excluded)."""
@@ -94,7 +94,7 @@ class MappedPlanes:
         return self._open(position).charts
 
     def _map(self, position: int) -> Part:
-        # Of its own, so that the maps go when this cache lets them go.
+        # A copy, so that the maps are closed when this cache drops them.
         opened = self._scenes[position].closed()
         return Part(_plain(opened.inputs), _plain(opened.charts), (0, 0))
 
@@ -115,7 +115,7 @@ class ReadPlanes:
 
     @property
     def n_kept_bytes(self) -> int:
-        """Bytes of the chunks that are kept at this moment."""
+        """Bytes of the chunks that are kept now."""
         return sum(chunk.nbytes for chunk in self._chunks.values())
 
     def part(self, position: int, top: int, bottom: int, left: int, right: int) -> Part:
@@ -171,7 +171,7 @@ class ReadPlanes:
         return _plain(out)
 
     def _kept(self, keys: list[_Key]) -> dict[_Key, NDArray[Any]]:
-        """Return those chunks that are kept, and remember that they were wanted."""
+        """Return the chunks that are kept, and note that they were used."""
         with self._lock:
             found = {key: self._chunks[key] for key in keys if key in self._chunks}
             for key in found:
@@ -179,7 +179,7 @@ class ReadPlanes:
         return found
 
     def _keep(self, chunks: dict[_Key, NDArray[Any]]) -> None:
-        """Keep chunks, and let those go that were not wanted for longest."""
+        """Keep chunks, and drop those that were not used for longest."""
         with self._lock:
             self._chunks.update(chunks)
             n_bytes = self.n_kept_bytes
@@ -189,7 +189,7 @@ class ReadPlanes:
     def _read(
         self, scene: StoredScene, array: "zarr.Array[Any]", keys: list[_Key]
     ) -> dict[_Key, NDArray[Any]]:
-        """Read chunks at once: elsewhere each call would take round trips of its own."""
+        """Read chunks together: on an object store each call takes its own round trips."""
         high, wide = array.chunks[:2]
         rows, columns = [key[2] for key in keys], [key[3] for key in keys]
         y, x = min(rows) * high, min(columns) * wide
@@ -219,5 +219,5 @@ def _most_maps() -> int:
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if limit == resource.RLIM_INFINITY:
         return 2**14
-    # Others in the process want files too.
+    # Others in the process need files too.
     return max((limit - 256) // 2, 16)

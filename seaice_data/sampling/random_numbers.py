@@ -1,7 +1,7 @@
-"""Random values that follow from a seed and a number, not from what was drawn before.
+"""Random values that follow from a seed and a number, not from earlier values.
 
 The generator is Philox (Salmon et al. 2011), made for this: the seed is its key and the
-number its counter, so that any number is reached at once and no two share a value.
+number its counter, so any number is reached at once and no two share a value.
 """
 
 import enum
@@ -13,11 +13,11 @@ from seaice_data.arrays import FloatArray, IntArray
 from seaice_data.errors import SettingsError
 
 MAX_SEED = 2**63
-"""Seeds are below it, as those of PyTorch."""
+"""Seeds are below it, as in PyTorch."""
 
 
 class Stream(enum.IntEnum):
-    """What values are drawn for: each use has its own, whatever the others take."""
+    """What values are for: each use has a stream of its own, whatever the others take."""
 
     PLACE = 0
     TURN = 1
@@ -25,7 +25,7 @@ class Stream(enum.IntEnum):
 
 
 def check_seed(seed: int) -> None:
-    """Refuse a seed that is none.
+    """Reject a seed out of range.
 
     Raises
     ------
@@ -58,11 +58,11 @@ def uniform(
     for k, number in enumerate(numbers):
         if number < 0:
             raise ValueError(f"expected non-negative numbers of patches, got {number}")
-        # Values of one number count on in the first word, 2**64 of them.
+        # The values of one number count up in the first word, 2**64 of them.
         state["state"]["counter"][:] = (0, number, 0, 0)
         philox.state = state
         words[k] = philox.random_raw(n)
-    # 53 bits: what a float64 holds exactly, below 1.
+    # 53 bits: as many as a float64 below 1 has.
     return (words >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 

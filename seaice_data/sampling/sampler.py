@@ -4,30 +4,31 @@ So patches are the same with no worker or eight, forked or spawned, in one threa
 in whatever batch, on one machine or two. The rest is arithmetic on numbers:
 
 - epoch ``e`` of ``n`` patches is ``range(e * n, (e + 1) * n)``;
-- a training that stopped after ``k`` patches goes on with number ``k``;
-- rank ``r`` of ``w`` takes, of each ``w * b`` numbers, the ``r``-th ``b`` as its batch:
+- a training that stopped after ``k`` patches continues with number ``k``;
+- of each ``w * b`` numbers, rank ``r`` of ``w`` takes the ``r``-th ``b`` as its batch:
   together the ranks see what one process sees in batches of ``w * b``.
 
 ``torch.utils.data.DataLoader(patches, sampler=range(a, b), batch_size=16)`` takes a
 sampler as it is; without ``sampler=`` it asks for a length, which patches do not have.
-Faster is `PatchSampler.batch` into the same memory again and again
-(`empty`), with ``n_threads``: threads share what worker processes would have to copy.
+`PatchSampler.batch` is faster: it fills the same memory again and
+again (`empty`), and with ``n_threads`` its threads share what worker processes would copy.
 
-- *Which* patches are drawn says `Drawing` (`seaice_data.sampling.windows`): evenly over
-  scenes, over area or by class, and how many valid pixels a patch needs. Scenes without
-  such a patch are told (`PatchSampler.skipped`), not tried. Which scenes to draw from at
-  all, by split, month, service or region, says `seaice_data.store.selection.select`.
-- *What happens* to them says `Augmentation` (`seaice_data.sampling.augmentation`): nothing
-  by default; `AUGMENTATIONS` has the profiles. Flips, rotation and scale are one map from
-  patch to scene, so a patch is resampled once, and where it reaches beyond its window it
-  shows the scene. Cutmix takes a box from another numbered patch, cut again if need be: it
-  needs no batch.
+- `Drawing` (`seaice_data.sampling.windows`) decides *which* patches are sampled: evenly
+  over scenes, over area or by class, and how many valid pixels a patch needs. Scenes
+  without such a patch are skipped from the start (`PatchSampler.skipped`).
+  `seaice_data.store.selection.select` chooses the scenes to sample from by split, month,
+  service or region.
+- `Augmentation` (`seaice_data.sampling.augmentation`) decides *what happens* to them:
+  nothing by default; `AUGMENTATIONS` has the profiles. Flips, rotation and scale are one
+  map from patch to scene, so a patch is resampled once, and where it reaches beyond its
+  window it shows the scene. Cutmix takes a box from the patch of another number, whatever
+  batch that is in.
 - Fill is NaN in inputs and 255 in charts, whether a scene ends, its chart does, or its
   swath. Beyond the end of a scene all channels are NaN, the month too.
 
-An uncompressed store on a local disk is mapped: nothing is copied into a process, and
-scenes may together, or each, be larger than memory. That holds at ratio 1 too, where one
-chunk a scene is the fastest layout by far (`seaice bench layouts`). Any other store is read
+An uncompressed store on a local disk is mapped: nothing is copied into a process, and one
+scene, or all of them, may be larger than memory. So even at ratio 1 the fastest layout by
+far is one chunk a scene (`seaice bench layouts`). Any other store is read
 through zarr, chunk by chunk; ``kept_bytes`` bounds what is kept of it.
 """
 
@@ -65,33 +66,33 @@ class Patch(TypedDict):
     """Position of the scene in `PatchSampler.scenes`."""
 
     probability: FloatArray
-    """How often the window is drawn, relative to drawing over scenes: a loss that is
-    divided by it is, on average, that of patches drawn over scenes."""
+    """How often the window is sampled, relative to sampling over scenes: a loss that is
+    divided by it is, on average, that of patches sampled over scenes."""
 
 
 class PatchSampler:
     """Random patches of a store, as an endless sequence.
 
-    By default as in Chen et al. (2024), section 3.2, and the reference implementation, but
-    for augmentation: scenes are drawn uniformly, windows uniformly over all that hold at
+    Defaults are those of Chen et al. (2024), section 3.2, and of the official code, except
+    that nothing is augmented: scenes are sampled uniformly, and so are windows with at
     least two valid SIC pixels, up to the last row and column. A scene smaller than a patch
-    lies in its top left corner, or turned in its middle; the rest is fill.
+    is placed in its top left corner, or in its middle if turned; the rest is fill.
 
     Parameters
     ----------
     store
         Where the patches come from.
     scenes
-        Ids of the scenes to draw from; the training split if not given. Those of which no
-        patch may be drawn are left out, see `skipped`.
+        Ids of the scenes to sample from; the training split if not given. Those that have
+        no patch to sample are left out, see `skipped`.
     channels
-        Names of the channels wanted, in this order; all if not given.
+        Names of the channels to return, in this order; all if not given.
     size
         Pixels along one side (256: Chen et al. 2024, Table 3).
     seed
         Another seed, other patches.
     drawing
-        Which patches are drawn, and how often.
+        Which patches are sampled, and how often.
     augmentation
         What happens to them, or the name of one of `AUGMENTATIONS`; nothing if not given.
     n_threads
@@ -104,8 +105,8 @@ class PatchSampler:
     StoreError
         If a channel or scene is not in the store, or no scene can give a patch.
     SettingsError
-        If the seed, size, drawing or augmentation cannot work here, or there is no
-        augmentation of this name.
+        If the seed, size, drawing or augmentation cannot work here, or the augmentation is
+        not known by name.
 
     Examples
     --------
@@ -162,10 +163,10 @@ class PatchSampler:
         self.skipped = tuple(
             wanted[k].id for k in sorted({*range(len(wanted))} - {*usable})
         )
-        """Ids of the scenes of which no patch may be drawn: without enough valid pixels."""
+        """Ids of the scenes without a patch of enough valid pixels."""
         if not usable:
             raise StoreError(
-                f"none of {len(wanted)} scenes of {store.path!r} has labels to draw from",
+                f"none of {len(wanted)} scenes of {store.path!r} has labels to sample from",
                 hint="`seaice info` shows the splits of a store",
             )
         self._stored = [wanted[k] for k in usable]
@@ -178,7 +179,7 @@ class PatchSampler:
         self._open()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave behind what is open: threads and files are those of one process."""
+        """Leave out what is open: threads and files belong to one process."""
         return {
             name: value
             for name, value in vars(self).items()
@@ -190,16 +191,16 @@ class PatchSampler:
         self._open()
 
     def __getitem__(self, number: int) -> Patch:
-        """Draw patch `number`."""
+        """Return patch `number`."""
         if isinstance(number, slice):  # type: ignore[unreachable]
             raise TypeError(
-                "a patch has a number, and no slice: draw several as "
+                "a patch is found by its number, not by a slice: take several with "
                 "`patches.batch(range(a, b))`"
             )
         return self.__getitems__([number])[0]
 
     def __getitems__(self, numbers: Sequence[int]) -> list[Patch]:
-        """Draw patches, one by one in a list: what a PyTorch DataLoader asks for."""
+        """Return patches one by one in a list, as a PyTorch DataLoader asks for them."""
         patches = self.batch(numbers)
         return [
             Patch(
@@ -222,7 +223,7 @@ class PatchSampler:
         )
 
     def batch(self, numbers: Sequence[int], out: Patch | None = None) -> Patch:
-        """Draw patches and stack them, into `out` if given (see `empty`)."""
+        """Return patches stacked, in `out` if given (see `empty`)."""
         out = self.empty(len(numbers)) if out is None else out
         plan = self.plan(numbers)
         out["scene"][:] = plan.cuts.scene
@@ -256,11 +257,11 @@ class PatchSampler:
         return int(places.scene[0]), int(top), int(left)
 
     def plan(self, numbers: Sequence[int]) -> BatchPlan:
-        """Draw all that is random about patches."""
+        """Sample everything that is random about patches."""
         return self._planner.plan(numbers)
 
     def _find_usable(self, wanted: Sequence[StoredScene], kept_bytes: int) -> list[int]:
-        """Return the positions of the scenes of which a patch may be drawn."""
+        """Return the positions of the scenes that have a patch to sample."""
         if not wanted:
             return []
         planes = open_planes(wanted, kept_bytes)
@@ -274,14 +275,14 @@ class PatchSampler:
         return usable
 
     def _find_wind(self) -> IntArray:
-        """Return which channels hold components of the wind that must be turned."""
+        """Return which channels are components of the wind that must be turned."""
         turned = [name for name in WIND if name in self.channels]
         if not self.augmentation.turn_wind or self.augmentation.turns_none:
             turned = []
         for name in WIND:
             if turned and name not in self.store.channels:
                 raise StoreError(
-                    f"{turned[0]!r} cannot be turned with the picture: the store "
+                    f"{turned[0]!r} cannot be turned with the patch: the store "
                     f"{self.store.path!r} has no channel {name!r}",
                     hint="set turn_wind to false in the augmentation, or leave out "
                     f"{turned[0]!r}",
@@ -291,7 +292,7 @@ class PatchSampler:
         return np.array(rows, np.int64).reshape(-1, 3)
 
     def _open(self) -> None:
-        """Set up what a process has of its own; files are opened when they are needed."""
+        """Set up what belongs to one process; files are opened when they are needed."""
         self._planes = open_planes(self._stored, self._kept_bytes)
         self._pool: tuple[int, ThreadPoolExecutor] | None = None
         self._windows = WindowSampler(
@@ -315,7 +316,7 @@ class PatchSampler:
         )
 
     def _copy(self, cuts: Cuts, k: int, inputs: FloatArray, charts: ChartArray) -> None:
-        """Copy a window as it lies."""
+        """Copy a window as it is in the scene."""
         top, left = (int(value) for value in cuts.affine[k, :, 2])
         height, width = self._shapes[cuts.scene[k]]
         bottom, right = min(top + self.size, height), min(left + self.size, width)
@@ -340,7 +341,7 @@ class PatchSampler:
         turn = cuts.wind[k]
         is_turned = (turn != self.still_wind).any()
         part = self._planes.part(int(cuts.scene[k]), *cuts.part(k, box))
-        # Numba takes half precision for its bits.
+        # Numba takes half precision as its bits.
         is_half = self._dtype == np.float16
         bits = np.dtype(np.uint16) if is_half else self._dtype
         way = Way(
@@ -373,7 +374,7 @@ def _each(work: Callable[[int], None], positions: range) -> None:
 def _channel_runs(store: Store, channels: Sequence[str]) -> IntArray:
     """Return where channels go in a patch and come from in the store, and how many.
 
-    Channels that lie side by side in both are copied at once: one run for the defaults.
+    Channels that are adjacent in both are copied at once: one run for the defaults.
     """
     runs: list[list[int]] = []
     for to, name in enumerate(channels):

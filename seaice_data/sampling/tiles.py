@@ -1,8 +1,8 @@
 """Tiles: squares of a regular cover, for prediction, and how to blend them.
 
-Tiles overlap, so that each pixel is seen with something around it, and together cover every
-pixel. Their weights fall off towards the borders that they share with others, and sum to
-one in each pixel: a sum of weighted tiles has no seams.
+Tiles overlap, so that each pixel has context in some tile, and together they cover every
+pixel. Their weights fall off towards shared borders and sum to one in each pixel: a sum of
+weighted tiles has no seams.
 """
 
 from collections.abc import Iterator
@@ -31,8 +31,8 @@ class Tile:
 class TileGrid:
     """A cover of a plane by overlapping tiles.
 
-    Tiles lie as evenly as whole pixels allow, from the first row and column to the last. An
-    axis shorter than a tile has one tile, as long as the axis.
+    Tiles are spread as evenly as whole pixels allow, from the first row and column to the
+    last. An axis shorter than a tile has one tile, as long as the axis.
 
     Examples
     --------
@@ -53,11 +53,11 @@ class TileGrid:
     """Pixels along one side of a tile."""
 
     overlap: int = 64
-    """Pixels that neighbours share at least. With more than half the tile, more than two
-    tiles lie over each other."""
+    """Pixels that neighbours share at least. Above half the size, more than two tiles
+    overlap."""
 
     def __post_init__(self) -> None:
-        """Refuse what covers nothing."""
+        """Reject a grid that covers nothing."""
         if min(self.shape) < 1:
             raise SettingsError(f"a plane of {self.shape} has no pixels to cover")
         if self.size < 1:
@@ -73,7 +73,7 @@ class TileGrid:
         return len(rows) * len(columns)
 
     def __iter__(self) -> Iterator[Tile]:
-        """Give the tiles row by row."""
+        """Yield the tiles row by row."""
         rows, columns = (self._axis(n) for n in self.shape)
         for y, of_rows in rows:
             for x, of_columns in columns:

@@ -1,7 +1,8 @@
 """Count valid pixels and classes in every window of a scene, in sums that move with it.
 
-Each step down adds a row to the sums of the columns and takes one away, each step to the
-right a column to the sums of the window: every window costs the same, whatever its size.
+Each step down adds one row to the sums of the columns and takes one away; each step to the
+right does so with columns and the sums of the window. So a window costs the same, whatever
+its size.
 """
 
 from typing import Any
@@ -31,7 +32,7 @@ def _add_row(
 
 @compiled
 def _move(left: int, size: int, columns: IntArray, sums: IntArray) -> None:
-    """Let the sums of a window, which were those one column before, be those at `left`."""
+    """Move the sums of a window by one column, to `left`."""
     width = columns.shape[0]
     if left == 0:
         sums[:] = 0
@@ -60,7 +61,7 @@ def count_rows(
     allowed: IntArray,
     pixels: IntArray,
 ) -> None:
-    """Count the windows of each row that hold enough valid pixels, and classes in them.
+    """Count the windows of each row with enough valid pixels, and the classes in them.
 
     Parameters
     ----------
@@ -113,7 +114,7 @@ def weigh_row(
     Parameters
     ----------
     index
-        Class whose pixels are the weight; -1: each window that may be drawn weighs 1.
+        Class whose pixels are the weight; -1: each window that may be sampled weighs 1.
     top
         Row of the windows.
     weights

@@ -1,9 +1,9 @@
-"""Which patches are drawn: settings, and the arithmetic of windows that may be drawn.
+"""Which patches are sampled: settings, and the arithmetic of windows.
 
-A window may be drawn where it holds enough valid pixels. How many windows of each row may,
-and how often each class lies in them, is counted exactly (``count_rows``, sums that move
-with the window), so that a window is drawn without trying: its row from the sums of all
-rows, its column from those of that row. What is kept of a scene is a sum for each row.
+A window may be sampled if it has enough valid pixels. How many windows of each row may, and
+how many pixels of each class they have, is counted exactly (``count_rows``, sums that move
+with the window). So a window is found without trying: its row from the sums of all rows,
+its column from the sums of that row. Only one sum a row is kept of a scene.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -22,11 +22,11 @@ Over = Literal["scenes", "area", "classes"]
 ChartName = Literal["SIC", "SOD", "FLOE"]
 
 LEAST_SIC = 2
-"""Valid SIC pixels that a patch needs, as in the reference implementation."""
+"""Valid SIC pixels that a patch needs, as in the official code."""
 
 _N_TRIES = 8
 _N_VALUES = 4 + 2 * _N_TRIES
-_STEP = 31  # odd, so that a sample meets every row of a periodic pattern
+_STEP = 31  # odd, to meet every row of a periodic pattern
 _EVERY = -1
 
 
@@ -43,18 +43,18 @@ class Drawing:
     """The chart whose classes are spread over, with ``over = "classes"``."""
 
     class_share: float = 0.5
-    """Share of the patches that are drawn by class, with ``over = "classes"``; the others
-    are drawn over scenes. Each of the `n` classes that occur is then in at least
-    ``class_share / n`` of the patches, and no window is drawn less than
+    """Share of the patches that are sampled by class, with ``over = "classes"``; the others
+    are sampled over scenes. Each of the `n` classes that occur is then in at least
+    ``class_share / n`` of the patches, and no window is sampled less than
     ``1 - class_share`` times as often as over scenes."""
 
     min_valid_share: tuple[float, ...] = ()
     """Least share of valid pixels in a patch, one number a chart (SIC, SOD, FLOE). Empty:
-    at least two valid SIC pixels, the rule of the reference implementation. What counts is
-    the window in the scene, before it is turned."""
+    at least two valid SIC pixels, the rule of the official code. What counts is the window
+    in the scene, before it is turned."""
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be drawn."""
+        """Reject settings that cannot be followed."""
         if not 0 <= self.class_share <= 1:
             raise SettingsError(f"class_share must be in 0..1, got {self.class_share}")
         shares = self.min_valid_share
@@ -84,7 +84,7 @@ class Drawing:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where patches lie, in the order of their numbers."""
+    """Where patches are, in the order of their numbers."""
 
     scene: IntArray
     """Position of the scene."""
@@ -93,11 +93,11 @@ class Places:
     """Row and column of the top left pixel in the scene. Shape ``(patch, 2)``."""
 
     probability: FloatArray
-    """How often this window is drawn, relative to drawing over scenes."""
+    """How often this window is sampled, relative to sampling over scenes."""
 
 
 class WindowSampler:
-    """Draws a window for each number; nothing is kept that the numbers do not decide.
+    """Samples a window for each number; a window depends on its number alone.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ class WindowSampler:
     class_counts
         Pixels of each class by chart and scene, fill last: ``class_counts["SOD"][scene]``.
     charts
-        Gives the charts of a scene, ``(y, x, chart)``.
+        Returns the charts of a scene, ``(y, x, chart)``.
     """
 
     def __init__(
@@ -136,12 +136,14 @@ class WindowSampler:
         self._classes = np.flatnonzero(counts.sum(axis=0))
         self._counts = counts
         if drawing.over == "classes" and not self._classes.size:
-            raise SettingsError(f"no scene has a class of {drawing.chart} to draw by")
+            raise SettingsError(f"no scene has a class of {drawing.chart} to sample by")
         if drawing.over == "area" and not self._area.any():
-            raise SettingsError("no scene has SIC classes, so none has an area to draw by")
+            raise SettingsError(
+                "no scene has SIC classes, so none has an area to sample by"
+            )
 
     def sample(self, numbers: Sequence[int] | IntArray) -> Places:
-        """Draw scene and corner for each number."""
+        """Sample scene and corner for each number."""
         values = uniform(self._seed, Stream.PLACE, numbers, _N_VALUES)
         n = len(values)
         places = Places(np.empty(n, np.int64), np.empty((n, 2), np.int64), np.ones(n))
@@ -153,7 +155,7 @@ class WindowSampler:
         return places
 
     def _sample(self, values: list[float]) -> tuple[int, tuple[int, int]]:
-        """Draw one scene and corner from values in [0, 1)."""
+        """Return one scene and corner from random values in [0, 1)."""
         kind, first, second, exact, *tries = values
         drawing = self._drawing
         if drawing.over == "classes" and kind < drawing.class_share:
@@ -167,9 +169,10 @@ class WindowSampler:
         return position, self._corner(position, exact, tries)
 
     def _corner(self, position: int, exact: float, tries: list[float]) -> tuple[int, int]:
-        """Draw a corner, uniformly among the windows that may be drawn.
+        """Return a corner, uniformly among the windows that may be sampled.
 
-        A few are tried: most do. What is drawn then comes with the same probabilities.
+        A few windows are tried first, and most will do. The exact way after that has the
+        same probabilities.
         """
         (n_y, n_x), charts, size = (
             self._corners[position],
@@ -186,9 +189,9 @@ class WindowSampler:
     def _corner_by_class(
         self, position: int, index: int, exact: float, tries: list[float]
     ) -> tuple[int, int]:
-        """Draw a corner, each window as often as it has pixels of the class."""
+        """Return a corner, each window as often as it has pixels of the class."""
         pixels = self._counted(position).pixels[:, index]
-        if not pixels.any():  # the class lies where no window may be drawn
+        if not pixels.any():  # the class is where no window may be sampled
             return self._corner(position, exact, tries)
         return self._exact_corner(position, pixels, index, exact)
 
@@ -210,7 +213,7 @@ class WindowSampler:
         return top, int(np.searchsorted(weights.cumsum(), rank, "right"))
 
     def _probability(self, position: int, top: int, left: int) -> float:
-        """Return how often a window is drawn, relative to drawing over scenes."""
+        """Return how often a window is sampled, relative to sampling over scenes."""
         n_scenes, drawing = len(self._corners), self._drawing
         if drawing.over == "area":
             return float(n_scenes * self._area[position] / self._area.sum())
@@ -220,7 +223,7 @@ class WindowSampler:
             plane[top : top + size, left : left + size].ravel(), minlength=CHART_FILL + 1
         )[self._classes]
         in_all = windows.pixels[:, self._classes].sum(axis=0)
-        # Among the windows of this scene; those of a class that none holds: evenly.
+        # Among the windows of this scene; evenly, if none of them has the class.
         by_class = np.where(in_all > 0, within / np.maximum(in_all, 1), 1 / windows.n)
         scene = self._counts[position, self._classes] / self._counts[:, self._classes].sum(
             0
@@ -243,17 +246,17 @@ class WindowSampler:
 
 @dataclass(frozen=True, slots=True)
 class _Windows:
-    """What is known of the windows of a scene that may be drawn."""
+    """What is known of the windows of a scene that may be sampled."""
 
     allowed: IntArray
-    """How many of each row of windows may be drawn."""
+    """How many of each row of windows may be sampled."""
 
     pixels: IntArray
     """Pixels of each class in all of these, by row of windows, ``(row, class)``. A pixel
-    counts once for each window that it lies in."""
+    counts once for each window that contains it."""
 
     n: int
-    """Windows of the scene that may be drawn."""
+    """Windows of the scene that may be sampled."""
 
 
 def has_windows(
@@ -263,7 +266,7 @@ def has_windows(
     n_valid: Sequence[int],
     charts: Callable[[], ChartArray],
 ) -> bool:
-    """Whether any window of a scene may be drawn.
+    """Return whether any window of a scene may be sampled.
 
     Most scenes are decided by how many valid pixels they have; `charts` is called for the
     others.
@@ -278,19 +281,19 @@ def has_windows(
         return False
     asked = np.flatnonzero(least)
     n_cover = -(-shape[0] // size) * -(-shape[1] // size)
-    # So many windows cover the scene: were all of them poor, it would have fewer pixels.
+    # So many windows cover the scene: if none had enough valid pixels, it would have fewer.
     if asked.size < 2 and (counted[asked] > n_cover * (least[asked] - 1)).all():
         return True
     return _count_windows(charts(), size, least, 0).n > 0
 
 
 def is_allowed(window: ChartArray, least: IntArray) -> bool:
-    """Whether a window holds enough valid pixels of each chart."""
+    """Return whether a window has enough valid pixels of each chart."""
     for position, needed in enumerate(least.tolist()):
         if not needed:
             continue
         plane = window[..., position]
-        # Where few are needed a sample finds them in most windows.
+        # Where few are needed, every 31st pixel finds them in most windows.
         sample = plane[::_STEP, ::_STEP]
         if np.count_nonzero(sample != CHART_FILL) >= needed:
             continue

@@ -1,11 +1,11 @@
-"""Random fields, and how they reach finer grids: the clay of synthetic scenes.
+"""Random fields, and how they reach finer grids: what synthetic scenes are made of.
 
-- ``fractal`` draws a field with detail at all scales (coasts, weather), ``texture`` one
+- ``fractal`` makes a field with detail at all scales (coasts, weather), ``texture`` one
   with a single length scale (floes);
 - ``interpolate`` brings a coarse field to any rows and columns, bilinear;
 - ``blur`` averages with a bell curve, as an antenna does;
 - ``signed_distance`` measures how far each node is from the border of a region;
-- ``label_rows`` draws the map of the highest score, with borders as smooth as the scores.
+- ``label_rows`` maps the highest score, with borders as smooth as the scores.
 
 A field depends on its arguments alone; randomness is one of them.
 """
@@ -27,7 +27,7 @@ Labels = NDArray[np.uint8]
 def fractal(
     rng: np.random.Generator, shape: tuple[int, int], wavelength: float, slope: float = 3.0
 ) -> Float32:
-    """Draw a field of mean 0 and deviation 1 with detail at all scales.
+    """Return a field of mean 0 and deviation 1 with detail at all scales.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def fractal(
     slope
         How fast spectral density falls with the wave number: 2.5 is rugged, 5 smooth.
     """
-    # The transform is periodic: a larger field is drawn, so that opposite borders differ.
+    # The transform is periodic: a larger field is made, so that opposite borders differ.
     height, width = (n + int(0.6 * wavelength) + 1 for n in shape)
     whole = _filtered(
         rng, (height, width), lambda k: (wavelength**-2 + k**2) ** (-slope / 4)
@@ -49,7 +49,7 @@ def fractal(
 
 
 def texture(rng: np.random.Generator, shape: tuple[int, int], wavelength: float) -> Float32:
-    """Draw a periodic field of mean 0 and deviation 1 with spots of about one size.
+    """Return a periodic field of mean 0 and deviation 1 with spots of about one size.
 
     Parameters are those of `fractal`.
     """
@@ -73,14 +73,14 @@ def standard(field: Float32) -> Float32:
 def interpolate(field: Float32, rows: FloatArray, columns: FloatArray) -> Float32:
     """Read a field at `rows` x `columns`, bilinear.
 
-    Positions are in nodes of the field. Positions beyond the last node continue the
-    slope in front of it.
+    Positions are in nodes of the field. Beyond the last node the slope before it
+    continues.
     """
     above, down = _split(rows, field.shape[0])
     below = np.minimum(above + 1, field.shape[0] - 1)
     left, right_by = _split(columns, field.shape[1])
     right = np.minimum(left + 1, field.shape[1] - 1)
-    # Columns first: there are few rows yet, and rows are contiguous afterwards.
+    # Columns first: there are few rows so far, and rows are contiguous afterwards.
     top = int(above.min())
     coarse = field[top : int(below.max()) + 1]
     wide = coarse[:, left]
@@ -107,7 +107,7 @@ def signed_distance(potential: Float32) -> Float32:
     inside = potential > 0
     outer, inner = _distance_to(inside), _distance_to(~inside)
     distance = np.where(inside, 0.5 - inner, outer - 0.5)
-    # Whole nodes would make steps of the border: close to it the potential knows better.
+    # Whole nodes would make the border a staircase: close to it the potential is finer.
     slope = np.hypot(*np.gradient(potential))
     close = np.clip(-potential / np.maximum(slope, 1e-6), -1.5, 1.5)
     return np.where(np.abs(distance) < 1, close, distance).astype(np.float32)
@@ -170,7 +170,7 @@ def _filtered(
 
 
 def _split(positions: FloatArray, n_nodes: int) -> tuple[NDArray[np.intp], Float32]:
-    """Return the node in front of each position, and how far behind it the position is."""
+    """Return the node before each position, and how far after it the position is."""
     front = np.clip(np.floor(positions).astype(np.intp), 0, max(n_nodes - 2, 0))
     return front, (positions - front).astype(np.float32)
 
@@ -189,8 +189,8 @@ def _distance_to(region: Mask) -> Float32:
         return np.full(region.shape, np.inf, dtype=np.float32)
     row = np.arange(region.shape[0], dtype=np.float32)[:, None]
     before = np.maximum.accumulate(np.where(region, row, -np.inf), axis=0)
-    behind = np.minimum.accumulate(np.where(region, row, np.inf)[::-1], axis=0)[::-1]
-    in_column = np.minimum(row - before, behind - row).astype(np.float32) ** 2
+    after = np.minimum.accumulate(np.where(region, row, np.inf)[::-1], axis=0)[::-1]
+    in_column = np.minimum(row - before, after - row).astype(np.float32) ** 2
     nearest = in_column.copy()
     for shift in range(1, region.shape[1]):
         if shift**2 > nearest.max():

@@ -30,7 +30,7 @@ class RegionMap:
 
 
 def ice_edge(nodes: Nodes, is_charted: Mask) -> tuple[Float32, float]:
-    """Return a field that is 0 at the ice edge and grows into the ice; share of water."""
+    """Return a field, 0 at the ice edge and above 0 in the ice, and the share of water."""
     plan, region = nodes.plan, REGIONS[nodes.plan.region]
     climate = CLIMATES[plan.service]
     rng = plan.rng(15)
@@ -85,7 +85,7 @@ def choose_seeds(
 
 
 def _sample_nodes(rng: np.random.Generator, place: Mask, n: int) -> NDArray[np.intp]:
-    """Draw up to `n` nodes of a place; none if the place is but a few nodes."""
+    """Sample up to `n` nodes of a place; none if it has less than 20."""
     candidates = np.flatnonzero(place)
     if len(candidates) < 20:
         n = 0
@@ -93,7 +93,7 @@ def _sample_nodes(rng: np.random.Generator, place: Mask, n: int) -> NDArray[np.i
     return np.stack(np.unravel_index(chosen, place.shape), axis=-1)
 
 
-# How much stronger the ice edge draws a border than the distance to the seeds does.
+# How much more the ice edge counts for a border than the distance to the seeds does.
 _EDGE_PULL = 2.0
 
 

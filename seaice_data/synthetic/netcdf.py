@@ -40,7 +40,7 @@ STANDARD = {c.variable: (c.mean, c.std) for c in CHANNELS if c.variable}
 
 @contextmanager
 def whole_file(path: Path) -> Iterator["netCDF4.Dataset"]:
-    """Open a file that gets its name when it is complete, and goes away otherwise.
+    """Open a file that gets its name when it is complete, and is removed otherwise.
 
     Raises
     ------
@@ -73,7 +73,7 @@ def _disk_errors(part: Path, folder: Path) -> Iterator[None]:
 
 
 def _why_refused(part: Path) -> str | None:
-    """Return why the system lets nothing be added to a file; None if it does."""
+    """Return why the system does not extend a file; None if it does."""
     try:
         with part.open("ab") as file:
             file.write(bytes(2**20))
@@ -83,7 +83,7 @@ def _why_refused(part: Path) -> str | None:
 
 
 def define_dimensions(file: "netCDF4.Dataset", sizes: Mapping[str, int]) -> None:
-    """Give a file its dimensions."""
+    """Define the dimensions of a file."""
     for name, size in sizes.items():
         file.createDimension(name, size)
 
@@ -95,7 +95,7 @@ def create(
     dtype: Any,
     attributes: Mapping[str, Any],
 ) -> Any:
-    """Create a contiguous variable; floats say that NaN is their fill."""
+    """Create a contiguous variable; the fill of floats is NaN."""
     fill = np.nan if dtype in (np.float32, np.float64) else None
     variable = file.createVariable(name, dtype, dims, contiguous=True, fill_value=fill)
     variable.setncatts(attributes)

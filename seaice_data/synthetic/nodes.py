@@ -1,7 +1,7 @@
 """The nodes of a synthetic scene: the coarse grid that land and ice are made on.
 
 Lengths are shares of the scene's width, so that a small scene is a miniature and not a
-cutting.
+section.
 """
 
 from typing import NamedTuple
@@ -43,12 +43,12 @@ class Nodes(NamedTuple):
         return np.asarray(along * y + across * x, dtype=np.float32)
 
     def fractal(self, stream: int, wavelength: float, slope: float) -> Float32:
-        """Draw a fractal whose longest wavelength is in widths."""
+        """Return a fractal whose longest wavelength is given in widths."""
         return fractal(self.plan.rng(stream), self.shape, wavelength * self.across, slope)
 
 
 def node_spacing(plan: ScenePlan) -> int:
-    """Return 2, 4, 8 or 16; small scenes get the denser nodes, large ones 640 m."""
+    """Return 2, 4, 8 or 16: small scenes have denser nodes, large ones 640 m."""
     spacing = 2
     while spacing < 16 and plan.raw_shape[1] >= 600 * spacing:
         spacing *= 2

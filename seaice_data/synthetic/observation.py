@@ -15,7 +15,7 @@ from seaice_data.synthetic.radiometer import brightness
 from seaice_data.synthetic.surface import Cover, make_surface
 from seaice_data.synthetic.weather import make_weather
 
-# Lines of 80 m drawn at a time: whole 2 km cells, and whole distances between nodes.
+# Lines of 80 m made at a time: whole 2 km cells, and whole distances between nodes.
 _BAND = 8 * CELL_PIXELS
 
 # Upper bounds of the distance zones in km; zone 0 is land.
@@ -53,7 +53,7 @@ class Observation:
         self._cover: list[Cover] = []
 
     def bands(self) -> Iterator[Band]:
-        """Draw the scene from top to bottom, once."""
+        """Yield the scene from top to bottom, once."""
         radar = Radar(self.plan, self.surface, self.weather, self.ties)
         n_lines = self.plan.raw_shape[0]
         for half in row_bands(-(-n_lines // 2), _BAND):
@@ -94,7 +94,7 @@ def _cell_means(plane: FloatArray, n_cells: tuple[int, int]) -> FloatArray:
     """Return the means of whole cells."""
     n_y, n_x = n_cells
     whole = plane[: n_y * CELL_PIXELS, : n_x * CELL_PIXELS]
-    # A last band may be too short for a cell; then there are no rows to reshape.
+    # The last band may be too short for a cell; then there are no rows to reshape.
     columns = whole.reshape(n_y, CELL_PIXELS, whole.shape[1]).sum(axis=1, dtype=np.float64)
     means: FloatArray = columns.reshape(n_y, n_x, CELL_PIXELS).mean(axis=2) / CELL_PIXELS
     return means

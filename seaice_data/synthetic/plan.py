@@ -25,7 +25,7 @@ SMALLEST_SIZE = 100
 """Nominal pixels below which a scene has no room for ice, coast and 2 km cells."""
 
 LARGEST_SIZE = 9000
-"""Nominal pixels above which a raw file would have more than any scene of Sentinel-1."""
+"""Nominal pixels above which a raw file would be larger than any scene of Sentinel-1."""
 
 MOST_SCENES = 10_000
 
@@ -54,7 +54,7 @@ class ScenePlan:
     """Everything that decides a synthetic scene; equal plans give equal files."""
 
     seed: int
-    """Start of every random draw."""
+    """Start of all random numbers."""
 
     region: str
     """Key of ``REGIONS``; decides the ice service too."""
@@ -75,7 +75,7 @@ class ScenePlan:
     """Whether the satellite flies north: latitude grows with the line."""
 
     def __post_init__(self) -> None:
-        """Refuse a plan that no scene can follow."""
+        """Reject a plan that no scene can follow."""
         if self.region not in REGIONS:
             raise SettingsError(
                 f"unknown region {self.region!r}", hint=nearest(self.region, REGIONS)
@@ -95,7 +95,7 @@ class ScenePlan:
 
     @property
     def service(self) -> Literal["cis", "dmi"]:
-        """Ice service that draws the chart."""
+        """Ice service that makes the chart."""
         return REGIONS[self.region].service
 
     @property
@@ -106,7 +106,7 @@ class ScenePlan:
 
     @property
     def miniature(self) -> float:
-        """Size in relation to a whole scene; ice and coast shrink with it."""
+        """Size relative to a whole scene; ice and coast shrink with it."""
         return min(1.0, self.width / NOMINAL_WIDTH)
 
     @property
@@ -123,12 +123,12 @@ class ScenePlan:
 
     @property
     def chart_name(self) -> str:
-        """Name of the ice chart, drawn for the next whole ten minutes."""
+        """Name of the ice chart, valid at the next whole ten minutes."""
         utc = self.acquired.astimezone(UTC)
-        drawn = utc + timedelta(minutes=10 - utc.minute % 10, seconds=-utc.second)
+        valid = utc + timedelta(minutes=10 - utc.minute % 10, seconds=-utc.second)
         if self.service == "cis":
-            return f"cis_{self.region}_{drawn:%Y%m%dT%H%MZ}_pl_a"
-        return f"dmi_{drawn:%Y%m%d%H%M}_{self.region}_RIC"
+            return f"cis_{self.region}_{valid:%Y%m%dT%H%MZ}_pl_a"
+        return f"dmi_{valid:%Y%m%d%H%M}_{self.region}_RIC"
 
     @property
     def raw_name(self) -> str:
@@ -136,7 +136,7 @@ class ScenePlan:
         return f"{self.upstream_id}_icechart_{self.chart_name}.nc"
 
     def rng(self, *stream: int) -> np.random.Generator:
-        """Return the generator of one stream of draws; no stream disturbs another."""
+        """Return the generator of one stream of random numbers; streams are independent."""
         return np.random.default_rng((self.seed, *stream))
 
     def image_direction(self, azimuth_deg: float) -> tuple[float, float]:
@@ -169,7 +169,7 @@ def plan_scenes(n_scenes: int, size: int, seed: int) -> tuple[ScenePlan, ...]:
     """Plan scenes that differ in place, season, size and role.
 
     Every fifth scene is a test scene, every twelfth is short. Heights are about `size`,
-    widths about 1.04 times as much, and no multiple of 2 or 5.
+    widths about 1.04 times as much, and neither is a multiple of 2 or 5.
 
     Parameters
     ----------
@@ -179,7 +179,8 @@ def plan_scenes(n_scenes: int, size: int, seed: int) -> tuple[ScenePlan, ...]:
         Nominal pixels of 80 m along a side, 100 to 9000; a real scene has about 5000.
         Smaller scenes are miniatures: their ice, coast and weather shrink with them.
     seed
-        Start of every draw, at least 0. Scene k depends on k, `size` and `seed` alone.
+        Start of all random numbers, at least 0. Scene k depends on k, `size` and `seed`
+        alone.
 
     Raises
     ------

@@ -22,7 +22,7 @@ from seaice_data.synthetic.ice import Seeds
 from seaice_data.synthetic.nodes import Nodes
 
 FAST_ICE = 7
-"""Form of ice behind the floe sizes 1 to 6: fast to the coast, without a class."""
+"""Form of ice after the floe sizes 1 to 6: fast to the coast, without a class."""
 
 HEADER = ("poly_id", *COLUMNS, "CN", "CD", "CF", "POLY_TYPE")
 """Columns of the egg codes, as the files have them."""
@@ -48,7 +48,7 @@ class Polygon:
 def make_polygons(
     nodes: Nodes, seeds: Seeds, labels: Labels, edge: Float32, is_charted: Mask
 ) -> tuple[Polygon, ...]:
-    """Give the regions concentrations, stages and floe sizes that the climate asks for."""
+    """Return regions with concentrations, stages and floe sizes that fit the climate."""
     plan = nodes.plan
     climate, rng = CLIMATES[plan.service], plan.rng(23)
     month = plan.acquired.month - 1
@@ -96,10 +96,10 @@ def _by_rank(
     order = np.flatnonzero(chosen)
     noise = disorder * potential[order].std() if len(order) else 0.0
     order = order[np.argsort(potential[order] + noise * rng.standard_normal(len(order)))]
-    behind = np.cumsum(area[order])
+    upper = np.cumsum(area[order])
     # A random point of each region, not its middle: small shares find a region sometimes.
-    point = behind - area[order] * rng.uniform(size=len(order))
-    total = behind[-1] if len(order) and behind[-1] > 0 else 1.0
+    point = upper - area[order] * rng.uniform(size=len(order))
+    total = upper[-1] if len(order) and upper[-1] > 0 else 1.0
     dealt = np.zeros(len(potential), dtype=np.intp)
     dealt[order] = np.searchsorted(np.cumsum(shares), point / total).clip(
         0, len(shares) - 1
@@ -158,7 +158,7 @@ def _parts(rng: np.random.Generator, tenths: int, *, is_mixed: bool) -> tuple[in
 
 
 def _others(rng: np.random.Generator, first: int, shares: FloatArray, n: int) -> list[int]:
-    """Draw `n` classes beside the first, different while the climate has different ones."""
+    """Sample `n` classes besides the first, different while the climate has others."""
     weights = shares.copy()
     chosen: list[int] = []
     for _ in range(n):

@@ -73,11 +73,11 @@ class RadarRows(NamedTuple):
     """As `hh`."""
 
     cover: "Cover"
-    """What lies in each 80 m pixel."""
+    """What is in each 80 m pixel."""
 
 
 class Radar:
-    """Looks at a surface, rows by rows.
+    """Looks at a surface, some rows at a time.
 
     Parameters
     ----------
@@ -188,7 +188,7 @@ class Radar:
             from_ice += np.float32(_ICE_PER_DEGREE[i]) * angle
             water = self._at_nodes(self._water[i], line)
             water += _WATER_PER_DEGREE[i] * angle + _WATER_PER_DEGREE2[i] * angle**2
-            # Mixed in decibel: where it matters, at borders of floes, nobody could tell.
+            # Mixed in decibel, although powers add up: it matters at borders of floes only.
             from_ice -= water
             from_ice *= ice
             planes.append(from_ice + water)

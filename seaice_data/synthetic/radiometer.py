@@ -1,7 +1,7 @@
 """What the radiometer sees of a synthetic scene: brightness of 2 km cells.
 
-It tells ice from windy water, which the radar does not, but it blurs. The constants are
-typical values, rounded.
+It distinguishes ice from windy water, which the radar does not, but it blurs. The constants
+are typical values, rounded.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Places that ice charts are drawn for, and how they differ.
+"""Regions that ice charts cover, and how they differ.
 
 Positions are those of the charts in the AI4Arctic dataset; azimuths, water and old ice are
 rough means.
@@ -10,10 +10,10 @@ from typing import Literal
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Region:
-    """A place that ice charts are drawn for, and how it differs from the others."""
+    """A region that ice charts cover, and how it differs from the others."""
 
     service: Literal["cis", "dmi"]
-    """Ice service that draws the charts: Canada or Denmark (Greenland)."""
+    """Ice service that makes the charts: Canada or Denmark (Greenland)."""
 
     latitude: float
     """Degrees north of the middle."""
@@ -22,16 +22,16 @@ class Region:
     """Degrees east of the middle."""
 
     land_azimuth: float
-    """Degrees from north, clockwise, to where the land lies."""
+    """Direction of the land, degrees clockwise from north."""
 
     ice_azimuth: float
-    """Degrees from north, clockwise, to where the ice gets thicker."""
+    """Direction in which the ice gets thicker, degrees clockwise from north."""
 
     water: float
-    """More open water than the service sees elsewhere, in logits."""
+    """Open water relative to the rest of the service, in logits."""
 
     old: float
-    """Old ice in relation to what the service sees elsewhere."""
+    """Old ice relative to the rest of the service."""
 
     weight: int
     """Scenes in the training set."""

@@ -30,8 +30,9 @@ def write_scene(
     plan
         The scene.
     version
-        ``"ready"`` for ``<id>_prep.nc``, where a test scene has its charts apart in
-        ``<id>_prep_reference.nc``; ``"raw"`` for 40 m pixels with polygons and egg codes.
+        ``"ready"`` for ``<id>_prep.nc``, where a test scene has its charts in a file of
+        their own, ``<id>_prep_reference.nc``; ``"raw"`` for 40 m pixels with polygons and
+        egg codes.
 
     Returns
     -------
@@ -41,17 +42,17 @@ def write_scene(
     Raises
     ------
     SceneError
-        If one of them exists already.
+        If one of them already exists, or the disk does not take it.
 
     Notes
     -----
-    Of 5000 x 5200 pixels the ready version has 490 MB, the raw one 1.7 GB.
+    A scene of 5000 x 5200 pixels takes 490 MB in the ready version, 1.7 GB in the raw one.
     """
     paths = scene_paths(folder, plan, version)
     for path in paths:
         if path.exists():
             raise SceneError(
-                f"scene {plan.id} is there already: {str(path)!r}",
+                f"scene {plan.id} already exists: {str(path)!r}",
                 hint="move it away, or choose another folder",
             )
     scene = Observation(plan)
@@ -73,7 +74,7 @@ def scene_paths(folder: Path, plan: ScenePlan, version: str) -> tuple[Path, ...]
 
 
 def n_bytes(plan: ScenePlan, version: str) -> int:
-    """Return what the files of a scene need on the disk, or a little more."""
+    """Return how many bytes the files of a scene need on disk, or a little more."""
     # SAR, angle or polygons, and zones are float32; charts are bytes, cells 25 x 25 pixels.
     bytes_a_pixel = 4 * 4 * 4 if version == "raw" else 4 * 4 + 3
     cells = 20 * 8 / CELL_PIXELS**2

@@ -22,7 +22,7 @@ class SetReport:
     """Files written: two for a test scene that is ready to train."""
 
     kept: tuple[Path, ...]
-    """Files of this set that were there already."""
+    """Files of this set that already existed."""
 
     elapsed_s: float
     """Seconds in all."""
@@ -49,9 +49,9 @@ def write_scenes(
     Parameters
     ----------
     folder
-        Where to write; made if needed.
+        Where to write; created if needed.
     n_scenes
-        How many; the first of 30 are the same as all of 3.
+        How many; the first 3 of 30 are the same as all of 3.
     size
         Nominal number of 80 m pixels along a side.
     version
@@ -61,21 +61,21 @@ def write_scenes(
     jobs
         Processes that work at the same time.
     overwrite
-        Replace the files of this set that are there already.
+        Replace the files of this set that already exist.
     progress
-        Told after each scene.
+        Called after each scene.
 
     Returns
     -------
     SetReport
-        What was written, and what was there already from an earlier call.
+        What was written, and what already existed from an earlier call.
 
     Raises
     ------
     SceneError
-        If there are other netCDF files in the folder, or those of a set of another size:
+        If the folder contains other netCDF files, or those of a set of another size:
         scenes should not be mixed, and nothing that was not made here is ever deleted. If
-        they do not fit on the disk.
+        the scenes do not fit on the disk.
     SettingsError
         If `n_scenes`, `size` or `seed` is too small or too large.
     """
@@ -110,7 +110,7 @@ def write_scenes(
 def _write(
     folder: Path, plan: ScenePlan, version: Literal["ready", "raw"]
 ) -> tuple[Path, ...]:
-    """Write those files of a scene that are not there."""
+    """Write the files of a scene that do not exist."""
     paths = scene_paths(folder, plan, version)
     absent = [path for path in paths if not path.is_file()]
     if len(absent) == len(paths):
@@ -124,19 +124,19 @@ def _write(
 
 
 def _refuse_other_size(plan: ScenePlan, path: Path) -> None:
-    """Refuse to keep a file by its name alone: a set of another size has the same names."""
+    """Reject a file of another size: such sets have the same names."""
     with open_scene(path) as scene:
         height, width = scene.grid.shape
     if (height, width) != (plan.height, plan.width):
         raise SceneError(
             f"{str(path)!r} has {height} x {width} pixels, "
-            f"that of this set {plan.height} x {plan.width}",
+            f"that of this set has {plan.height} x {plan.width}",
             hint="choose another folder, or replace the files with --overwrite",
         )
 
 
 def _refuse_full_disk(folder: Path, n_needed: int, n_replaced: int) -> None:
-    """Refuse a set that the disk cannot hold: most of it would be written in vain."""
+    """Reject a set that does not fit on the disk: most would be written in vain."""
     n_free = shutil.disk_usage(folder).free + n_replaced
     if n_needed > n_free:
         raise SceneError(
@@ -147,10 +147,11 @@ def _refuse_full_disk(folder: Path, n_needed: int, n_replaced: int) -> None:
 
 
 def _refuse_others(folder: Path, ours: set[Path]) -> None:
-    """Refuse a folder that holds netCDF files of something else."""
+    """Reject a folder that contains netCDF files of something else."""
     others = sorted(set(folder.glob("*.nc")) - ours)
     if others:
         raise SceneError(
-            f"{str(folder)!r} holds {len(others)} other netCDF files: {others[0].name!r}",
+            f"{str(folder)!r} contains {len(others)} other netCDF files: "
+            f"{others[0].name!r}",
             hint="choose an empty folder, so that synthetic and other scenes do not mix",
         )

@@ -1,8 +1,7 @@
-"""What lies under the satellite in a synthetic scene: land, ice and the chart.
+"""What is under the satellite in a synthetic scene: land, ice and the chart.
 
-The land lies where the region has it, the ice edge where the climate puts it. Seeds along
-the ice edge grow to regions, on the chart and, more ragged, in truth. Each region gets an
-egg code.
+The region decides where the land is, the climate where the ice edge is. Seeds along the ice
+edge grow to regions, on the chart and, more ragged, in truth. Each region gets an egg code.
 """
 
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from seaice_data.synthetic.regions import REGIONS
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Surface:
-    """What lies under the satellite, at nodes."""
+    """What is under the satellite, at nodes."""
 
     spacing: int
     """Raw pixels of 40 m from node to node: 2, 4, 8 or 16."""
@@ -33,7 +32,7 @@ class Surface:
     """Above 0 where the chart has polygons."""
 
     chart: RegionMap
-    """Regions as the analyst drew them."""
+    """Regions as analysts chart them."""
 
     truth: RegionMap
     """Regions as they are: the same, more ragged."""
@@ -58,7 +57,7 @@ class Cover(NamedTuple):
 
 
 def make_surface(plan: ScenePlan) -> Surface:
-    """Draw land, ice and chart of a scene."""
+    """Make land, ice and chart of a scene."""
     spacing = node_spacing(plan)
     shape = tuple(-(-(n + 1) // spacing) + 2 for n in plan.raw_shape)
     nodes = Nodes(plan, spacing, (shape[0], shape[1]))
@@ -85,7 +84,7 @@ def _land_km(nodes: Nodes) -> Float32:
     rng = plan.rng(10)
     slope = nodes.slope(region.land_azimuth)
     if rng.uniform() < 0.25:
-        # The nearest land lies beyond the border of the scene.
+        # The nearest land is outside the scene.
         km: Float32 = (slope.max() - slope) * np.float32(plan.width * 0.08)
         return km + np.float32(rng.uniform(15, 250))
     share = 0.55 * rng.beta(1.6, 1.6)
@@ -99,7 +98,7 @@ def _land_km(nodes: Nodes) -> Float32:
 def _extent(nodes: Nodes, land_km: Float32) -> Float32:
     """Return a field above 0 on the sea side of the chart's coast, inside its footprint."""
     rng = nodes.plan.rng(13)
-    # Analysts draw another coast than the map of distances has.
+    # The coast of analysts is not that of the distance map.
     coast = land_km - np.float32(nodes.km * 0.8) * nodes.fractal(14, 0.04, 4.0)
     if rng.uniform() < 0.4:
         return coast

@@ -28,7 +28,7 @@ RAW_CELL = 2 * CELL_PIXELS
 
 
 def make_weather(plan: ScenePlan, surface: Surface) -> Weather:
-    """Draw the weather of a scene; the air is cold over ice and mild over water."""
+    """Make the weather of a scene; the air is cold over ice and mild over water."""
     shape = (plan.raw_shape[0] // RAW_CELL, plan.raw_shape[1] // RAW_CELL)
     rng = plan.rng(40)
 

@@ -1,7 +1,7 @@
 """Instructions of the processor that numba has no words for, written in those of LLVM.
 
 They work on half precision and on vectors of eight numbers, and fetch memory ahead. Numba
-does not take float16 for numbers: halves come and go as their 16 bits.
+has no float16 on processors: halves come and go as their 16 bits.
 
 Each instruction is followed by its plain twin, the same in numba's own words. The twin says
 what the instruction does, tests hold the two together, and it can take the place of the
@@ -92,7 +92,7 @@ def plain_narrowed(value: Any, like: Any) -> Any:  # noqa: ARG001 - as `narrowed
 # where the scene is not in the cache.
 @_instruction
 def prefetch(_context: Any, array: Any, position: Any) -> Any:
-    """Let the processor fetch what lies at a position of an array."""
+    """Let the processor fetch a position of an array."""
 
     def write(target: Any, builder: Any, signature: Any, args: Any) -> Any:
         place = builder.bitcast(

@@ -113,7 +113,7 @@ def test_synth_keeps_no_files_of_another_size(seaice, tmp_path) -> None:
     assert "1 kept" in seaice("synth", tmp_path / "raw", *options, "--size", 200).out
     other = seaice("synth", tmp_path / "raw", *options, "--size", 250)
     assert other.code == 1
-    assert "pixels, that of this set 247 x 259" in other.err
+    assert "pixels, that of this set has 247 x 259" in other.err
     options = (*options, "--size", 250, "--overwrite")
     assert "1 files" in seaice("synth", tmp_path / "raw", *options).out
 
@@ -122,7 +122,7 @@ def test_synth_never_touches_scenes_of_others(seaice, tmp_path) -> None:
     path = write_coded(tmp_path / "raw", 50, 50)
     result = seaice("synth", tmp_path / "raw", "--size", 200, "--overwrite")
     assert result.code == 1
-    assert "holds 1 other netCDF files" in result.err
+    assert "contains 1 other netCDF files" in result.err
     assert list((tmp_path / "raw").iterdir()) == [path]
 
 

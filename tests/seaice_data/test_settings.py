@@ -150,7 +150,7 @@ def test_toml_becomes_a_recipe(tmp_path: Path) -> None:
     assert read_toml(Recipe, tmp_path / "recipe.toml") == Recipe(ratio=20, sar="nearest")
 
 
-def test_what_is_no_toml_is_refused(tmp_path: Path) -> None:
+def test_what_is_not_toml_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "recipe.toml").write_text("ratio: 20")
     with pytest.raises(SettingsError, match="cannot read settings"):
         read_toml(Recipe, tmp_path / "recipe.toml")
@@ -210,12 +210,12 @@ def test_assignments_are_read_as_toml_with_bare_words(
         ("x" * 5000, "^'x{200}...' is not a setting$"),
     ],
 )
-def test_what_is_no_assignment_is_refused(text: str, message: str) -> None:
+def test_what_is_not_an_assignment_is_rejected(text: str, message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         read_assignments(text)
 
 
-def test_a_list_without_brackets_is_told_how_to_be_written() -> None:
+def test_a_list_without_brackets_gets_a_hint() -> None:
     with pytest.raises(SettingsError) as caught:
         read_assignments("sic=classes, channels=hh, hv")
     hint = "write it as key=value, a list as channels=[hh, hv]"

@@ -1,4 +1,4 @@
-"""What is drawn for each patch: distributions, and matrices to check by eye."""
+"""What is turned for each patch: distributions, and matrices to check by eye."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def within(share: float, expected: float, n: int = N) -> bool:
 
 
 @pytest.mark.parametrize("name", ["official", "paper", "default"])
-def test_flips_are_drawn_each_for_itself(name: str) -> None:
+def test_flips_are_sampled_independently(name: str) -> None:
     turns = sample_turns(AUGMENTATIONS[name], 3, NUMBERS)
     x, y = turns.flip_x < 0, turns.flip_y < 0
     assert within(x.mean(), 0.5)
@@ -34,13 +34,13 @@ def test_flips_are_drawn_each_for_itself(name: str) -> None:
 @pytest.mark.parametrize("name", ["official", "paper", "default"])
 def test_rotations_are_whole_degrees_from_minus_90_to_89(name: str) -> None:
     angle = sample_turns(AUGMENTATIONS[name], 3, NUMBERS).angle_deg
-    drawn = angle[sample_turns(AUGMENTATIONS[name], 3, NUMBERS).angle_deg != 0]
-    assert within(len(drawn) / N, 0.5 * 179 / 180)
-    np.testing.assert_array_equal(drawn, np.round(drawn))
-    counts = np.bincount(drawn.astype(int) + 90, minlength=180)
+    turned = angle[sample_turns(AUGMENTATIONS[name], 3, NUMBERS).angle_deg != 0]
+    assert within(len(turned) / N, 0.5 * 179 / 180)
+    np.testing.assert_array_equal(turned, np.round(turned))
+    counts = np.bincount(turned.astype(int) + 90, minlength=180)
     assert len(counts) == 180
     assert counts[90] == 0
-    expected = len(drawn) / 179
+    expected = len(turned) / 179
     chi2 = ((np.delete(counts, 90) - expected) ** 2 / expected).sum()
     assert abs(chi2 - 178) < 5 * (2 * 178) ** 0.5
 
@@ -52,12 +52,12 @@ def test_scales_are_uniform_and_otherwise_as_the_profile_says(
     name: str, otherwise: float
 ) -> None:
     scale = sample_turns(AUGMENTATIONS[name], 3, NUMBERS).scale
-    drawn = scale[scale != otherwise]
-    assert within(len(drawn) / N, 0.5)
-    assert 0.9 <= drawn.min() < 0.9005
-    assert 1.0995 < drawn.max() <= 1.1
-    counts = np.histogram(drawn, 20, (0.9, 1.1))[0]
-    expected = len(drawn) / 20
+    turned = scale[scale != otherwise]
+    assert within(len(turned) / N, 0.5)
+    assert 0.9 <= turned.min() < 0.9005
+    assert 1.0995 < turned.max() <= 1.1
+    counts = np.histogram(turned, 20, (0.9, 1.1))[0]
+    expected = len(turned) / 20
     assert ((counts - expected) ** 2 / expected).sum() < 19 + 5 * (2 * 19) ** 0.5
 
 
@@ -89,7 +89,7 @@ def test_a_group_shares_its_box_and_none_is_its_own_partner() -> None:
     assert alone.partner[0] == mixing.partner[5]
 
 
-def test_draws_follow_from_seed_and_number() -> None:
+def test_turns_follow_from_seed_and_number() -> None:
     a = Augmentation()
     many, one = sample_turns(a, 3, range(50)), sample_turns(a, 3, [41])
     assert (many.angle_deg[41], many.scale[41]) == (one.angle_deg[0], one.scale[0])
@@ -148,6 +148,8 @@ def test_plain_is_known() -> None:
         ({"cutmix_group": 1}, "cutmix_group must be at least 2, got 1"),
     ],
 )
-def test_what_cannot_be_drawn_is_refused(change: dict[str, float], message: str) -> None:
+def test_what_cannot_be_followed_is_rejected(
+    change: dict[str, float], message: str
+) -> None:
     with pytest.raises(SettingsError, match=message):
         Augmentation(**change)  # type: ignore[arg-type]

@@ -118,7 +118,7 @@ def test_a_bound_below_one_chunk_still_reads(packed: Store) -> None:
     assert np.isfinite(sampler[0]["inputs"].astype(np.float32)).all()
 
 
-def test_a_missing_chunk_is_told(raw: Path, tmp_path: Path) -> None:
+def test_a_missing_chunk_is_reported(raw: Path, tmp_path: Path) -> None:
     path = tmp_path / "store.zarr"
     prepare(raw, str(path), PACKED)
     for chunk in (path / "scenes" / A / "inputs" / "c").rglob("*"):

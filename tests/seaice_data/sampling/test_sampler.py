@@ -76,7 +76,7 @@ def test_corners_are_uniform_and_reach_the_edges(store: Store) -> None:
         assert chi2 < (n_corners - 1) + 5 * (2 * (n_corners - 1)) ** 0.5
 
 
-def test_scenes_are_drawn_uniformly(store: Store) -> None:
+def test_scenes_are_sampled_uniformly(store: Store) -> None:
     patches = PatchSampler(store, scenes=[A, B, TINY], size=32)
     counts = Counter(patches.draw(k)[0] for k in range(3000))
     assert all(abs(counts[position] - 1000) < 130 for position in range(3))
@@ -103,7 +103,7 @@ def test_rare_labels_are_found_without_trying_for_ever(store: Store) -> None:
         assert (patches[number]["charts"][..., 0] != 255).sum() == 2
 
 
-def test_a_scene_without_labels_is_told_not_tried(store: Store) -> None:
+def test_a_scene_without_labels_is_reported_not_tried(store: Store) -> None:
     assert PatchSampler(store, scenes=[A, BLANK]).skipped == (BLANK,)
     with pytest.raises(StoreError, match="none of 1 scenes"):
         PatchSampler(store, scenes=[BLANK])
@@ -166,10 +166,10 @@ def test_ugly_scenes_give_patches(
 
 @pytest.mark.parametrize("over", ["scenes", "area", "classes"])
 @pytest.mark.parametrize("name", [*UGLY][4:])
-def test_scenes_without_a_patch_are_told(
+def test_scenes_without_a_patch_are_reported(
     ugly: dict[str, Store], name: str, over: Over
 ) -> None:
-    with pytest.raises(StoreError, match=r"none of 1 scenes .* has labels to draw from"):
+    with pytest.raises(StoreError, match=r"none of 1 scenes .* has labels to sample from"):
         PatchSampler(ugly[name], scenes=[A], drawing=Drawing(over=over))
 
 
@@ -182,7 +182,7 @@ def test_a_least_share_of_valid_pixels_holds_in_every_patch(store: Store) -> Non
     assert ((charts[..., :2] != 255).mean(axis=(1, 2)) >= 0.9).all()
 
 
-def test_scenes_without_charts_are_drawn_where_none_are_needed(store: Store) -> None:
+def test_scenes_without_charts_are_sampled_where_none_are_needed(store: Store) -> None:
     drawing = Drawing(min_valid_share=(0.0, 0.0, 0.0))
     patches = PatchSampler(store, size=48, drawing=drawing, scenes=[BLANK])
     assert (patches[0]["charts"] == 255).all()
@@ -228,6 +228,6 @@ def test_an_augmentation_is_taken_by_its_name(store: Store) -> None:
 def test_a_slice_of_patches_is_refused_with_what_to_write(store: Store) -> None:
     patches = PatchSampler(store, scenes=[A], size=16)
     with pytest.raises(
-        TypeError, match=r"has a number, and no slice: .*batch\(range\(a, b\)"
+        TypeError, match=r"by its number, not by a slice: .*batch\(range\(a, b\)"
     ):
         patches[0:3]  # type: ignore[index]

@@ -218,7 +218,7 @@ def windy(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 @pytest.mark.parametrize("method", ["nearest", "bilinear"])
 @pytest.mark.parametrize("channels", [None, ("v10m", "hh", "u10m", "hv")])
-def test_the_wind_turns_with_the_picture(
+def test_the_wind_turns_with_the_patch(
     windy: Store, method: str, channels: tuple[str, ...] | None
 ) -> None:
     augmentation = Augmentation(cutmix=0, method=method)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Which windows are drawn, and how often: counted on planes of a few pixels."""
+"""Which windows are sampled, and how often: counted on planes of a few pixels."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -96,7 +96,7 @@ DRAWINGS = {
 
 
 @pytest.mark.parametrize("name", DRAWINGS)
-def test_windows_come_as_often_as_is_told(name: str) -> None:
+def test_windows_come_as_often_as_their_probability_says(name: str) -> None:
     """A test that can fail: chi-square over all windows of all scenes."""
     drawing, n = DRAWINGS[name], 20000
     scenes = SCENES[:3] if "half" in name else SCENES
@@ -109,34 +109,34 @@ def test_windows_come_as_often_as_is_told(name: str) -> None:
         if all(valid(window, c) >= least[c] for c in range(3))
     }
     n_allowed = Counter(k for k, *_ in allowed)
-    drawn = Counter(
+    sampled = Counter(
         (int(k), int(y), int(x))
         for k, (y, x) in zip(places.scene, places.corner, strict=True)
     )
-    assert {*drawn} <= allowed
+    assert {*sampled} <= allowed
     told = {
         (int(k), int(y), int(x)): float(p) / len(scenes) / n_allowed[int(k)]
         for k, (y, x), p in zip(
             places.scene, places.corner, places.probability, strict=True
         )
     }
-    # Windows that were never drawn have little; the others have nearly all.
+    # Windows that were never sampled have little; the others have nearly all.
     assert 0.98 < sum(told.values()) < 1 + 1e-9
     if len(told) == len(allowed):
         assert abs(sum(told.values()) - 1) < 1e-9
-    chi2 = sum((drawn[w] - n * p) ** 2 / (n * p) for w, p in told.items())
+    chi2 = sum((sampled[w] - n * p) ** 2 / (n * p) for w, p in told.items())
     assert abs(chi2 - len(told)) < 5 * (2 * len(told)) ** 0.5
 
 
 def test_the_test_above_can_fail() -> None:
-    """Windows drawn by class are not those that come over scenes."""
+    """Windows sampled by class are not those that come over scenes."""
     n = 20000
     places = windows_of(SCENES, Drawing(over="classes")).sample(range(n))
-    drawn = Counter(zip(places.scene.tolist(), map(tuple, places.corner), strict=True))
+    sampled = Counter(zip(places.scene.tolist(), map(tuple, places.corner), strict=True))
     n_windows = Counter(k for k, charts in enumerate(SCENES) for _ in windows(charts))
-    expected = {w: n / len(SCENES) / n_windows[w[0]] for w in drawn}
-    chi2 = sum((drawn[w] - e) ** 2 / e for w, e in expected.items())
-    assert chi2 > len(drawn) + 50 * (2 * len(drawn)) ** 0.5
+    expected = {w: n / len(SCENES) / n_windows[w[0]] for w in sampled}
+    chi2 = sum((sampled[w] - e) ** 2 / e for w, e in expected.items())
+    assert chi2 > len(sampled) + 50 * (2 * len(sampled)) ** 0.5
 
 
 @pytest.mark.parametrize("share", [0.3, 1.0])
@@ -180,7 +180,7 @@ def test_corrected_losses_are_those_over_scenes() -> None:
         assert abs(mean_share(Drawing(over=over), rare) - plain) < 0.05 * plain  # type: ignore[arg-type]
 
 
-def test_a_class_outside_all_windows_is_no_trap() -> None:
+def test_a_class_outside_all_windows_is_not_a_trap() -> None:
     charts = np.full((12, 12, 3), CHART_FILL, np.uint8)
     charts[:4, :4, :2] = 1
     charts[11, 11, 1] = 5  # no window around it has half of its SIC
@@ -231,15 +231,17 @@ def test_drawing_travels_as_settings() -> None:
         ({"min_valid_share": (0.5, 2, 0)}, "one number in 0..1 a chart"),
     ],
 )
-def test_what_cannot_be_drawn_is_refused(change: dict[str, object], message: str) -> None:
+def test_what_cannot_be_followed_is_rejected(
+    change: dict[str, object], message: str
+) -> None:
     with pytest.raises(SettingsError, match=message):
         Drawing(**change)  # type: ignore[arg-type]
 
 
-def test_no_class_and_no_area_are_told() -> None:
+def test_no_class_and_no_area_are_reported() -> None:
     blank = np.full((8, 8, 3), CHART_FILL, np.uint8)
     nothing = (0.0, 0.0, 0.0)
     with pytest.raises(SettingsError, match="no scene has a class of SOD"):
         windows_of([blank], Drawing(over="classes", min_valid_share=nothing))
-    with pytest.raises(SettingsError, match="none has an area to draw by"):
+    with pytest.raises(SettingsError, match="none has an area to sample by"):
         windows_of([blank], Drawing(over="area", min_valid_share=nothing))

@@ -20,7 +20,7 @@ from seaice_data.synthetic.regions import REGIONS
 from seaice_data.synthetic.scene import write_scene
 from seaice_data.synthetic.surface import Surface, make_surface
 
-# What the files of the dataset hold, version by version.
+# What the files of the dataset contain, version by version.
 FREQUENCIES = ("6_9", "7_3", "10_7", "18_7", "23_8", "36_5", "89_0")
 BRIGHTNESS = [f"btemp_{frequency}{pol}" for frequency in FREQUENCIES for pol in "hv"]
 WEATHER = ["u10m_rotated", "v10m_rotated", "t2m", "skt", "tcwv", "tclw"]
@@ -40,7 +40,7 @@ CELLS = ("2km_grid_lines", "2km_grid_samples")
 POINTS = ("sar_sample_2dgrid_points", "sar_line_2dgrid_points")
 STANDARD = {c.variable: (c.mean, c.std) for c in CHANNELS}
 
-# 213 rows: more than one band, and a rest behind the last 2 km cell.
+# 213 rows: more than one band, and a rest after the last 2 km cell.
 PLAN = ScenePlan(
     seed=4,
     region="NorthEast",
@@ -191,7 +191,7 @@ def test_raw_scene_has_the_variables(raw_path: Path, raw: xr.Dataset) -> None:
 
 
 @pytest.mark.parametrize("region", ["NorthEast", "SGRDIHA"])
-def test_raw_name_tells_time_and_service(region: str) -> None:
+def test_raw_name_says_time_and_service(region: str) -> None:
     name = dataclasses.replace(PLAN, region=region).raw_name
     assert name[17:32] == "20190307T175930"
     assert name[77:80] == REGIONS[region].service
@@ -243,7 +243,7 @@ def test_masks_are_aligned(ready: xr.Dataset) -> None:
     assert (ready["distance_map"].to_numpy()[is_fill] != 0).all()
 
 
-def test_charts_hold_classes_and_agree_on_water(ready: xr.Dataset) -> None:
+def test_charts_contain_classes_and_agree_on_water(ready: xr.Dataset) -> None:
     planes = [ready[chart.name].to_numpy() for chart in CHARTS]
     for chart, plane in zip(CHARTS, planes, strict=True):
         assert set(np.unique(plane)) <= {*range(chart.n_classes), 255}
@@ -339,7 +339,7 @@ def test_same_plan_gives_the_same_bytes(
 
 def test_existing_scene_is_refused(folder: Path, ready_path: Path) -> None:
     before = ready_path.read_bytes()
-    with pytest.raises(SceneError, match="20190307T175930_dmi is there already") as refusal:
+    with pytest.raises(SceneError, match="20190307T175930_dmi already exists") as refusal:
         write_scene(folder, PLAN)
     assert refusal.value.hint
     assert ready_path.read_bytes() == before
@@ -487,7 +487,7 @@ def test_season_rules_out_stages(year: list[tuple[ScenePlan, Surface]]) -> None:
             assert areas(surface, 2)[[1, 6]].sum() == 0
 
 
-def test_month_and_latitude_tell_the_stage(year: list[tuple[ScenePlan, Surface]]) -> None:
+def test_month_and_latitude_decide_the_stage(year: list[tuple[ScenePlan, Surface]]) -> None:
     def certainty(key: list[object]) -> float:
         """Return the share of ice that its most frequent stage makes up, group by group."""
         groups: dict[object, FloatArray] = {}
@@ -514,7 +514,7 @@ def test_some_scenes_are_water_and_some_have_no_land(
     assert 5 < sum(is_sea) < 30
 
 
-def test_radiometer_tells_ice_from_water_and_hh_does_not(tmp_path: Path) -> None:
+def test_radiometer_distinguishes_ice_from_water_and_hh_does_not(tmp_path: Path) -> None:
     samples = []
     for plan in plan_scenes(12, 200, seed=6):
         paths = write_scene(tmp_path, plan)
