@@ -151,7 +151,6 @@ class _Training:
     def __init__(
         self, store: Store, folder: RunFolder, settings: RunSettings, processes: Processes
     ) -> None:
-        self.store = store
         self.processes = processes
         self.config = settings.config.train
         self.state = TrainState()
