@@ -51,7 +51,7 @@ def score(
 
     Example: seaice score maps/ --reference store.zarr --report scores.html
     """
-    from seaice_model.ownership import PAGE, refuse_foreign
+    from seaice_data.system.ownership import PAGE, refuse_foreign
     from seaice_model.pages.scores import write_report
     from seaice_model.scores.report_rows import as_csv as csv_of
     from seaice_model.scores.report_rows import as_mapping
@@ -84,7 +84,7 @@ def score(
 
 def _update_index(maps: Path, charts: "ChartedScenes", *, overwrite: bool) -> None:
     """Bring the page of a folder up to date, if it is ours and can be written."""
-    from seaice_model.errors import ForeignFileError
+    from seaice_data.errors import ForeignFileError
     from seaice_model.pages.index import write_index
 
     if maps.is_file():

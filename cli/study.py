@@ -82,7 +82,7 @@ def study(
     Example: seaice study store.zarr ratio1.zarr --runs 20 --out study/
     """
     from seaice_data.store.store import Store
-    from seaice_model.ownership import SUBMIT_SCRIPT, refuse_foreign
+    from seaice_data.system.ownership import SUBMIT_SCRIPT, refuse_foreign
     from seaice_model.study.candidates import read_candidates
     from seaice_model.study.slurm import study_command, write_slurm_script
     from seaice_model.study.study import find_devices, plan_study, run_study

@@ -73,3 +73,7 @@ class StoreError(SeaIceError):
 
 class DamageError(StoreError):
     """Something in a store is not as it was written: no reader can read it."""
+
+
+class ForeignFileError(SeaIceError):
+    """A file that seaice did not write is in the way."""

@@ -18,10 +18,6 @@ class MapError(SeaIceError):
     """A map is missing or not ours, or does not fit what is asked of it."""
 
 
-class ForeignFileError(SeaIceError):
-    """A file that seaice did not write is in the way."""
-
-
 class StudyError(SeaIceError):
     """A study cannot be planned, or what it finds in its folder does not fit."""
 

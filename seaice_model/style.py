@@ -31,5 +31,5 @@ COLOURS = {
 def save_picture(figure: "Figure", path: Path) -> None:
     """Write a figure; a file at `path` stays until the new one is whole."""
     with replacing(path) as new:
-        # By this mark `seaice_model.ownership` recognises it.
+        # By this mark `seaice_data.system.ownership` recognises it.
         figure.savefig(new, dpi=110, metadata={"Software": f"seaice {version('seaice')}"})

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from seaice_data.errors import SeaIceError
+from seaice_data.system.ownership import GEOTIFF, POLYGONS, is_marked, refuse_foreign
 from seaice_model.errors import MapError
 from seaice_model.formats.geotiff import check_spacing, geotiff_names, write_geotiff
 from seaice_model.formats.polygons import polygon_names, write_polygons
@@ -21,7 +22,6 @@ from seaice_model.maps.chart_map import ChartMap
 from seaice_model.maps.file_errors import write_errors
 from seaice_model.maps.listing import find_maps
 from seaice_model.maps.netcdf import describe, read_netcdf
-from seaice_model.ownership import GEOTIFF, POLYGONS, is_marked, refuse_foreign
 
 PlacedFormat = Literal["tif", "gpkg", "shp"]
 MapFormat = PlacedFormat | Literal["submission"]

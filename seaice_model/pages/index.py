@@ -27,13 +27,13 @@ from seaice_data.scene_id import SceneId
 from seaice_data.sources.charts import ChartedScenes
 from seaice_data.system.documents import DocumentError, parse_json, read_text, typed
 from seaice_data.system.files import replacing
+from seaice_data.system.ownership import PAGE, refuse_foreign
 from seaice_model.errors import MapError
 from seaice_model.maps.alignment import align
 from seaice_model.maps.chart_map import ChartMap
 from seaice_model.maps.listing import describe_maps
 from seaice_model.maps.netcdf import MapDescription, read_netcdf
 from seaice_model.metrics import ChartScorer
-from seaice_model.ownership import PAGE, refuse_foreign
 from seaice_model.pages.html import Table, write_page
 from seaice_model.scores.report_text import decimal
 from seaice_model.style import COLOURS

@@ -13,7 +13,7 @@ from seaice_data.arrays import ChartArray
 from seaice_data.charts import CHART_FILL, CHARTS, SIC
 from seaice_data.store.store import Store
 from seaice_data.store.stored_scene import StoredScene
-from seaice_model.ownership import PICTURE, refuse_foreign
+from seaice_data.system.ownership import PICTURE, refuse_foreign
 from seaice_model.style import COLOURS, save_picture
 
 _COLUMNS = 8

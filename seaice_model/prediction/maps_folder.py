@@ -7,11 +7,11 @@ from pathlib import Path
 from seaice_data.errors import Failure, SceneError, StoreError
 from seaice_data.scenes.fingerprints import is_same_file
 from seaice_data.sources.inputs import Source
+from seaice_data.system.ownership import MATPLOTLIB, PAGE, PICTURE, refuse_foreign
 from seaice_model.errors import MapError
 from seaice_model.maps.chart_map import MapGrid, Provenance
 from seaice_model.maps.file_errors import write_errors
 from seaice_model.maps.netcdf import MapDescription, describe
-from seaice_model.ownership import MATPLOTLIB, PAGE, PICTURE, refuse_foreign
 from seaice_model.pages.index import check_entries
 
 log = logging.getLogger(__name__)

@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 
 from seaice_data.errors import Failure, StoreError
 from seaice_data.sources.charts import ChartedScenes
+from seaice_data.system.ownership import PICTURE, refuse_foreign
 from seaice_model.errors import MapError
-from seaice_model.ownership import PICTURE, refuse_foreign
 from seaice_model.plots.maps import draw_comparison
 from seaice_model.plots.scores import draw_confusion
 from seaice_model.plots.store import draw_class_distribution

@@ -15,8 +15,8 @@ import numpy as np
 
 from seaice_data.settings import to_mapping
 from seaice_data.system.files import claimed, replacing
+from seaice_data.system.ownership import refuse_foreign
 from seaice_data.texts import printable, without_secrets
-from seaice_model.ownership import refuse_foreign
 from seaice_model.scores.report_text import aligned, decimal
 from seaice_model.study.plot import plot_study
 from seaice_model.study.records import SPLITS

@@ -4,8 +4,8 @@ import pytest
 from matplotlib.image import imread
 
 from seaice_data.charts import CHARTS
+from seaice_data.errors import ForeignFileError
 from seaice_data.store.store import Store
-from seaice_model.errors import ForeignFileError
 from seaice_model.plots.store import (
     draw_class_distribution,
     draw_contact_sheet,

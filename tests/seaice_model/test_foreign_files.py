@@ -1,15 +1,15 @@
-import os
 from pathlib import Path
 
 import pytest
 from matplotlib.figure import Figure
 from support.learnable_scenes import TEST_SCENE
 
+from seaice_data.errors import ForeignFileError
 from seaice_data.sources.charts import charts_of
 from seaice_data.store.store import Store
-from seaice_model.errors import ForeignFileError, MapError
+from seaice_data.system.ownership import PAGE, PICTURE, SUBMIT_SCRIPT, refuse_foreign
+from seaice_model.errors import MapError
 from seaice_model.maps.netcdf import describe
-from seaice_model.ownership import PAGE, PICTURE, SUBMIT_SCRIPT, refuse_foreign
 from seaice_model.pages.index import write_index
 from seaice_model.prediction.predict import PredictSettings, predict_store
 from seaice_model.study.paper_figures import draw_figures
@@ -17,7 +17,6 @@ from seaice_model.study.slurm import write_slurm_script
 from seaice_model.study.table import refuse_foreign_tables
 from seaice_model.style import save_picture
 
-STYLE_OF_0_1 = ":root { --ink: #222; --soft: #5a5a5a; --line: #d5dbe1; --tint: #f3f6f9;"
 PLAIN = PredictSettings(pictures=False)
 
 
@@ -30,41 +29,6 @@ def test_what_we_wrote_is_known_again(tmp_path: Path, store: Store, run: Path) -
     predict_store(store, run, tmp_path, PLAIN, scenes=[TEST_SCENE])
     refuse_foreign(write_index(tmp_path), PAGE)
     refuse_foreign(tmp_path / "nothing", PAGE)
-
-
-def test_pages_and_scripts_of_the_first_version_are_known(tmp_path: Path) -> None:
-    for name, head, marks in (
-        ("index.html", f"<title>Ice charts</title>\n<style>\n{STYLE_OF_0_1}", PAGE),
-        ("r.html", f"<title>Scores of ice charts</title>\n<style>\n{STYLE_OF_0_1}", PAGE),
-        ("job.sh", "#!/bin/bash\n#SBATCH --job-name=seaice-study", SUBMIT_SCRIPT),
-    ):
-        (tmp_path / name).write_text(head)
-        refuse_foreign(tmp_path / name, marks)
-    (tmp_path / "mine.html").write_text("<title>Ice charts</title>")
-    with pytest.raises(ForeignFileError):
-        refuse_foreign(tmp_path / "mine.html", PAGE)
-
-
-@pytest.mark.parametrize("make", ["file", "link", "gone"])
-def test_a_file_of_others_is_refused_unless_told(tmp_path: Path, make: str) -> None:
-    path = tmp_path / "index.html"
-    if make == "file":
-        path.write_text("mine")
-    else:
-        path.symlink_to(tmp_path / "other.html")
-    if make == "link":
-        (tmp_path / "other.html").write_text("mine")
-    with pytest.raises(ForeignFileError, match="that seaice did not write") as caught:
-        refuse_foreign(path, PAGE)
-    assert "--overwrite" in str(caught.value.hint)
-    refuse_foreign(path, PAGE, overwrite=True)
-
-
-def test_devices_pipes_and_folders_are_never_replaced(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe")
-    for path in (Path("/dev/null"), tmp_path / "pipe", tmp_path):
-        with pytest.raises(ForeignFileError, match="is not a regular file"):
-            refuse_foreign(path, PAGE, overwrite=True)
 
 
 @pytest.mark.parametrize("name", ["index.html", f"{TEST_SCENE}.png"])

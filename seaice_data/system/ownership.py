@@ -8,7 +8,7 @@ import os
 import stat
 from pathlib import Path
 
-from seaice_model.errors import ForeignFileError
+from seaice_data.errors import ForeignFileError
 
 Marks = tuple[bytes, ...]
 """Byte strings of which a file of ours contains at least one."""
