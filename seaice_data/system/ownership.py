@@ -1,7 +1,7 @@
-"""Files that seaice did not write stay, unless the user passes --overwrite.
+"""Keep files that seaice did not write, unless the user passes --overwrite.
 
 Files that we write have a mark near their beginning, by which `refuse_foreign` recognises
-them; netCDF and JSON files say themselves what they are.
+them; netCDF and JSON files say what they are.
 """
 
 import os
@@ -75,5 +75,5 @@ def is_marked(path: Path, marks: Marks) -> bool:
         with path.open("rb") as stream:
             head = stream.read(_HEAD_BYTES)
     except OSError:
-        return False  # what cannot be read is not known to be ours
+        return False  # a file that cannot be read is not known to be ours
     return any(mark in head for mark in marks)

@@ -1,8 +1,8 @@
-"""Maps in the formats of others: predicted once, written as often as wanted.
+"""Maps in other formats: predicted once, written as often as needed.
 
 - ``tif``: GeoTIFF, one file a chart, warped to a polar stereographic projection;
 - ``gpkg`` and ``shp``: polygons with egg codes;
-- ``submission``: all maps in one file, as the AutoICE challenge wants it.
+- ``submission``: all maps in one file, as the AutoICE challenge requires.
 """
 
 import time
@@ -55,7 +55,7 @@ class ConvertReport:
     """Files written."""
 
     kept: tuple[Path, ...]
-    """Files that were there and stay as they are."""
+    """Files that existed and were left as they are."""
 
     failed: tuple[ConvertFailure, ...]
     """What was left out: a format of a map, or a map."""
@@ -82,10 +82,10 @@ def convert_maps(
 ) -> ConvertReport:
     """Write the maps of a folder in other formats.
 
-    Each format of each map is written by itself: a failure does not stop the others, and
-    files that are there are kept, whatever they were made with, so an interrupted call is
-    repeated to go on. Where only some files of a format are there, all are written again,
-    unless seaice did not write them.
+    Each format of each map is written on its own: a failure does not stop the others. Files
+    that exist are kept, whatever they were made with, so repeating an interrupted call
+    continues it. Where only some files of a format exist, all are written again, unless
+    seaice did not write them.
 
     Parameters
     ----------
@@ -94,19 +94,19 @@ def convert_maps(
     out
         Folder for the files, made if needed.
     formats
-        What to write. A submission wants all maps: a bad one stops it, and so does one that
-        is there.
+        What to write. A submission needs all maps: a bad map stops it, and so does a
+        submission that exists.
     crs
         Projection of GeoTIFF and polygons.
     spacing_m
-        Side of a pixel of a GeoTIFF in metres, at most as long as the map; that of the map
-        if not given.
+        Side of a pixel of a GeoTIFF in metres, at most the length of the map; that of the
+        map if not given.
     max_kb
         Largest size of the polygons of a map in kilobytes.
     overwrite
-        Replace files that are there.
+        Replace files that exist.
     progress
-        Told after each map: maps done, maps in all, the scene.
+        Called after each map: maps done, maps in all, the scene.
 
     Raises
     ------
@@ -134,7 +134,7 @@ def convert_maps(
         try:
             scene = _scene_of(path, seen)
             todo = [k for k in placed if overwrite or not _is_there(_files(out, scene, k))]
-            # The planes of a map of which all is there are not read.
+            # A map of which every file exists is not read.
             chart_map = read_netcdf(path) if todo else None
             seen[scene] = path
         except SeaIceError as error:
@@ -163,7 +163,7 @@ def _refuse(path: Path) -> None:
     """Refuse to replace a file."""
     if path.exists():
         raise MapError(
-            f"there is a file at {str(path)!r}", hint="replace it by --overwrite"
+            f"there is a file at {str(path)!r}", hint="replace it with --overwrite"
         )
 
 
@@ -179,7 +179,7 @@ def _scene_of(path: Path, seen: Mapping[str, Path]) -> str:
 
 
 def _files(out: Path, scene: str, kind: PlacedFormat) -> tuple[Path, ...]:
-    """Return the files that make a whole set."""
+    """Return the files of a complete set."""
     names = geotiff_names(scene) if kind == "tif" else polygon_names(scene, kind)
     return tuple(out / name for name in names)
 

@@ -1,13 +1,13 @@
 """Maps as GeoTIFF, warped to a polar stereographic projection.
 
 One cloud-optimised file a chart, with the colours and the names of the classes, so that it
-looks right wherever it is opened. Pixels of all scenes lie on one raster: their files
-overlay each other without resampling.
+looks right wherever it is opened. All scenes share one raster: their
+files overlay each other without resampling.
 
-Tie points are ground control points, through which GDAL bends a thin plate. It is asked
-where every 16th pixel comes from, which is exact enough for those between: its own warper
-takes three times as long. How far pixels come to lie from where the tie points place them
-is measured, and written into each file.
+Tie points are ground control points, through which GDAL fits a thin-plate spline. It is
+evaluated at every 16th pixel, which is exact enough for those between: GDAL's own warper
+takes three times as long. How far pixels are from where the tie points place them is
+measured, and written into each file.
 """
 
 from collections.abc import Sequence
@@ -22,12 +22,12 @@ from seaice_data.charts import CHART_FILL, CHARTS, SIC, SIC_STEP_PERCENT, Chart
 from seaice_data.system.compiled import compiled
 from seaice_data.system.files import replacing
 from seaice_model.errors import MapError
-from seaice_model.formats.projection import places
+from seaice_model.formats.projection import locate
 from seaice_model.maps.chart_map import ChartMap
 from seaice_model.maps.file_errors import write_errors
 from seaice_model.style import COLOURS
 
-_N_BORDER = 200  # points along a side of a scene that tell how far it reaches
+_N_BORDER = 200  # points along a side of a scene, to find its extent
 _STEP = 16  # pixels between those whose place GDAL is asked for
 _N_CHECKED = 101  # points along an axis at which the geolocation is checked
 _MOST_PIXELS = 10**9  # of a raster: a scene of 400 km at 20 m, turned, has nearly as many
@@ -61,7 +61,7 @@ class Raster:
 
 
 def check_spacing(spacing_m: float) -> float:
-    """Return the side of a pixel, or refuse it.
+    """Return the side of a pixel if it is valid.
 
     Raises
     ------
@@ -80,14 +80,14 @@ def raster_of(chart_map: ChartMap, crs: str, spacing_m: float) -> Raster:
     ------
     MapError
         If the spacing is not finite and above 0, a pixel is larger than the map, there are
-        more than a billion, or the tie points do not tell where the map lies.
+        more than a billion, or the tie points do not say where the map is.
     """
     check_spacing(spacing_m)
     height, width = chart_map.grid.shape
     down, across = (np.linspace(-0.5, n - 0.5, _N_BORDER) for n in (height, width))
     border = [
-        places(chart_map.tie_points, down, across[[0, -1]], crs).reshape(2, -1),
-        places(chart_map.tie_points, down[[0, -1]], across, crs).reshape(2, -1),
+        locate(chart_map.tie_points, down, across[[0, -1]], crs).reshape(2, -1),
+        locate(chart_map.tie_points, down[[0, -1]], across, crs).reshape(2, -1),
     ]
     at = np.concatenate(border, axis=1)
     extent_m = float(np.ptp(at, axis=1).max())
@@ -131,7 +131,7 @@ def warp(planes: ChartArray, chart_map: ChartMap, raster: Raster) -> ChartArray:
 
 
 def geolocation_error_m(chart_map: ChartMap, crs: str) -> float:
-    """Return how far a warped pixel lies from its place at most, in metres.
+    """Return the largest distance of a warped pixel from its place, in metres.
 
     Measured at the tie points, and at a hundred positions along each axis against what is
     bilinear between them. Nearest neighbours add up to half a pixel.
@@ -145,7 +145,7 @@ def geolocation_error_m(chart_map: ChartMap, crs: str) -> float:
             (tie_points.lines, tie_points.samples),
             tuple(np.linspace(0, n - 1, _N_CHECKED) for n in (height, width)),
         ):
-            x, y = places(tie_points, rows, columns, crs).reshape(2, -1)
+            x, y = locate(tie_points, rows, columns, crs).reshape(2, -1)
             found_y, found_x = transformer.rowcol(x, y, op=np.asarray)
             off_y = np.reshape(found_y, (len(rows), -1)) - 0.5 - rows[:, np.newaxis]
             off_x = np.reshape(found_x, (len(rows), -1)) - 0.5 - columns
@@ -184,7 +184,7 @@ def write_geotiff(
     Raises
     ------
     MapError
-        If the spacing does not suit the map, its tie points do not tell where it lies, or a
+        If the spacing does not suit the map, its tie points do not say where it is, or a
         file cannot be written.
     """
     if spacing_m is None:
@@ -207,7 +207,7 @@ def write_geotiff(
 def _sources(chart_map: ChartMap, raster: Raster) -> tuple[FloatArray, FloatArray]:
     """Return row and column of the map under every `_STEP`-th pixel of a raster.
 
-    Of shape ``(y, x)``, with one more behind the last pixel of each axis.
+    Of shape ``(y, x)``, with one more after the last pixel of each axis.
     """
     from rasterio.transform import GCPTransformer  # late: an extra
 
@@ -228,7 +228,7 @@ def _pick(
     step: int,
     warped: ChartArray,
 ) -> None:
-    """Give pixels their nearest; leave those outside as they are.
+    """Assign the nearest pixel; leave those outside as they are.
 
     Where a pixel comes from is bilinear between `rows` and `columns`, `step` pixels apart.
     """
@@ -252,7 +252,7 @@ def _control_points(chart_map: ChartMap, crs: str) -> Sequence[Any]:
     from rasterio.control import GroundControlPoint  # late: an extra
 
     tie_points = chart_map.tie_points
-    at: FloatArray = places(tie_points, tie_points.lines, tie_points.samples, crs)
+    at: FloatArray = locate(tie_points, tie_points.lines, tie_points.samples, crs)
     return [
         # GDAL counts from the corner of the first pixel, we from its centre.
         GroundControlPoint(
@@ -309,7 +309,7 @@ def _encoded(
 
 
 def _colours(chart: Chart, step: int) -> dict[int, tuple[int, int, int, int]]:
-    """Return colours by value, as the pictures have them; no data is transparent."""
+    """Return colours by value, as in the figures; no data is transparent."""
     colours = {CHART_FILL: (255, 255, 255, 0)}
     for number, text in enumerate(COLOURS[chart.name]):
         red, green, blue = bytes.fromhex(text[1:])

@@ -3,11 +3,11 @@
 Neighbouring pixels of the store with equal classes become a polygon. Borders are simplified
 together, so that neighbours still share them: no gaps, no overlaps. A polygon that would
 change its area keeps its border instead: simplified, a lone pixel is a triangle, half as
-large. Only where a size is asked for are small patches merged into what surrounds them.
+large. Small polygons are merged into their surroundings only if a file size is asked for.
 
 Fields are those of SIGRID-3: ``CT`` total concentration, ``SA`` stage of development,
 ``FA`` form of ice, ``POLY_TYPE`` I ice or W water. "-9" is not given: water has neither
-stage nor form, and a chart that shows water where another shows ice does not tell.
+stage nor form, and a chart that shows water where another shows ice says nothing.
 """
 
 import tempfile
@@ -24,11 +24,11 @@ from seaice_data.flags import FLAG_LAND, FLAG_NO_SAR
 from seaice_data.system.files import replacing
 from seaice_data.system.staging import staged
 from seaice_model.errors import MapError
-from seaice_model.formats.projection import places
+from seaice_model.formats.projection import locate
 from seaice_model.maps.chart_map import ChartMap
 from seaice_model.maps.decision import Decision
 from seaice_model.maps.file_errors import write_errors
-from seaice_model.maps.placement import counted
+from seaice_model.maps.placement import count_pixels
 
 PolygonFormat = Literal["gpkg", "shp"]
 
@@ -57,7 +57,7 @@ class PolygonReport:
     """Size of all files together."""
 
     smallest_km2: float
-    """Patches below this area were merged into their surroundings."""
+    """Polygons below this area were merged into their surroundings."""
 
     tolerance_m: float
     """How far borders were simplified."""
@@ -89,7 +89,7 @@ def write_polygons(
     crs
         One of `seaice_model.formats.projection.PROJECTIONS`.
     max_kb
-        Largest size of the files together, in kilobytes: patches are merged and borders
+        Largest size of the files together, in kilobytes: areas are merged and borders
         simplified until they fit, also where polygons change their areas: a lone pixel
         that loses half of its area is still there, one that is merged is not. An empty
         GeoPackage has about 100 kB, an empty shapefile 1 kB. Without, borders lose the
@@ -99,14 +99,14 @@ def write_polygons(
     Raises
     ------
     MapError
-        If the map has no decision or shows nothing, its tie points do not tell where it
-        lies, a file cannot be written, or none is small enough.
+        If the map has no decision or shows nothing, its tie points do not say where it
+        is, a file cannot be written, or none is small enough.
     """
     if chart_map.decision is None:
         raise MapError(
-            f"the map of {chart_map.scene} does not hold its classes on the grid of the "
+            f"the map of {chart_map.scene} does not contain its classes on the grid of the "
             "store, which polygons follow",
-            hint="draw it again with `seaice predict --overwrite`",
+            hint="predict it again with `seaice predict --overwrite`",
         )
     keys = _keys(chart_map, chart_map.decision)
     if not keys.any():
@@ -151,8 +151,8 @@ def _keys(chart_map: ChartMap, decision: Decision) -> IntArray:
     """Return a number for each pixel of the store: equal numbers, equal fields."""
     shape = decision.classes.shape[1:]
     is_masked = (chart_map.flags & (FLAG_LAND | FLAG_NO_SAR)) != 0
-    n_masked = counted(is_masked, decision.rows, decision.columns, shape)
-    n_pixels = counted(np.ones_like(is_masked), decision.rows, decision.columns, shape)
+    n_masked = count_pixels(is_masked, decision.rows, decision.columns, shape)
+    n_pixels = count_pixels(np.ones_like(is_masked), decision.rows, decision.columns, shape)
     sic, sod, floe = decision.classes.astype(np.int32)
     ice = np.ravel_multi_index((sic, sod, floe), _N_CLASSES) + _ICE
     keys = np.where(sic == 0, _WATER, ice)
@@ -173,18 +173,18 @@ def _fields(key: int) -> dict[str, str]:
 
 
 def _corners(chart_map: ChartMap, decision: Decision, crs: str) -> FloatArray:
-    """Return where the corners of the store's pixels lie, ``(2, y + 1, x + 1)``."""
+    """Return where the corners of the store's pixels are, ``(2, y + 1, x + 1)``."""
 
     def edges(stand_ins: IntArray) -> FloatArray:
         starts = np.flatnonzero(np.diff(stand_ins, prepend=-1))
         return np.append(starts, len(stand_ins)) - 0.5
 
     rows, columns = edges(decision.rows), edges(decision.columns)
-    return places(chart_map.tie_points, rows, columns, crs)
+    return locate(chart_map.tie_points, rows, columns, crs)
 
 
 def _merged(keys: IntArray, n_pixels: int) -> IntArray:
-    """Give patches of fewer than `n_pixels` the key of their largest neighbour."""
+    """Merge areas of fewer than `n_pixels` into their largest neighbour."""
     from rasterio.features import sieve  # late: an extra
 
     n_pixels = min(n_pixels, keys.size - 1)
@@ -192,7 +192,7 @@ def _merged(keys: IntArray, n_pixels: int) -> IntArray:
 
 
 def _outlines(keys: IntArray, corners: FloatArray) -> tuple[Any, IntArray]:
-    """Return patches of equal keys as polygons, those of nothing too, and their keys."""
+    """Return areas of equal keys as polygons, empty areas included, and their keys."""
     import shapely  # late: an extra
     from rasterio.features import shapes
 
@@ -214,9 +214,9 @@ def _simplified(
     straight_m: float,
     area_change: float,
 ) -> Any:
-    """Simplify borders together, but not those of polygons that would change their area.
+    """Simplify borders together, but not those of polygons whose area would change.
 
-    What is not shown takes part, so that coasts are simplified as other borders are.
+    Areas that are not shown take part, so that coasts are simplified like other borders.
     """
     import shapely  # late: an extra
 
@@ -246,7 +246,7 @@ def _table(polygons: Any, keys: IntArray, crs: str) -> Any:
 
 
 def _encoded(table: Any, scene: str, kind: PolygonFormat, folder: Path) -> dict[str, bytes]:
-    """Return what the files of a table hold, by their names, the main one last."""
+    """Return the contents of the files of a table by name, the main one last."""
     main = f"{scene}.{kind}"
     # Fields of a shapefile are 80 bytes wide unless they may shrink.
     options = {"SPATIAL_INDEX": "NO"} if kind == "gpkg" else {"RESIZE": "YES"}
@@ -260,7 +260,7 @@ def _encoded(table: Any, scene: str, kind: PolygonFormat, folder: Path) -> dict[
 
 
 def _for_gdal(folder: Path) -> Path:
-    """Return a folder, or that of temporary files if its name is no text for GDAL."""
+    """Return a folder, or that of temporary files if GDAL cannot read its name as text."""
     try:
         str(folder).encode()
     except UnicodeEncodeError:  # bytes that are not UTF-8
@@ -288,9 +288,9 @@ def _check_whole(path: Path, table: Any) -> None:
 
 
 def _written(files: dict[str, bytes], folder: Path) -> tuple[Path, ...]:
-    """Write files; the last of several is missing until all others are there.
+    """Write files; the last of several is missing until all others exist.
 
-    So a set of old and new files never looks whole.
+    A set of old and new files therefore never looks complete.
     """
     paths = tuple(folder / name for name in files)
     with write_errors(f"polygons to {str(folder)!r}"):

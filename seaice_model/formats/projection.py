@@ -1,7 +1,7 @@
-"""Where the pixels of a map lie in a polar stereographic projection.
+"""Where the pixels of a map are in a polar stereographic projection.
 
-Tie points are projected first, and what is between them is bilinear in the projection: no
-longitude wraps around there.
+Tie points are projected first, then interpolated bilinearly in the projection, where no
+longitude wraps around.
 """
 
 import numpy as np
@@ -18,12 +18,12 @@ _GEO_HINT = "install what it needs: pip install 'seaice[geo]'"
 
 
 def check_projection(crs: str) -> str:
-    """Return the name of a projection, or refuse it.
+    """Return the name of a projection if it can be used.
 
     Raises
     ------
     MapError
-        If it is none of `PROJECTIONS`, or the extra ``geo`` is not installed.
+        If it is not one of `PROJECTIONS`, or the extra ``geo`` is not installed.
     """
     if crs not in PROJECTIONS:
         raise MapError(
@@ -45,29 +45,29 @@ def project(longitude: FloatArray, latitude: FloatArray, crs: str) -> FloatArray
     return np.stack(transformer.transform(longitude, latitude))
 
 
-def places(
+def locate(
     tie_points: TiePoints, rows: FloatArray, columns: FloatArray, crs: str
 ) -> FloatArray:
-    """Return where pixel positions lie, in metres, shape ``(2, rows, columns)``.
+    """Return where pixel positions are, in metres, shape ``(2, rows, columns)``.
 
     Raises
     ------
     MapError
-        If a tie point lies south of the equator, or the points do not span a surface.
+        If a tie point is south of the equator, or the points do not span a surface.
     """
     lines, samples = tie_points.lines, tie_points.samples
     if (south := tie_points.latitude.min()) < 0:
-        raise MapError(f"{crs} is for the north, a tie point lies at latitude {south:g}")
+        raise MapError(f"{crs} is for the north, a tie point is at latitude {south:g}")
     at = project(tie_points.longitude, tie_points.latitude, crs)
     _check_surface(at)
     return np.stack([tie_point_plane(v, lines, samples, rows, columns) for v in at])
 
 
 def _check_surface(at: FloatArray) -> None:
-    """Refuse tie points of which some coincide or lie on the wrong side of others."""
+    """Reject tie points of which some coincide or are on the wrong side of others."""
     across, down = np.diff(at, axis=2), np.diff(at, axis=1)
     first, last = slice(None, -1), slice(1, None)
-    # Which way one turns from x to y at each corner between four points.
+    # The direction of turning from x to y at each corner between four points.
     turns = np.stack(
         [
             across[0, y] * down[1, :, x] - across[1, y] * down[0, :, x]
@@ -77,6 +77,6 @@ def _check_surface(at: FloatArray) -> None:
     )
     if not ((turns > 0).all() or (turns < 0).all()):
         raise MapError(
-            "tie points coincide or cross: they do not tell where pixels lie",
-            hint="draw the map again with `seaice predict --overwrite`",
+            "tie points coincide or cross: they do not say where pixels are",
+            hint="predict the map again with `seaice predict --overwrite`",
         )

@@ -1,9 +1,9 @@
 """Submission files of the AutoICE challenge.
 
-One netCDF file with a variable ``{scene}_{chart}`` for each chart of each test scene:
-uint8, on two dimensions of its own, classes as in the charts, on the 80 m grid. Files of
-any participant are read, not only ours. The challenge scores every pixel that has a class
-in the chart, a few on land among them: what we write has a class everywhere.
+A single netCDF file has a variable ``{scene}_{chart}`` for each chart of each test scene:
+uint8, on two dimensions of its own, with the classes of the charts, on the 80 m grid. Files
+of any participant are read, not only ours. The challenge scores every pixel that has a
+class in the chart, including a few on land: ours have a class everywhere.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -52,19 +52,19 @@ def charts_everywhere(chart_map: ChartMap) -> ChartArray:
     Raises
     ------
     MapError
-        If the map does not hold that, or is on the grid of the store.
+        If the map does not contain them, or is on the grid of the store.
     """
     decision, spacing_m = chart_map.decision, chart_map.grid.pixel_spacing_m
     if decision is None:
         raise MapError(
             f"the map of {chart_map.scene} does not say what was decided on land",
-            hint="draw it again with `seaice predict --overwrite`",
+            hint="predict it again with `seaice predict --overwrite`",
         )
     if spacing_m not in (SPACING_M, SPACING_M / 2):
         raise MapError(
             f"the map of {chart_map.scene} has pixels of {spacing_m:g} m, a submission "
             f"{SPACING_M:g} m",
-            hint="draw it again with `seaice predict --grid 80m --overwrite`",
+            hint="predict it again with `seaice predict --grid 80m --overwrite`",
         )
     step = round(SPACING_M / spacing_m)
     rows, columns = (
@@ -88,12 +88,12 @@ def write_submission(
     path
         The file to write.
     progress
-        Told after each map: maps done, maps in all, the scene.
+        Called after each map: maps done, maps in all, the scene.
 
     Raises
     ------
     MapError
-        If a map cannot be read or does not hold what is needed, two show one scene, or the
+        If a map cannot be read or lacks what is needed, two show the same scene, or the
         file cannot be written.
     """
     seen: dict[str, Path] = {}
@@ -126,8 +126,8 @@ class Submission:
     Raises
     ------
     MapError
-        If there is none at `path`, or it is damaged, holds other variables, or lacks a
-        chart of one of its scenes; or if a variable is no plane of bytes.
+        If there is none at `path`, or it is damaged, contains other variables, or lacks a
+        chart of one of its scenes; or if a variable is not a plane of bytes.
     """
 
     def __init__(self, path: Path) -> None:
@@ -159,7 +159,7 @@ class Submission:
         return tuple(self._variables)
 
     def check_scenes(self, expected: Sequence[str], known: Iterable[str]) -> None:
-        """Make sure that the file holds all scenes that it must and none that is unknown.
+        """Make sure that the file contains all expected scenes, and none that is unknown.
 
         Raises
         ------
@@ -173,8 +173,8 @@ class Submission:
             )
         if strange := sorted({*self._variables} - {*known}):
             raise MapError(
-                f"submission {str(self.path)!r} holds {len(strange)} scenes without a "
-                f"chart in the reference: {_listed(strange)}"
+                f"submission {str(self.path)!r} contains {len(strange)} scenes without a "
+                f"chart in the truth: {_listed(strange)}"
             )
 
     def read(self, scene_id: str, shape: tuple[int, int]) -> ChartArray:
@@ -190,7 +190,7 @@ class Submission:
         Raises
         ------
         MapError
-            If a chart has another shape, is damaged, or holds what is no class.
+            If a chart has another shape, is damaged, or contains what is not a class.
         """
         charts = np.empty((len(CHARTS), *shape), np.uint8)
         for plane, chart in zip(charts, CHARTS, strict=True):
@@ -209,13 +209,13 @@ class Submission:
             if counts[chart.n_classes : CHART_FILL].any():
                 wrong = int(np.flatnonzero(counts[:CHART_FILL])[-1])
                 raise MapError(
-                    f"{self._named(variable)} holds {wrong} in {counts[wrong]} pixels, "
-                    f"which is no class (0-{chart.n_classes - 1}, or 255 for none)"
+                    f"{self._named(variable)} contains {wrong} in {counts[wrong]} pixels, "
+                    f"which is not a class (0-{chart.n_classes - 1}, or 255 for none)"
                 )
         return charts
 
     def _find_variables(self) -> dict[str, dict[str, h5py.Dataset]]:
-        """Return the planes by scene and chart; refuse what does not belong there."""
+        """Return the planes by scene and chart; reject other variables."""
         found: dict[str, dict[str, h5py.Dataset]] = {}
         for name in self._file:
             scene_id, chart = _parsed(name)
@@ -252,7 +252,7 @@ class Submission:
 
 
 def _parsed(name: str) -> tuple[SceneId | None, str]:
-    """Return scene and chart of a variable, as far as its name says them."""
+    """Return the scene and chart that the name of a variable says, if it does."""
     scene, _, chart = name.rpartition("_")
     for ending in _ENDINGS:
         scene = scene.removesuffix(ending)
@@ -262,7 +262,7 @@ def _parsed(name: str) -> tuple[SceneId | None, str]:
 
 
 def _is_dimension(file: h5py.File, name: str) -> bool:
-    """Whether a dataset only stands for a dimension, with or without coordinates."""
+    """Return whether a dataset only represents a dimension, with or without coordinates."""
     if not isinstance(file.get(name, getlink=True), h5py.HardLink):
         return False
     attributes = file[name].attrs

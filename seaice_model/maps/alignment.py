@@ -19,20 +19,20 @@ class Aligned:
     """Shape ``(chart, y, x)``; 255 where there is no class."""
 
     decision: Decision | None
-    """How sure the network was, on the grid of the store; none if the map does not tell."""
+    """How sure the network was, on the grid of the store; none if the map does not say."""
 
     rows: IntArray
     """Row of `decision` for each row of the 80 m grid; empty without one."""
 
     columns: IntArray
-    """Column of `decision`, likewise."""
+    """Column of `decision` for each column of the 80 m grid; empty without one."""
 
 
 def align(chart_map: ChartMap, grid: Grid) -> Aligned:
     """Bring a map to the grid of the ice charts.
 
-    Maps of raw files lie on their 40 m grid: of each 2 x 2 pixels the first one stands for
-    the 80 m pixel, as all four show the same stored pixel.
+    Maps of raw files are on their 40 m grid: the first of each 2 x 2 pixels represents the
+    80 m pixel, because all four show the same stored pixel.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def align(chart_map: ChartMap, grid: Grid) -> Aligned:
             f"the map of {chart_map.scene} has {chart_map.grid.height} x "
             f"{chart_map.grid.width} pixels of {chart_map.grid.pixel_spacing_m:g} m, its "
             f"scene has {grid.height} x {grid.width} of {grid.pixel_spacing_m:g} m",
-            hint="scores are counted on the 80 m grid: draw the map on it, and give the "
+            hint="scores are counted on the 80 m grid: predict the map on it, and give the "
             "charts of the same scene",
         )
     charts = chart_map.charts[:, ::step, ::step][:, : grid.height, : grid.width]

@@ -32,11 +32,11 @@ class Provenance:
     """What a map was made from; texts without passwords, on one line."""
 
     run: str
-    """Folder of the run, as it was given; of several runs, with commas between them. The
-    name of a network that has no run."""
+    """Folder of the run, as it was given; folders of several runs are separated by commas.
+    The name of the network if it has no run."""
 
     weights: str
-    """Fingerprint of the weights, of all runs together. Maps that differ in it are of
+    """Fingerprint of the weights of all runs together. Maps that differ in it come from
     different networks."""
 
     epochs: tuple[int, ...] = ()
@@ -61,7 +61,7 @@ class Provenance:
     """What kind of network, for people."""
 
     def __post_init__(self) -> None:
-        """Remove secrets of URLs from all texts, and escape what does not show."""
+        """Remove secrets of URLs from all texts, and escape unprintable characters."""
         for name in TEXTS:
             if isinstance(said := getattr(self, name), str):
                 object.__setattr__(self, name, printable(without_secrets(said)))
@@ -74,7 +74,7 @@ class Provenance:
 
 
 TEXTS = tuple(field.name for field in fields(Provenance) if field.name != "epochs")
-"""What is said of a map's provenance in words."""
+"""Fields of `Provenance` that are text."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,7 +95,7 @@ class ChartMap:
 
     flags: ChartArray
     """Why a pixel has no class or a borrowed one, shape ``(y, x)``: bit 1 no SAR, 2 land,
-    4 behind the last whole block (the class of its neighbour)."""
+    4 after the last whole block (the class of its neighbour)."""
 
     tie_points: TiePoints
     """Latitude and longitude on a coarse grid."""
@@ -111,7 +111,7 @@ class ChartMap:
     of which only the charts are known."""
 
     def __post_init__(self) -> None:
-        """Refuse what is not the id of a scene: it would become part of paths and pages."""
+        """Reject what is not a scene id: it would become part of paths and pages."""
         try:
             object.__setattr__(self, "scene", SceneId(self.scene))
         except ValueError as error:
@@ -119,7 +119,7 @@ class ChartMap:
 
 
 def check_planes(chart_map: ChartMap) -> None:
-    """Refuse charts and flags of another shape or type, and what is not a class.
+    """Reject charts and flags of another shape or type, and values that are not a class.
 
     Raises
     ------

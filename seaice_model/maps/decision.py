@@ -14,18 +14,18 @@ from seaice_data.arrays import ChartArray, FloatArray, IntArray
 from seaice_data.charts import CHARTS
 
 UNKNOWN = 255
-"""Byte that stands for no value."""
+"""Byte that means no value."""
 
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """Numbers from 0 upwards as bytes: how large a step is."""
+    """Numbers from 0 upwards as bytes, in equal steps."""
 
     step: float
     """Difference between a byte and the next; 254 steps are the largest number."""
 
     def encode(self, values: FloatArray) -> ChartArray:
-        """Return the nearest bytes; what is too large takes the largest, NaN is 255.
+        """Return the nearest bytes; larger numbers become 254, NaN becomes 255.
 
         Examples
         --------
@@ -64,7 +64,7 @@ SPREAD = Steps(0.2)
 class Decision:
     """Classes on the grid of the store, before masks, and how sure they are.
 
-    All other planes are 255 where all pixels of the map are masked.
+    All other planes are 255 wherever every pixel of the map is masked.
     """
 
     classes: ChartArray
@@ -105,7 +105,7 @@ class Decision:
     def probabilities_of(self, chart: str) -> FloatArray | None:
         """Return the class probabilities of a chart, ``(class, y, x)``, if there are any.
 
-        They are rounded to 0.004, so their sum is 1 but for 0.002 a class.
+        They are rounded to 0.004, so their sum differs from 1 by up to 0.002 per class.
         """
         codes = (self.probabilities or {}).get(chart)
         return None if codes is None else PROBABILITY.decode(codes)
@@ -120,7 +120,7 @@ class Decision:
 
 
 def check_bytes(name: str, planes: Any, shape: tuple[int, ...]) -> None:
-    """Refuse what is no array of bytes of this shape: files would cut it down to bytes.
+    """Reject what is not an array of bytes of this shape: a file would truncate it.
 
     Raises
     ------

@@ -71,7 +71,7 @@ def write_decision(file: "Dataset", decision: Decision) -> None:
 
 
 def read_decision(file: h5py.File, shape: tuple[int, int]) -> Decision | None:
-    """Read the planes; none if there are none.
+    """Read the planes; None if there are none.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def read_decision(file: h5py.File, shape: tuple[int, int]) -> Decision | None:
     Raises
     ------
     ValueError
-        If planes do not fit together or hold what is no class.
+        If planes do not fit together or contain values that are not a class.
     """
     if "concentration" not in file:
         return None
@@ -112,7 +112,7 @@ def read_decision(file: h5py.File, shape: tuple[int, int]) -> Decision | None:
 
 
 def check_decision(decision: Decision, shape: tuple[int, int]) -> None:
-    """Refuse planes of another shape or type, and what is no class.
+    """Reject planes of another shape or type, and values that are not a class.
 
     Parameters
     ----------
@@ -150,7 +150,7 @@ def check_decision(decision: Decision, shape: tuple[int, int]) -> None:
 
 
 def holds_probabilities(file: h5py.File) -> bool:
-    """Whether a map holds class probabilities of any chart."""
+    """Return whether a map contains class probabilities of any chart."""
     return any(_probability_name(chart) in file for chart in CHARTS)
 
 

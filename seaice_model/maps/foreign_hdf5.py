@@ -1,8 +1,8 @@
-"""HDF5 files that anybody may have written: maps, and submission files.
+"""HDF5 files that anybody may have written: maps and submission files.
 
 ``opened`` opens one, ``array`` finds an array in it, ``text``, ``number`` and
-``whole_numbers`` read attributes as what they should be. What is wrong is raised as a
-`ValueError`, which ``read_errors`` turns into a `MapError` that names the file.
+``whole_numbers`` read attributes of the type that they should have. Whatever is wrong
+raises a `ValueError`, which ``read_errors`` turns into a `MapError` that names the file.
 """
 
 import math
@@ -59,8 +59,8 @@ def opened(path: Path, kind: str, hint: str) -> Iterator[h5py.File]:
     Raises
     ------
     MapError
-        If there is none, it is not a regular file (a pipe would block), the system does not
-        let it be read, memory is too small, or it is damaged.
+        If it does not exist, is not a regular file (a pipe would block), cannot be read, is
+        damaged, or does not fit into memory.
     """
     with read_errors(path, kind, hint):
         magic = _first_bytes(path)
@@ -248,7 +248,7 @@ def _dataset(file: h5py.File, name: str) -> h5py.Dataset:
 
 
 def _check_size(attributes: h5py.AttributeManager, name: str) -> None:
-    """Refuse an attribute before it is read: a small file may repeat one long text."""
+    """Reject an attribute before it is read: a small file may repeat one long text."""
     stored = attributes.get_id(name)
     n_values = stored.get_space().get_simple_extent_npoints()
     is_number = stored.dtype.kind in "fiu"

@@ -56,6 +56,6 @@ def find_maps(folder: Path) -> list[Path]:
     if not paths:
         raise MapError(
             f"no maps in {str(folder)!r}",
-            hint="draw some with `seaice predict store.zarr --out maps/`",
+            hint="predict some with `seaice predict store.zarr --out maps/`",
         )
     return paths

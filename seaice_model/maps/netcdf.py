@@ -4,10 +4,10 @@ The files follow CF-1.11. Latitude and longitude are tie points that CF-aware so
 interpolates (section 8.3, "bi_linear"); as full planes they would be fifty times the size
 of everything else. `ChartMap.tie_points` gives them at any pixel in Python.
 
-How sure a network is lies on the grid of the store, where it decides (dimensions
-``store_y``, ``store_x``): at full resolution it would be a hundred times as large and say
-no more. ``store_row`` and ``store_column`` hold, for each pixel of the map, the pixel of
-the store that stands for it; in xarray
+Uncertainty is on the grid of the store, where the network decides (dimensions ``store_y``,
+``store_x``): at the spacing of the map it would be a hundred times as large and say no
+more. ``store_row`` and ``store_column`` give, for each row and column of the map, those of
+the store that it shows; in xarray
 ``entropy_sod.isel(store_y=dataset.store_row, store_x=dataset.store_column)`` is a plane on
 the grid of the map.
 """
@@ -64,7 +64,7 @@ _FLAGS = {
     "beyond_last_block": FLAG_REMAINDER,
 }
 _CHUNK_ROWS = 512
-_AGAIN = "draw it again with `seaice predict --overwrite`"
+_AGAIN = "predict it again with `seaice predict --overwrite`"
 _LEAST_SPACING_M, _MOST_SPACING_M = 1, 1_000_000
 _MOST_TIE_POINTS = 10_000  # Sentinel-1 has 21 x 21; placing pixels costs their square
 _MOST_EPOCHS = 10_000
@@ -79,8 +79,8 @@ def write_netcdf(chart_map: ChartMap, path: str | Path) -> None:
     Raises
     ------
     MapError
-        If something in it is not what `ChartMap` and `Decision` say, or the file cannot be
-        written.
+        If its parts are not as `ChartMap` and `Decision` describe them, or the file cannot
+        be written.
     """
     _check(chart_map)
     with written_whole(Path(path), "map") as file:
@@ -93,7 +93,7 @@ def read_netcdf(path: str | Path) -> ChartMap:
     Raises
     ------
     MapError
-        If there is none at `path`, it is not one of ours, or damaged.
+        If there is none at `path`, or it is damaged or not one of ours.
     """
     with _opened(Path(path)) as file:
         return _read(file)
@@ -101,7 +101,7 @@ def read_netcdf(path: str | Path) -> ChartMap:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MapDescription:
-    """What is said of a map, without its planes."""
+    """What a map says of itself, without its planes."""
 
     scene: SceneId
     """Id of the scene."""
@@ -110,19 +110,19 @@ class MapDescription:
     """Grid that was asked for."""
 
     has_probabilities: bool
-    """Whether it holds class probabilities."""
+    """Whether it contains class probabilities."""
 
     provenance: Provenance
     """What it was made from."""
 
 
 def describe(path: Path) -> MapDescription:
-    """Read what is said of a map.
+    """Read what a map says of itself.
 
     Raises
     ------
     MapError
-        If there is no map at `path`, it is not one of ours, or damaged.
+        If there is no map at `path`, or it is damaged or not one of ours.
     """
     with _opened(path) as file:
         return MapDescription(
@@ -134,7 +134,7 @@ def describe(path: Path) -> MapDescription:
 
 
 def _check(chart_map: ChartMap) -> None:
-    """Refuse what could not be read again, or would be cut down to bytes."""
+    """Reject what could not be read again, or would be truncated to bytes."""
     try:
         _check_values(chart_map)
     except ValueError as error:
@@ -306,12 +306,12 @@ def _opened(path: Path) -> Iterator[h5py.File]:
 
 
 def _said(attributes: Mapping[str, Any], name: str) -> str:
-    """Return an attribute that is text; nothing if it is missing."""
+    """Return an attribute that is text; the empty text if it is missing."""
     return text(attributes, name) if name in attributes else ""
 
 
 def _read(file: h5py.File) -> ChartMap:
-    """Read a map; nothing is read before all shapes are known to fit."""
+    """Read a map; no plane is read before all shapes are known to fit."""
     first = array(file, _NAMES[SIC.name], 2)
     shape = (first.shape[0], first.shape[1])
     names = [*(_NAMES[chart.name] for chart in CHARTS), "status_flag"]
@@ -346,7 +346,7 @@ def _provenance(attributes: Mapping[str, Any]) -> Provenance:
 
 
 def _check_written(chart: Chart, plane: ChartArray) -> None:
-    """Refuse what is neither a class nor fill, as it stands in the file."""
+    """Reject values in the file that are neither a class nor fill."""
     step = SIC_STEP_PERCENT if chart is SIC else 1
     is_unknown = np.ones(256, bool)
     is_unknown[[*range(0, chart.n_classes * step, step), CHART_FILL]] = False
@@ -357,7 +357,7 @@ def _check_written(chart: Chart, plane: ChartArray) -> None:
 
 
 def _read_tie_points(file: h5py.File, shape: tuple[int, int]) -> TiePoints:
-    """Read tie points of a map of this shape; refuse those that place no pixels."""
+    """Read tie points of a map of this shape; reject those that cannot place pixels."""
     lines, samples = (array(file, f"tie_{axis}_index", 1, "iu") for axis in "yx")
     at = lines.shape + samples.shape
     if at[0] * at[1] > _MOST_TIE_POINTS:

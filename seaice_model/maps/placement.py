@@ -1,7 +1,7 @@
-"""How the pixels of a store lie on the grid of a map.
+"""How the pixels of a store are placed on the grid of a map.
 
-Maps are drawn on the 80 m grid of a scene, on the 40 m grid of a raw file, or on that of
-the store.
+Maps are on the 80 m grid of a scene, on the 40 m grid of a raw file, or on that of the
+store.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from seaice_model.maps.chart_map import MapGrid
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Placement:
-    """The grid of a map, and what is known of its pixels."""
+    """The grid of a map, and what each of its pixels shows."""
 
     grid: Grid
     """Shape and spacing."""
@@ -33,16 +33,16 @@ class Placement:
     """Flags of each pixel."""
 
     rows: IntArray
-    """Row of the store that stands for each row."""
+    """Row of the store that each row shows."""
 
     columns: IntArray
-    """Column of the store that stands for each column."""
+    """Column of the store that each column shows."""
 
     tie_points: TiePoints
     """Geolocation grid, positions in pixels of the map."""
 
-    def spread(self, classes: ChartArray, is_masked: Mask) -> ChartArray:
-        """Give each pixel of the map the class that stands for it; 255 where masked.
+    def show(self, classes: ChartArray, is_masked: Mask) -> ChartArray:
+        """Return the class that each pixel of the map shows; 255 where masked.
 
         Parameters
         ----------
@@ -53,12 +53,12 @@ class Placement:
         """
         charts = np.empty((len(classes), *self.grid.shape), np.uint8)
         for plane, source in zip(charts, classes, strict=True):
-            _spread(source, self.rows, self.columns, is_masked, plane)
+            _show(source, self.rows, self.columns, is_masked, plane)
         return charts
 
     def blocks_with(self, wanted: Mask, shape: tuple[int, int]) -> Mask:
-        """Return which pixels of the store, `shape` in all, stand for a `wanted` pixel."""
-        return counted(wanted, self.rows, self.columns, shape) > 0
+        """Return which pixels of the store, of this shape, a `wanted` pixel shows."""
+        return count_pixels(wanted, self.rows, self.columns, shape) > 0
 
 
 def place(scene: SceneInputs, grid: MapGrid) -> Placement:
@@ -67,7 +67,7 @@ def place(scene: SceneInputs, grid: MapGrid) -> Placement:
     Raises
     ------
     SceneError
-        If the map would be a single line of pixels, which tie points cannot place.
+        If the map would be a single row or column of pixels, which tie points cannot place.
     """
     if grid not in get_args(MapGrid):
         raise MapError(f"unknown grid {grid!r}", hint=nearest(grid, get_args(MapGrid)))
@@ -76,7 +76,7 @@ def place(scene: SceneInputs, grid: MapGrid) -> Placement:
     if min(height, width) < 2:
         raise SceneError(
             f"scene {scene.id}: a map of {height} x {width} pixels cannot be placed",
-            hint="draw it on a finer grid, --grid 80m" if grid == "store" else None,
+            hint="predict it on a finer grid, --grid 80m" if grid == "store" else None,
         )
     return placement
 
@@ -96,7 +96,7 @@ def _placed(scene: SceneInputs, grid: MapGrid) -> Placement:
 
 
 def _on_halves(scene: SceneInputs) -> Placement:
-    """Cut pixels of 80 m into four; a last odd row or column belongs to the one before."""
+    """Split pixels of 80 m into four; an odd last row or column repeats the one before."""
     original = scene.original_grid
     rows = np.minimum(np.arange(original.height) // 2, scene.grid.height - 1)
     columns = np.minimum(np.arange(original.width) // 2, scene.grid.width - 1)
@@ -113,14 +113,14 @@ def _on_halves(scene: SceneInputs) -> Placement:
 
 
 def _on_store(scene: SceneInputs) -> Placement:
-    """Take the pixels of the store; their flags are those of most of their pixels."""
+    """Take the pixels of the store; a flag is set where half of their pixels have it."""
     height, width = scene.planes.shape[:2]
     wanted = np.ones(scene.grid.shape, bool)
-    n_pixels = counted(wanted, scene.rows, scene.columns, (height, width))
+    n_pixels = count_pixels(wanted, scene.rows, scene.columns, (height, width))
     flags = np.zeros((height, width), np.uint8)
     for bit in (FLAG_NO_SAR, FLAG_LAND):
         np.not_equal(scene.flags & bit, 0, out=wanted)
-        n_flagged = counted(wanted, scene.rows, scene.columns, (height, width))
+        n_flagged = count_pixels(wanted, scene.rows, scene.columns, (height, width))
         flags[2 * n_flagged >= n_pixels] |= bit
     steps = [_step(scene.rows), _step(scene.columns)]
     known = [step for step in steps if step] or [float(max(scene.grid.shape))]
@@ -135,16 +135,16 @@ def _on_store(scene: SceneInputs) -> Placement:
 
 
 def _step(stand_ins: IntArray) -> float:
-    """Return how long a pixel of the store is along an axis; 0 if there is but one.
+    """Return how long a pixel of the store is along an axis; 0 if there is only one.
 
-    The last one stands for the remainder too, and does not count.
+    The last one represents the remainder too, and does not count.
     """
     starts = np.flatnonzero(np.diff(stand_ins)) + 1
     return float(starts[-1] / len(starts)) if len(starts) else 0.0
 
 
 def _moved(tie_points: TiePoints, step_y: float, step_x: float) -> TiePoints:
-    """Give positions in pixels that are `step_y` by `step_x` pixels large."""
+    """Return positions in pixels that are `step_y` by `step_x` pixels large."""
 
     def moved(positions: FloatArray, step: float) -> FloatArray:
         # Pixel r reaches from r - 0.5 to r + 0.5 on either grid.
@@ -158,17 +158,17 @@ def _moved(tie_points: TiePoints, step_y: float, step_x: float) -> TiePoints:
     )
 
 
-def counted(
+def count_pixels(
     wanted: Mask, rows: IntArray, columns: IntArray, shape: tuple[int, int]
 ) -> IntArray:
-    """Return how many of the `wanted` pixels each pixel of the store stands for.
+    """Return how many of the `wanted` pixels show each pixel of the store.
 
     Parameters
     ----------
     wanted
         On the grid of the map, shape ``(len(rows), len(columns))``.
     rows, columns
-        Row and column of the store that stand for those of the map.
+        Row and column of the store that those of the map show.
     shape
         Of the store's grid.
     """
@@ -178,7 +178,7 @@ def counted(
 
 
 @compiled
-def _spread(
+def _show(
     source: ChartArray,
     rows: IntArray,
     columns: IntArray,

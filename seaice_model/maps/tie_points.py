@@ -11,9 +11,9 @@ _MOST_LONGITUDE = 540.0  # 180, and once around the Earth
 
 
 def on_pixels(tie_points: TiePoints, grid: Grid) -> TiePoints:
-    """Move tie points to the centres of their nearest pixels, as CF wants them.
+    """Move tie points to the centres of their nearest pixels, as CF requires.
 
-    The first and last pixel of each axis get one, so that no pixel lies outside.
+    The first and last pixel of each axis have one, so that no pixel is outside.
     """
     lines = _whole_positions(tie_points.lines, grid.height)
     samples = _whole_positions(tie_points.samples, grid.width)
@@ -27,7 +27,7 @@ def on_pixels(tie_points: TiePoints, grid: Grid) -> TiePoints:
 
 
 def check_tie_points(points: TiePoints) -> None:
-    """Refuse tie points that differ in shape or do not span a surface.
+    """Reject tie points that differ in shape or do not span a surface.
 
     Raises
     ------
@@ -42,7 +42,13 @@ def check_tie_points(points: TiePoints) -> None:
 
 
 def check_places(points: TiePoints, shape: tuple[int, int]) -> None:
-    """Refuse tie points on pixels, as files have them, that place none of a map."""
+    """Reject tie points on pixels, as files contain them, that cannot place those of a map.
+
+    Raises
+    ------
+    ValueError
+        Which says what is wrong.
+    """
     _check_positions("tie_y_index", points.lines, shape[0])
     _check_positions("tie_x_index", points.samples, shape[1])
     _check_degrees("latitude", points.latitude, _MOST_LATITUDE)
@@ -50,15 +56,15 @@ def check_places(points: TiePoints, shape: tuple[int, int]) -> None:
 
 
 def _check_positions(name: str, positions: FloatArray, n_pixels: int) -> None:
-    """Refuse pixels of tie points along an axis that do not rise from first to last."""
+    """Reject pixels of tie points that do not increase from end to end of an axis."""
     if len(positions) < 2:
-        raise ValueError(f"{name!r} must hold at least two pixels")
+        raise ValueError(f"{name!r} must contain at least two pixels")
     first, last = positions[[0, -1]]
     if (first, last) != (0, n_pixels - 1):
         raise ValueError(
             f"{name!r} must lead from 0 to {n_pixels - 1}, got {first:g} to {last:g}"
         )
-    # Not `<= 0`: NaN is no step either.
+    # Not `<= 0`: NaN is not a step either.
     if (is_wrong := ~(np.diff(positions) > 0)).any():
         at = int(np.flatnonzero(is_wrong)[0])
         raise ValueError(

@@ -1,9 +1,9 @@
-"""From the predictions of one network or several to classes, and how sure they are.
+"""Combine the predictions of one network or several: classes, and how sure they are.
 
 SOD and FLOE, and SIC if it is predicted as classes: the mean of the networks' class
 probabilities; the most probable class wins. SIC as a number: the mean of the numbers, then
-rounded; each network votes for the class it would have decided on, and votes stand for
-probabilities. A single number tells nothing of how sure it is.
+rounded; each network votes for the class it would have decided on, and votes count as
+probabilities. A single number says nothing of how sure it is.
 """
 
 import numpy as np
@@ -27,7 +27,7 @@ from seaice_model.networks.unet import Prediction
 
 
 class Ballot:
-    """Gathers predictions of the same pixels, then tells the outcome.
+    """Gathers predictions of the same pixels, then decides.
 
     Examples
     --------
@@ -104,7 +104,7 @@ class Ballot:
 
     @property
     def _knows_sic(self) -> bool:
-        """Whether there is more than one number to tell how sure SIC is."""
+        """Whether it is known how sure SIC is: not from a single number."""
         return self._first is None or self.n_networks > 1
 
     def _moments(self) -> Moments:

@@ -1,4 +1,4 @@
-"""Draw a map from what was decided on the grid of the store, by whichever network.
+"""Compose a map from what any network decided on the grid of the store.
 
 - ``compose_map`` takes the decision of networks of seaice.
 - ``draw_chart_map`` takes plain classes and probabilities: for networks of one's own.
@@ -35,7 +35,7 @@ from seaice_model.maps.uncertainty import (
 log = logging.getLogger(__name__)
 
 _SUM_TOLERANCE = 0.01
-"""How far the sum of probabilities may lie from 1: half precision is not exact."""
+"""How far the sum of probabilities may be from 1: half precision is not exact."""
 
 
 def draw_chart_map(
@@ -48,10 +48,10 @@ def draw_chart_map(
     scene_use: SceneUse = "unseen",
     grid: MapGrid = "original",
 ) -> ChartMap:
-    """Draw the map of a scene from the classes that a network of your own decided on.
+    """Compose the map of a scene from the classes that a network of your own decided on.
 
     It is masked, placed and described as those of ``seaice predict``: land and pixels
-    without SAR are 255, pixels behind the last whole block take the class of their
+    without SAR are 255, pixels after the last whole block take the class of their
     neighbour and are flagged. `write_netcdf` writes it for ``seaice score``,
     ``seaice convert`` and xarray.
 
@@ -65,8 +65,8 @@ def draw_chart_map(
         Any whole numbers on the grid of the store, shape ``(chart, y, x)``, charts in the
         order of ``CHARTS``; a class everywhere, on land too.
     network
-        Its name, for people. ``seaice score`` tells networks apart by it: give other
-        weights another name.
+        Its name, for people. ``seaice score`` distinguishes networks by it: give
+        other weights another name.
     probabilities
         Class probabilities by chart, shape ``(class, y, x)``, of the charts where they
         are known. The map then says how sure it is.
@@ -78,11 +78,11 @@ def draw_chart_map(
     Raises
     ------
     MapError
-        If classes or probabilities are none, or lie on another grid.
+        If classes or probabilities are invalid, or on another grid.
     StoreError
         If the scene is not in the store, or damaged.
     SceneError
-        If the map would be a single line of pixels.
+        If the map would be a single row or column of pixels.
 
     Examples
     --------
@@ -141,7 +141,7 @@ def compose_map(
     Raises
     ------
     SceneError
-        If the map would be a single line of pixels.
+        If the map would be a single row or column of pixels.
     """
     placed = place(scene, grid)
     is_masked = (placed.flags & (FLAG_NO_SAR | FLAG_LAND)) != 0
@@ -151,7 +151,7 @@ def compose_map(
         scene=scene.id,
         acquired=scene.acquired,
         grid=placed.grid,
-        charts=placed.spread(decision.classes, is_masked),
+        charts=placed.show(decision.classes, is_masked),
         flags=placed.flags,
         tie_points=placed.tie_points,
         provenance=replace(provenance, file_hash=scene.file_hash),
@@ -194,7 +194,7 @@ def _decision(classes: ChartArray, shares: Mapping[str, Tensor]) -> Decision:
 
 
 def _as_bytes(scene_id: str, classes: IntArray, shape: tuple[int, ...]) -> ChartArray:
-    """Return a copy of classes as bytes; refuse what is no class of its chart."""
+    """Return a copy of classes as bytes; reject what is not a class of its chart."""
     planes = np.asarray(classes)
     said = f"classes of scene {scene_id!r}"
     if planes.shape != (expected := (len(CHARTS), *shape)):
@@ -216,7 +216,7 @@ def _as_bytes(scene_id: str, classes: IntArray, shape: tuple[int, ...]) -> Chart
 def _as_shares(
     scene_id: str, name: str, planes: FloatArray, shape: tuple[int, ...]
 ) -> Tensor:
-    """Return probabilities as a tensor; refuse what cannot be any."""
+    """Return probabilities as a tensor; reject what cannot be probabilities."""
     n_classes = {chart.name: chart.n_classes for chart in CHARTS}
     said = f"probabilities of scene {scene_id!r}"
     if name not in n_classes:
@@ -224,10 +224,10 @@ def _as_shares(
     shares = np.array(planes, np.float32)
     if shares.shape != (expected := (n_classes[name], *shape)):
         raise MapError(f"{said}: {name} must have shape {expected}, got {shares.shape}")
-    # Written so that NaN is refused, too.
+    # Written so that NaN is rejected, too.
     if not (shares.min() >= 0 and np.abs(shares.sum(axis=0) - 1).max() <= _SUM_TOLERANCE):
         raise MapError(
-            f"{said}: {name} must lie in 0..1 and have the sum 1 at every pixel",
+            f"{said}: {name} must be from 0 to 1 and sum to 1 at every pixel",
             hint="take the softmax of logits over the classes",
         )
     return torch.from_numpy(shares)

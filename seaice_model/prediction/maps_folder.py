@@ -87,7 +87,7 @@ def _refuse_other_maps(
         )
     if found.grid_name != grid:
         raise MapError(
-            f"map {str(path)!r} was drawn on another grid, --grid {found.grid_name}",
+            f"map {str(path)!r} was predicted on another grid, --grid {found.grid_name}",
             hint="choose another folder, or replace it with --overwrite",
         )
 

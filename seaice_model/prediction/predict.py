@@ -1,7 +1,7 @@
-"""Draw the charts of whole scenes and bring them to the SAR grid.
+"""Predict the charts of whole scenes and bring them to the SAR grid.
 
 Classes are decided on the grid of the store; each pixel of the 80 m grid takes the class
-of the stored pixel that stands for it (Chen et al. 2024, section 3.2).
+of the stored pixel that represents it (Chen et al. 2024, section 3.2).
 """
 
 import logging
@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class PredictProgress:
-    """Told after each scene."""
+    """Called after each scene."""
 
     n_done: int
     """Scenes done, kept ones included."""
@@ -63,7 +63,7 @@ class PredictReport:
     """Maps of all scenes asked for, written or kept."""
 
     n_written: int
-    """Maps drawn now."""
+    """Maps predicted now."""
 
     n_kept: int
     """Maps of the same weights that were there already."""
@@ -77,20 +77,20 @@ class PredictReport:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PredictSettings:
-    """How maps are drawn."""
+    """How maps are predicted."""
 
     grid: MapGrid = "original"
     """Grid of the maps."""
 
     probabilities: bool = False
-    """Whether maps hold the probability of each class."""
+    """Whether maps contain the probability of each class."""
 
     pictures: bool = True
-    """Whether to draw a picture beside each map."""
+    """Whether to plot each map beside it."""
 
     overwrite: bool = False
-    """Whether to draw maps again that are there already, and replace those of other
-    weights and files that seaice did not write."""
+    """Whether to predict maps again that exist, and to replace those of other weights and
+    files that seaice did not write."""
 
 
 def predict_store(
@@ -103,13 +103,13 @@ def predict_store(
     device: str = "auto",
     progress: Callable[[PredictProgress], None] | None = None,
 ) -> PredictReport:
-    """Draw maps of the scenes of a store with the best weights of a run, or of several.
+    """Predict maps of the scenes of a store with the best weights of a run, or of several.
 
     Each map is a netCDF file, and a picture of the same name. A map of the same weights
-    and the same store that is there already is kept, so an interrupted call is repeated
-    to go on; its picture is drawn if it is missing. A scene that cannot be read, for which
-    memory is too small, or in whose place there is another file is left out and listed in
-    the report, and the rest is drawn.
+    and the same store that exists is kept, so repeating an interrupted call continues it;
+    its picture is plotted if it is missing. A scene is left out, and listed in the report,
+    if it cannot be read, does not fit into memory, or another file is in the place of its
+    map; the rest is predicted.
 
     Parameters
     ----------
@@ -121,19 +121,19 @@ def predict_store(
     maps_path
         Folder for the maps, made if needed.
     settings
-        How to draw; the default settings if not given.
+        How to predict; the default settings if not given.
     scenes
         Ids of the scenes; if not given, all that the runs have neither trained nor
         validated on: of a store that they were trained on, the test scenes.
     device
         Where the networks run: "auto", "cpu", "cuda" and so on.
     progress
-        Told after each scene.
+        Called after each scene.
 
     Raises
     ------
     RunError
-        If there is no run, it is damaged, the store does not fit it, runs do not go
+        If there is no run, it is damaged, the store does not fit it, runs cannot decide
         together, or there is no scene to predict.
     MapError
         If maps of other weights or on another grid are in the way, or none can be written.
@@ -164,7 +164,7 @@ def predict_files(
     device: str = "auto",
     progress: Callable[[PredictProgress], None] | None = None,
 ) -> PredictReport:
-    """Draw maps of AI4Arctic netCDF files, without a store.
+    """Predict maps of AI4Arctic netCDF files, without a store.
 
     Each scene is prepared in memory by the recipe of the run, and gives the map that it
     would give from a store of this recipe. All else is as in `predict_store`.
@@ -228,7 +228,7 @@ def predict_scene(
 def check_store(store: Store, checkpoint: Checkpoint) -> None:
     """Make sure that a store has what a run was trained on.
 
-    Channels may lie in another order, and there may be more. How they were resampled may
+    Channels may be in another order, and there may be more. How they were resampled may
     differ, which is logged; ratio and standardisation may not.
 
     Raises
@@ -266,7 +266,7 @@ def _predict(
     progress: Callable[[PredictProgress], None] | None,
     start: float,
 ) -> PredictReport:
-    """Draw the maps that are not there."""
+    """Predict the maps that do not exist."""
     return_pages()
     settings = settings or PredictSettings()
     provenance = provenance_of(source, predictor)
@@ -288,7 +288,7 @@ def _predict(
         try:
             with memory_in_words(f"scene {scene}", kind=SceneError):
                 if scene not in kept | without:
-                    _draw(source, scene, predictor, path, provenance, settings)
+                    _predict_map(source, scene, predictor, path, provenance, settings)
                 elif scene in kept and settings.pictures:
                     _add_picture(source, scene, path)
         except (SceneError, StoreError, RecipeError, MapError) as error:
@@ -317,11 +317,11 @@ def _predict(
 
 
 def _is_of_the_disk(error: BaseException | None) -> bool:
-    """Return whether an error would meet the next map, too."""
+    """Return whether the next map would meet the error, too."""
     return isinstance(error, OSError) and error.errno in DISK_ERRORS
 
 
-def _draw(
+def _predict_map(
     source: Source,
     scene_id: str,
     predictor: Predictor,
@@ -329,7 +329,7 @@ def _draw(
     provenance: Provenance,
     settings: PredictSettings,
 ) -> None:
-    """Draw the map of a scene, and its picture."""
+    """Predict the map of a scene, and plot it."""
     scene = source.read(scene_id, charts=settings.pictures)
     chart_map = predict_scene(
         predictor,
@@ -341,19 +341,19 @@ def _draw(
     if settings.pictures:
         _write_picture(chart_map, scene, path.with_suffix(".png"))
         add_entry(path.parent, chart_map, scene.grid, scene.charts)
-    # The map comes last: where it is, the picture is too, if it was wanted.
+    # The map comes last: where it is, the picture is too, if it was asked for.
     write_netcdf(chart_map, path)
 
 
 def _add_picture(source: Source, scene_id: str, path: Path) -> None:
-    """Draw the picture of a kept map, if it is missing."""
+    """Plot a kept map if its picture is missing."""
     picture = path.with_suffix(".png")
     if not picture.exists():
         _write_picture(read_netcdf(path), source.read(scene_id, charts=True), picture)
 
 
 def _check_constants(checkpoint: Checkpoint) -> None:
-    """Refuse a run that was trained on planes that were standardised in another way."""
+    """Refuse a run that was trained on planes standardised in another way."""
     record, channels = checkpoint.settings.store, checkpoint.settings.config.model.channels
     changed = [
         name
@@ -367,8 +367,8 @@ def _check_constants(checkpoint: Checkpoint) -> None:
 def _unseen_scenes(store: Store, predictor: Predictor) -> tuple[str, ...]:
     """Return the scenes that no run has seen; the test scenes of a store it was trained on.
 
-    Scenes to train or validate on that a run left out by a condition tell less: those of
-    another run would not be the same.
+    Training and validation scenes that a run left out by a condition are not among them:
+    another run would leave out others.
     """
     if not store.scenes:
         raise RunError(

@@ -1,7 +1,7 @@
 """Networks that decide together on the classes of whole scenes.
 
-``Predictor`` holds the best weights of one run or several, ``predict_classes`` asks a
-single network, as a training does to validate.
+``Predictor`` has the best weights of one run or several; ``predict_classes`` asks a single
+network, as validation in training does.
 """
 
 import hashlib
@@ -68,7 +68,7 @@ class Predictor:
         Raises
         ------
         RunError
-            If there is no run, it is damaged, or runs do not go together.
+            If there is no run, it is damaged, or runs cannot decide together.
         """
         folders = [RunFolder(Path(path)) for path in paths]
         runs = [run.path for f in folders for run in f.seeds() or (f,)]
@@ -87,7 +87,7 @@ class Predictor:
 
     @property
     def name(self) -> str:
-        """The folders, with commas between them."""
+        """The folders, separated by commas."""
         return ", ".join(map(str, self.paths))
 
     @property
@@ -214,7 +214,7 @@ def read_inputs(scene: StoredScene, channels: Sequence[str]) -> FloatArray:
 
 
 def recipe_differences(ours: Recipe, theirs: Recipe) -> list[str]:
-    """List what differs between two recipes but for their channels."""
+    """List what differs between two recipes, apart from their channels."""
     return differences(ours, replace(theirs, channels=ours.channels))
 
 
@@ -248,7 +248,7 @@ def _planes(ballot: Ballot, *, probabilities: bool) -> dict[str, ChartArray]:
 def _check_alike(
     path: Path, first: Checkpoint, other_path: Path, other: Checkpoint
 ) -> None:
-    """Refuse networks that cannot look at the same planes, or decide together."""
+    """Refuse networks that cannot take the same planes, or decide together."""
     listed = recipe_differences(first.settings.store.recipe, other.settings.store.recipe)
     heads = [c.settings.config.model.sic for c in (first, other)]
     if heads[0] != heads[1]:

@@ -39,7 +39,7 @@ class TileView:
 
     @property
     def place(self) -> Place | None:
-        """Where what is seen lies in the plane; none if it is the whole plane."""
+        """Place of what is seen in the plane; None if it is the whole plane."""
         rows, columns = self.seen
         if (rows.stop - rows.start, columns.stop - columns.start) == self.shape:
             return None

@@ -116,7 +116,7 @@ def test_a_bad_map_does_not_stop_the_others(maps: Path, tmp_path: Path) -> None:
     assert [step[:2] for step in told] == [(1, 3), (2, 3), (3, 3)]
 
 
-def test_files_that_are_there_are_kept_unless_told(maps: Path, tmp_path: Path) -> None:
+def test_files_that_exist_are_kept_unless_asked(maps: Path, tmp_path: Path) -> None:
     formats = ("tif", "submission")
     convert_maps(maps, tmp_path / "out", formats, spacing_m=400.0)
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").iterdir()}
@@ -203,7 +203,7 @@ def test_a_spacing_that_is_none_is_refused_before_anything_is_written(
     assert not (tmp_path / "out").exists()
 
 
-def test_an_unknown_projection_is_told(maps: Path, tmp_path: Path) -> None:
+def test_an_unknown_projection_is_refused(maps: Path, tmp_path: Path) -> None:
     with pytest.raises(MapError, match="unknown projection 'EPSG:4326'") as caught:
         convert_maps(maps, tmp_path / "out", ["tif"], crs="EPSG:4326")
     assert "EPSG:3413" in str(caught.value.hint)

@@ -126,7 +126,7 @@ def test_coarser_pixels_on_request(tmp_path: Path) -> None:
         (1e-3, r"at 0.001 m the map becomes \d+ x \d+ pixels, more than"),
     ],
 )
-def test_a_spacing_that_does_not_suit_the_map_is_told(
+def test_a_spacing_that_does_not_suit_the_map_is_refused(
     tmp_path: Path, spacing_m: float, words: str
 ) -> None:
     with pytest.raises(MapError, match=words):
@@ -149,11 +149,11 @@ def test_files_of_which_one_is_old_do_not_look_whole(tmp_path: Path) -> None:
     [
         ([[75.0, 75.0, 75.0], [75.0, 74.9, 74.9]], "tie points coincide or cross"),
         ([[75.0, 75.0, 75.0], [74.9, 75.1, 74.9]], "tie points coincide or cross"),
-        ([[75.0, 75.0, 75.0], [74.9, -74.9, 74.9]], "tie point lies at latitude -74.9"),
+        ([[75.0, 75.0, 75.0], [74.9, -74.9, 74.9]], "tie point is at latitude -74.9"),
     ],
     ids=["two in one place", "crossed", "in the south"],
 )
-def test_tie_points_that_do_not_tell_where_pixels_lie_are_told(
+def test_tie_points_that_do_not_say_where_pixels_are_are_refused(
     tmp_path: Path, latitudes: list[list[float]], words: str
 ) -> None:
     longitudes = np.array([[-60.0, -59.9, -59.8]] * 2)

@@ -180,20 +180,22 @@ def test_polygons_become_as_small_as_wanted(
     assert table.area.sum() == pytest.approx(table.union_all().area, rel=1e-9)
 
 
-def test_a_size_that_cannot_be_reached_is_told(tmp_path: Path) -> None:
+def test_a_size_that_cannot_be_reached_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MapError, match=r"need at least .* kB as gpkg, more than 20"):
         write_polygons(map_of(blobs()), tmp_path, kind="gpkg", crs="EPSG:3413", max_kb=20)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_map_without_a_pixel_to_show_is_told(tmp_path: Path) -> None:
+def test_a_map_without_a_pixel_to_show_is_refused(tmp_path: Path) -> None:
     scene = map_of(blobs(), slice(0, SHAPE[0]))
     with pytest.raises(MapError, match="shows nothing: all is land or no SAR"):
         write_polygons(scene, tmp_path, kind="shp", crs="EPSG:3413")
 
 
-def test_a_map_of_charts_alone_is_told(tmp_path: Path) -> None:
+def test_a_map_of_charts_alone_is_refused(tmp_path: Path) -> None:
     scene = replace(chart_map(), decision=None)
-    with pytest.raises(MapError, match="does not hold its classes on the grid") as caught:
+    with pytest.raises(
+        MapError, match="does not contain its classes on the grid"
+    ) as caught:
         write_polygons(scene, tmp_path, kind="shp", crs="EPSG:3413")
     assert "--overwrite" in str(caught.value.hint)

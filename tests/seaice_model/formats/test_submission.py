@@ -60,7 +60,7 @@ def test_missing_and_unknown_scenes_are_named(tmp_path: Path) -> None:
             MapError, match=r"lacks 7 of the 9 scenes: 20190110T0.* and 2 m"
         ):
             submission.check_scenes([*SCENES, *absent], [*SCENES, *absent])
-        with pytest.raises(MapError, match=f"holds 1 scenes without a .*: {SCENES[1]}"):
+        with pytest.raises(MapError, match=f"contains 1 scenes without a .*: {SCENES[1]}"):
             submission.check_scenes(SCENES[:1], SCENES[:1])
 
 
@@ -76,7 +76,9 @@ def test_values_that_are_no_class_are_named_and_255_is_none(tmp_path: Path) -> N
     changed[f"{SCENES[0]}_SOD"][3, :5] = 6
     changed[f"{SCENES[1]}_FLOE"][:] = 255
     with Submission(write(tmp_path / "upload.nc", changed)) as submission:
-        with pytest.raises(MapError, match=r"_SOD' of .* holds 6 in 5 pixels.*\(0-5, or"):
+        with pytest.raises(
+            MapError, match=r"_SOD' of .* contains 6 in 5 pixels.*\(0-5, or"
+        ):
             submission.read(SCENES[0], SHAPE)
         assert (submission.read(SCENES[1], SHAPE)[2] == 255).all()
 
@@ -100,7 +102,7 @@ def test_what_is_no_submission_is_refused(tmp_path: Path) -> None:
     refused(f"contains SIC of {SCENES[0]} twice", twice)
 
 
-def test_what_is_no_netcdf_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_not_netcdf_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MapError, match="no submission file at"):
         Submission(tmp_path / "absent.nc")
     (tmp_path / "text.nc").write_text("no netCDF")
@@ -108,7 +110,7 @@ def test_what_is_no_netcdf_is_told(tmp_path: Path) -> None:
         Submission(tmp_path / "text.nc")
 
 
-def test_damaged_planes_are_told(tmp_path: Path) -> None:
+def test_damaged_planes_are_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "upload.nc", planes())
     content = bytearray(path.read_bytes())
     with netCDF4.Dataset(path) as file:
