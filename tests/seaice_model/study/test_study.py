@@ -20,7 +20,7 @@ from seaice_model.prediction.predict import PredictSettings, predict_store
 from seaice_model.runs.checkpoint import load, weights_fingerprint
 from seaice_model.runs.folder import RunFolder
 from seaice_model.scores.score import score_maps
-from seaice_model.study.candidates import Candidate, CandidateSettings, StoreNeeds
+from seaice_model.study.candidates import Candidate, CandidateSettings, StoreNeeds, quick
 from seaice_model.study.records import StudyRun, failures, load_record
 from seaice_model.study.runs import work
 from seaice_model.study.study import StudyPlan, StudyProgress, plan_study, run_study
@@ -142,13 +142,13 @@ if __name__ == "__main__":
 def start_study(
     out: Path, store: Store, *, kill_after: int = 0, n_together: int = 1, jobs: int = 1
 ) -> "subprocess.Popen[str]":
-    tests = Path(__file__).parents[2]
+    here = Path(__file__).parent
     options = [str(option) for option in (kill_after, n_together, jobs)]
     return subprocess.Popen(
         [sys.executable, "-c", STUDY, str(out), store.path, *options],
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(tests)},
+        env={**os.environ, "PYTHONPATH": f"{here}{os.pathsep}{here.parents[1]}"},
     )
 
 
@@ -316,6 +316,12 @@ def test_a_candidate_takes_the_first_store_that_will_do(
     candidates = (candidate("model1"), candidate("ratio3", ratio=3))
     plan = plan_study(tmp_path / "study", [other, store], candidates)
     assert plan.stores == (store.path, other.path)
+
+
+def test_a_quick_study_scales_its_candidates_down(tmp_path: Path, store: Store) -> None:
+    plan = plan_study(tmp_path, [store], CANDIDATES, is_quick=True)
+    assert plan.candidates == tuple(quick(one) for one in CANDIDATES)
+    assert plan.is_quick
 
 
 def test_stores_of_other_scenes_are_refused(
