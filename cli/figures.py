@@ -16,30 +16,31 @@ def figures(
     reference: Annotated[
         str, typer.Option(help="Store, or folder of netCDF files, with the charts")
     ],
-    out: Annotated[Path, typer.Option(help="Folder for the pictures")] = Path("figures"),
+    out: Annotated[Path, typer.Option(help="Folder for the figures")] = Path("figures"),
     scene: Annotated[
         list[str] | None,
         typer.Option(
-            help="Scene for Figures 2 and 3; may be given several times. "
+            help="Scene for Figures 2 and 3; can be repeated. "
             "If not given, those of the paper, or the first two"
         ),
     ] = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace pictures that seaice did not write")
+        bool, typer.Option("--overwrite", help="Replace figures that seaice did not write")
     ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the files as JSON")
     ] = False,
 ) -> None:
-    """Draw Figures 2 to 5 of the paper.
+    """Plot Figures 2 to 5 of the paper.
 
-    The charts of scenes by each model above those of the ice service, the confusion of SOD
-    and FLOE of each model, and how often each class occurs in the training scenes.
+    Figures 2 and 3 show the charts of scenes by each model and by the ice service, Figure 4
+    which classes of SOD and FLOE each model confuses, Figure 5 how often each class occurs
+    in the training scenes.
 
     Example: seaice figures full=maps/ hh-hv=run2/ --reference store.zarr
     """
     from seaice_data.sources.charts import find_charts
-    from seaice_model.study.paper_figures import draw_figures
+    from seaice_model.study.paper_figures import plot_figures
 
     named = {}
     for model in models:
@@ -48,18 +49,18 @@ def figures(
         if name in named:
             raise typer.BadParameter(f"two models are called {name!r}")
         if not name or not folder or not Path(folder).is_dir():
-            raise typer.BadParameter(f"{model!r} names no folder")
+            raise typer.BadParameter(f"{model!r} does not name a folder")
         named[name] = Path(folder)
     charts = find_charts(reference)
     with Progress("models") as progress:
-        report = draw_figures(
+        report = plot_figures(
             named, charts, out, scenes=scene or (), overwrite=overwrite, progress=progress
         )
     if as_json:
-        pictures = [{"shows": s, "path": p} for s, p in report.pictures.items()]
+        pictures = [{"shows": s, "path": p} for s, p in report.figures.items()]
         say_json({"out": out, "pictures": pictures})
     else:
-        for shown, path in report.pictures.items():
+        for shown, path in report.figures.items():
             say(f"{shown}: {path}")
     for failure in report.failed:
         note(f"left out: {failure.name}: {failure.reason}")

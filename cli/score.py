@@ -1,4 +1,4 @@
-"""`seaice score`: maps against the charts of the experts."""
+"""`seaice score`: maps against the experts' charts."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -25,7 +25,7 @@ def score(
     ] = "",
     report: Annotated[
         Path | None,
-        typer.Option(help="HTML page to write, with all tables and pictures inside"),
+        typer.Option(help="HTML page to write, with all tables and figures inside"),
     ] = None,
     overwrite: Annotated[
         bool,
@@ -34,7 +34,7 @@ def score(
         ),
     ] = False,
     as_csv: Annotated[
-        bool, typer.Option("--csv", help="Print every number, one a line, as CSV")
+        bool, typer.Option("--csv", help="Print every number, one per line, as CSV")
     ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the scores as JSON")
@@ -43,10 +43,10 @@ def score(
     """Score maps against the experts' charts.
 
     R2 for SIC, weighted F1 for SOD and FLOE, and their combination: on the original charts
-    as in the AutoICE challenge, and in the way of the reference implementation. Beside
-    them stand maps that need no network, the displacement of the ice edge and, if the
-    maps tell, how far their uncertainty can be believed. The index.html of the folder
-    gets the scores, too. A submission file is netCDF with a variable like
+    as in the AutoICE challenge, and as the official code counts. Trivial baselines are
+    scored alongside; the displacement of the ice edge is reported and, if the maps
+    contain it, whether their uncertainty can be trusted. The scores are also added to the
+    index.html of the folder. A submission file is netCDF with a variable like
     20180124T194759_dmi_SIC for each chart of each test scene: classes as bytes, at 80 m.
 
     Example: seaice score maps/ --reference store.zarr --report scores.html
@@ -83,7 +83,7 @@ def score(
 
 
 def _update_index(maps: Path, charts: "ChartedScenes", *, overwrite: bool) -> None:
-    """Bring the page of a folder up to date, if it is ours and can be written."""
+    """Update the page of a folder, if seaice wrote it and it can be written."""
     from seaice_data.errors import ForeignFileError
     from seaice_model.pages.index import write_index
 
@@ -94,11 +94,11 @@ def _update_index(maps: Path, charts: "ChartedScenes", *, overwrite: bool) -> No
     except ForeignFileError as error:
         note(f"index.html in {maps} was not updated: {error} ({error.hint})")
     except OSError as error:
-        note(f"index.html in {maps} is not brought up to date: {error.strerror or error}")
+        note(f"index.html in {maps} was not updated: {error.strerror or error}")
 
 
 def _say_tables(report: "ScoreReport") -> None:
-    """Print what fits into 80 columns; the rest is in the page."""
+    """Print what fits into 80 columns; the page has the rest."""
     from seaice_model.scores.report_text import UNPREDICTED, as_text, seen_in_words
 
     say(*as_text(report).split("\n"))

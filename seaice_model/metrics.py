@@ -1,13 +1,13 @@
 """Scores of the AutoICE challenge from confusion matrices, in constant memory.
 
 R2 for SIC, support-weighted F1 for SOD and FLOE, and their combination 2 : 2 : 1, in
-percent (Chen et al. 2024, Table 1). Pixels of all scenes are pooled. A score needs the
-confusion matrix only, so scenes are added one by one and scorers of several processes are
+percent (Chen et al. 2024, Table 1). Pixels of all scenes are pooled. A score needs only the
+confusion matrix, so scenes are added one by one and scorers of several processes are
 merged; everything is counted in integers, so the order does not matter.
 
-A pixel with a class in the chart counts, whether the map has a class there or not, as in
-the challenge. Where the map has none (land, no SAR) it has missed the class of the chart;
-R2, which needs a number, takes the mean of the chart: such a pixel explains nothing.
+As in the challenge, every pixel with a class in the chart counts, whether or not the map
+has a class there. Where it has none (land, no SAR), the class of the chart is missed; R2,
+which needs a number, takes the mean of the chart, so such a pixel explains nothing.
 """
 
 from collections.abc import Mapping
@@ -28,16 +28,16 @@ class ChartScore:
     """How well one chart is predicted."""
 
     score: float | None
-    """R2 (SIC) or weighted F1 (SOD, FLOE) in percent; none without a single pixel."""
+    """R2 (SIC) or weighted F1 (SOD, FLOE) in percent; None without a pixel."""
 
     score_where_predicted: float | None
     """The same over the pixels that have a class in the map."""
 
     class_precision: tuple[float, ...]
-    """Of the pixels that the map shows as a class, percent that are; 0 if it shows none."""
+    """Percent of the pixels shown as a class that belong to it; 0 if none is shown."""
 
     class_recall: tuple[float, ...]
-    """Of the pixels of a class, percent that the map shows as it; 0 if there are none."""
+    """Percent of the pixels of a class that the map shows as it; 0 if there are none."""
 
     class_f1: tuple[float, ...]
     """F1 of each class in percent; 0 for a class that neither chart nor map shows."""
@@ -57,7 +57,7 @@ class Scores:
     """Scores of all charts."""
 
     combined: float | None
-    """(2 SIC + 2 SOD + FLOE) / 5 in percent; charts without a pixel take no part."""
+    """(2 SIC + 2 SOD + FLOE) / 5 in percent; charts without a pixel are left out."""
 
     charts: Mapping[str, ChartScore]
     """Score of each chart by its name."""
@@ -69,7 +69,7 @@ class Scores:
 
 
 class ChartScorer:
-    """Add charts and maps scene by scene; ask for the scores at any time.
+    """Count charts and maps scene by scene; scores can be asked for at any time.
 
     Examples
     --------
@@ -102,9 +102,9 @@ class ChartScorer:
         Raises
         ------
         ValueError
-            If the shapes are others, or a value is neither a class nor 255.
+            If a shape is wrong, or a value is neither a class nor 255.
         TypeError
-            If one of them holds no whole numbers.
+            If one of them does not contain whole numbers.
         """
         for name, planes in (("charts", charts), ("predicted", predicted)):
             if np.ndim(planes) != 3 or len(planes) != len(CHARTS):
@@ -122,7 +122,7 @@ class ChartScorer:
         ValueError
             If the shapes differ, or a value is neither a class of `chart` nor 255.
         TypeError
-            If one of them holds no whole numbers.
+            If one of them does not contain whole numbers.
         """
         truth, predicted = _as_bytes(chart, truth), _as_bytes(chart, predicted)
         if truth.shape != predicted.shape:
@@ -139,9 +139,9 @@ class ChartScorer:
         rows: IntArray,
         columns: IntArray,
     ) -> None:
-        """Count the pixels of one chart that lies on a coarser grid than the map.
+        """Count the pixels of one chart that has a coarser grid than the map.
 
-        As `add_chart` with ``truth[rows][:, columns]``, which is never made.
+        As `add_chart` with ``truth[rows][:, columns]``, without making that array.
 
         Parameters
         ----------
@@ -159,9 +159,9 @@ class ChartScorer:
         ValueError
             If a value is neither a class of `chart` nor 255.
         TypeError
-            If one of the planes holds no whole numbers.
+            If one of the planes does not contain whole numbers.
         IndexError
-            If `rows` or `columns` do not lead from `predicted` to `truth`.
+            If `rows` or `columns` do not fit `predicted` and `truth`.
         """
         truth, predicted = _as_bytes(chart, truth), _as_bytes(chart, predicted)
         for places, n_from, n_to in zip(
@@ -174,7 +174,7 @@ class ChartScorer:
         self._add_pairs(chart, pairs)
 
     def _add_pairs(self, chart: Chart, pairs: IntArray) -> None:
-        """Add pairs of values; refuse those that are no classes."""
+        """Add pairs of values; reject values that are not classes."""
         known = [*range(chart.n_classes), CHART_FILL]
         unknown = pairs.copy()
         unknown[np.ix_(known, known)] = 0
@@ -183,7 +183,7 @@ class ChartScorer:
         self.confusion[chart.name] += pairs[np.ix_(known[:-1], known)]
 
     def merge(self, other: Self) -> None:
-        """Take over what `other` has counted."""
+        """Add what `other` has counted."""
         for name in self.confusion:
             self.confusion[name] += other.confusion[name]
 
@@ -199,7 +199,7 @@ def r2(confusion: IntArray) -> float:
     """Return the coefficient of determination of the class numbers, at most 1.
 
     Where the chart has a single class there is nothing to explain: 1 if the map is
-    perfect, else 0, as scikit-learn has it.
+    perfect, else 0, as in scikit-learn.
 
     Parameters
     ----------
@@ -222,12 +222,12 @@ def r2(confusion: IntArray) -> float:
 
 
 def class_precision(confusion: IntArray) -> FloatArray:
-    """Return which share of the pixels that the map shows as a class are; 0 of none."""
+    """Return the share of the pixels shown as a class that belong to it; 0 of none."""
     return _shares(np.diagonal(confusion), confusion[:, : len(confusion)].sum(axis=0))
 
 
 def class_recall(confusion: IntArray) -> FloatArray:
-    """Return which share of the pixels of a class the map shows as it; 0 of none."""
+    """Return the share of the pixels of a class that the map shows as it; 0 of none."""
     return _shares(np.diagonal(confusion), confusion.sum(axis=1))
 
 
@@ -244,12 +244,12 @@ def weighted_f1(confusion: IntArray) -> float:
 
 
 def _as_bytes(chart: Chart, plane: ChartArray) -> ChartArray:
-    """Return a plane as bytes; compiled loops would count others where they like."""
+    """Return a plane as bytes; compiled loops do not check the bounds of other types."""
     plane = np.asarray(plane)
     if plane.dtype == np.uint8:
         return plane
     if plane.dtype.kind not in "iu":
-        raise TypeError(f"{chart.name} must hold whole numbers, got {plane.dtype}")
+        raise TypeError(f"{chart.name} must contain whole numbers, got {plane.dtype}")
     if plane.size and (plane.min() < 0 or plane.max() > CHART_FILL):
         wrong = plane.min() if plane.min() < 0 else plane.max()
         raise ValueError(f"{chart.name} has no class {wrong}")
@@ -258,7 +258,7 @@ def _as_bytes(chart: Chart, plane: ChartArray) -> ChartArray:
 
 @compiled
 def _count_pairs(truth: ChartArray, predicted: ChartArray, pairs: IntArray) -> None:
-    """Count how often each pair of values lies on one pixel, shape ``(256, 256)``."""
+    """Count how often each pair of values is on one pixel, shape ``(256, 256)``."""
     for pixel in range(truth.size):
         pairs[truth[pixel], predicted[pixel]] += 1
 
@@ -271,7 +271,7 @@ def _count_enlarged(
     columns: IntArray,
     pairs: IntArray,
 ) -> None:
-    """Count how often each pair of values lies on one pixel of `predicted`."""
+    """Count how often each pair of values is on one pixel of `predicted`."""
     for y in range(predicted.shape[0]):
         for x in range(predicted.shape[1]):
             pairs[truth[rows[y], columns[x]], predicted[y, x]] += 1
@@ -305,7 +305,7 @@ def _chart_score(chart: Chart, confusion: IntArray) -> ChartScore:
 
 
 def _score(chart: Chart, confusion: IntArray) -> float | None:
-    """Return R2 or weighted F1 in percent; none without a pixel."""
+    """Return R2 or weighted F1 in percent; None without a pixel."""
     if not confusion.any():
         return None
     return 100 * (r2(confusion) if chart is SIC else weighted_f1(confusion))

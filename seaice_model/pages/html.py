@@ -1,7 +1,7 @@
 """Pages that work from a disk: one file, no network, plain HTML.
 
-``write_page`` fills a template of ``templates/``, which escapes whatever it is given.
-``Table`` and ``Picture`` are parts that several pages have.
+``write_page`` fills a template of ``templates/``; whatever it is given is escaped.
+``Table`` and ``PageFigure`` are parts of several pages.
 """
 
 import base64
@@ -24,34 +24,34 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table; the first cell of each row names it."""
+    """A table; the first cell of each line names it."""
 
     caption: str
     """Above it; none if empty."""
 
     columns: Sequence[str]
-    """Heads of the columns."""
+    """Headings of the columns."""
 
-    rows: Sequence[Sequence[str]]
-    """Cells, row by row."""
+    lines: Sequence[Sequence[str]]
+    """Cells, line by line."""
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """A figure that is part of the page."""
+class PageFigure:
+    """A figure embedded in the page."""
 
     data: str
-    """The picture as a URL."""
+    """The figure as a URL."""
 
     alternative: str
-    """What it shows, for those who do not see it."""
+    """What it shows, for readers who cannot see it."""
 
     caption: str = ""
     """Below it; none if empty."""
 
     @classmethod
-    def of(cls, figure: Figure, alternative: str, caption: str = "") -> "Picture":
-        """Return a figure of matplotlib as a picture."""
+    def of(cls, figure: Figure, alternative: str, caption: str = "") -> "PageFigure":
+        """Embed a figure of matplotlib."""
         stream = BytesIO()
         figure.savefig(stream, format="png", dpi=100)
         data = base64.b64encode(stream.getvalue()).decode("ascii")
@@ -59,7 +59,7 @@ class Picture:
 
 
 def write_page(path: Path, template: str, **values: Any) -> None:
-    """Write a page; a file at `path` stays until the new one is whole.
+    """Write a page; a file at `path` stays until the new one is complete.
 
     Parameters
     ----------
@@ -68,16 +68,16 @@ def write_page(path: Path, template: str, **values: Any) -> None:
     template
         Name of its template.
     values
-        What the template shows. Texts are escaped, in attributes too.
+        What the template shows. Text is escaped, also in attributes.
 
     Raises
     ------
     OSError
-        If it cannot be written.
+        If the page cannot be written.
     """
     text = _environment().get_template(template).render(values)
     with replacing(path) as new:
-        # A path may have bytes that are not text.
+        # A path may contain bytes that are not text.
         new.write_bytes(text.encode("utf-8", "backslashreplace"))
 
 

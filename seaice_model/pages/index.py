@@ -1,9 +1,9 @@
 """``index.html`` in a folder of maps: all scenes on one page, chart and map under a swipe.
 
-The page works from a disk without network. Its small pictures lie beside it in ``index/``,
-so that it stays quick with a thousand scenes, and with them an entry for each scene (its
-scores). An entry is made when a map is drawn (`add_entry`), or by `write_index` where it is
-missing or of other weights.
+The page works from a disk without network. Its thumbnails are in ``index/`` next to it, so
+that it stays quick with a thousand scenes; so is an entry for each scene, with its scores.
+An entry is made together with a map (`add_entry`), or by `write_index` where it is missing
+or belongs to other weights.
 """
 
 import json
@@ -47,7 +47,7 @@ _NAMES = ("combined", *(chart.name for chart in CHARTS))
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Entry:
-    """What the index knows of a scene; written as JSON, and checked when read again."""
+    """What the index knows about a scene; a JSON file, checked when it is read."""
 
     scene: SceneId
     weights: str
@@ -57,9 +57,11 @@ class _Entry:
     height: int
 
     def __post_init__(self) -> None:
-        """Refuse sizes and scores that are impossible."""
+        """Reject sizes and scores that are impossible."""
         if not all(0 < side <= _LONGEST_SIDE for side in (self.width, self.height)):
-            raise DocumentError(f"{self.width} x {self.height} pixels are not a picture")
+            raise DocumentError(
+                f"{self.width} x {self.height} pixels are not the size of a thumbnail"
+            )
         if not all(s is None or math.isfinite(s) for s in self.scores.values()):
             raise DocumentError(f"{self.scores} are not scores")
 
@@ -67,7 +69,7 @@ class _Entry:
 def add_entry(
     maps_path: Path, chart_map: ChartMap, grid: Grid, charts: ChartArray | None
 ) -> None:
-    """Draw the small pictures of a map for the index, and note its scores.
+    """Make the thumbnails of a map for the index, and record its scores.
 
     Parameters
     ----------
@@ -89,12 +91,12 @@ def check_entries(maps_path: Path) -> None:
     Raises
     ------
     MapError
-        If what should be their folder is something else.
+        If their folder cannot be made, because something else has its name.
     """
     folder = maps_path / _FOLDER
     if os.path.lexists(folder) and not folder.is_dir():
         raise MapError(
-            f"{str(folder)!r} is in the way of the folder for small pictures",
+            f"{str(folder)!r} is in the way of the folder for thumbnails",
             hint="move it away, or choose another folder for the maps",
         )
 
@@ -110,7 +112,7 @@ def write_index(
     Parameters
     ----------
     maps_path
-        Folder with the files that `predict_store` wrote.
+        Folder of maps, as `predict_store` writes them.
     reference
         Where the charts are, for scenes whose entry lacks them.
     overwrite
@@ -119,8 +121,9 @@ def write_index(
     Raises
     ------
     MapError
-        If there are no maps, or none can be shown. Others that cannot be shown (damaged, a
-        second one of a scene, or not fitting the charts) are left out and logged.
+        If there are no maps, or none can be shown. Single maps that cannot be shown
+        (damaged, a second one of a scene, or not fitting the charts) are left out and
+        logged.
     ForeignFileError
         If there is an ``index.html`` that seaice did not write.
     """
@@ -156,13 +159,13 @@ def write_index(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Scene:
-    """A scene on the page: texts, and the files that they link to."""
+    """A scene on the page: texts, and the files that the page links to."""
 
     id: SceneId
     acquired: str
     map: str
-    picture: str
-    pictures: Mapping[tuple[str, str], str]
+    figure: str
+    thumbnails: Mapping[tuple[str, str], str]
     has_charts: bool
     scores: Mapping[str, float | None]
     width: int
@@ -171,14 +174,14 @@ class _Scene:
     @classmethod
     def of(cls, entry: _Entry, path: Path) -> "_Scene":
         """Return the scene of a map and its entry."""
-        picture = path.with_suffix(".png")
+        figure = path.with_suffix(".png")
         return cls(
             id=entry.scene,
             acquired=_in_words(entry.scene),
             map=_url(path),
-            picture=_url(picture) if picture.is_file() else "",
-            pictures={
-                (chart.name, kind): f"{_FOLDER}/{_picture_name(entry.scene, kind, chart)}"
+            figure=_url(figure) if figure.is_file() else "",
+            thumbnails={
+                (chart.name, kind): f"{_FOLDER}/{_thumbnail_name(entry.scene, kind, chart)}"
                 for chart in CHARTS
                 for kind in ("map", "chart")
             },
@@ -190,7 +193,7 @@ class _Scene:
 
 
 def _url(path: Path) -> str:
-    """Return the URL of a file beside the page; its name may have any bytes."""
+    """Return the URL of a file next to the page; its name may contain any bytes."""
     return quote(os.fsencode(path.name))
 
 
@@ -198,12 +201,10 @@ def _in_words(scene: SceneId) -> str:
     return f"{scene.acquired:%Y-%m-%d %H:%M} UTC"
 
 
-def _entry_of(
-    path: Path, described: MapDescription, reference: ChartedScenes | None
-) -> _Entry:
-    """Return the entry of a map; make it where it is missing, outdated or lacks charts."""
+def _entry_of(path: Path, described: MapDescription, truth: ChartedScenes | None) -> _Entry:
+    """Return the entry of a map; make it if it is missing, outdated or lacks charts."""
     scene_id, weights = described.scene, described.provenance.weights
-    charted = None if reference is None else reference.scenes.get(scene_id)
+    charted = None if truth is None else truth.scenes.get(scene_id)
     kept = _read_entry(path.parent / _FOLDER / f"{scene_id}.json")
     if (
         kept
@@ -224,9 +225,9 @@ def _make_entry(
     # A map on the grid of the store is shown, but scores are counted on 80 m.
     is_coarse = chart_map.grid.pixel_spacing_m > grid.pixel_spacing_m
     shown = chart_map.charts if is_coarse else align(chart_map, grid).charts
-    size = _draw(folder, chart_map.scene, "map", shown)
+    size = _write_thumbnails(folder, chart_map.scene, "map", shown)
     if charts is not None:
-        _draw(folder, chart_map.scene, "chart", charts)
+        _write_thumbnails(folder, chart_map.scene, "chart", charts)
     entry = _Entry(
         scene=chart_map.scene,
         weights=chart_map.provenance.weights,
@@ -235,36 +236,38 @@ def _make_entry(
         width=size[0],
         height=size[1],
     )
-    # The entry comes last: where it is, the pictures are too.
+    # The entry comes last: if it is there, so are the thumbnails.
     with replacing(folder / f"{chart_map.scene}.json") as new:
         new.write_text(json.dumps(asdict(entry), indent=2))
     return entry
 
 
 def _read_entry(path: Path) -> _Entry | None:
-    """Read an entry; one that cannot be read is made again."""
+    """Read an entry; return None if it must be made again."""
     try:
         return typed(parse_json(read_text(path)), _Entry)
     except (OSError, DocumentError):
         return None
 
 
-def _draw(folder: Path, scene: SceneId, kind: str, charts: ChartArray) -> tuple[int, int]:
-    """Write small pictures of three charts; return width and height."""
+def _write_thumbnails(
+    folder: Path, scene: SceneId, kind: str, charts: ChartArray
+) -> tuple[int, int]:
+    """Write thumbnails of three charts; return width and height."""
     size = 0, 0
     for chart, plane in zip(CHARTS, charts, strict=True):
         step = -(-max(plane.shape) // _LONGEST_SIDE)
         thin = np.ascontiguousarray(plane[step // 2 :: step, step // 2 :: step])
-        picture = Image.fromarray(thin, mode="P")
-        picture.putpalette(_palette(chart))
-        with replacing(folder / _picture_name(scene, kind, chart)) as new:
-            picture.save(new, optimize=True)
-        size = picture.size
+        image = Image.fromarray(thin, mode="P")
+        image.putpalette(_palette(chart))
+        with replacing(folder / _thumbnail_name(scene, kind, chart)) as new:
+            image.save(new, optimize=True)
+        size = image.size
     return size
 
 
 def _palette(chart: Chart) -> list[int]:
-    """Return red, green and blue of each byte; what is no class is white."""
+    """Return red, green and blue of each byte; white unless it is a class."""
     colours = np.full((256, 3), 255, np.uint8)
     for value, colour in enumerate(COLOURS[chart.name]):
         colours[value] = np.rint(np.multiply(255, to_rgb(colour)))
@@ -277,14 +280,14 @@ def _scores(charts: ChartArray, shown: ChartArray) -> dict[str, float | None]:
     return scorer.scores().by_name
 
 
-def _picture_name(scene: SceneId, kind: str, chart: Chart) -> str:
+def _thumbnail_name(scene: SceneId, kind: str, chart: Chart) -> str:
     return f"{scene}_{chart.name}_{kind}.png"
 
 
 def _score_table(entries: Sequence[_Entry]) -> Table:
     return Table(
         "In percent, on the original grid: R2 of SIC, weighted F1 of SOD and FLOE, and "
-        "2 : 2 : 1 of them. A dash: no ice chart.",
+        "their combination 2 : 2 : 1. A dash means no ice chart.",
         ["scene", "acquired", *_NAMES],
         [
             [

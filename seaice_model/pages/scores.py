@@ -1,4 +1,4 @@
-"""A score report as one HTML page with its pictures inside."""
+"""A score report as one HTML page with its figures inside."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -8,9 +8,9 @@ import numpy as np
 from seaice_data.charts import CHARTS, SIC, Chart
 from seaice_data.sources.charts import ChartedScenes
 from seaice_model.metrics import ChartScore, Scores
-from seaice_model.pages.html import Picture, Table, write_page
-from seaice_model.plots.maps import draw_comparison
-from seaice_model.plots.scores import draw_calibration, draw_confusion
+from seaice_model.pages.html import PageFigure, Table, write_page
+from seaice_model.plots.maps import plot_comparison
+from seaice_model.plots.scores import plot_calibration, plot_confusion
 from seaice_model.scores.calibration import Calibration
 from seaice_model.scores.edge import EDGE_PERCENT, EdgeScore
 from seaice_model.scores.report_rows import groups_of
@@ -27,20 +27,20 @@ from seaice_model.scores.report_text import (
 from seaice_model.scores.score import GRIDS, GridScores, ScoreReport
 from seaice_model.scores.scored_maps import read_scored
 
-_N_PICTURES = 6
+_N_COMPARISONS = 6
 
 
 def write_report(report: ScoreReport, path: str | Path, reference: ChartedScenes) -> None:
-    """Write a report as a page with everything inside; no other file, no network.
+    """Write a report as one page that needs no other file and no network.
 
     Parameters
     ----------
     report
         What `score_maps` returned.
     path
-        File to write; one that is there stays until the new one is whole.
+        File to write; an existing one stays until the new one is complete.
     reference
-        Where the charts are, for pictures of the best and the worst scenes.
+        Where the charts are, for figures of the best and the worst scenes.
     """
     original = report.grids["original"]
     calibration = report.calibration
@@ -57,7 +57,7 @@ def write_report(report: ScoreReport, path: str | Path, reference: ChartedScenes
         confusion=_confusion(original),
         edge=_edge_table(report.edge),
         edge_percent=EDGE_PERCENT,
-        calibration=None if calibration is None else _calibration_picture(calibration),
+        calibration=None if calibration is None else _calibration_figure(calibration),
         calibration_tables=[] if calibration is None else _calibration_tables(calibration),
         groups=[
             _group_table(f"By {by}, original grid, %", by_group[by], {})
@@ -94,12 +94,12 @@ def _headline(report: ScoreReport) -> Table:
 
 
 def _notes(report: ScoreReport) -> Iterator[str]:
-    """Yield how pixels were counted, and what was left out."""
+    """Yield how pixels are counted, and what was left out."""
     yield UNPREDICTED
     for name, about in GRIDS.items():
         yield f"{GRID_TITLES[name]}: {about}."
     if not report.baselines:
-        yield f"No baselines: {report.reference} has no training scenes to learn them from."
+        yield f"No baselines: {report.reference} has no training scenes."
     if report.without_charts:
         yield "Not scored, without charts: " + ", ".join(report.without_charts)
     for failure in report.failed:
@@ -117,11 +117,11 @@ def _class_table(chart: Chart, score: ChartScore) -> Table:
     )
 
 
-def _confusion(scored: GridScores) -> list[Picture]:
+def _confusion(scored: GridScores) -> list[PageFigure]:
     return [
-        Picture.of(draw_confusion(scored.confusion, (SIC,)), "Confusion matrix of SIC"),
-        Picture.of(
-            draw_confusion(scored.confusion),
+        PageFigure.of(plot_confusion(scored.confusion, (SIC,)), "Confusion matrix of SIC"),
+        PageFigure.of(
+            plot_confusion(scored.confusion),
             "Confusion matrices of SOD and FLOE",
             "What the maps show where the charts show a class, in % of each row "
             "(Chen et al. 2024, Figure 4).",
@@ -143,12 +143,12 @@ def _edge_table(edge: EdgeScore) -> Table:
     return Table("", ["", "all scenes"], rows)
 
 
-def _calibration_picture(calibration: Calibration) -> Picture:
-    return Picture.of(
-        draw_calibration(calibration),
-        "How often probabilities come true, and what the spread of SIC covers",
-        "A perfect map follows the dashed lines. The calibration error is the mean gap "
-        "(Guo et al. 2017).",
+def _calibration_figure(calibration: Calibration) -> PageFigure:
+    return PageFigure.of(
+        plot_calibration(calibration),
+        "How often probabilities are right, and what the spread of SIC covers",
+        "Perfect calibration follows the dashed lines. The calibration error is the mean "
+        "gap (Guo et al. 2017).",
     )
 
 
@@ -196,21 +196,21 @@ def _group_table(
     return Table(caption, columns, rows)
 
 
-def _comparisons(report: ScoreReport, reference: ChartedScenes) -> Iterator[Picture]:
-    """Draw the worst and the best scenes."""
+def _comparisons(report: ScoreReport, truth: ChartedScenes) -> Iterator[PageFigure]:
+    """Compare map and chart of the worst and the best scenes."""
     ranked = sorted(
         (scores.combined, scene)
         for scene, scores in report.scenes.items()
         if scores.combined is not None
     )
-    half = _N_PICTURES // 2
-    chosen = ranked if len(ranked) <= _N_PICTURES else [*ranked[:half], *ranked[-half:]]
+    half = _N_COMPARISONS // 2
+    chosen = ranked if len(ranked) <= _N_COMPARISONS else [*ranked[:half], *ranked[-half:]]
     for combined, scene_id in chosen:
-        scene = reference.scenes[scene_id]
-        figure = draw_comparison(
+        scene = truth.scenes[scene_id]
+        figure = plot_comparison(
             f"{scene_id}, combined score {combined:.1f} %",
             {"map": read_scored(Path(report.maps), scene), "ice chart": scene.read()},
             scene.grid,
             {"map": report.scenes[scene_id]},
         )
-        yield Picture.of(figure, f"Map and ice chart of {scene_id}")
+        yield PageFigure.of(figure, f"Map and ice chart of {scene_id}")

@@ -11,7 +11,7 @@ _INK = "#333333"
 
 
 def draw_learning_curve(log: Sequence[LogEntry]) -> Figure:
-    """Draw losses and validation scores over the epochs of a run."""
+    """Plot losses and validation scores over the epochs of a run."""
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     losses, scores = figure.subplots(1, 2)
     epochs = [entry.epoch for entry in log]

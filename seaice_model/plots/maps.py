@@ -2,7 +2,7 @@
 
 - ``draw_map``: SAR, predicted charts and ice charts of a scene side by side, as in
   Chen et al. (2024), Figures 2 and 3;
-- ``draw_comparison``: charts of a scene by several networks, as in the same figures.
+- ``plot_comparison``: charts of a scene by several networks, as in the same figures.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,19 +36,19 @@ def draw_map(
     charts: ChartArray | None = None,
     scores: Scores | None = None,
 ) -> Figure:
-    """Draw a map beside its SAR and above the ice charts.
+    """Plot a map next to its SAR and above the ice charts.
 
-    Planes may lie on different grids of the same scene; each fills its panel. Planes with
-    more pixels than a picture shows are thinned out first.
+    Planes may have different grids of the same scene; each fills its panel. Planes with
+    more pixels than a figure shows are thinned out first.
 
     Parameters
     ----------
     chart_map
-        What the network predicts.
+        The map.
     sar
         Backscatter in dB by channel name (``hh``, ``hv``), shape ``(y, x)``, NaN is fill.
     charts
-        What the ice service charted, shape ``(chart, y, x)``, 255 is fill.
+        Charts of the ice service, shape ``(chart, y, x)``, 255 is fill.
     scores
         Scores of the map against `charts`, for the titles.
     """
@@ -57,28 +57,28 @@ def draw_map(
     panels = _place(chart_map.grid, list(sar), n_rows=len(rows))
     figure = panels.figure
     for name, axes in panels.sar.items():
-        _draw_sar(axes, name, sar[name])
+        _plot_sar(axes, name, sar[name])
     for row, planes in enumerate(rows):
         for chart, plane in zip(CHARTS, planes, strict=True):
             axes = panels.charts[row][chart.name]
-            _draw_chart(axes, chart, plane)
+            _plot_chart(axes, chart, plane)
             axes.set_title(_panel_title(chart, scores, is_prediction=row == 0), fontsize=10)
     for chart in CHARTS:
-        _draw_legend(panels.legends[chart.name], chart)
+        _plot_legend(panels.legends[chart.name], chart)
     first = next(iter(panels.sar.values()), panels.charts[0][SIC.name])
-    _draw_scale_bar(first, chart_map.grid)
-    _draw_north_arrow(first, chart_map.tie_points, chart_map.grid)
+    _plot_scale_bar(first, chart_map.grid)
+    _plot_north_arrow(first, chart_map.tie_points, chart_map.grid)
     figure.suptitle(_title(chart_map, scores), fontsize=13, x=0.01, ha="left")
     return figure
 
 
-def draw_comparison(
+def plot_comparison(
     title: str,
     rows: Mapping[str, ChartArray],
     grid: Grid,
     scores: Mapping[str, Scores] | None = None,
 ) -> Figure:
-    """Draw the charts of one scene by several sources, a row each.
+    """Plot the charts of one scene from several sources, one below the other.
 
     Parameters
     ----------
@@ -89,11 +89,11 @@ def draw_comparison(
     grid
         80 m grid of the scene.
     scores
-        Scores of the rows that are maps, for the titles of their panels.
+        Scores of the sources that are maps, for the titles of their panels.
 
     Notes
     -----
-    Chen et al. (2024), Figures 2 and 3: a row for each model, then the ice chart.
+    Chen et al. (2024), Figures 2 and 3: the models, then the ice chart.
     """
     width, legend = 3.1, 1.55
     height = min(max(width * grid.height / grid.width, 0.8), 6.0)
@@ -109,25 +109,25 @@ def draw_comparison(
         of_row = (scores or {}).get(name)
         for column, (chart, plane) in enumerate(zip(CHARTS, planes, strict=True)):
             axes = _bare(figure.add_subplot(cells[row, column]), grid)
-            _draw_chart(axes, chart, plane)
+            _plot_chart(axes, chart, plane)
             score = None if of_row is None else of_row.charts[chart.name].score
             kind = "R2" if chart is SIC else "F1"
-            told = "" if score is None else f" ({kind} {score:.1f} %)"
-            axes.set_title(f"{chart.name}{told}", fontsize=9)
+            suffix = "" if score is None else f" ({kind} {score:.1f} %)"
+            axes.set_title(f"{chart.name}{suffix}", fontsize=9)
             if column == 0:
                 axes.set_ylabel(name, fontsize=10, parse_math=False)
                 if row == 0:
-                    _draw_scale_bar(axes, grid)
+                    _plot_scale_bar(axes, grid)
     for column, chart in enumerate(CHARTS):
         axes = figure.add_subplot(cells[len(rows), column])
         axes.set_axis_off()
-        _draw_legend(axes, chart)
+        _plot_legend(axes, chart)
     figure.suptitle(title, fontsize=12, x=0.01, ha="left", parse_math=False)
     return figure
 
 
 class _Panels:
-    """Axes of a map picture by what they show."""
+    """Axes of a map figure by what they show."""
 
     def __init__(self, figure: Figure) -> None:
         self.figure = figure
@@ -137,9 +137,9 @@ class _Panels:
 
 
 def _place(grid: Grid, sar: Sequence[str], n_rows: int) -> _Panels:
-    """Lay out SAR at the left, charts at the right, a legend below each chart.
+    """Place SAR on the left, charts on the right, a legend below each chart.
 
-    SAR panels stand below each other where there are two rows, else side by side.
+    With two rows, SAR panels are one below the other, else side by side.
     """
     n_sar = -(-len(sar) // n_rows)
     n_columns = n_sar + len(CHARTS)
@@ -180,17 +180,17 @@ def _bare(axes: Axes, grid: Grid) -> Axes:
     return axes
 
 
-def _draw_sar(axes: Axes, name: str, plane: FloatArray) -> None:
+def _plot_sar(axes: Axes, name: str, plane: FloatArray) -> None:
     lowest, highest = _DECIBELS.get(name, (None, None))
     _show(axes, plane.astype(np.float32), cmap="gray", vmin=lowest, vmax=highest)
     span = "" if lowest is None else f" {lowest:.0f} to {highest:.0f} dB"
     axes.set_title(f"{name.upper()}{span}", fontsize=10)
 
 
-def _draw_chart(axes: Axes, chart: Chart, plane: ChartArray) -> None:
+def _plot_chart(axes: Axes, chart: Chart, plane: ChartArray) -> None:
     colours = ListedColormap(COLOURS[chart.name])
     thin = _thinned(plane)
-    # One unit a class, so that class k has colour k.
+    # One unit per class, so that class k has colour k.
     _show(
         axes,
         np.ma.masked_equal(thin, CHART_FILL),
@@ -213,12 +213,12 @@ def _show(axes: Axes, plane: Any, **options: Any) -> None:
 
 
 def _thinned(plane: Any) -> Any:
-    """Take every k-th pixel, so that no side is longer than the picture."""
+    """Take every k-th pixel, so that no side is longer than the figure needs."""
     step = -(-max(plane.shape) // _LONGEST_SIDE)
     return plane[step // 2 :: step, step // 2 :: step]
 
 
-def _draw_legend(axes: Axes, chart: Chart) -> None:
+def _plot_legend(axes: Axes, chart: Chart) -> None:
     swatches = [
         Swatch(facecolor=colour, edgecolor="#999999", linewidth=0.4, label=name)
         for colour, name in zip(COLOURS[chart.name], chart.class_names, strict=True)
@@ -242,8 +242,8 @@ def _draw_legend(axes: Axes, chart: Chart) -> None:
     )
 
 
-def _draw_scale_bar(axes: Axes, grid: Grid) -> None:
-    """Draw a bar of a round length, about a quarter of the scene wide."""
+def _plot_scale_bar(axes: Axes, grid: Grid) -> None:
+    """Plot a bar of a round length, about a quarter of the scene."""
     width_km = grid.width * grid.pixel_spacing_m / 1000
     length_km = _round_length(width_km / 4)
     start, stop = 0.05, 0.05 + length_km / width_km
@@ -257,8 +257,8 @@ def _draw_scale_bar(axes: Axes, grid: Grid) -> None:
     )  # fmt: skip
 
 
-def _draw_north_arrow(axes: Axes, tie_points: TiePoints, grid: Grid) -> None:
-    """Draw where north is in the middle of the scene."""
+def _plot_north_arrow(axes: Axes, tie_points: TiePoints, grid: Grid) -> None:
+    """Plot an arrow to north, for the middle of the scene."""
     along_x, along_y = _north(tie_points, grid)
     half = 9  # points, from the middle of the arrow to its ends
     centre = (-18, -18)
@@ -299,7 +299,7 @@ def _north(tie_points: TiePoints, grid: Grid) -> tuple[float, float]:
 
 
 def _round_length(length_km: float) -> float:
-    """Return the largest of 1, 2 and 5 times a power of ten that is not above.
+    """Return the largest of 1, 2 and 5 times a power of ten that does not exceed it.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Figures of scores: where classes are confused, and whether probabilities come true."""
+"""Figures of scores: which classes are confused, and whether probabilities are right."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,14 +13,14 @@ _INK = "#333333"
 _COLOUR = "#2b6ca3"
 
 
-def draw_confusion(
+def plot_confusion(
     confusion: Mapping[str, Sequence[Sequence[int]]],
     charts: Sequence[Chart] = (SOD, FLOE),
     title: str = "",
 ) -> Figure:
-    """Draw which class of the map stands where the chart shows which.
+    """Plot which classes the map shows where the chart shows a class.
 
-    Each row adds up to 100 %. A column for pixels without a class in the map appears only
+    Each row adds up to 100 %. There is a column for pixels without a class in the map only
     if there are any; rows of classes that no chart shows stay empty.
 
     Parameters
@@ -28,7 +28,7 @@ def draw_confusion(
     confusion
         Pixels by class of the chart (row) and of the map (column), by chart.
     charts
-        The charts to draw.
+        The charts to plot.
     title
         Above all.
 
@@ -41,29 +41,29 @@ def draw_confusion(
     figure.set_layout_engine("constrained")
     panels = figure.subplots(1, len(charts), squeeze=False, width_ratios=sides)[0]
     for axes, chart in zip(panels, charts, strict=True):
-        _draw_matrix(axes, chart, np.asarray(confusion[chart.name], float))
+        _plot_matrix(axes, chart, np.asarray(confusion[chart.name], float))
     if title:
         figure.suptitle(title, fontsize=12, x=0.01, ha="left", parse_math=False)
     return figure
 
 
-def draw_calibration(calibration: Calibration) -> Figure:
-    """Draw how often probabilities come true, and how much the spread of SIC covers.
+def plot_calibration(calibration: Calibration) -> Figure:
+    """Plot how often probabilities are right, and how much the spread of SIC covers.
 
-    A panel for each chart with probabilities, one for the spread if there is one.
+    A panel for each chart with probabilities, and one for the spread if there is one.
     """
     n_panels = len(calibration.reliability) + (calibration.coverage is not None)
     figure = Figure(figsize=(3.7 * n_panels, 3.9), layout="constrained")
     panels = iter(figure.subplots(1, n_panels, squeeze=False)[0])
     for chart in CHARTS:
         if chart.name in calibration.reliability:
-            _draw_reliability(next(panels), chart, calibration.reliability[chart.name])
+            _plot_reliability(next(panels), chart, calibration.reliability[chart.name])
     if calibration.coverage is not None:
-        _draw_coverage(next(panels), calibration.coverage)
+        _plot_coverage(next(panels), calibration.coverage)
     return figure
 
 
-def _draw_matrix(axes: Axes, chart: Chart, counts: np.ndarray) -> None:
+def _plot_matrix(axes: Axes, chart: Chart, counts: np.ndarray) -> None:
     names = list(chart.class_names)
     columns = [*names, "no class"]
     if not counts[:, len(names) :].any():
@@ -75,10 +75,10 @@ def _draw_matrix(axes: Axes, chart: Chart, counts: np.ndarray) -> None:
         if support[row, 0] == 0:
             continue
         share = shares[row, column]
-        told = "<1" if 0 < share < 0.5 else f"{share:.0f}"
+        label = "<1" if 0 < share < 0.5 else f"{share:.0f}"
         colour = "white" if share > 55 else _INK
         axes.text(
-            column, row, told, ha="center", va="center", fontsize=9,
+            column, row, label, ha="center", va="center", fontsize=9,
             color=colour if counts[row, column] else "#bbbbbb",
         )  # fmt: skip
     axes.set_xticks(range(len(columns)), columns, rotation=45, ha="right", fontsize=9)
@@ -89,7 +89,7 @@ def _draw_matrix(axes: Axes, chart: Chart, counts: np.ndarray) -> None:
     axes.spines[:].set_visible(False)
 
 
-def _draw_reliability(axes: Axes, chart: Chart, reliability: Reliability) -> None:
+def _plot_reliability(axes: Axes, chart: Chart, reliability: Reliability) -> None:
     filled = [b for b in reliability.bins if b.n_pixels]
     centres = [(b.lowest + b.highest) / 2 for b in filled]
     weights = [b.n_pixels / reliability.n_pixels for b in filled]
@@ -111,7 +111,7 @@ def _draw_reliability(axes: Axes, chart: Chart, reliability: Reliability) -> Non
     _finish(axes)
 
 
-def _draw_coverage(axes: Axes, coverage: Coverage) -> None:
+def _plot_coverage(axes: Axes, coverage: Coverage) -> None:
     axes.plot(
         coverage.within, np.multiply(100, coverage.expected), "--", color="#999999",
         label="normal errors",

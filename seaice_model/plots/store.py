@@ -1,4 +1,4 @@
-"""What a store holds, as pictures: its classes, and its scenes on one sheet."""
+"""Figures of a store: its classes, and its scenes on one sheet."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -57,7 +57,7 @@ def save_store_plots(
 
 
 def draw_class_distribution(class_counts: Mapping[str, Sequence[int]]) -> Figure:
-    """Draw the share of each class of each chart in percent.
+    """Plot the share of each class of each chart in percent.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def draw_class_distribution(class_counts: Mapping[str, Sequence[int]]) -> Figure
         counts = np.asarray(class_counts[chart.name][: chart.n_classes], float)
         shares = 100 * counts / max(counts.sum(), 1)
         bars = axes.bar(chart.class_names, shares, color=COLOURS[chart.name])
-        # The rarest classes have bars that nobody sees: their number says that they exist.
+        # The bars of the rarest classes are invisible: a number says that they exist.
         labels = [f"{share:.2g}" if share else "0" for share in shares]
         axes.bar_label(bars, labels, fontsize=8)
         axes.set_title(f"{chart.name}: {chart.long_name}", fontsize=10)
@@ -88,7 +88,7 @@ def draw_class_distribution(class_counts: Mapping[str, Sequence[int]]) -> Figure
 
 
 def draw_contact_sheet(store: Store) -> Figure:
-    """Draw HH and the SIC chart of every scene of a store, small; of 64 if it has more."""
+    """Plot HH and the SIC chart of each scene of a store, of at most 64, as thumbnails."""
     every = math.ceil(max(len(store.scenes), 1) / _MOST_SCENES)
     scenes = [store.scene(scene_id) for scene_id in store.scenes[::every]]
     split_of = {scene: name for name, ids in store.splits.items() for scene in ids}
@@ -102,7 +102,7 @@ def draw_contact_sheet(store: Store) -> Figure:
         above, below = panels[2 * row, column], panels[2 * row + 1, column]
         if "hh" in store.channels:
             above.imshow(_thumbnail(scene, "hh"), cmap="gray", vmin=-2, vmax=2)
-        _draw_sic(below, scene)
+        _plot_sic(below, scene)
         split = split_of.get(scene.id, "left out")
         above.set_title(f"{scene.id[:8]} {scene.service}\n{split}", fontsize=7)
     shown = f"{len(scenes)} of {len(store.scenes)} scenes: HH, and SIC as charted"
@@ -116,7 +116,7 @@ def _thumbnail(scene: StoredScene, channel: str) -> np.ndarray:
     return np.asarray(scene.inputs[::step, ::step, position], np.float32)
 
 
-def _draw_sic(axes: Axes, scene: StoredScene) -> None:
+def _plot_sic(axes: Axes, scene: StoredScene) -> None:
     step = max(max(scene.grid.shape) // _THUMBNAIL, 1)
     chart: ChartArray = np.asarray(scene.charts[::step, ::step, CHARTS.index(SIC)])
     shown = np.ma.masked_equal(chart, CHART_FILL)

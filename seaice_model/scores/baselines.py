@@ -1,6 +1,6 @@
-"""Maps that need no network: what a network must beat.
+"""Trivial maps that need no network, and that a network must beat.
 
-They are chosen by looking at the charts of the training scenes alone.
+Their classes follow from the charts of the training scenes alone.
 """
 
 import logging
@@ -29,7 +29,7 @@ class Baseline:
     """Maps that show one class everywhere in a scene."""
 
     title: str
-    """What is shown, for people."""
+    """What the maps show, for people."""
 
     scores: Scores
     """Scores of such maps on the same pixels."""
@@ -38,18 +38,18 @@ class Baseline:
 def score_baselines(
     store: Store, scored: Sequence[tuple[ChartedScene, ClassCounts]]
 ) -> dict[str, Baseline]:
-    """Score simple maps of the scenes that were scored.
+    """Score trivial maps of the scenes that were scored.
 
     - ``majority class``: of each chart the most frequent class;
     - ``best constant``: the same, but for SIC the class nearest to the mean, which no
       constant beats in R2;
     - ``climatology``: as ``best constant``, from the training scenes of the same region
-      and month; of the month, or all, where there are none.
+      and month; if there are none, of the month, else from all.
 
     Parameters
     ----------
     store
-        Whose training scenes tell what is usual.
+        The store whose training scenes the classes follow from.
     scored
         Scenes, and the pixels of each class in their charts.
 
@@ -95,7 +95,7 @@ def best_constants(class_counts: ClassCounts) -> dict[str, int]:
     """Return for each chart the class that scores best when a whole map shows it.
 
     For SOD and FLOE that is the most frequent class; for SIC, scored by R2, the class
-    nearest to the mean. What a network must beat.
+    nearest to the mean.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def best_constants(class_counts: ClassCounts) -> dict[str, int]:
 
 
 def count_constants(class_counts: ClassCounts, constants: Mapping[str, int]) -> ChartScorer:
-    """Count maps that show one class everywhere; none of them is drawn.
+    """Count the pixels of maps that show one class everywhere, without making the maps.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ def count_constants(class_counts: ClassCounts, constants: Mapping[str, int]) -> 
 
 
 class _Training:
-    """What the charts of the training scenes show, by region and month."""
+    """Classes in the charts of the training scenes, by region and month."""
 
     def __init__(self, store: Store) -> None:
         self.counts: dict[tuple[object, ...], list[dict[str, list[int]]]]

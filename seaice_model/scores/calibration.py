@@ -1,11 +1,11 @@
-"""Whether the uncertainty of a map can be believed.
+"""Whether the uncertainty of a map can be trusted.
 
-- *Reliability*: of the pixels that are given a probability of 0.8, four in five should be
-  right. The expected calibration error is the mean gap between probability and share,
-  weighted by pixels, over ten bins (Guo et al. 2017, arXiv:1706.04599).
+- *Reliability*: of the pixels with a probability of 0.8, four in five should be right. The
+  expected calibration error is the mean gap between probability and share, weighted by
+  pixels, over ten bins (Guo et al. 2017, arXiv:1706.04599).
 - *Coverage*: the concentration that the chart shows should lie within one spread of the
-  map in 68 % of the pixels, within two in 95 %, if errors are normal. Charts know SIC in
-  steps of 10 % only, which alone is a spread of 2.9 %.
+  map in 68 % of the pixels, within two in 95 %, if errors are normal. Charts give SIC in
+  steps of 10 %, which alone amounts to a spread of 2.9 %.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ N_BINS = 10
 """Bins of probability, equally wide."""
 
 WITHIN = (0.5, 1.0, 1.5, 2.0, 3.0)
-"""Numbers of spreads for which the coverage is told."""
+"""Numbers of spreads for which the coverage is reported."""
 
 _Z_STEP = 0.05
 _N_Z = 100
@@ -43,15 +43,15 @@ class ReliabilityBin:
     """Pixels in the bin."""
 
     probability: float | None
-    """Mean probability; none without a pixel."""
+    """Mean probability; None without a pixel."""
 
     share: float | None
-    """Share of the pixels for which it came true; none without a pixel."""
+    """Share of the pixels that are right; None without a pixel."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reliability:
-    """Whether the probabilities of a chart come true."""
+    """Whether the probabilities of a chart are right."""
 
     bins: tuple[ReliabilityBin, ...]
     """By the probability of the most probable class."""
@@ -60,7 +60,7 @@ class Reliability:
     """Expected calibration error of the most probable class, 0 to 1."""
 
     class_errors: tuple[float, ...]
-    """The same for each class and its probability; 0 for a class nobody expects."""
+    """The same for each class and its probability; 0 for a class that is never probable."""
 
     mean_probability: float
     """Mean probability of the most probable class."""
@@ -74,7 +74,7 @@ class Reliability:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """Whether the spread of SIC holds what it promises."""
+    """Whether the spread of SIC is as large as the errors."""
 
     within: tuple[float, ...]
     """Numbers of spreads."""
@@ -83,13 +83,13 @@ class Coverage:
     """Share of the pixels within so many spreads, if errors are normal."""
 
     observed: tuple[float, ...]
-    """Share of the pixels that are."""
+    """Share of the pixels that are within them."""
 
     mean_spread_percent: float
     """Root mean square of the spread, in percent of SIC."""
 
     mean_error_percent: float
-    """Root mean square of the error, in percent of SIC; a fair spread is as large."""
+    """Root mean square of the error, in percent of SIC; an honest spread is as large."""
 
     n_pixels: int
     """Pixels with a class in the chart and a spread in the map."""
@@ -97,13 +97,13 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """What is known about the uncertainty of maps."""
+    """Whether the uncertainty of maps can be trusted."""
 
     reliability: Mapping[str, Reliability]
     """By chart; charts without probabilities are absent."""
 
     coverage: Coverage | None
-    """Of SIC; none without a spread."""
+    """Of SIC; None without a spread."""
 
 
 class CalibrationScorer:
@@ -111,7 +111,7 @@ class CalibrationScorer:
 
     Examples
     --------
-    Four pixels that are all given a probability of 0.75 for old ice; three are.
+    Four pixels with a probability of 0.75 for old ice, of which three are old ice:
 
     >>> scorer = CalibrationScorer()
     >>> probabilities = np.zeros((6, 1, 4), np.float32)
@@ -150,8 +150,8 @@ class CalibrationScorer:
         probabilities
             Of each class, shape ``(class, y, x)``, on any grid; NaN where there are none.
         rows, columns
-            Where the probabilities of each row and column of `truth` lie; they have its
-            grid if not given.
+            Row and column of the probabilities for each row and column of `truth`; if not
+            given, both have the same grid.
 
         Raises
         ------
@@ -211,14 +211,14 @@ class CalibrationScorer:
         )
 
     def merge(self, other: Self) -> None:
-        """Take over what `other` has counted."""
+        """Add what `other` has counted."""
         for name in self._counts:
             self._counts[name] += other._counts[name]
         self._within += other._within
         self._squares += other._squares
 
     def calibration(self) -> Calibration | None:
-        """Return the calibration of everything counted so far; none of nothing."""
+        """Return the calibration of everything counted so far; None if nothing was."""
         reliability = {
             name: _reliability(counts)
             for name, counts in self._counts.items()
@@ -281,7 +281,7 @@ def _places(
     for size, places, length in zip(truth.shape, (rows, columns), shape, strict=True):
         places = np.arange(length) if places is None else places
         if len(places) != size or places.min() < 0 or places.max() >= length:
-            raise ValueError(f"planes of {shape} do not lie on a chart of {truth.shape}")
+            raise ValueError(f"planes of {shape} do not fit a chart of {truth.shape}")
         found.append(places.astype(np.int64))
     return found[0], found[1]
 
@@ -340,7 +340,7 @@ def _count_spreads(
             error = abs(truth[y, x] * SIC_STEP_PERCENT - mean)
             squares[0] += spread * spread
             squares[1] += error * error
-            # Step k holds errors above k and up to k + 1 steps; none is in the first.
+            # Step k counts errors above k and up to k + 1 steps; none is in the first.
             if error <= 0:
                 within[0] += 1
             elif error >= spread * _Z_STEP * _N_Z:

@@ -1,14 +1,14 @@
-"""How far the ice edge of a map lies from that of the chart.
+"""How far the ice edge of a map is from that of the chart.
 
-The ice edge is where the concentration passes 15 %: the pixels with at least that, one of
-whose four neighbours has less. SIC comes in steps of 10 %, so it runs between classes 1 and
-2. A pixel without a class in the chart or in the map is neither ice nor water: coasts and
-the borders of the scene make no edge.
+The ice edge is where the concentration reaches 15 %: pixels with at least that much ice, of
+which one of the four neighbours has less. SIC has steps of 10 %, so the edge lies between
+classes 1 and 2. A pixel without a class in the chart or in the map is neither ice nor
+water: coasts and the borders of the scene are not edges.
 
 - *Displacement*: the distance of each edge pixel of the map to the nearest one of the
   chart, and the other way round (Dukhovskoy et al. 2015, doi:10.1002/2015JC010989). The
   mean is the mean of both ways (Melsom et al. 2019, doi:10.5194/os-15-615-2019).
-- *Area*: what one shows as ice and the other as water, in both senses; their sum is the
+- *Area*: what one shows as ice and the other as water, either way; the sum of both is the
   integrated ice-edge error (Goessling et al. 2016, doi:10.1002/2015GL067232).
 """
 
@@ -24,7 +24,7 @@ from seaice_data.system.compiled import compiled
 from seaice_data.system.memory import large_array
 
 EDGE_PERCENT = 15
-"""Concentration at the ice edge, as the ice services have it."""
+"""Concentration at the ice edge, by the convention of the ice services."""
 
 _FIRST_ICE_CLASS = 2  # of SIC: 20 %, the first one above the edge
 _OF_MAP, _OF_CHART = 1, 2
@@ -35,13 +35,13 @@ _MOST_PIXELS = 50_000
 
 @dataclass(frozen=True, slots=True)
 class EdgeScore:
-    """How far two ice edges lie apart; distances are None where one of them is missing."""
+    """Distance of two ice edges; distances are None where one of the edges is missing."""
 
     mean_km: float | None
     """Mean displacement, of both ways."""
 
     median_km: float | None
-    """Displacement that half of the edge pixels do not exceed; both ways weigh the same."""
+    """Displacement that half of the edge pixels do not exceed; both ways weigh equally."""
 
     p95_km: float | None
     """Displacement that 95 % of the edge pixels do not exceed, likewise."""
@@ -135,7 +135,7 @@ class EdgeScorer:
             return
         self._n_scenes[0] += 1
         for way, (of, to) in enumerate(((of_map, of_chart), (of_chart, of_map))):
-            # Of an edge that is mostly noise, evenly spread pixels stand for all.
+            # For an edge that is mostly noise, evenly spaced pixels represent all.
             every = -(-len(of) // _MOST_PIXELS)
             distances_km = (
                 spacing_km * KDTree(to, balanced_tree=False).query(of[::every])[0]
@@ -143,7 +143,7 @@ class EdgeScorer:
             self._add_distances(way, distances_km, every)
 
     def merge(self, other: Self) -> None:
-        """Take over what `other` has counted."""
+        """Add what `other` has counted."""
         self._histogram += other._histogram
         self._sums_km += other._sums_km
         self._n_pixels += other._n_pixels

@@ -1,4 +1,4 @@
-"""A score report as text: tables for a terminal and a notebook, and words for both."""
+"""A score report as text: tables and remarks, for a terminal, a notebook and a page."""
 
 from collections.abc import Iterator, Sequence
 from html import escape
@@ -17,14 +17,14 @@ COLUMNS = ("combined", "SIC R2", "SOD F1", "FLOE F1")
 
 GRID_TITLES = {
     "original": "original charts (the challenge)",
-    "enlarged": "charts enlarged again (reference test)",
-    "downscaled": "downscaled (reference validation)",
+    "enlarged": "charts enlarged again (official test)",
+    "downscaled": "downscaled (official validation)",
 }
 """Short names of the grids of `GRIDS`."""
 
 UNPREDICTED = (
-    "Pixels with a charted class count, also where the map has none (land, no SAR): the "
-    "class is missed, and in R2 such a pixel explains nothing."
+    "All pixels with a charted class count, even where the map has none (land, no SAR): "
+    "there the class is missed, and such a pixel explains nothing in R2."
 )
 """How pixels without a class in the map count, for people."""
 
@@ -124,7 +124,7 @@ def seen_in_words(report: ScoreReport) -> str:
         return ""
     return (
         f"{len(report.seen)} of {len(report.scenes)} scenes were trained or validated on: "
-        "on scenes that are new to the network scores are lower"
+        "scores are lower on scenes that are new to the network"
     )
 
 
@@ -181,7 +181,7 @@ def _remarks(report: ScoreReport) -> Iterator[str]:
                 f"({share:.1f} %) have no class in the map"
             )
     if not report.baselines:
-        yield "no baselines: the reference has no training scenes"
+        yield f"no baselines: {report.reference} has no training scenes"
 
 
 def _edge_remarks(edge: EdgeScore) -> Iterator[str]:

@@ -1,11 +1,11 @@
 """Score maps against the ice charts of their scenes.
 
-On three grids, because the challenge and the reference implementation count differently
-(`GRIDS`). Beside the scores stand those of maps that need no network, how far the ice edge
-is displaced, and whether the uncertainty in the maps can be believed.
+On three grids, because the challenge and the official code count differently (`GRIDS`).
+Trivial baselines are scored alongside; a report also says how far the ice edge is
+displaced, and whether the uncertainty in the maps can be trusted.
 
-Two scenes are read at a time and counts are added up, so memory does not grow with their
-number.
+Two scenes are read at a time and counts are added up, so memory does not grow with the
+number of scenes.
 """
 
 import time
@@ -43,13 +43,13 @@ if TYPE_CHECKING:
 GRIDS = {
     "original": "original 80 m charts: the score of the challenge",
     "enlarged": "charts decimated by the ratio (every n-th pixel) and enlarged to 80 m "
-    "again, both nearest: the test score of the reference implementation",
+    "again, both nearest: the test score of the official code",
     "downscaled": "charts decimated by the ratio, maps at the same pixels: the validation "
-    "score of the reference implementation",
+    "score of the official code",
 }
-"""What maps are scored on. The second and third let a map be compared with published
-figures of the reference implementation (its charts lose what lies between the pixels that
-it picks); only the first is honest."""
+"""What maps are scored on. The second and third are for comparison with published scores of
+the official code, whose charts lose what lies between the pixels that it picks; only the
+first is honest."""
 
 _THREADS = 2
 _Result = TypeVar("_Result")
@@ -72,7 +72,7 @@ class GridScores:
     """By ice service: ``cis``, ``dmi``."""
 
     regions: Mapping[str, Scores]
-    """By chart region of the ice service; ``unknown`` where a scene does not tell."""
+    """By chart region of the ice service; ``unknown`` where a scene does not say."""
 
     confusion: Mapping[str, tuple[tuple[int, ...], ...]]
     """Pixels by class of the chart (row) and of the map (column), by chart; the last
@@ -87,7 +87,7 @@ class ScoreReport:
     """Folder of maps or submission file, as it was given."""
 
     run: str
-    """What made the maps, as far as they tell; empty for a submission."""
+    """The run that made the maps, as far as they say; empty for a submission."""
 
     reference: str
     """Store or folder with the charts, as it was given."""
@@ -99,7 +99,7 @@ class ScoreReport:
     """Scores by grid, see `GRIDS`."""
 
     baselines: Mapping[str, Baseline]
-    """What to beat, on the original grid. None if there are no training scenes."""
+    """Trivial maps to beat, on the original grid; empty without training scenes."""
 
     edge: EdgeScore
     """Displacement of the ice edge over all scenes."""
@@ -108,20 +108,20 @@ class ScoreReport:
     """The same of each scene by its id."""
 
     calibration: Calibration | None
-    """Whether probabilities and spread come true; none if the maps hold neither."""
+    """Whether probabilities and spread are right; None if the maps contain neither."""
 
     without_charts: tuple[str, ...]
     """Scenes that have a map but no ice chart to score it against."""
 
     seen: tuple[str, ...]
-    """Scored scenes that a network was trained or validated on, as far as the maps tell:
-    its scores on others are lower."""
+    """Scored scenes that a network was trained or validated on, as far as the maps say; it
+    scores lower on others."""
 
     failed: tuple[Failure, ...]
     """Maps that could not be scored; no number includes them."""
 
     elapsed_s: float
-    """Seconds in all."""
+    """Seconds that scoring took."""
 
     @property
     def pooled(self) -> Scores:
@@ -207,9 +207,9 @@ def score_maps(
         )
     if not scored.scenes:
         raise MapError(
-            f"none of the {len(maps.readers)} maps in {str(maps_path)!r} has charts to be "
-            "scored against",
-            hint="a store or folder of scenes with charts is needed",
+            f"none of the {len(maps.readers)} maps in {str(maps_path)!r} has charts to "
+            "score it against",
+            hint="pass a store or folder of scenes with charts as --reference",
         )
     failed += reference.failed
     store = reference.store
@@ -251,7 +251,7 @@ class _Counts:
 
 
 class _Scored:
-    """Scenes that were scored, and what groups of them are made from."""
+    """Scored scenes with their counts, to form groups of them."""
 
     def __init__(self) -> None:
         self.scenes: list[ChartedScene] = []
@@ -301,16 +301,16 @@ def _grouped(names: Sequence[str], scorers: Sequence[ChartScorer]) -> dict[str, 
 
 
 def _count_scene(
-    maps: FoundMaps, reference: ChartedScenes, scene_id: str
+    maps: FoundMaps, truth: ChartedScenes, scene_id: str
 ) -> tuple[str, _Counts | Failure | None]:
-    """Count the pixels of a scene; none if it has no charts."""
-    if scene_id not in reference.scenes:
+    """Count the pixels of a scene; return None if it has no charts."""
+    if scene_id not in truth.scenes:
         return scene_id, None
-    scene = reference.scenes[scene_id]
+    scene = truth.scenes[scene_id]
     try:
         with out_of_memory_errors(f"scene {scene_id}"):
             aligned, charts = maps.readers[scene_id](scene), scene.read()
-            return scene_id, _counted(aligned, charts, scene, reference.ratio)
+            return scene_id, _counted(aligned, charts, scene, truth.ratio)
     except (MapError, StoreError, SceneError) as error:
         return scene_id, Failure.of(scene_id, error)
     except OSError as error:
@@ -324,7 +324,7 @@ def _counted(
     predicted = aligned.charts
     counts = _Counts()
     counts.grids["original"].add(charts, predicted)
-    _count_as_reference(charts, predicted, ratio, counts)
+    _count_officially(charts, predicted, ratio, counts)
     sic = CHARTS.index(SIC)
     counts.edge.add(charts[sic], predicted[sic], pixel_spacing_m=scene.grid.pixel_spacing_m)
     if aligned.decision is not None:
@@ -335,7 +335,7 @@ def _counted(
 def _count_uncertainty(
     charts: ChartArray, aligned: Aligned, decision: Decision, scorer: CalibrationScorer
 ) -> None:
-    """Count what the map says of its own uncertainty, as far as it does."""
+    """Count what the map says about its uncertainty, if anything."""
     places = aligned.rows, aligned.columns
     for chart, truth in zip(CHARTS, charts, strict=True):
         probabilities = decision.probabilities_of(chart.name)
@@ -347,17 +347,17 @@ def _count_uncertainty(
         scorer.add_spread(sic, decision.concentration_percent(), spread, *places)
 
 
-def _count_as_reference(
+def _count_officially(
     charts: ChartArray, predicted: ChartArray, ratio: int, counts: _Counts
 ) -> None:
-    """Count as the reference implementation does: charts decimated, and enlarged again.
+    """Count as the official code does: charts decimated, and enlarged again.
 
-    Its test path takes row ``ratio * i`` of the charts, and enlarges ``n // ratio`` rows by
-    ``floor(r * (n // ratio) / n)``. Downscaled, a map is looked at where both that rule and
-    plain blocks of `ratio` rows lead to row i.
+    Its test takes row ``ratio * i`` of the charts, and enlarges ``n // ratio`` rows by
+    ``floor(r * (n // ratio) / n)``. Downscaled, a map is compared where both that rule
+    and plain blocks of `ratio` rows lead to row i.
     """
     picked, enlarged, of_map = zip(
-        *(_reference_indices(size, ratio) for size in charts.shape[1:]), strict=True
+        *(_official_indices(size, ratio) for size in charts.shape[1:]), strict=True
     )
     for chart, truth, guess in zip(CHARTS, charts, predicted, strict=True):
         coarse = truth[picked[0][:, np.newaxis], picked[1]]
@@ -367,23 +367,23 @@ def _count_as_reference(
         counts.grids["enlarged"].add_enlarged(chart, coarse, guess, *enlarged)
 
 
-def _reference_indices(n_pixels: int, ratio: int) -> tuple[IntArray, IntArray, IntArray]:
-    """Return the picked pixels, the picked one of each pixel, and where maps are looked at.
+def _official_indices(n_pixels: int, ratio: int) -> tuple[IntArray, IntArray, IntArray]:
+    """Return the picked pixels, the picked one of each pixel, and where maps are compared.
 
     Examples
     --------
-    >>> _reference_indices(7, 3)
+    >>> _official_indices(7, 3)
     (array([0, 3]), array([0, 0, 0, 0, 1, 1, 1]), array([0, 4]))
     """
     ratio = min(ratio, n_pixels)
     n_picked = n_pixels // ratio
     places = np.arange(n_picked)
-    looked_at = -(-places * n_pixels // n_picked)
-    return places * ratio, picks_of_pixels(n_pixels, ratio), looked_at
+    compared = -(-places * n_pixels // n_picked)
+    return places * ratio, picks_of_pixels(n_pixels, ratio), compared
 
 
 def _in_turn(jobs: Iterable[Callable[[], _Result]]) -> Iterator[_Result]:
-    """Do a few jobs at a time, and give the results in order."""
+    """Do a few jobs at a time, and yield the results in order."""
     remaining = iter(jobs)
     with ThreadPoolExecutor(_THREADS) as pool:
         waiting = deque(pool.submit(job) for job in islice(remaining, _THREADS))

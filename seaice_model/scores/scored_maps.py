@@ -30,13 +30,13 @@ class FoundMaps:
     """Maps to score, and how they are read."""
 
     run: str
-    """What made them."""
+    """The run that made them."""
 
     readers: Mapping[str, Callable[[ChartedScene], Aligned]]
     """By scene; each reads a map on the 80 m grid."""
 
     seen: frozenset[str] = frozenset()
-    """Scenes that what made them was trained or validated on."""
+    """Scenes that the run was trained or validated on."""
 
     failed: tuple[Failure, ...] = ()
     """Maps that cannot be read."""
@@ -85,12 +85,12 @@ def read_scored(maps_path: Path, scene: ChartedScene) -> ChartArray:
     maps_path
         Folder of maps or submission file.
     scene
-        One that it holds.
+        One of its scenes.
 
     Raises
     ------
     MapError
-        If it has no map of the scene, or a damaged one.
+        If it contains no map of the scene, or a damaged one.
     """
     if maps_path.is_file():
         return _read_submission(maps_path, scene).charts
@@ -106,8 +106,8 @@ def _store_of(maps: Path) -> Store:
     if maps.is_file():
         raise MapError(
             f"{str(maps)!r} does not say where the charts of its scenes are",
-            hint="name a store or a folder of netCDF files by --reference; of a folder of "
-            "maps, give the folder",
+            hint="pass a store or a folder of netCDF files as --reference; for a folder "
+            "of maps, name the folder",
         )
     described, failed = describe_maps(maps)
     if not described:
@@ -116,7 +116,7 @@ def _store_of(maps: Path) -> Store:
     if "://" in named or "::" in named:
         # Whoever made the map would choose where requests with our credentials go.
         raise MapError(
-            f"the maps in {str(maps)!r} were drawn from {named!r}; "
+            f"the maps in {str(maps)!r} were made from {named!r}; "
             "URLs named in files are not opened",
             hint=f"if you trust it, pass --reference {named}",
         )
@@ -124,14 +124,14 @@ def _store_of(maps: Path) -> Store:
         return Store.open(named)
     except StoreError as error:
         raise MapError(
-            f"the maps in {str(maps)!r} were drawn from a store that cannot be opened: "
+            f"the maps in {str(maps)!r} were made from a store that cannot be opened: "
             f"{error}",
-            hint="name the store with the charts by --reference",
+            hint="pass the store with the charts as --reference",
         ) from error
 
 
 def _in_folder(folder: Path, truth: ChartedScenes) -> FoundMaps:
-    """Look into a folder of maps; refuse what cannot be scored together."""
+    """Look into a folder of maps; reject what cannot be scored together."""
     paths: dict[str, Path] = {}
     runs: dict[str, str] = {}
     seen: set[str] = set()
@@ -151,8 +151,8 @@ def _in_folder(folder: Path, truth: ChartedScenes) -> FoundMaps:
                 continue
             raise MapError(
                 f"map {str(path)!r} shows scene {scene_id!r}, which "
-                f"{truth.path!r} does not hold",
-                hint="name the store or folder with its chart by --reference",
+                f"{truth.path!r} does not contain",
+                hint="pass the store or folder with its chart as --reference",
             )
         paths[scene_id] = path
         if made_by.scene_use != "unseen":
@@ -162,14 +162,14 @@ def _in_folder(folder: Path, truth: ChartedScenes) -> FoundMaps:
         raise MapError(
             f"the maps in {str(folder)!r} come from {len(runs)} runs: "
             + "; ".join(runs.values()),
-            hint="score the maps of each run in a folder of their own",
+            hint="put the maps of each run into a folder of their own",
         )
     readers = {scene: partial(_read_map, path) for scene, path in paths.items()}
     return FoundMaps("".join(runs.values()), readers, frozenset(seen), tuple(unknown))
 
 
 def _unknown(scene_id: str, truth: ChartedScenes) -> str:
-    """Say that the chart of a scene is not there, as far as that is known."""
+    """Return why the chart of a scene is missing, as far as that is known."""
     if scene_id in {failure.name for failure in truth.failed}:
         return f"the chart of scene {scene_id!r} cannot be read"
     return (
@@ -183,7 +183,7 @@ def _read_map(path: Path, scene: ChartedScene) -> Aligned:
 
 
 def _in_submission(path: Path, truth: ChartedScenes) -> FoundMaps:
-    """Look into a submission file; refuse one that lacks scenes."""
+    """Look into a submission file; reject one that lacks scenes."""
     with Submission(path) as submission:
         submission.check_scenes(truth.expected, truth.scenes)
         return FoundMaps(

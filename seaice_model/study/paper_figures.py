@@ -1,12 +1,12 @@
 """Figures 2 to 5 of Chen et al. (2024), from any runs or maps and any store.
 
 - Figures 2 and 3: the charts of a scene by each model, and by the ice service;
-- Figure 4: which classes of SOD and FLOE each model takes for which;
+- Figure 4: which classes of SOD and FLOE each model confuses;
 - Figure 5: how often each class occurs in the training scenes.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +15,10 @@ from matplotlib.figure import Figure
 from seaice_data.errors import Failure, StoreError
 from seaice_data.sources.charts import ChartedScenes
 from seaice_data.system.ownership import PICTURE, refuse_foreign
+from seaice_data.system.workers import Progress
 from seaice_model.errors import MapError
-from seaice_model.plots.maps import draw_comparison
-from seaice_model.plots.scores import draw_confusion
+from seaice_model.plots.maps import plot_comparison
+from seaice_model.plots.scores import plot_confusion
 from seaice_model.plots.store import draw_class_distribution
 from seaice_model.prediction.predict import PredictSettings, predict_store
 from seaice_model.scores.score import ScoreReport, score_maps
@@ -30,103 +31,103 @@ PAPER_SCENES = ("20180707T113313_cis", "20211212T211242_dmi")
 
 @dataclass(frozen=True, slots=True)
 class FiguresReport:
-    """What `draw_figures` did."""
+    """What `plot_figures` did."""
 
-    pictures: Mapping[str, Path]
+    figures: Mapping[str, Path]
     """Files by what they show."""
 
     scenes: tuple[str, ...]
-    """Scenes drawn as Figures 2 and 3."""
+    """Scenes of Figures 2 and 3."""
 
     failed: tuple[Failure, ...]
     """Maps that could not be scored; no figure shows them."""
 
 
-def draw_figures(
+def plot_figures(
     models: Mapping[str, Path],
-    reference: ChartedScenes,
+    truth: ChartedScenes,
     out: Path,
     *,
     scenes: Sequence[str] = (),
     overwrite: bool = False,
-    progress: Callable[[int, int, str], None] | None = None,
+    progress: Progress | None = None,
 ) -> FiguresReport:
-    """Draw the figures of the paper.
+    """Plot the figures of the paper.
 
     Parameters
     ----------
     models
-        Folders of maps or of runs by the name of the model. Maps of a run are drawn first,
-        of the test scenes and `scenes`, into ``out/maps/<name>``.
-    reference
+        Folders of maps or of runs by the name of the model. A run first makes maps of the
+        test scenes and of `scenes`, in ``out/maps/<name>``.
+    truth
         The ice charts; a store for Figure 5 and for runs.
     out
-        Folder for the pictures, made if needed.
+        Folder for the figures, created if needed.
     scenes
-        Scenes for Figures 2 and 3; those of the paper that all models have a map of if not
-        given, or else the first two that all have.
+        Scenes for Figures 2 and 3. If not given, those of the paper of which all models
+        have a map; if there are none, the first two of which all have one.
     overwrite
-        Whether to replace pictures that seaice did not write.
+        Whether to replace figures that seaice did not write.
     progress
-        Told how many models are done, of how many, and which.
+        Called after each model.
 
     Raises
     ------
     MapError
         If a model lacks a map of one of `scenes`, or the models have no scene in common.
     ForeignFileError
-        If a picture that seaice did not write is in the way.
+        If there is a figure that seaice did not write.
     RunError, StoreError
-        If a run cannot draw its maps, or the reference is no store.
+        If a run cannot make its maps, or `truth` is not a store.
     """
     for path in (
-        *(_scene_picture(out, scene_id) for scene_id in reference.scenes),
-        *(_confusion_picture(out, name) for name in models),
+        *(_scene_path(out, scene_id) for scene_id in truth.scenes),
+        *(_confusion_path(out, name) for name in models),
         out / "classes.png",
     ):
         refuse_foreign(path, PICTURE, overwrite=overwrite)
     out.mkdir(parents=True, exist_ok=True)
     maps, reports = {}, {}
     for n_done, (name, path) in enumerate(models.items(), start=1):
-        maps[name] = _maps_of(name, path, reference, out, scenes)
-        reports[name] = score_maps(maps[name], reference)
+        maps[name] = _maps_of(name, path, truth, out, scenes)
+        reports[name] = score_maps(maps[name], truth)
         if progress is not None:
             progress(n_done, len(models), name)
     chosen = _chosen(reports, scenes)
-    pictures = {}
+    figures = {}
     for scene_id in chosen:
-        path = _scene_picture(out, scene_id)
-        save_picture(_draw_scene(scene_id, maps, reports, reference), path)
-        pictures[f"Figures 2, 3: {scene_id}"] = path
+        path = _scene_path(out, scene_id)
+        save_picture(_plot_scene(scene_id, maps, reports, truth), path)
+        figures[f"Figures 2, 3: {scene_id}"] = path
     for name, report in reports.items():
-        path = _confusion_picture(out, name)
+        path = _confusion_path(out, name)
         matrices = report.grids["original"].confusion
-        save_picture(draw_confusion(matrices, title=name), path)
-        pictures[f"Figure 4: {name}"] = path
-    counts = reference.store and reference.store.full_class_counts
+        save_picture(plot_confusion(matrices, title=name), path)
+        figures[f"Figure 4: {name}"] = path
+    counts = truth.store and truth.store.full_class_counts
     if counts:
         save_picture(draw_class_distribution(counts), out / "classes.png")
-        pictures["Figure 5"] = out / "classes.png"
+        figures["Figure 5"] = out / "classes.png"
     failed = tuple(failure for report in reports.values() for failure in report.failed)
-    return FiguresReport(pictures, tuple(chosen), failed)
+    return FiguresReport(figures, tuple(chosen), failed)
 
 
 def _maps_of(
-    name: str, path: Path, reference: ChartedScenes, out: Path, scenes: Sequence[str]
+    name: str, path: Path, truth: ChartedScenes, out: Path, scenes: Sequence[str]
 ) -> Path:
-    """Return the folder of the maps of a model; draw them if it is a run."""
+    """Return the folder of the maps of a model; make them if it is a run."""
     if not (path / "settings.json").is_file():
         return path
-    if reference.store is None:
+    if truth.store is None:
         raise StoreError(
-            f"{reference.path!r} is no store, so the run {str(path)!r} cannot draw maps",
-            hint="name a store by --reference, or a folder of maps instead of the run",
+            f"{truth.path!r} is not a store, so the run {str(path)!r} cannot make maps",
+            hint="pass a store as --reference, or a folder of maps instead of the run",
         )
-    drawn = out / "maps" / _file_name(name)
-    wanted = dict.fromkeys((*reference.expected, *scenes))
+    made = out / "maps" / _file_name(name)
+    wanted = dict.fromkeys((*truth.expected, *scenes))
     settings = PredictSettings(pictures=False)
-    predict_store(reference.store, path, drawn, settings, scenes=tuple(wanted))
-    return drawn
+    predict_store(truth.store, path, made, settings, scenes=tuple(wanted))
+    return made
 
 
 def _chosen(reports: Mapping[str, ScoreReport], scenes: Sequence[str]) -> Sequence[str]:
@@ -145,19 +146,19 @@ def _chosen(reports: Mapping[str, ScoreReport], scenes: Sequence[str]) -> Sequen
     first, *others = (report.scenes for report in reports.values())
     common = [scene for scene in first if all(scene in other for other in others)]
     if not common:
-        raise MapError("the models have no scene in common", hint="draw the same scenes")
+        raise MapError("the models have no scene in common", hint="predict the same scenes")
     return [scene for scene in PAPER_SCENES if scene in common] or common[:2]
 
 
-def _draw_scene(
+def _plot_scene(
     scene_id: str,
     maps: Mapping[str, Path],
     reports: Mapping[str, ScoreReport],
-    reference: ChartedScenes,
+    truth: ChartedScenes,
 ) -> Figure:
-    scene = reference.scenes[scene_id]
+    scene = truth.scenes[scene_id]
     rows = {name: read_scored(path, scene) for name, path in maps.items()}
-    return draw_comparison(
+    return plot_comparison(
         f"{scene_id}   {scene.acquired:%Y-%m-%d %H:%M} UTC",
         {**rows, "ice chart": scene.read()},
         scene.grid,
@@ -165,14 +166,14 @@ def _draw_scene(
     )
 
 
-def _scene_picture(out: Path, scene_id: str) -> Path:
+def _scene_path(out: Path, scene_id: str) -> Path:
     return out / f"scene_{scene_id}.png"
 
 
-def _confusion_picture(out: Path, name: str) -> Path:
+def _confusion_path(out: Path, name: str) -> Path:
     return out / f"confusion_{_file_name(name)}.png"
 
 
 def _file_name(name: str) -> str:
-    """Return a name of a model that any disk takes."""
+    """Return the name of a model as a file name for any disk."""
     return re.sub(r"[^\w.-]+", "_", name)

@@ -1,6 +1,6 @@
-"""What is kept of the runs of a study: where it lies, and how it is read and written.
+"""What is kept of the runs of a study: where it is, and how it is read and written.
 
-A run of a candidate is a folder like any other, and files beside it::
+A run of a candidate is a folder like any other, with files next to it::
 
     study/runs/model3/
       seed-0/         run of seed 0: settings, log, checkpoints (`seaice_model.runs.folder`)

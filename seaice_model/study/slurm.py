@@ -26,7 +26,7 @@ _SCRIPT = """\
 
 srun {command} --jobs 1 --part "$SLURM_ARRAY_TASK_ID/{n_runs}"
 status=$?
-# 75: told to stop before the time was up, with everything saved.
+# 75: stopped before the time was up, with everything saved.
 if [ "$status" -eq 75 ]; then
     scontrol requeue "${{SLURM_ARRAY_JOB_ID}}_$SLURM_ARRAY_TASK_ID"
 fi

@@ -72,12 +72,12 @@ def update_tables(plan: StudyPlan) -> StudyTable:
             as_csv(table),
             json.dumps(as_mapping(table), indent=2) + "\n",
         )
-        *names, picture = TABLES
+        *names, figure = TABLES
         for name, text in zip(names, forms, strict=True):
             with replacing(plan.out / name) as new:
                 new.write_text(text, encoding="utf-8")
         if table.n_finished:
-            save_picture(plot_study(table), plan.out / picture)
+            save_picture(plot_study(table), plan.out / figure)
     return table
 
 

@@ -628,12 +628,14 @@ def test_score_prints_tables_that_fit_a_terminal(seaice, maps_path) -> None:
     lines = result.out.splitlines()
     assert max(map(len, lines[:-1])) <= 80  # the last one has the path of the store
     for told in (
-        "original charts (the challenge)", "charts enlarged again (reference test)",
-        "downscaled (reference validation)", "baseline: climatology", "SOD old ice",
+        "original charts (the challenge)", "charts enlarged again (official test)",
+        "downscaled (official validation)", "baseline: climatology", "SOD old ice",
         "ice in the map only",
     ):  # fmt: skip
         assert told in result.out
-    assert "Pixels with a charted class count, also where the map has none" in result.err
+    assert (
+        "All pixels with a charted class count, even where the map has none" in result.err
+    )
 
 
 def test_score_writes_csv_a_report_and_the_index(seaice, maps_path, tmp_path) -> None:
@@ -661,7 +663,7 @@ def test_score_takes_a_folder_of_files_with_charts(seaice, maps_path, raw_folder
     assert (ours["ratio"], folder["ratio"]) == (5, 10)
     assert folder["baselines"] == {}
     result = seaice("score", maps_path, "--reference", raw_folder)
-    assert "no baselines: the reference has no training scenes" in result.out
+    assert f"no baselines: {raw_folder} has no training scenes" in result.out
 
 
 def test_score_of_a_submission_needs_a_reference(seaice, tmp_path, store_path) -> None:
@@ -736,8 +738,8 @@ def test_score_without_the_store_of_the_maps_is_told(
     moved.rename(tmp_path / "elsewhere.zarr")
     result = seaice("score", maps)
     assert result.code == 1
-    assert "were drawn from a store that cannot be opened: no store at" in result.err
-    assert "hint: name the store with the charts by --reference" in result.err
+    assert "were made from a store that cannot be opened: no store at" in result.err
+    assert "hint: pass the store with the charts as --reference" in result.err
     assert seaice("score", maps, "--reference", tmp_path / "elsewhere.zarr").code == 0
 
 

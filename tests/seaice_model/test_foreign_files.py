@@ -12,7 +12,7 @@ from seaice_model.errors import MapError
 from seaice_model.maps.netcdf import describe
 from seaice_model.pages.index import write_index
 from seaice_model.prediction.predict import PredictSettings, predict_store
-from seaice_model.study.paper_figures import draw_figures
+from seaice_model.study.paper_figures import plot_figures
 from seaice_model.study.slurm import write_slurm_script
 from seaice_model.study.table import refuse_foreign_tables
 from seaice_model.style import save_picture
@@ -63,7 +63,7 @@ def test_a_file_where_small_pictures_belong_is_found_before_predicting(
     tmp_path: Path, store: Store, run: Path
 ) -> None:
     (tmp_path / "index").write_text("mine")
-    with pytest.raises(MapError, match="is in the way of the folder for small pictures"):
+    with pytest.raises(MapError, match="is in the way of the folder for thumbnails"):
         predict_store(store, run, tmp_path, scenes=[TEST_SCENE])
     assert [path.name for path in tmp_path.iterdir()] == ["index"]
 
@@ -76,7 +76,7 @@ def test_figures_begin_only_if_nothing_of_others_is_in_the_way(
 ) -> None:
     (tmp_path / name).write_text("mine")
     with pytest.raises(ForeignFileError, match=f"{name}' that seaice did not write"):
-        draw_figures({"a": run}, charts_of(store), tmp_path)
+        plot_figures({"a": run}, charts_of(store), tmp_path)
     assert (tmp_path / name).read_text() == "mine"
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
@@ -84,8 +84,8 @@ def test_figures_begin_only_if_nothing_of_others_is_in_the_way(
 def test_figures_take_names_of_models_as_they_are(
     tmp_path: Path, store: Store, run: Path
 ) -> None:
-    report = draw_figures({r"$\frac$ 5$": run}, charts_of(store), tmp_path)
-    assert all(path.is_file() for path in report.pictures.values())
+    report = plot_figures({r"$\frac$ 5$": run}, charts_of(store), tmp_path)
+    assert all(path.is_file() for path in report.figures.values())
 
 
 def test_tables_of_others_are_not_replaced(tmp_path: Path) -> None:

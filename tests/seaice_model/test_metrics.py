@@ -116,7 +116,7 @@ def test_what_argmax_gives_is_counted_as_bytes_are() -> None:
 @pytest.mark.parametrize("dtype", [np.float32, np.bool_])
 def test_what_are_no_whole_numbers_is_refused(dtype: type) -> None:
     charts = np.zeros((3, 2, 2), np.uint8)
-    with pytest.raises(TypeError, match="SIC must hold whole numbers, got"):
+    with pytest.raises(TypeError, match="SIC must contain whole numbers, got"):
         ChartScorer().add(charts, charts.astype(dtype))
 
 

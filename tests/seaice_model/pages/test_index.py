@@ -176,8 +176,8 @@ def test_what_a_map_says_cannot_become_part_of_the_page(maps: Path) -> None:
     check_page(page)
     document = html5lib.parse(page.read_text(), namespaceHTMLElements=False)
     assert len([*document.iter("script")]) == 1
-    (told,) = [p.text for p in document.iter("p") if (p.text or "").startswith("Drawn by")]
-    assert told.startswith(f"Drawn by {EVIL} with {EVIL} from {EVIL}.")
+    (told,) = [p.text for p in document.iter("p") if (p.text or "").startswith("Made by")]
+    assert told.startswith(f"Made by {EVIL} with {EVIL} from {EVIL}.")
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def test_the_report_is_one_valid_page(
     assert len(images) == 2 + 2  # confusion of SIC, of SOD and FLOE; two scenes
     text = (tmp_path / "scores.html").read_text()
     for told in (
-        "original charts (the challenge)", "charts enlarged again (reference test)",
+        "original charts (the challenge)", "charts enlarged again (official test)",
         "baseline: climatology", "the class is missed", TEST_SCENE, "medium floe",
         "nothing can be said about their uncertainty",
     ):  # fmt: skip

@@ -14,7 +14,7 @@ from seaice_data.grid import Grid
 from seaice_data.store.store import Store
 from seaice_model.maps.chart_map import ChartMap, Provenance
 from seaice_model.metrics import ChartScorer
-from seaice_model.plots.maps import draw_map
+from seaice_model.plots.maps import draw_map, plot_comparison
 from seaice_model.style import COLOURS, save_picture
 
 PROVENANCE = Provenance(
@@ -73,6 +73,20 @@ def test_a_scene_without_charts_has_one_row(store: Store) -> None:
     assert len(figure.axes) == 1 + 3 + 3
     assert "combined" not in texts(figure)
     assert len(draw_map(map_of(store)).axes) == 3 + 3
+
+
+def test_a_comparison_names_its_scene_sources_and_scores(store: Store) -> None:
+    chart_map = map_of(store)
+    scorer = ChartScorer()
+    scorer.add(chart_map.charts, chart_map.charts)
+    planes = {"map": chart_map.charts, "ice chart": chart_map.charts}
+    scores = {"map": scorer.scores()}
+    figure = plot_comparison("a scene", planes, chart_map.grid, scores)
+    assert figure.get_suptitle() == "a scene"
+    titles = [axes.get_title() for axes in figure.axes]
+    assert titles[:3] == ["SIC (R2 100.0 %)", "SOD (F1 100.0 %)", "FLOE (F1 100.0 %)"]
+    assert titles[3:6] == ["SIC", "SOD", "FLOE"]
+    assert [axes.get_ylabel() for axes in figure.axes][::3][:2] == ["map", "ice chart"]
 
 
 def test_large_planes_are_thinned_before_drawing(store: Store) -> None:

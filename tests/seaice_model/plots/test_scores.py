@@ -8,7 +8,7 @@ from support.drawn_uncertainty import drawn, errors
 
 from seaice_data.charts import CHARTS, SIC, SOD
 from seaice_model.metrics import ChartScorer
-from seaice_model.plots.scores import draw_calibration, draw_confusion
+from seaice_model.plots.scores import plot_calibration, plot_confusion
 from seaice_model.scores.calibration import CalibrationScorer
 from seaice_model.style import save_picture
 
@@ -27,7 +27,7 @@ def confusion(unpredicted: int = 0) -> dict[str, list[list[int]]]:
 
 
 def test_rows_of_the_confusion_are_shares(tmp_path: Path) -> None:
-    figure = draw_confusion(confusion(), (SOD,))
+    figure = plot_confusion(confusion(), (SOD,))
     save_picture(figure, tmp_path / "confusion.png")
     shares = np.asarray(figure.axes[0].images[0].get_array())
     assert shares.shape == (6, 6)
@@ -36,14 +36,14 @@ def test_rows_of_the_confusion_are_shares(tmp_path: Path) -> None:
 
 
 def test_pixels_without_a_class_get_a_column_only_if_there_are_any() -> None:
-    assert "no class" not in texts(draw_confusion(confusion()))
-    assert "no class" in texts(draw_confusion(confusion(unpredicted=5)))
+    assert "no class" not in texts(plot_confusion(confusion()))
+    assert "no class" in texts(plot_confusion(confusion(unpredicted=5)))
 
 
 @pytest.mark.parametrize("charts", [(SIC,), CHARTS])
 def test_charts_without_a_pixel_can_be_drawn(charts, tmp_path: Path) -> None:
     empty = {n: m.tolist() for n, m in ChartScorer().confusion.items()}
-    figure = draw_confusion(empty, charts)
+    figure = plot_confusion(empty, charts)
     save_picture(figure, tmp_path / "empty.png")
     assert len(figure.axes) == len(charts)
 
@@ -53,11 +53,11 @@ def test_calibration_has_a_panel_for_each_thing_known(tmp_path: Path) -> None:
     scorer.add_probabilities(SOD, *drawn())
     found = scorer.calibration()
     assert found is not None
-    assert len(draw_calibration(found).axes) == 1
+    assert len(plot_calibration(found).axes) == 1
     scorer.add_spread(*errors(0))
     found = scorer.calibration()
     assert found is not None
-    figure = draw_calibration(found)
+    figure = plot_calibration(found)
     save_picture(figure, tmp_path / "calibration.png")
     assert len(figure.axes) == 2
     assert any(text.startswith("SOD: calibration error") for text in texts(figure))

@@ -96,7 +96,7 @@ def test_shapes_that_do_not_fit_are_refused() -> None:
     scorer = CalibrationScorer()
     with pytest.raises(ValueError, match="FLOE has 7 classes, probabilities have shape"):
         scorer.add_probabilities(FLOE, truth, probabilities)
-    with pytest.raises(ValueError, match="do not lie on a chart"):
+    with pytest.raises(ValueError, match="do not fit a chart"):
         scorer.add_probabilities(SOD, truth[:5], probabilities)
     with pytest.raises(ValueError, match="shapes differ"):
         scorer.add_spread(truth, np.zeros((2, 2)), np.zeros((2, 3)))

@@ -67,7 +67,7 @@ def test_a_report_is_ready_for_json(report: ScoreReport) -> None:
     assert json.loads(json.dumps(asdict(report)))["grids"]["original"]["pooled"]
 
 
-def test_the_reference_way_is_followed_pixel_by_pixel(
+def test_the_official_way_is_followed_pixel_by_pixel(
     report: ScoreReport, maps: Path, store: Store
 ) -> None:
     enlarged, downscaled = ChartScorer(), ChartScorer()
@@ -155,7 +155,7 @@ def test_maps_of_scenes_that_are_not_in_the_reference_are_named(
     tmp_path: Path, maps: Path, make_store: StoreMaker
 ) -> None:
     other = make_store(tmp_path / "other.zarr", scenes=SCENES[1:3])
-    message = f"map .* shows scene '{TEST_SCENE}', which .*other.zarr' does not hold"
+    message = f"map .* shows scene '{TEST_SCENE}', which .*other.zarr' does not contain"
     with pytest.raises(MapError, match=message):
         score_maps(maps, charts_of(other))
 
