@@ -13,7 +13,7 @@ def figures(
         list[str],
         typer.Argument(help="Folders of maps or runs, as NAME=FOLDER or FOLDER"),
     ],
-    reference: Annotated[
+    truth: Annotated[
         str, typer.Option(help="Store, or folder of netCDF files, with the charts")
     ],
     out: Annotated[Path, typer.Option(help="Folder for the figures")] = Path("figures"),
@@ -37,7 +37,7 @@ def figures(
     which classes of SOD and FLOE each model confuses, Figure 5 how often each class occurs
     in the training scenes.
 
-    Example: seaice figures full=maps/ hh-hv=run2/ --reference store.zarr
+    Example: seaice figures full=maps/ hh-hv=run2/ --truth store.zarr
     """
     from seaice_data.sources.charts import find_charts
     from seaice_model.study.paper_figures import plot_figures
@@ -51,7 +51,7 @@ def figures(
         if not name or not folder or not Path(folder).is_dir():
             raise typer.BadParameter(f"{model!r} does not name a folder")
         named[name] = Path(folder)
-    charts = find_charts(reference)
+    charts = find_charts(truth)
     with Progress("models") as progress:
         report = plot_figures(
             named, charts, out, scenes=scene or (), overwrite=overwrite, progress=progress

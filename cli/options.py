@@ -30,7 +30,9 @@ AcceptMasks = Annotated[
 ]
 
 RENAMED: Mapping[str, Mapping[str, str]] = {
+    "figures": {"--reference": "--truth"},
     "predict": {"--pictures": "--plots", "--no-pictures": "--no-plots"},
+    "score": {"--reference": "--truth"},
 }
 """By command: the present names of options by their names in version 0.1, which version 0.2
 still accepts, with a warning."""

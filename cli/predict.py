@@ -95,7 +95,7 @@ def predict(
     if scene and not all(scene):
         raise typer.BadParameter("the id of a scene is empty", param_hint="--scene")
     settings = PredictSettings(
-        grid=grid.value, probabilities=probabilities, pictures=plots, overwrite=overwrite
+        grid=grid.value, probabilities=probabilities, plots=plots, overwrite=overwrite
     )
     runs = run or [Path("run")]
     with Progress("maps") as progress:

@@ -16,7 +16,7 @@ def score(
     maps: Annotated[
         Path, typer.Argument(help="Folder of maps, or a submission file of the challenge")
     ],
-    reference: Annotated[
+    truth: Annotated[
         str,
         typer.Option(
             help="Store, or folder of netCDF files, with the charts; "
@@ -49,7 +49,7 @@ def score(
     index.html of the folder. A submission file is netCDF with a variable like
     20180124T194759_dmi_SIC for each chart of each test scene: classes as bytes, at 80 m.
 
-    Example: seaice score maps/ --reference store.zarr --report scores.html
+    Example: seaice score maps/ --truth store.zarr --report scores.html
     """
     from seaice_data.system.ownership import PAGE, refuse_foreign
     from seaice_model.pages.scores import write_report
@@ -62,7 +62,7 @@ def score(
         raise typer.BadParameter("give either --csv or --json")
     if report is not None:
         refuse_foreign(report, PAGE, overwrite=overwrite)
-    charts = find_truth(maps, reference)
+    charts = find_truth(maps, truth)
     with Progress("maps") as progress:
         scored = score_maps(maps, charts, progress=progress)
     _update_index(maps, charts, overwrite=overwrite)
@@ -108,4 +108,4 @@ def _say_tables(report: "ScoreReport") -> None:
     if report.seen:
         note(f"note: {seen_in_words(report)}")
     elapsed = seconds(report.elapsed_s)
-    say(f"{len(report.scenes)} maps scored against {report.reference} in {elapsed}")
+    say(f"{len(report.scenes)} maps scored against {report.truth} in {elapsed}")

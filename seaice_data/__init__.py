@@ -6,4 +6,7 @@ sampler needs neither dask nor h5py. Inside the project import the modules.
 
 from lazy_loader import attach_stub
 
-__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)
+from seaice_data.deprecation import former_names
+
+_find, __dir__, __all__ = attach_stub(__name__, __file__)
+__getattr__ = former_names(_find, {"Drawing": "Sampling"})

@@ -19,7 +19,7 @@ from .sampling.sampler import Patch as Patch
 from .sampling.sampler import PatchSampler as PatchSampler
 from .sampling.tiles import Tile as Tile
 from .sampling.tiles import TileGrid as TileGrid
-from .sampling.windows import Drawing as Drawing
+from .sampling.windows import Sampling as Sampling
 from .scenes.files import Scene as Scene
 from .scenes.files import find_scenes as find_scenes
 from .scenes.files import open_scene as open_scene

@@ -20,12 +20,12 @@ import math
 import re
 import types
 import typing
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+from seaice_data.deprecation import new_name
 from seaice_data.errors import SettingsError
 from seaice_data.system.documents import (
     DocumentError,
@@ -297,9 +297,7 @@ def _new_name(name: str, old_names: Mapping[str, str]) -> str:
     """Return the name that a setting has now; warn if it had another."""
     if (new := old_names.get(name)) is None:
         return name
-    message = f"setting {name!r} is now {new!r}; the old name works in this version only"
-    warnings.warn(message, FutureWarning, stacklevel=2)
-    return new
+    return new_name("setting", name, new)
 
 
 def _default(known: "dataclasses.Field[Any]") -> Any:

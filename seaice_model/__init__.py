@@ -6,4 +6,13 @@ settings load without PyTorch. Inside the project import the modules.
 
 from lazy_loader import attach_stub
 
-__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)
+from seaice_data.deprecation import former_names
+
+_find, __dir__, __all__ = attach_stub(__name__, __file__)
+__getattr__ = former_names(
+    _find,
+    {
+        "draw_chart_map": "compose_chart_map",
+        "load_reference_state_dict": "load_official_state_dict",
+    },
+)

@@ -17,13 +17,13 @@ from .maps.netcdf import write_netcdf as write_netcdf
 from .metrics import ChartScorer as ChartScorer
 from .metrics import Scores as Scores
 from .networks.published_weights import (
-    load_reference_state_dict as load_reference_state_dict,
+    load_official_state_dict as load_official_state_dict,
 )
 from .networks.unet import MultiTaskUNet as MultiTaskUNet
 from .networks.unet import Prediction as Prediction
 from .pages.index import write_index as write_index
 from .pages.scores import write_report as write_report
-from .prediction.compose import draw_chart_map as draw_chart_map
+from .prediction.compose import compose_chart_map as compose_chart_map
 from .prediction.predict import PredictReport as PredictReport
 from .prediction.predict import PredictSettings as PredictSettings
 from .prediction.predict import predict_files as predict_files

@@ -28,7 +28,7 @@ COLOURS = {
 """Colour of each class, by chart; open water is light blue, no data stays white."""
 
 
-def save_picture(figure: "Figure", path: Path) -> None:
+def save_plot(figure: "Figure", path: Path) -> None:
     """Write a figure; a file at `path` stays until the new one is whole."""
     with replacing(path) as new:
         # By this mark `seaice_data.system.ownership` recognises it.

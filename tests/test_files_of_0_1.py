@@ -190,7 +190,7 @@ def test_the_configuration_of_a_run_is_the_one_it_was_given(
     config = settings.config
     assert config.model.filters == (4, 4)
     assert config.train.class_loss == "focal"
-    assert config.drawing.over == "area"
+    assert config.sampling.over == "area"
     assert config.augmentation.flip_y == 0.25
     assert config.train.weight_decay == RunConfig().train.weight_decay
 
@@ -262,12 +262,12 @@ def test_maps_of_several_networks_and_of_files_are_kept(expected: dict[str, Any]
     del expected
     (of_seeds,) = find_maps(Path("maps_of_seeds"))
     before = of_seeds.read_bytes()
-    settings = PredictSettings(pictures=False)
+    settings = PredictSettings(plots=False)
     store = Store.open("store.zarr")
     report = predict_store(store, "runs", "maps_of_seeds", settings, device="cpu")
     assert (report.n_kept, report.n_written) == (1, 0)
     assert of_seeds.read_bytes() == before
-    settings = PredictSettings(pictures=False, grid="store")
+    settings = PredictSettings(plots=False, grid="store")
     report = predict_files(
         "raw", "run", "maps_of_files", settings, scenes=[MISSING], device="cpu"
     )
@@ -279,10 +279,10 @@ def test_maps_are_drawn_again_alike(expected: dict[str, Any], folder: str) -> No
     (path,) = find_maps(Path(folder))
     assert str(path) in expected["maps"]
     if folder == "maps_of_seeds":
-        settings = PredictSettings(pictures=False)
+        settings = PredictSettings(plots=False)
         predict_store(Store.open("store.zarr"), "runs", "new", settings, device="cpu")
     else:
-        settings = PredictSettings(pictures=False, grid="store")
+        settings = PredictSettings(plots=False, grid="store")
         predict_files("raw", "run", "new", settings, scenes=[MISSING], device="cpu")
     assert_alike(Path("new") / path.name, path)
 
@@ -397,7 +397,7 @@ if __name__ == "__main__":
     assert len(prepare("raw", "store.zarr", Recipe(ratio=5)).kept) == 5
     resumed = resumed_settings(store, RunFolder(Path("run")), None)
     assert resumed.store.recipe == store.recipe
-    settings = PredictSettings(pictures=False)
+    settings = PredictSettings(plots=False)
     drawn = predict_store(store, "run", "maps", settings, scenes=store.splits["test"])
     assert drawn.n_kept == 1
     with pytest.raises(StoreError, match="recipe: despeckle: true instead of false"):

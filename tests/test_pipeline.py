@@ -38,7 +38,7 @@ def test_the_whole_job(
         assert run_app(command) == 0, capsys.readouterr().err
     assert len(list(Path(maps).glob("*.nc"))) == len(list(Path(maps).glob("*.png"))) == 5
     capsys.readouterr()
-    assert run_app(["score", maps, "--reference", store, "--json"]) == 0
+    assert run_app(["score", maps, "--truth", store, "--json"]) == 0
     scores = json.loads(capsys.readouterr().out)
     scorer = ChartScorer()
     for scene in Store.open(store).open_scenes()[0]:

@@ -35,7 +35,7 @@ def compare_steps(path: Path, config: "RunConfig", rounds: int) -> None:
     from seaice_data.sampling.sampler import PatchSampler
     from seaice_data.store.store import Store
     from seaice_model.training.batches import batches
-    from seaice_model.training.gpu_patches import ResidentPatches
+    from seaice_model.training.gpu_patches import GpuPatches
 
     device = torch.device("cuda")
     size = config.train.batch_size
@@ -46,7 +46,7 @@ def compare_steps(path: Path, config: "RunConfig", rounds: int) -> None:
         augmentation=config.augmentation,
     )
     start = time.perf_counter()
-    resident = ResidentPatches(sampler, device, size, compiled=True)
+    resident = GpuPatches(sampler, device, size, compiled=True)
     torch.cuda.synchronize()
     loading_s = time.perf_counter() - start
     say(f"{len(sampler.scenes)} scenes read and sent to the GPU in {loading_s:.1f} s")

@@ -76,7 +76,7 @@ def _predict_once(source: Path, plots: bool, run: Path, maps: Path) -> float:
         predict_store,
     )
 
-    settings = PredictSettings(overwrite=True, pictures=plots)
+    settings = PredictSettings(overwrite=True, plots=plots)
     start = time.perf_counter()
     if is_store(str(source)):
         store = Store.open(str(source))

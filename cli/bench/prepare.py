@@ -103,7 +103,7 @@ def _official_once(paths: Paths, _raw: Path, _jobs: int) -> list[float]:
     import torch
     import xarray as xr
 
-    from seaice_data.scenes.listing import reference_of
+    from seaice_data.scenes.listing import reference_file_of
 
     def pick(planes: Any, shape: tuple[int, int]) -> Any:
         tensor = torch.from_numpy(np.asarray(planes))[np.newaxis]
@@ -122,7 +122,7 @@ def _official_once(paths: Paths, _raw: Path, _jobs: int) -> list[float]:
             kept.append(np.array(opened[names].to_array()))
             for name in ("sar_grid2d_latitude", "sar_grid2d_longitude"):
                 kept.append(pick(opened[name].values[np.newaxis], shape))
-        if beside := reference_of(path):
+        if beside := reference_file_of(path):
             with xr.open_dataset(beside) as charts:
                 kept.append(pick(charts[["SIC", "SOD", "FLOE"]].to_array(), shape))
     return [time.perf_counter() - start]
@@ -133,10 +133,10 @@ def _floor_once(paths: Paths, _raw: Path, _jobs: int) -> list[float]:
     import deflate
     import h5py
 
-    from seaice_data.scenes.listing import reference_of
+    from seaice_data.scenes.listing import reference_file_of
 
     start = time.perf_counter()
-    for path in [file for p in paths for file in (p, reference_of(p)) if file]:
+    for path in [file for p in paths for file in (p, reference_file_of(p)) if file]:
         with h5py.File(path, rdcc_nbytes=0) as file:
             for variable in file.values():
                 if variable.chunks is None or variable.compression != "gzip":

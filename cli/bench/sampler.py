@@ -179,12 +179,12 @@ def _resident_tasks(
     import torch
 
     from seaice_data.sampling.augmentation import AUGMENTATIONS
-    from seaice_model.training.gpu_patches import ResidentPatches
+    from seaice_model.training.gpu_patches import GpuPatches
 
     tasks = {}
     patches = _sampler(store, channels, augmentation=AUGMENTATIONS["default"])
     for name in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
-        resident = ResidentPatches(patches, torch.device(name), _BATCH)
+        resident = GpuPatches(patches, torch.device(name), _BATCH)
         tasks[f"augmented, bilinear, resident on {name}"] = _sampling_resident(
             resident, name
         )

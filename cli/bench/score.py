@@ -41,7 +41,7 @@ def _predict_maps(path: Path, scenes: Sequence[str], run: Path, maps: Path) -> N
     config = replace(config, train=replace(config.train, n_iterations=20, n_epochs=1))
     store = Store.open(str(path))
     train(store, run, config)
-    predict_store(store, run, maps, PredictSettings(pictures=False), scenes=scenes)
+    predict_store(store, run, maps, PredictSettings(plots=False), scenes=scenes)
 
 
 def _score_once(maps: Path, store: str) -> float:

@@ -13,7 +13,7 @@ sampler as it is; without ``sampler=`` it asks for a length, which patches do no
 `PatchSampler.batch` is faster: it fills the same memory again and
 again (`empty`), and with ``n_threads`` its threads share what worker processes would copy.
 
-- `Drawing` (`seaice_data.sampling.windows`) decides *which* patches are sampled: evenly
+- `Sampling` (`seaice_data.sampling.windows`) decides *which* patches are sampled: evenly
   over scenes, over area or by class, and how many valid pixels a patch needs. Scenes
   without such a patch are skipped from the start (`PatchSampler.skipped`).
   `seaice_data.store.selection.select` chooses the scenes to sample from by split, month,
@@ -42,12 +42,13 @@ import numpy as np
 
 from seaice_data.arrays import ChartArray, FloatArray, IntArray
 from seaice_data.charts import CHART_FILL, CHARTS
+from seaice_data.deprecation import former_arguments
 from seaice_data.errors import SettingsError, StoreError
 from seaice_data.sampling.augmentation import Augmentation, find_augmentation
 from seaice_data.sampling.plan import WIND, BatchPlan, BatchPlanner, Cuts, still_wind
 from seaice_data.sampling.planes import KEPT_BYTES, open_planes
 from seaice_data.sampling.random_numbers import check_seed
-from seaice_data.sampling.windows import Drawing, WindowSampler, has_windows
+from seaice_data.sampling.windows import Sampling, WindowSampler, has_windows
 from seaice_data.settings import nearest
 from seaice_data.store.store import Store
 from seaice_data.store.stored_scene import StoredScene
@@ -70,6 +71,7 @@ class Patch(TypedDict):
     divided by it is, on average, that of patches sampled over scenes."""
 
 
+@former_arguments(drawing="sampling")
 class PatchSampler:
     """Random patches of a store, as an endless sequence.
 
@@ -91,7 +93,7 @@ class PatchSampler:
         Pixels along one side (256: Chen et al. 2024, Table 3).
     seed
         Another seed, other patches.
-    drawing
+    sampling
         Which patches are sampled, and how often.
     augmentation
         What happens to them, or the name of one of `AUGMENTATIONS`; nothing if not given.
@@ -105,7 +107,7 @@ class PatchSampler:
     StoreError
         If a channel or scene is not in the store, or no scene can give a patch.
     SettingsError
-        If the seed, size, drawing or augmentation cannot work here, or the augmentation is
+        If the seed, size, sampling or augmentation cannot work here, or the augmentation is
         not known by name.
 
     Examples
@@ -130,7 +132,7 @@ class PatchSampler:
         channels: Sequence[str] | None = None,
         size: int = 256,
         seed: int = 0,
-        drawing: Drawing | None = None,
+        sampling: Sampling | None = None,
         augmentation: Augmentation | str | None = None,
         n_threads: int = 1,
         kept_bytes: int = KEPT_BYTES,
@@ -141,7 +143,7 @@ class PatchSampler:
         if n_threads < 1:
             raise SettingsError(f"n_threads must be at least 1, got {n_threads}")
         self.store, self.size, self.seed, self.n_threads = store, size, seed, n_threads
-        self.drawing = Drawing() if drawing is None else drawing
+        self.sampling = Sampling() if sampling is None else sampling
         named = "none" if augmentation is None else augmentation
         self.augmentation = find_augmentation(named) if isinstance(named, str) else named
         self.channels = tuple(channels or store.channels)
@@ -270,7 +272,7 @@ class PatchSampler:
             n_valid = [sum(scene.class_counts[chart.name][:-1]) for chart in CHARTS]
             shape = scene.grid.shape
             charts = partial(planes.charts, k)
-            if has_windows(self.drawing, self.size, shape, n_valid, charts):
+            if has_windows(self.sampling, self.size, shape, n_valid, charts):
                 usable.append(k)
         return usable
 
@@ -296,7 +298,7 @@ class PatchSampler:
         self._planes = open_planes(self._stored, self._kept_bytes)
         self._pool: tuple[int, ThreadPoolExecutor] | None = None
         self._windows = WindowSampler(
-            self.drawing,
+            self.sampling,
             self.size,
             self.seed,
             shapes=[scene.grid.shape for scene in self._stored],

@@ -31,7 +31,7 @@ _EVERY = -1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Drawing:
+class Sampling:
     """Which windows of which scenes become patches, and how often."""
 
     over: Over = "scenes"
@@ -101,7 +101,7 @@ class WindowSampler:
 
     Parameters
     ----------
-    drawing
+    sampling
         What to spread over.
     size
         Pixels along one side of a window; a shorter scene has one window along that axis.
@@ -117,7 +117,7 @@ class WindowSampler:
 
     def __init__(
         self,
-        drawing: Drawing,
+        sampling: Sampling,
         size: int,
         seed: int,
         *,
@@ -125,19 +125,19 @@ class WindowSampler:
         class_counts: Mapping[str, Sequence[Sequence[int]]],
         charts: Callable[[int], ChartArray],
     ) -> None:
-        self._drawing, self._size, self._seed = drawing, size, seed
+        self._sampling, self._size, self._seed = sampling, size, seed
         self._corners = [n_corners(shape, size) for shape in shapes]
         self._charts = charts
-        self._least = drawing.least_valid(size)
+        self._least = sampling.least_valid(size)
         self._windows: dict[int, _Windows] = {}
-        counts = np.array(class_counts[drawing.chart], np.int64)[:, :-1]
+        counts = np.array(class_counts[sampling.chart], np.int64)[:, :-1]
         sic = np.array(class_counts[CHARTS[0].name], np.int64)[:, :-1]
         self._area = sic.sum(axis=1)
         self._classes = np.flatnonzero(counts.sum(axis=0))
         self._counts = counts
-        if drawing.over == "classes" and not self._classes.size:
-            raise SettingsError(f"no scene has a class of {drawing.chart} to sample by")
-        if drawing.over == "area" and not self._area.any():
+        if sampling.over == "classes" and not self._classes.size:
+            raise SettingsError(f"no scene has a class of {sampling.chart} to sample by")
+        if sampling.over == "area" and not self._area.any():
             raise SettingsError(
                 "no scene has SIC classes, so none has an area to sample by"
             )
@@ -150,19 +150,19 @@ class WindowSampler:
         for k, row in enumerate(values.tolist()):
             position, corner = self._sample(row)
             places.scene[k], places.corner[k] = position, corner
-            if self._drawing.over != "scenes":
+            if self._sampling.over != "scenes":
                 places.probability[k] = self._probability(position, *corner)
         return places
 
     def _sample(self, values: list[float]) -> tuple[int, tuple[int, int]]:
         """Return one scene and corner from random values in [0, 1)."""
         kind, first, second, exact, *tries = values
-        drawing = self._drawing
-        if drawing.over == "classes" and kind < drawing.class_share:
+        sampling = self._sampling
+        if sampling.over == "classes" and kind < sampling.class_share:
             index = self._classes[_below(first, len(self._classes))]
             position = _pick(self._counts[:, index], second)
             return position, self._corner_by_class(position, int(index), exact, tries)
-        if drawing.over == "area":
+        if sampling.over == "area":
             position = _pick(self._area, first)
         else:
             position = _below(first, len(self._corners))
@@ -207,18 +207,18 @@ class WindowSampler:
         rank = _below(value, int(sums[-1]))
         top = int(np.searchsorted(sums, rank, "right"))
         weights = np.zeros(self._corners[position][1], np.int64)
-        charts, chart = self._charts(position), self._drawing.chart_position
+        charts, chart = self._charts(position), self._sampling.chart_position
         weigh_row(charts, self._size, self._least, chart, index, top, weights)
         rank -= int(sums[top] - rows[top])
         return top, int(np.searchsorted(weights.cumsum(), rank, "right"))
 
     def _probability(self, position: int, top: int, left: int) -> float:
         """Return how often a window is sampled, relative to sampling over scenes."""
-        n_scenes, drawing = len(self._corners), self._drawing
-        if drawing.over == "area":
+        n_scenes, sampling = len(self._corners), self._sampling
+        if sampling.over == "area":
             return float(n_scenes * self._area[position] / self._area.sum())
         windows, size = self._counted(position), self._size
-        plane = self._charts(position)[..., drawing.chart_position]
+        plane = self._charts(position)[..., sampling.chart_position]
         within = np.bincount(
             plane[top : top + size, left : left + size].ravel(), minlength=CHART_FILL + 1
         )[self._classes]
@@ -229,7 +229,7 @@ class WindowSampler:
             0
         )
         mean = float((scene * by_class).mean())
-        share = drawing.class_share
+        share = sampling.class_share
         return 1 - share + share * mean * n_scenes * windows.n
 
     def _counted(self, position: int) -> "_Windows":
@@ -239,7 +239,7 @@ class WindowSampler:
                 self._charts(position),
                 self._size,
                 self._least,
-                self._drawing.chart_position,
+                self._sampling.chart_position,
             )
         return self._windows[position]
 
@@ -260,7 +260,7 @@ class _Windows:
 
 
 def has_windows(
-    drawing: Drawing,
+    sampling: Sampling,
     size: int,
     shape: tuple[int, int],
     n_valid: Sequence[int],
@@ -276,7 +276,7 @@ def has_windows(
     n_valid
         Valid pixels of each chart.
     """
-    least, counted = drawing.least_valid(size), np.asarray(n_valid)
+    least, counted = sampling.least_valid(size), np.asarray(n_valid)
     if (counted < least).any():
         return False
     asked = np.flatnonzero(least)

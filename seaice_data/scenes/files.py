@@ -20,7 +20,12 @@ from pathlib import Path
 from seaice_data.errors import Failure, SceneError, SeaIceError
 from seaice_data.scene_id import SceneId
 from seaice_data.scenes import raw, ready
-from seaice_data.scenes.listing import Listing, list_files, reference_of, without_references
+from seaice_data.scenes.listing import (
+    Listing,
+    list_files,
+    reference_file_of,
+    without_references,
+)
 from seaice_data.scenes.netcdf import NetcdfFile
 from seaice_data.scenes.raw import RawScene
 from seaice_data.scenes.ready import ReadyScene, contains_classes
@@ -61,7 +66,7 @@ def open_scene(path: str | Path, dominance_threshold: float = 0.65) -> Scene:
         scene: Scene
         if _is_ready(file):
             reference = None
-            beside = reference_of(path)
+            beside = reference_file_of(path)
             if beside is not None and not contains_classes(file):
                 reference = NetcdfFile(beside)
                 opened.callback(reference.close)

@@ -16,7 +16,7 @@ import google_crc32c
 import numpy as np
 
 from seaice_data.errors import SceneError
-from seaice_data.scenes.listing import reference_of
+from seaice_data.scenes.listing import reference_file_of
 from seaice_data.texts import printable
 
 UNKNOWN_FILE = "unknown"
@@ -29,13 +29,13 @@ _READ_BYTES = 2**20
 
 def source_files(path: Path) -> list[dict[str, Any]]:
     """Return name, size and hash of a scene's file, and of its reference file."""
-    reference = reference_of(path)
+    reference = reference_file_of(path)
     return [file_fingerprint(file) for file in (path, reference) if file is not None]
 
 
 def file_times(path: Path) -> list[int]:
     """Return when a scene's file and its reference file changed, in ns since 1970."""
-    reference = reference_of(path)
+    reference = reference_file_of(path)
     return [file.stat().st_mtime_ns for file in (path, reference) if file is not None]
 
 

@@ -46,7 +46,7 @@ def list_files(folder: Path, suffix: str) -> Listing:
     return Listing(tuple(sorted(walk.paths)), tuple(failed))
 
 
-def reference_of(path: Path) -> Path | None:
+def reference_file_of(path: Path) -> Path | None:
     """Return the ``_reference`` file with the charts of a test scene, if it exists."""
     reference = path.with_name(f"{path.stem}_reference{path.suffix}")
     return reference if reference.is_file() else None
@@ -63,7 +63,7 @@ def without_references(paths: tuple[Path, ...]) -> tuple[Path, ...]:
             scenes -= {
                 path
                 for path in scenes
-                if path.samefile(beside) and reference_of(path) is None
+                if path.samefile(beside) and reference_file_of(path) is None
             }
             scenes.add(beside)
     return tuple(sorted(scenes))

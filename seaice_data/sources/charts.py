@@ -20,7 +20,7 @@ from seaice_data.errors import Failure, SceneError, SeaIceError, StoreError
 from seaice_data.grid import SPACING_M, Grid, row_bands
 from seaice_data.scene_id import SceneId
 from seaice_data.scenes.files import list_scene_files, open_scene
-from seaice_data.scenes.listing import Listing, reference_of
+from seaice_data.scenes.listing import Listing, reference_file_of
 from seaice_data.scenes.netcdf import NetcdfFile
 from seaice_data.scenes.ready import contains_charts, contains_classes, find_id, read_charts
 from seaice_data.scenes.scene import region_in
@@ -193,7 +193,7 @@ def _in_file(path: Path) -> tuple[str, ChartedScene | None, bool]:
     Charts of test scenes come in a file of their own.
     """
     with closing(NetcdfFile(path)) as file:
-        beside = reference_of(path)
+        beside = reference_file_of(path)
         if beside is not None and not contains_classes(file):
             with closing(NetcdfFile(beside)) as reference:
                 return *_painted(file, reference), True

@@ -1,7 +1,7 @@
 """Settings of the network and of its training, with the defaults of Chen et al. (2024).
 
 ``RunConfig`` is a whole TOML file for ``seaice train``: tables ``[model]``, ``[train]``,
-``[drawing]`` and ``[augmentation]``; the last two are settings of patches
+``[sampling]`` and ``[augmentation]``; the last two are settings of patches
 (`seaice_data.sampling.windows`, `seaice_data.sampling.augmentation`). Named configurations
 are in `seaice_model.config.presets`.
 """
@@ -13,8 +13,9 @@ from typing import Literal
 from seaice_data.channels import OFFICIAL_CHANNELS, Group, find_channel
 from seaice_data.charts import CHARTS
 from seaice_data.sampling.augmentation import Augmentation
-from seaice_data.sampling.windows import Drawing
+from seaice_data.sampling.windows import Sampling
 from seaice_data.scene_id import SceneId
+from seaice_data.settings import formerly
 from seaice_data.texts import shortened
 from seaice_model.errors import ConfigError
 
@@ -148,7 +149,7 @@ class TrainConfig:
 
     divide_by_probability: bool = False
     """Divide the loss of each patch by how often it is sampled, relative to sampling over
-    scenes. With ``drawing.over`` other than "scenes", the gradient is then on average that
+    scenes. With ``sampling.over`` other than "scenes", the gradient is then on average that
     of sampling over scenes, and only its noise differs."""
 
     validation: ValidationSource = "store"
@@ -229,7 +230,7 @@ class RunConfig:
     train: TrainConfig = field(default_factory=TrainConfig)
     """Its training."""
 
-    drawing: Drawing = field(default_factory=Drawing)
+    sampling: Sampling = field(default_factory=Sampling, metadata=formerly("drawing"))
     """Which patches it is trained on."""
 
     augmentation: Augmentation = field(default_factory=Augmentation)

@@ -23,7 +23,7 @@ _DECODERS = {
 _HEADS = ("sic_feature_map", "sod_feature_map", "floe_feature_map")
 
 
-def load_reference_state_dict(
+def load_official_state_dict(
     path_or_mapping: Path | str | Mapping[str, Tensor],
     channels: Sequence[str] = OFFICIAL_CHANNELS,
 ) -> MultiTaskUNet:

@@ -21,6 +21,7 @@ from PIL import Image
 
 from seaice_data.arrays import ChartArray
 from seaice_data.charts import CHARTS, Chart
+from seaice_data.deprecation import former_arguments
 from seaice_data.errors import Failure, SeaIceError
 from seaice_data.grid import Grid
 from seaice_data.scene_id import SceneId
@@ -101,9 +102,10 @@ def check_entries(maps_path: Path) -> None:
         )
 
 
+@former_arguments(reference="truth")
 def write_index(
     maps_path: str | Path,
-    reference: ChartedScenes | None = None,
+    truth: ChartedScenes | None = None,
     *,
     overwrite: bool = False,
 ) -> Path:
@@ -113,7 +115,7 @@ def write_index(
     ----------
     maps_path
         Folder of maps, as `predict_store` writes them.
-    reference
+    truth
         Where the charts are, for scenes whose entry lacks them.
     overwrite
         Whether to replace an ``index.html`` that seaice did not write.
@@ -137,7 +139,7 @@ def write_index(
         try:
             if found.scene in shown:
                 raise MapError(f"{str(path)!r} is a second map of {found.scene!r}")
-            shown[found.scene] = _entry_of(path, found, reference)
+            shown[found.scene] = _entry_of(path, found, truth)
             paths[found.scene] = path
         except SeaIceError as error:
             failed = (*failed, Failure.of(path, error))

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from seaice_data.charts import CHARTS, SIC, Chart
+from seaice_data.deprecation import former_arguments
 from seaice_data.sources.charts import ChartedScenes
 from seaice_model.metrics import ChartScore, Scores
 from seaice_model.pages.html import PageFigure, Table, write_page
@@ -30,7 +31,8 @@ from seaice_model.scores.scored_maps import read_scored
 _N_COMPARISONS = 6
 
 
-def write_report(report: ScoreReport, path: str | Path, reference: ChartedScenes) -> None:
+@former_arguments(reference="truth")
+def write_report(report: ScoreReport, path: str | Path, truth: ChartedScenes) -> None:
     """Write a report as one page that needs no other file and no network.
 
     Parameters
@@ -39,7 +41,7 @@ def write_report(report: ScoreReport, path: str | Path, reference: ChartedScenes
         What `score_maps` returned.
     path
         File to write; an existing one stays until the new one is complete.
-    reference
+    truth
         Where the charts are, for figures of the best and the worst scenes.
     """
     original = report.grids["original"]
@@ -68,7 +70,7 @@ def write_report(report: ScoreReport, path: str | Path, reference: ChartedScenes
             original.scenes,
             report.scene_edges,
         ),
-        comparisons=[*_comparisons(report, reference)],
+        comparisons=[*_comparisons(report, truth)],
     )
 
 
@@ -99,7 +101,7 @@ def _notes(report: ScoreReport) -> Iterator[str]:
     for name, about in GRIDS.items():
         yield f"{GRID_TITLES[name]}: {about}."
     if not report.baselines:
-        yield f"No baselines: {report.reference} has no training scenes."
+        yield f"No baselines: {report.truth} has no training scenes."
     if report.without_charts:
         yield "Not scored, without charts: " + ", ".join(report.without_charts)
     for failure in report.failed:

@@ -10,7 +10,7 @@ from seaice_model.runs.log import LogEntry
 _INK = "#333333"
 
 
-def draw_learning_curve(log: Sequence[LogEntry]) -> Figure:
+def plot_learning_curve(log: Sequence[LogEntry]) -> Figure:
     """Plot losses and validation scores over the epochs of a run."""
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     losses, scores = figure.subplots(1, 2)

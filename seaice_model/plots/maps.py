@@ -1,6 +1,6 @@
 """Figures of maps, made without pyplot, so that no global state is touched.
 
-- ``draw_map``: SAR, predicted charts and ice charts of a scene side by side, as in
+- ``plot_map``: SAR, predicted charts and ice charts of a scene side by side, as in
   Chen et al. (2024), Figures 2 and 3;
 - ``plot_comparison``: charts of a scene by several networks, as in the same figures.
 """
@@ -29,7 +29,7 @@ _DECIBELS = {"hh": (-30.0, -5.0), "hv": (-35.0, -15.0)}
 _HALO = withStroke(linewidth=3, foreground="white")
 
 
-def draw_map(
+def plot_map(
     chart_map: ChartMap,
     *,
     sar: Mapping[str, FloatArray] | None = None,

@@ -14,7 +14,7 @@ from seaice_data.charts import CHART_FILL, CHARTS, SIC
 from seaice_data.store.store import Store
 from seaice_data.store.stored_scene import StoredScene
 from seaice_data.system.ownership import PICTURE, refuse_foreign
-from seaice_model.style import COLOURS, save_picture
+from seaice_model.style import COLOURS, save_plot
 
 _COLUMNS = 8
 _MOST_SCENES = 64
@@ -48,15 +48,15 @@ def save_store_plots(
     for name in ("scenes.png", "classes.png"):
         refuse_foreign(folder / name, PICTURE, overwrite=overwrite)
     folder.mkdir(parents=True, exist_ok=True)
-    figures = {"scenes.png": draw_contact_sheet(store)}
+    figures = {"scenes.png": plot_contact_sheet(store)}
     if counts := store.full_class_counts:
-        figures["classes.png"] = draw_class_distribution(counts)
+        figures["classes.png"] = plot_class_distribution(counts)
     for name, figure in figures.items():
-        save_picture(figure, folder / name)
+        save_plot(figure, folder / name)
     return tuple(folder / name for name in figures)
 
 
-def draw_class_distribution(class_counts: Mapping[str, Sequence[int]]) -> Figure:
+def plot_class_distribution(class_counts: Mapping[str, Sequence[int]]) -> Figure:
     """Plot the share of each class of each chart in percent.
 
     Parameters
@@ -87,7 +87,7 @@ def draw_class_distribution(class_counts: Mapping[str, Sequence[int]]) -> Figure
     return figure
 
 
-def draw_contact_sheet(store: Store) -> Figure:
+def plot_contact_sheet(store: Store) -> Figure:
     """Plot HH and the SIC chart of each scene of a store, of at most 64, as thumbnails."""
     every = math.ceil(max(len(store.scenes), 1) / _MOST_SCENES)
     scenes = [store.scene(scene_id) for scene_id in store.scenes[::every]]

@@ -1,7 +1,7 @@
 """Compose a map from what any network decided on the grid of the store.
 
 - ``compose_map`` takes the decision of networks of seaice.
-- ``draw_chart_map`` takes plain classes and probabilities: for networks of one's own.
+- ``compose_chart_map`` takes plain classes and probabilities: for networks of one's own.
 """
 
 import logging
@@ -38,7 +38,7 @@ _SUM_TOLERANCE = 0.01
 """How far the sum of probabilities may be from 1: half precision is not exact."""
 
 
-def draw_chart_map(
+def compose_chart_map(
     store: Store,
     scene_id: str,
     classes: IntArray,
@@ -86,7 +86,7 @@ def draw_chart_map(
 
     Examples
     --------
-    >>> chart_map = draw_chart_map(  # doctest: +SKIP
+    >>> chart_map = compose_chart_map(  # doctest: +SKIP
     ...     store, scene_id, logits.argmax(1).numpy(), network="my CNN, epoch 7"
     ... )
     >>> write_netcdf(chart_map, f"maps/{scene_id}.nc")  # doctest: +SKIP

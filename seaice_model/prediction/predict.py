@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from seaice_data.channels import find_channel
+from seaice_data.deprecation import former_arguments
 from seaice_data.errors import DISK_ERRORS, Failure, RecipeError, SceneError, StoreError
 from seaice_data.sources.inputs import FileSource, SceneInputs, Source, StoreSource
 from seaice_data.store.store import Store
@@ -24,7 +25,7 @@ from seaice_model.maps.netcdf import read_netcdf, write_netcdf
 from seaice_model.metrics import ChartScorer
 from seaice_model.networks.device import find_device, memory_in_words
 from seaice_model.pages.index import add_entry, write_index
-from seaice_model.plots.maps import draw_map
+from seaice_model.plots.maps import plot_map
 from seaice_model.prediction.compose import compose_map
 from seaice_model.prediction.maps_folder import (
     look_at_maps,
@@ -33,7 +34,7 @@ from seaice_model.prediction.maps_folder import (
 )
 from seaice_model.prediction.predictor import Predictor, recipe_differences
 from seaice_model.runs.checkpoint import Checkpoint
-from seaice_model.style import save_picture
+from seaice_model.style import save_plot
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +76,7 @@ class PredictReport:
     """Seconds in all."""
 
 
+@former_arguments(pictures="plots")
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PredictSettings:
     """How maps are predicted."""
@@ -85,7 +87,7 @@ class PredictSettings:
     probabilities: bool = False
     """Whether maps contain the probability of each class."""
 
-    pictures: bool = True
+    plots: bool = True
     """Whether to plot each map beside it."""
 
     overwrite: bool = False
@@ -279,7 +281,7 @@ def _predict(
         probabilities=settings.probabilities,
     )
     without = {entry.name for entry in in_the_way}
-    if settings.pictures:
+    if settings.plots:
         new = [path for scene, path in paths.items() if scene not in kept | without]
         refuse_foreign_files(maps_path, new, overwrite=settings.overwrite)
     make_folder(maps_path)
@@ -289,8 +291,8 @@ def _predict(
             with memory_in_words(f"scene {scene}", kind=SceneError):
                 if scene not in kept | without:
                     _predict_map(source, scene, predictor, path, provenance, settings)
-                elif scene in kept and settings.pictures:
-                    _add_picture(source, scene, path)
+                elif scene in kept and settings.plots:
+                    _add_plot(source, scene, path)
         except (SceneError, StoreError, RecipeError, MapError) as error:
             if _is_of_the_disk(error.__cause__):
                 raise
@@ -305,7 +307,7 @@ def _predict(
             progress(PredictProgress(n_done, len(paths), scene, scene in kept))
     without = {entry.name for entry in failed}
     maps = tuple(path for scene, path in paths.items() if scene not in without)
-    if settings.pictures and maps:
+    if settings.plots and maps:
         _write_index(maps_path, settings)
     return PredictReport(
         maps=maps,
@@ -330,7 +332,7 @@ def _predict_map(
     settings: PredictSettings,
 ) -> None:
     """Predict the map of a scene, and plot it."""
-    scene = source.read(scene_id, charts=settings.pictures)
+    scene = source.read(scene_id, charts=settings.plots)
     chart_map = predict_scene(
         predictor,
         scene,
@@ -338,18 +340,18 @@ def _predict_map(
         grid=settings.grid,
         probabilities=settings.probabilities,
     )
-    if settings.pictures:
-        _write_picture(chart_map, scene, path.with_suffix(".png"))
+    if settings.plots:
+        _write_plot(chart_map, scene, path.with_suffix(".png"))
         add_entry(path.parent, chart_map, scene.grid, scene.charts)
     # The map comes last: where it is, the picture is too, if it was asked for.
     write_netcdf(chart_map, path)
 
 
-def _add_picture(source: Source, scene_id: str, path: Path) -> None:
+def _add_plot(source: Source, scene_id: str, path: Path) -> None:
     """Plot a kept map if its picture is missing."""
     picture = path.with_suffix(".png")
     if not picture.exists():
-        _write_picture(read_netcdf(path), source.read(scene_id, charts=True), picture)
+        _write_plot(read_netcdf(path), source.read(scene_id, charts=True), picture)
 
 
 def _check_constants(checkpoint: Checkpoint) -> None:
@@ -407,11 +409,11 @@ def _write_index(maps_path: Path, settings: PredictSettings) -> None:
         log.warning("index.html is not written: %s", error)
 
 
-def _write_picture(chart_map: ChartMap, scene: SceneInputs, path: Path) -> None:
+def _write_plot(chart_map: ChartMap, scene: SceneInputs, path: Path) -> None:
     scores = None
     if scene.charts is not None and chart_map.grid_name != "store":
         scorer = ChartScorer()
         scorer.add(scene.charts, align(chart_map, scene.grid).charts)
         scores = scorer.scores()
-    picture = draw_map(chart_map, sar=scene.decibels(), charts=scene.charts, scores=scores)
-    save_picture(picture, path)
+    picture = plot_map(chart_map, sar=scene.decibels(), charts=scene.charts, scores=scores)
+    save_plot(picture, path)

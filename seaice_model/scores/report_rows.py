@@ -107,7 +107,7 @@ def as_mapping(report: ScoreReport) -> dict[str, Any]:
     return {
         "maps": report.maps,
         "run": report.run,
-        "reference": report.reference,
+        "reference": report.truth,
         "ratio": report.ratio,
         "pooled": report.pooled.by_name,
         "grids": {

@@ -181,7 +181,7 @@ def _remarks(report: ScoreReport) -> Iterator[str]:
                 f"({share:.1f} %) have no class in the map"
             )
     if not report.baselines:
-        yield f"no baselines: {report.reference} has no training scenes"
+        yield f"no baselines: {report.truth} has no training scenes"
 
 
 def _edge_remarks(edge: EdgeScore) -> Iterator[str]:

@@ -22,6 +22,7 @@ import numpy as np
 
 from seaice_data.arrays import ChartArray, IntArray
 from seaice_data.charts import CHARTS, SIC
+from seaice_data.deprecation import former_arguments
 from seaice_data.errors import Failure, SceneError, StoreError
 from seaice_data.grid import picks_of_pixels
 from seaice_data.sources.charts import ChartedScene, ChartedScenes
@@ -89,7 +90,7 @@ class ScoreReport:
     run: str
     """The run that made the maps, as far as they say; empty for a submission."""
 
-    reference: str
+    truth: str
     """Store or folder with the charts, as it was given."""
 
     ratio: int
@@ -159,9 +160,10 @@ class ScoreReport:
         return as_html(self)
 
 
+@former_arguments(reference="truth")
 def score_maps(
     maps_path: str | Path,
-    reference: ChartedScenes,
+    truth: ChartedScenes,
     *,
     progress: Progress | None = None,
 ) -> ScoreReport:
@@ -172,7 +174,7 @@ def score_maps(
     maps_path
         Folder with the files that `predict_store` wrote, or a submission file of the
         challenge.
-    reference
+    truth
         Scenes with charts, as `seaice_data.sources.charts.find_charts` finds them.
     progress
         Called after each map.
@@ -181,15 +183,15 @@ def score_maps(
     ------
     MapError
         If there are no maps, none can be scored, a scene has two maps, the maps come from
-        several runs, a scene is not in `reference`, or no scene has charts.
+        several runs, a scene is not in `truth`, or no scene has charts.
     """
     start = time.perf_counter()
     maps_path = Path(maps_path)
-    maps = find_maps(maps_path, reference)
+    maps = find_maps(maps_path, truth)
     pooled, scored = _Counts(), _Scored()
     without: list[str] = []
     failed = [*maps.failed]
-    jobs = (partial(_count_scene, maps, reference, scene) for scene in maps.readers)
+    jobs = (partial(_count_scene, maps, truth, scene) for scene in maps.readers)
     for n_done, (scene_id, counts) in enumerate(_in_turn(jobs), start=1):
         if isinstance(counts, Failure):
             failed.append(counts)
@@ -197,7 +199,7 @@ def score_maps(
             without.append(scene_id)
         else:
             pooled.merge(counts)
-            scored.add(reference.scenes[scene_id], counts)
+            scored.add(truth.scenes[scene_id], counts)
         if progress is not None:
             progress(n_done, len(maps.readers), scene_id)
     if not scored.scenes and failed:
@@ -209,15 +211,15 @@ def score_maps(
         raise MapError(
             f"none of the {len(maps.readers)} maps in {str(maps_path)!r} has charts to "
             "score it against",
-            hint="pass a store or folder of scenes with charts as --reference",
+            hint="pass a store or folder of scenes with charts as --truth",
         )
-    failed += reference.failed
-    store = reference.store
+    failed += truth.failed
+    store = truth.store
     return ScoreReport(
         maps=str(maps_path),
         run=maps.run,
-        reference=without_secrets(reference.path),
-        ratio=reference.ratio,
+        truth=without_secrets(truth.path),
+        ratio=truth.ratio,
         grids={name: scored.on(name, pooled.grids[name]) for name in GRIDS},
         baselines={} if store is None else score_baselines(store, scored.class_counts()),
         edge=pooled.edge.score(),

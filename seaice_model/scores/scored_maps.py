@@ -106,7 +106,7 @@ def _store_of(maps: Path) -> Store:
     if maps.is_file():
         raise MapError(
             f"{str(maps)!r} does not say where the charts of its scenes are",
-            hint="pass a store or a folder of netCDF files as --reference; for a folder "
+            hint="pass a store or a folder of netCDF files as --truth; for a folder "
             "of maps, name the folder",
         )
     described, failed = describe_maps(maps)
@@ -118,7 +118,7 @@ def _store_of(maps: Path) -> Store:
         raise MapError(
             f"the maps in {str(maps)!r} were made from {named!r}; "
             "URLs named in files are not opened",
-            hint=f"if you trust it, pass --reference {named}",
+            hint=f"if you trust it, pass --truth {named}",
         )
     try:
         return Store.open(named)
@@ -126,7 +126,7 @@ def _store_of(maps: Path) -> Store:
         raise MapError(
             f"the maps in {str(maps)!r} were made from a store that cannot be opened: "
             f"{error}",
-            hint="pass the store with the charts as --reference",
+            hint="pass the store with the charts as --truth",
         ) from error
 
 
@@ -152,7 +152,7 @@ def _in_folder(folder: Path, truth: ChartedScenes) -> FoundMaps:
             raise MapError(
                 f"map {str(path)!r} shows scene {scene_id!r}, which "
                 f"{truth.path!r} does not contain",
-                hint="pass the store or folder with its chart as --reference",
+                hint="pass the store or folder with its chart as --truth",
             )
         paths[scene_id] = path
         if made_by.scene_use != "unseen":

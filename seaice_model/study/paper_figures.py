@@ -19,11 +19,11 @@ from seaice_data.system.workers import Progress
 from seaice_model.errors import MapError
 from seaice_model.plots.maps import plot_comparison
 from seaice_model.plots.scores import plot_confusion
-from seaice_model.plots.store import draw_class_distribution
+from seaice_model.plots.store import plot_class_distribution
 from seaice_model.prediction.predict import PredictSettings, predict_store
 from seaice_model.scores.score import ScoreReport, score_maps
 from seaice_model.scores.scored_maps import read_scored
-from seaice_model.style import save_picture
+from seaice_model.style import save_plot
 
 PAPER_SCENES = ("20180707T113313_cis", "20211212T211242_dmi")
 """Scenes of Figures 2 and 3."""
@@ -97,16 +97,16 @@ def plot_figures(
     figures = {}
     for scene_id in chosen:
         path = _scene_path(out, scene_id)
-        save_picture(_plot_scene(scene_id, maps, reports, truth), path)
+        save_plot(_plot_scene(scene_id, maps, reports, truth), path)
         figures[f"Figures 2, 3: {scene_id}"] = path
     for name, report in reports.items():
         path = _confusion_path(out, name)
         matrices = report.grids["original"].confusion
-        save_picture(plot_confusion(matrices, title=name), path)
+        save_plot(plot_confusion(matrices, title=name), path)
         figures[f"Figure 4: {name}"] = path
     counts = truth.store and truth.store.full_class_counts
     if counts:
-        save_picture(draw_class_distribution(counts), out / "classes.png")
+        save_plot(plot_class_distribution(counts), out / "classes.png")
         figures["Figure 5"] = out / "classes.png"
     failed = tuple(failure for report in reports.values() for failure in report.failed)
     return FiguresReport(figures, tuple(chosen), failed)
@@ -121,11 +121,11 @@ def _maps_of(
     if truth.store is None:
         raise StoreError(
             f"{truth.path!r} is not a store, so the run {str(path)!r} cannot make maps",
-            hint="pass a store as --reference, or a folder of maps instead of the run",
+            hint="pass a store as --truth, or a folder of maps instead of the run",
         )
     made = out / "maps" / _file_name(name)
     wanted = dict.fromkeys((*truth.expected, *scenes))
-    settings = PredictSettings(pictures=False)
+    settings = PredictSettings(plots=False)
     predict_store(truth.store, path, made, settings, scenes=tuple(wanted))
     return made
 

@@ -23,7 +23,7 @@ from seaice_model.study.records import SPLITS
 from seaice_model.study.statistics import SCORES
 from seaice_model.study.study import TABLE_LOCK, TABLES, StudyPlan
 from seaice_model.study.summary import SplitResult, StudyTable, summarise
-from seaice_model.style import save_picture
+from seaice_model.style import save_plot
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -77,7 +77,7 @@ def update_tables(plan: StudyPlan) -> StudyTable:
             with replacing(plan.out / name) as new:
                 new.write_text(text, encoding="utf-8")
         if table.n_finished:
-            save_picture(plot_study(table), plan.out / figure)
+            save_plot(plot_study(table), plan.out / figure)
     return table
 
 

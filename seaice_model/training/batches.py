@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from seaice_data.arrays import FloatArray
 from seaice_data.sampling.sampler import Patch, PatchSampler
 from seaice_model.networks.tensors import Batch
-from seaice_model.training.gpu_patches import ResidentPatches, work_bytes
+from seaice_model.training.gpu_patches import GpuPatches, work_bytes
 from seaice_model.training.gpu_scenes import are_kept, bytes_of, drop_others, free_bytes
 
 log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ _N_PLANNED = 25  # batches: a plan takes 0.6 ms by itself, 0.3 ms among many
 
 
 def batches(
-    patches: PatchSampler | ResidentPatches,
+    patches: PatchSampler | GpuPatches,
     first: int,
     last: int,
     batch_size: int,
@@ -66,7 +66,7 @@ def batches(
     """
     starts = range(first, last, batch_size)
     shares = [range(s + rank, min(s + batch_size, last), count) for s in starts]
-    if isinstance(patches, ResidentPatches):
+    if isinstance(patches, GpuPatches):
         yield from _cut_on_device(patches, shares)
     else:
         yield from _sent_to_device(patches, shares, -(-batch_size // count), device)
@@ -74,7 +74,7 @@ def batches(
 
 def patch_source(
     sampler: PatchSampler, device: torch.device, batch_size: int, *, compiled: bool
-) -> PatchSampler | ResidentPatches:
+) -> PatchSampler | GpuPatches:
     """Return the patches of `sampler` in the memory of a GPU, if they fit into half of it.
 
     The other half is for the network. On a CPU the sampler itself is returned: mapped files
@@ -92,11 +92,11 @@ def patch_source(
             needed / 1e9, device, free / 1e9,
         )  # fmt: skip
         return sampler
-    return ResidentPatches(sampler, device, batch_size, compiled=compiled)
+    return GpuPatches(sampler, device, batch_size, compiled=compiled)
 
 
 def _cut_on_device(
-    patches: ResidentPatches, shares: Sequence[range]
+    patches: GpuPatches, shares: Sequence[range]
 ) -> Generator[Batch, None, None]:
     parts = [shares[k : k + _N_PLANNED] for k in range(0, len(shares), _N_PLANNED)]
     for part, table, wait_s in _ahead(patches.plan, parts):

@@ -24,7 +24,7 @@ from seaice_model.networks.tensors import Batch
 from seaice_model.training.gpu_scenes import scenes_on_device
 
 
-class ResidentPatches:
+class GpuPatches:
     """The patches of a sampler, cut in the memory of a device.
 
     Parameters

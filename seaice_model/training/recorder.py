@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from seaice_model.plots.learning_curve import draw_learning_curve
+from seaice_model.plots.learning_curve import plot_learning_curve
 from seaice_model.runs import checkpoint as checkpoints
 from seaice_model.runs import log as runlog
 from seaice_model.runs.checkpoint import (
@@ -21,7 +21,7 @@ from seaice_model.runs.checkpoint import (
 from seaice_model.runs.folder import RunFolder, run_errors
 from seaice_model.runs.log import LogEntry
 from seaice_model.runs.tensorboard import EpochWriter
-from seaice_model.style import save_picture
+from seaice_model.style import save_plot
 from seaice_model.training.learner import Learner
 from seaice_model.training.run_settings import check_checkpoint
 
@@ -123,7 +123,7 @@ class Recorder:
             return
         if entries := runlog.read_log(self.folder.log):
             with run_errors(self.folder.learning_curve, "write"):
-                save_picture(draw_learning_curve(entries), self.folder.learning_curve)
+                save_plot(plot_learning_curve(entries), self.folder.learning_curve)
         self.plotted = time.perf_counter()
 
     def _save(self, state: TrainState, path: Path) -> None:

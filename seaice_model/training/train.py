@@ -170,7 +170,7 @@ class _Training:
             channels=settings.config.model.channels,
             size=self.config.patch_size,
             seed=self.config.seed,
-            drawing=settings.config.drawing,
+            sampling=settings.config.sampling,
             augmentation=settings.config.augmentation,
         )
         if sampler.skipped:

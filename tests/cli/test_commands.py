@@ -426,7 +426,7 @@ def test_an_epoch_is_reported_in_a_line(seaice, store_path, config_path, tmp_pat
 def test_seeds_that_a_signal_left_out_are_reported(
     seaice, store_path, config_path, tmp_path, monkeypatch
 ) -> None:
-    draw = recorder.draw_learning_curve
+    draw = recorder.plot_learning_curve
 
     def draw_and_stop(*arguments):  # the last thing that a training does
         signal.raise_signal(signal.SIGTERM)
@@ -434,7 +434,7 @@ def test_seeds_that_a_signal_left_out_are_reported(
 
     options = ["--run", tmp_path / "run", "--epochs", 1, "--json"]
     with monkeypatch.context() as patched:
-        patched.setattr(recorder, "draw_learning_curve", draw_and_stop)
+        patched.setattr(recorder, "plot_learning_curve", draw_and_stop)
         result = seaice(
             "train", store_path, "--config", config_path, "--seeds", "0-1", *options
         )
@@ -658,11 +658,11 @@ def test_score_writes_csv_a_report_and_the_index(seaice, maps_path, tmp_path) ->
 
 def test_score_takes_a_folder_of_files_with_charts(seaice, maps_path, raw_folder) -> None:
     ours = json.loads(seaice("score", maps_path, "--json").out)
-    folder = json.loads(seaice("score", maps_path, "--reference", raw_folder, "--json").out)
+    folder = json.loads(seaice("score", maps_path, "--truth", raw_folder, "--json").out)
     assert folder["pooled"] == ours["pooled"]
     assert (ours["ratio"], folder["ratio"]) == (5, 10)
     assert folder["baselines"] == {}
-    result = seaice("score", maps_path, "--reference", raw_folder)
+    result = seaice("score", maps_path, "--truth", raw_folder)
     assert f"no baselines: {raw_folder} has no training scenes" in result.out
 
 
@@ -674,7 +674,7 @@ def test_score_of_a_submission_needs_a_reference(seaice, tmp_path, store_path) -
             file.dimensions.update({f"{chart}0": shape[0], f"{chart}1": shape[1]})
             name = f"{scene}_{chart}"
             file.create_variable(name, (f"{chart}0", f"{chart}1"), np.uint8)
-    result = seaice("score", tmp_path / "upload.nc", "--reference", store_path, "--json")
+    result = seaice("score", tmp_path / "upload.nc", "--truth", store_path, "--json")
     assert json.loads(result.out)["pooled"]["SIC"] <= 0  # nothing but open water
     result = seaice("score", tmp_path / "upload.nc")
     assert result.code == 1
@@ -700,7 +700,7 @@ def test_score_against_a_store_without_charts_is_told(
     shutil.copy(raw_folder / f"{scene}_prep.nc", tmp_path / "raw")
     store = tmp_path / "store.zarr"
     assert seaice("prepare", tmp_path / "raw", store, "--jobs", 1).code == 0
-    result = seaice("score", maps_path, "--reference", store)
+    result = seaice("score", maps_path, "--truth", store)
     assert result.code == 1
     assert "none of the 1 maps in" in result.err
 
@@ -709,7 +709,7 @@ def test_figures_are_drawn_from_maps_and_runs(
     seaice, maps_path, run_path, store_path, tmp_path
 ) -> None:
     out = tmp_path / "figures"
-    options = ["--reference", store_path, "--out", out]
+    options = ["--truth", store_path, "--out", out]
     result = seaice("figures", f"Model 1={maps_path}", run_path, *options, "--json")
     assert result.code == 0
     scene = next(maps_path.glob("*.nc")).stem
@@ -739,8 +739,8 @@ def test_score_without_the_store_of_the_maps_is_told(
     result = seaice("score", maps)
     assert result.code == 1
     assert "were made from a store that cannot be opened: no store at" in result.err
-    assert "hint: pass the store with the charts as --reference" in result.err
-    assert seaice("score", maps, "--reference", tmp_path / "elsewhere.zarr").code == 0
+    assert "hint: pass the store with the charts as --truth" in result.err
+    assert seaice("score", maps, "--truth", tmp_path / "elsewhere.zarr").code == 0
 
 
 def test_score_without_maps_is_told(seaice, tmp_path) -> None:
@@ -844,11 +844,11 @@ def test_score_opens_no_url_that_a_map_names(
             result = seaice("score", maps)
             assert result.code == 1
             assert "URLs named in files are not opened" in result.err
-            assert f"--reference {named}" in result.err
+            assert f"--truth {named}" in result.err
         server.setblocking(False)
         with pytest.raises(BlockingIOError):  # nobody has called
             server.accept()
-    assert seaice("score", maps, "--reference", store_path).code == 0
+    assert seaice("score", maps, "--truth", store_path).code == 0
 
 
 def test_score_names_bad_maps_at_the_end(seaice, maps_path, tmp_path) -> None:

@@ -100,7 +100,7 @@ def test_no_secret_of_a_url_is_written_or_shown(
             ["train", url, "--config", str(config_path), "--device", "cpu"],
             ["train", url, "--resume", "--device", "cpu"],
             ["predict", url, "--out", "maps", "--split", "test", "--device", "cpu"],
-            ["score", "maps", "--reference", url, "--report", "report.html"],
+            ["score", "maps", "--truth", url, "--report", "report.html"],
         ],
         1: [["predict", url, "--out", "m", "--scene", "20990101T000000_dmi"]],
     }

@@ -10,7 +10,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from seaice_data import CHARTS, PatchSampler, Store
-from seaice_model import ChartScorer, draw_chart_map, masked_cross_entropy, write_netcdf
+from seaice_model import ChartScorer, compose_chart_map, masked_cross_entropy, write_netcdf
 
 CHANNELS = ["hh", "hv", "btemp_36_5v", "t2m"]
 N_STEPS, BATCH, SIZE, WIDTH = 40, 8, 32, 16
@@ -56,7 +56,7 @@ with tempfile.TemporaryDirectory() as maps, torch.inference_mode():
         scene = store.scene(scene_id)
         inputs = np.asarray(scene.inputs)[np.newaxis, ..., columns]
         shares = [logits[0].softmax(dim=0) for logits in logits_of(torch.tensor(inputs))]
-        chart_map = draw_chart_map(
+        chart_map = compose_chart_map(
             store,
             scene_id,
             torch.stack([share.argmax(dim=0) for share in shares]).numpy(),

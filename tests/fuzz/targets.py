@@ -133,7 +133,7 @@ def _attack_store(name: str) -> Callable[[Path, random.Random], tuple[str, list[
             f"split {name}",
             f"{_PREDICT} {name} --split all",
             f"{_PREDICT} {name} --where month>=1",
-            f"score maps --reference {name}",
+            f"score maps --truth {name}",
             f"train {name} --run new --device cpu --config config.toml",
             f"prepare ready {name} --jobs 1 --ratio 5",
         )
@@ -182,7 +182,7 @@ def _attack_maps(folder: Path, rng: random.Random) -> tuple[str, list[Command]]:
             change = rng.choice((variants.change_head, variants.change_kind))
         what = change(path, rng)
     commands = (
-        "score maps --reference store.zarr",
+        "score maps --truth store.zarr",
         "score maps",
         "convert maps --to tif --to gpkg --out new",
         "convert maps --to submission --out new",
@@ -197,7 +197,7 @@ def _attack_submission(folder: Path, rng: random.Random) -> tuple[str, list[Comm
     if rng.random() < 0.2:
         change = rng.choice((variants.change_head, variants.change_kind))
     what = change(path, rng)
-    return what, [["score", "charts/submission.nc", "--reference", "store.zarr"]]
+    return what, [["score", "charts/submission.nc", "--truth", "store.zarr"]]
 
 
 def _attack_settings(folder: Path, rng: random.Random) -> tuple[str, list[Command]]:

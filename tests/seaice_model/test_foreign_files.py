@@ -15,14 +15,14 @@ from seaice_model.prediction.predict import PredictSettings, predict_store
 from seaice_model.study.paper_figures import plot_figures
 from seaice_model.study.slurm import write_slurm_script
 from seaice_model.study.table import refuse_foreign_tables
-from seaice_model.style import save_picture
+from seaice_model.style import save_plot
 
-PLAIN = PredictSettings(pictures=False)
+PLAIN = PredictSettings(plots=False)
 
 
 def test_what_we_wrote_is_known_again(tmp_path: Path, store: Store, run: Path) -> None:
     picture, script = tmp_path / "picture.png", tmp_path / "job.sh"
-    save_picture(Figure(), picture)
+    save_plot(Figure(), picture)
     refuse_foreign(picture, PICTURE)
     write_slurm_script(script, ["seaice"], 3, tmp_path / "study")
     refuse_foreign(script, SUBMIT_SCRIPT)

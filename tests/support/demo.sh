@@ -10,7 +10,7 @@ step seaice prepare "$demo/raw" "$demo/store.zarr" --ratio 10 --overwrite
 step seaice info "$demo/store.zarr"
 step seaice train "$demo/store.zarr" --run "$demo/run" --preset tiny --overwrite
 step seaice predict "$demo/store.zarr" --run "$demo/run" --out "$demo/maps" --overwrite
-step seaice score "$demo/maps" --reference "$demo/store.zarr"
+step seaice score "$demo/maps" --truth "$demo/store.zarr"
 
 printf '\nThe pictures are in %s:\n' "$demo/maps"
 ls "$demo"/maps/index.html "$demo"/maps/*.png "$demo"/run/*.png

@@ -15,5 +15,5 @@ for model in model1 model3; do
     run="$demo/$model" maps="$demo/$model-maps"
     step seaice train "$demo/store.zarr" --preset "$model" --set "$small" --run "$run" --overwrite
     step seaice predict "$demo/store.zarr" --run "$run" --out "$maps" --overwrite
-    step seaice score "$maps" --reference "$demo/store.zarr"
+    step seaice score "$maps" --truth "$demo/store.zarr"
 done

@@ -11,7 +11,7 @@ from seaice_data.errors import SeaIceError, SettingsError, StoreError
 from seaice_data.preparation.prepare import prepare
 from seaice_data.sampling.augmentation import AUGMENTATIONS
 from seaice_data.sampling.sampler import PatchSampler
-from seaice_data.sampling.windows import Drawing, Over
+from seaice_data.sampling.windows import Over, Sampling
 from seaice_data.store.recipe import Recipe
 from seaice_data.store.store import Store
 
@@ -152,7 +152,7 @@ def test_ugly_scenes_give_patches(
     patches = PatchSampler(
         ugly[name],
         scenes=[A],
-        drawing=Drawing(over=over),
+        sampling=Sampling(over=over),
         augmentation=AUGMENTATIONS[augmentation],
     )
     batch = patches.batch(range(6))
@@ -170,12 +170,12 @@ def test_scenes_without_a_patch_are_reported(
     ugly: dict[str, Store], name: str, over: Over
 ) -> None:
     with pytest.raises(StoreError, match=r"none of 1 scenes .* has labels to sample from"):
-        PatchSampler(ugly[name], scenes=[A], drawing=Drawing(over=over))
+        PatchSampler(ugly[name], scenes=[A], sampling=Sampling(over=over))
 
 
 def test_a_least_share_of_valid_pixels_holds_in_every_patch(store: Store) -> None:
-    drawing = Drawing(min_valid_share=(0.9, 0.9, 0.0))
-    patches = PatchSampler(store, size=48, drawing=drawing, scenes=[A, TINY, DOT, BLANK])
+    sampling = Sampling(min_valid_share=(0.9, 0.9, 0.0))
+    patches = PatchSampler(store, size=48, sampling=sampling, scenes=[A, TINY, DOT, BLANK])
     assert patches.scenes == (A,)
     assert patches.skipped == (TINY, DOT, BLANK)
     charts = patches.batch(range(20))["charts"]
@@ -183,8 +183,8 @@ def test_a_least_share_of_valid_pixels_holds_in_every_patch(store: Store) -> Non
 
 
 def test_scenes_without_charts_are_sampled_where_none_are_needed(store: Store) -> None:
-    drawing = Drawing(min_valid_share=(0.0, 0.0, 0.0))
-    patches = PatchSampler(store, size=48, drawing=drawing, scenes=[BLANK])
+    sampling = Sampling(min_valid_share=(0.0, 0.0, 0.0))
+    patches = PatchSampler(store, size=48, sampling=sampling, scenes=[BLANK])
     assert (patches[0]["charts"] == 255).all()
 
 

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 from seaice_data.preparation.prepare import prepare
 from seaice_data.sampling.augmentation import Augmentation
 from seaice_data.sampling.sampler import Patch, PatchSampler
-from seaice_data.sampling.windows import Drawing
+from seaice_data.sampling.windows import Sampling
 from seaice_data.store.recipe import Recipe
 from seaice_data.store.store import Store
 
@@ -28,7 +28,7 @@ def make(store_path: str, **changes: Any) -> PatchSampler:
     store = Store.open(store_path)
     settings = {
         "scenes": store.scenes, "size": 32, "seed": 5, "channels": ("hh", "u10m", "v10m"),
-        "augmentation": Augmentation(), "drawing": Drawing(over="classes"), **changes,
+        "augmentation": Augmentation(), "sampling": Sampling(over="classes"), **changes,
     }  # fmt: skip
     return PatchSampler(store, **settings)
 

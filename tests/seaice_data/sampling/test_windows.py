@@ -10,7 +10,7 @@ from seaice_data.arrays import ChartArray
 from seaice_data.charts import CHART_FILL, CHARTS
 from seaice_data.errors import SettingsError
 from seaice_data.sampling.window_counts import count_rows, weigh_row
-from seaice_data.sampling.windows import Drawing, WindowSampler, has_windows
+from seaice_data.sampling.windows import Sampling, WindowSampler, has_windows
 from seaice_data.settings import from_mapping, to_mapping
 
 SIZE = 4
@@ -25,7 +25,9 @@ def scene(height: int, width: int, seed: int, fill: float = 0.3) -> ChartArray:
     return charts
 
 
-def windows_of(scenes: list[ChartArray], drawing: Drawing, seed: int = 0) -> WindowSampler:
+def windows_of(
+    scenes: list[ChartArray], sampling: Sampling, seed: int = 0
+) -> WindowSampler:
     counts = {
         chart.name: [
             [*np.bincount(s[..., k].ravel(), minlength=256)[: chart.n_classes], 0]
@@ -34,7 +36,7 @@ def windows_of(scenes: list[ChartArray], drawing: Drawing, seed: int = 0) -> Win
         for k, chart in enumerate(CHARTS)
     }
     return WindowSampler(
-        drawing,
+        sampling,
         SIZE,
         seed,
         shapes=[s.shape[:2] for s in scenes],
@@ -86,22 +88,22 @@ def test_counts_are_those_of_every_window(
 
 SCENES = [scene(9, 11, 1), scene(6, 6, 2), scene(3, 8, 3), scene(12, 5, 4, fill=0.8)]
 DRAWINGS = {
-    "scenes": Drawing(),
-    "area": Drawing(over="area"),
-    "classes": Drawing(over="classes"),
-    "SIC classes only": Drawing(over="classes", chart="SIC", class_share=1.0),
-    "half valid": Drawing(min_valid_share=(0.5, 0.1, 0)),
-    "classes, half valid": Drawing(over="classes", min_valid_share=(0.4, 0.1, 0)),
+    "scenes": Sampling(),
+    "area": Sampling(over="area"),
+    "classes": Sampling(over="classes"),
+    "SIC classes only": Sampling(over="classes", chart="SIC", class_share=1.0),
+    "half valid": Sampling(min_valid_share=(0.5, 0.1, 0)),
+    "classes, half valid": Sampling(over="classes", min_valid_share=(0.4, 0.1, 0)),
 }
 
 
 @pytest.mark.parametrize("name", DRAWINGS)
 def test_windows_come_as_often_as_their_probability_says(name: str) -> None:
     """A test that can fail: chi-square over all windows of all scenes."""
-    drawing, n = DRAWINGS[name], 20000
+    sampling, n = DRAWINGS[name], 20000
     scenes = SCENES[:3] if "half" in name else SCENES
-    places = windows_of(scenes, drawing).sample(range(n))
-    least = drawing.least_valid(SIZE)
+    places = windows_of(scenes, sampling).sample(range(n))
+    least = sampling.least_valid(SIZE)
     allowed = {
         (k, *corner)
         for k, charts in enumerate(scenes)
@@ -131,7 +133,7 @@ def test_windows_come_as_often_as_their_probability_says(name: str) -> None:
 def test_the_test_above_can_fail() -> None:
     """Windows sampled by class are not those that come over scenes."""
     n = 20000
-    places = windows_of(SCENES, Drawing(over="classes")).sample(range(n))
+    places = windows_of(SCENES, Sampling(over="classes")).sample(range(n))
     sampled = Counter(zip(places.scene.tolist(), map(tuple, places.corner), strict=True))
     n_windows = Counter(k for k, charts in enumerate(SCENES) for _ in windows(charts))
     expected = {w: n / len(SCENES) / n_windows[w[0]] for w in sampled}
@@ -145,25 +147,25 @@ def test_every_class_is_met_as_often_as_promised(share: float) -> None:
     common = [np.where(s == 5, np.uint8(0), s) for s in SCENES[2:]]
     scenes = [scene(40, 30, 5), *common]
 
-    def met(drawing: Drawing) -> dict[int, float]:
-        places = windows_of(scenes, drawing).sample(range(n))
+    def met(sampling: Sampling) -> dict[int, float]:
+        places = windows_of(scenes, sampling).sample(range(n))
         counts: Counter[int] = Counter()
         for k, (y, x) in zip(places.scene, places.corner, strict=True):
             counts.update(np.unique(scenes[k][y : y + SIZE, x : x + SIZE, 1]).tolist())
         return {index: counts[index] / n for index in (0, 1, 2, 5)}
 
-    by_class = met(Drawing(over="classes", class_share=share))
+    by_class = met(Sampling(over="classes", class_share=share))
     promised = share / 4
     for portion in by_class.values():
         assert portion > promised - 4 * (promised / n) ** 0.5
-    assert met(Drawing())[5] < 0.01 < 5 * 0.01 < by_class[5]
+    assert met(Sampling())[5] < 0.01 < 5 * 0.01 < by_class[5]
 
 
 def test_corrected_losses_are_those_over_scenes() -> None:
     """The mean over patches by class, divided by their probability, is that over scenes."""
 
-    def mean_share(drawing: Drawing, of: Callable[[ChartArray], float]) -> float:
-        places = windows_of(SCENES, drawing, seed=1).sample(range(20000))
+    def mean_share(sampling: Sampling, of: Callable[[ChartArray], float]) -> float:
+        places = windows_of(SCENES, sampling, seed=1).sample(range(20000))
         values = [
             of(SCENES[k][y : y + SIZE, x : x + SIZE]) / p
             for k, (y, x), p in zip(
@@ -175,17 +177,17 @@ def test_corrected_losses_are_those_over_scenes() -> None:
     def rare(window: ChartArray) -> float:
         return float((window[..., 1] == 5).mean())
 
-    plain = mean_share(Drawing(), rare)
+    plain = mean_share(Sampling(), rare)
     for over in ("area", "classes"):
-        assert abs(mean_share(Drawing(over=over), rare) - plain) < 0.05 * plain  # type: ignore[arg-type]
+        assert abs(mean_share(Sampling(over=over), rare) - plain) < 0.05 * plain  # type: ignore[arg-type]
 
 
 def test_a_class_outside_all_windows_is_not_a_trap() -> None:
     charts = np.full((12, 12, 3), CHART_FILL, np.uint8)
     charts[:4, :4, :2] = 1
     charts[11, 11, 1] = 5  # no window around it has half of its SIC
-    drawing = Drawing(over="classes", class_share=1, min_valid_share=(0.5, 0, 0))
-    places = windows_of([charts], drawing).sample(range(300))
+    sampling = Sampling(over="classes", class_share=1, min_valid_share=(0.5, 0, 0))
+    places = windows_of([charts], sampling).sample(range(300))
     for (y, x), p in zip(places.corner, places.probability, strict=True):
         assert valid(charts[y : y + SIZE, x : x + SIZE]) >= 8
         assert p > 0
@@ -206,21 +208,21 @@ def test_most_scenes_are_decided_without_looking(
         looked.append(True)
         return charts
 
-    assert has_windows(Drawing(), SIZE, (8, 8), [n_valid, 0, 0], look) == expected
+    assert has_windows(Sampling(), SIZE, (8, 8), [n_valid, 0, 0], look) == expected
     assert bool(looked) == looks
 
 
 def test_two_valid_pixels_far_apart_are_no_patch() -> None:
     charts = np.full((20, 20, 3), CHART_FILL, np.uint8)
     charts[0, 0, 0] = charts[19, 19, 0] = 1
-    assert not has_windows(Drawing(), SIZE, (20, 20), [2, 0, 0], lambda: charts)
+    assert not has_windows(Sampling(), SIZE, (20, 20), [2, 0, 0], lambda: charts)
 
 
 def test_drawing_travels_as_settings() -> None:
-    drawing = Drawing(over="classes", chart="FLOE", min_valid_share=(0.1, 0.0, 0.5))
-    assert from_mapping(Drawing, to_mapping(drawing)) == drawing
-    assert drawing.least_valid(10).tolist() == [10, 0, 50]
-    assert Drawing(min_valid_share=(0.07, 0, 0)).least_valid(10)[0] == 7
+    sampling = Sampling(over="classes", chart="FLOE", min_valid_share=(0.1, 0.0, 0.5))
+    assert from_mapping(Sampling, to_mapping(sampling)) == sampling
+    assert sampling.least_valid(10).tolist() == [10, 0, 50]
+    assert Sampling(min_valid_share=(0.07, 0, 0)).least_valid(10)[0] == 7
 
 
 @pytest.mark.parametrize(
@@ -235,13 +237,13 @@ def test_what_cannot_be_followed_is_rejected(
     change: dict[str, object], message: str
 ) -> None:
     with pytest.raises(SettingsError, match=message):
-        Drawing(**change)  # type: ignore[arg-type]
+        Sampling(**change)  # type: ignore[arg-type]
 
 
 def test_no_class_and_no_area_are_reported() -> None:
     blank = np.full((8, 8, 3), CHART_FILL, np.uint8)
     nothing = (0.0, 0.0, 0.0)
     with pytest.raises(SettingsError, match="no scene has a class of SOD"):
-        windows_of([blank], Drawing(over="classes", min_valid_share=nothing))
+        windows_of([blank], Sampling(over="classes", min_valid_share=nothing))
     with pytest.raises(SettingsError, match="none has an area to sample by"):
-        windows_of([blank], Drawing(over="area", min_valid_share=nothing))
+        windows_of([blank], Sampling(over="area", min_valid_share=nothing))

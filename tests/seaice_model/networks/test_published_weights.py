@@ -15,7 +15,7 @@ from torch import Tensor
 
 from seaice_model.errors import RunError
 from seaice_model.networks.pickled_tensors import read_tensors
-from seaice_model.networks.published_weights import load_reference_state_dict
+from seaice_model.networks.published_weights import load_official_state_dict
 
 FIGURES = Path(__file__).parents[2] / "data" / "reference_networks.npz"
 
@@ -66,7 +66,7 @@ def test_published_weights_give_their_outputs(
         "unet_sep_dec_mse": lambda: official_state("separate"),
     }[name]()
     with torch.no_grad():
-        prediction = load_reference_state_dict(state)(official_inputs(height, width))
+        prediction = load_official_state_dict(state)(official_inputs(height, width))
     for chart, plane in zip(("SIC", "SOD", "FLOE"), prediction, strict=True):
         # SOD and FLOE are the same with and without the regression of SIC.
         source = "unet" if chart != "SIC" and name == "unet_regression" else name
@@ -78,7 +78,7 @@ def test_published_weights_give_their_outputs(
 
 def test_kinds_of_network_are_read_from_the_names() -> None:
     states = (official_state("shared"), classes_state(), official_state("separate"))
-    networks = [load_reference_state_dict(state) for state in states]
+    networks = [load_official_state_dict(state) for state in states]
     regression, classes, separate = (network.config for network in networks)
     assert (regression.sic, regression.decoders) == ("regression", "shared")
     assert (classes.sic, classes.filters) == ("classes", (4, 4, 8, 8))
@@ -89,9 +89,9 @@ def test_a_checkpoint_file_is_read(tmp_path: Path) -> None:
     state = official_state("shared")
     wrapped = {f"module.{name}": w for name, w in state.items()}
     torch.save({"model_state_dict": wrapped, "epoch": 7}, tmp_path / "best.pth")
-    network = load_reference_state_dict(tmp_path / "best.pth")
+    network = load_official_state_dict(tmp_path / "best.pth")
     assert not network.training
-    expected = load_reference_state_dict(state).state_dict()
+    expected = load_official_state_dict(state).state_dict()
     for name, weights in network.state_dict().items():
         assert torch.equal(weights, expected[name]), name
 
@@ -120,11 +120,11 @@ def test_a_pickled_configuration_is_skipped_and_no_code_run(tmp_path: Path) -> N
         {"cfg": settings, "model_state_dict": state, "rng": np.random.default_rng(1)},
         tmp_path / "published.pth",
     )
-    network = load_reference_state_dict(str(tmp_path / "published.pth"))
+    network = load_official_state_dict(str(tmp_path / "published.pth"))
     assert not bomb.exists()
     inputs = official_inputs(32, 32)
     with torch.no_grad():
-        expected = load_reference_state_dict(official_state("shared"))(inputs)
+        expected = load_official_state_dict(official_state("shared"))(inputs)
         for ours, theirs in zip(network(inputs), expected, strict=True):
             assert torch.equal(ours, theirs)
     torch.load(tmp_path / "published.pth", weights_only=False)
@@ -135,9 +135,9 @@ def test_a_pickled_configuration_is_skipped_and_no_code_run(tmp_path: Path) -> N
 def test_what_is_not_a_checkpoint_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "best.pth").write_bytes(content)
     with pytest.raises(RunError, match="cannot read weights from"):
-        load_reference_state_dict(tmp_path / "best.pth")
+        load_official_state_dict(tmp_path / "best.pth")
     with pytest.raises(RunError, match="no weights at"):
-        load_reference_state_dict(tmp_path / "absent.pth")
+        load_official_state_dict(tmp_path / "absent.pth")
 
 
 def test_tensors_that_leave_their_numbers_are_refused(tmp_path: Path) -> None:
@@ -154,19 +154,19 @@ def test_tensors_that_leave_their_numbers_are_refused(tmp_path: Path) -> None:
 def test_a_file_without_named_weights_is_refused(tmp_path: Path) -> None:
     torch.save([torch.zeros(2)], tmp_path / "list.pth")
     with pytest.raises(RunError, match="has no named weights"):
-        load_reference_state_dict(tmp_path / "list.pth")
+        load_official_state_dict(tmp_path / "list.pth")
 
 
 def test_missing_weights_are_named() -> None:
     state = official_state("shared")
     del state["bridge.double_conv.double_conv.3.weight"]
     with pytest.raises(RunError, match=r"no 'bridge\.double_conv\.double_conv\.3\.weight'"):
-        load_reference_state_dict(state)
+        load_official_state_dict(state)
 
 
 def test_another_number_of_channels_is_refused() -> None:
     with pytest.raises(RunError, match="are for 16 channels, 2 are named"):
-        load_reference_state_dict(official_state("shared"), ("hh", "hv"))
+        load_official_state_dict(official_state("shared"), ("hh", "hv"))
 
 
 def packed(path: Path, pickled: bytes, data: bytes = b"", compress: int = 0) -> Path:
@@ -211,14 +211,14 @@ def test_hostile_pickles_are_refused_in_words(
 ) -> None:
     path = packed(tmp_path / "best.pth", pickled, bytes(16))
     with pytest.raises(RunError, match=rf"best\.pth'.*({words})") as caught:
-        load_reference_state_dict(path)
+        load_official_state_dict(path)
     assert "\n" not in str(caught.value)
 
 
 def test_a_bomb_of_zeros_is_not_inflated(tmp_path: Path) -> None:
     path = packed(tmp_path / "best.pth", b"}.", bytes(2**24), zipfile.ZIP_DEFLATED)
     with pytest.raises(RunError, match="its parts are compressed"):
-        load_reference_state_dict(path)
+        load_official_state_dict(path)
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,7 @@ def test_wrong_names_and_shapes_are_refused_in_words(
     tmp_path: Path, pickled: bytes
 ) -> None:
     with pytest.raises(RunError, match=r"the (first )?weights"):
-        load_reference_state_dict(packed(tmp_path / "best.pth", pickled, bytes(16)))
+        load_official_state_dict(packed(tmp_path / "best.pth", pickled, bytes(16)))
 
 
 def test_weights_of_a_size_that_only_their_names_have_take_no_memory() -> None:
@@ -242,10 +242,10 @@ def test_weights_of_a_size_that_only_their_names_have_take_no_memory() -> None:
     first = "input_block.double_conv.0.weight"
     state[first] = torch.zeros(1).expand(65536, *state[first].shape[1:])
     with pytest.raises(RunError, match=r"have shape .* is needed"):
-        load_reference_state_dict(state)
+        load_official_state_dict(state)
 
 
 def test_a_pipe_in_the_place_of_weights_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "best.pth")
     with pytest.raises(RunError, match="it is not a regular file"):
-        load_reference_state_dict(tmp_path / "best.pth")
+        load_official_state_dict(tmp_path / "best.pth")

@@ -21,7 +21,7 @@ from seaice_model.prediction.predict import PredictSettings, predict_store
 from seaice_model.scores.score import score_maps
 from seaice_model.style import COLOURS
 
-DATA_ONLY = PredictSettings(pictures=False)
+DATA_ONLY = PredictSettings(plots=False)
 
 
 @pytest.fixture

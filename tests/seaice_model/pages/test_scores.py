@@ -21,7 +21,7 @@ def report(
 ) -> ScoreReport:
     path = tmp_path_factory.mktemp("maps")
     predict_store(
-        store, run, path, PredictSettings(pictures=False), scenes=[TEST_SCENE, SCENES[0]]
+        store, run, path, PredictSettings(plots=False), scenes=[TEST_SCENE, SCENES[0]]
     )
     return score_maps(path, charts_of(store))
 

@@ -3,19 +3,19 @@ from pathlib import Path
 
 from support.learnable_scenes import ENTRY
 
-from seaice_model.plots.learning_curve import draw_learning_curve
-from seaice_model.plots.maps import save_picture
+from seaice_model.plots.learning_curve import plot_learning_curve
+from seaice_model.plots.maps import save_plot
 from seaice_model.runs.log import LogEntry
 
 
 def test_a_learning_curve_is_drawn_from_the_first_epoch_on(tmp_path: Path) -> None:
     log: list[LogEntry] = [ENTRY]
-    first = draw_learning_curve(log)
-    save_picture(first, tmp_path / "one.png")
+    first = plot_learning_curve(log)
+    save_plot(first, tmp_path / "one.png")
     assert {line.get_marker() for line in first.axes[0].lines} == {"o"}  # else invisible
     log += [replace(ENTRY, epoch=e, combined=80.0 + e, sic=-300.0) for e in range(2, 9)]
-    figure = draw_learning_curve(log)
-    save_picture(figure, tmp_path / "many.png")
+    figure = plot_learning_curve(log)
+    save_plot(figure, tmp_path / "many.png")
     losses, scores = figure.axes
     assert [line.get_label() for line in losses.lines] == [
         "weighted sum", "SIC", "SOD", "FLOE",

@@ -14,8 +14,8 @@ from seaice_data.grid import Grid
 from seaice_data.store.store import Store
 from seaice_model.maps.chart_map import ChartMap, Provenance
 from seaice_model.metrics import ChartScorer
-from seaice_model.plots.maps import draw_map, plot_comparison
-from seaice_model.style import COLOURS, save_picture
+from seaice_model.plots.maps import plot_comparison, plot_map
+from seaice_model.style import COLOURS, save_plot
 
 PROVENANCE = Provenance(
     run="run",
@@ -51,7 +51,7 @@ def test_a_map_picture_names_scene_score_and_classes(store: Store, tmp_path: Pat
     chart_map = map_of(store)
     scorer = ChartScorer()
     scorer.add(chart_map.charts, chart_map.charts)
-    figure = draw_map(
+    figure = plot_map(
         chart_map,
         sar={name: np.full((40, 45), -20, np.float16) for name in ("hh", "hv")},
         charts=chart_map.charts,
@@ -64,15 +64,15 @@ def test_a_map_picture_names_scene_score_and_classes(store: Store, tmp_path: Pat
     assert "km" in words
     # Two of SAR, three predicted, three charted, three legends.
     assert len(figure.axes) == 2 + 3 + 3 + 3
-    save_picture(figure, tmp_path / "map.png")
+    save_plot(figure, tmp_path / "map.png")
     assert imread(tmp_path / "map.png").shape[1] > 800
 
 
 def test_a_scene_without_charts_has_one_row(store: Store) -> None:
-    figure = draw_map(map_of(store), sar={"hh": np.zeros((40, 45), np.float32)})
+    figure = plot_map(map_of(store), sar={"hh": np.zeros((40, 45), np.float32)})
     assert len(figure.axes) == 1 + 3 + 3
     assert "combined" not in texts(figure)
-    assert len(draw_map(map_of(store)).axes) == 3 + 3
+    assert len(plot_map(map_of(store)).axes) == 3 + 3
 
 
 def test_a_comparison_names_its_scene_sources_and_scores(store: Store) -> None:
@@ -90,7 +90,7 @@ def test_a_comparison_names_its_scene_sources_and_scores(store: Store) -> None:
 
 
 def test_large_planes_are_thinned_before_drawing(store: Store) -> None:
-    figure = draw_map(map_of(store, (1850, 2000)))
+    figure = plot_map(map_of(store, (1850, 2000)))
     drawn = figure.axes[0].images[0].get_array()
     assert drawn is not None
     assert drawn.shape == (462, 500)  # every fourth pixel
@@ -99,8 +99,8 @@ def test_large_planes_are_thinned_before_drawing(store: Store) -> None:
 def test_no_data_is_white(store: Store, tmp_path: Path) -> None:
     chart_map = map_of(store)
     empty = replace(chart_map, charts=np.full_like(chart_map.charts, 255))
-    figure = draw_map(empty)
-    save_picture(figure, tmp_path / "map.png")
+    figure = plot_map(empty)
+    save_plot(figure, tmp_path / "map.png")
     box = figure.axes[1].get_window_extent()  # no scale bar, no arrow
     pixels = imread(tmp_path / "map.png")
     scale = pixels.shape[1] / figure.bbox.width
@@ -114,7 +114,7 @@ def test_no_data_is_white(store: Store, tmp_path: Path) -> None:
 
 def test_drawing_leaves_the_settings_of_matplotlib_alone(store: Store) -> None:
     before = dict(mpl.rcParams)
-    draw_map(map_of(store))
+    plot_map(map_of(store))
     assert dict(mpl.rcParams) == before
 
 

@@ -10,7 +10,7 @@ from seaice_data.charts import CHARTS, SIC, SOD
 from seaice_model.metrics import ChartScorer
 from seaice_model.plots.scores import plot_calibration, plot_confusion
 from seaice_model.scores.calibration import CalibrationScorer
-from seaice_model.style import save_picture
+from seaice_model.style import save_plot
 
 
 def texts(figure: Figure) -> list[str]:
@@ -28,7 +28,7 @@ def confusion(unpredicted: int = 0) -> dict[str, list[list[int]]]:
 
 def test_rows_of_the_confusion_are_shares(tmp_path: Path) -> None:
     figure = plot_confusion(confusion(), (SOD,))
-    save_picture(figure, tmp_path / "confusion.png")
+    save_plot(figure, tmp_path / "confusion.png")
     shares = np.asarray(figure.axes[0].images[0].get_array())
     assert shares.shape == (6, 6)
     np.testing.assert_allclose(shares.sum(axis=1), [0, 100, 0, 0, 0, 100])
@@ -44,7 +44,7 @@ def test_pixels_without_a_class_get_a_column_only_if_there_are_any() -> None:
 def test_charts_without_a_pixel_can_be_drawn(charts, tmp_path: Path) -> None:
     empty = {n: m.tolist() for n, m in ChartScorer().confusion.items()}
     figure = plot_confusion(empty, charts)
-    save_picture(figure, tmp_path / "empty.png")
+    save_plot(figure, tmp_path / "empty.png")
     assert len(figure.axes) == len(charts)
 
 
@@ -58,6 +58,6 @@ def test_calibration_has_a_panel_for_each_thing_known(tmp_path: Path) -> None:
     found = scorer.calibration()
     assert found is not None
     figure = plot_calibration(found)
-    save_picture(figure, tmp_path / "calibration.png")
+    save_plot(figure, tmp_path / "calibration.png")
     assert len(figure.axes) == 2
     assert any(text.startswith("SOD: calibration error") for text in texts(figure))

@@ -23,7 +23,7 @@ from seaice_model.maps.decision import UNKNOWN
 from seaice_model.maps.netcdf import read_netcdf, write_netcdf
 from seaice_model.networks.unet import Prediction
 from seaice_model.prediction.ballot import Ballot
-from seaice_model.prediction.compose import draw_chart_map
+from seaice_model.prediction.compose import compose_chart_map
 from seaice_model.prediction.predict import predict_scene, provenance_of
 from seaice_model.prediction.predictor import Predictor
 from seaice_model.scores.score import score_maps
@@ -49,7 +49,7 @@ def classes() -> ChartArray:
 
 
 def composed(store: Store, scene_id: str = TEST_SCENE) -> ChartMap:
-    return draw_chart_map(
+    return compose_chart_map(
         store, scene_id, classes(), network="my CNN", probabilities=shares()
     )
 
@@ -60,7 +60,7 @@ def test_the_classes_of_a_network_of_ours_give_its_map(store: Store, run: Path) 
     scene = source.read(TEST_SCENE, charts=False)
     ours = predict_scene(predictor, scene, provenance_of(source, predictor))
     assert ours.decision is not None
-    theirs = draw_chart_map(store, TEST_SCENE, ours.decision.classes, network="my CNN")
+    theirs = compose_chart_map(store, TEST_SCENE, ours.decision.classes, network="my CNN")
     assert theirs.decision is not None
     for one, two in (
         (theirs.charts, ours.charts),
@@ -94,7 +94,7 @@ def test_probabilities_tell_as_much_as_those_of_our_networks(store: Store) -> No
 
 
 def test_without_probabilities_a_map_does_not_say_how_sure_it_is(store: Store) -> None:
-    decision = draw_chart_map(store, TEST_SCENE, classes(), network="my CNN").decision
+    decision = compose_chart_map(store, TEST_SCENE, classes(), network="my CNN").decision
     assert decision is not None
     assert (decision.entropy == UNKNOWN).all()
     assert decision.spread is None
@@ -106,7 +106,7 @@ def test_without_probabilities_a_map_does_not_say_how_sure_it_is(store: Store) -
 
 def test_probabilities_may_be_known_of_one_chart_alone(store: Store) -> None:
     sod = {"SOD": shares()["SOD"]}
-    chart_map = draw_chart_map(
+    chart_map = compose_chart_map(
         store, TEST_SCENE, classes(), network="my CNN", probabilities=sod
     )
     assert chart_map.decision is not None
@@ -140,12 +140,14 @@ def test_the_users_arrays_stay_as_they_are(store: Store) -> None:
     planes, probabilities = classes(), shares()
     for array in (planes, *probabilities.values()):
         array.flags.writeable = False
-    draw_chart_map(store, TEST_SCENE, planes, network="my CNN", probabilities=probabilities)
+    compose_chart_map(
+        store, TEST_SCENE, planes, network="my CNN", probabilities=probabilities
+    )
 
 
 def test_classes_that_are_none_are_refused(store: Store) -> None:
     def draw(planes: np.ndarray) -> None:
-        draw_chart_map(store, TEST_SCENE, planes, network="my CNN")
+        compose_chart_map(store, TEST_SCENE, planes, network="my CNN")
 
     with pytest.raises(MapError, match=r"must have shape \(3, 40, 45\), got \(40, 45, 3\)"):
         draw(np.moveaxis(classes(), 0, -1))
@@ -162,7 +164,9 @@ def test_classes_that_are_none_are_refused(store: Store) -> None:
 def test_probabilities_that_are_none_are_refused(store: Store) -> None:
     def draw(name: str, planes: np.ndarray) -> None:
         given = {name: planes}
-        draw_chart_map(store, TEST_SCENE, classes(), network="my CNN", probabilities=given)
+        compose_chart_map(
+            store, TEST_SCENE, classes(), network="my CNN", probabilities=given
+        )
 
     with pytest.raises(MapError, match="no chart 'sod'") as caught:
         draw("sod", shares()["SOD"])
@@ -183,7 +187,7 @@ def test_a_choice_that_there_is_not_names_those_that_there_are(
 ) -> None:
     choice: dict[str, Any] = {name: "Store"}
     with pytest.raises(MapError, match=f"unknown {name} 'Store'") as caught:
-        draw_chart_map(store, TEST_SCENE, classes(), network="my CNN", **choice)
+        compose_chart_map(store, TEST_SCENE, classes(), network="my CNN", **choice)
     assert ("store" if name == "grid" else "validated") in str(caught.value.hint)
 
 

@@ -17,7 +17,7 @@ from seaice_model.prediction.predictor import predict_classes
 from seaice_model.runs.checkpoint import load_best, save, weights_fingerprint
 from seaice_model.training.train import train
 
-DATA_ONLY = PredictSettings(pictures=False)
+DATA_ONLY = PredictSettings(plots=False)
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +134,7 @@ def test_maps_of_other_weights_are_in_the_way(
         store,
         tmp_path / "other",
         maps,
-        PredictSettings(pictures=False, overwrite=True),
+        PredictSettings(plots=False, overwrite=True),
         scenes=[TEST_SCENE],
     )
     assert report.n_written == 1
@@ -261,7 +261,7 @@ def test_a_gpu_predicts_what_the_cpu_predicts(run: Path, store: Store) -> None:
 def test_several_runs_decide_together(
     tmp_path: Path, store: Store, run: Path, other_run: Path
 ) -> None:
-    settings = PredictSettings(pictures=False, probabilities=True)
+    settings = PredictSettings(plots=False, probabilities=True)
     predict_store(store, [run, other_run], tmp_path, settings, scenes=[TEST_SCENE])
     chart_map = read_netcdf(tmp_path / f"{TEST_SCENE}.nc")
     decision = chart_map.decision

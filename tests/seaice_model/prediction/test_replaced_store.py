@@ -26,7 +26,7 @@ def test_no_map_is_made_of_another_store_than_the_one_opened(
         if step.n_done == 1:
             prepare(tmp_path / "other", path, RECIPE, overwrite=True)
 
-    settings = PredictSettings(pictures=False)
+    settings = PredictSettings(plots=False)
     report = predict_store(
         Store.open(path), run, tmp_path / "maps", settings, scenes=IDS, progress=replace
     )

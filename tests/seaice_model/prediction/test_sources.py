@@ -28,7 +28,7 @@ CONFIG = RunConfig(
     model=ModelConfig(channels=("hv", "t2m", "latitude", "month"), filters=(4, 8)),
     train=TrainConfig(patch_size=32, batch_size=4, n_iterations=4, n_epochs=1),
 )
-DATA_ONLY = PredictSettings(pictures=False)
+DATA_ONLY = PredictSettings(plots=False)
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def test_a_map_of_another_file_of_its_scene_is_not_taken_for_the_map_of_this(
         scene["nersc_sar_primary"][...] *= 0.5
     (failure,) = predict_files(path, seen_run, tmp_path / "maps", DATA_ONLY).failed
     assert "made from another file of its scene" in failure.reason
-    again = PredictSettings(pictures=False, overwrite=True)
+    again = PredictSettings(plots=False, overwrite=True)
     assert predict_files(path, seen_run, tmp_path / "maps", again).n_written == 1
 
 

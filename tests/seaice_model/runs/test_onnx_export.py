@@ -56,7 +56,7 @@ def test_any_size_gives_what_pytorch_gives(
 def test_the_metadata_are_enough_to_predict_the_same_map(
     exported: ExportReport, run: Path, store: Store, tmp_path: Path
 ) -> None:
-    settings = PredictSettings(pictures=False)
+    settings = PredictSettings(plots=False)
     predict_store(store, run, tmp_path, settings, scenes=[TEST_SCENE])
     decision = read_netcdf(tmp_path / f"{TEST_SCENE}.nc").decision
     assert decision is not None

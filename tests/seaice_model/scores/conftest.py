@@ -16,7 +16,7 @@ def maps(tmp_path_factory: pytest.TempPathFactory, run: Path, store: Store) -> P
     """Predict a test scene, one without charts, and one of training."""
     path = tmp_path_factory.mktemp("maps")
     scenes = [TEST_SCENE, UNCHARTED, SCENES[0]]
-    predict_store(store, run, path, PredictSettings(pictures=False), scenes=scenes)
+    predict_store(store, run, path, PredictSettings(plots=False), scenes=scenes)
     return path
 
 

@@ -115,7 +115,7 @@ def test_a_submission_scores_as_the_maps_that_it_holds(
 def test_uncertainty_in_the_maps_is_judged_on_every_pixel_of_the_charts(
     tmp_path: Path, run: Path, store: Store
 ) -> None:
-    settings = PredictSettings(pictures=False, probabilities=True)
+    settings = PredictSettings(plots=False, probabilities=True)
     predict_store(store, run, tmp_path, settings, scenes=[TEST_SCENE])
     calibration = score_maps(tmp_path, charts_of(store)).calibration
     assert calibration is not None
@@ -273,7 +273,7 @@ def test_an_empty_folder_is_named(tmp_path: Path, store: Store) -> None:
 def test_maps_without_any_chart_cannot_be_scored(
     tmp_path: Path, store: Store, run: Path
 ) -> None:
-    predict_store(store, run, tmp_path, PredictSettings(pictures=False), scenes=[UNCHARTED])
+    predict_store(store, run, tmp_path, PredictSettings(plots=False), scenes=[UNCHARTED])
     with pytest.raises(MapError, match=r"none of the 1 maps in .* has charts"):
         score_maps(tmp_path, charts_of(store))
 

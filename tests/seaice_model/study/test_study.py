@@ -92,7 +92,7 @@ def test_the_matrices_are_those_of_maps_that_are_drawn_and_scored(
     plan: StudyPlan, store: Store, tmp_path: Path
 ) -> None:
     run = plan.runs[0]
-    settings = PredictSettings(pictures=False)
+    settings = PredictSettings(plots=False)
     predict_store(store, run.path, tmp_path, settings, scenes=[TEST_SCENE])
     expected = score_maps(tmp_path, charts_of(store)).pooled
     scorer = ChartScorer()

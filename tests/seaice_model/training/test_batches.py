@@ -8,11 +8,11 @@ import torch
 from seaice_data.charts import CHART_FILL
 from seaice_data.sampling.augmentation import AUGMENTATIONS
 from seaice_data.sampling.sampler import PatchSampler
-from seaice_data.sampling.windows import Drawing
+from seaice_data.sampling.windows import Sampling
 from seaice_data.store.store import Store
 from seaice_model.networks.tensors import as_classes, as_planes
 from seaice_model.training.batches import batches, patch_source
-from seaice_model.training.gpu_patches import ResidentPatches
+from seaice_model.training.gpu_patches import GpuPatches
 
 CPU = torch.device("cpu")
 
@@ -101,10 +101,10 @@ def test_batches_from_the_memory_of_the_device_are_the_same(store: Store) -> Non
         store,
         channels=("hv", "hh"),
         size=24,
-        drawing=Drawing(over="classes"),
+        sampling=Sampling(over="classes"),
         augmentation=AUGMENTATIONS["official"],
     )
-    resident = ResidentPatches(sampler, CPU, 4)
+    resident = GpuPatches(sampler, CPU, 4)
     for ours, theirs in zip(
         batches(resident, 4, 14, 4, CPU), batches(sampler, 4, 14, 4, CPU), strict=True
     ):

@@ -13,12 +13,12 @@ from support.coded_scenes import write_coded
 from seaice_data.preparation.prepare import prepare
 from seaice_data.sampling.augmentation import AUGMENTATIONS, Augmentation
 from seaice_data.sampling.sampler import Patch, PatchSampler
-from seaice_data.sampling.windows import Drawing
+from seaice_data.sampling.windows import Sampling
 from seaice_data.store.recipe import Recipe
 from seaice_data.store.store import Store
 from seaice_model.errors import MemoryNeededError
 from seaice_model.training import gpu_scenes
-from seaice_model.training.gpu_patches import ResidentPatches, work_bytes
+from seaice_model.training.gpu_patches import GpuPatches, work_bytes
 from seaice_model.training.gpu_scenes import (
     GpuScenes,
     are_kept,
@@ -50,7 +50,7 @@ def both(
     """Return the same batch from the disk and from the memory of a device."""
     settings = {"scenes": store.scenes, "size": 48, "seed": 2, **settings}
     sampler = PatchSampler(store, **settings)
-    patches = ResidentPatches(sampler, torch.device(device), 32, compiled=compiled)
+    patches = GpuPatches(sampler, torch.device(device), 32, compiled=compiled)
     batch = patches.batch(range(64, 96))
     got = Patch(
         inputs=batch.inputs.cpu().numpy(), charts=batch.charts.cpu().numpy(),
@@ -64,7 +64,7 @@ def both(
 def test_plain_patches_are_equal_to_the_bit(
     wide: Store, device: str, channels: tuple[str, ...] | None
 ) -> None:
-    expected, got = both(wide, device, channels=channels, drawing=Drawing(over="classes"))
+    expected, got = both(wide, device, channels=channels, sampling=Sampling(over="classes"))
     assert got["inputs"].dtype == expected["inputs"].dtype
     np.testing.assert_array_equal(got["inputs"], expected["inputs"])
     np.testing.assert_array_equal(got["charts"], expected["charts"])
@@ -121,7 +121,7 @@ def test_many_batches_are_planned_at_once(wide: Store) -> None:
     sampler = PatchSampler(
         wide, scenes=wide.scenes, size=48, augmentation=AUGMENTATIONS["default"]
     )
-    patches = ResidentPatches(sampler, CPU, 8)
+    patches = GpuPatches(sampler, CPU, 8)
     numbers = [range(8, 16), range(5)]
     for cut, some in zip(patches.cut(patches.plan(numbers), numbers), numbers, strict=True):
         alone = patches.batch(some)
@@ -153,10 +153,10 @@ def test_what_does_not_fit_is_refused_before_reading(
     with pytest.raises(
         MemoryNeededError, match=r"6 scenes of 2 channels take 0.0 GB"
     ) as caught:
-        ResidentPatches(sampler, CPU, 16)
+        GpuPatches(sampler, CPU, 16)
     assert "on its disk" in str(caught.value.hint)
     monkeypatch.setattr(gpu_scenes, "free_bytes", lambda _: needed)
-    ResidentPatches(sampler, CPU, 16)
+    GpuPatches(sampler, CPU, 16)
 
 
 def test_trainings_in_a_row_share_what_the_first_has_loaded(
@@ -193,7 +193,7 @@ def test_of_what_does_not_fit_only_the_scenes_in_use_are_kept(
     needed = bytes_of(sampler, scenes) + work_bytes(sampler, 16)
     monkeypatch.setattr(gpu_scenes, "free_bytes", lambda _: needed)
     with kept_scenes():
-        ResidentPatches(sampler, CPU, 16)
+        GpuPatches(sampler, CPU, 16)
         assert are_kept(sampler, CPU)
         other = PatchSampler(wide, scenes=wide.splits["train"][1:2], size=48)
         assert not are_kept(other, CPU)

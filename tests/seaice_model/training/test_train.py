@@ -16,7 +16,7 @@ from support.learnable_scenes import RECIPE, SCENES, TINY, StoreMaker
 from support.other_systems import OtherSystem
 
 from seaice_data.sampling.augmentation import AUGMENTATIONS
-from seaice_data.sampling.windows import Drawing
+from seaice_data.sampling.windows import Sampling
 from seaice_data.store.recipe import Recipe
 from seaice_data.store.store import Store
 from seaice_data.system.files import alone_in
@@ -328,9 +328,9 @@ def test_sampling_and_augmentation_are_settings_of_the_run(
     weights = {weights_of(run)}
     for name, config in {
         "plain": replace(TINY, augmentation=AUGMENTATIONS["none"]),
-        "by class": replace(TINY, drawing=Drawing(over="classes")),
+        "by class": replace(TINY, sampling=Sampling(over="classes")),
         "weighed": replace(
-            with_train(divide_by_probability=True), drawing=Drawing(over="classes")
+            with_train(divide_by_probability=True), sampling=Sampling(over="classes")
         ),
     }.items():
         train(store, tmp_path / name, config, device="cpu")

@@ -1,0 +1,72 @@
+"""Old names of functions, classes and arguments: they work for one version, with a warning."""
+
+import functools
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+Called = TypeVar("Called", bound=Callable[..., Any])
+
+
+def new_name(what: str, old: str, new: str) -> str:
+    """Return the new name of something, after a warning that it has one."""
+    message = f"{what} {old!r} is now {new!r}; the old name works in this version only"
+    warnings.warn(message, FutureWarning, stacklevel=3)
+    return new
+
+
+def former_names(
+    find: Callable[[str], Any], names: Mapping[str, str]
+) -> Callable[[str], Any]:
+    """Return a module's ``__getattr__`` that finds public names under their old names, too.
+
+    Parameters
+    ----------
+    find
+        The module's ``__getattr__``.
+    names
+        New names by old ones.
+    """
+
+    def find_any(name: str) -> Any:
+        return find(new_name("name", name, names[name]) if name in names else name)
+
+    return find_any
+
+
+def former_arguments(**names: str) -> Callable[[Called], Called]:
+    """Let a function, or a class, take keyword arguments under their old names, too.
+
+    Parameters
+    ----------
+    **names
+        New names by old ones.
+
+    Examples
+    --------
+    >>> @former_arguments(colour="color")
+    ... def paint(color: str) -> str:
+    ...     return color
+    >>> with warnings.catch_warnings(action="ignore"):
+    ...     paint(colour="blue")
+    'blue'
+    """
+
+    def decorate(called: Called) -> Called:
+        inner: Any = vars(called)["__init__"] if isinstance(called, type) else called
+
+        @functools.wraps(inner)
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            for old in names.keys() & kwargs.keys():
+                new = new_name("argument", old, names[old])
+                if new in kwargs:
+                    raise TypeError(f"argument {new!r} has two values, one as {old!r}")
+                kwargs[new] = kwargs.pop(old)
+            return inner(*args, **kwargs)
+
+        if not isinstance(called, type):
+            return wrapped  # type: ignore[return-value]
+        called.__init__ = wrapped  # type: ignore[misc]
+        return called
+
+    return decorate
