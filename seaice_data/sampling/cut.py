@@ -15,7 +15,7 @@ one finds them in the cache. Channels are moved eight at a time. Half precision 
 16 bits, because numba has no float16 on processors.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -30,47 +30,6 @@ from seaice_data.system.instructions import (
     weigh_one,
     widened,
 )
-
-
-class Pixels(NamedTuple):
-    """Pixels of a scene, of a part of it, or of a patch."""
-
-    inputs: FloatArray
-    """Shape ``(y, x, channel)``; half precision as its bits."""
-
-    charts: ChartArray
-    """Shape ``(y, x, chart)``."""
-
-
-class Way(NamedTuple):
-    """How a box of a patch is cut out of a scene."""
-
-    origin: IntArray
-    """Row and column in the scene of the first pixel that is handed over."""
-
-    bounds: IntArray
-    """First and last row, first and last column (last ones excluded) in the scene that
-    pixels may come from; the rest is fill."""
-
-    affine: FloatArray
-    """``(y, x) = affine @ (i, j, 1)``, shape ``(2, 3)``."""
-
-    box: IntArray
-    """First and last row, first and last column (last ones excluded) of the patch."""
-
-    runs: IntArray
-    """Runs of adjacent channels, one a row: first in the patch, first in the scene,
-    number."""
-
-    wind: IntArray
-    """Components to turn, one a row: channel in the patch, channels of u and v in the
-    scene (the same in each row)."""
-
-    turn: FloatArray
-    """For each of them, what u and v are multiplied by, and what is added; float32."""
-
-    fill: Any
-    """Stored number that marks fill."""
 
 
 @compiled
@@ -90,11 +49,48 @@ def _fill_pixel(
 
 
 @compiled
-def cut_nearest(scene: Pixels, way: Way, patch: Pixels) -> None:
-    """Fill a box of a patch from the nearest pixels."""
-    inputs, charts = scene
-    out_inputs, out_charts = patch
-    origin, bounds, affine, box, runs, wind, turn, fill = way
+def cut_nearest(
+    inputs: FloatArray,
+    charts: ChartArray,
+    origin: IntArray,
+    bounds: IntArray,
+    affine: FloatArray,
+    runs: IntArray,
+    wind: IntArray,
+    turn: FloatArray,
+    box: IntArray,
+    fill: Any,
+    out_inputs: FloatArray,
+    out_charts: ChartArray,
+) -> None:
+    """Fill a box of a patch from the nearest pixels.
+
+    Parameters
+    ----------
+    inputs, charts
+        Planes of the scene or of a part of it, ``(y, x, channel)`` and ``(y, x, chart)``.
+    origin
+        Row and column in the scene of their first pixel.
+    bounds
+        First and last row, first and last column (last ones excluded) in the scene that
+        pixels may come from; the rest is fill.
+    affine
+        ``(y, x) = affine @ (i, j, 1)``, shape ``(2, 3)``.
+    runs
+        Runs of adjacent channels, one a row: first in the patch, first in the scene,
+        number.
+    wind
+        Components to turn, one a row: channel in the patch, channels of u and v in the
+        scene (the same in each row).
+    turn
+        For each of them, what u and v are multiplied by, and what is added.
+    box
+        First and last row, first and last column (last ones excluded) of the patch.
+    fill
+        Stored number that marks fill.
+    out_inputs, out_charts
+        The patch.
+    """
     _, width, n_stored = inputs.shape
     _, size, n_channels = out_inputs.shape
     n_charts = charts.shape[2]
@@ -152,11 +148,21 @@ def cut_nearest(scene: Pixels, way: Way, patch: Pixels) -> None:
 
 
 @compiled
-def cut_bilinear(scene: Pixels, way: Way, patch: Pixels) -> None:
-    """Fill a box of a patch from the four pixels around each place."""
-    inputs, charts = scene
-    out_inputs, out_charts = patch
-    origin, bounds, affine, box, runs, wind, turn, fill = way
+def cut_bilinear(
+    inputs: FloatArray,
+    charts: ChartArray,
+    origin: IntArray,
+    bounds: IntArray,
+    affine: FloatArray,
+    runs: IntArray,
+    wind: IntArray,
+    turn: FloatArray,
+    box: IntArray,
+    fill: Any,
+    out_inputs: FloatArray,
+    out_charts: ChartArray,
+) -> None:
+    """Fill a box of a patch from the four pixels around each place; see `cut_nearest`."""
     nothing, one = np.float32(0), np.float32(1)
     _, width, n_stored = inputs.shape
     _, size, n_channels = out_inputs.shape

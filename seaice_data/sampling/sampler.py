@@ -337,8 +337,7 @@ class PatchSampler:
         self, cuts: Cuts, k: int, box: IntArray, inputs: FloatArray, charts: ChartArray
     ) -> None:
         """Cut a box of a patch by its map."""
-        # Late: takes 0.2 s.
-        from seaice_data.sampling.cut import Pixels, Way, cut_bilinear, cut_nearest
+        from seaice_data.sampling.cut import cut_bilinear, cut_nearest  # late: takes 0.2 s
 
         turn = cuts.wind[k]
         is_turned = (turn != self.still_wind).any()
@@ -346,19 +345,21 @@ class PatchSampler:
         # Numba takes half precision as its bits.
         is_half = self._dtype == np.float16
         bits = np.dtype(np.uint16) if is_half else self._dtype
-        way = Way(
-            origin=np.array(part.origin),
-            bounds=cuts.bounds[k],
-            affine=cuts.affine[k],
-            box=box,
-            runs=self._runs,
-            wind=self.wind if is_turned else self.wind[:0],
-            turn=turn.astype(np.float32),
-            fill=np.array(np.nan, self._dtype).view(bits)[()],
-        )
         cut = cut_nearest if self.augmentation.method == "nearest" else cut_bilinear
-        scene = Pixels(part.inputs.view(bits), part.charts)
-        cut(scene, way, Pixels(inputs.view(bits), charts))
+        cut(
+            part.inputs.view(bits),
+            part.charts,
+            np.array(part.origin),
+            cuts.bounds[k],
+            cuts.affine[k],
+            self._runs,
+            self.wind if is_turned else self.wind[:0],
+            turn.astype(np.float32),
+            box,
+            np.array(np.nan, self._dtype).view(bits)[()],
+            inputs.view(bits),
+            charts,
+        )
 
     def _threads(self) -> ThreadPoolExecutor:
         """Return the threads of this process: a fork has none of its parent's."""

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from seaice_data.sampling.cut import Pixels, Way, cut_bilinear, cut_nearest
+from seaice_data.sampling.cut import cut_bilinear, cut_nearest
 
 NAN = np.nan
+NO_WIND = np.zeros((0, 3), np.int64), np.zeros((0, 3), np.float32)
 
 
 def cut(
@@ -17,21 +18,13 @@ def cut(
     height, width, n_channels = planes.shape
     bits = np.uint16 if planes.dtype == np.float16 else planes.dtype
     out = np.zeros((n, n, n_channels), planes.dtype)
-    way = Way(
-        origin=np.array(origin),
-        bounds=np.array(bounds or (0, height, 0, width)),
-        affine=np.array(affine, np.float64),
-        box=np.array([0, n, 0, n]),
-        runs=np.array([[0, 0, n_channels]]),
-        wind=np.zeros((0, 3), np.int64),
-        turn=np.zeros((0, 3), np.float32),
-        fill=np.array(NAN, planes.dtype).view(bits)[()],
-    )
     (cut_bilinear if bilinear else cut_nearest)(
-        Pixels(planes.view(bits), np.zeros((height, width, 3), np.uint8)),
-        way,
-        Pixels(out.view(bits), np.zeros((n, n, 3), np.uint8)),
-    )
+        planes.view(bits), np.zeros((height, width, 3), np.uint8), np.array(origin),
+        np.array(bounds or (0, height, 0, width)), np.array(affine, np.float64),
+        np.array([[0, 0, n_channels]]), *NO_WIND, np.array([0, n, 0, n]),
+        np.array(NAN, planes.dtype).view(bits)[()], out.view(bits),
+        np.zeros((n, n, 3), np.uint8),
+    )  # fmt: skip
     return out
 
 
