@@ -15,7 +15,8 @@ from typer.core import TyperGroup
 
 from seaice_data.texts import OneLine, printable
 
-from . import (
+from .commands import (
+    bench,
     convert,
     export,
     figures,
@@ -29,7 +30,6 @@ from . import (
     train,
     verify,
 )
-from .bench import command as bench
 from .console import be_quiet, note
 from .endings import INTERRUPTED, Command, ending_in_words, fail_with
 from .options import renamed

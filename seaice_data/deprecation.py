@@ -1,4 +1,4 @@
-"""Old names of functions, classes and arguments: they work for one version, with a warning."""
+"""Old names of functions and arguments, which work for one version with a warning."""
 
 import functools
 import warnings

@@ -3,9 +3,13 @@
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+
+import seaice_data
+import seaice_model
 
 ROOT = Path(__file__).parents[1]
 HEAVY = {"numpy", "torch", "zarr", "xarray", "h5py", "dask", "matplotlib", "rich"}
@@ -46,3 +50,32 @@ def test_every_folder_of_the_code_is_installed() -> None:
         path.parent for home in homes.values() for path in (ROOT / home).rglob("*.py")
     }
     assert listed == folders
+
+
+def test_one_import_gives_the_names_of_both_packages_and_loads_neither() -> None:
+    code = (
+        "import sys, seaice; before = {*sys.modules}\n"
+        "from seaice import prepare, train, Store\n"
+        "print(prepare.__name__, train.__name__, Store.__name__, len(dir(seaice)))\n"
+        "print(*before)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    found, loaded = done.stdout.splitlines()
+    n_names = len({*seaice_data.__all__, *seaice_model.__all__})
+    assert found == f"prepare train Store {n_names}"
+    assert {"typer", *HEAVY}.isdisjoint(loaded.split())
+
+
+def test_the_package_is_the_command() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "seaice", "--version"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout == f"seaice {version('seaice')}\n"
+
+
+def test_no_command_has_the_name_of_a_public_name() -> None:
+    modules = {path.stem for path in (ROOT / "cli").glob("*.py")}
+    assert modules.isdisjoint([*seaice_data.__all__, *seaice_model.__all__])

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from .console import Progress, note, say, say_json, seconds
-from .options import AsJson, Jobs, n_processes
+from ..console import Progress, note, say, say_json, seconds
+from ..options import AsJson, Jobs, n_processes
 
 
 def verify(

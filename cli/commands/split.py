@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from .console import note, say, say_json
-from .options import AsJson
+from ..console import note, say, say_json
+from ..options import AsJson
 
 
 def split(

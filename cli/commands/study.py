@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .console import Progress, note, say, say_json, seconds
-from .options import STOPPED, Part, read_part
+from ..console import Progress, note, say, say_json, seconds
+from ..options import STOPPED, Part, read_part
 
 if TYPE_CHECKING:
     from seaice_model.study.study import StudyPlan, StudyProgress, StudyReport

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from .console import Progress, note, say, say_json
+from ..console import Progress, note, say, say_json
 
 
 def figures(

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from .console import Progress, note, say, say_json, seconds, with_hint
-from .options import AcceptMasks, AsJson, Jobs, Part, n_processes, read_part
+from ..console import Progress, note, say, say_json, seconds, with_hint
+from ..options import AcceptMasks, AsJson, Jobs, Part, n_processes, read_part
 
 
 def prepare(

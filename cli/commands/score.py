@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .console import Progress, note, say, say_json, seconds
+from ..console import Progress, note, say, say_json, seconds
 
 if TYPE_CHECKING:
     from seaice_data.sources.charts import ChartedScenes

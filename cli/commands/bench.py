@@ -10,8 +10,8 @@ from typing import Annotated
 
 import typer
 
+from ..bench.timing import machine
 from ..console import say
-from .timing import machine
 
 
 class Step(StrEnum):
@@ -42,5 +42,5 @@ def bench(
 
     Example: seaice bench sampler store.zarr
     """
-    import_module(f".{step}", __package__).measure(path, rounds)
+    import_module(f"..bench.{step}", __package__).measure(path, rounds)
     say(f"machine: {machine()}")

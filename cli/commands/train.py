@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .console import Progress, note, say, say_json, seconds
-from .options import STOPPED, AsJson, Device, read_seeds
+from ..console import Progress, note, say, say_json, seconds
+from ..options import STOPPED, AsJson, Device, read_seeds
 
 if TYPE_CHECKING:
     from seaice_data.store.store import Store

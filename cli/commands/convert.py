@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from .console import Progress, note, say, say_json, seconds, with_hint
-from .options import AsJson
+from ..console import Progress, note, say, say_json, seconds, with_hint
+from ..options import AsJson
 
 
 class Format(StrEnum):

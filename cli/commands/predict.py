@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .console import Progress, note, say, say_json, seconds, with_hint
-from .options import AcceptMasks, AsJson, Device
+from ..console import Progress, note, say, say_json, seconds, with_hint
+from ..options import AcceptMasks, AsJson, Device
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from .console import say, say_json, seconds
-from .options import AsJson
+from ..console import say, say_json, seconds
+from ..options import AsJson
 
 
 def export(

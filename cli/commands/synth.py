@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from .console import Progress, say, say_json, seconds
-from .options import AsJson, Jobs, n_processes
+from ..console import Progress, say, say_json, seconds
+from ..options import AsJson, Jobs, n_processes
 
 
 class Version(StrEnum):

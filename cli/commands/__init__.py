@@ -1,0 +1,1 @@
+"""One command a module: arguments in, one library call, one line out."""
