@@ -3,8 +3,12 @@
 Make everything with each version, on the same machine, then compare the two folders:
 
     python tests/support/same_bytes.py make /tmp/before --seaice OLD/.venv/bin/seaice
-    python tests/support/same_bytes.py make /tmp/after --seaice NEW/.venv/bin/seaice
+    python tests/support/same_bytes.py make /tmp/after --seaice NEW/.venv/bin/seaice \
+        --scenes /tmp/before
     python tests/support/same_bytes.py compare /tmp/before /tmp/after
+
+With --scenes, what follows is made from the scenes of another folder: stores and maps know
+the bytes of their source files, which depend on the library that wrote them.
 
 `make` takes two or three minutes. It calls only the command, on one thread of the CPU, so
 any version can be tried. `compare` prints one line for each kind of file and one for each
@@ -20,6 +24,7 @@ import argparse
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -45,6 +50,9 @@ TIMES = re.compile(
     r"|(?m:^\d+/\d+ .* left\n)"  # how long it will take
 )
 """Parts of attributes and texts that may differ."""
+
+RENAMED = {"drawing": "sampling"}
+"""New names of settings by old ones."""
 
 CONFIG = """\
 [model]
@@ -104,7 +112,7 @@ COMMANDS = (
 """Whose help is kept, too."""
 
 
-def make(out: Path, seaice: Path) -> None:
+def make(out: Path, seaice: Path, scenes: Path | None = None) -> None:
     """Run every command in a new folder; paths are relative, so that they are equal."""
     said = out / "said"
     said.mkdir(parents=True)
@@ -134,6 +142,8 @@ def make(out: Path, seaice: Path) -> None:
                 run, cwd=out, env=environment, stdout=results, stderr=messages, check=True
             )
         for scene in out.glob("r*/*.nc") if name.startswith("synth") else ():
+            if scenes is not None:
+                shutil.copyfile(scenes / scene.relative_to(out), scene)
             os.utime(scene, (1e9, 1e9))  # stores hold when their scenes were written
 
 
@@ -154,17 +164,20 @@ def different_texts(a: Path, b: Path) -> Iterator[str]:
 
 
 def different_weights(a: Path, b: Path) -> Iterator[str]:
-    """Yield what differs in the settings, then whether any byte does."""
+    """Yield what differs in the settings and the tensors."""
 
-    def metadata(path: Path) -> dict[str, str]:
+    def read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         with safe_open(path, framework="np") as file:
-            return dict(file.metadata())
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            metadata = {name: json.loads(text) for name, text in file.metadata().items()}
+        return metadata, {
+            n: (str(v.dtype), v.shape, v.tobytes()) for n, v in tensors.items()
+        }
 
-    ours, theirs = metadata(a), metadata(b)
-    for key in sorted(ours.keys() | theirs.keys()):
-        values = (json.loads(side.get(key, "null")) for side in (ours, theirs))
-        yield from different_values(f"/{key}", *values)
-    yield from different_bytes(a, b)
+    ours, theirs = read(a), read(b)
+    yield from different_values("", ours[0], theirs[0])
+    if ours[1] != theirs[1]:
+        yield "tensors differ"
 
 
 def different_json(a: Path, b: Path) -> Iterator[str]:
@@ -219,6 +232,10 @@ def different_networks(a: Path, b: Path) -> Iterator[str]:
 def different_values(place: str, ours: Any, theirs: Any) -> Iterator[str]:
     """Yield each value of nested dicts and lists that differs, with its place."""
     if isinstance(ours, dict) and isinstance(theirs, dict):
+        ours, theirs = (
+            {RENAMED.get(key, key): value for key, value in side.items()}
+            for side in (ours, theirs)
+        )
         for key in sorted(ours.keys() | theirs.keys()):
             if not LEFT_OUT.fullmatch(key):
                 values = (side.get(key, "nothing") for side in (ours, theirs))
@@ -287,13 +304,14 @@ def main() -> int:
     maker = commands.add_parser("make", help="make everything in a new folder")
     maker.add_argument("out", type=Path)
     maker.add_argument("--seaice", type=Path, required=True, help="command to make it with")
+    maker.add_argument("--scenes", type=Path, help="folder of which to take the scenes")
     comparer = commands.add_parser("compare", help="compare two such folders")
     comparer.add_argument("a", type=Path)
     comparer.add_argument("b", type=Path)
     comparer.add_argument("--strict", action="store_true", help="texts must be equal, too")
     given = parser.parse_args()
     if given.command == "make":
-        make(given.out, given.seaice)
+        make(given.out, given.seaice, given.scenes)
         return 0
     return int(not compare(given.a, given.b, strict=given.strict))
 
