@@ -172,7 +172,8 @@ def test_a_scene_that_is_missing_is_prepared_to_the_same_values(
 
 def test_what_people_wrote_is_read(expected: dict[str, Any]) -> None:
     assert read_toml(Recipe, Path("recipe.toml")) == RECIPES["other.zarr"]
-    config = resolve("default", "tiny", Path("config.toml"), [])
+    with pytest.warns(FutureWarning, match="'drawing' is now 'sampling'"):
+        config = resolve("default", "tiny", Path("config.toml"), [])
     assert config == load_settings(RunFolder(Path("run")).settings).config
     ids = read_id_file(Path("validation.json"))
     assert tuple(ids) == (MISSING,) == Store.open("zstd.zarr").splits["validation"]

@@ -10,7 +10,7 @@ import xarray as xr
 from seaice.main import app
 from seaice_data.store.store import Store
 from seaice_model.maps.alignment import align
-from seaice_model.maps.chart_map import read_netcdf
+from seaice_model.maps.netcdf import read_netcdf
 from seaice_model.metrics import ChartScorer
 
 

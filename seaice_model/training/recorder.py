@@ -90,7 +90,8 @@ class Recorder:
                 self._save(state, self.folder.best)
         if self.is_writing:
             runlog.keep_epochs(self.folder.log, state.n_epochs)
-            checkpoints.save_settings(self.settings, self.folder.settings)
+            if checkpoints.settings_to_resume(self.folder.path) != self.settings:
+                checkpoints.save_settings(self.settings, self.folder.settings)
         return state
 
     def save(self, state: TrainState) -> None:

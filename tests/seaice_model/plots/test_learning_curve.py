@@ -4,8 +4,8 @@ from pathlib import Path
 from support.learnable_scenes import ENTRY
 
 from seaice_model.plots.learning_curve import plot_learning_curve
-from seaice_model.plots.maps import save_plot
 from seaice_model.runs.log import LogEntry
+from seaice_model.style import save_plot
 
 
 def test_a_learning_curve_is_drawn_from_the_first_epoch_on(tmp_path: Path) -> None:
