@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from seaice_data.store.store import Store
-    from seaice_model.prediction.predict import PredictProgress
 
 
 class GridName(StrEnum):
@@ -99,10 +98,6 @@ def predict(
     )
     runs = run or [Path("run")]
     with Progress("maps") as progress:
-
-        def show(step: "PredictProgress") -> None:
-            progress(step.n_done, step.n_scenes, step.scene)
-
         if is_store(source):
             store = Store.open(source)
             report = predict_store(
@@ -112,7 +107,7 @@ def predict(
                 settings,
                 scenes=scene or _scenes_of(store, split, where),
                 device=device,
-                progress=show,
+                progress=progress,
             )
         elif split or where:
             raise typer.BadParameter("--split and --where choose scenes of a store")
@@ -125,7 +120,7 @@ def predict(
                 scenes=scene,
                 accept_masks=accept_masks,
                 device=device,
-                progress=show,
+                progress=progress,
             )
     for failure in report.failed:
         note(f"left out: {with_hint(failure.reason, failure.hint)}")

@@ -6,7 +6,7 @@ of the stored pixel that represents it (Chen et al. 2024, section 3.2).
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -17,6 +17,7 @@ from seaice_data.errors import DISK_ERRORS, Failure, RecipeError, SceneError, St
 from seaice_data.sources.inputs import FileSource, SceneInputs, Source, StoreSource
 from seaice_data.store.store import Store
 from seaice_data.system.allocator import return_pages
+from seaice_data.system.workers import Progress
 from seaice_data.texts import printable
 from seaice_model.errors import MapError, RunError
 from seaice_model.maps.alignment import align
@@ -37,23 +38,6 @@ from seaice_model.runs.checkpoint import Checkpoint
 from seaice_model.style import save_plot
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class PredictProgress:
-    """Called after each scene."""
-
-    n_done: int
-    """Scenes done, kept ones included."""
-
-    n_scenes: int
-    """Scenes in all."""
-
-    scene: str
-    """Id of the scene just done."""
-
-    is_kept: bool
-    """Whether its map was there already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +87,7 @@ def predict_store(
     *,
     scenes: Sequence[str] | None = None,
     device: str = "auto",
-    progress: Callable[[PredictProgress], None] | None = None,
+    progress: Progress | None = None,
 ) -> PredictReport:
     """Predict maps of the scenes of a store with the best weights of a run, or of several.
 
@@ -130,7 +114,8 @@ def predict_store(
     device
         Where the networks run: "auto", "cpu", "cuda" and so on.
     progress
-        Called after each scene.
+        Called after each scene with the number of scenes done, kept ones included, that of
+        all, and its id.
 
     Raises
     ------
@@ -164,7 +149,7 @@ def predict_files(
     scenes: Sequence[str] | None = None,
     accept_masks: bool = False,
     device: str = "auto",
-    progress: Callable[[PredictProgress], None] | None = None,
+    progress: Progress | None = None,
 ) -> PredictReport:
     """Predict maps of AI4Arctic netCDF files, without a store.
 
@@ -265,7 +250,7 @@ def _predict(
     predictor: Predictor,
     maps_path: Path,
     settings: PredictSettings | None,
-    progress: Callable[[PredictProgress], None] | None,
+    progress: Progress | None,
     start: float,
 ) -> PredictReport:
     """Predict the maps that do not exist."""
@@ -304,7 +289,7 @@ def _predict(
             reason = f"{error.filename!r}: {error.strerror}" if error.filename else error
             failed.append(Failure(scene, str(reason)))
         if progress is not None:
-            progress(PredictProgress(n_done, len(paths), scene, scene in kept))
+            progress(n_done, len(paths), scene)
     without = {entry.name for entry in failed}
     maps = tuple(path for scene, path in paths.items() if scene not in without)
     if settings.plots and maps:
