@@ -12,6 +12,7 @@ from typing import Literal
 
 from seaice_data.channels import OFFICIAL_CHANNELS, Group, find_channel
 from seaice_data.charts import CHARTS
+from seaice_data.deprecation import former_arguments
 from seaice_data.sampling.augmentation import Augmentation
 from seaice_data.sampling.windows import Sampling
 from seaice_data.scene_id import SceneId
@@ -220,6 +221,7 @@ class TrainConfig:
             )
 
 
+@former_arguments(drawing="sampling")
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunConfig:
     """A network and its training: everything that decides a run, except the store."""

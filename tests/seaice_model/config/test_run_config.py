@@ -1,6 +1,7 @@
 import pytest
 
 from seaice_data.errors import RecipeError, SettingsError
+from seaice_data.sampling.windows import Sampling
 from seaice_data.settings import fingerprint, from_mapping, to_mapping
 from seaice_model.config.presets import find_preset
 from seaice_model.config.run_config import ModelConfig, RunConfig, TrainConfig
@@ -104,3 +105,10 @@ def test_patches_smaller_than_the_network_are_refused() -> None:
     with pytest.raises(ConfigError, match="patch_size 31 is too small for 4 levels"):
         RunConfig(train=TrainConfig(patch_size=31))
     RunConfig(train=TrainConfig(patch_size=32))
+
+
+def test_sampling_may_be_given_under_its_old_name() -> None:
+    over_area = Sampling(over="area")
+    with pytest.warns(FutureWarning, match="'drawing' is now 'sampling'"):
+        config = RunConfig(drawing=over_area)  # type: ignore[call-arg]
+    assert config == RunConfig(sampling=over_area)
