@@ -33,11 +33,11 @@ from seaice_data.preparation.changes import (
 from seaice_data.scenes.files import FoundScenes, identify, list_scene_files, open_scene
 from seaice_data.scenes.fingerprints import source_files, unchanged
 from seaice_data.scenes.scene import Scene
-from seaice_data.store.local_folder import LocalFolder
-from seaice_data.store.object_store import UnreachableError
+from seaice_data.storage.local_folder import LocalFolder
+from seaice_data.storage.object_store import UnreachableError
+from seaice_data.storage.storage import Storage, open_storage
 from seaice_data.store.prepared_scene import PreparedScene
 from seaice_data.store.recipe import Recipe
-from seaice_data.store.storage import Storage, open_storage
 from seaice_data.store.store import Store
 from seaice_data.store.summary import finish
 from seaice_data.system.files import file_errors

@@ -16,7 +16,7 @@ from typing import Any, Literal, NotRequired, TypedDict
 
 import numpy as np
 
-from seaice_data.system.documents import DocumentError, parse_json, typed
+from seaice_data.system.documents import Content, DocumentError, parse_json, typed
 
 ARRAY_DOCUMENTS = {2: (".zarray", ".zattrs"), 3: ("zarr.json",)}
 """Files that describe an array, by zarr format."""
@@ -26,9 +26,6 @@ _SHARDING = "sharding_indexed"
 _MOST_CHUNKS = 2**20
 _LARGE_TEXT = 4 * 256  # bytes of a text of fixed length
 _LARGE_CHUNK = 2**26  # values: chunks may be larger than the array, within limits
-
-Content = bytes | memoryview
-"""Content of a file."""
 
 _ZSTD_LEVEL = 1
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from seaice_data.channels import find_channel
 from seaice_data.charts import CHARTS
-from seaice_data.store.local_folder import LocalFolder
+from seaice_data.storage.local_folder import LocalFolder
 from seaice_data.store.store import Store
 from seaice_data.store.stored_scene import StoredScene
 

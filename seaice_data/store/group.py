@@ -15,9 +15,9 @@ from seaice_data.charts import CHART_FILL, CHARTS
 from seaice_data.errors import StoreError
 from seaice_data.scene_id import SceneId
 from seaice_data.settings import fingerprint, from_mapping, to_mapping
-from seaice_data.store.local_folder import STAGING, LocalFolder
+from seaice_data.storage.local_folder import STAGING, LocalFolder
+from seaice_data.storage.storage import Storage
 from seaice_data.store.recipe import Recipe
-from seaice_data.store.storage import Storage
 from seaice_data.system.documents import Document, DocumentError, parse_json, typed
 from seaice_data.system.memory import can_map
 

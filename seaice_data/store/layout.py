@@ -21,11 +21,12 @@ from seaice_data.charts import CHART_FILL, CHARTS
 from seaice_data.egg_codes import COLUMNS, PolygonTable
 from seaice_data.flags import FLAGS
 from seaice_data.geolocation import TiePoints
-from seaice_data.store.array_files import ArrayFiles, ArrayForm, Content
+from seaice_data.store.array_files import ArrayFiles, ArrayForm
 from seaice_data.store.group import group_files
 from seaice_data.store.prepared_scene import PreparedScene
 from seaice_data.store.recipe import Recipe
 from seaice_data.store.scene_attributes import SceneAttributes
+from seaice_data.system.documents import Content
 
 if TYPE_CHECKING:
     import zarr

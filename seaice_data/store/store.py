@@ -17,6 +17,7 @@ from typing import Any, TypedDict
 from seaice_data.errors import DamageError, Failure, SettingsError, StoreError
 from seaice_data.scene_id import SceneId
 from seaice_data.settings import differences, fingerprint
+from seaice_data.storage.storage import Storage, open_storage
 from seaice_data.store.group import (
     DOCUMENTS,
     FORMAT_VERSION,
@@ -38,7 +39,6 @@ from seaice_data.store.scene_attributes import (
     read_scene_attributes,
     read_summary,
 )
-from seaice_data.store.storage import Storage, open_storage
 from seaice_data.store.stored_scene import StoredScene
 from seaice_data.system.documents import Document, DocumentError, typed
 from seaice_data.versions import naming_version

@@ -35,6 +35,9 @@ class DocumentError(SeaIceError):
     """A document is not what it should be."""
 
 
+Content = bytes | memoryview
+"""Content of a file to write."""
+
 Document = bytes | OSError | DocumentError
 """Content of a document, or why it cannot be read."""
 

@@ -15,8 +15,8 @@ from support.other_systems import Moment, OtherSystem
 
 from seaice_data.errors import StoreError
 from seaice_data.preparation.prepare import prepare
+from seaice_data.storage.storage import open_storage
 from seaice_data.store.recipe import Recipe
-from seaice_data.store.storage import open_storage
 from seaice_data.store.store import Store
 from seaice_data.store.summary import finish
 

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from seaice.main import app
 from seaice_data.errors import StoreError
-from seaice_data.store.storage import open_storage
+from seaice_data.storage.storage import open_storage
 from seaice_data.store.store import Store
 
 SECRET = "s3cr3t"  # noqa: S105 - what must not show

@@ -18,7 +18,7 @@ from seaice_data.errors import SceneError, StoreError
 from seaice_data.preparation.prepare import prepare
 from seaice_data.scenes.files import open_scene
 from seaice_data.scenes.fingerprints import file_fingerprint, unchanged
-from seaice_data.store.local_folder import LocalFolder
+from seaice_data.storage.local_folder import LocalFolder
 from seaice_data.store.recipe import Recipe
 from seaice_data.store.store import Store
 from seaice_data.synthetic.scene_set import write_scenes
@@ -409,7 +409,7 @@ def test_a_system_that_cannot_exchange_names_replaces_too(
     raw: Path, store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "seaice_data.store.local_folder._RENAME_EXCHANGE", 1 << 20
+        "seaice_data.storage.local_folder._RENAME_EXCHANGE", 1 << 20
     )  # no such flag
     prepare(raw, store)
     prepare(raw, store, Recipe(ratio=5), overwrite=True)

@@ -47,7 +47,7 @@ def test_a_lock_ends_with_its_file(both: tuple[int, int], tmp_path: Path) -> Non
 LOCK = """
 import os, sys
 from seaice_data.system.locks import lock, try_lock
-from seaice_data.store.local_folder import LocalFolder
+from seaice_data.storage.local_folder import LocalFolder
 
 for number in map(int, sys.argv[2:]):
     os.environ["FAIL_FLOCK"] = str(number)

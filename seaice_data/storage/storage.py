@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import fsspec
 
-from seaice_data.store.array_files import Content
-from seaice_data.store.local_folder import LocalFolder
-from seaice_data.store.object_store import ObjectStore, patience, protocols, url_errors
-from seaice_data.system.documents import Document
+from seaice_data.storage.local_folder import LocalFolder
+from seaice_data.storage.object_store import ObjectStore, patience, protocols, url_errors
+from seaice_data.system.documents import Content, Document
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store as ZarrStore

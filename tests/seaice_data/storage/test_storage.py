@@ -7,7 +7,7 @@ from support.other_systems import OtherSystem
 
 PUT_NEW = """
 import os, sys
-from seaice_data.store.local_folder import LocalFolder
+from seaice_data.storage.local_folder import LocalFolder
 
 root, *failing = sys.argv[1:]
 for number in failing:

@@ -22,8 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seaice_data.errors import StoreError
-from seaice_data.store.array_files import Content
-from seaice_data.system.documents import Document, DocumentError, read_text
+from seaice_data.system.documents import Content, Document, DocumentError, read_text
 from seaice_data.system.locks import lock
 from seaice_data.system.staging import drop_abandoned, is_abandoned, reserved, staged
 from seaice_data.texts import without_secrets

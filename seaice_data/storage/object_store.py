@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 import fsspec
 
 from seaice_data.errors import StoreError
-from seaice_data.store.array_files import Content
-from seaice_data.system.documents import Document
+from seaice_data.system.documents import Content, Document
 from seaice_data.texts import redacted, without_secrets
 
 if TYPE_CHECKING:

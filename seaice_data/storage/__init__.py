@@ -1,0 +1,1 @@
+"""Where a store is kept: a local folder, or an object store behind a URL."""
