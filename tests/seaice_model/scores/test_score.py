@@ -309,4 +309,4 @@ def test_a_scene_is_not_scored_twice(tmp_path: Path, maps: Path, store: Store) -
 
 def test_a_report_holds_no_password(maps: Path, store: Store) -> None:
     named = replace(charts_of(store), path="https://me:word@host/store.zarr")
-    assert score_maps(maps, named).reference == "https://host/store.zarr"
+    assert score_maps(maps, named).truth == "https://host/store.zarr"
