@@ -7,20 +7,20 @@ from seaice_data.errors import SeaIceError, SettingsError
 
 
 class ConfigError(SettingsError):
-    """A configuration that no network or training can follow."""
+    """A configuration of which no network can be built or trained."""
 
 
 class RunError(SeaIceError):
-    """A run is missing, in the way or damaged, or does not fit what is asked of it."""
+    """A run is missing, damaged or in the way, or cannot be used as requested."""
 
 
 class MapError(SeaIceError):
-    """A map is missing or not ours, or does not fit what is asked of it."""
+    """A map is missing, not written by seaice, or cannot be used as requested."""
 
 
 class StudyError(SeaIceError):
-    """A study cannot be planned, or what it finds in its folder does not fit."""
+    """A study cannot be planned, or the content of its folder does not fit."""
 
 
 class MemoryNeededError(RunError):
-    """A device has too little free memory, which was found before the work began."""
+    """A device has too little free memory; raised before the work begins."""

@@ -6,8 +6,8 @@ confusion matrix, so scenes are added one by one and scorers of several processe
 merged; everything is counted in integers, so the order does not matter.
 
 As in the challenge, every pixel with a class in the chart counts, whether or not the map
-has a class there. Where it has none (land, no SAR), the class of the chart is missed; R2,
-which needs a number, takes the mean of the chart, so such a pixel explains nothing.
+has a class there. Where it has none (land, no SAR), the class of the chart is missed. R2
+needs a number there: it uses the mean of the chart, so such a pixel explains nothing.
 """
 
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ class ChartScore:
     """How well one chart is predicted."""
 
     score: float | None
-    """R2 (SIC) or weighted F1 (SOD, FLOE) in percent; None without a pixel."""
+    """R2 (SIC) or weighted F1 (SOD, FLOE) in percent; None if no pixel counts."""
 
     score_where_predicted: float | None
     """The same over the pixels that have a class in the map."""
@@ -37,7 +37,7 @@ class ChartScore:
     """Percent of the pixels shown as a class that belong to it; 0 if none is shown."""
 
     class_recall: tuple[float, ...]
-    """Percent of the pixels of a class that the map shows as it; 0 if there are none."""
+    """Percent of the pixels of a class that the map shows as such; 0 if there are none."""
 
     class_f1: tuple[float, ...]
     """F1 of each class in percent; 0 for a class that neither chart nor map shows."""
@@ -57,7 +57,7 @@ class Scores:
     """Scores of all charts."""
 
     combined: float | None
-    """(2 SIC + 2 SOD + FLOE) / 5 in percent; charts without a pixel are left out."""
+    """(2 SIC + 2 SOD + FLOE) / 5 in percent; charts without a score are left out."""
 
     charts: Mapping[str, ChartScore]
     """Score of each chart by its name."""
@@ -94,10 +94,10 @@ class ChartScorer:
         Parameters
         ----------
         charts
-            Shape ``(chart, y, x)``, classes, 255 where there is no class. Any whole
-            numbers; bytes are counted without a copy.
+            Classes, shape ``(chart, y, x)``; 255 where there is none. Any integer type;
+            bytes are counted without a copy.
         predicted
-            The same of the map.
+            The same for the map.
 
         Raises
         ------
@@ -141,16 +141,16 @@ class ChartScorer:
     ) -> None:
         """Count the pixels of one chart that has a coarser grid than the map.
 
-        As `add_chart` with ``truth[rows][:, columns]``, without making that array.
+        Like `add_chart` with ``truth[rows][:, columns]``, but without making that array.
 
         Parameters
         ----------
         chart
-            Which one.
+            The chart.
         truth
             Classes, shape ``(y, x)``, 255 is fill.
         predicted
-            The same of the map, of any other shape.
+            The same for the map, of any shape.
         rows, columns
             Row and column of `truth` for each row and column of `predicted`.
 
@@ -168,7 +168,9 @@ class ChartScorer:
             (rows, columns), predicted.shape, truth.shape, strict=True
         ):
             if len(places) != n_from or places.min() < 0 or places.max() >= n_to:
-                raise IndexError(f"no way from {predicted.shape} to {truth.shape}")
+                raise IndexError(
+                    f"rows and columns do not lead from {predicted.shape} to {truth.shape}"
+                )
         pairs = np.zeros((_N_BYTES, _N_BYTES), np.int64)
         _count_enlarged(truth, predicted, rows, columns, pairs)
         self._add_pairs(chart, pairs)
@@ -210,7 +212,7 @@ def r2(confusion: IntArray) -> float:
     n = len(confusion)
     truth, guess = np.arange(n)[:, None], np.arange(n)[None, :]
     residual = int((confusion[:, :n] * (truth - guess) ** 2).sum())
-    # Times the number of pixels, the spread is an integer too: no rounding anywhere.
+    # Multiplied by the number of pixels, the spread is an integer too: nothing is rounded.
     n_pixels, first, second = _moments(confusion)
     spread = n_pixels * second - first**2
     n_missed, first_missed, second_missed = _moments(confusion[:, n:])
@@ -222,12 +224,12 @@ def r2(confusion: IntArray) -> float:
 
 
 def class_precision(confusion: IntArray) -> FloatArray:
-    """Return the share of the pixels shown as a class that belong to it; 0 of none."""
+    """Return the share of the pixels shown as a class that belong to it, else 0."""
     return _shares(np.diagonal(confusion), confusion[:, : len(confusion)].sum(axis=0))
 
 
 def class_recall(confusion: IntArray) -> FloatArray:
-    """Return the share of the pixels of a class that the map shows as it; 0 of none."""
+    """Return the share of the pixels of a class that the map shows as such, else 0."""
     return _shares(np.diagonal(confusion), confusion.sum(axis=1))
 
 
@@ -258,7 +260,7 @@ def _as_bytes(chart: Chart, plane: ChartArray) -> ChartArray:
 
 @compiled
 def _count_pairs(truth: ChartArray, predicted: ChartArray, pairs: IntArray) -> None:
-    """Count how often each pair of values is on one pixel, shape ``(256, 256)``."""
+    """Count how often each pair of values occurs at a pixel, shape ``(256, 256)``."""
     for pixel in range(truth.size):
         pairs[truth[pixel], predicted[pixel]] += 1
 
@@ -271,7 +273,7 @@ def _count_enlarged(
     columns: IntArray,
     pairs: IntArray,
 ) -> None:
-    """Count how often each pair of values is on one pixel of `predicted`."""
+    """Count how often each pair of values occurs at a pixel of `predicted`."""
     for y in range(predicted.shape[0]):
         for x in range(predicted.shape[1]):
             pairs[truth[rows[y], columns[x]], predicted[y, x]] += 1
@@ -305,7 +307,7 @@ def _chart_score(chart: Chart, confusion: IntArray) -> ChartScore:
 
 
 def _score(chart: Chart, confusion: IntArray) -> float | None:
-    """Return R2 or weighted F1 in percent; None without a pixel."""
+    """Return R2 or weighted F1 in percent; None if no pixel counts."""
     if not confusion.any():
         return None
     return 100 * (r2(confusion) if chart is SIC else weighted_f1(confusion))

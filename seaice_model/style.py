@@ -1,4 +1,4 @@
-"""What figures, pages and GeoTIFF files have in common: colours, and how to save.
+"""Colours of figures, pages and GeoTIFF files, and how figures are saved.
 
 Colours follow the charts of the World Meteorological Organization (WMO No. 1215) where
 readers with colour-blindness can tell them apart: concentration goes from blue to dark
@@ -29,7 +29,7 @@ COLOURS = {
 
 
 def save_plot(figure: "Figure", path: Path) -> None:
-    """Write a figure; a file at `path` stays until the new one is whole."""
+    """Write a figure; a file at `path` stays until the new one is complete."""
     with replacing(path) as new:
-        # By this mark `seaice_data.system.ownership` recognises it.
+        # `seaice_data.system.ownership` recognises the file by this mark.
         figure.savefig(new, dpi=110, metadata={"Software": f"seaice {version('seaice')}"})

@@ -1,4 +1,4 @@
-"""Every preset and profile with what the paper reports of it, as text and as a mapping."""
+"""Every preset and profile with the scores of the paper, as text and as a mapping."""
 
 from dataclasses import asdict
 from typing import Any

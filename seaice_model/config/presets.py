@@ -1,10 +1,10 @@
 """Named configurations, as data: the models of Table 4, and three readings of the paper.
 
-- a *profile* settles what the paper, its official code and we do differently: channels,
+- a *profile* decides where the paper, its official code and this project differ: channels,
   validation scenes, augmentation, and how the store is prepared;
 - a *preset* is what a run changes on top of a profile: Models 1-9, or a size for CPUs.
 
-A new one is a new entry of ``PROFILES`` or ``PRESETS``.
+To add one, add an entry to ``_PROFILES`` or ``_PRESETS``.
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ class Profile:
     """Name for ``--profile``."""
 
     summary: str
-    """One line for people."""
+    """Description in one line."""
 
     config: RunConfig
     """Network and training of Model 1."""
@@ -38,7 +38,7 @@ class Profile:
     """How the store is prepared; only its ratio and the resampling of planes matter."""
 
     def departures(self, recipe: Recipe, ratio: int) -> list[str]:
-        """List where the recipe of a store departs from the intended one of this ratio."""
+        """List how the recipe of a store differs from the intended one at this ratio."""
         meant = replace(
             recipe,
             ratio=ratio,
@@ -51,7 +51,7 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class PaperScores:
-    """What the paper reports of a model: means of 20 networks in percent (Table 4)."""
+    """Scores of a model in the paper: means of 20 networks, in percent (Table 4)."""
 
     combined: float
     """Combined score."""
@@ -77,7 +77,7 @@ class Preset:
     """Name for ``--preset``."""
 
     summary: str
-    """One line for people: what is changed."""
+    """Description of the changes in one line."""
 
     channels: tuple[str, ...] | None = None
     """Channels instead of those of the profile."""
@@ -142,7 +142,7 @@ LISTED_VALIDATION = tuple(
 )
 """The 17 validation scenes of the configuration that won the challenge."""
 
-# No profile repeats these parts of the official code: ancillary planes shifted by a cell in
+# No profile copies these parts of the official code: ancillary planes shifted by a cell in
 # training, half precision without scaling of the loss, a loss that is NaN without labels,
 # and SIC predicted as class 11 or 12 (above 100 %), which no chart has. All profiles
 # validate on the grid of the store: counting 20 scenes of 80 m pixels would take longer
@@ -178,7 +178,7 @@ _PROFILES = (
 )
 
 PROFILES: Mapping[str, Profile] = MappingProxyType({p.name: p for p in _PROFILES})
-"""Every profile by its name, in the order to list them."""
+"""Every profile by its name, in the order of listings."""
 
 
 # Every channel that a file contains, and the encodings of Model 1.
@@ -275,7 +275,7 @@ _PRESETS = (
 )
 
 PRESETS: Mapping[str, Preset] = MappingProxyType({p.name: p for p in _PRESETS})
-"""Every preset by its name, in the order to list them."""
+"""Every preset by its name, in the order of listings."""
 
 
 def find_preset(name: str) -> Preset:

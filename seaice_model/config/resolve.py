@@ -75,7 +75,7 @@ def changed(config: RunConfig, changes: Iterable[str]) -> RunConfig:
 
 
 def _merged(mapping: dict[str, Any], tables: Mapping[str, Any]) -> dict[str, Any]:
-    """Override the settings of `mapping` by those of `tables`, table by table."""
+    """Override the settings of `mapping` with those of `tables`, table by table."""
     for name, values in tables.items():
         if isinstance(values, Mapping) and name in mapping:
             mapping[name] |= values

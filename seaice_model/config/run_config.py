@@ -1,7 +1,7 @@
 """Settings of the network and of its training, with the defaults of Chen et al. (2024).
 
-``RunConfig`` is a whole TOML file for ``seaice train``: tables ``[model]``, ``[train]``,
-``[sampling]`` and ``[augmentation]``; the last two are settings of patches
+``RunConfig`` is the content of a TOML file for ``seaice train``: tables ``[model]``,
+``[train]``, ``[sampling]`` and ``[augmentation]``; the last two are settings of patches
 (`seaice_data.sampling.windows`, `seaice_data.sampling.augmentation`). Named configurations
 are in `seaice_model.config.presets`.
 """
@@ -28,11 +28,11 @@ ValidationSource = Literal["store", "drawn", "listed"]
 Precision = Literal["auto", "float32", "bfloat16"]
 Compile = Literal["auto", "always", "never"]
 
-_MOST_FILTERS = 2**16  # squares of it, which count weights, must fit into 64 bits
+_MOST_FILTERS = 2**16  # numbers of weights grow with its square and must fit into 64 bits
 _MOST_LEVELS = 14  # more would need patches that are too large
 _MOST = {"patch_size": 2**15, "batch_size": 2**20, "n_iterations": 10**6, "n_epochs": 10**6}
 """Far beyond what is useful; patches and bytes of a batch must fit into 64 bits."""
-_SEEDS = 2**63  # the number of seeds that PyTorch takes
+_SEEDS = 2**63  # the number of seeds that PyTorch accepts
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,9 +40,9 @@ class ModelConfig:
     """The architecture of a network; equal configurations have equal weight shapes."""
 
     channels: tuple[str, ...] = OFFICIAL_CHANNELS
-    """Input planes, in the order of the channel axis; the default is that of the
-    configuration that won the challenge. Table 2 of the paper has 14, without incidence
-    angle and distance map."""
+    """Input planes, in the order of the channel axis; by default those of the configuration
+    that won the challenge. Table 2 of the paper lists 14, without incidence angle and
+    distance map."""
 
     filters: tuple[int, ...] = (32, 32, 64, 64)
     """Filters of each level from fine to coarse; the bridge repeats the last
@@ -99,7 +99,7 @@ class ModelConfig:
 
     @property
     def stride(self) -> int:
-        """Pixels that one pixel of the bridge stands for, along each axis."""
+        """Pixels of the input along one side of a pixel of the bridge."""
         return int(2 ** len(self.filters))
 
 
@@ -129,7 +129,7 @@ class TrainConfig:
     """Momentum of the gradient descent (official configuration; not in the paper)."""
 
     weight_decay: float = 0.01
-    """Decay of every parameter, batch norm and biases included (Table 3; D19b)."""
+    """Decay of every parameter, batch norm and biases included (Table 3)."""
 
     loss_weights: tuple[float, ...] = (1.0, 3.0, 3.0)
     """Weights of the losses of SIC, SOD and FLOE in their sum (Table 3)."""
@@ -154,9 +154,9 @@ class TrainConfig:
     of sampling over scenes, and only its noise differs."""
 
     validation: ValidationSource = "store"
-    """Validate on the split of the store ("store"); on as many scenes sampled from both
-    splits by the seed of the run, as the paper does for each of its 20 runs (section 3.5;
-    "drawn"); or on those in `validation_scenes` ("listed")."""
+    """Scenes to validate on. "store": the validation split of the store. "drawn": as many
+    scenes, sampled from both splits by the seed of the run, as the paper does for each of
+    its 20 runs (section 3.5). "listed": those in `validation_scenes`."""
 
     validation_scenes: tuple[SceneId, ...] = ()
     """Ids of the scenes to validate on, if they are listed. The other scenes of both splits
@@ -171,9 +171,9 @@ class TrainConfig:
     ``torch.backends.cudnn.allow_tf32`` is false."""
 
     compile: Compile = "auto"
-    """Whether operations are fused by ``torch.compile``, which takes a minute at the start,
-    and on a single GPU recorded as a CUDA graph. "auto" does so on GPUs only: on two CPU
-    cores a step took 3.2 s either way."""
+    """When to fuse operations with ``torch.compile``, which takes a minute at the start,
+    and, on a single GPU, to record them as a CUDA graph. "auto" does so on GPUs only: on
+    two CPU cores a step took 3.2 s either way."""
 
     def __post_init__(self) -> None:
         """Refuse a training that cannot work."""
@@ -204,7 +204,7 @@ class TrainConfig:
             raise ConfigError(f"seed must be below 2**63, got {self.seed}")
         if (self.validation == "listed") != bool(self.validation_scenes):
             raise ConfigError(
-                f"validation is {self.validation!r}, and validation_scenes name "
+                f"validation is {self.validation!r}, but validation_scenes names "
                 f"{len(self.validation_scenes)} scenes",
                 hint="name scenes if, and only if, validation is 'listed'",
             )
@@ -216,8 +216,8 @@ class TrainConfig:
         if len(weights) != len(CHARTS) or not is_each_one or not any(weights):
             names = ", ".join(chart.name for chart in CHARTS)
             raise ConfigError(
-                f"loss_weights must be one finite number a chart ({names}), none negative "
-                f"and not all 0, got {shortened(str(list(weights)))}"
+                f"loss_weights must be one finite number per chart ({names}), none "
+                f"negative and not all 0, got {shortened(str(list(weights)))}"
             )
 
 
@@ -236,7 +236,7 @@ class RunConfig:
     """Which patches it is trained on."""
 
     augmentation: Augmentation = field(default_factory=Augmentation)
-    """What happens to them."""
+    """How they are augmented."""
 
     def __post_init__(self) -> None:
         """Refuse patches that the network shrinks to a single pixel."""

@@ -1,4 +1,4 @@
-"""3 x 3 convolutions, by our own kernels where these are faster.
+"""3 x 3 convolutions, with our own kernels where these are faster.
 
 Uncompiled, this is PyTorch's convolution. Compiled for a GPU of NVIDIA's Hopper generation
 in bfloat16, large planes of few channels go to `seaice_model.networks.convolve_kernel` and
@@ -17,15 +17,14 @@ _FEWEST_PIXELS = 16 * 128 * 128
 """Pixels of a batch above which our kernels are faster on an H200."""
 
 _OURS = {(16, 32), (32, 32), (64, 32), (96, 32)}
-"""Channels of planes and result for which they are faster."""
-
+"""Channels of planes and result for which our kernels are faster."""
 
 _HOPPER = 9
 """Major number of the compute capability; GPUs of AMD have other numbers."""
 
 
 def has_kernels(device: torch.device) -> bool:
-    """Return whether our kernels are made for a device, and can be compiled for it."""
+    """Return whether our kernels are meant for a device, and can be compiled for it."""
     return (
         device.type == "cuda"
         and torch.version.hip is None
@@ -38,7 +37,7 @@ class Convolution(nn.Conv2d):
     """A 3 x 3 convolution without bias that keeps the size of its planes."""
 
     has_kernels = False
-    """Whether our kernels are made for its device; see `has_kernels`."""
+    """Whether our kernels are meant for its device; see `has_kernels`."""
 
     def __init__(self, n_in: int, n_out: int, *, device: str | None = None) -> None:
         super().__init__(n_in, n_out, kernel_size=3, padding=1, bias=False, device=device)
@@ -57,7 +56,7 @@ class Convolution(nn.Conv2d):
 
 
 class _Convolved(torch.autograd.Function):
-    """Convolves by our kernels; compilers leave out gradients that are not needed."""
+    """Convolves with our kernels; compilers leave out gradients that are not needed."""
 
     @staticmethod
     def forward(ctx: Any, planes: Tensor, weights: Tensor) -> Tensor:

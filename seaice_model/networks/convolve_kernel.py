@@ -5,7 +5,7 @@ each step reads one row of tiles and multiplies it with the weights of the three
 taps, for the rows above, at and below it, whose three sums rotate in registers. So each row
 is read once instead of three times, and the weights stay in shared memory.
 
-The taps of a row are applied in one of two ways. By *pairs*: the four pixels that two
+The taps of a row are applied in one of two ways. In *pairs*: the four pixels that two
 results need (x - 1 to x + 2) are one row of ``4 in`` values, and a step is
 ``[pairs, 4 in]`` times ``[4 in, 2 out]`` for each row of taps. Six of the eight blocks of
 weights are taps, two are zero: a third more arithmetic, but planes are read twice instead
@@ -37,7 +37,7 @@ class Tiling:
     """
 
     n_side: int
-    """Results side by side: 2 if taps are applied by pairs, 1 if one by one."""
+    """Results side by side: 2 if taps are applied in pairs, 1 if one by one."""
 
     n_in: int
     """Channels of the planes in a tile."""
@@ -160,7 +160,7 @@ def _pack(
     tl.store(packed + value, tl.load(weights + place, mask=is_tap, other=0.0), mask=y < 3)
 
 
-# Sizes of planes are not compiled in: once is enough for all.
+# Not specialised for the sizes of planes: one compilation serves all.
 @triton.jit(do_not_specialize=["height", "width", "n_strips", "n_places", "per_lane"])
 def _convolve(
     planes, packed, result, height, width, n_strips, n_places, per_lane,

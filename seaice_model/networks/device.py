@@ -15,7 +15,7 @@ from seaice_model.errors import RunError
 def find_device(name: str = "auto") -> torch.device:
     """Return the device called `name`; "auto" is a CUDA GPU if there is one, else the CPU.
 
-    Afterwards PyTorch uses at most as many threads as this process may use cores.
+    PyTorch is limited to as many threads as this process may use cores.
 
     Raises
     ------
@@ -50,7 +50,7 @@ def find_device(name: str = "auto") -> torch.device:
 def memory_in_words(
     doing: str, hint: str | None = None, kind: type[SeaIceError] = RunError
 ) -> Iterator[None]:
-    """Translate the many errors for too little memory into one, with this hint.
+    """Translate the various errors for too little memory into one, with this hint.
 
     Parameters
     ----------

@@ -111,10 +111,10 @@ def weight_gradient(planes: Tensor, gradient: Tensor, how: Tiling | None = None)
 
 
 _N_SUMMED = 32
-"""Values that a program of `_sum_programs` adds up; a divisor of those of a block."""
+"""Values that a program of `_sum_programs` adds up; a divisor of the size of a block."""
 
 
-# Sizes of planes are not compiled in: once is enough for all.
+# Not specialised for the sizes of planes: one compilation serves all.
 @triton.jit(
     do_not_specialize=["height", "width", "n_row_tiles", "n_column_tiles", "n_tiles"]
 )

@@ -1,4 +1,4 @@
-"""Tensors from PyTorch checkpoints that pickle more than tensors, with nothing executed.
+"""Tensors of PyTorch checkpoints that pickle more than tensors, read without running code.
 
 Every name that the pickle asks for becomes a placeholder that takes any arguments and does
 nothing. Only tensors are built, by our own code, from the numbers in the file, and their
@@ -6,8 +6,8 @@ size is at most a small multiple of that of the file.
 
 ``torch.load(weights_only=True)`` does not replace this, even with a placeholder for each
 name in ``safe_globals``: it fills plain dicts only, not the mappings that published
-configurations pickle, and it lets a few bytes take gigabytes (a ``bytearray`` of any
-length, compressed parts).
+configurations pickle, and a few bytes can make it allocate gigabytes (a ``bytearray`` of
+any length, compressed parts).
 """
 
 import io
@@ -27,7 +27,7 @@ from seaice_data.system.documents import MOST_BYTES, DocumentError, open_file
 from seaice_model.errors import RunError
 
 _MOST_SHARED = 4
-"""How many times the size of the file all tensors may have, if they share numbers."""
+"""Largest size of all tensors, in sizes of the file; tensors may share numbers."""
 
 _DTYPES = {
     "FloatStorage": torch.float32,
@@ -108,7 +108,7 @@ def _weights_errors(path: Path) -> Iterator[None]:
 
 
 class _Placeholder:
-    """Stands for anything that the file names; takes any arguments and does nothing."""
+    """Replaces anything that the file names; takes any arguments and does nothing."""
 
     def __new__(cls, *_args: object, **_kwargs: object) -> Self:
         return super().__new__(cls)
@@ -219,7 +219,7 @@ class _Reader(pickle.Unpickler):
         stride: tuple[int, ...],
         *_: object,
     ) -> Tensor:
-        # `as_strided` refuses what lies outside the numbers.
+        # `as_strided` rejects views beyond the numbers.
         view = torch.as_strided(numbers, size, stride, offset)
         self._n_left -= view.numel() * view.element_size()
         if self._n_left < 0:
@@ -228,7 +228,7 @@ class _Reader(pickle.Unpickler):
 
 
 def _check_places(pickled: bytes) -> None:
-    """Refuse memo numbers beyond what the pickle can contain: they would take memory."""
+    """Reject memo numbers beyond what the pickle can contain: they would use up memory."""
     for opcode, place, _ in pickletools.genops(pickled):
         if "PUT" in opcode.name and int(place or 0) > len(pickled):
             raise ValueError(f"its data.pkl is too short for {place} objects")

@@ -1,7 +1,7 @@
-"""Official weights: those that the paper's authors published, as networks of ours.
+"""Networks with official weights, those that the paper's authors published.
 
-Their names and shapes decide filters, decoders and heads. The outputs are those of the
-official code to 1e-5 (tests/seaice_model/networks/test_published_weights.py).
+Names and shapes of the weights decide filters, decoders and heads. Outputs agree with those
+of the official code to 1e-5 (tests/seaice_model/networks/test_published_weights.py).
 """
 
 from collections.abc import Mapping, Sequence

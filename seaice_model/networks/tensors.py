@@ -1,4 +1,4 @@
-"""Batches as tensors: as they are stored, and as a network and its losses take them."""
+"""Batches as tensors: as they are stored, and as a network and its losses need them."""
 
 from dataclasses import dataclass
 
@@ -27,7 +27,7 @@ class Batch:
 
 
 def as_planes(inputs: Tensor) -> Tensor:
-    """Return the inputs of a batch as a network takes them.
+    """Return the inputs of a batch as a network needs them.
 
     Parameters
     ----------
@@ -45,10 +45,10 @@ def as_planes(inputs: Tensor) -> Tensor:
 
 
 def as_classes(charts: Tensor) -> Tensor:
-    """Return the charts of a batch as losses take them: ``(batch, chart, y, x)``, int64."""
+    """Return the charts of a batch as losses need them: ``(batch, chart, y, x)``, int64."""
     return charts.to(torch.int64).permute(0, 3, 1, 2)
 
 
 def to_device(planes: FloatArray, device: torch.device) -> Tensor:
-    """Send planes to a device, as a network takes them; see `as_planes`."""
+    """Send planes to a device, as a network needs them; see `as_planes`."""
     return as_planes(torch.from_numpy(planes).to(device, non_blocking=True))

@@ -1,4 +1,4 @@
-"""Where Triton kernels run: on a GPU, or in an interpreter on the CPU that tests them."""
+"""Where Triton kernels run: on a GPU or, in tests, in an interpreter on the CPU."""
 
 import os
 from functools import cache

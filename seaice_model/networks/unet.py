@@ -68,8 +68,8 @@ class MultiTaskUNet(nn.Module):
         Channels and where they enter, filters, decoders and the kind of the SIC head.
     seed
         Decides the initial weights; the global random state is neither read nor changed.
-        With None, weights have no memory (PyTorch's device "meta"): for callers that need
-        only shapes, or have weights already.
+        With None, weights are not allocated (PyTorch's device "meta"): for callers that
+        need only shapes, or have weights already.
 
     Examples
     --------
@@ -133,7 +133,7 @@ class MultiTaskUNet(nn.Module):
         if len(features) == len(self.heads):
             return [head(f) for head, f in zip(self.heads, features, strict=True)]
         # All heads at once: reading the output of the decoder takes longer than any head.
-        # Spare outputs bring their number to one for which kernels are fast.
+        # Spare outputs make the number of channels one for which kernels are fast.
         heads = cast("list[nn.Conv2d]", list(self.heads))
         n_outputs = [head.out_channels for head in heads]
         n_spare = -sum(n_outputs) % _FAST_CHANNELS
@@ -157,7 +157,7 @@ def on_device(network: MultiTaskUNet, device: torch.device) -> MultiTaskUNet:
 class _DoubleConv(nn.Sequential):
     """Twice: 3 x 3 convolution, batch norm (which makes a bias pointless), ReLU.
 
-    Layers have no memory yet, so that none samples weights from the global random state.
+    Layers are not allocated yet, so that none samples weights from the global random state.
     """
 
     def __init__(self, n_in: int, n_out: int) -> None:
@@ -208,7 +208,7 @@ def _padded_to(plane: Tensor, skip: Tensor) -> Tensor:
     """Pad `plane` with zeros to the size of `skip`; an odd pixel goes after it."""
     missing_y = skip.shape[-2] - plane.shape[-2]
     missing_x = skip.shape[-1] - plane.shape[-1]
-    # An exported network is for any size, so it keeps the padding that this size lacks.
+    # An exported network serves any size, so it pads even if this size needs no padding.
     # (PyTorch before 2.13 reports exporting while it compiles, too.)
     is_for_any = torch.compiler.is_exporting() and not torch.compiler.is_dynamo_compiling()
     if missing_y == missing_x == 0 and not is_for_any:

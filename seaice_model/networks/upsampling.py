@@ -2,7 +2,7 @@
 
 Three implementations, one result: PyTorch's own (`doubled`, uncompiled), one that a
 compiler can fuse with the operations around it (`doubled`, compiled), and one for a tile
-that knows its place (`doubled_tile`).
+whose place in the plane is known (`doubled_tile`).
 """
 
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 _N_NEAR = 5
-"""Most pixels of a doubled axis to which one pixel of the axis contributes."""
+"""Largest number of pixels of a doubled axis to which one pixel contributes."""
 
 
 class Place(NamedTuple):
@@ -38,7 +38,7 @@ class Place(NamedTuple):
 def doubled(planes: Tensor) -> Tensor:
     """Double planes of shape ``(batch, channel, y, x)``."""
     if torch.compiler.is_dynamo_compiling():
-        # In the order of channels-last memory, as the layers around it.
+        # In the order of channels-last memory, like the layers around it.
         whole: Tensor = _Doubled.apply(planes.permute(0, 2, 3, 1))  # type: ignore[no-untyped-call]
         return whole.permute(0, 3, 1, 2)
     return functional.interpolate(

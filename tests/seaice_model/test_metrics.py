@@ -78,7 +78,7 @@ def test_a_map_without_any_class_scores_0(value: int) -> None:
     assert scores.charts["SIC"].score_where_predicted is None
 
 
-def test_charts_without_a_pixel_have_no_score_and_take_no_part() -> None:
+def test_charts_without_a_pixel_have_no_score_and_do_not_count() -> None:
     scorer = ChartScorer()
     assert scorer.scores().combined is None
     scorer.add_chart(SIC, np.array([0, 10], np.uint8), np.array([0, 10], np.uint8))
@@ -98,13 +98,13 @@ def test_a_class_that_does_not_exist_is_refused() -> None:
 
 
 @pytest.mark.parametrize("value", [-257, -1, 256, 100_000_000])
-def test_numbers_that_are_no_bytes_are_refused(value: int) -> None:
+def test_numbers_that_do_not_fit_into_a_byte_are_refused(value: int) -> None:
     charts = np.zeros((3, 2, 2), np.uint8)
     with pytest.raises(ValueError, match=f"SIC has no class {value}"):
         ChartScorer().add(charts, np.full((3, 2, 2), value))
 
 
-def test_what_argmax_gives_is_counted_as_bytes_are() -> None:
+def test_integers_from_argmax_are_counted_like_bytes() -> None:
     charts = np.array([[[0, 10, 255]], [[0, 5, 255]], [[0, 6, 255]]], np.uint8)
     scorer = ChartScorer()
     scorer.add(charts, charts.astype(np.int64))
@@ -114,7 +114,7 @@ def test_what_argmax_gives_is_counted_as_bytes_are() -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.bool_])
-def test_what_are_no_whole_numbers_is_refused(dtype: type) -> None:
+def test_planes_that_are_not_integers_are_refused(dtype: type) -> None:
     charts = np.zeros((3, 2, 2), np.uint8)
     with pytest.raises(TypeError, match="SIC must contain whole numbers, got"):
         ChartScorer().add(charts, charts.astype(dtype))
@@ -142,7 +142,7 @@ def test_a_coarser_chart_counts_as_if_it_were_enlarged() -> None:
     ours.add_enlarged(SOD, coarse, shown, rows, columns)
     expected.add_chart(SOD, coarse[rows][:, columns], shown)
     assert ours.scores() == expected.scores()
-    with pytest.raises(IndexError, match="no way from"):
+    with pytest.raises(IndexError, match="rows and columns do not lead from"):
         ours.add_enlarged(SOD, coarse, shown, rows, columns + 1)
 
 
@@ -154,21 +154,21 @@ def test_scores_are_ready_for_json() -> None:
     assert again["charts"]["SOD"]["class_pixels"] == [1, 0, 0, 0, 0, 1]
 
 
-def drawn_pixels(chart: Chart, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Draw a chart and a map: some classes missing, fill in both, at times nothing else."""
+def random_pixels(chart: Chart, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Sample a chart and a map that lack some classes; at times all pixels are fill."""
     rng = np.random.default_rng((seed, chart.n_classes))
-    drawn = []
+    sampled = []
     for _ in range(2):
         classes = rng.choice(chart.n_classes, rng.integers(1, chart.n_classes + 1), False)
         pixels = rng.choice(classes, 60)
         pixels[rng.random(60) < rng.choice([0, 0.2, 1], p=[0.4, 0.5, 0.1])] = 255
-        drawn.append(pixels)
-    return drawn[0], drawn[1]
+        sampled.append(pixels)
+    return sampled[0], sampled[1]
 
 
 @given(seed=st.integers(0, 10_000), chart=st.sampled_from(CHARTS))
 def test_scores_are_those_of_scikit_learn(seed: int, chart: Chart) -> None:
-    truth, guess = drawn_pixels(chart, seed)
+    truth, guess = random_pixels(chart, seed)
     first, second = ChartScorer(), ChartScorer()
     first.add_chart(chart, truth[:25].astype(np.uint8), guess[:25].astype(np.uint8))
     second.add_chart(chart, truth[25:].astype(np.uint8), guess[25:].astype(np.uint8))
@@ -190,8 +190,8 @@ def test_scores_are_those_of_scikit_learn(seed: int, chart: Chart) -> None:
         (ours.score_where_predicted, guess < 255),
     ):
         if chart is SIC:
-            # R2 has the mean where the map has nothing. Where the chart has one class
-            # that would be perfect: `test_a_map_without_any_class_scores_0`.
+            # R2 uses the mean where the map has no class. If the chart has only one class,
+            # that would be perfect: see `test_a_map_without_any_class_scores_0`.
             if len({*truth[seen]}) < 2:
                 continue
             filled = np.where(guess == 255, truth.mean(), guess)
@@ -209,12 +209,12 @@ with np.load(FIGURES) as _file:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_scores_are_those_of_the_reference(case: str) -> None:
+def test_scores_are_those_of_the_official_code(case: str) -> None:
     scorer = ChartScorer()
     with np.load(FIGURES) as figures:
         for chart in CHARTS:
             truth = figures[f"{case}/true_{chart.name}"]
-            # The reference clamps SIC to 12, one class more than there is (D26).
+            # The official code clamps SIC to 12, beyond the highest class.
             guess = figures[f"{case}/pred_{chart.name}"]
             scorer.add_chart(chart, truth, guess)
     scores, expected = scorer.scores(), CASES[case]

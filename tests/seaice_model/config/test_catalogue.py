@@ -1,4 +1,4 @@
-"""Presets and profiles are listed with what the paper reports of them."""
+"""Presets and profiles are listed with the scores of the paper."""
 
 import json
 

@@ -38,7 +38,7 @@ def test_models_2_8_and_9_differ_in_ratio_head_and_decoders() -> None:
 
 
 def test_the_figures_of_the_paper_agree_with_its_weights() -> None:
-    # Within what Table 4 itself rounds; Models 1 and 7 are printed 0.2 off their parts.
+    # Table 4 is rounded, and for Models 1 and 7 the combined scores printed are off by 0.2.
     for name, preset in PRESETS.items():
         for scores in (preset.validation, preset.test):
             if scores is None:
@@ -84,7 +84,7 @@ def test_every_preset_is_found_by_its_name() -> None:
     assert [preset.name for preset in PRESETS.values()] == list(PRESETS)
 
 
-def test_an_unknown_preset_names_its_nearest_neighbour() -> None:
+def test_an_unknown_preset_names_the_nearest_one() -> None:
     with pytest.raises(ConfigError, match="unknown preset 'model10'") as caught:
         find_preset("model10")
     assert caught.value.hint == "did you mean 'model1'?"
@@ -95,7 +95,7 @@ SMALL = ["patch_size=32, batch_size=2, n_iterations=2, n_epochs=2, filters=[4, 4
 
 @pytest.fixture(scope="module")
 def full_store_path(raw_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Return a store of the synthetic scenes without downscaling, as Model 2 needs it."""
+    """Return the path of a store without downscaling, as Model 2 needs it."""
     path = str(tmp_path_factory.mktemp("full") / "store.zarr")
     prepare(raw_folder, path, Recipe(ratio=1))
     return path

@@ -8,11 +8,11 @@ from seaice_model.config.resolve import resolve
 from seaice_model.config.run_config import RunConfig
 
 
-def test_nothing_asked_for_is_the_paper_with_our_corrections() -> None:
+def test_the_default_is_the_paper_with_our_corrections() -> None:
     assert resolve() == RunConfig()
 
 
-def test_what_comes_later_wins(tmp_path: Path) -> None:
+def test_later_settings_override_earlier_ones(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text('[model]\nsic = "classes"\n[train]\nbatch_size = 4\nn_epochs = 7\n')
     config = resolve("paper", "tiny", path, ["batch_size=2", "train.momentum=0.5"])
@@ -22,7 +22,7 @@ def test_what_comes_later_wins(tmp_path: Path) -> None:
     assert (config.train.batch_size, config.train.momentum) == (2, 0.5)  # the changes
 
 
-def test_what_is_shown_reads_back(tmp_path: Path) -> None:
+def test_a_configuration_shown_as_toml_can_be_read_back(tmp_path: Path) -> None:
     config = resolve("official", "model9", None, ["loss_weights=[1, 2, 0.5]"])
     (tmp_path / "shown.toml").write_text(to_toml(to_mapping(config)))
     assert resolve(file=tmp_path / "shown.toml") == config

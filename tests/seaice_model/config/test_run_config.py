@@ -28,7 +28,7 @@ def test_the_usual_configuration_has_the_fingerprint_of_version_0_1() -> None:
     assert fingerprint(find_preset("model8").config) == "192eddb1d3f37129"
 
 
-def test_an_unknown_setting_names_its_nearest_neighbour() -> None:
+def test_an_unknown_setting_names_the_nearest_one() -> None:
     with pytest.raises(SettingsError, match="unknown setting 'batchsize'") as caught:
         from_mapping(RunConfig, {"train": {"batchsize": 8}})
     assert caught.value.hint == "did you mean 'batch_size'?"
@@ -54,11 +54,11 @@ def test_an_unknown_setting_names_its_nearest_neighbour() -> None:
         ("focal_gamma", float("nan"), "focal_gamma must be finite"),
         ("seed", -1, "seed must not be negative"),
         ("seed", 2**63, r"seed must be below 2\*\*63, got 9223372036854775808"),
-        ("validation", "listed", "validation is 'listed', and validation_scenes name 0"),
-        ("validation_scenes", ("a",), "validation is 'store', and .* name 1 scenes"),
-        ("loss_weights", (1.0, 3.0), "one finite number a chart"),
-        ("loss_weights", (1.0, float("nan"), 3.0), "one finite number a chart"),
-        ("loss_weights", (1.0, float("inf"), 3.0), "one finite number a chart"),
+        ("validation", "listed", "validation is 'listed', but validation_scenes names 0"),
+        ("validation_scenes", ("a",), "validation is 'store', but .* names 1 scenes"),
+        ("loss_weights", (1.0, 3.0), "one finite number per chart"),
+        ("loss_weights", (1.0, float("nan"), 3.0), "one finite number per chart"),
+        ("loss_weights", (1.0, float("inf"), 3.0), "one finite number per chart"),
         ("loss_weights", (0.0, 0.0, 0.0), "not all 0"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Convolutions by the kernel for GPUs are those of PyTorch, step by step on the CPU."""
+"""The GPU kernel convolves like PyTorch; without a GPU it is interpreted on the CPU."""
 
 import os
 from collections.abc import Iterator

@@ -25,7 +25,7 @@ def test_a_missing_device_is_refused() -> None:
         find_device("cuda:99")
 
 
-def test_too_little_memory_is_reported_in_words() -> None:
+def test_too_little_memory_is_reported_with_a_hint() -> None:
     with (
         pytest.raises(RunError, match="too little memory for training") as caught,
         memory_in_words("training", "take fewer filters"),

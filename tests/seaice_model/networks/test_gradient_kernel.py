@@ -1,4 +1,4 @@
-"""The kernels for GPUs give what PyTorch gives, step by step on the CPU."""
+"""The GPU kernels return PyTorch's gradient; without a GPU they are interpreted."""
 
 import os
 
@@ -45,7 +45,7 @@ def test_one_pixel_of_ones_has_its_gradient_in_the_middle() -> None:
     gradient = torch.zeros_like(planes)
     planes[0, 3, 1, 2] = 2
     gradient[0, 5, 1, 2] = 3  # the same pixel
-    gradient[0, 6, 2, 1] = 1  # it lies one row above and one column behind this one
+    gradient[0, 6, 2, 1] = 1  # one row below it and one column to its left
     result = weight_gradient(planes, gradient, SMALL)
     assert result.sum() == 8
     assert result[5, 3, 1, 1] == 6

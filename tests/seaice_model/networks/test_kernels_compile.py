@@ -1,4 +1,4 @@
-"""Kernels compile for the GPUs they are for, and fit there: checked without a GPU."""
+"""Kernels compile for their GPUs and fit into their memory; this needs no GPU."""
 
 import json
 import os
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(find_spec("triton") is None, reason="Triton is f
 SHARED_OF_HOPPER = 228 * 1024
 """Bytes of shared memory of a multiprocessor; each program takes 1 KiB besides its own."""
 
-# In a process of its own: in this one kernels are interpreted.
+# Run in a separate process: in this one kernels are interpreted.
 COMPILE = """
 import json, triton
 from triton.backends.compiler import GPUTarget

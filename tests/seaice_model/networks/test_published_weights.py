@@ -36,7 +36,7 @@ def official_state(key: str) -> dict[str, Tensor]:
 
 
 def classes_state() -> dict[str, Tensor]:
-    """The shared network without its regression layer is that of Model 8."""
+    """Return the shared network without its regression layer, which is Model 8."""
     return {
         name: tensor
         for name, tensor in official_state("shared").items()
@@ -97,7 +97,7 @@ def test_a_checkpoint_file_is_read(tmp_path: Path) -> None:
 
 
 class Settings(dict[str, object]):
-    """Stands for the classes that published files pickle, which we lack."""
+    """In place of classes that published files pickle and that are not installed here."""
 
 
 class Bomb:
@@ -140,7 +140,7 @@ def test_what_is_not_a_checkpoint_is_refused(tmp_path: Path, content: bytes) -> 
         load_official_state_dict(tmp_path / "absent.pth")
 
 
-def test_tensors_that_leave_their_numbers_are_refused(tmp_path: Path) -> None:
+def test_tensors_with_too_few_numbers_are_refused(tmp_path: Path) -> None:
     torch.save({"a": torch.zeros(4)}, tmp_path / "best.pth")
     with zipfile.ZipFile(tmp_path / "best.pth") as archive:
         parts = {name: archive.read(name) for name in archive.namelist()}
@@ -206,7 +206,7 @@ def tensor_of(size: str, n_numbers: int = 4) -> bytes:
         (b"\x80\x63.", "unsupported pickle protocol: 99"),
     ],
 )
-def test_hostile_pickles_are_refused_in_words(
+def test_hostile_pickles_are_refused_with_a_reason(
     tmp_path: Path, pickled: bytes, words: str
 ) -> None:
     path = packed(tmp_path / "best.pth", pickled, bytes(16))
@@ -230,14 +230,14 @@ def test_a_bomb_of_zeros_is_not_inflated(tmp_path: Path) -> None:
         b"}(Vinput_block.double_conv.0.weight\n" + tensor_of("(I4\nt") + b"u.",
     ],
 )
-def test_wrong_names_and_shapes_are_refused_in_words(
+def test_wrong_names_and_shapes_are_refused_with_a_reason(
     tmp_path: Path, pickled: bytes
 ) -> None:
     with pytest.raises(RunError, match=r"the (first )?weights"):
         load_official_state_dict(packed(tmp_path / "best.pth", pickled, bytes(16)))
 
 
-def test_weights_of_a_size_that_only_their_names_have_take_no_memory() -> None:
+def test_huge_expanded_weights_are_refused_without_allocating_memory() -> None:
     state = official_state("shared")
     first = "input_block.double_conv.0.weight"
     state[first] = torch.zeros(1).expand(65536, *state[first].shape[1:])
@@ -245,7 +245,7 @@ def test_weights_of_a_size_that_only_their_names_have_take_no_memory() -> None:
         load_official_state_dict(state)
 
 
-def test_a_pipe_in_the_place_of_weights_is_not_waited_for(tmp_path: Path) -> None:
+def test_a_pipe_in_place_of_weights_is_refused_without_waiting(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "best.pth")
     with pytest.raises(RunError, match="it is not a regular file"):
         load_official_state_dict(tmp_path / "best.pth")
