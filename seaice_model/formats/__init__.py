@@ -1,1 +1,1 @@
-"""Maps in the formats of others: GeoTIFF, polygons, submission."""
+"""Maps in other formats: GeoTIFF, polygons, submission."""

@@ -1,6 +1,6 @@
 """Maps in other formats: predicted once, written as often as needed.
 
-- ``tif``: GeoTIFF, one file a chart, warped to a polar stereographic projection;
+- ``tif``: GeoTIFF, one file per chart, warped to a polar stereographic projection;
 - ``gpkg`` and ``shp``: polygons with egg codes;
 - ``submission``: all maps in one file, as the AutoICE challenge requires.
 """
@@ -38,7 +38,7 @@ class ConvertFailure:
     """Name of its file, without the suffix."""
 
     kind: PlacedFormat | None
-    """The format; none if the map could not be written in any."""
+    """The format; None if the map could not be written in any."""
 
     reason: str
     """What is wrong."""
@@ -83,9 +83,9 @@ def convert_maps(
     """Write the maps of a folder in other formats.
 
     Each format of each map is written on its own: a failure does not stop the others. Files
-    that exist are kept, whatever they were made with, so repeating an interrupted call
-    continues it. Where only some files of a format exist, all are written again, unless
-    seaice did not write them.
+    that exist are kept, whatever their settings, so an interrupted call continues when it
+    is repeated. If only some files of a format exist, all are written again, unless seaice
+    did not write them.
 
     Parameters
     ----------
@@ -173,7 +173,7 @@ def _scene_of(path: Path, seen: Mapping[str, Path]) -> str:
     if scene in seen:
         raise MapError(
             f"scene {scene!r} has two maps: {str(seen[scene])!r} and {str(path)!r}",
-            hint="their files would have one name: convert one of them to another folder",
+            hint="their files would have the same names: convert one to another folder",
         )
     return scene
 
@@ -190,7 +190,7 @@ def _refuse_foreign(files: Sequence[Path], kind: PlacedFormat, *, overwrite: boo
         for path in files:
             refuse_foreign(path, GEOTIFF, overwrite=overwrite)
         return
-    # Of a shapefile only the table has a mark; it is written first.
+    # Only the table of a shapefile has a mark; it is written first.
     if not overwrite and is_marked(files[0].with_suffix(".dbf"), POLYGONS):
         return
     for path in files:

@@ -1,13 +1,13 @@
 """Maps as GeoTIFF, warped to a polar stereographic projection.
 
-One cloud-optimised file a chart, with the colours and the names of the classes, so that it
-looks right wherever it is opened. All scenes share one raster: their
-files overlay each other without resampling.
+One cloud-optimised file per chart, with the colours and the names of the classes, so that
+it looks right wherever it is opened. All scenes share one raster: their files overlay each
+other without resampling.
 
 Tie points are ground control points, through which GDAL fits a thin-plate spline. It is
-evaluated at every 16th pixel, which is exact enough for those between: GDAL's own warper
-takes three times as long. How far pixels are from where the tie points place them is
-measured, and written into each file.
+evaluated at every 16th pixel and interpolated in between, which is exact enough: GDAL's own
+warper takes three times as long. The distance of pixels from where the tie points place
+them is measured, and written into each file.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ from seaice_model.maps.file_errors import write_errors
 from seaice_model.style import COLOURS
 
 _N_BORDER = 200  # points along a side of a scene, to find its extent
-_STEP = 16  # pixels between those whose place GDAL is asked for
+_STEP = 16  # pixels from one position computed by GDAL to the next
 _N_CHECKED = 101  # points along an axis at which the geolocation is checked
 _MOST_PIXELS = 10**9  # of a raster: a scene of 400 km at 20 m, turned, has nearly as many
 
@@ -79,8 +79,8 @@ def raster_of(chart_map: ChartMap, crs: str, spacing_m: float) -> Raster:
     Raises
     ------
     MapError
-        If the spacing is not finite and above 0, a pixel is larger than the map, there are
-        more than a billion, or the tie points do not say where the map is.
+        If the spacing is not finite and above 0, a pixel is larger than the map, the raster
+        has more than a billion pixels, or the tie points do not say where the map is.
     """
     check_spacing(spacing_m)
     height, width = chart_map.grid.shape
@@ -102,7 +102,7 @@ def raster_of(chart_map: ChartMap, crs: str, spacing_m: float) -> Raster:
         raise MapError(
             f"at {spacing_m:g} m the map becomes {shape[0]} x {shape[1]} pixels, more than "
             f"{_MOST_PIXELS:.0e}",
-            hint="take larger pixels with --spacing",
+            hint="use larger pixels with --spacing",
         )
     return Raster(float(left), float(top), shape, spacing_m, crs)
 
@@ -115,9 +115,9 @@ def warp(planes: ChartArray, chart_map: ChartMap, raster: Raster) -> ChartArray:
     planes
         Shape ``(plane, y, x)``; 255 is fill.
     chart_map
-        Whose tie points place them.
+        The map, whose tie points place the planes.
     raster
-        Where they go.
+        The raster.
 
     Returns
     -------
@@ -133,8 +133,8 @@ def warp(planes: ChartArray, chart_map: ChartMap, raster: Raster) -> ChartArray:
 def geolocation_error_m(chart_map: ChartMap, crs: str) -> float:
     """Return the largest distance of a warped pixel from its place, in metres.
 
-    Measured at the tie points, and at a hundred positions along each axis against what is
-    bilinear between them. Nearest neighbours add up to half a pixel.
+    Measured at the tie points and, against bilinear interpolation between them, at a
+    hundred positions along each axis. Nearest neighbours add up to half a pixel.
     """
     from rasterio.transform import GCPTransformer  # late: an extra
 
@@ -163,7 +163,8 @@ def write_geotiff(
 ) -> tuple[Path, ...]:
     """Write a map as ``<scene>_SIC.tif``, ``<scene>_SOD.tif`` and ``<scene>_FLOE.tif``.
 
-    SIC is in percent, SOD and FLOE are classes; 255 is no data: land, no SAR, outside.
+    SIC is in percent, SOD and FLOE are classes; 255 means no data: on land, without SAR,
+    and outside the scene.
 
     Parameters
     ----------
@@ -196,8 +197,8 @@ def write_geotiff(
     for path, chart, plane in zip(paths, CHARTS, planes, strict=True):
         with write_errors(repr(str(path))):
             content = _encoded(plane, raster, chart, tags)
-            # The last file is missing until it is new, as all are: a set of old and new
-            # files never looks whole.
+            # The last file is removed first and written last: a mixture of old and new
+            # files never looks complete.
             paths[-1].unlink(missing_ok=True)
             with replacing(path) as new:
                 new.write_bytes(content)
@@ -207,7 +208,7 @@ def write_geotiff(
 def _sources(chart_map: ChartMap, raster: Raster) -> tuple[FloatArray, FloatArray]:
     """Return row and column of the map under every `_STEP`-th pixel of a raster.
 
-    Of shape ``(y, x)``, with one more after the last pixel of each axis.
+    Shape ``(y, x)``; the last positions are beyond the last pixel of each axis.
     """
     from rasterio.transform import GCPTransformer  # late: an extra
 
@@ -230,7 +231,8 @@ def _pick(
 ) -> None:
     """Assign the nearest pixel; leave those outside as they are.
 
-    Where a pixel comes from is bilinear between `rows` and `columns`, `step` pixels apart.
+    The position of a pixel is interpolated bilinearly between `rows` and `columns`, which
+    are `step` pixels apart.
     """
     height, width = planes.shape[1:]
     for i in range(warped.shape[1]):

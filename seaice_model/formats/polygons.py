@@ -1,13 +1,13 @@
 """Maps as polygons with egg codes (SIGRID-3), small enough to be sent to a ship.
 
 Neighbouring pixels of the store with equal classes become a polygon. Borders are simplified
-together, so that neighbours still share them: no gaps, no overlaps. A polygon that would
-change its area keeps its border instead: simplified, a lone pixel is a triangle, half as
-large. Small polygons are merged into their surroundings only if a file size is asked for.
+together, so that neighbours still share them: no gaps, no overlaps. A polygon whose area
+would change keeps its border: a lone pixel would become a triangle, half as large. Small
+polygons are merged into their surroundings only if a file size is requested.
 
 Fields are those of SIGRID-3: ``CT`` total concentration, ``SA`` stage of development,
-``FA`` form of ice, ``POLY_TYPE`` I ice or W water. "-9" is not given: water has neither
-stage nor form, and a chart that shows water where another shows ice says nothing.
+``FA`` form of ice, ``POLY_TYPE`` I ice or W water. "-9" means not given: for stage and form
+of water, and where the chart of stage or form shows water and that of concentration ice.
 """
 
 import tempfile
@@ -36,9 +36,9 @@ _DRIVERS = {"gpkg": "GPKG", "shp": "ESRI Shapefile"}
 _SUFFIXES = {"gpkg": ("gpkg",), "shp": ("cpg", "dbf", "prj", "shx", "shp")}
 _BYTES = 1000
 _N_LEVELS = 10
-_STEP = 0.75  # of a pixel: just above the root of half a pixel, the size of a step
-_STRAIGHT = 0.1  # of a pixel: far below a step, for vertices on borders nearly straight
-_AREA_CHANGE = 0.02  # share of its area that simplification may give or take a polygon
+_STEP = 0.75  # in pixels: just above the square root of 1/2, the size of a step
+_STRAIGHT = 0.1  # in pixels: far below a step; removes vertices of nearly straight borders
+_AREA_CHANGE = 0.02  # share of its area by which simplification may change a polygon
 _N_CLASSES = (len(SIC_CODES), len(SOD_CODES), len(FLOE_CODES))
 _NOTHING, _WATER, _ICE = 0, 1, 2  # keys of pixels; from `_ICE` on, classes of ice
 
@@ -89,18 +89,18 @@ def write_polygons(
     crs
         One of `seaice_model.formats.projection.PROJECTIONS`.
     max_kb
-        Largest size of the files together, in kilobytes: areas are merged and borders
-        simplified until they fit, also where polygons change their areas: a lone pixel
-        that loses half of its area is still there, one that is merged is not. An empty
-        GeoPackage has about 100 kB, an empty shapefile 1 kB. Without, borders lose the
-        steps of pixels only, and those only where no polygon changes its area by more than
+        Largest size of the files together, in kilobytes. Areas are merged and borders
+        simplified until they fit, even if polygons change their areas: a lone pixel that
+        loses half of its area is still visible, one that is merged is not. An empty
+        GeoPackage has about 100 kB, an empty shapefile 1 kB. If not given, borders lose
+        only the steps of pixels, and only where no polygon changes its area by more than
         2 percent.
 
     Raises
     ------
     MapError
         If the map has no decision or shows nothing, its tie points do not say where it
-        is, a file cannot be written, or none is small enough.
+        is, a file cannot be written, or the files cannot be made small enough.
     """
     if chart_map.decision is None:
         raise MapError(
@@ -113,7 +113,7 @@ def write_polygons(
         raise MapError(f"the map of {chart_map.scene} shows nothing: all is land or no SAR")
     corners = _corners(chart_map, chart_map.decision, crs)
     pixel_m = float(np.hypot(*(corners[:, 1, 1] - corners[:, 0, 0])) / np.sqrt(2))
-    # Those of any area first: what is too large then is larger yet with areas kept.
+    # First without keeping areas: what is too large then would be even larger with them.
     area_changes = (_AREA_CHANGE,) if max_kb is None else (np.inf, _AREA_CHANGE)
     most = np.inf if max_kb is None else max_kb * _BYTES
     smallest = np.inf
@@ -143,12 +143,12 @@ def write_polygons(
     raise MapError(
         f"polygons of {chart_map.scene} need at least {smallest / _BYTES:.0f} kB as "
         f"{kind}, more than {max_kb:g}",
-        hint="allow more with --max-kb" + (", or take shp" if kind == "gpkg" else ""),
+        hint="allow more with --max-kb" + (", or use shp" if kind == "gpkg" else ""),
     )
 
 
 def _keys(chart_map: ChartMap, decision: Decision) -> IntArray:
-    """Return a number for each pixel of the store: equal numbers, equal fields."""
+    """Return a number for each pixel of the store; equal numbers mean equal fields."""
     shape = decision.classes.shape[1:]
     is_masked = (chart_map.flags & (FLAG_LAND | FLAG_NO_SAR)) != 0
     n_masked = count_pixels(is_masked, decision.rows, decision.columns, shape)
@@ -224,7 +224,7 @@ def _simplified(
     is_simplified = np.ones(len(outlines), bool)
     while True:
         simple = outlines.copy()
-        # Polygons that are left out share the boundary of the others, which stays.
+        # Polygons that are left out share the outer boundary of the others, so keep it.
         simple[is_simplified] = shapely.coverage_simplify(
             outlines[is_simplified], tolerance_m, simplify_boundary=False
         )
@@ -254,13 +254,13 @@ def _encoded(table: Any, scene: str, kind: PolygonFormat, folder: Path) -> dict[
         path = place / main
         table.to_file(path, driver=_DRIVERS[kind], engine="pyogrio", **options)
         _check_whole(path, table)
-        # The table comes first: by it `convert` recognises a partial set.
+        # The table comes first: it marks even a partial set as ours, see `convert_maps`.
         paths = sorted(place.iterdir(), key=lambda p: (p.name == main, p.suffix != ".dbf"))
         return {path.name: path.read_bytes() for path in paths}
 
 
 def _for_gdal(folder: Path) -> Path:
-    """Return a folder, or that of temporary files if GDAL cannot read its name as text."""
+    """Return a folder, or the one for temporary files if GDAL cannot handle its name."""
     try:
         str(folder).encode()
     except UnicodeEncodeError:  # bytes that are not UTF-8
@@ -269,7 +269,7 @@ def _for_gdal(folder: Path) -> Path:
 
 
 def _check_whole(path: Path, table: Any) -> None:
-    """Read a file back: GDAL does not report a disk that is full when it closes one."""
+    """Read a file back: GDAL does not report a full disk when it closes a file."""
     import geopandas  # late: an extra
     import shapely
 
@@ -284,7 +284,7 @@ def _check_whole(path: Path, table: Any) -> None:
         and np.allclose(shapely.area(again.geometry), shapely.area(table.geometry))
     )
     if not is_whole:
-        raise OSError("what was written cannot be read again")
+        raise OSError("what was written cannot be read back")
 
 
 def _written(files: dict[str, bytes], folder: Path) -> tuple[Path, ...]:

@@ -1,4 +1,4 @@
-"""Where the pixels of a map are in a polar stereographic projection.
+"""Positions of the pixels of a map in a polar stereographic projection.
 
 Tie points are projected first, then interpolated bilinearly in the projection, where no
 longitude wraps around.
@@ -11,10 +11,11 @@ from seaice_data.geolocation import TiePoints, tie_point_plane
 from seaice_model.errors import MapError
 
 PROJECTIONS = ("EPSG:3413", "EPSG:3995")
-"""Polar stereographic: of NSIDC (true at 70 degrees north, 45 degrees west upwards), and of
-the Arctic as a whole (true at 71 degrees north, Greenwich upwards)."""
+"""Polar stereographic: that of NSIDC (true scale at 70 degrees north, 45 degrees west at
+the bottom), and that for the whole Arctic (true scale at 71 degrees north, Greenwich at the
+bottom)."""
 
-_GEO_HINT = "install what it needs: pip install 'seaice[geo]'"
+_GEO_HINT = "install it with `pip install 'seaice[geo]'`"
 
 
 def check_projection(crs: str) -> str:
@@ -33,12 +34,14 @@ def check_projection(crs: str) -> str:
         import pyproj  # noqa: F401 - late: an extra
         import rasterio  # noqa: F401
     except ImportError as error:
-        raise MapError(f"no package {error.name!r}", hint=_GEO_HINT) from error
+        raise MapError(
+            f"the package {error.name!r} is not installed", hint=_GEO_HINT
+        ) from error
     return crs
 
 
 def project(longitude: FloatArray, latitude: FloatArray, crs: str) -> FloatArray:
-    """Return metres eastwards and northwards, shape ``(2, ...)``."""
+    """Return easting and northing in metres, shape ``(2, ...)``."""
     from pyproj import Transformer  # late: an extra
 
     transformer = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
@@ -57,17 +60,17 @@ def locate(
     """
     lines, samples = tie_points.lines, tie_points.samples
     if (south := tie_points.latitude.min()) < 0:
-        raise MapError(f"{crs} is for the north, a tie point is at latitude {south:g}")
+        raise MapError(f"{crs} is for the Arctic, but a tie point is at latitude {south:g}")
     at = project(tie_points.longitude, tie_points.latitude, crs)
     _check_surface(at)
     return np.stack([tie_point_plane(v, lines, samples, rows, columns) for v in at])
 
 
 def _check_surface(at: FloatArray) -> None:
-    """Reject tie points of which some coincide or are on the wrong side of others."""
+    """Reject tie points that coincide or are on the wrong side of others."""
     across, down = np.diff(at, axis=2), np.diff(at, axis=1)
     first, last = slice(None, -1), slice(1, None)
-    # The direction of turning from x to y at each corner between four points.
+    # The sense of rotation from x to y at each corner of the cells between points.
     turns = np.stack(
         [
             across[0, y] * down[1, :, x] - across[1, y] * down[0, :, x]

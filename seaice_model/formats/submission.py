@@ -2,8 +2,8 @@
 
 A single netCDF file has a variable ``{scene}_{chart}`` for each chart of each test scene:
 uint8, on two dimensions of its own, with the classes of the charts, on the 80 m grid. Files
-of any participant are read, not only ours. The challenge scores every pixel that has a
-class in the chart, including a few on land: ours have a class everywhere.
+of all participants can be read, not only ours. The challenge scores every pixel that has a
+class in the chart, including a few on land, so our files have a class everywhere.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from netCDF4 import Dataset
 
 _KIND = "submission file"
-_HINT = "a folder of maps, or a submission file of the challenge, is scored"
+_HINT = "pass a folder of maps, or a submission file of the challenge"
 _ENDINGS = ("_prep.nc", "_prep")
 
 
@@ -47,7 +47,7 @@ def variable_name(scene_id: str, chart: str) -> str:
 def charts_everywhere(chart_map: ChartMap) -> ChartArray:
     """Return the charts of a map on the 80 m grid, with a class on every pixel.
 
-    Land and pixels without SAR have what the networks decided there.
+    Land and pixels without SAR have the class that the networks decided on there.
 
     Raises
     ------
@@ -63,7 +63,7 @@ def charts_everywhere(chart_map: ChartMap) -> ChartArray:
     if spacing_m not in (SPACING_M, SPACING_M / 2):
         raise MapError(
             f"the map of {chart_map.scene} has pixels of {spacing_m:g} m, a submission "
-            f"{SPACING_M:g} m",
+            f"needs {SPACING_M:g} m",
             hint="predict it again with `seaice predict --grid 80m --overwrite`",
         )
     step = round(SPACING_M / spacing_m)
@@ -79,12 +79,12 @@ def write_submission(
     path: Path,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> None:
-    """Write maps as a submission file; one at `path` stays until the new one is whole.
+    """Write maps as a submission file; one at `path` stays until the new one is complete.
 
     Parameters
     ----------
     maps
-        Files of `seaice predict`, a scene each.
+        Files of `seaice predict`, one for each scene.
     path
         The file to write.
     progress
@@ -190,7 +190,8 @@ class Submission:
         Raises
         ------
         MapError
-            If a chart has another shape, is damaged, or contains what is not a class.
+            If a chart has another shape, is damaged, or contains values that are not
+            classes.
         """
         charts = np.empty((len(CHARTS), *shape), np.uint8)
         for plane, chart in zip(charts, CHARTS, strict=True):
@@ -224,7 +225,7 @@ class Submission:
             if scene_id is None:
                 raise MapError(
                     f"{str(self.path)!r} is not a submission file: it contains {name!r}",
-                    hint="its variables are named as "
+                    hint="its variables have names like "
                     f"{variable_name('20180124T194759_dmi', 'SIC')!r}",
                 )
             charts = found.setdefault(scene_id, {})
@@ -252,7 +253,7 @@ class Submission:
 
 
 def _parsed(name: str) -> tuple[SceneId | None, str]:
-    """Return the scene and chart that the name of a variable says, if it does."""
+    """Return scene and chart from the name of a variable; no scene if there is none."""
     scene, _, chart = name.rpartition("_")
     for ending in _ENDINGS:
         scene = scene.removesuffix(ending)

@@ -19,7 +19,7 @@ class Aligned:
     """Shape ``(chart, y, x)``; 255 where there is no class."""
 
     decision: Decision | None
-    """How sure the network was, on the grid of the store; none if the map does not say."""
+    """How sure the network was, on the grid of the store; None if the map does not say."""
 
     rows: IntArray
     """Row of `decision` for each row of the 80 m grid; empty without one."""
@@ -52,7 +52,7 @@ def align(chart_map: ChartMap, grid: Grid) -> Aligned:
             f"the map of {chart_map.scene} has {chart_map.grid.height} x "
             f"{chart_map.grid.width} pixels of {chart_map.grid.pixel_spacing_m:g} m, its "
             f"scene has {grid.height} x {grid.width} of {grid.pixel_spacing_m:g} m",
-            hint="scores are counted on the 80 m grid: predict the map on it, and give the "
+            hint="scores are counted on the 80 m grid: predict the map on it, and pass the "
             "charts of the same scene",
         )
     charts = chart_map.charts[:, ::step, ::step][:, : grid.height, : grid.width]
@@ -68,6 +68,6 @@ def align(chart_map: ChartMap, grid: Grid) -> Aligned:
 
 
 def without_decision(charts: ChartArray) -> Aligned:
-    """Return charts on the 80 m grid of which nothing else is known."""
+    """Return charts on the 80 m grid for which there is no decision."""
     nowhere = np.arange(0)
     return Aligned(charts=charts, decision=None, rows=nowhere, columns=nowhere)

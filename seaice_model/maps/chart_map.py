@@ -20,24 +20,24 @@ U_NET = "multi-task U-Net"
 """Kind of the networks that seaice trains."""
 
 SceneUse = Literal["unseen", "validated", "trained"]
-"""What a scene was to the training of a network."""
+"""How the training of a network used a scene."""
 
 MapGrid = Literal["original", "80m", "store"]
 """Grid of a map: that of the netCDF file (80 m, or 40 m of a raw file), 80 m, or that of
-the store. A store knows only the 80 m grid."""
+the store. From a store, "original" is the 80 m grid."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Provenance:
-    """What a map was made from; texts without passwords, on one line."""
+    """What a map was made from; texts are on one line and contain no passwords."""
 
     run: str
-    """Folder of the run, as it was given; folders of several runs are separated by commas.
-    The name of the network if it has no run."""
+    """Folder of the run, as it was given, or folders separated by commas; the name of the
+    network if it has no run."""
 
     weights: str
-    """Fingerprint of the weights of all runs together. Maps that differ in it come from
-    different networks."""
+    """Fingerprint of the weights of all runs together. Maps with different fingerprints
+    come from different networks."""
 
     epochs: tuple[int, ...] = ()
     """Epoch of the weights of each run, from 1; empty if there are none."""
@@ -46,19 +46,20 @@ class Provenance:
     """Path or URL of the store, or of the netCDF files, as it was given."""
 
     store_fingerprint: str
-    """Fingerprint of the recipe that the scenes were prepared by."""
+    """Fingerprint of the recipe that the scenes were prepared with."""
 
     software: str
     """Name and version of this package."""
 
     file_hash: str = UNKNOWN_FILE
-    """Hash of samples of the netCDF file that the scene comes from, as stores have it."""
+    """Hash of the netCDF file that the scene comes from; see
+    `seaice_data.scenes.fingerprints`."""
 
     scene_use: SceneUse = "unseen"
     """Whether a run was trained or validated on the scene."""
 
     network: str = U_NET
-    """What kind of network, for people."""
+    """Kind or name of the network."""
 
     def __post_init__(self) -> None:
         """Remove secrets of URLs from all texts, and escape unprintable characters."""
@@ -82,20 +83,20 @@ class ChartMap:
     """The three charts of a scene as a network predicts them."""
 
     scene: SceneId
-    """Id of the scene; files of other formats and pictures are named after it."""
+    """Id of the scene; figures and files of other formats are named after it."""
 
     acquired: datetime
     """Start of the acquisition, UTC, aware."""
 
     grid: Grid
-    """80 m grid of the scene."""
+    """Shape and pixel spacing of the map."""
 
     charts: ChartArray
     """Classes, shape ``(chart, y, x)``; 255 where there is no SAR, and on land."""
 
     flags: ChartArray
-    """Why a pixel has no class or a borrowed one, shape ``(y, x)``: bit 1 no SAR, 2 land,
-    4 after the last whole block (the class of its neighbour)."""
+    """Why a pixel has no class, or that of its neighbour, shape ``(y, x)``: bit 1 no SAR,
+    2 land, 4 after the last whole block (class of the neighbour)."""
 
     tie_points: TiePoints
     """Latitude and longitude on a coarse grid."""
@@ -104,10 +105,10 @@ class ChartMap:
     """What it was made from."""
 
     grid_name: MapGrid = "80m"
-    """Which grid it is."""
+    """Name of the grid."""
 
     decision: Decision | None = None
-    """Classes before masks and how sure they are, on the grid of the store; none in a map
+    """Classes before masks and how sure they are, on the grid of the store; None in a map
     of which only the charts are known."""
 
     def __post_init__(self) -> None:
@@ -124,13 +125,13 @@ def check_planes(chart_map: ChartMap) -> None:
     Raises
     ------
     ValueError
-        Which says what is wrong.
+        If one of them is wrong; the message says what.
     """
     shape = chart_map.grid.shape
     check_bytes("charts", chart_map.charts, (len(CHARTS), *shape))
     check_bytes("flags", chart_map.flags, shape)
     for chart, plane in zip(CHARTS, chart_map.charts, strict=True):
-        # 255 + 1 is 0 in bytes: one pass over the plane, and no mask of its fill.
+        # In bytes 255 + 1 is 0, so fill needs no mask, and one pass is enough.
         highest = int(np.add(plane, 1, dtype=np.uint8).max()) - 1
         if highest >= chart.n_classes:
             raise ValueError(f"{chart.name} has no class {highest}")

@@ -1,7 +1,7 @@
 """What networks decide on the grid of the store, and how sure they are of it.
 
 Everything is a byte, as in the files of maps: probabilities, entropy and percent in steps
-that `Steps` turns into numbers and back. 255 is "not known" throughout.
+that `Steps` turns into numbers and back. 255 means "not known" everywhere.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from seaice_data.arrays import ChartArray, FloatArray, IntArray
 from seaice_data.charts import CHARTS
 
 UNKNOWN = 255
-"""Byte that means no value."""
+"""Byte for a value that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Steps:
     """Numbers from 0 upwards as bytes, in equal steps."""
 
     step: float
-    """Difference between a byte and the next; 254 steps are the largest number."""
+    """Difference between one byte and the next; the largest number is 254 steps."""
 
     def encode(self, values: FloatArray) -> ChartArray:
         """Return the nearest bytes; larger numbers become 254, NaN becomes 255.
@@ -51,7 +51,7 @@ PROBABILITY = Steps(0.004)
 """Probabilities of classes: 250 is 1."""
 
 ENTROPY = Steps(0.004)
-"""Entropy over that of equally probable classes: 250 is 1, wholly undecided."""
+"""Entropy relative to that of equally probable classes: 250 is 1, completely undecided."""
 
 CONCENTRATION = Steps(0.5)
 """Ice concentration in percent: 200 is 100 %."""
@@ -85,17 +85,17 @@ class Decision:
 
     probabilities: Mapping[str, ChartArray] | None
     """Class probabilities by chart in steps `PROBABILITY`, shape ``(class, y, x)``: the
-    mean over networks. Of SIC predicted as a number, the share of the networks that vote
-    for a class; absent for a single one. None if they were not asked for."""
+    mean over networks. For SIC predicted as a number, the share of the networks that vote
+    for each class; absent for a single network. None if they were not requested."""
 
     n_networks: int
     """Networks that took part."""
 
     rows: IntArray
-    """Row of these planes that stands for each row of the map."""
+    """Row of these planes that each row of the map shows."""
 
     columns: IntArray
-    """Column of these planes that stands for each column of the map."""
+    """Column of these planes that each column of the map shows."""
 
     def entropy_of(self, chart: str) -> FloatArray:
         """Return the entropy of a chart, 0 sure to 1 undecided; NaN where not known."""
@@ -125,7 +125,7 @@ def check_bytes(name: str, planes: Any, shape: tuple[int, ...]) -> None:
     Raises
     ------
     ValueError
-        Which says what `name` is instead.
+        If `planes` are something else; the message calls them `name`.
     """
     if not isinstance(planes, np.ndarray) or planes.dtype != np.uint8:
         found = getattr(planes, "dtype", type(planes).__name__)

@@ -117,14 +117,14 @@ def check_decision(decision: Decision, shape: tuple[int, int]) -> None:
     Parameters
     ----------
     decision
-        To be written, or just read.
+        Before it is written, or after it was read.
     shape
         Height and width of the map.
 
     Raises
     ------
     ValueError
-        Which says what is wrong.
+        If one of them is wrong; the message says what.
     """
     on_store = np.shape(decision.concentration)
     if len(on_store) != 2:
@@ -220,7 +220,7 @@ def _check_index(name: str, positions: IntArray, n_pixels: int, n_store: int) ->
     is_whole = isinstance(positions, np.ndarray) and positions.dtype.kind in "iu"
     is_one_a_pixel = is_whole and positions.shape == (n_pixels,)
     if not is_one_a_pixel or positions.min() < 0 or positions.max() >= n_store:
-        raise ValueError(f"{name!r} does not lead from the map to the grid of the store")
+        raise ValueError(f"{name!r} is not an index from the map to the grid of the store")
 
 
 def _read_probabilities(

@@ -9,7 +9,7 @@ from seaice_model.errors import MapError
 
 @contextmanager
 def write_errors(what: str) -> Iterator[None]:
-    """Turn what writing a file raises into a `MapError`.
+    """Turn errors of writing a file into a `MapError`.
 
     Parameters
     ----------
@@ -32,6 +32,6 @@ def write_errors(what: str) -> Iterator[None]:
         yield
     except (OSError, RuntimeError) as error:  # those of netCDF and GDAL are runtime errors
         said = error.strerror if isinstance(error, OSError) else None
-        # GDAL quotes whole statements first.
+        # GDAL quotes whole SQL statements before the reason.
         reason = printable(" ".join(str(said or error).split())).rpartition(" failed: ")[2]
         raise MapError(f"cannot write {what}: {reason}") from error

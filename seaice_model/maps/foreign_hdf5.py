@@ -76,7 +76,7 @@ def opened(path: Path, kind: str, hint: str) -> Iterator[h5py.File]:
 
 @contextmanager
 def read_errors(path: Path, kind: str, hint: str) -> Iterator[None]:
-    """Turn what reading a file raises into a `MapError`; see `opened`."""
+    """Turn errors of reading a file into a `MapError`; see `opened`."""
     try:
         yield
     except FileNotFoundError as error:
@@ -102,19 +102,19 @@ def read_errors(path: Path, kind: str, hint: str) -> Iterator[None]:
 def array(
     file: h5py.File, name: str, shape: tuple[int, ...] | int, kinds: str = "u"
 ) -> h5py.Dataset:
-    """Return an array of numbers of a file, which is not read yet.
+    """Return an array of numbers in a file, without reading it.
 
     Parameters
     ----------
     file
-        Where it is.
+        The file.
     name
-        Its name.
+        Name of the array.
     shape
-        Its shape, or its number of axes, of at most `MOST_SIDE` each.
+        Its shape, or its number of axes, each at most `MOST_SIDE` long.
     kinds
-        Kinds of its type, as numpy calls them: ``u`` are bytes, ``iu`` whole numbers of any
-        size, ``fiu`` any numbers.
+        Kinds of its type, as numpy calls them: ``u`` for bytes, ``iu`` for whole numbers of
+        any size, ``fiu`` for any numbers.
 
     Raises
     ------
@@ -127,7 +127,7 @@ def array(
         if len(found) != shape or 0 in found:
             raise ValueError(f"{name!r} has shape {found}, not {shape} axes")
         if max(found) > MOST_SIDE:
-            raise ValueError(f"{name!r} has shape {found}, more than {MOST_SIDE} a side")
+            raise ValueError(f"{name!r} has shape {found}, more than {MOST_SIDE} per side")
         if math.prod(found) > _MOST_PIXELS:
             raise ValueError(f"{name!r} has shape {found}, more than a scene has pixels")
     elif found != shape:
@@ -140,12 +140,13 @@ def array(
 
 
 def attribute(attributes: Mapping[str, Any], name: str) -> Any:
-    """Return an attribute; of a list of one, as netCDF stores numbers and texts, the item.
+    """Return an attribute; the item if it is a list of one, as netCDF stores single values.
 
     Raises
     ------
     ValueError
-        If it is missing, neither text nor numbers, or has more values than any of ours.
+        If it is missing, neither text nor numbers, or has more values than any attribute of
+        our files.
     """
     if name not in attributes:
         raise ValueError(f"attribute {name!r} is missing")
@@ -156,7 +157,7 @@ def attribute(attributes: Mapping[str, Any], name: str) -> Any:
 
 
 def text(attributes: Mapping[str, Any], name: str) -> str:
-    """Return an attribute that is text, stored as by HDF5 or as by netCDF, in a list.
+    """Return an attribute that is text, as HDF5 stores it or, in a list, as netCDF does.
 
     Raises
     ------
@@ -205,7 +206,7 @@ def whole_numbers(
         If it is missing, something else, or a number is out of bounds.
     """
     value = attribute(attributes, name)
-    if isinstance(value, h5py.Empty):  # as netCDF stores a list of none
+    if isinstance(value, h5py.Empty):  # as netCDF stores an empty list
         value = np.empty(0, value.dtype)
     values = np.atleast_1d(value)
     if values.dtype.kind not in "iu" or values.ndim != 1:
@@ -241,7 +242,7 @@ def _dataset(file: h5py.File, name: str) -> h5py.Dataset:
     for code in missing_filters(dataset):
         reason, hint = without_filter(code)
         raise MapError(f"{file.filename!r}: {name!r} is {reason}", hint=hint)
-    # HDF5 makes room for a whole chunk, however small the array is.
+    # HDF5 allocates memory for a whole chunk, however small the array is.
     if dataset.chunks and math.prod(dataset.chunks) > max(dataset.size, _MOST_CHUNK):
         raise ValueError(f"{name!r} is stored in chunks of {dataset.chunks}")
     return dataset

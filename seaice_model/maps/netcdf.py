@@ -5,9 +5,9 @@ interpolates (section 8.3, "bi_linear"); as full planes they would be fifty time
 of everything else. `ChartMap.tie_points` gives them at any pixel in Python.
 
 Uncertainty is on the grid of the store, where the network decides (dimensions ``store_y``,
-``store_x``): at the spacing of the map it would be a hundred times as large and say no
-more. ``store_row`` and ``store_column`` give, for each row and column of the map, those of
-the store that it shows; in xarray
+``store_x``): at the spacing of the map it would be a hundred times as large without adding
+information. ``store_row`` and ``store_column`` contain the row and column of the store that
+each row and column of the map shows; in xarray
 ``entropy_sod.isel(store_y=dataset.store_row, store_x=dataset.store_column)`` is a plane on
 the grid of the map.
 """
@@ -71,7 +71,7 @@ _MOST_EPOCHS = 10_000
 
 
 def write_netcdf(chart_map: ChartMap, path: str | Path) -> None:
-    """Write a map as CF netCDF; a file at `path` stays until the new one is whole.
+    """Write a map as CF netCDF; a file at `path` stays until the new one is complete.
 
     SIC is in percent, 255 being its ``_FillValue``, so that xarray shows it as numbers
     and NaN. SOD and FLOE are flags; 255 is one of them, so that they stay integers.
@@ -101,13 +101,13 @@ def read_netcdf(path: str | Path) -> ChartMap:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MapDescription:
-    """What a map says of itself, without its planes."""
+    """What a map says about itself, without its planes."""
 
     scene: SceneId
     """Id of the scene."""
 
     grid_name: MapGrid
-    """Grid that was asked for."""
+    """Grid that was requested."""
 
     has_probabilities: bool
     """Whether it contains class probabilities."""
@@ -117,7 +117,7 @@ class MapDescription:
 
 
 def describe(path: Path) -> MapDescription:
-    """Read what a map says of itself.
+    """Read what a map says about itself.
 
     Raises
     ------
@@ -134,11 +134,11 @@ def describe(path: Path) -> MapDescription:
 
 
 def _check(chart_map: ChartMap) -> None:
-    """Reject what could not be read again, or would be truncated to bytes."""
+    """Reject what could not be read back, or would be truncated to bytes."""
     try:
         _check_values(chart_map)
     except ValueError as error:
-        raise MapError(f"no map of scene {chart_map.scene!r}: {error}") from error
+        raise MapError(f"invalid map of scene {chart_map.scene!r}: {error}") from error
 
 
 def _check_values(chart_map: ChartMap) -> None:
@@ -306,7 +306,7 @@ def _opened(path: Path) -> Iterator[h5py.File]:
 
 
 def _said(attributes: Mapping[str, Any], name: str) -> str:
-    """Return an attribute that is text; the empty text if it is missing."""
+    """Return an attribute that is text; an empty text if it is missing."""
     return text(attributes, name) if name in attributes else ""
 
 
@@ -374,7 +374,7 @@ def _read_tie_points(file: h5py.File, shape: tuple[int, int]) -> TiePoints:
 
 
 def _one_of(attributes: Mapping[str, Any], name: str, kind: Any) -> Any:
-    """Return an attribute that is one of the texts that `kind` lists."""
+    """Return an attribute that is one of the options of `kind`, a `Literal`."""
     if (found := text(attributes, name)) not in get_args(kind):
         options = ", ".join(get_args(kind))
         raise ValueError(f"attribute {name!r} must be one of {options}, got {found!r}")

@@ -1,4 +1,4 @@
-"""Write netCDF files as a whole: aside first, then under their name."""
+"""Write netCDF files that are complete or absent: to a temporary folder first."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,9 +19,9 @@ if TYPE_CHECKING:  # late: readers of maps do not need it
 
 @contextmanager
 def written_whole(path: Path, kind: str) -> Iterator["Dataset"]:
-    """Yield an empty netCDF-4 file; write it to `path` if all goes well.
+    """Yield an empty netCDF-4 file; write it to `path` at the end if there is no error.
 
-    A file at `path` stays until the new one is whole.
+    A file at `path` stays until the new one is complete.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def written_whole(path: Path, kind: str) -> Iterator["Dataset"]:
             with Dataset(whole, "w") as file:
                 yield file
             content = whole.read_bytes()
-        # HDF5 does not say why a disk refuses a file, and does not let go of it.
+        # Not by HDF5: if a disk refuses a file, it neither says why nor closes the file.
         with replacing(path) as new:
             new.write_bytes(content)
 
@@ -68,17 +68,17 @@ def add_variable(
     name
         Its name.
     dimensions
-        Their names; none for a single number.
+        Names of the dimensions; none for a single number.
     values
         What it contains; the type is kept.
     attributes
         In order; see `set_attributes`.
     level
-        How hard to deflate: 1 is quick, 4 is zlib's balance; not compressed if not given.
+        Level of deflate: 1 is fast, 4 gives smaller files; not compressed if not given.
     chunks
         Shape of a compressed chunk; that of h5py if not given.
     fill
-        Value of ``_FillValue``, the first attribute; without, there is none.
+        Value of ``_FillValue``, the first attribute; if not given, there is none.
     """
     if level is not None and chunks is None:
         chunks = _chunks_of_h5py(values)
@@ -107,7 +107,7 @@ def set_attributes(owner: Any, attributes: Mapping[str, Any]) -> None:
 
 
 def _chunks_of_h5py(values: NDArray[Any]) -> tuple[int, ...]:
-    """Return chunks of a few kilobytes, as version 0.1 wrote; netCDF takes larger ones."""
+    """Return chunks of a few kilobytes, as in version 0.1; those of netCDF are larger."""
     with h5py.File("chunks", "w", driver="core", backing_store=False) as file:
         made = file.create_dataset("x", np.shape(values), values.dtype, chunks=True)
         chunks: tuple[int, ...] = made.chunks

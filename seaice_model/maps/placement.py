@@ -57,7 +57,10 @@ class Placement:
         return charts
 
     def blocks_with(self, wanted: Mask, shape: tuple[int, int]) -> Mask:
-        """Return which pixels of the store, of this shape, a `wanted` pixel shows."""
+        """Return which pixels of the store are shown by a `wanted` pixel of the map.
+
+        `shape` is that of the store's grid.
+        """
         return count_pixels(wanted, self.rows, self.columns, shape) > 0
 
 
@@ -113,7 +116,7 @@ def _on_halves(scene: SceneInputs) -> Placement:
 
 
 def _on_store(scene: SceneInputs) -> Placement:
-    """Take the pixels of the store; a flag is set where half of their pixels have it."""
+    """Use the store's pixels, with the flags of at least half of their 80 m pixels."""
     height, width = scene.planes.shape[:2]
     wanted = np.ones(scene.grid.shape, bool)
     n_pixels = count_pixels(wanted, scene.rows, scene.columns, (height, width))
@@ -135,9 +138,9 @@ def _on_store(scene: SceneInputs) -> Placement:
 
 
 def _step(stand_ins: IntArray) -> float:
-    """Return how long a pixel of the store is along an axis; 0 if there is only one.
+    """Return the length of a pixel of the store along an axis; 0 if there is only one.
 
-    The last one represents the remainder too, and does not count.
+    The last pixel represents the remainder too, and does not count.
     """
     starts = np.flatnonzero(np.diff(stand_ins)) + 1
     return float(starts[-1] / len(starts)) if len(starts) else 0.0
@@ -168,9 +171,9 @@ def count_pixels(
     wanted
         On the grid of the map, shape ``(len(rows), len(columns))``.
     rows, columns
-        Row and column of the store that those of the map show.
+        Row and column of the store that each row and column of the map shows.
     shape
-        Of the store's grid.
+        Height and width of the store's grid.
     """
     counts = np.zeros(shape, np.int64)
     _count(wanted, rows, columns, counts)

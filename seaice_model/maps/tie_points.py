@@ -1,4 +1,4 @@
-"""Tie points of maps as CF requires them: at the centres of pixels, ends included."""
+"""Tie points of maps as CF requires them: on pixels, including the first and the last."""
 
 import numpy as np
 
@@ -19,7 +19,7 @@ def on_pixels(tie_points: TiePoints, grid: Grid) -> TiePoints:
     samples = _whole_positions(tie_points.samples, grid.width)
     return TiePoints(
         latitude=tie_points.latitudes(lines, samples),
-        # Readers interpolate them as numbers.
+        # Readers interpolate longitudes like any number, so they must not wrap around.
         longitude=unrolled(tie_points.longitudes(lines, samples)),
         lines=lines,
         samples=samples,
@@ -32,22 +32,22 @@ def check_tie_points(points: TiePoints) -> None:
     Raises
     ------
     ValueError
-        Which says what is wrong.
+        If they do; the message says what is wrong.
     """
     shape = (len(points.lines), len(points.samples))
     if points.latitude.shape != shape or points.longitude.shape != shape:
         raise ValueError("its tie points differ in shape")
     if min(shape) < 2:
-        raise ValueError(f"{shape[0]} x {shape[1]} tie points place no pixels")
+        raise ValueError(f"{shape[0]} x {shape[1]} tie points cannot place pixels")
 
 
 def check_places(points: TiePoints, shape: tuple[int, int]) -> None:
-    """Reject tie points on pixels, as files contain them, that cannot place those of a map.
+    """Reject tie points on pixels (see `on_pixels`) that cannot place the pixels of a map.
 
     Raises
     ------
     ValueError
-        Which says what is wrong.
+        If they cannot; the message says why.
     """
     _check_positions("tie_y_index", points.lines, shape[0])
     _check_positions("tie_x_index", points.samples, shape[1])
@@ -62,13 +62,13 @@ def _check_positions(name: str, positions: FloatArray, n_pixels: int) -> None:
     first, last = positions[[0, -1]]
     if (first, last) != (0, n_pixels - 1):
         raise ValueError(
-            f"{name!r} must lead from 0 to {n_pixels - 1}, got {first:g} to {last:g}"
+            f"{name!r} must run from 0 to {n_pixels - 1}, got {first:g} to {last:g}"
         )
     # Not `<= 0`: NaN is not a step either.
     if (is_wrong := ~(np.diff(positions) > 0)).any():
         at = int(np.flatnonzero(is_wrong)[0])
         raise ValueError(
-            f"{name!r} must rise, got {positions[at + 1]:g} after {positions[at]:g}"
+            f"{name!r} must increase, got {positions[at + 1]:g} after {positions[at]:g}"
         )
 
 

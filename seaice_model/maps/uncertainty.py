@@ -1,4 +1,4 @@
-"""How sure a network is of its classes, from probabilities to bytes of a `Decision`."""
+"""Uncertainty of classes: from probabilities to the bytes of a `Decision`."""
 
 import math
 

@@ -1,1 +1,1 @@
-"""Networks over whole scenes."""
+"""Prediction of maps of whole scenes."""

@@ -3,7 +3,7 @@
 SOD and FLOE, and SIC if it is predicted as classes: the mean of the networks' class
 probabilities; the most probable class wins. SIC as a number: the mean of the numbers, then
 rounded; each network votes for the class it would have decided on, and votes count as
-probabilities. A single number says nothing of how sure it is.
+probabilities. A single number says nothing about its uncertainty.
 """
 
 import numpy as np
@@ -51,11 +51,11 @@ class Ballot:
         Raises
         ------
         RunError
-            If it predicts SIC in another way than the networks before.
+            If it predicts SIC in a different way from earlier networks.
         """
         is_number = prediction.sic.ndim == 3
         if self.n_networks and is_number != (self._first is not None):
-            raise RunError("networks that predict SIC as a number and as classes differ")
+            raise RunError("networks cannot mix SIC as a number and as classes")
         shares = [plane[0].float().softmax(dim=0) for plane in prediction if plane.ndim > 3]
         if is_number:
             number = prediction.sic[0].float().clamp(0, SIC.n_classes - 1)
@@ -104,7 +104,7 @@ class Ballot:
 
     @property
     def _knows_sic(self) -> bool:
-        """Whether it is known how sure SIC is: not from a single number."""
+        """Return whether the uncertainty of SIC is known; that of one number is not."""
         return self._first is None or self.n_networks > 1
 
     def _moments(self) -> Moments:

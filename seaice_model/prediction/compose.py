@@ -1,7 +1,7 @@
 """Compose a map from what any network decided on the grid of the store.
 
 - ``compose_map`` takes the decision of networks of seaice.
-- ``compose_chart_map`` takes plain classes and probabilities: for networks of one's own.
+- ``compose_chart_map`` takes plain classes and probabilities, of any other network.
 """
 
 import logging
@@ -50,8 +50,8 @@ def compose_chart_map(
 ) -> ChartMap:
     """Compose the map of a scene from the classes that a network of your own decided on.
 
-    It is masked, placed and described as those of ``seaice predict``: land and pixels
-    without SAR are 255, pixels after the last whole block take the class of their
+    The map is masked, placed and described like the maps of ``seaice predict``: land and
+    pixels without SAR are 255, pixels after the last whole block take the class of their
     neighbour and are flagged. `write_netcdf` writes it for ``seaice score``,
     ``seaice convert`` and xarray.
 
@@ -62,16 +62,16 @@ def compose_chart_map(
     scene_id
         Its id.
     classes
-        Any whole numbers on the grid of the store, shape ``(chart, y, x)``, charts in the
-        order of ``CHARTS``; a class everywhere, on land too.
+        Classes on the grid of the store, shape ``(chart, y, x)``, charts in the order of
+        ``CHARTS``, any integer type; every pixel has a class, on land too.
     network
-        Its name, for people. ``seaice score`` distinguishes networks by it: give
+        Name of the network. ``seaice score`` distinguishes networks by their names: give
         other weights another name.
     probabilities
-        Class probabilities by chart, shape ``(class, y, x)``, of the charts where they
-        are known. The map then says how sure it is.
+        Class probabilities by chart, shape ``(class, y, x)``, for charts for which they
+        are known. The map then says how sure the network is.
     scene_use
-        Whether the network was trained or validated on the scene.
+        How the training of the network used the scene.
     grid
         Grid of the map.
 
@@ -173,7 +173,7 @@ def _forget(decision: Decision, hidden: Mask) -> None:
 
 
 def _decision(classes: ChartArray, shares: Mapping[str, Tensor]) -> Decision:
-    """Return a decision of which the classes and some probabilities are known."""
+    """Return a decision from classes, and the probabilities of some charts."""
     entropy = np.full(classes.shape, UNKNOWN, np.uint8)
     for plane, chart in zip(entropy, CHARTS, strict=True):
         if chart.name in shares:
@@ -200,7 +200,7 @@ def _as_bytes(scene_id: str, classes: IntArray, shape: tuple[int, ...]) -> Chart
     if planes.shape != (expected := (len(CHARTS), *shape)):
         raise MapError(
             f"{said} must have shape {expected}, got {planes.shape}",
-            hint="one plane a chart, on the grid of the store",
+            hint="pass one plane per chart, on the grid of the store",
         )
     if planes.dtype.kind not in "iu":
         raise MapError(f"{said} must be whole numbers, got {planes.dtype}")

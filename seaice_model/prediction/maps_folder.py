@@ -1,4 +1,4 @@
-"""The folder that maps are predicted into: which are kept, and what is in the way."""
+"""The folder of predicted maps: which are kept, and what is in the way of new ones."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -38,7 +38,7 @@ def look_at_maps(
     grid
         Grid of new maps.
     probabilities
-        Whether new maps contain class probabilities: maps without are made again.
+        Whether new maps contain class probabilities; if so, maps without are made again.
 
     Raises
     ------
@@ -111,16 +111,16 @@ def _refuse_other_scene(
 
 
 def refuse_foreign_files(maps_path: Path, new: Sequence[Path], *, overwrite: bool) -> None:
-    """Refuse to replace pictures and a page that seaice did not write.
+    """Refuse to replace figures and a page that seaice did not write.
 
     Parameters
     ----------
     maps_path
         The folder.
     new
-        Maps that will be written; their pictures lie beside them.
+        Maps that will be written; their figures are next to them.
     overwrite
-        Whether to replace files, whoever wrote them.
+        Whether to replace all files, no matter who wrote them.
 
     Raises
     ------
@@ -128,7 +128,7 @@ def refuse_foreign_files(maps_path: Path, new: Sequence[Path], *, overwrite: boo
         If there is such a file.
     """
     for path in new:
-        # Pictures of version 0.1 are recognised by the map beside them.
+        # Figures of version 0.1 are recognised by the map next to them.
         marks = PICTURE + MATPLOTLIB if path.exists() else PICTURE
         refuse_foreign(path.with_suffix(".png"), marks, overwrite=overwrite)
     refuse_foreign(maps_path / "index.html", PAGE, overwrite=overwrite)

@@ -72,10 +72,10 @@ class PredictSettings:
     """Whether maps contain the probability of each class."""
 
     plots: bool = True
-    """Whether to plot each map beside it."""
+    """Whether to write a figure next to each map."""
 
     overwrite: bool = False
-    """Whether to predict maps again that exist, and to replace those of other weights and
+    """Whether to predict existing maps again, and to replace maps of other weights and
     files that seaice did not write."""
 
 
@@ -91,26 +91,26 @@ def predict_store(
 ) -> PredictReport:
     """Predict maps of the scenes of a store with the best weights of a run, or of several.
 
-    Each map is a netCDF file, and a picture of the same name. A map of the same weights
-    and the same store that exists is kept, so repeating an interrupted call continues it;
-    its picture is plotted if it is missing. A scene is left out, and listed in the report,
-    if it cannot be read, does not fit into memory, or another file is in the place of its
-    map; the rest is predicted.
+    Each map is a netCDF file with a figure of the same name. Existing maps of the same
+    weights and the same store are kept, so an interrupted call continues when it is
+    repeated; a missing figure of such a map is plotted. A scene is left out, and listed in
+    the report, if it cannot be read, does not fit into memory, or another file is in the
+    place of its map; the other scenes are predicted.
 
     Parameters
     ----------
     store
         Where the scenes are.
     run_paths
-        Folder of the run; or of several, which decide together. A folder of
-        ``seed-<number>`` folders stands for all of these.
+        Folder of the run, or folders of several runs that decide together. A folder that
+        contains ``seed-<number>`` folders means all of these.
     maps_path
         Folder for the maps, made if needed.
     settings
         How to predict; the default settings if not given.
     scenes
-        Ids of the scenes; if not given, all that the runs have neither trained nor
-        validated on: of a store that they were trained on, the test scenes.
+        Ids of the scenes. If not given, all scenes that the runs were neither trained nor
+        validated on; from a store that they were trained on, only test scenes.
     device
         Where the networks run: "auto", "cpu", "cuda" and so on.
     progress
@@ -125,7 +125,7 @@ def predict_store(
     MapError
         If maps of other weights or on another grid are in the way, or none can be written.
     ForeignFileError
-        If a picture or an ``index.html`` that seaice did not write is in the way.
+        If a figure or an ``index.html`` that seaice did not write is in the way.
     StoreError
         If a scene is not in the store.
     """
@@ -153,8 +153,8 @@ def predict_files(
 ) -> PredictReport:
     """Predict maps of AI4Arctic netCDF files, without a store.
 
-    Each scene is prepared in memory by the recipe of the run, and gives the map that it
-    would give from a store of this recipe. All else is as in `predict_store`.
+    Each scene is prepared in memory with the recipe of the run; its map is the same as that
+    from a store with this recipe. For everything else see `predict_store`.
 
     Parameters
     ----------
@@ -165,7 +165,8 @@ def predict_files(
     scenes
         Ids of the scenes; all if not given.
     accept_masks
-        Take scenes with classes where SAR is missing; see `assemble`.
+        Accept scenes with classes where SAR is missing; see
+        `seaice_data.preparation.assemble`.
 
     Raises
     ------
@@ -213,10 +214,10 @@ def predict_scene(
 
 
 def check_store(store: Store, checkpoint: Checkpoint) -> None:
-    """Make sure that a store has what a run was trained on.
+    """Make sure that a run can predict the scenes of a store.
 
-    Channels may be in another order, and there may be more. How they were resampled may
-    differ, which is logged; ratio and standardisation may not.
+    Channels may be in another order, and there may be more of them. They may be resampled
+    in another way, which is logged; ratio and standardisation must be equal.
 
     Raises
     ------
@@ -304,7 +305,7 @@ def _predict(
 
 
 def _is_of_the_disk(error: BaseException | None) -> bool:
-    """Return whether the next map would meet the error, too."""
+    """Return whether the next map would fail for the same reason."""
     return isinstance(error, OSError) and error.errno in DISK_ERRORS
 
 
@@ -328,12 +329,12 @@ def _predict_map(
     if settings.plots:
         _write_plot(chart_map, scene, path.with_suffix(".png"))
         add_entry(path.parent, chart_map, scene.grid, scene.charts)
-    # The map comes last: where it is, the picture is too, if it was asked for.
+    # The map comes last: if it exists, so does its figure, if requested.
     write_netcdf(chart_map, path)
 
 
 def _add_plot(source: Source, scene_id: str, path: Path) -> None:
-    """Plot a kept map if its picture is missing."""
+    """Plot a kept map if its figure is missing."""
     picture = path.with_suffix(".png")
     if not picture.exists():
         _write_plot(read_netcdf(path), source.read(scene_id, charts=True), picture)
@@ -348,11 +349,14 @@ def _check_constants(checkpoint: Checkpoint) -> None:
         if (find_channel(name).mean, find_channel(name).std) != (mean, std)
     ]
     if changed:
-        raise RunError(f"the run has other means or deviations of: {', '.join(changed)}")
+        raise RunError(
+            "the run was trained with other means or standard deviations of: "
+            f"{', '.join(changed)}"
+        )
 
 
 def _unseen_scenes(store: Store, predictor: Predictor) -> tuple[str, ...]:
-    """Return the scenes that no run has seen; the test scenes of a store it was trained on.
+    """Return the scenes that no run has seen; test scenes, if it was trained on the store.
 
     Training and validation scenes that a run left out by a condition are not among them:
     another run would leave out others.

@@ -1,7 +1,7 @@
 """Networks that decide together on the classes of whole scenes.
 
-``Predictor`` has the best weights of one run or several; ``predict_classes`` asks a single
-network, as validation in training does.
+``Predictor`` uses the best weights of one run or several; ``predict_classes`` uses a single
+network, for validation in training.
 """
 
 import hashlib
@@ -139,7 +139,7 @@ class Predictor:
         Returns
         -------
         Decision
-            On the grid of `planes`, each pixel standing for itself.
+            On the grid of `planes`, as for a map on the same grid.
         """
         places = [
             [channels.index(name) for name in network.config.channels]
@@ -234,7 +234,7 @@ def _forward(
 
 
 def _planes(ballot: Ballot, *, probabilities: bool) -> dict[str, ChartArray]:
-    """Return what a ballot decides by name; probabilities by the name of their chart."""
+    """Return the planes of a ballot by name, probabilities by the name of their chart."""
     planes = {
         "classes": ballot.classes(),
         "concentration": ballot.concentration(),
@@ -248,14 +248,14 @@ def _planes(ballot: Ballot, *, probabilities: bool) -> dict[str, ChartArray]:
 def _check_alike(
     path: Path, first: Checkpoint, other_path: Path, other: Checkpoint
 ) -> None:
-    """Refuse networks that cannot take the same planes, or decide together."""
+    """Refuse networks that need different planes, or cannot decide together."""
     listed = recipe_differences(first.settings.store.recipe, other.settings.store.recipe)
     heads = [c.settings.config.model.sic for c in (first, other)]
     if heads[0] != heads[1]:
         listed.append(f"sic: {heads[0]} and {heads[1]}")
     if listed:
         raise RunError(
-            f"the runs {str(path)!r} and {str(other_path)!r} cannot decide together, "
+            f"the runs {str(path)!r} and {str(other_path)!r} cannot decide together: "
             f"they differ in {'; '.join(listed)}",
-            hint="take runs of one preset that were trained on one store",
+            hint="use runs of the same preset, trained on the same store",
         )

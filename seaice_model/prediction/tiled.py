@@ -32,7 +32,7 @@ class TileView:
     """Rows and columns to predict."""
 
     seen: Window
-    """Those with the margin around them."""
+    """Rows and columns of the tile with its margin."""
 
     shape: tuple[int, int]
     """Height and width of the plane."""
@@ -62,13 +62,13 @@ def predict_tiled(
     tile: int = TILE,
     margin: int = MARGIN,
 ) -> Mapping[str, NDArray[Any]]:
-    """Apply a network, of whichever kind, to a whole plane.
+    """Apply a network of any kind to a whole plane.
 
     Parameters
     ----------
     predict
-        Called with what a tile sees of `inputs`, and with the tile. Returns planes of the
-        tile by name, shape ``(..., y, x)``, without the margin: see `TileView.crop`.
+        Called with the part of `inputs` that a tile sees, and with the tile. Returns planes
+        of the tile by name, shape ``(..., y, x)``, without the margin: see `TileView.crop`.
     inputs
         Shape ``(y, x, channel)``.
     stride
@@ -110,7 +110,7 @@ def predict_tiled(
 def tile_views(
     shape: tuple[int, int], stride: int, *, tile: int = TILE, margin: int = MARGIN
 ) -> Iterator[TileView]:
-    """Cover a plane by tiles, row by row; see `predict_tiled`."""
+    """Cover a plane with tiles, row by row; see `predict_tiled`."""
     height, width = shape
     for rows, rows_seen in _spans(height, stride, tile, margin):
         for columns, columns_seen in _spans(width, stride, tile, margin):
@@ -122,7 +122,7 @@ def _spans(
 ) -> Iterator[tuple[slice, slice]]:
     """Cut an axis into tiles, and add the margins that fit into the plane.
 
-    An axis that a tile with its margins covers is not cut.
+    An axis that fits into one tile with its margins is not cut.
 
     Examples
     --------

@@ -20,7 +20,9 @@ from seaice_model.style import save_plot
 PLAIN = PredictSettings(plots=False)
 
 
-def test_what_we_wrote_is_known_again(tmp_path: Path, store: Store, run: Path) -> None:
+def test_files_that_seaice_wrote_are_recognised(
+    tmp_path: Path, store: Store, run: Path
+) -> None:
     picture, script = tmp_path / "picture.png", tmp_path / "job.sh"
     save_plot(Figure(), picture)
     refuse_foreign(picture, PICTURE)
@@ -32,7 +34,7 @@ def test_what_we_wrote_is_known_again(tmp_path: Path, store: Store, run: Path) -
 
 
 @pytest.mark.parametrize("name", ["index.html", f"{TEST_SCENE}.png"])
-def test_predictions_begin_only_if_nothing_of_others_is_in_the_way(
+def test_prediction_does_not_start_if_files_of_others_are_in_the_way(
     tmp_path: Path, store: Store, run: Path, name: str
 ) -> None:
     theirs = tmp_path / name
@@ -47,7 +49,7 @@ def test_predictions_begin_only_if_nothing_of_others_is_in_the_way(
     refuse_foreign(theirs, PAGE if name == "index.html" else PICTURE)
 
 
-def test_pictures_of_the_first_version_are_replaced_beside_their_map(
+def test_figures_of_version_0_1_next_to_their_map_are_replaced(
     tmp_path: Path, store: Store, run: Path
 ) -> None:
     picture = tmp_path / f"{TEST_SCENE}.png"
@@ -59,7 +61,7 @@ def test_pictures_of_the_first_version_are_replaced_beside_their_map(
     refuse_foreign(picture, PICTURE)
 
 
-def test_a_file_where_small_pictures_belong_is_found_before_predicting(
+def test_a_file_in_place_of_the_thumbnail_folder_is_found_before_predicting(
     tmp_path: Path, store: Store, run: Path
 ) -> None:
     (tmp_path / "index").write_text("mine")
@@ -71,7 +73,7 @@ def test_a_file_where_small_pictures_belong_is_found_before_predicting(
 @pytest.mark.parametrize(
     "name", [f"scene_{TEST_SCENE}.png", "confusion_a.png", "classes.png"]
 )
-def test_figures_begin_only_if_nothing_of_others_is_in_the_way(
+def test_plotting_does_not_start_if_files_of_others_are_in_the_way(
     tmp_path: Path, store: Store, run: Path, name: str
 ) -> None:
     (tmp_path / name).write_text("mine")
@@ -81,7 +83,7 @@ def test_figures_begin_only_if_nothing_of_others_is_in_the_way(
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
-def test_figures_take_names_of_models_as_they_are(
+def test_figures_show_names_of_models_literally(
     tmp_path: Path, store: Store, run: Path
 ) -> None:
     report = plot_figures({r"$\frac$ 5$": run}, charts_of(store), tmp_path)
@@ -94,5 +96,5 @@ def test_tables_of_others_are_not_replaced(tmp_path: Path) -> None:
     with pytest.raises(ForeignFileError, match=r"table\.csv' that seaice did not write"):
         refuse_foreign_tables(tmp_path)
     refuse_foreign_tables(tmp_path, overwrite=True)
-    (tmp_path / ".table.lock").touch()  # as a study leaves it
+    (tmp_path / ".table.lock").touch()  # as after a study
     refuse_foreign_tables(tmp_path)

@@ -24,14 +24,16 @@ OTHER = "20180714T120000_cis"
 
 @pytest.fixture
 def maps(tmp_path: Path) -> Path:
-    """Hold two maps."""
+    """Return a folder with two maps."""
     (tmp_path / "maps").mkdir()
     for scene in (chart_map().scene, OTHER):
         write_netcdf(replace(chart_map(), scene=scene), tmp_path / "maps" / f"{scene}.nc")
     return tmp_path / "maps"
 
 
-def test_a_submission_is_what_the_challenge_wants(maps: Path, tmp_path: Path) -> None:
+def test_a_submission_has_the_form_that_the_challenge_requires(
+    maps: Path, tmp_path: Path
+) -> None:
     report = convert_maps(maps, tmp_path / "out", ["submission"])
     assert report.written == (tmp_path / "out" / "submission.nc",)
     with netCDF4.Dataset(report.written[0]) as file:
@@ -98,12 +100,12 @@ def test_two_maps_of_a_scene_are_not_submitted(maps: Path, tmp_path: Path) -> No
 
 def test_a_bad_map_does_not_stop_the_others(maps: Path, tmp_path: Path) -> None:
     (maps / "bad.nc").write_text("half")
-    told: list[tuple[int, int, str]] = []
+    steps: list[tuple[int, int, str]] = []
     report = convert_maps(
         maps,
         tmp_path / "out",
         ["tif", "shp"],
-        progress=lambda *step: told.append(step),
+        progress=lambda *step: steps.append(step),
     )
     assert [(failure.scene, failure.kind) for failure in report.failed] == [("bad", None)]
     assert "cannot read map" in report.failed[0].reason
@@ -113,7 +115,7 @@ def test_a_bad_map_does_not_stop_the_others(maps: Path, tmp_path: Path) -> None:
         for scene in (chart_map().scene, OTHER)
         for stem in (scene, *(f"{scene}_{chart}" for chart in ("SIC", "SOD", "FLOE")))
     }
-    assert [step[:2] for step in told] == [(1, 3), (2, 3), (3, 3)]
+    assert [step[:2] for step in steps] == [(1, 3), (2, 3), (3, 3)]
 
 
 def test_files_that_exist_are_kept_unless_asked(maps: Path, tmp_path: Path) -> None:
@@ -131,7 +133,7 @@ def test_files_that_exist_are_kept_unless_asked(maps: Path, tmp_path: Path) -> N
     assert all(path.stat().st_mtime_ns > time for path, time in before.items())
 
 
-def test_a_format_is_added_to_those_that_are_there(maps: Path, tmp_path: Path) -> None:
+def test_another_format_can_be_added_later(maps: Path, tmp_path: Path) -> None:
     convert_maps(maps, tmp_path / "out", ["tif"])
     report = convert_maps(maps, tmp_path / "out", ["tif", "gpkg", "tif"])
     assert {path.suffix for path in report.kept} == {".tif"}
@@ -140,9 +142,7 @@ def test_a_format_is_added_to_those_that_are_there(maps: Path, tmp_path: Path) -
     assert report.failed == ()
 
 
-def test_files_of_which_some_are_missing_are_written_again(
-    maps: Path, tmp_path: Path
-) -> None:
+def test_an_incomplete_set_of_files_is_written_again(maps: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     convert_maps(maps, out, ["shp", "tif"])
     (out / f"{OTHER}.shx").unlink()
@@ -156,9 +156,9 @@ def test_files_of_which_some_are_missing_are_written_again(
 def test_a_format_that_fails_does_not_stop_the_others(maps: Path, tmp_path: Path) -> None:
     formats = ("shp", "tif", "gpkg")
     report = convert_maps(maps, tmp_path / "out", formats, max_kb=0.1)
-    told = [(failure.scene, failure.kind) for failure in report.failed]
+    failed = [(failure.scene, failure.kind) for failure in report.failed]
     scenes = sorted((chart_map().scene, OTHER))
-    assert told == [(scene, kind) for scene in scenes for kind in ("shp", "gpkg")]
+    assert failed == [(scene, kind) for scene in scenes for kind in ("shp", "gpkg")]
     assert {path.suffix for path in report.written} == {".tif"}
     assert len(report.written) == 6
 
@@ -172,7 +172,9 @@ def test_a_damaged_map_fails_once(maps: Path, tmp_path: Path) -> None:
     assert len(report.written) == 4
 
 
-def test_a_damaged_map_is_not_in_the_way_of_a_good_one(maps: Path, tmp_path: Path) -> None:
+def test_a_damaged_map_does_not_replace_a_good_one_of_its_scene(
+    maps: Path, tmp_path: Path
+) -> None:
     shutil.copy(maps / f"{OTHER}.nc", maps / "whole.nc")
     with h5py.File(maps / f"{OTHER}.nc", "a") as file:
         file["latitude"][0, 0] = np.nan
@@ -195,7 +197,7 @@ def test_the_second_map_of_a_scene_is_left_out(
 
 
 @pytest.mark.parametrize("spacing_m", [0.0, -80.0, np.inf, np.nan])
-def test_a_spacing_that_is_none_is_refused_before_anything_is_written(
+def test_an_invalid_spacing_is_refused_before_anything_is_written(
     maps: Path, tmp_path: Path, spacing_m: float
 ) -> None:
     with pytest.raises(MapError, match="spacing must be finite and above 0 m"):
@@ -209,7 +211,7 @@ def test_an_unknown_projection_is_refused(maps: Path, tmp_path: Path) -> None:
     assert "EPSG:3413" in str(caught.value.hint)
 
 
-def test_tie_points_of_the_map_are_enough(tmp_path: Path) -> None:
+def test_four_tie_points_are_enough(tmp_path: Path) -> None:
     corners = TiePoints(
         np.array([[75.0, 75.0], [74.9, 74.9]]),
         np.array([[-60.0, -59.8], [-60.0, -59.8]]),
@@ -246,7 +248,7 @@ def test_nothing_is_written_outside_of_the_folder(
         ("shp", f"{OTHER}.prj"), ("shp", f"{OTHER}.shp"),
     ],
 )  # fmt: skip
-def test_files_of_others_are_not_replaced_unasked(
+def test_files_of_others_are_not_replaced_without_overwrite(
     maps: Path, tmp_path: Path, kind: PlacedFormat, name: str
 ) -> None:
     theirs = tmp_path / "out" / name
@@ -277,7 +279,7 @@ def test_folders_whose_names_are_not_utf_8_get_every_format(
     assert {path.name for path in report.written[0].parent.iterdir()} == names
 
 
-def test_ice_charts_of_others_are_not_taken_for_ours(maps: Path, tmp_path: Path) -> None:
+def test_ice_charts_of_others_are_not_mistaken_for_ours(maps: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
     fields = [name.ljust(11, "\0") + "C\0\0\0\0\2".ljust(21, "\0") for name in (
@@ -293,13 +295,13 @@ def test_ice_charts_of_others_are_not_taken_for_ours(maps: Path, tmp_path: Path)
 
 @pytest.mark.parametrize(
     ("kind", "n_bytes"),
-    # GDAL does not see the third: it is the end of the table, written on closing.
+    # GDAL does not notice the third: the end of the table is written when it is closed.
     [
         ("shp", 10), ("shp", 1_000), ("shp", 7_000), ("gpkg", 400), ("gpkg", 20_000),
         ("tif", 0), ("tif", 1_000),
     ],
 )  # fmt: skip
-def test_what_a_full_disk_cuts_off_is_not_there(
+def test_a_full_disk_leaves_no_partial_files(
     maps: Path, tmp_path: Path, kind: PlacedFormat, n_bytes: int
 ) -> None:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)

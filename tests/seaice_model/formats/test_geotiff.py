@@ -1,4 +1,4 @@
-"""Whether maps land where they should; rasterio and pyproj judge."""
+"""Maps are placed where rasterio and pyproj expect them."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -34,7 +34,7 @@ def swath(latitude: float, longitude: float, heading: float) -> TiePoints:
 
 
 def coded(tie_points: TiePoints) -> ChartMap:
-    """Return a map whose three planes tell where a pixel is: row, column, both."""
+    """Return a map whose three planes encode the row and column of each pixel."""
     rows, columns = np.mgrid[: GRID.height, : GRID.width]
     charts = np.stack([rows % 250, columns % 250, rows // 250 * 8 + columns // 250])
     flags = np.zeros(GRID.shape, np.uint8)
@@ -63,11 +63,11 @@ def test_every_pixel_lands_where_its_latitude_and_longitude_are(
     warped = warp(scene.charts, scene, raster).astype(int)
     rows = warped[0] + 250 * (warped[2] // 8)
     columns = warped[1] + 250 * (warped[2] % 8)
-    # Ask pyproj where the tie points are, and look which pixel of the scene lies there.
+    # Ask pyproj where the tie points are, and look up which pixel of the scene is there.
     x, y = Transformer.from_crs("EPSG:4326", crs, always_xy=True).transform(
         tie_points.longitude, tie_points.latitude
     )
-    inside = (slice(1, -1), slice(1, -1))  # the outermost lie on the edge
+    inside = (slice(1, -1), slice(1, -1))  # the outermost are on the edge
     at_y = np.floor((raster.top_m - y) / 80).astype(int)[inside]
     at_x = np.floor((x - raster.left_m) / 80).astype(int)[inside]
     off_y = rows[at_y, at_x] - tie_points.lines[1:-1, np.newaxis]
@@ -134,7 +134,7 @@ def test_a_spacing_that_does_not_suit_the_map_is_refused(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_files_of_which_one_is_old_do_not_look_whole(tmp_path: Path) -> None:
+def test_a_mixture_of_old_and_new_files_does_not_look_complete(tmp_path: Path) -> None:
     sic, sod, floe = write_geotiff(chart_map(), tmp_path, crs="EPSG:3413")
     sod.unlink()
     sod.mkdir()  # nothing can take the place of a folder

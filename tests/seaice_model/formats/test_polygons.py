@@ -1,4 +1,4 @@
-"""Polygons that geopandas reads and shapely finds whole."""
+"""Polygons are read by geopandas and valid according to shapely."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -128,7 +128,7 @@ def test_an_edge_across_the_pixels_loses_their_steps(tmp_path: Path) -> None:
     assert shapely.get_num_coordinates(table.geometry.values).sum() < SHAPE[0]  # of 240
 
 
-def test_a_shapefile_that_was_cut_short_does_not_look_whole(tmp_path: Path) -> None:
+def test_an_interrupted_shapefile_does_not_look_complete(tmp_path: Path) -> None:
     scene = map_of(blobs())
     paths = write_polygons(scene, tmp_path, kind="shp", crs="EPSG:3413").paths
     assert paths[-1].suffix == ".shp"
@@ -164,7 +164,7 @@ def test_fields_are_those_of_sigrid_3_and_give_the_classes_back(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(("kind", "max_kb"), [("shp", 12), ("shp", 8), ("gpkg", 110)])
-def test_polygons_become_as_small_as_wanted(
+def test_polygons_fit_into_the_requested_size(
     tmp_path: Path, kind: PolygonFormat, max_kb: int
 ) -> None:
     scene = map_of(blobs())

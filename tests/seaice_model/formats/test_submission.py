@@ -47,7 +47,7 @@ def test_a_file_that_xarray_wrote_is_read(tmp_path: Path) -> None:
                 np.testing.assert_array_equal(plane, written[f"{scene}_{chart.name}"])
 
 
-def test_names_with_the_ending_of_the_file_are_known(tmp_path: Path) -> None:
+def test_names_with_the_ending_of_the_file_are_recognised(tmp_path: Path) -> None:
     renamed = {n[:19] + "_prep.nc" + n[19:]: v for n, v in planes().items()}
     with Submission(write(tmp_path / "upload.nc", renamed)) as submission:
         assert submission.scenes == SCENES
@@ -71,7 +71,7 @@ def test_another_shape_is_named(tmp_path: Path) -> None:
         submission.read(SCENES[0], (300, 400))
 
 
-def test_values_that_are_no_class_are_named_and_255_is_none(tmp_path: Path) -> None:
+def test_values_that_are_not_classes_are_named_and_255_is_accepted(tmp_path: Path) -> None:
     changed = planes()
     changed[f"{SCENES[0]}_SOD"][3, :5] = 6
     changed[f"{SCENES[1]}_FLOE"][:] = 255
@@ -83,7 +83,7 @@ def test_values_that_are_no_class_are_named_and_255_is_none(tmp_path: Path) -> N
         assert (submission.read(SCENES[1], SHAPE)[2] == 255).all()
 
 
-def test_what_is_no_submission_is_refused(tmp_path: Path) -> None:
+def test_files_that_are_not_submissions_are_refused(tmp_path: Path) -> None:
     def refused(message: str, variables: dict[str, NDArray[np.uint8]]) -> None:
         with pytest.raises(MapError, match=message):
             Submission(write(tmp_path / "upload.nc", variables))
@@ -115,7 +115,7 @@ def test_damaged_planes_are_refused(tmp_path: Path) -> None:
     content = bytearray(path.read_bytes())
     with netCDF4.Dataset(path) as file:
         assert file.data_model == "NETCDF4"
-    # Deflated planes begin with the header of zlib; bytes behind each are changed.
+    # Deflated planes begin with the header of zlib; bytes after each are changed.
     for place in [k for k in range(len(content)) if content[k : k + 2] == b"\x78\x01"]:
         content[place + 20 : place + 60] = bytes(40)
     path.write_bytes(content)

@@ -1,4 +1,4 @@
-"""Maps follow the CF conventions: others judge."""
+"""Maps follow the CF conventions, according to the compliance checker."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -22,13 +22,13 @@ def test_every_number_comes_back_within_half_a_step(steps: Steps, highest: float
     assert again[[0, -1]].tolist() == pytest.approx([0, highest])
 
 
-def test_what_is_not_known_stays_unknown() -> None:
+def test_unknown_values_stay_unknown() -> None:
     codes = PROBABILITY.encode(np.array([np.nan, 0.0]))
     assert codes.tolist() == [255, 0]
     assert np.isnan(PROBABILITY.decode(codes)).tolist() == [True, False]
 
 
-def test_charts_are_asked_by_name() -> None:
+def test_planes_are_found_by_the_name_of_their_chart() -> None:
     plane = np.full((1, 1), 125, np.uint8)
     decision = Decision(
         classes=np.zeros((3, 1, 1), np.uint8),

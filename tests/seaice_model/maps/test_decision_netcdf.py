@@ -32,7 +32,7 @@ def test_a_decision_survives_being_written_and_read(path: Path) -> None:
     assert describe(path).has_probabilities
 
 
-def test_what_is_not_known_is_absent(tmp_path: Path) -> None:
+def test_unknown_planes_are_absent(tmp_path: Path) -> None:
     path = tmp_path / "map.nc"
     bare = replace(decision(), spread=None, probabilities=None)
     write_netcdf(replace(chart_map(), decision=bare), path)
@@ -69,11 +69,11 @@ def test_other_tools_read_numbers_and_find_their_pixels(path: Path) -> None:
 def test_planes_that_do_not_fit_together_are_named(path: Path) -> None:
     with h5py.File(path, "a") as file:
         file["store_row"][7] = 99
-    with pytest.raises(MapError, match="'store_row' does not lead from the map"):
+    with pytest.raises(MapError, match="'store_row' is not an index from the map"):
         read_netcdf(path)
 
 
-def test_a_class_that_is_none_is_named(path: Path) -> None:
+def test_an_invalid_class_is_named(path: Path) -> None:
     with h5py.File(path, "a") as file:
         file["class_floe"][0, 0] = 7
     with pytest.raises(MapError, match="FLOE has no class 7 before masks"):
@@ -96,12 +96,12 @@ def test_a_class_that_is_none_is_named(path: Path) -> None:
             {"probabilities": {"SOD": decision().entropy}},
             r"probabilities of SOD must have shape \(6, 6, 8\), got \(3, 6, 8\)",
         ),
-        ({"rows": decision().rows[:-1]}, "'store_row' does not lead from the map"),
-        ({"rows": decision().rows.tolist()}, "'store_row' does not lead from the map"),
-        ({"columns": decision().columns / 1}, "'store_column' does not lead from the map"),
+        ({"rows": decision().rows[:-1]}, "'store_row' is not an index from the map"),
+        ({"rows": decision().rows.tolist()}, "'store_row' is not an index from the map"),
+        ({"columns": decision().columns / 1}, "'store_column' is not an index from the"),
     ],
 )
-def test_what_is_no_decision_is_not_written(
+def test_an_invalid_decision_is_not_written(
     tmp_path: Path, changes: dict[str, Any], words: str
 ) -> None:
     wrong = replace(chart_map(), decision=replace(decision(), **changes))

@@ -1,4 +1,4 @@
-"""Maps and submission files of strangers are read, or refused in words."""
+"""Maps and submission files that anybody wrote are read, or refused with a reason."""
 
 import os
 import subprocess
@@ -34,7 +34,7 @@ def submission(a_map: Path, tmp_path: Path) -> Path:
 
 
 def put(name: str, make: Callable[[h5py.File], Any]) -> Callable[[h5py.File], None]:
-    """Return what puts something else in the place of an array."""
+    """Return a function that replaces an array of a file."""
 
     def change(file: h5py.File) -> None:
         del file[name]
@@ -45,7 +45,7 @@ def put(name: str, make: Callable[[h5py.File], Any]) -> Callable[[h5py.File], No
 
 
 def declared(name: str, shape: tuple[int, ...], **options: Any) -> Any:
-    """Return what declares an array of a size that no file of ours has."""
+    """Return a function that declares an array that none of our files has."""
 
     def make(file: h5py.File) -> None:
         file.create_dataset(name, shape, np.uint8, **options)
@@ -60,7 +60,7 @@ def outside(name: str) -> Any:
 
 
 def changes(name: str) -> list[tuple[Callable[[h5py.File], None], str]]:
-    """Return what is done to an array, and what is said of it."""
+    """Return changes to an array, and what the error says about each."""
     raw = [("other.nc", 0, SHAPE[0] * SHAPE[1])]
     return [
         (put(name, lambda _: h5py.ExternalLink("other.nc", "secret")), "is a link"),
@@ -70,7 +70,7 @@ def changes(name: str) -> list[tuple[Callable[[h5py.File], None], str]]:
         (put(name, lambda _: b"text"), r"has shape \(\), not 2 axes"),
         (declared(name, SHAPE, external=raw), "has its values in other files"),
         (outside(name), "has its values in other files"),
-        (declared(name, (10**6, 10**6), chunks=(1, 10**6)), "more than 20000 a side"),
+        (declared(name, (10**6, 10**6), chunks=(1, 10**6)), "more than 20000 per side"),
         (declared(name, (19_999, 19_999), chunks=(1, 19_999)), "than a scene has pixels"),
         (
             declared(name, SHAPE, chunks=(20_000, 20_000), maxshape=(None, None)),
@@ -110,14 +110,16 @@ def test_an_array_of_a_submission_that_is_not_ours_is_named(
         ("pixel_spacing_m", [80.0, 80.0], "'pixel_spacing_m' must be from 1 to"),
     ],
 )
-def test_numbers_are_numbers(a_map: Path, name: str, value: Any, words: str) -> None:
+def test_attributes_that_are_not_valid_numbers_are_named(
+    a_map: Path, name: str, value: Any, words: str
+) -> None:
     with h5py.File(a_map, "a") as file:
         file.attrs[name] = value
     with pytest.raises(MapError, match=words):
         read_netcdf(a_map)
 
 
-def test_tie_points_beyond_all_measure_are_not_read(a_map: Path) -> None:
+def test_too_many_tie_points_are_not_read(a_map: Path) -> None:
     with h5py.File(a_map, "a") as file:
         for name, shape in (
             ("tie_y_index", (20_000,)),
@@ -144,14 +146,14 @@ def test_pipes_and_devices_are_not_opened(tmp_path: Path) -> None:
         read_netcdf(tmp_path / "folder.nc")
 
 
-def test_what_may_not_be_read_is_not_called_damaged(a_map: Path) -> None:
+def test_a_file_without_read_permission_is_not_called_damaged(a_map: Path) -> None:
     a_map.chmod(0)
     program = (
         "import sys; from pathlib import Path; from seaice_model import read_netcdf\n"
         "try: read_netcdf(Path(sys.argv[1]))\n"
         "except Exception as error: print(type(error).__name__, error, error.hint)\n"
     )
-    # Root may read everything, unless it gives that up.
+    # Root may read everything, unless it gives up that right.
     unable = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"]
     unable += ["--inh-caps", "-dac_override,-dac_read_search"]
     command = [sys.executable, "-c", program, str(a_map)]

@@ -1,6 +1,6 @@
 """Maps and submission files with odd bytes, attributes and arrays: read, or an error.
 
-``SEAICE_FUZZ=3000 pytest tests/seaice_model/test_fuzzed_maps.py`` tries more of them.
+``SEAICE_FUZZ=3000 pytest tests/seaice_model/maps/test_fuzzed_maps.py`` tries more of them.
 """
 
 import os
@@ -75,7 +75,7 @@ def change(path: Path, choose: random.Random) -> None:
 
 
 @pytest.mark.parametrize("kind", ["map", "submission"])
-def test_odd_files_are_read_or_refused_in_words(tmp_path: Path, kind: str) -> None:
+def test_odd_files_are_read_or_refused_with_a_map_error(tmp_path: Path, kind: str) -> None:
     whole = tmp_path / "map.nc"
     write_netcdf(chart_map(), whole)
     if kind == "submission":

@@ -120,7 +120,9 @@ def test_tie_points_are_interpolated_as_cf_describes(path: Path) -> None:
         np.testing.assert_allclose(latitude[:], expected, atol=1e-9)
 
 
-def test_longitudes_go_on_across_the_date_line(tmp_path: Path, chart_map: ChartMap) -> None:
+def test_longitudes_are_continuous_across_the_date_line(
+    tmp_path: Path, chart_map: ChartMap
+) -> None:
     points = chart_map.tie_points
     east = points.longitude - points.longitude[0, 0] + 179.9
     wrapped = replace(points, longitude=(east + 180) % 360 - 180)
@@ -143,7 +145,7 @@ def test_planes_are_compressed_bytes(path: Path) -> None:
             assert dataset[name].filters()["zlib"]
 
 
-def test_another_file_is_no_map(tmp_path: Path) -> None:
+def test_other_files_are_not_maps(tmp_path: Path) -> None:
     with pytest.raises(MapError, match="no map at"):
         read_netcdf(tmp_path / "none.nc")
     (tmp_path / "text.nc").write_text("x")
@@ -210,7 +212,7 @@ def test_a_damaged_attribute_is_named(
         ("sea_ice_area_fraction", 110, "SIC has no class 110 %"),
     ],
 )
-def test_a_value_that_is_no_class_is_named(
+def test_a_value_that_is_not_a_class_is_named(
     path: Path, name: str, value: int, words: str
 ) -> None:
     with h5py.File(path, "a") as file:
@@ -226,14 +228,14 @@ def test_a_value_that_is_no_class_is_named(
         ("latitude", (2, 3), 200.0, "'latitude' must be from -90 to 90, got 200"),
         ("longitude", (2, 3), np.inf, "'longitude' must be from -540 to 540, got inf"),
         ("longitude", (2, 3), -541.0, "'longitude' must be from -540 to 540, got -541"),
-        ("tie_y_index", ..., 0, "'tie_y_index' must lead from 0 to 59, got 0 to 0"),
-        ("tie_x_index", 0, 1, "'tie_x_index' must lead from 0 to 79, got 1 to 79"),
-        ("tie_y_index", -1, 5900, "'tie_y_index' must lead from 0 to 59, got 0 to 5900"),
-        ("tie_y_index", 1, 0, "'tie_y_index' must rise, got 0 after 0"),
-        ("tie_x_index", 2, 1, "'tie_x_index' must rise, got 1 after"),
+        ("tie_y_index", ..., 0, "'tie_y_index' must run from 0 to 59, got 0 to 0"),
+        ("tie_x_index", 0, 1, "'tie_x_index' must run from 0 to 79, got 1 to 79"),
+        ("tie_y_index", -1, 5900, "'tie_y_index' must run from 0 to 59, got 0 to 5900"),
+        ("tie_y_index", 1, 0, "'tie_y_index' must increase, got 0 after 0"),
+        ("tie_x_index", 2, 1, "'tie_x_index' must increase, got 1 after"),
     ],
 )
-def test_tie_points_that_place_no_pixels_are_named(
+def test_tie_points_that_cannot_place_pixels_are_named(
     path: Path, name: str, at: Any, value: float, words: str
 ) -> None:
     with h5py.File(path, "a") as file:
@@ -242,7 +244,7 @@ def test_tie_points_that_place_no_pixels_are_named(
         read_netcdf(path)
 
 
-def test_a_map_with_flipped_bytes_is_read_or_refused_in_words(path: Path) -> None:
+def test_a_map_with_flipped_bytes_is_read_or_refused_with_a_map_error(path: Path) -> None:
     whole = path.read_bytes()
     rng = np.random.default_rng(0)
     n_refused = 0
@@ -258,7 +260,7 @@ def test_a_map_with_flipped_bytes_is_read_or_refused_in_words(path: Path) -> Non
     assert n_refused > 100
 
 
-def test_a_map_that_cannot_take_its_place_leaves_no_trace(
+def test_a_map_that_cannot_be_moved_into_place_leaves_no_trace(
     tmp_path: Path, chart_map: ChartMap
 ) -> None:
     Path(tmp_path / "map.nc").mkdir()  # nothing can take the place of a folder
@@ -268,12 +270,12 @@ def test_a_map_that_cannot_take_its_place_leaves_no_trace(
 
 
 @pytest.mark.parametrize("name", [*NOT_SCENES, "nul\0", 5, None])
-def test_no_map_is_made_of_what_is_not_a_scene(chart_map: ChartMap, name: Any) -> None:
+def test_a_map_needs_a_valid_scene_id(chart_map: ChartMap, name: Any) -> None:
     with pytest.raises(MapError, match=r"is not a scene id|is not a time"):
         replace(chart_map, scene=name)
 
 
-def test_a_provenance_holds_no_secrets_and_shows_on_one_line(
+def test_a_provenance_contains_no_secrets_and_no_line_breaks(
     tmp_path: Path, chart_map: ChartMap
 ) -> None:
     said = replace(
@@ -286,7 +288,7 @@ def test_a_provenance_holds_no_secrets_and_shows_on_one_line(
     again = describe(tmp_path / "map.nc").provenance
     assert again.store == "https://host/store.zarr?token=...&v=2"
     assert again.run == r"run\n\x1b[31m"
-    with h5py.File(tmp_path / "map.nc", "a") as file:  # as a stranger wrote it
+    with h5py.File(tmp_path / "map.nc", "a") as file:  # as others may write it
         file.attrs["store"] = "s3://key:word@bucket/store.zarr"
     assert describe(tmp_path / "map.nc").provenance.store == "s3://bucket/store.zarr"
 
@@ -300,7 +302,7 @@ def test_a_map_that_another_tool_wrote_again_is_read(
     again = read_netcdf(path.with_name("again.nc"))
     np.testing.assert_array_equal(again.charts, chart_map.charts)
     assert (again.scene, again.provenance) == (chart_map.scene, chart_map.provenance)
-    # And with attributes that are lists of texts, of one.
+    # And with attributes that are lists of a single text.
     with netCDF4.Dataset(path, "a") as file:
         file.setncattr_string("run", "run")
     assert describe(path).provenance == chart_map.provenance
@@ -339,21 +341,22 @@ def one_row_of(points: TiePoints) -> TiePoints:
             {"tie_points": replace(tie_points(GRID), latitude=np.full((5, 6), np.nan))},
             "'latitude' must be from -90 to 90, got nan",
         ),
-        ({"tie_points": one_row_of(tie_points(GRID))}, "1 x 6 tie points place no pixels"),
+        ({"tie_points": one_row_of(tie_points(GRID))}, "1 x 6 tie points cannot place"),
     ],
 )
-def test_what_could_not_be_read_again_is_not_written(
+def test_a_map_that_could_not_be_read_back_is_not_written(
     tmp_path: Path, chart_map: ChartMap, changes: dict[str, Any], words: str
 ) -> None:
-    with pytest.raises(MapError, match=f"no map of scene '20180607T184326_dmi': .*{words}"):
+    message = f"invalid map of scene '20180607T184326_dmi': .*{words}"
+    with pytest.raises(MapError, match=message):
         write_netcdf(replace(chart_map, **changes), tmp_path / "map.nc")
     assert not (tmp_path / "map.nc").exists()
 
 
 def test_a_provenance_is_text(tmp_path: Path, chart_map: ChartMap) -> None:
-    told = replace(chart_map.provenance, run=tmp_path)
+    wrong = replace(chart_map.provenance, run=tmp_path)
     with pytest.raises(MapError, match="attribute 'run' must be text, got /"):
-        write_netcdf(replace(chart_map, provenance=told), tmp_path / "map.nc")
+        write_netcdf(replace(chart_map, provenance=wrong), tmp_path / "map.nc")
 
 
 def test_a_map_without_a_single_class_is_written(
@@ -376,9 +379,9 @@ def test_a_map_without_a_single_class_is_written(
 def test_the_history_says_which_network_predicted(
     tmp_path: Path, chart_map: ChartMap, changes: dict[str, Any], words: str
 ) -> None:
-    told = replace(chart_map.provenance, **changes)
-    write_netcdf(replace(chart_map, provenance=told), tmp_path / "map.nc")
+    provenance = replace(chart_map.provenance, **changes)
+    write_netcdf(replace(chart_map, provenance=provenance), tmp_path / "map.nc")
     with netCDF4.Dataset(tmp_path / "map.nc") as dataset:
         assert dataset.history.endswith(f" seaice 0: {words}")
-        assert dataset.source.startswith(f"{told.network} on a Sentinel-1 EW scene")
-    assert read_netcdf(tmp_path / "map.nc").provenance == told
+        assert dataset.source.startswith(f"{provenance.network} on a Sentinel-1 EW scene")
+    assert read_netcdf(tmp_path / "map.nc").provenance == provenance

@@ -54,7 +54,7 @@ def test_concentration_is_the_mean_and_its_spread_the_deviation() -> None:
     assert votes.sum() == pytest.approx(1, abs=0.01)
 
 
-def test_a_single_number_tells_nothing_of_how_sure_it_is() -> None:
+def test_the_uncertainty_of_a_single_number_is_unknown() -> None:
     ballot = Ballot()
     ballot.add(predicted(number(13.0)))
     assert ballot.classes()[0].item() == 10
@@ -81,7 +81,7 @@ def test_classes_of_concentration_have_a_mean_and_a_spread() -> None:
 
 def test_entropy_follows_from_the_mean_probabilities() -> None:
     ballot = Ballot()
-    # Each network is sure, but of another class: together they are not.
+    # Each network is sure, but of a different class: together they are not sure.
     for position in (1, 3):
         shares = [1e-30] * SOD.n_classes
         shares[position] = 1.0

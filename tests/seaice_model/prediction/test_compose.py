@@ -1,4 +1,4 @@
-"""Maps of networks that are not ours: masked, placed and described as ours are."""
+"""Maps of networks that are not ours are masked, placed and described like ours."""
 
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,7 @@ def composed(store: Store, scene_id: str = TEST_SCENE) -> ChartMap:
     )
 
 
-def test_the_classes_of_a_network_of_ours_give_its_map(store: Store, run: Path) -> None:
+def test_the_classes_of_one_of_our_networks_give_its_map(store: Store, run: Path) -> None:
     source = StoreSource(store, [TEST_SCENE])
     predictor = Predictor.load([run], torch.device("cpu"))
     scene = source.read(TEST_SCENE, charts=False)
@@ -73,7 +73,9 @@ def test_the_classes_of_a_network_of_ours_give_its_map(store: Store, run: Path) 
     assert known == (ours.acquired, ours.grid, ours.grid_name, ours.provenance.file_hash)
 
 
-def test_probabilities_tell_as_much_as_those_of_our_networks(store: Store) -> None:
+def test_probabilities_give_the_same_uncertainty_as_those_of_our_networks(
+    store: Store,
+) -> None:
     ballot = Ballot()
     ballot.add(Prediction(*(planes[None] for planes in logits())))
     decision = composed(store).decision
@@ -145,46 +147,44 @@ def test_the_users_arrays_stay_as_they_are(store: Store) -> None:
     )
 
 
-def test_classes_that_are_none_are_refused(store: Store) -> None:
-    def draw(planes: np.ndarray) -> None:
+def test_invalid_classes_are_refused(store: Store) -> None:
+    def compose(planes: np.ndarray) -> None:
         compose_chart_map(store, TEST_SCENE, planes, network="my CNN")
 
     with pytest.raises(MapError, match=r"must have shape \(3, 40, 45\), got \(40, 45, 3\)"):
-        draw(np.moveaxis(classes(), 0, -1))
+        compose(np.moveaxis(classes(), 0, -1))
     with pytest.raises(MapError, match="must be whole numbers, got float64"):
-        draw(classes().astype(float))
+        compose(classes().astype(float))
     for chart, wrong in ((0, 100), (1, 255), (2, -1)):
         planes = classes()
         planes[chart, 3, 4] = wrong
         with pytest.raises(MapError, match=f"has no class {wrong}") as caught:
-            draw(planes)
+            compose(planes)
         assert "give every pixel a class" in str(caught.value.hint)
 
 
-def test_probabilities_that_are_none_are_refused(store: Store) -> None:
-    def draw(name: str, planes: np.ndarray) -> None:
+def test_invalid_probabilities_are_refused(store: Store) -> None:
+    def compose(name: str, planes: np.ndarray) -> None:
         given = {name: planes}
         compose_chart_map(
             store, TEST_SCENE, classes(), network="my CNN", probabilities=given
         )
 
     with pytest.raises(MapError, match="no chart 'sod'") as caught:
-        draw("sod", shares()["SOD"])
+        compose("sod", shares()["SOD"])
     assert "SIC, SOD, FLOE" in str(caught.value.hint)
     with pytest.raises(MapError, match=r"SOD must have shape \(6, 40, 45\)"):
-        draw("SOD", shares()["FLOE"])
+        compose("SOD", shares()["FLOE"])
     hole = shares()["SOD"]
     hole[2, 3, 4] = np.nan
     for planes in (logits()[1].numpy(), hole, shares()["SOD"] / 2):
         with pytest.raises(MapError, match=r"SOD must be from 0 to 1") as caught:
-            draw("SOD", planes)
+            compose("SOD", planes)
         assert "softmax" in str(caught.value.hint)
 
 
 @pytest.mark.parametrize("name", ["grid", "scene_use"])
-def test_a_choice_that_there_is_not_names_those_that_there_are(
-    store: Store, name: str
-) -> None:
+def test_an_unknown_option_names_the_known_ones(store: Store, name: str) -> None:
     choice: dict[str, Any] = {name: "Store"}
     with pytest.raises(MapError, match=f"unknown {name} 'Store'") as caught:
         compose_chart_map(store, TEST_SCENE, classes(), network="my CNN", **choice)

@@ -44,7 +44,7 @@ def test_the_scenes_that_the_run_has_not_seen_are_predicted(maps: Path) -> None:
     }
 
 
-def test_scenes_left_out_by_a_condition_are_no_test_scenes(
+def test_scenes_left_out_by_a_condition_are_not_predicted(
     tmp_path: Path, store: Store
 ) -> None:
     train_ids = store.splits["train"]
@@ -108,7 +108,7 @@ def test_a_map_says_what_it_was_made_from(maps: Path, store: Store, run: Path) -
     assert provenance.store_fingerprint == store.fingerprint
 
 
-def test_maps_that_are_there_are_kept(maps: Path, store: Store, run: Path) -> None:
+def test_existing_maps_are_kept(maps: Path, store: Store, run: Path) -> None:
     path = maps / f"{TEST_SCENE}.nc"
     before = path.stat().st_mtime_ns
     steps: list[tuple[int, int, str]] = []
@@ -143,7 +143,7 @@ def test_maps_of_other_weights_are_in_the_way(
     assert report.n_written == 1
 
 
-def test_a_missing_picture_of_a_kept_map_is_drawn(
+def test_a_missing_figure_of_a_kept_map_is_plotted(
     tmp_path: Path, store: Store, run: Path
 ) -> None:
     predict_store(store, run, tmp_path, DATA_ONLY, scenes=[TEST_SCENE])
@@ -180,7 +180,7 @@ def test_a_damaged_map_in_the_way_does_not_stop_the_others(
     assert not predict_store(store, run, tmp_path, again, scenes=scenes).failed
 
 
-def test_a_scene_that_is_named_twice_is_drawn_once(
+def test_a_scene_that_is_named_twice_is_predicted_once(
     tmp_path: Path, store: Store, run: Path
 ) -> None:
     scenes = [TEST_SCENE, TEST_SCENE]
@@ -188,7 +188,7 @@ def test_a_scene_that_is_named_twice_is_drawn_once(
     assert (report.n_written, len(report.maps)) == (1, 1)
 
 
-def test_nothing_to_predict_is_told(
+def test_nothing_to_predict_is_an_error(
     tmp_path: Path, store: Store, run: Path, make_store: StoreMaker
 ) -> None:
     with pytest.raises(RunError, match="no scene to predict"):
@@ -231,7 +231,7 @@ def test_a_store_of_another_ratio_is_refused(
         predict_store(store, run, tmp_path / "maps")
 
 
-def test_channels_may_lie_in_another_order(
+def test_channels_may_be_in_another_order(
     tmp_path: Path, run: Path, make_store: StoreMaker
 ) -> None:
     recipe = replace(RECIPE, channels=("hv", "hh", "skt", "t2m"), dtype="float32")
@@ -288,7 +288,7 @@ def test_several_runs_decide_together(
     )
 
 
-def test_a_folder_of_seeds_stands_for_its_runs(
+def test_a_folder_of_seeds_means_all_of_its_runs(
     tmp_path: Path, store: Store, run: Path, other_run: Path
 ) -> None:
     shutil.copytree(run, tmp_path / "runs" / "seed-10")
@@ -302,12 +302,12 @@ def test_a_folder_of_seeds_stands_for_its_runs(
     assert (report.n_written, report.n_kept) == (0, 1)
 
 
-def test_how_sure_a_map_is_counts_where_a_pixel_shows_it(maps: Path) -> None:
+def test_uncertainty_is_known_only_where_a_pixel_shows_it(maps: Path) -> None:
     chart_map = read_netcdf(maps / f"{TEST_SCENE}.nc")
     decision = chart_map.decision
     assert decision is not None
     assert decision.probabilities is None
-    assert (decision.entropy[0] == 255).all()  # a single number tells nothing
+    assert (decision.entropy[0] == 255).all()  # not known for a single number
     entropy = decision.entropy[1][decision.rows][:, decision.columns]
     is_shown = chart_map.charts[1] != CHART_FILL
     assert (entropy[is_shown] != 255).all()
@@ -316,14 +316,14 @@ def test_how_sure_a_map_is_counts_where_a_pixel_shows_it(maps: Path) -> None:
     assert (decision.classes < 11).all()
 
 
-def test_probabilities_are_added_to_a_map_without(
+def test_a_map_without_probabilities_is_predicted_again_with_them(
     tmp_path: Path, store: Store, run: Path
 ) -> None:
     predict_store(store, run, tmp_path, DATA_ONLY, scenes=[TEST_SCENE])
     asked = replace(DATA_ONLY, probabilities=True)
     report = predict_store(store, run, tmp_path, asked, scenes=[TEST_SCENE])
     assert (report.n_written, report.n_kept) == (1, 0)
-    # It holds all that is asked for now.
+    # The map now contains more than is requested.
     report = predict_store(store, run, tmp_path, DATA_ONLY, scenes=[TEST_SCENE])
     assert (report.n_written, report.n_kept) == (0, 1)
     decision = read_netcdf(tmp_path / f"{TEST_SCENE}.nc").decision
@@ -353,7 +353,7 @@ def test_a_damaged_scene_does_not_stop_the_others(
     assert "metadata" in report.failed[1].reason
 
 
-def test_runs_that_do_not_go_together_say_why(
+def test_runs_that_cannot_decide_together_say_why(
     tmp_path: Path, store: Store, run: Path, make_store: StoreMaker
 ) -> None:
     other = make_store(tmp_path / "other.zarr", recipe=replace(RECIPE, ratio=3))

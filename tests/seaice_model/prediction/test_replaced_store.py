@@ -12,9 +12,7 @@ from seaice_model.prediction.predict import PredictProgress, PredictSettings, pr
 IDS = tuple(f"2019{month:02}14T101830_dmi" for month in (1, 2, 3))
 
 
-def test_no_map_is_made_of_another_store_than_the_one_opened(
-    run: Path, tmp_path: Path
-) -> None:
+def test_maps_come_only_from_the_store_that_was_opened(run: Path, tmp_path: Path) -> None:
     sar = 2 * coded_arrays(81, 90)["nersc_sar_primary"]
     for scene_id in IDS:
         write_coded(tmp_path / "one", 81, 90, scene_id)

@@ -40,7 +40,7 @@ def seen_run(tmp_path_factory: pytest.TempPathFactory, store_path: str) -> Path:
 
 @pytest.fixture(scope="module")
 def raw_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Hold two scenes of 40 m, in odd numbers of pixels."""
+    """Return a folder of two scenes of 40 m, with odd numbers of pixels."""
     folder = tmp_path_factory.mktemp("sources") / "raw"
     write_scenes(folder, 2, 251, "raw")
     return folder
@@ -69,7 +69,7 @@ def test_files_give_the_maps_that_their_store_gives(
         same(read_netcdf(path), read_netcdf(tmp_path / "a" / path.name))
 
 
-def test_a_map_of_another_file_of_its_scene_is_not_taken_for_the_map_of_this(
+def test_a_map_of_another_file_of_the_same_scene_is_not_kept(
     tmp_path: Path, raw_folder: Path, seen_run: Path
 ) -> None:
     file = sorted(raw_folder.glob("*_prep.nc"))[0]
@@ -108,7 +108,7 @@ def test_maps_of_a_corrected_file_with_equal_samples_are_not_kept(
     for name in ("files", "old"):
         predict_files(path, seen_run, tmp_path / name, DATA_ONLY)
     old = tmp_path / "old" / f"{file.name[:19]}.nc"
-    with h5py.File(old, "a") as opened:  # as version 0.1 has written it
+    with h5py.File(old, "a") as opened:  # as version 0.1 wrote it
         samples = opened.attrs["file_hash"].split()[0]
         opened.attrs["file_hash"] = samples
 
@@ -133,7 +133,7 @@ def test_maps_of_a_corrected_file_with_equal_samples_are_not_kept(
     assert "by samples alone" in caplog.text
 
 
-def test_raw_files_give_maps_of_40_m_or_on_request_of_80_m(
+def test_raw_files_give_maps_of_40_m_or_if_requested_80_m(
     tmp_path: Path, raw_files: Path, seen_run: Path
 ) -> None:
     fine = predict_files(raw_files, seen_run, tmp_path / "40", DATA_ONLY)
@@ -147,7 +147,7 @@ def test_raw_files_give_maps_of_40_m_or_on_request_of_80_m(
         assert ours.grid.height // 2 == height
         four = ours.charts[:, : 2 * height, : 2 * width]
         np.testing.assert_array_equal(four[:, 1::2, ::2], theirs.charts)
-        # The centre of an 80 m pixel lies between those of its four pixels.
+        # The centre of an 80 m pixel is in the middle of its four pixels.
         rows, columns = np.arange(height), np.arange(width)
         np.testing.assert_allclose(
             ours.tie_points.latitudes(2.0 * rows + 0.5, 2.0 * columns + 0.5),
@@ -170,7 +170,7 @@ def test_maps_on_the_grid_of_the_store_show_its_pixels(
         assert ours.decision is not None
         shown = ours.charts != 255
         np.testing.assert_array_equal(ours.charts[shown], ours.decision.classes[shown])
-        # A pixel has a flag that half of its 25 pixels have; the last stand for more.
+        # A pixel has the flags of half of its 25 pixels; the last ones represent more.
         blocks = theirs.flags[: height * 5, : width * 5].reshape(height, 5, width, 5)
         for bit in (1, 2):
             share = (blocks & bit != 0).mean(axis=(1, 3))

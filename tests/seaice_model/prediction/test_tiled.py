@@ -60,7 +60,7 @@ def test_a_plane_in_tiles_is_predicted_as_a_whole(
 
 
 def with_contrast(network: MultiTaskUNet) -> MultiTaskUNet:
-    """Let a network without training tell pixels apart."""
+    """Make an untrained network predict several classes."""
     with torch.no_grad():
         for head, scale in zip(network.heads, (200.0, 50.0, 50.0), strict=True):
             head.weight *= scale

@@ -1,4 +1,4 @@
-"""Scenes that nobody would draw a map of by hand: a map, or a clear refusal."""
+"""Degenerate scenes give a map, or a clear error."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -33,12 +33,12 @@ Predict = Callable[[Path], PredictReport]
 
 @pytest.fixture
 def predict(run: Path, tmp_path: Path) -> Predict:
-    """Return a function that draws a file, with its picture."""
+    """Return a function that predicts the map of a file, with its figure."""
 
-    def draw(path: Path) -> PredictReport:
+    def predict_file(path: Path) -> PredictReport:
         return predict_files(path, run, tmp_path / "maps")
 
-    return draw
+    return predict_file
 
 
 def test_a_scene_without_labels_gives_a_map(tmp_path: Path, predict: Predict) -> None:
@@ -61,7 +61,7 @@ def test_a_scene_of_land_gives_an_empty_map(tmp_path: Path, predict: Predict) ->
     # An empty GeoTIFF, no polygons, and a submission all the same.
     out = tmp_path / "out"
     formats = ("tif", "submission")
-    # Coded scenes are spread over degrees: coarse pixels will do.
+    # Coded scenes span several degrees, so coarse pixels are enough.
     assert convert_maps(report.maps[0], out, formats, spacing_m=9000.0).failed == ()
     refused = convert_maps(report.maps[0], out, ["shp"]).failed
     assert "shows nothing: all is land or no SAR" in refused[0].reason
