@@ -1,7 +1,7 @@
-"""Pages that work from a disk: one file, no network, plain HTML.
+"""Web pages that open from a disk: plain HTML that needs no network.
 
-``write_page`` fills a template of ``templates/``; whatever it is given is escaped.
-``Table`` and ``PageFigure`` are parts of several pages.
+``write_page`` fills a template of ``templates/`` and escapes all values. ``Table`` and
+``PageFigure`` are parts of pages.
 """
 
 import base64

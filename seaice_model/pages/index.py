@@ -1,9 +1,9 @@
-"""``index.html`` in a folder of maps: all scenes on one page, chart and map under a swipe.
+"""``index.html`` in a folder of maps: all scenes on one page, with a slider between charts.
 
-The page works from a disk without network. Its thumbnails are in ``index/`` next to it, so
-that it stays quick with a thousand scenes; so is an entry for each scene, with its scores.
-An entry is made together with a map (`add_entry`), or by `write_index` where it is missing
-or belongs to other weights.
+The page needs no network. The folder ``index/`` next to it contains thumbnails, so that the
+page stays fast with a thousand scenes, and an entry for each scene with its scores. An
+entry is made together with a map (`add_entry`), or by `write_index` where it is missing or
+belongs to other weights.
 """
 
 import json
@@ -124,8 +124,8 @@ def write_index(
     ------
     MapError
         If there are no maps, or none can be shown. Single maps that cannot be shown
-        (damaged, a second one of a scene, or not fitting the charts) are left out and
-        logged.
+        (damaged, the second of a scene, or on another grid than the charts) are left out
+        and logged.
     ForeignFileError
         If there is an ``index.html`` that seaice did not write.
     """
@@ -224,7 +224,7 @@ def _make_entry(
     folder: Path, chart_map: ChartMap, grid: Grid, charts: ChartArray | None
 ) -> _Entry:
     folder.mkdir(exist_ok=True)
-    # A map on the grid of the store is shown, but scores are counted on 80 m.
+    # A map on the grid of the store is shown without scores: they are counted on 80 m.
     is_coarse = chart_map.grid.pixel_spacing_m > grid.pixel_spacing_m
     shown = chart_map.charts if is_coarse else align(chart_map, grid).charts
     size = _write_thumbnails(folder, chart_map.scene, "map", shown)

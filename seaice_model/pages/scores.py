@@ -1,4 +1,4 @@
-"""A score report as one HTML page with its figures inside."""
+"""A score report as one HTML page with embedded figures."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -177,7 +177,7 @@ def _calibration_tables(calibration: Calibration) -> list[Table]:
             )
         ]
         columns = ["within", "if errors are normal", "observed"]
-        caption = "Pixels whose SIC lies within the spread, %; charts have steps of 10 %"
+        caption = "Pixels whose SIC is within the spread, %; charts have steps of 10 %"
         tables.append(Table(caption, columns, covered))
     return tables
 

@@ -2,7 +2,7 @@
 
 - ``plot_map``: SAR, predicted charts and ice charts of a scene side by side, as in
   Chen et al. (2024), Figures 2 and 3;
-- ``plot_comparison``: charts of a scene by several networks, as in the same figures.
+- ``plot_comparison``: charts of a scene from several networks, as in the same figures.
 """
 
 from collections.abc import Mapping, Sequence
@@ -83,7 +83,7 @@ def plot_comparison(
     Parameters
     ----------
     title
-        Above all.
+        Title of the figure.
     rows
         Charts by the name of their source, shape ``(chart, y, x)``; 255 stays white.
     grid
@@ -213,7 +213,7 @@ def _show(axes: Axes, plane: Any, **options: Any) -> None:
 
 
 def _thinned(plane: Any) -> Any:
-    """Take every k-th pixel, so that no side is longer than the figure needs."""
+    """Keep every k-th pixel, so that no side is longer than the figure needs."""
     step = -(-max(plane.shape) // _LONGEST_SIDE)
     return plane[step // 2 :: step, step // 2 :: step]
 

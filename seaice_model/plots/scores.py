@@ -30,7 +30,7 @@ def plot_confusion(
     charts
         The charts to plot.
     title
-        Above all.
+        Title of the figure.
 
     Notes
     -----

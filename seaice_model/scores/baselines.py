@@ -29,7 +29,7 @@ class Baseline:
     """Maps that show one class everywhere in a scene."""
 
     title: str
-    """What the maps show, for people."""
+    """Description of what the maps show."""
 
     scores: Scores
     """Scores of such maps on the same pixels."""
@@ -40,7 +40,7 @@ def score_baselines(
 ) -> dict[str, Baseline]:
     """Score trivial maps of the scenes that were scored.
 
-    - ``majority class``: of each chart the most frequent class;
+    - ``majority class``: the most frequent class of each chart;
     - ``best constant``: the same, but for SIC the class nearest to the mean, which no
       constant beats in R2;
     - ``climatology``: as ``best constant``, from the training scenes of the same region
@@ -81,7 +81,7 @@ def score_baselines(
 
 
 def majority_classes(class_counts: ClassCounts) -> dict[str, int]:
-    """Return for each chart its most frequent class; `class_counts` as `best_constants`.
+    """Return the most frequent class of each chart; `class_counts` as in `best_constants`.
 
     Examples
     --------
@@ -92,7 +92,7 @@ def majority_classes(class_counts: ClassCounts) -> dict[str, int]:
 
 
 def best_constants(class_counts: ClassCounts) -> dict[str, int]:
-    """Return for each chart the class that scores best when a whole map shows it.
+    """Return the class of each chart that scores best when a whole map shows it.
 
     For SOD and FLOE that is the most frequent class; for SIC, scored by R2, the class
     nearest to the mean.
@@ -101,7 +101,7 @@ def best_constants(class_counts: ClassCounts) -> dict[str, int]:
     ----------
     class_counts
         Pixels of each class in the charts to learn from (training scenes), by chart, as
-        `seaice_data.store.statistics.count_classes` gives them.
+        `seaice_data.store.statistics.count_classes` returns them.
 
     Examples
     --------
@@ -123,7 +123,7 @@ def count_constants(class_counts: ClassCounts, constants: Mapping[str, int]) -> 
     ----------
     class_counts
         Pixels of each class in the charts to score against, by chart, as
-        `seaice_data.store.statistics.count_classes` gives them.
+        `seaice_data.store.statistics.count_classes` returns them.
     constants
         The class of the map, by chart.
     """

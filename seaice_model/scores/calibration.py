@@ -1,11 +1,11 @@
-"""Whether the uncertainty of a map can be trusted.
+"""Calibration: how well the uncertainty of maps agrees with their errors.
 
 - *Reliability*: of the pixels with a probability of 0.8, four in five should be right. The
   expected calibration error is the mean gap between probability and share, weighted by
   pixels, over ten bins (Guo et al. 2017, arXiv:1706.04599).
-- *Coverage*: the concentration that the chart shows should lie within one spread of the
-  map in 68 % of the pixels, within two in 95 %, if errors are normal. Charts give SIC in
-  steps of 10 %, which alone amounts to a spread of 2.9 %.
+- *Coverage*: if errors are normal, the concentration that the chart shows should be within
+  one spread of that of the map for 68 % of the pixels, and within two for 95 %. Charts give
+  SIC in steps of 10 %, which alone amounts to a spread of 2.9 %.
 """
 
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ _N_Z = 100
 
 @dataclass(frozen=True, slots=True)
 class ReliabilityBin:
-    """Pixels whose probability lies in a bin."""
+    """Pixels whose probability is in a bin."""
 
     lowest: float
     """Lower end of the bin, included."""
@@ -51,10 +51,10 @@ class ReliabilityBin:
 
 @dataclass(frozen=True, slots=True)
 class Reliability:
-    """Whether the probabilities of a chart are right."""
+    """How well the probabilities of a chart agree with how often they are right."""
 
     bins: tuple[ReliabilityBin, ...]
-    """By the probability of the most probable class."""
+    """Bins of the probability of the most probable class."""
 
     expected_error: float
     """Expected calibration error of the most probable class, 0 to 1."""
@@ -74,7 +74,7 @@ class Reliability:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """Whether the spread of SIC is as large as the errors."""
+    """How well the spread of SIC agrees with the errors."""
 
     within: tuple[float, ...]
     """Numbers of spreads."""
@@ -89,7 +89,7 @@ class Coverage:
     """Root mean square of the spread, in percent of SIC."""
 
     mean_error_percent: float
-    """Root mean square of the error, in percent of SIC; an honest spread is as large."""
+    """Root mean square of the error, in percent of SIC; ideally equal to the spread."""
 
     n_pixels: int
     """Pixels with a class in the chart and a spread in the map."""
@@ -97,7 +97,7 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Whether the uncertainty of maps can be trusted."""
+    """How well the uncertainty of maps agrees with their errors."""
 
     reliability: Mapping[str, Reliability]
     """By chart; charts without probabilities are absent."""
@@ -144,11 +144,11 @@ class CalibrationScorer:
         Parameters
         ----------
         chart
-            Which one.
+            The chart.
         truth
             Classes as the ice service charted them, shape ``(y, x)``, 255 is fill.
         probabilities
-            Of each class, shape ``(class, y, x)``, on any grid; NaN where there are none.
+            Class probabilities, shape ``(class, y, x)``, on any grid; NaN where unknown.
         rows, columns
             Row and column of the probabilities for each row and column of `truth`; if not
             given, both have the same grid.
@@ -178,7 +178,7 @@ class CalibrationScorer:
         rows: IntArray | None = None,
         columns: IntArray | None = None,
     ) -> None:
-        """Count the errors of SIC in spreads.
+        """Count the errors of SIC, in units of the spread.
 
         Parameters
         ----------
@@ -276,7 +276,7 @@ def _places(
     rows: IntArray | None,
     columns: IntArray | None,
 ) -> tuple[IntArray, IntArray]:
-    """Return where the pixels of `truth` lie in planes of a shape."""
+    """Return rows and columns, in planes of a shape, of the pixels of `truth`."""
     found = []
     for size, places, length in zip(truth.shape, (rows, columns), shape, strict=True):
         places = np.arange(length) if places is None else places
@@ -290,7 +290,7 @@ def _places(
 def _count_truth(
     truth: ChartArray, rows: IntArray, columns: IntArray, hits: IntArray
 ) -> None:
-    """Count how many pixels of each class lie in each pixel of the probabilities."""
+    """Count how many pixels of each class fall into each pixel of the probabilities."""
     for y in range(truth.shape[0]):
         for x in range(truth.shape[1]):
             if truth[y, x] != CHART_FILL:
@@ -330,7 +330,7 @@ def _count_spreads(
     within: IntArray,
     squares: FloatArray,
 ) -> None:
-    """Sort pixels by their error in spreads; the last bin is for all beyond."""
+    """Sort pixels by their error in spreads; the last bin is for all larger errors."""
     for y in range(truth.shape[0]):
         for x in range(truth.shape[1]):
             mean = mean_percent[rows[y], columns[x]]
@@ -340,7 +340,7 @@ def _count_spreads(
             error = abs(truth[y, x] * SIC_STEP_PERCENT - mean)
             squares[0] += spread * spread
             squares[1] += error * error
-            # Step k counts errors above k and up to k + 1 steps; none is in the first.
+            # Bin k counts errors above k and up to k + 1 steps; the first includes 0.
             if error <= 0:
                 within[0] += 1
             elif error >= spread * _Z_STEP * _N_Z:

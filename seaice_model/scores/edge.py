@@ -1,14 +1,14 @@
 """How far the ice edge of a map is from that of the chart.
 
 The ice edge is where the concentration reaches 15 %: pixels with at least that much ice, of
-which one of the four neighbours has less. SIC has steps of 10 %, so the edge lies between
+which one of the four neighbours has less. SIC has steps of 10 %, so the edge is between
 classes 1 and 2. A pixel without a class in the chart or in the map is neither ice nor
 water: coasts and the borders of the scene are not edges.
 
 - *Displacement*: the distance of each edge pixel of the map to the nearest one of the
-  chart, and the other way round (Dukhovskoy et al. 2015, doi:10.1002/2015JC010989). The
-  mean is the mean of both ways (Melsom et al. 2019, doi:10.5194/os-15-615-2019).
-- *Area*: what one shows as ice and the other as water, either way; the sum of both is the
+  chart, and vice versa (Dukhovskoy et al. 2015, doi:10.1002/2015JC010989). The mean
+  averages both directions (Melsom et al. 2019, doi:10.5194/os-15-615-2019).
+- *Area*: what only the map or only the chart shows as ice; the sum of both areas is the
   integrated ice-edge error (Goessling et al. 2016, doi:10.1002/2015GL067232).
 """
 
@@ -35,13 +35,13 @@ _MOST_PIXELS = 50_000
 
 @dataclass(frozen=True, slots=True)
 class EdgeScore:
-    """Distance of two ice edges; distances are None where one of the edges is missing."""
+    """Distance between two ice edges; None where one of the edges is missing."""
 
     mean_km: float | None
-    """Mean displacement, of both ways."""
+    """Mean displacement, averaged over both directions."""
 
     median_km: float | None
-    """Displacement that half of the edge pixels do not exceed; both ways weigh equally."""
+    """Displacement that half of the edge pixels do not exceed; directions weigh equally."""
 
     p95_km: float | None
     """Displacement that 95 % of the edge pixels do not exceed, likewise."""
@@ -180,7 +180,7 @@ class EdgeScorer:
     def _quantile_km(self, share: float) -> float:
         """Return the distance that a share of the edge pixels do not exceed."""
         shares = (self._histogram / self._n_pixels[:, np.newaxis]).mean(axis=0).cumsum()
-        # The last step may miss 1 by rounding.
+        # Rounding may leave the last value just below 1.
         return round(float(np.searchsorted(shares, share - 1e-12) * _BIN_KM), 2)
 
 

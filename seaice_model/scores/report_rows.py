@@ -34,10 +34,10 @@ class Number:
     """Which class; empty for the whole chart."""
 
     measure: str
-    """As ``score``, ``recall``, ``edge_mean``."""
+    """For example ``score``, ``recall`` or ``edge_mean``."""
 
     value: float | int | None
-    """The number; none where it is not defined."""
+    """The number; None where it is not defined."""
 
     unit: str
     """``%``, ``pixels``, ``km`` or ``km2``."""
@@ -78,7 +78,7 @@ def groups_of(scored: GridScores) -> dict[str, Mapping[str, Scores]]:
 
 
 def frame_of_scenes(report: ScoreReport) -> "DataFrame":
-    """Return the scores of each scene, as `ScoreReport.to_frame` says."""
+    """Return the scores of each scene; see `ScoreReport.to_frame`."""
     from pandas import DataFrame  # late: few need it
 
     values = {
@@ -90,7 +90,7 @@ def frame_of_scenes(report: ScoreReport) -> "DataFrame":
 
 
 def as_csv(report: ScoreReport) -> str:
-    """Return every number of a report, one a line, as comma-separated values."""
+    """Return every number of a report, one per line, as comma-separated values."""
     from pandas import DataFrame  # late: few need it
 
     cells = [
@@ -137,7 +137,7 @@ def as_mapping(report: ScoreReport) -> dict[str, Any]:
 
 
 def _inert(value: Any) -> Any:
-    """Return a value that no spreadsheet takes for a formula: regions come from files."""
+    """Return a value that no spreadsheet reads as a formula: regions come from files."""
     is_formula = isinstance(value, str) and value.startswith(("=", "+", "-", "@"))
     return f"'{value}" if is_formula else value
 

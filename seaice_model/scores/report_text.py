@@ -26,8 +26,7 @@ UNPREDICTED = (
     "All pixels with a charted class count, even where the map has none (land, no SAR): "
     "there the class is missed, and such a pixel explains nothing in R2."
 )
-"""How pixels without a class in the map count, for people."""
-
+"""How pixels without a class in the map count, in words."""
 
 _Lines = list[list[str]]
 """Cells, line by line."""
@@ -119,7 +118,7 @@ def edge_in_words(edge: EdgeScore) -> str:
 
 
 def seen_in_words(report: ScoreReport) -> str:
-    """Return how many scenes are not new to the network; empty if all are."""
+    """Return how many scenes are not new to the network; an empty text if all are new."""
     if not report.seen:
         return ""
     return (
@@ -169,7 +168,7 @@ def _ruled(columns: Sequence[str], groups: Sequence[_Lines]) -> str:
 
 
 def _remarks(report: ScoreReport) -> Iterator[str]:
-    """Yield a line each about the ice edge, the uncertainty, and what is missing."""
+    """Yield lines about the ice edge, the uncertainty, and what is missing."""
     yield from _edge_remarks(report.edge)
     if report.calibration is not None:
         yield from _calibration_remarks(report.calibration)

@@ -1,8 +1,8 @@
 """Score maps against the ice charts of their scenes.
 
-On three grids, because the challenge and the official code count differently (`GRIDS`).
-Trivial baselines are scored alongside; a report also says how far the ice edge is
-displaced, and whether the uncertainty in the maps can be trusted.
+Scores are counted on three grids, because the challenge and the official code count
+differently (`GRIDS`). Trivial baselines are scored alongside; a report also contains the
+displacement of the ice edge, and the calibration of the uncertainty in the maps.
 
 Two scenes are read at a time and counts are added up, so memory does not grow with the
 number of scenes.
@@ -48,9 +48,9 @@ GRIDS = {
     "downscaled": "charts decimated by the ratio, maps at the same pixels: the validation "
     "score of the official code",
 }
-"""What maps are scored on. The second and third are for comparison with published scores of
-the official code, whose charts lose what lies between the pixels that it picks; only the
-first is honest."""
+"""Grids that maps are scored on. The second and third are for comparison with published
+scores of the official code: they ignore the pixels of the charts that it does not pick.
+Only the first counts all pixels."""
 
 _THREADS = 2
 _Result = TypeVar("_Result")
@@ -82,7 +82,7 @@ class GridScores:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ScoreReport:
-    """Scores of maps; shows itself as tables in a terminal and in a notebook."""
+    """Scores of maps; displayed as tables in a terminal and in a notebook."""
 
     maps: str
     """Folder of maps or submission file, as it was given."""
@@ -106,20 +106,20 @@ class ScoreReport:
     """Displacement of the ice edge over all scenes."""
 
     scene_edges: Mapping[str, EdgeScore]
-    """The same of each scene by its id."""
+    """The same for each scene, by its id."""
 
     calibration: Calibration | None
-    """Whether probabilities and spread are right; None if the maps contain neither."""
+    """Calibration of probabilities and spread; None if the maps contain neither."""
 
     without_charts: tuple[str, ...]
     """Scenes that have a map but no ice chart to score it against."""
 
     seen: tuple[str, ...]
-    """Scored scenes that a network was trained or validated on, as far as the maps say; it
-    scores lower on others."""
+    """Scored scenes that a network was trained or validated on, as far as the maps say;
+    scores on other scenes are lower."""
 
     failed: tuple[Failure, ...]
-    """Maps that could not be scored; no number includes them."""
+    """Maps that could not be scored and are not in any number."""
 
     elapsed_s: float
     """Seconds that scoring took."""
@@ -209,8 +209,8 @@ def score_maps(
         )
     if not scored.scenes:
         raise MapError(
-            f"none of the {len(maps.readers)} maps in {str(maps_path)!r} has charts to "
-            "score it against",
+            f"none of the {len(maps.readers)} maps in {str(maps_path)!r} has charts to be "
+            "scored against",
             hint="pass a store or folder of scenes with charts as --truth",
         )
     failed += truth.failed
@@ -233,7 +233,7 @@ def score_maps(
 
 
 class _Counts:
-    """What is counted of a scene, or of several."""
+    """Counts of a scene, or of several."""
 
     def __init__(self) -> None:
         self.grids = {name: ChartScorer() for name in GRIDS}
@@ -242,7 +242,7 @@ class _Counts:
 
     @property
     def is_empty(self) -> bool:
-        """Whether the charts of the scene have no class anywhere."""
+        """Return whether the charts of the scene have no class anywhere."""
         return not any(table.any() for table in self.grids["original"].confusion.values())
 
     def merge(self, other: "_Counts") -> None:
@@ -253,7 +253,7 @@ class _Counts:
 
 
 class _Scored:
-    """Scored scenes with their counts, to form groups of them."""
+    """Scored scenes with their counts, to be grouped."""
 
     def __init__(self) -> None:
         self.scenes: list[ChartedScene] = []
@@ -370,7 +370,7 @@ def _count_officially(
 
 
 def _official_indices(n_pixels: int, ratio: int) -> tuple[IntArray, IntArray, IntArray]:
-    """Return the picked pixels, the picked one of each pixel, and where maps are compared.
+    """Return pixels that are picked, which of them each pixel shows, and those compared.
 
     Examples
     --------

@@ -1,6 +1,6 @@
 """Maps to score: a folder of them, or a submission file; and the charts to score against.
 
-``find_truth`` finds the charts, ``find_maps`` looks into the folder or file, and
+``find_truth`` finds the charts, ``find_maps`` the maps in the folder or file, and
 ``read_scored`` reads one map as it is scored.
 """
 
@@ -56,7 +56,7 @@ def find_truth(maps_path: str | Path, path: str = "") -> ChartedScenes:
     Raises
     ------
     MapError
-        If `path` is empty, and the maps name no store that can be opened.
+        If `path` is empty, and the maps do not name a store that can be opened.
     StoreError, SceneError
         If there are no charts at `path`.
     """
@@ -66,7 +66,7 @@ def find_truth(maps_path: str | Path, path: str = "") -> ChartedScenes:
 
 
 def find_maps(path: Path, truth: ChartedScenes) -> FoundMaps:
-    """Look into a folder of maps or a submission file.
+    """Find the maps in a folder or a submission file.
 
     Raises
     ------
@@ -131,7 +131,7 @@ def _store_of(maps: Path) -> Store:
 
 
 def _in_folder(folder: Path, truth: ChartedScenes) -> FoundMaps:
-    """Look into a folder of maps; reject what cannot be scored together."""
+    """Find the maps in a folder; reject what cannot be scored together."""
     paths: dict[str, Path] = {}
     runs: dict[str, str] = {}
     seen: set[str] = set()
@@ -183,7 +183,7 @@ def _read_map(path: Path, scene: ChartedScene) -> Aligned:
 
 
 def _in_submission(path: Path, truth: ChartedScenes) -> FoundMaps:
-    """Look into a submission file; reject one that lacks scenes."""
+    """Find the maps in a submission file; reject one that lacks scenes."""
     with Submission(path) as submission:
         submission.check_scenes(truth.expected, truth.scenes)
         return FoundMaps(

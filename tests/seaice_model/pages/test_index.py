@@ -44,21 +44,21 @@ def test_the_page_shows_all_scenes_with_chart_and_map(maps: Path, store: Store) 
     assert "thick first-year ice" in text
 
 
-def test_the_scores_on_the_page_are_those_of_scoring(maps: Path, store: Store) -> None:
+def test_the_scores_on_the_page_are_those_of_score_maps(maps: Path, store: Store) -> None:
     text = write_index(maps, charts_of(store)).read_text()
     combined = score_maps(maps, charts_of(store)).scenes[TEST_SCENE].combined
     assert f"combined score {combined:.1f} %" in text
 
 
-def test_pictures_have_the_colours_of_the_classes(maps: Path, store: Store) -> None:
+def test_thumbnails_have_the_colours_of_the_classes(maps: Path, store: Store) -> None:
     write_index(maps, charts_of(store))
-    with Image.open(maps / "index" / f"{TEST_SCENE}_SOD_map.png") as picture:
-        drawn = np.asarray(picture.convert("RGB"))
+    with Image.open(maps / "index" / f"{TEST_SCENE}_SOD_map.png") as thumbnail:
+        pixels = np.asarray(thumbnail.convert("RGB"))
     shown = read_netcdf(maps / f"{TEST_SCENE}.nc").charts[1]
-    assert drawn.shape[:2] == shown.shape  # a small scene is not thinned
+    assert pixels.shape[:2] == shown.shape  # a small scene is not thinned
     for value in np.unique(shown):
         colour = "#ffffff" if value == 255 else COLOURS["SOD"][value]
-        assert np.abs(drawn[shown == value] / 255 - to_rgb(colour)).max() < 0.01
+        assert np.abs(pixels[shown == value] / 255 - to_rgb(colour)).max() < 0.01
 
 
 def test_entries_are_kept_until_weights_or_charts_change(maps: Path, store: Store) -> None:
@@ -119,13 +119,13 @@ def test_a_scene_is_shown_once(maps: Path, caplog: pytest.LogCaptureFixture) -> 
     assert f"is a second map of '{TEST_SCENE}'" in caplog.text
 
 
-def test_a_map_that_is_gone_leaves_the_page(maps: Path) -> None:
+def test_a_deleted_map_disappears_from_the_page(maps: Path) -> None:
     write_index(maps)
     (maps / f"{TEST_SCENE}.nc").unlink()
     assert TEST_SCENE not in write_index(maps).read_text()
 
 
-def test_a_folder_without_maps_is_told(tmp_path: Path) -> None:
+def test_a_folder_without_maps_is_reported(tmp_path: Path) -> None:
     with pytest.raises(MapError, match="no maps in"):
         write_index(tmp_path)
 
@@ -160,14 +160,14 @@ def test_an_entry_that_is_not_ours_is_made_again(
     entry.write_text(json.dumps({**known, **changes}))
     assert write_index(maps).read_text() == before
     assert json.loads(entry.read_text()) == known
-    # Entries of the first version said the time, too; the id says it.
+    # Entries of version 0.1 contained the time, too; now it comes from the id.
     entry.write_text(json.dumps({**known, "acquired": EVIL}))
     made = entry.stat().st_mtime_ns
     assert write_index(maps).read_text() == before
     assert entry.stat().st_mtime_ns == made
 
 
-def test_what_a_map_says_cannot_become_part_of_the_page(maps: Path) -> None:
+def test_texts_of_a_map_are_escaped_on_the_page(maps: Path) -> None:
     with h5py.File(maps / f"{TEST_SCENE}.nc", "a") as file:
         for name in ("run", "store", "software"):
             file.attrs[name] = EVIL
@@ -176,14 +176,14 @@ def test_what_a_map_says_cannot_become_part_of_the_page(maps: Path) -> None:
     check_page(page)
     document = html5lib.parse(page.read_text(), namespaceHTMLElements=False)
     assert len([*document.iter("script")]) == 1
-    (told,) = [p.text for p in document.iter("p") if (p.text or "").startswith("Made by")]
-    assert told.startswith(f"Made by {EVIL} with {EVIL} from {EVIL}.")
+    (text,) = [p.text for p in document.iter("p") if (p.text or "").startswith("Made by")]
+    assert text.startswith(f"Made by {EVIL} with {EVIL} from {EVIL}.")
 
 
 @pytest.mark.parametrize(
     "name", ["a#b?c%20d", EVIL.replace("/", ""), "javascript:alert(1)", b"a\xff"]
 )
-def test_a_page_leads_to_files_of_any_name(maps: Path, name: str | bytes) -> None:
+def test_a_page_links_to_files_of_any_name(maps: Path, name: str | bytes) -> None:
     (maps / f"{TEST_SCENE}.nc").rename(maps / f"{os.fsdecode(name)}.nc")
     page = write_index(maps)
     check_page(page)  # all links lead to files
@@ -191,7 +191,7 @@ def test_a_page_leads_to_files_of_any_name(maps: Path, name: str | bytes) -> Non
 
 
 @pytest.mark.parametrize("scene", [EVIL, "../../../victim/x", "x" * 240, "", ".hidden"])
-def test_a_map_of_no_scene_is_left_out_of_the_page(
+def test_a_map_without_a_valid_scene_id_is_left_out_of_the_page(
     tmp_path: Path, maps: Path, scene: str
 ) -> None:
     (tmp_path / "victim").mkdir()

@@ -34,12 +34,12 @@ def test_the_report_is_one_valid_page(
     assert all(image.startswith("data:") for image in images)
     assert len(images) == 2 + 2  # confusion of SIC, of SOD and FLOE; two scenes
     text = (tmp_path / "scores.html").read_text()
-    for told in (
+    for words in (
         "original charts (the challenge)", "charts enlarged again (official test)",
         "baseline: climatology", "the class is missed", TEST_SCENE, "medium floe",
         "nothing can be said about their uncertainty",
     ):  # fmt: skip
-        assert told in text
+        assert words in text
     assert f"<td>{report.pooled.combined:.1f}</td>" in text
 
 

@@ -8,7 +8,7 @@ from seaice_model.runs.log import LogEntry
 from seaice_model.style import save_plot
 
 
-def test_a_learning_curve_is_drawn_from_the_first_epoch_on(tmp_path: Path) -> None:
+def test_a_learning_curve_is_plotted_from_the_first_epoch_on(tmp_path: Path) -> None:
     log: list[LogEntry] = [ENTRY]
     first = plot_learning_curve(log)
     save_plot(first, tmp_path / "one.png")

@@ -47,7 +47,9 @@ def texts(figure: object) -> str:
     return "\n".join(t.get_text() for t in figure.findobj(Text))  # type: ignore[attr-defined]
 
 
-def test_a_map_picture_names_scene_score_and_classes(store: Store, tmp_path: Path) -> None:
+def test_the_figure_of_a_map_names_scene_score_and_classes(
+    store: Store, tmp_path: Path
+) -> None:
     chart_map = map_of(store)
     scorer = ChartScorer()
     scorer.add(chart_map.charts, chart_map.charts)
@@ -89,11 +91,11 @@ def test_a_comparison_names_its_scene_sources_and_scores(store: Store) -> None:
     assert [axes.get_ylabel() for axes in figure.axes][::3][:2] == ["map", "ice chart"]
 
 
-def test_large_planes_are_thinned_before_drawing(store: Store) -> None:
+def test_large_planes_are_thinned_before_plotting(store: Store) -> None:
     figure = plot_map(map_of(store, (1850, 2000)))
-    drawn = figure.axes[0].images[0].get_array()
-    assert drawn is not None
-    assert drawn.shape == (462, 500)  # every fourth pixel
+    shown = figure.axes[0].images[0].get_array()
+    assert shown is not None
+    assert shown.shape == (462, 500)  # every fourth pixel
 
 
 def test_no_data_is_white(store: Store, tmp_path: Path) -> None:
@@ -112,7 +114,7 @@ def test_no_data_is_white(store: Store, tmp_path: Path) -> None:
     assert (inside == 1).all()
 
 
-def test_drawing_leaves_the_settings_of_matplotlib_alone(store: Store) -> None:
+def test_plotting_does_not_change_the_settings_of_matplotlib(store: Store) -> None:
     before = dict(mpl.rcParams)
     plot_map(map_of(store))
     assert dict(mpl.rcParams) == before

@@ -41,14 +41,14 @@ def test_pixels_without_a_class_get_a_column_only_if_there_are_any() -> None:
 
 
 @pytest.mark.parametrize("charts", [(SIC,), CHARTS])
-def test_charts_without_a_pixel_can_be_drawn(charts, tmp_path: Path) -> None:
+def test_charts_without_a_pixel_can_be_plotted(charts, tmp_path: Path) -> None:
     empty = {n: m.tolist() for n, m in ChartScorer().confusion.items()}
     figure = plot_confusion(empty, charts)
     save_plot(figure, tmp_path / "empty.png")
     assert len(figure.axes) == len(charts)
 
 
-def test_calibration_has_a_panel_for_each_thing_known(tmp_path: Path) -> None:
+def test_calibration_has_panels_for_probabilities_and_spread(tmp_path: Path) -> None:
     scorer = CalibrationScorer()
     scorer.add_probabilities(SOD, *drawn())
     found = scorer.calibration()

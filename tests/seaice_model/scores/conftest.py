@@ -1,4 +1,4 @@
-"""Maps of three scenes and their scores, made once. No test changes them."""
+"""Maps of three scenes and their scores, made once; read only."""
 
 from pathlib import Path
 

@@ -13,7 +13,7 @@ from seaice_model.scores.baselines import (
 from seaice_model.scores.score import ScoreReport
 
 
-def test_the_baselines_stand_beside(report: ScoreReport) -> None:
+def test_baselines_are_scored_alongside(report: ScoreReport) -> None:
     assert list(report.baselines) == ["majority class", "best constant", "climatology"]
     scores = {}
     for name, baseline in report.baselines.items():
@@ -26,7 +26,7 @@ def test_the_baselines_stand_beside(report: ScoreReport) -> None:
 
 
 def test_climatology_takes_the_class_of_the_month(store: Store) -> None:
-    # All training scenes are of January, so that month and all are the same.
+    # All training scenes are from January, so those of the month are all scenes.
     training = [store.scene(scene) for scene in store.splits["train"]]
     assert {scene.acquired.month for scene in training} == {1}
     baselines = score_baselines(

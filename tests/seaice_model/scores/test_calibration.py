@@ -87,7 +87,7 @@ def test_scorers_merge_to_the_same() -> None:
     assert merged.coverage.observed == at_once.coverage.observed
 
 
-def test_nothing_has_no_calibration() -> None:
+def test_without_pixels_there_is_no_calibration() -> None:
     assert CalibrationScorer().calibration() is None
 
 

@@ -21,7 +21,7 @@ def score(chart: ChartArray, predicted: ChartArray) -> EdgeScore:
     return scorer.score()
 
 
-def test_an_edge_that_is_moved_is_as_far_away_as_it_was_moved() -> None:
+def test_the_displacement_is_how_far_an_edge_was_moved() -> None:
     result = score(straight(20), straight(30))
     assert result.mean_km == pytest.approx(0.8)
     assert (result.median_km, result.p95_km) == (0.8, 0.8)
@@ -31,7 +31,7 @@ def test_an_edge_that_is_moved_is_as_far_away_as_it_was_moved() -> None:
     assert (result.n_chart_pixels, result.n_map_pixels) == (50, 50)
 
 
-def test_equal_edges_lie_on_each_other() -> None:
+def test_equal_edges_have_no_displacement() -> None:
     result = score(straight(7), straight(7))
     assert (result.mean_km, result.p95_km, result.error_km2) == (0, 0, 0)
 
@@ -51,7 +51,7 @@ def test_false_ice_far_away_counts_from_the_map_alone() -> None:
     assert score(chart, shown).mean_km == pytest.approx((11 * 0.08 / 21 + 0) / 2)
 
 
-def test_coasts_and_borders_make_no_edge() -> None:
+def test_coasts_and_borders_are_not_edges() -> None:
     chart = straight(20)
     chart[:, 18:22] = 255
     assert score(chart, straight(20)).n_chart_pixels == 0
@@ -59,7 +59,7 @@ def test_coasts_and_borders_make_no_edge() -> None:
     assert score(straight(0), straight(0)).n_chart_pixels == 0
 
 
-def test_a_scene_without_an_edge_is_told_and_its_area_counts() -> None:
+def test_a_scene_without_an_edge_is_counted_and_so_is_its_area() -> None:
     scorer = EdgeScorer()
     water = np.zeros((50, 60), np.uint8)
     scorer.add(water, straight(50), pixel_spacing_m=80.0)

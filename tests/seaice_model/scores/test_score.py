@@ -67,7 +67,7 @@ def test_a_report_is_ready_for_json(report: ScoreReport) -> None:
     assert json.loads(json.dumps(asdict(report)))["grids"]["original"]["pooled"]
 
 
-def test_the_official_way_is_followed_pixel_by_pixel(
+def test_official_scores_are_reproduced_pixel_by_pixel(
     report: ScoreReport, maps: Path, store: Store
 ) -> None:
     enlarged, downscaled = ChartScorer(), ChartScorer()
@@ -85,7 +85,7 @@ def test_the_official_way_is_followed_pixel_by_pixel(
     assert report.grids["downscaled"].pooled == downscaled.scores()
 
 
-def test_groups_hold_their_scenes(report: ScoreReport) -> None:
+def test_groups_contain_their_scenes(report: ScoreReport) -> None:
     scored = report.grids["original"]
     assert set(scored.months) == {"01"}  # both scenes
     assert scored.months["01"] == report.pooled
@@ -93,7 +93,7 @@ def test_groups_hold_their_scenes(report: ScoreReport) -> None:
     assert set(scored.regions) == {"unknown"}
 
 
-def test_a_submission_scores_as_the_maps_that_it_holds(
+def test_a_submission_scores_like_the_maps_in_it(
     report: ScoreReport, maps: Path, store: Store, tmp_path: Path
 ) -> None:
     scenes = [TEST_SCENE, SCENES[0]]
@@ -123,15 +123,16 @@ def test_uncertainty_in_the_maps_is_judged_on_every_pixel_of_the_charts(
     # The same pixel by pixel: probabilities brought to the grid of the map.
     decision = read_netcdf(tmp_path / f"{TEST_SCENE}.nc").decision
     assert decision is not None
-    told = decision.probabilities_of("SOD")
-    assert told is not None
-    told = told[:, decision.rows][:, :, decision.columns]
+    shares = decision.probabilities_of("SOD")
+    assert shares is not None
+    shares = shares[:, decision.rows][:, :, decision.columns]
     truth = store.scene(TEST_SCENE).full_charts()[1]
-    valid = (truth != 255) & ~np.isnan(told[0])
+    valid = (truth != 255) & ~np.isnan(shares[0])
     assert ours.n_pixels == valid.sum()
-    right = told.argmax(axis=0) == truth
+    right = shares.argmax(axis=0) == truth
     assert ours.accuracy == pytest.approx(right[valid].mean())
-    assert ours.mean_probability == pytest.approx(told.max(axis=0)[valid].mean(), abs=1e-5)
+    mean = shares.max(axis=0)[valid].mean()
+    assert ours.mean_probability == pytest.approx(mean, abs=1e-5)
 
 
 def test_maps_without_probabilities_have_no_reliability(report: ScoreReport) -> None:
@@ -151,7 +152,7 @@ def test_maps_of_several_runs_are_not_mixed(
         score_maps(tmp_path / "maps", charts_of(store))
 
 
-def test_maps_of_scenes_that_are_not_in_the_reference_are_named(
+def test_maps_of_scenes_that_are_not_in_the_truth_are_named(
     tmp_path: Path, maps: Path, make_store: StoreMaker
 ) -> None:
     other = make_store(tmp_path / "other.zarr", scenes=SCENES[1:3])
@@ -278,7 +279,7 @@ def test_maps_without_any_chart_cannot_be_scored(
         score_maps(tmp_path, charts_of(store))
 
 
-def test_a_chart_without_a_class_is_no_chart(tmp_path: Path, maps: Path) -> None:
+def test_charts_without_any_class_count_as_missing(tmp_path: Path, maps: Path) -> None:
     other = Store.create(str(tmp_path / "other.zarr"), RECIPE)
     for scene in (TEST_SCENE, UNCHARTED, SCENES[0]):
         prepared = prepared_scene(scene)
@@ -307,6 +308,6 @@ def test_a_scene_is_not_scored_twice(tmp_path: Path, maps: Path, store: Store) -
         score_maps(tmp_path / "maps", charts_of(store))
 
 
-def test_a_report_holds_no_password(maps: Path, store: Store) -> None:
+def test_a_report_contains_no_password(maps: Path, store: Store) -> None:
     named = replace(charts_of(store), path="https://me:word@host/store.zarr")
     assert score_maps(maps, named).truth == "https://host/store.zarr"
