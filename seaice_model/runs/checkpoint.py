@@ -2,7 +2,7 @@
 
 Nothing is pickled, so opening a checkpoint never runs code. One file contains what is
 needed to predict (network, channels and their standardisation) and to resume the training
-(momentum, number of the next patch). It is whole or absent.
+(momentum, number of the next patch). It is complete or absent.
 """
 
 import hashlib
@@ -49,19 +49,19 @@ class StoreRecord:
     """The store that a run was trained on."""
 
     path: str
-    """Path or URL as it was given, without secrets: for people only."""
+    """Path or URL as it was given, without secrets: for information only."""
 
     fingerprint: str
     """Fingerprint of its recipe."""
 
     recipe: Recipe
-    """How it was made."""
+    """Recipe of the store."""
 
     means: tuple[float, ...]
-    """Subtracted from each channel of the run before storing, in its unit."""
+    """Mean of each channel of the run, subtracted before storing; in its unit."""
 
     stds: tuple[float, ...]
-    """Divided by before storing, in the same order and unit."""
+    """Standard deviation of each channel, divided by before storing; in its unit."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,13 +90,14 @@ class RunSettings:
             values = getattr(self.store, name)
             if len(values) != n_channels:
                 raise ConfigError(
-                    f"{name} must be one number a channel ({n_channels}), got {len(values)}"
+                    f"{name} must be one number per channel ({n_channels}), "
+                    f"got {len(values)}"
                 )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainState:
-    """How far a training has come."""
+    """State of a training."""
 
     n_epochs: int = 0
     """Epochs trained and validated."""
@@ -123,13 +124,13 @@ class TrainState:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Checkpoint:
-    """A network, and how far its training is."""
+    """A network, and the state of its training."""
 
     settings: RunSettings
     """Settings of the run."""
 
     state: TrainState
-    """How far the training is."""
+    """State of the training."""
 
     weights: Mapping[str, Tensor]
     """State dict of the network."""
@@ -139,7 +140,7 @@ class Checkpoint:
 
     @property
     def is_best(self) -> bool:
-        """Whether these are the weights of the best epoch, as they were scored."""
+        """Return whether these are the weights of the best epoch, as they were scored."""
         train = self.settings.config.train
         n_finished = self.state.n_epochs * train.n_iterations * train.batch_size
         return (
@@ -155,7 +156,7 @@ class Checkpoint:
 
 
 def save(checkpoint: Checkpoint, path: Path) -> None:
-    """Write a checkpoint; a file at `path` stays until the new one is whole.
+    """Write a checkpoint; a file at `path` stays until the new one is complete.
 
     Raises
     ------
@@ -312,7 +313,7 @@ def _read(path: Path) -> tuple[Mapping[str, Any], Mapping[str, Tensor]]:
         if header is None:
             raise DocumentError("seaice did not write it")
         try:
-            # Not by `safe_open`, which needs a path in UTF-8 and maps the file.
+            # Not with `safe_open`, which needs a path in UTF-8 and maps the file.
             tensors = from_bytes(start + text + stream.read())
         except (SafetensorError, KeyError) as error:  # KeyError: a type that torch lacks
             raise DocumentError(f"its tensors cannot be read: {error}") from error
@@ -352,7 +353,7 @@ def _first_difference(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor])
         if name not in found:
             return f"{name!r} is missing"
         if name not in wanted:
-            return f"{name!r} has no place in it"
+            return f"{name!r} is not part of it"
         if found[name].shape != wanted[name].shape:
             shapes = (tuple(found[name].shape), tuple(wanted[name].shape))
             return f"{name!r} has shape {shapes[0]} instead of {shapes[1]}"

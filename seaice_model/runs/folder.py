@@ -1,4 +1,4 @@
-"""The folder of a run: its files, which of them are ours, and who may write them.
+"""The folder of a run: its files, which of them are ours, and a lock for writers.
 
 ::
 
@@ -29,7 +29,7 @@ from seaice_data.system.files import alone_in
 from seaice_model.errors import RunError
 
 EVENTS_END = ".seaice"
-"""How names of files for TensorBoard end; those of version 0.1 do not."""
+"""End of the names of files for TensorBoard, except in version 0.1."""
 
 _MARKS_OF_A_STORE = ("zarr.json", ".zgroup")
 _EVENTS = "events.out.tfevents.*"
@@ -80,7 +80,7 @@ class RunFolder:
 
     @property
     def is_run(self) -> bool:
-        """Whether a training began here, that is, the settings are those of a run."""
+        """Return whether a training began here: whether there are settings of a run."""
         if not self.settings.exists():
             return False
         with run_errors(self.settings):
@@ -93,7 +93,7 @@ class RunFolder:
 
     @property
     def has_results(self) -> bool:
-        """Whether there is a checkpoint or a finished epoch."""
+        """Return whether there is a checkpoint or a finished epoch."""
         if any(path.exists() for path in (self.best, self.last, self.learning_curve)):
             return True
         if not self.log.exists():
@@ -133,7 +133,7 @@ class RunFolder:
         in_the_way = next((path for path in self.files if path.exists()), None)
         if in_the_way is not None:
             raise RunError(
-                f"{str(in_the_way)!r} would be replaced, and its folder has no "
+                f"{str(in_the_way)!r} would be replaced, but its folder has no "
                 "settings of a run",
                 hint="name another folder with --run, or replace it with --overwrite",
             )
@@ -189,7 +189,7 @@ def run_errors(path: Path, doing: str = "read") -> Iterator[None]:
     path
         The file or folder.
     doing
-        What is done with it, a verb: "cannot read 'run/log.jsonl': Permission denied".
+        What is done with it, as a verb: "cannot read 'run/log.jsonl': Permission denied".
     """
     try:
         yield

@@ -1,6 +1,6 @@
 """The log of a run: ``log.jsonl``, one line of JSON for each epoch.
 
-``pandas.read_json("run/log.jsonl", lines=True)`` makes a table of it.
+``pandas.read_json("run/log.jsonl", lines=True)`` reads it as a table.
 """
 
 import json
@@ -97,9 +97,9 @@ def append_entry(path: Path, entry: LogEntry) -> None:
 
 
 def read_log(path: Path) -> list[LogEntry]:
-    """Return the entries of a log; none if there is no file.
+    """Return the entries of a log; an empty list if there is no file.
 
-    An unfinished last line, of a process that was killed, is skipped.
+    An unfinished last line, left by a killed process, is skipped.
 
     Raises
     ------

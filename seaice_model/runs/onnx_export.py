@@ -6,7 +6,7 @@ padding is part of the graph. Outputs are ``sic``, ``sod`` and ``floe`` as the n
 returns them (SIC as class number or logits, the others as logits), and ``classes``: uint8,
 ``(batch, chart, y, x)``, the class of every pixel.
 
-The metadata of the file contain all that is needed to prepare inputs: see `onnx_metadata`.
+The metadata of the file contain everything that inputs need: see `onnx_metadata`.
 """
 
 import json
@@ -40,7 +40,7 @@ OUTPUTS = ("sic", "sod", "floe", "classes")
 
 TOLERANCE = 1e-3
 """Largest difference from PyTorch that counts as rounding, in class numbers and logits;
-those that compete in a decision are about 1 apart."""
+logits of competing classes typically differ by about 1."""
 
 _LARGEST_SIDE = 20_000
 _SIZES = ((0, 0), (1, 0), (7, 13), (53, 86))  # added to the stride: even, odd, any

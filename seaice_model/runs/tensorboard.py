@@ -26,7 +26,7 @@ def event_writer(folder: Path, n_epochs: int) -> Iterator[EpochWriter]:
     folder
         Where the files go; created if needed.
     n_epochs
-        Epochs that are done; later ones of an interrupted process are not shown.
+        Number of finished epochs; later ones of a killed process are hidden.
 
     Raises
     ------

@@ -1,1 +1,1 @@
-"""Many runs compared: Table 4, own variants, statistics, Figures 2 to 5."""
+"""Many runs compared: Table 4, variants of your own, statistics, Figures 2 to 5."""

@@ -29,13 +29,13 @@ _RANGE = re.compile("([^0-9]+)([0-9]{1,4})-([^0-9]+)([0-9]{1,4})")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoreNeeds:
-    """Which store a candidate can be trained on."""
+    """The kind of store that a candidate can be trained on."""
 
     ratio: int = 10
     """Ratio of the store."""
 
     sar: Literal["mean", "nearest"] | None = None
-    """How its SAR is downscaled; None if that does not matter, as below."""
+    """How its SAR is downscaled; in this and the next fields, None accepts any way."""
 
     charts: Literal["most-frequent", "nearest"] | None = None
     """How its charts are downscaled."""
@@ -72,7 +72,7 @@ class Candidate:
     """Short; also the name of its folder in the study."""
 
     summary: str
-    """One line for people."""
+    """Description in one line."""
 
     settings: CandidateSettings
     """Network, training and store."""
@@ -94,7 +94,7 @@ class CandidateChange:
     """Its name."""
 
     summary: str
-    """One line for people."""
+    """Description in one line."""
 
     changes: Mapping[str, Any] = field(default_factory=dict)
     """What it changes in Model 1."""
@@ -125,7 +125,7 @@ def read_candidates(
         Names of presets, of questions, and of single candidates of questions, separated by
         commas; ranges as ``model1-model9``. Empty for variants alone.
     profile
-        How the paper is read; another than "default" needs stores that are prepared so.
+        Name of a profile; any other than "default" needs stores prepared accordingly.
     variants
         Candidates of your own, see `read_variant`.
 
@@ -163,7 +163,7 @@ def read_variant(text: str, profile: str = "default") -> Candidate:
     Raises
     ------
     StudyError
-        If it is not written so, or sets what the study decides.
+        If `text` has another form, or sets what the study decides.
     SettingsError
         If there is no such setting, or its value is invalid; the hint names the nearest.
 
@@ -186,7 +186,7 @@ def read_variant(text: str, profile: str = "default") -> Candidate:
 
 
 def check_names(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
-    """Return the candidates if their names differ, in more than capital letters.
+    """Return the candidates if their names differ by more than upper and lower case.
 
     Raises
     ------

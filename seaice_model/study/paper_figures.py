@@ -1,6 +1,6 @@
 """Figures 2 to 5 of Chen et al. (2024), from any runs or maps and any store.
 
-- Figures 2 and 3: the charts of a scene by each model, and by the ice service;
+- Figures 2 and 3: the charts of a scene from each model, and from the ice service;
 - Figure 4: which classes of SOD and FLOE each model confuses;
 - Figure 5: how often each class occurs in the training scenes.
 """
@@ -40,7 +40,7 @@ class FiguresReport:
     """Scenes of Figures 2 and 3."""
 
     failed: tuple[Failure, ...]
-    """Maps that could not be scored; no figure shows them."""
+    """Maps that could not be scored and are not in any figure."""
 
 
 def plot_figures(
@@ -57,15 +57,15 @@ def plot_figures(
     Parameters
     ----------
     models
-        Folders of maps or of runs by the name of the model. A run first makes maps of the
-        test scenes and of `scenes`, in ``out/maps/<name>``.
+        Folders of maps or of runs by the name of the model. For a run, maps of the test
+        scenes and of `scenes` are first predicted, in ``out/maps/<name>``.
     truth
         The ice charts; a store for Figure 5 and for runs.
     out
         Folder for the figures, created if needed.
     scenes
-        Scenes for Figures 2 and 3. If not given, those of the paper of which all models
-        have a map; if there are none, the first two of which all have one.
+        Scenes for Figures 2 and 3. If not given, the scenes of the paper for which all
+        models have a map; if there are none, the first two scenes of all models.
     overwrite
         Whether to replace figures that seaice did not write.
     progress
@@ -78,7 +78,7 @@ def plot_figures(
     ForeignFileError
         If there is a figure that seaice did not write.
     RunError, StoreError
-        If a run cannot make its maps, or `truth` is not a store.
+        If maps of a run cannot be predicted, or `truth` is not a store.
     """
     for path in (
         *(_scene_path(out, scene_id) for scene_id in truth.scenes),
@@ -115,12 +115,13 @@ def plot_figures(
 def _maps_of(
     name: str, path: Path, truth: ChartedScenes, out: Path, scenes: Sequence[str]
 ) -> Path:
-    """Return the folder of the maps of a model; make them if it is a run."""
+    """Return the folder of the maps of a model; predict them if it is a run."""
     if not (path / "settings.json").is_file():
         return path
     if truth.store is None:
         raise StoreError(
-            f"{truth.path!r} is not a store, so the run {str(path)!r} cannot make maps",
+            f"{truth.path!r} is not a store, so no maps of the run {str(path)!r} can be "
+            "predicted",
             hint="pass a store as --truth, or a folder of maps instead of the run",
         )
     made = out / "maps" / _file_name(name)
@@ -175,5 +176,5 @@ def _confusion_path(out: Path, name: str) -> Path:
 
 
 def _file_name(name: str) -> str:
-    """Return the name of a model as a file name for any disk."""
+    """Return the name of a model as a file name that any disk accepts."""
     return re.sub(r"[^\w.-]+", "_", name)

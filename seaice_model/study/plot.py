@@ -14,8 +14,8 @@ _OFFSETS = {"validation": -0.14, "test": 0.14}
 def plot_study(table: StudyTable) -> Figure:
     """Plot combined scores of runs, and differences to the baseline with intervals.
 
-    Hollow diamonds are the figures of the paper; a difference is filled where its interval
-    excludes 0.
+    Hollow diamonds are the scores of the paper; the marker of a difference is filled if its
+    interval excludes 0.
     """
     candidates = [candidate for candidate in table.candidates if candidate.n_runs]
     figure = Figure(figsize=(11, 1.9 + 0.42 * len(candidates)), layout="constrained")
@@ -25,7 +25,7 @@ def plot_study(table: StudyTable) -> Figure:
             _plot_scores(scores, place, candidate, split)
             _plot_effect(effects, place, candidate, split)
     scores.set(xlabel="combined score (%)", ylim=(len(candidates) - 0.5, -0.5))
-    # Users write summaries: no formulas, and no characters that cannot be shown.
+    # Summaries may come from users: neither formulas nor unprintable characters.
     names = [printable(f"{one.name}: {one.short_summary}") for one in candidates]
     scores.set_yticks(range(len(candidates)), names, parse_math=False)
     effects.axvline(0, color=_INK, linewidth=0.8, zorder=0)

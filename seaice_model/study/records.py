@@ -1,10 +1,10 @@
-"""What is kept of the runs of a study: where it is, and how it is read and written.
+"""Records of the runs of a study: their paths, and how they are read and written.
 
-A run of a candidate is a folder like any other, with files next to it::
+A run of a candidate is a folder like that of any run, with files next to it::
 
     study/runs/model3/
       seed-0/         run of seed 0: settings, log, checkpoints (`seaice_model.runs.folder`)
-      seed-0.json     its confusion matrices by scene: where this is, the run is finished
+      seed-0.json     its confusion matrices by scene; exists if the run is finished
       seed-0.lock     locked by the process that works on the run
       seed-0.error    why it failed, until it is tried again
 """
@@ -92,7 +92,7 @@ class StudyRun:
 
     @property
     def is_finished(self) -> bool:
-        """Whether it is trained and scored."""
+        """Return whether it is trained and scored."""
         return self.record.exists()
 
 
@@ -188,7 +188,7 @@ def check_folder(run: StudyRun, fingerprint: str) -> None:
         raise StudyError(
             f"candidate {run.candidate.name!r} is already in the study with other "
             f"settings: {'; '.join(changed)}",
-            hint="choose another folder by --out, or another name for the candidate",
+            hint="choose another folder with --out, or another name for the candidate",
         )
 
 
@@ -203,7 +203,7 @@ def failures(runs: Sequence[StudyRun]) -> tuple[RunFailure, ...]:
 
 
 def note_failure(run: StudyRun, attempt: str, error: SeaIceError) -> None:
-    """Write down why a run failed in an attempt."""
+    """Record why a run failed in an attempt."""
     log.warning("%s, seed %d: %s", run.candidate.name, run.seed, error)
     hint = None if error.hint is None else printable(error.hint)
     noted = {"attempt": attempt, "reason": printable(str(error)), "hint": hint}

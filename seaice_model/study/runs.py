@@ -1,7 +1,7 @@
-"""Runs of a study: claimed, trained, scored scene by scene, recorded.
+"""Work on the runs of a study: claim, train, score scene by scene, record.
 
-A process releases its lock when it ends, so another can take over the run of a killed one;
-the run continues from its last checkpoint.
+The lock of a process is released when it ends, so another process can take over the run of
+a killed one; the run continues from its last checkpoint.
 """
 
 from collections.abc import Callable, Iterable
@@ -49,7 +49,7 @@ class RunProgress:
     """Epochs in all."""
 
     is_finished: bool
-    """Whether it is scored too."""
+    """Whether the run is scored too."""
 
 
 @kept_scenes()
@@ -68,7 +68,7 @@ def work(
     Parameters
     ----------
     runs
-        Runs, in the order in which to take them.
+        Runs, in the order in which to work on them.
     attempt
         Name of this attempt; processes that share it try a failing run once.
     device

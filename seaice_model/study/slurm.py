@@ -101,8 +101,8 @@ def write_slurm_script(path: Path, command: Sequence[str], n_runs: int, out: Pat
     """
     if len(str(out).splitlines()) > 1:
         raise StudyError(
-            f"SLURM cannot write to {str(out)!r}: its directives end with the line",
-            hint="name a folder without line breaks by --out",
+            f"SLURM cannot write to {str(out)!r}: its directives end at a line break",
+            hint="name a folder without line breaks with --out",
         )
     out.mkdir(parents=True, exist_ok=True)
     logs = str(out).replace("%", "%%")  # SLURM replaces a single % and the next letter

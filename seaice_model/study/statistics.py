@@ -1,10 +1,10 @@
-"""How sure a difference between two configurations is.
+"""Differences between two configurations, with confidence intervals.
 
 A score is pooled over the pixels of a few scenes and differs from seed to seed: other
 scenes and other seeds would have given another score. So both are resampled thousands of
 times. The confusion matrix of each run on each scene suffices for that; no map is needed.
 Two configurations are compared run by run on the same seeds and the same scenes, so that
-they share their ups and downs.
+variation common to both cancels.
 
 - ``Sample`` contains the confusion matrices of a configuration;
 - ``run_scores`` pools them over the scenes, for each run;
@@ -82,14 +82,14 @@ class Effect:
     """Mean over the runs."""
 
     low: float | None
-    """Lower end of the 95 % interval; none with fewer than two runs or two scenes."""
+    """Lower end of the 95 % interval; None with fewer than two runs or two scenes."""
 
     high: float | None
     """Upper end."""
 
     @property
     def is_real(self) -> bool:
-        """Whether the interval is known and excludes 0."""
+        """Return whether the interval is known and excludes 0."""
         if self.low is None or self.high is None:
             return False
         return self.low > 0 or self.high < 0
@@ -101,7 +101,7 @@ def run_scores(sample: Sample) -> FloatArray:
     Returns
     -------
     FloatArray
-        Percent, shape ``(run, score)`` with scores as in `SCORES`; NaN without a pixel.
+        Percent, shape ``(run, score)`` with scores as in `SCORES`; NaN if no pixel counts.
     """
     return _scores({name: m.sum(axis=1) for name, m in sample.confusion.items()})
 
@@ -125,8 +125,8 @@ def compare(
     Returns
     -------
     dict
-        Effect by score (`SCORES`); scores without a pixel are left out. None if the two
-        have no seed in common.
+        Effect by score (`SCORES`); scores to which no pixel counts are left out. None if
+        the two have no seed in common.
 
     Raises
     ------
@@ -184,7 +184,7 @@ def _interval(
             for weights in _scene_weights(rng, n_scenes, n_resamples, is_crossed=is_crossed)
         ]
     )  # (resample, run, score)
-    # Charts without a pixel have neither score nor interval: any number serves.
+    # Charts without a pixel have neither score nor interval: any number will do.
     resampled[..., np.isnan(differences).any(axis=0)] = 0
     runs = rng.multinomial(n_runs - 1, np.full(n_runs, 1 / n_runs), n_resamples) / (
         n_runs - 1
@@ -205,7 +205,7 @@ def _interval(
 def _scene_weights(
     rng: np.random.Generator, n_scenes: IntArray, n_resamples: int, *, is_crossed: bool
 ) -> list[FloatArray]:
-    """Return how often each scene is taken, ``(run, resample, scene)``, a part at a time.
+    """Return how often each scene is taken, ``(run, resample, scene)``, in several parts.
 
     If all runs have the same scenes, the first axis has length 1.
     """

@@ -1,9 +1,9 @@
-"""Many networks with many seeds in one folder: the study behind Table 4 of the paper.
+"""Many networks with many seeds in one folder: the study that Table 4 of the paper reports.
 
 A study is planned (`plan_study`: which candidate on which store), run (`run_study`: here,
-in several processes, or in the tasks of a SLURM array), and summarised in a table
-(`seaice_model.study.table`), which can be done at any time. Each process takes runs that no
-other has taken, so a study can be interrupted, and others can join it, at any time::
+in several processes, or in the tasks of a SLURM array), and summarised in a table at any
+time (`seaice_model.study.table`). Each process works on runs that no other works on, so a
+study can be interrupted, and more processes can join it, at any time::
 
     study/
       runs/model1/seed-0/...   each run, see `seaice_model.study.records`
@@ -38,14 +38,14 @@ TABLES = tuple(f"table.{end}" for end in ("md", "tex", "csv", "json", "png"))
 """Files in the folder of a study that are rewritten when runs are finished."""
 
 TABLE_LOCK = ".table.lock"
-"""Locked while they are written; where it exists, seaice wrote the tables."""
+"""Locked while they are written; if it exists, seaice wrote the tables."""
 
 _MOST_RUNS = 10_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StudyPlan:
-    """Which runs a study consists of."""
+    """The runs that a study consists of."""
 
     out: Path
     """Folder of the study."""
@@ -60,7 +60,7 @@ class StudyPlan:
     """Path or URL of the store of each candidate, to open it; it may contain secrets."""
 
     left_out: tuple[Candidate, ...]
-    """Candidates that none of the stores fits."""
+    """Candidates for which none of the stores is suitable."""
 
     is_quick: bool
     """Whether the candidates were scaled down for a CPU."""
@@ -75,7 +75,7 @@ class StudyPlan:
         )
 
     def part(self, number: int, n_parts: int) -> tuple[StudyRun, ...]:
-        """Return share `number` (from 1) of `n_parts`, first seeds first.
+        """Return share `number` (from 1) of `n_parts` shares, in the order of seeds.
 
         Raises
         ------
@@ -85,7 +85,7 @@ class StudyPlan:
         if not 1 <= number <= n_parts:
             raise StudyError(f"there is no part {number} of {n_parts}")
         dealt = self.runs[number - 1 :: n_parts]
-        # The first seed of each candidate before the second of any: a table early on.
+        # The first seed of each candidate before the second of any, for an early table.
         return tuple(sorted(dealt, key=lambda run: run.seed))
 
 
@@ -94,7 +94,7 @@ class StudyProgress:
     """What is reported after each epoch of a run."""
 
     n_finished: int
-    """Those of `n_runs` that are finished by now, by any process."""
+    """How many of `n_runs` are finished by now, by any process."""
 
     n_runs: int
     """Runs that were not finished when this call began."""
@@ -139,7 +139,7 @@ def plan_study(
     out
         Folder of the study; it may already contain part of it.
     stores
-        Stores of the same scenes. A candidate takes the first that has its ratio, its
+        Stores of the same scenes. A candidate uses the first one that has its ratio, its
         resampling and its channels.
     candidates
         What to train, in the order of the table.
@@ -147,7 +147,7 @@ def plan_study(
         Runs of each candidate: seeds 0 to `n_runs` - 1 (20 in Chen et al. 2024, section
         4.1).
     skip_missing
-        Leave out candidates that no store fits, instead of rejecting them.
+        Leave out candidates without a suitable store, instead of raising an error.
     is_quick
         Scale the candidates down for a CPU (`seaice_model.study.candidates.quick`).
 
@@ -195,8 +195,8 @@ def run_study(
     """Train and score the unfinished runs of a study.
 
     Call it again to continue where it was stopped or killed. Several processes, on one or
-    several machines, can work at the same time: each takes runs that no other has taken.
-    With parts, they need no locks for that.
+    several machines, can work at the same time: each works on runs that no other works on.
+    If each has its own part, they need no locks for that.
 
     Parameters
     ----------
@@ -205,10 +205,10 @@ def run_study(
     part
         Share ``(i, n)`` of the runs, i from 1 to n.
     jobs
-        Runs at the same time, in a process each; with 1, in this one. None: one for each
-        GPU; on a CPU one, or one for each core in a quick study.
+        Number of runs at the same time, each in its own process; 1 uses this process. None
+        means one for each GPU; on a CPU one, or one for each core in a quick study.
     devices
-        Where to train; processes take them in turns.
+        Where to train; processes are distributed over them.
     progress
         Called after each epoch.
 

@@ -1,4 +1,4 @@
-"""What the finished runs of a study say: scores of candidates, and how they differ."""
+"""Summary of the finished runs of a study: scores of candidates, and how they differ."""
 
 import textwrap
 from collections.abc import Mapping
@@ -26,16 +26,16 @@ class SplitResult:
     """Scores of a candidate on the scenes of one split."""
 
     n_scenes: int
-    """Scenes that a run is scored on; the most of any run."""
+    """Largest number of scenes that a run is scored on."""
 
     runs: Mapping[int, Mapping[str, float]]
     """Scores by seed and name (`statistics.SCORES`), in percent; NaN without a pixel."""
 
     effects: Mapping[str, Effect] | None
-    """Differences to the baseline on the same seeds, by score; none for the baseline."""
+    """Differences to the baseline on the same seeds, by score; None for the baseline."""
 
     paper: PaperScores | None
-    """What the paper reports."""
+    """Scores that the paper reports."""
 
     paper_effect: float | None
     """Difference of the combined scores that the paper reports, in percentage points."""
@@ -45,18 +45,18 @@ class SplitResult:
         return np.array([scores[score] for scores in self.runs.values()])
 
     def mean(self, score: str) -> float | None:
-        """Return the mean over the runs; none without a run or a pixel."""
+        """Return the mean over the runs; None without a run or a pixel."""
         values = self.values(score)
         return float(values.mean()) if len(values) and np.isfinite(values).all() else None
 
     def std(self, score: str) -> float | None:
-        """Return the standard deviation over the runs; none with fewer than two."""
+        """Return the standard deviation over the runs; None with fewer than two."""
         if len(self.runs) < 2 or self.mean(score) is None:
             return None
         return float(self.values(score).std(ddof=1))
 
     def paper_score(self, score: str) -> float | None:
-        """Return what the paper reports of a score."""
+        """Return the value of a score that the paper reports."""
         return None if self.paper is None else float(getattr(self.paper, score.lower()))
 
 
@@ -105,7 +105,7 @@ class StudyTable:
     """Runs of each candidate when all are finished."""
 
     left_out: tuple[str, ...]
-    """Names of candidates that no store fits."""
+    """Names of candidates without a suitable store."""
 
     is_quick: bool
     """Whether networks and training were scaled down."""
@@ -131,7 +131,7 @@ class StudyTable:
 
     @property
     def title(self) -> str:
-        """What the numbers are."""
+        """Title, which says what the numbers are."""
         scenes = ", ".join(
             f"{max(one.splits[split].n_scenes for one in self.candidates)} {split}"
             for split in SPLITS
@@ -143,7 +143,7 @@ class StudyTable:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader must know, a sentence each."""
+        """What a reader must know, one sentence per note."""
         notes = []
         if self.is_quick:
             first = self.candidates[0].candidate

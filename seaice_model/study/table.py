@@ -1,7 +1,7 @@
-"""The table of a study, as Table 4 of Chen et al. (2024), in all its forms.
+"""The table of a study, like Table 4 of Chen et al. (2024), in all its forms.
 
-Scores are counted on the 80 m grid, pixels pooled over scenes, in percent; a standard
-deviation is that of the runs, as in the paper.
+Scores are counted on the 80 m grid, pixels pooled over scenes, in percent; standard
+deviations are over the runs, as in the paper.
 """
 
 import json
@@ -35,7 +35,7 @@ _LATEX = {sign: f"\\{sign}" for sign in "&%$#_{}"} | {
 }
 
 MARK = "*"
-"""Follows an interval that excludes 0."""
+"""Mark after an interval that excludes 0."""
 
 
 def refuse_foreign_tables(out: Path, *, overwrite: bool = False) -> None:
@@ -46,7 +46,8 @@ def refuse_foreign_tables(out: Path, *, overwrite: bool = False) -> None:
     ForeignFileError
         If there is such a file, and `overwrite` is false.
     """
-    # The lock comes before the first table; a copy may lack hidden files, but not runs.
+    # A study makes the lock before its first table. A copy of the folder may lack hidden
+    # files, but it contains records of runs.
     if (out / TABLE_LOCK).exists() or any(out.glob("runs/*/seed-*.json")):
         return
     for name in TABLES:

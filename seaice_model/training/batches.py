@@ -1,11 +1,11 @@
-"""From numbered patches to tensors on the device, some batches ahead of the network.
+"""Batches of numbered patches as tensors on the device, some batches ahead of the network.
 
-On a GPU that has room for the store, patches are cut there
-(`seaice_model.training.gpu_patches`), and only their plans are sent, which a thread makes
-for many batches at once. Elsewhere a thread gathers the next patches while the network
-works on the current ones; numpy copies without holding the interpreter's lock. They are
-sent in the type of the store (float16 by default), to a GPU from pinned memory and without
-waiting. On the device `seaice_model.networks.tensors` converts them for the network.
+On a GPU with room for the store, patches are cut there
+(`seaice_model.training.gpu_patches`): a thread plans many batches at once, and only the
+plans are sent. Elsewhere a thread gathers the next patches while the network works on the
+current ones; numpy copies without the interpreter's lock. Patches are sent in the type of
+the store (float16 by default), to a GPU from pinned memory and without waiting. On the
+device `seaice_model.networks.tensors` converts them for the network.
 """
 
 import logging
@@ -29,7 +29,7 @@ from seaice_model.training.gpu_scenes import are_kept, bytes_of, drop_others, fr
 log = logging.getLogger(__name__)
 
 _N_AHEAD = 2
-_N_PLANNED = 25  # batches: a plan takes 0.6 ms by itself, 0.3 ms among many
+_N_PLANNED = 25  # batches: planning one takes 0.6 ms, or 0.3 ms among many
 
 
 def batches(
@@ -145,7 +145,7 @@ def _sent_to_device(
 
 
 class _Buffer:
-    """Memory for a batch, which the thread fills and the caller empties in turns."""
+    """Memory for a batch, which the thread fills and the caller reads in turn."""
 
     def __init__(
         self, sampler: PatchSampler, batch_size: int, device: torch.device

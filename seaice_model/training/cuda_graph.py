@@ -22,7 +22,7 @@ class CudaGraphStep:
     ----------
     step
         A function of tensors on a GPU, which returns a tensor. It must run the same
-        operations whatever their values are, and never read a value.
+        operations for all values of the tensors, and never read a value on the CPU.
     inputs
         Example inputs, for their shapes and types.
     state

@@ -6,7 +6,7 @@ batches are one table of numbers, sent at once; one function of PyTorch's operat
 batch by its rows of the table. It runs the same operations on tensors of the same shapes,
 whatever was sampled, so a compiler can fuse them into one pass over the pixels.
 
-Positions outside their scene are those of the one pixel of fill after the last scene
+Positions outside their scene refer to the one pixel of fill after the last scene
 (`seaice_model.training.gpu_scenes`). Cutmix changes only where a pixel comes from.
 """
 
@@ -34,7 +34,7 @@ class GpuPatches:
     device
         Where the scenes go.
     batch_size
-        Most patches in a batch; they need memory too.
+        Largest number of patches in a batch; they need memory too.
     compiled
         Whether to compile the function that cuts a batch: worth it on a GPU.
 
@@ -115,7 +115,7 @@ def work_bytes(sampler: PatchSampler, batch_size: int) -> int:
     """Return how many bytes it takes to cut a batch, in addition to the scenes."""
     n_channels = len(sampler.sources)
     itemsize = np.dtype(sampler.store.recipe.dtype).itemsize
-    # Of each pixel of a batch: values, their weights and sums in float32, and positions.
+    # For each pixel of a batch: values, their weights and sums in float32, and positions.
     return batch_size * sampler.size**2 * (n_channels * (3 * 4 + 3 * itemsize + 2) + 200)
 
 
@@ -142,7 +142,7 @@ class _CutSettings:
     """Pixels along a side."""
 
     n_channels: int
-    """Channels of a patch; those after them serve to compute these."""
+    """Channels of a patch; later ones are only needed to compute them."""
 
     is_interpolated: bool
     """Whether inputs are interpolated between pixels."""
@@ -151,7 +151,7 @@ class _CutSettings:
     """Channels that are turned: the channel, and where its u and v are."""
 
     fill: int
-    """Position of the pixel that stands for everything outside a scene."""
+    """Position of the pixel that represents everything outside a scene."""
 
 
 def _cut_settings(sampler: PatchSampler, fill: int) -> _CutSettings:
@@ -192,7 +192,7 @@ def _cut(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the tensors of a `Batch`.
 
-    Only plain functions of tensors, which every compiler of PyTorch follows.
+    It uses only plain functions of tensors, which any compiler of PyTorch can handle.
     """
     # For each pixel, the row of its own patch or of the partner. Column by column: a
     # compiler would write a tensor of all columns to memory.
@@ -225,7 +225,7 @@ def _interpolated(
 ) -> Tensor:
     """Average the four pixels around each position by bilinear weights.
 
-    As `cut_bilinear` on CPUs.
+    Like `seaice_data.sampling.cut.cut_bilinear` on CPUs.
     """
     above, left = y.floor(), x.floor()
     dy, dx = (y - above).float(), (x - left).float()

@@ -44,7 +44,7 @@ class GpuScenes:
 
     @property
     def fill(self) -> int:
-        """Position of the pixel that stands for everything outside a scene."""
+        """Position of the pixel that represents everything outside a scene."""
         return len(self.inputs) - 1
 
 
@@ -54,12 +54,13 @@ _KEPT: ContextVar[_Kept | None] = ContextVar("kept scenes", default=None)
 
 @contextmanager
 def kept_scenes() -> Iterator[None]:
-    """Keep the scenes that a training loads for the trainings after it in this block.
+    """Keep the scenes that a training loads for later trainings in this block.
 
-    As a decorator, the block is a call of the function.
+    As a decorator, it makes each call of the function such a block.
 
-    Trainings on one store may sample other scenes to validate on, so the scenes of both
-    splits are loaded, if there is room. Only one choice of store and channels is kept.
+    Trainings on one store may sample different validation scenes, so the scenes of both
+    splits are loaded, if there is room. Scenes of one store and one set of channels are
+    kept at a time.
     """
     token = _KEPT.set({})
     try:
@@ -71,7 +72,7 @@ def kept_scenes() -> Iterator[None]:
 def scenes_on_device(
     sampler: PatchSampler, device: torch.device, *, spare_bytes: int = 0
 ) -> GpuScenes:
-    """Return the scenes of a sampler, on a device: those kept, or loaded now.
+    """Return the scenes of a sampler on a device, kept ones or newly loaded.
 
     Parameters
     ----------

@@ -47,11 +47,11 @@ class Learner:
             torch.compiler.reset()
             self._forward = torch.compile(self._losses, dynamic=False)
             if processes.count > 1:
-                # Gradients are too small to be worth sending in parts, and what cuts the
-                # network for that does not take operations of our own in all releases.
+                # Gradients are too small to be worth sending in parts, and splitting the
+                # network for that fails on our own operations in some releases.
                 undivided = torch._dynamo.config.patch(optimize_ddp=False)
                 self._forward = undivided(self._forward)
-        # A graph cannot contain what processes send each other.
+        # A graph cannot contain communication between processes.
         self._is_recorded = compiled and device.type == "cuda" and processes.count == 1
         self._recorded: CudaGraphStep | None = None
         rate = self.config.learning_rate
@@ -104,7 +104,7 @@ class Learner:
                 self._optimiser.state[own]["momentum_buffer"] = buffer
 
     def nonfinite_weights(self) -> str | None:
-        """Return the name of the first weights that are not finite, or none."""
+        """Return the name of the first weights that are not finite; None if all are."""
         for name, weights in self.network.state_dict().items():
             if not bool(torch.isfinite(weights).all()):
                 return name

@@ -1,7 +1,7 @@
 """Losses over valid pixels and their weighted sum (Chen et al. 2024, section 3.5, Table 3).
 
-A chart without a single valid pixel has the loss 0 and sends no gradient: the mean of no
-pixels would be NaN and ruin the weights.
+A chart without a single valid pixel has loss 0 and no gradient: the mean over no pixels
+would be NaN and ruin the weights.
 
 - ``masked_mse`` is for SIC as a number.
 - ``masked_cross_entropy`` is for charts as classes; ``masked_focal`` and
@@ -154,7 +154,7 @@ def _cross_entropy(logits: Tensor, chart: Tensor) -> Tensor:
 
 def _focal(logits: Tensor, chart: Tensor, gamma: float) -> Tensor:
     entropy = _cross_entropy(logits, chart)
-    # Where p rounds to 1, the slope is infinite for a gamma below 1: keep a distance.
+    # Where p rounds to 1, the slope is infinite for a gamma below 1: stay away from it.
     missing = (-torch.expm1(-entropy)).clamp(min=1e-7)
     return missing**gamma * entropy
 

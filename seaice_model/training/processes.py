@@ -5,8 +5,8 @@ each its rank. The batch size of the settings is that of all processes together:
 numbers are divided by arithmetic, so patches and gradients are the same for any number of
 processes, and a run that was stopped may continue with another number.
 
-On GPUs, batch norm takes its means over all processes (``SyncBatchNorm``), which PyTorch
-does not offer on CPUs. There each process normalises its own share, as if one process
+On GPUs, batch norm averages over all processes (``SyncBatchNorm``), which PyTorch does not
+offer on CPUs. There each process normalises its own share, as if one process
 normalised the parts of a batch one by one; the running means, which predictions use, are
 averaged over the processes when an epoch ends or is stopped.
 """
@@ -29,7 +29,7 @@ from seaice_model.networks.device import find_device
 
 Item = TypeVar("Item")
 
-_UNSET = "start several processes by torchrun; to train alone, unset WORLD_SIZE"
+_UNSET = "start several processes with torchrun; to train alone, unset WORLD_SIZE"
 _VARIABLES = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 
 
@@ -48,7 +48,7 @@ class Processes:
 
     @property
     def is_first(self) -> bool:
-        """Whether this is the one that writes files and reports progress."""
+        """Return whether this process writes files and reports progress."""
         return self.rank == 0
 
     def share(self, items: Sequence[Item]) -> Sequence[Item]:
@@ -114,12 +114,12 @@ def join(device: str, environment: Mapping[str, str] = os.environ) -> Processes:
     """Join the other processes that torchrun started; without torchrun, train alone.
 
     Processes stay joined until they end. If they left and joined again, they would find
-    the state of the first time, and wait for each other for ever.
+    the state of the first time, and wait for each other forever.
 
     Parameters
     ----------
     device
-        "auto", "cpu", "cuda" and so on; of several processes, each takes the GPU of its
+        "auto", "cpu", "cuda" and so on; with several processes, each uses the GPU of its
         local rank.
     environment
         Variables that torchrun sets.
@@ -139,13 +139,13 @@ def join(device: str, environment: Mapping[str, str] = os.environ) -> Processes:
     rank, local_rank = (_number(environment, name, 0) for name in ("RANK", "LOCAL_RANK"))
     _number(environment, "MASTER_PORT", 0, 2**16 - 1)
     if rank >= count:
-        raise RunError(f"RANK is {rank}, and WORLD_SIZE {count}", hint=_UNSET)
+        raise RunError(f"RANK is {rank}, but WORLD_SIZE is {count}", hint=_UNSET)
     if device == "cuda" or (device == "auto" and torch.cuda.is_available()):
         device = f"cuda:{local_rank}"
     elif device not in ("auto", "cpu"):
         raise RunError(
-            f"device {device!r} is a single one for {count} processes",
-            hint="leave out --device: each process takes its own GPU",
+            f"device {device!r} cannot be shared by {count} processes",
+            hint="leave out --device: each process uses its own GPU",
         )
     found = find_device(device)
     if found.type == "cuda":
@@ -181,7 +181,7 @@ def _number(
 def leave(code: object = 0) -> None:
     """End this process at once if it has joined others; return if it is alone.
 
-    To be called last. While Python shuts down, threads of PyTorch's process group sometimes
+    Call it last. While Python shuts down, threads of PyTorch's process group sometimes
     abort the process, and torchrun then reports a finished training as failed.
 
     Parameters

@@ -1,4 +1,4 @@
-"""What a training reports: while it goes on, and at its end."""
+"""What a training reports, while it runs and at its end."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from seaice_model.runs.log import LogEntry
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainProgress:
-    """How far a training is: reported every few batches, and after each validation."""
+    """Progress of a training, reported every few batches and after each validation."""
 
     epoch: int
     """Current epoch, from 1."""
@@ -47,7 +47,7 @@ class TrainProgress:
         return self.n_epochs * self.n_iterations
 
     def in_words(self) -> str:
-        """Return epoch and loss in a line; once it is validated, also scores and speed."""
+        """Return epoch and loss as text; after validation, also scores and speed."""
         text = f"epoch {self.epoch}/{self.n_epochs}, loss {self.loss:.3f}"
         entry = self.entry
         if entry is None or self.scores is None:

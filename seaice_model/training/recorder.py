@@ -55,7 +55,7 @@ class Recorder:
     def claim(self, *, overwrite: bool) -> None:
         """Write the settings of a new run, in place of an old one with `overwrite`.
 
-        A run that has learned nothing yet is replaced in any case.
+        A run without results is replaced in any case.
 
         Raises
         ------
@@ -99,7 +99,7 @@ class Recorder:
         self._save(state, self.folder.last)
 
     def save_epoch(self, state: TrainState, entry: LogEntry) -> None:
-        """Log a finished epoch, and save the network: as the best too, if it is."""
+        """Log a finished epoch, and save the network; also as the best one, if it is."""
         if not self.is_writing:
             return
         # A process killed in between repeats the epoch from the last checkpoint, drops

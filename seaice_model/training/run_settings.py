@@ -1,4 +1,4 @@
-"""The settings of a run: of a new one, or of one that is resumed."""
+"""The settings of a new run, or of one that is resumed."""
 
 import logging
 from collections.abc import Mapping
@@ -130,8 +130,8 @@ def _scenes(store: Store, config: TrainConfig) -> tuple[tuple[str, ...], tuple[s
             )  # fmt: skip
         splits = split_scenes(both, tests=(), validation=listed)
     hints = {
-        "store": "prepare more scenes: of every five, one is for validation",
-        "drawn": "prepare more scenes: of every five, one is for validation",
+        "store": "prepare more scenes: one in five is for validation",
+        "drawn": "prepare more scenes: one in five is for validation",
         "listed": "list others, or set validation to 'store' or 'drawn'",
     }
     if config.where:

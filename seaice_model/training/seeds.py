@@ -38,7 +38,7 @@ def train_seeds(
     store
         Where the patches come from.
     run_path
-        Folder that contains the folders ``seed-<number>``.
+        Folder for the folders ``seed-<number>``.
     config
         Network and training; their seed is replaced. If not given, the defaults of the
         paper or, when resuming, the configuration of the first run there.

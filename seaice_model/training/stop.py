@@ -10,7 +10,7 @@ from seaice_data.system.signals import ending_signals
 
 
 class StopRequest:
-    """Whether the work is to stop."""
+    """A request to stop the work."""
 
     def __init__(self) -> None:
         self.is_made = False
@@ -19,7 +19,7 @@ class StopRequest:
 
 @contextmanager
 def stop_on_signals() -> Iterator[StopRequest]:
-    """Turn the first signal to end into a request; a second one acts as usual.
+    """Turn the first signal to end into a request; a second one has its usual effect.
 
     The signals are SIGTERM, SIGHUP (the terminal was closed) and SIGINT (Ctrl-C), except
     those that the process ignores, as under `nohup`. The previous handlers are restored at

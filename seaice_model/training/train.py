@@ -6,8 +6,8 @@ the combined score on whole validation scenes decides which weights are the best
 counted on the grid of the store; `seaice score` counts on the 80 m grid.
 
 Weights depend on the settings alone. Learning rate and patches are functions of the batch
-number, so a training that is interrupted and resumed ends with exactly the weights it would
-have had without, given the same CPU and number of threads.
+number, so a training that is interrupted and resumed ends with exactly the same weights as
+one that is not, given the same CPU and number of threads.
 """
 
 import logging
@@ -146,7 +146,7 @@ def learning_rate(config: TrainConfig, iteration: int) -> float:
 
 
 class _Training:
-    """The loop: a network, and how far its training is."""
+    """The training loop: a network, and the state of its training."""
 
     def __init__(
         self, store: Store, folder: RunFolder, settings: RunSettings, processes: Processes
@@ -192,7 +192,7 @@ class _Training:
         )
 
     def run(self, progress: TrainCallback | None) -> None:
-        """Train and validate the remaining epochs, until a signal comes."""
+        """Train and validate the remaining epochs, until a signal arrives."""
         with stop_on_signals() as stop:
             while self.state.n_epochs < self.config.n_epochs and not self._stopped(stop):
                 self.train_epoch(stop, progress)
@@ -203,7 +203,7 @@ class _Training:
                     break
                 self.finish_epoch(scores, progress)
             self.recorder.plot_learning_curve()
-            self._stopped(stop)  # a late signal is for the trainings after this one
+            self._stopped(stop)  # a late signal still stops later trainings
 
     def train_epoch(self, stop: StopRequest, progress: TrainCallback | None) -> None:
         """Train on the remaining batches of the epoch, until asked to stop."""

@@ -22,7 +22,7 @@ from seaice_model.prediction.predictor import predict_classes, read_inputs
 from seaice_model.training.stop import StopRequest
 
 _N_VALUES = 16
-"""Classes of any chart, with fill as the last: few bits, so that counting is fast."""
+"""Values of a chart, classes first and fill last: few, so that counting is fast."""
 
 
 class Validation:
@@ -76,7 +76,7 @@ class Validation:
     def _count(self, network: MultiTaskUNet, scene: StoredScene) -> Tensor:
         """Count pairs of classes on the device.
 
-        Flat; its axes are the chart, the class in the chart, and the class in the map.
+        The result is flat, with axes chart, class in the chart, and class in the map.
         """
         device = next(network.parameters()).device
         if scene.id not in self._on_device:
@@ -91,9 +91,10 @@ class Validation:
 
 
 def _codes(scene: StoredScene) -> Tensor:
-    """Return a number for the chart and class of each pixel, to which the map's is added.
+    """Return a number for the chart of each pixel and its class there.
 
-    Shape ``(chart, y, x)``, int16.
+    Adding the class of the map gives the number of the pair. Shape ``(chart, y, x)``,
+    int16.
     """
     charts = np.moveaxis(scene.charts, -1, 0).astype(np.int16)
     charts[charts == CHART_FILL] = _N_VALUES - 1

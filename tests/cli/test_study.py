@@ -189,7 +189,7 @@ def test_nothing_that_is_named_runs_as_a_command_of_the_script(
         result = seaice(*command, "--slurm", script)
         if "\n" in out:
             assert result.code == 1
-            assert "its directives end with the line" in result.err
+            assert "its directives end at a line break" in result.err
             assert seaice(*command[:-1], "out", "--slurm", script).code == 0
         else:
             assert result.code == 0

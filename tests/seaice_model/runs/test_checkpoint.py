@@ -60,14 +60,14 @@ def test_a_checkpoint_carries_what_predicting_and_resuming_need(
     assert not checkpoint.network().training
 
 
-def test_weights_can_be_read_without_us(run: Path) -> None:
+def test_weights_can_be_read_without_seaice(run: Path) -> None:
     with safe_open(RunFolder(run).best, framework="np") as file:
         header = json.loads(file.metadata()["seaice"])
         assert file.get_tensor("weights.heads.0.weight").shape == (1, 4, 1, 1)
     assert header["settings"]["config"]["model"]["channels"] == ["hh", "hv"]
 
 
-def test_settings_are_json_for_people(run: Path) -> None:
+def test_settings_are_readable_json(run: Path) -> None:
     folder = RunFolder(run)
     assert json.loads(folder.settings.read_text())["config"]["train"]["n_epochs"] == 3
     assert load_settings(folder.settings) == load(folder.last).settings
@@ -153,7 +153,7 @@ OURS = b'{"__metadata__": {"seaice": "{}"}, "a": %s}'
         (safetensors(b'{"__metadata__": {"seaice": "{}"}}'), "'format_version' is missing"),
     ],
 )  # fmt: skip
-def test_a_hostile_checkpoint_is_refused_in_words(
+def test_a_hostile_checkpoint_is_refused_with_a_reason(
     tmp_path: Path, content: bytes, words: str
 ) -> None:
     path = tmp_path / "best.safetensors"
@@ -194,7 +194,9 @@ for name, read in (
 
 
 @pytest.mark.skipif(shutil.which("setpriv") is None, reason="root can read everything")
-def test_what_may_not_be_read_is_not_called_damaged(tmp_path: Path, run: Path) -> None:
+def test_a_file_without_read_permission_is_not_called_damaged(
+    tmp_path: Path, run: Path
+) -> None:
     shutil.copytree(run, tmp_path / "run")
     for path in (tmp_path / "run").glob("*.*"):
         path.chmod(0)
@@ -298,7 +300,7 @@ MODEL = ("settings", "config", "model")
             r"has shape \(8, 4, 3, 3\) instead of \(9, 4, 3, 3\)",
         ),
         ((*MODEL, "filters"), [65536, 65536], r"instead of \(65536, 2, 3, 3\)"),
-        (("settings", "store", "means"), [0.0], r"one number a channel \(2\), got 1"),
+        (("settings", "store", "means"), [0.0], r"one number per channel \(2\), got 1"),
     ],
 )
 def test_a_damaged_header_is_named_with_what_is_wrong(
@@ -336,7 +338,7 @@ def test_a_header_that_lacks_a_key_is_damaged(tmp_path: Path, run: Path, key: st
     ("name", "tensor", "words"),
     [
         ("weights.heads.0.bias", None, "'heads.0.bias' is missing"),
-        ("weights.more", torch.zeros(1), "'more' has no place in it"),
+        ("weights.more", torch.zeros(1), "'more' is not part of it"),
         (
             "weights.heads.0.bias",
             torch.zeros(1, dtype=torch.float16),

@@ -82,10 +82,10 @@ def test_runs_are_pooled_over_their_scenes_alone() -> None:
     assert run_scores(Sample.of(runs))[:, 3].tolist() == pytest.approx([60, 70])
 
 
-def test_the_interval_over_runs_is_that_of_every_possible_draw() -> None:
+def test_the_interval_over_runs_is_that_of_every_possible_resample() -> None:
     # Scenes are equal, so only runs matter: differences 0, 1, 5. Two of the three are
-    # drawn: means 0, 1/2, 1, 5/2, 3, 5 with 1, 2, 1, 2, 2, 1 ninths; mean 2, ends 0 and 5,
-    # moved outwards by t(2) / normal = 4.303 / 1.960.
+    # sampled: means 0, 1/2, 1, 5/2, 3, 5 with probabilities of 1, 2, 1, 2, 2, 1 ninths;
+    # mean 2, ends 0 and 5, moved outwards by t(2) / normal = 4.303 / 1.960.
     ours = sample(np.repeat([[60.0], [61], [65]], 2, axis=1))
     effect = compare(ours, sample(np.full((3, 2), 60.0)))
     assert effect is not None
@@ -94,8 +94,8 @@ def test_the_interval_over_runs_is_that_of_every_possible_draw() -> None:
     assert effect["FLOE"].high == pytest.approx(2 + 3 * 2.1953, abs=1e-3)
 
 
-def test_the_interval_over_scenes_is_that_of_every_possible_draw() -> None:
-    # Runs are equal: differences 0 and 4 by scene, one of the two is drawn.
+def test_the_interval_over_scenes_is_that_of_every_possible_resample() -> None:
+    # Runs are equal: differences 0 and 4 by scene, one of the two is sampled.
     ours = sample(np.array([[60.0, 64], [60, 64]]))
     effect = compare(ours, sample(np.full((2, 2), 60.0)))
     assert effect is not None
@@ -105,7 +105,7 @@ def test_the_interval_over_scenes_is_that_of_every_possible_draw() -> None:
     assert effect["FLOE"].high == pytest.approx(2 + 2 * 6.4829, abs=1e-3)
 
 
-def test_what_never_differs_has_an_interval_of_nothing() -> None:
+def test_equal_runs_have_an_interval_of_length_0() -> None:
     same = sample(np.random.default_rng(0).uniform(50, 90, (3, 4)))
     effect = compare(same, same)
     assert effect is not None
@@ -113,16 +113,16 @@ def test_what_never_differs_has_an_interval_of_nothing() -> None:
     assert not effect["FLOE"].is_real
 
 
-def test_pairs_share_their_ups_and_downs() -> None:
+def test_variation_common_to_both_runs_of_a_pair_cancels() -> None:
     rng = np.random.default_rng(1)
-    reference = rng.uniform(50, 80, (4, 5))
-    effect = compare(sample(reference + 1), sample(reference))
+    baseline = rng.uniform(50, 80, (4, 5))
+    effect = compare(sample(baseline + 1), sample(baseline))
     assert effect is not None
     assert effect["FLOE"].is_real
     assert effect["FLOE"].low == pytest.approx(1, abs=1e-3)
 
 
-def test_the_draws_follow_the_seed() -> None:
+def test_resamples_depend_on_the_seed_alone() -> None:
     rng = np.random.default_rng(2)
     ours, theirs = sample(rng.uniform(50, 90, (3, 6))), sample(rng.uniform(50, 90, (3, 6)))
     first, again = (compare(ours, theirs, seed=4) for _ in range(2))
@@ -159,7 +159,7 @@ def test_other_scenes_are_refused() -> None:
         compare(sample(np.ones((1, 2)), "ab"), sample(np.ones((1, 2)), "ac"))
 
 
-def drawn_scenes(percent: NDArray[np.float64]) -> Sample:
+def on_own_scenes(percent: NDArray[np.float64]) -> Sample:
     """Return runs that each have scenes of their own."""
     return Sample.of(
         {
@@ -188,7 +188,7 @@ def test_the_interval_covers_the_truth_as_often_as_it_says(
 ) -> None:
     rng = np.random.default_rng(3)
     n_studies, n_covered = 200, 0
-    make = sample if is_crossed else drawn_scenes
+    make = sample if is_crossed else on_own_scenes
     for study in range(n_studies):
         run = spread[0] * rng.normal(size=(n_runs, 1))
         scene = spread[1] * rng.normal(size=(1 if is_crossed else n_runs, n_scenes))

@@ -59,7 +59,7 @@ def weights_of(run: StudyRun) -> str:
     return weights_fingerprint(load(RunFolder(run.path).best))
 
 
-def test_a_study_holds_a_run_and_a_record_for_each_candidate_and_seed(
+def test_a_study_has_a_run_and_a_record_for_each_candidate_and_seed(
     plan: StudyPlan,
 ) -> None:
     found = sorted(p.relative_to(plan.out).as_posix() for p in plan.out.glob("runs/*/*"))
@@ -71,7 +71,7 @@ def test_a_study_holds_a_run_and_a_record_for_each_candidate_and_seed(
     ]
 
 
-def test_every_run_has_its_seed_and_draws_its_validation_scenes(plan: StudyPlan) -> None:
+def test_every_run_has_its_seed_and_samples_its_validation_scenes(plan: StudyPlan) -> None:
     for run in plan.runs:
         record = load_record(run.record)
         assert record.config.train.seed == run.seed
@@ -88,7 +88,7 @@ def test_every_run_has_its_seed_and_draws_its_validation_scenes(plan: StudyPlan)
     assert by_seed["model1", 1] == by_seed["hh", 1]
 
 
-def test_the_matrices_are_those_of_maps_that_are_drawn_and_scored(
+def test_the_matrices_are_those_of_maps_that_are_predicted_and_scored(
     plan: StudyPlan, store: Store, tmp_path: Path
 ) -> None:
     run = plan.runs[0]
@@ -103,9 +103,9 @@ def test_the_matrices_are_those_of_maps_that_are_drawn_and_scored(
 
 def test_a_finished_study_is_left_as_it_is(plan: StudyPlan) -> None:
     before = {path: path.stat().st_mtime_ns for path in plan.out.rglob("*.*")}
-    told: list[StudyProgress] = []
-    report = run_study(plan, devices=["cpu"], progress=told.append)
-    assert (report.n_finished, report.is_stopped, told) == (4, False, [])
+    steps: list[StudyProgress] = []
+    report = run_study(plan, devices=["cpu"], progress=steps.append)
+    assert (report.n_finished, report.is_stopped, steps) == (4, False, [])
     assert {path: path.stat().st_mtime_ns for path in plan.out.rglob("*.*")} == before
 
 
@@ -120,15 +120,15 @@ from seaice_model.study.study import plan_study, run_study
 
 torch.set_num_threads(1)
 out, store, kill_after, n_together, jobs = sys.argv[1:]
-n_told = 0
+n_reports = 0
 
-def progress(told):
-    global n_told
-    n_told += 1
-    if n_told == int(kill_after):
+def progress(reported):
+    global n_reports
+    n_reports += 1
+    if n_reports == int(kill_after):
         os.kill(os.getpid(), signal.SIGKILL)
-    if told.step.is_finished:
-        print(told.step.candidate, told.step.seed, flush=True)
+    if reported.step.is_finished:
+        print(reported.step.candidate, reported.step.seed, flush=True)
     Path(out, f"{os.getpid()}.here").touch()
     while len([*Path(out).glob("*.here")]) < int(n_together):
         time.sleep(0.01)  # within its first run, until others are in one, too
@@ -152,8 +152,8 @@ def start_study(
     )
 
 
-# Each run tells three epochs and its end: the sixth time is in the second run.
-def test_a_killed_study_goes_on_without_repeating_a_finished_run(
+# Each run reports three epochs and its end: the sixth report is from the second run.
+def test_a_killed_study_continues_without_repeating_a_finished_run(
     tmp_path: Path, store: Store, plan: StudyPlan
 ) -> None:
     killed = start_study(tmp_path, store, kill_after=6)
@@ -162,19 +162,17 @@ def test_a_killed_study_goes_on_without_repeating_a_finished_run(
     assert out.split() == ["model1", "0"]
     ours = plan_study(tmp_path, [store], CANDIDATES, n_runs=2)
     first = {p: p.stat().st_mtime_ns for p in (tmp_path / "runs/model1").rglob("seed-0*/*")}
-    told: list[StudyProgress] = []
-    report = run_study(ours, devices=["cpu"], progress=told.append)
+    steps: list[StudyProgress] = []
+    report = run_study(ours, devices=["cpu"], progress=steps.append)
     assert report.n_finished == 4
-    assert {(t.step.candidate, t.step.seed) for t in told} == {
+    assert {(s.step.candidate, s.step.seed) for s in steps} == {
         ("hh", 0),
         ("model1", 1),
         ("hh", 1),
     }
-    # The run under way went on with its third epoch.
-    assert [t.step.epoch for t in told if (t.step.candidate, t.step.seed) == ("hh", 0)] == [
-        3,
-        3,
-    ]
+    # The interrupted run continued with its third epoch.
+    of_hh = [s.step for s in steps if (s.step.candidate, s.step.seed) == ("hh", 0)]
+    assert [step.epoch for step in of_hh] == [3, 3]
     assert {p: p.stat().st_mtime_ns for p in first} == first
     for mine, other in zip(ours.runs, plan.runs, strict=True):
         assert weights_of(mine) == weights_of(other)
@@ -207,15 +205,15 @@ def test_several_jobs_do_the_work_of_one(
     tmp_path: Path, store: Store, plan: StudyPlan
 ) -> None:
     ours = plan_study(tmp_path, [store], CANDIDATES, n_runs=2)
-    told: list[StudyProgress] = []
-    report = run_study(ours, jobs=2, devices=["cpu"], progress=told.append)
+    steps: list[StudyProgress] = []
+    report = run_study(ours, jobs=2, devices=["cpu"], progress=steps.append)
     assert (report.n_finished, report.failed, report.is_stopped) == (4, (), False)
-    assert sum(t.step.is_finished for t in told) == 4
+    assert sum(s.step.is_finished for s in steps) == 4
     for mine, other in zip(ours.runs, plan.runs, strict=True):
         assert mine.record.read_text() == other.record.read_text()
 
 
-def test_a_run_that_another_process_is_at_is_left_to_it(
+def test_a_run_that_another_process_works_on_is_left_to_it(
     tmp_path: Path, store: Store
 ) -> None:
     plan = plan_study(tmp_path, [store], CANDIDATES, n_runs=1)
@@ -228,7 +226,7 @@ def test_a_run_that_another_process_is_at_is_left_to_it(
     assert run_study(plan, devices=["cpu"]).n_finished == 2
 
 
-def test_parts_deal_out_every_run_once(store: Store, tmp_path: Path) -> None:
+def test_every_run_is_in_exactly_one_part(store: Store, tmp_path: Path) -> None:
     plan = plan_study(tmp_path, [store], CANDIDATES, n_runs=4)
     dealt = [run for number in (1, 2, 3) for run in plan.part(number, 3)]
     assert sorted(dealt, key=lambda r: r.path) == sorted(plan.runs, key=lambda r: r.path)
@@ -252,26 +250,26 @@ def test_a_run_that_fails_is_named_and_the_others_are_finished(
     assert len(run_study(plan, jobs=2, devices=["cpu"]).failed) == 1
 
 
-def test_a_request_to_stop_is_heard_between_runs(tmp_path: Path, store: Store) -> None:
+def test_a_request_to_stop_takes_effect_between_runs(tmp_path: Path, store: Store) -> None:
     plan = plan_study(tmp_path, [store], CANDIDATES, n_runs=1)
     stop = StopRequest()
 
-    def tell(_step: object) -> None:
+    def request_stop(_step: object) -> None:
         stop.is_made = True
 
-    assert not work(plan.runs, "attempt", "cpu", stop, tell)
+    assert not work(plan.runs, "attempt", "cpu", stop, request_stop)
     assert [run.is_finished for run in plan.runs] == [True, False]
 
 
 def test_a_signal_stops_a_study_within_a_run(tmp_path: Path, store: Store) -> None:
     plan = plan_study(tmp_path, [store], CANDIDATES, n_runs=1)
 
-    def tell(told: StudyProgress) -> None:
-        if told.step.epoch == 1:
+    def end(reported: StudyProgress) -> None:
+        if reported.step.epoch == 1:
             os.kill(os.getpid(), signal.SIGTERM)
 
     before = signal.getsignal(signal.SIGTERM)
-    report = run_study(plan, devices=["cpu"], progress=tell)
+    report = run_study(plan, devices=["cpu"], progress=end)
     assert (report.n_finished, report.is_stopped) == (0, True)
     assert signal.getsignal(signal.SIGTERM) is before
     assert run_study(plan, devices=["cpu"]).n_finished == 2
@@ -284,11 +282,11 @@ def test_a_signal_stops_all_processes_of_a_study(tmp_path: Path, store: Store) -
     plan = plan_study(tmp_path, [store], candidates, n_runs=1)
     once = iter([True])  # a second signal would end this process
 
-    def tell(told: StudyProgress) -> None:
-        if told.step.epoch == 2 and next(once, False):
+    def end(reported: StudyProgress) -> None:
+        if reported.step.epoch == 2 and next(once, False):
             os.kill(os.getpid(), signal.SIGTERM)
 
-    report = run_study(plan, jobs=2, devices=["cpu"], progress=tell)
+    report = run_study(plan, jobs=2, devices=["cpu"], progress=end)
     assert (report.n_finished, report.is_stopped) == (0, True)
 
 
@@ -363,21 +361,21 @@ def test_more_runs_join_those_that_are_there(
     plan: StudyPlan, store: Store, tmp_path: Path
 ) -> None:
     shutil.copytree(plan.out, tmp_path / "study")
-    told: list[StudyProgress] = []
+    steps: list[StudyProgress] = []
     more = plan_study(tmp_path / "study", [store], CANDIDATES[:1], n_runs=3)
-    assert run_study(more, devices=["cpu"], progress=told.append).n_finished == 3
-    assert {told.step.seed for told in told} == {2}
+    assert run_study(more, devices=["cpu"], progress=steps.append).n_finished == 3
+    assert {s.step.seed for s in steps} == {2}
 
 
-def test_a_missing_record_is_counted_anew_from_the_run(
+def test_a_missing_record_is_counted_again_from_the_run(
     plan: StudyPlan, store: Store, tmp_path: Path
 ) -> None:
     shutil.copytree(plan.out, tmp_path / "study")
     ours = plan_study(tmp_path / "study", [store], CANDIDATES, n_runs=2)
     ours.runs[2].record.unlink()
-    told: list[StudyProgress] = []
-    assert run_study(ours, devices=["cpu"], progress=told.append).n_finished == 4
-    assert [(t.step.candidate, t.step.seed, t.step.is_finished) for t in told] == [
+    steps: list[StudyProgress] = []
+    assert run_study(ours, devices=["cpu"], progress=steps.append).n_finished == 4
+    assert [(s.step.candidate, s.step.seed, s.step.is_finished) for s in steps] == [
         ("hh", 0, True)
     ]
     assert ours.runs[2].record.read_text() == plan.runs[2].record.read_text()
@@ -419,7 +417,7 @@ def test_a_damaged_record_is_named(
 @pytest.mark.parametrize(
     "content", [b"", b"[]", b"\xff", b"[" * 100_000, b'{"attempt": 5}']
 )
-def test_records_and_notes_of_strangers_are_refused_in_words(
+def test_invalid_records_and_notes_are_refused(
     plan: StudyPlan, store: Store, tmp_path: Path, content: bytes
 ) -> None:
     shutil.copytree(plan.out, tmp_path / "study")

@@ -26,7 +26,7 @@ from seaice_model.study.table import (
 
 
 def matrices(percent: float) -> dict[str, NDArray[np.int64]]:
-    """Return charts of two classes of which this share is right in SOD and FLOE."""
+    """Return charts of two classes, with this share of right pixels in SOD and FLOE."""
     found = {}
     for chart in CHARTS:
         matrix = np.zeros((chart.n_classes, chart.n_classes + 1), np.int64)
@@ -38,9 +38,9 @@ def matrices(percent: float) -> dict[str, NDArray[np.int64]]:
 
 
 def finish(run: StudyRun, validation: float, test: list[float]) -> None:
-    """Leave the record of a run with these scores behind."""
+    """Write the record of a run with these scores."""
     run.record.parent.mkdir(parents=True, exist_ok=True)
-    drawn = {
+    sampled = {
         f"20190101T{run.seed:02d}00{k:02d}_dmi": matrices(validation) for k in range(3)
     }
     scored = {
@@ -50,7 +50,7 @@ def finish(run: StudyRun, validation: float, test: list[float]) -> None:
         config=run.config,
         store_fingerprint="fingerprint",
         best_epoch=3,
-        confusion={"validation": drawn, "test": scored},
+        confusion={"validation": sampled, "test": scored},
     )
     save_record(record, run.record)
 
@@ -81,7 +81,7 @@ def plan(tmp_path: Path) -> StudyPlan:
 
 def test_means_and_deviations_are_those_of_the_runs(plan: StudyPlan) -> None:
     model1, model3, wide = summarise(plan).candidates
-    # Floe scores of the runs on test: 71.5, 72.5, 73.5; a scene less or more is pooled.
+    # FLOE scores of the runs on test: 71.5, 72.5, 73.5, pooled over scenes.
     assert model1.splits["test"].mean("FLOE") == pytest.approx(72.5)
     assert model1.splits["test"].std("FLOE") == pytest.approx(1)
     assert model3.splits["validation"].mean("SOD") == pytest.approx(71)
@@ -98,7 +98,7 @@ def test_candidates_are_compared_with_model_1_on_the_seeds_of_both(plan: StudyPl
     assert wide.effects["FLOE"].mean == pytest.approx(1)
 
 
-def test_the_figures_of_the_paper_stand_beside_ours(plan: StudyPlan) -> None:
+def test_the_scores_of_the_paper_are_shown_with_ours(plan: StudyPlan) -> None:
     model1, model3, wide = (one.splits["test"] for one in summarise(plan).candidates)
     assert model1.paper == find_preset("model1").test
     assert (model3.paper_score("FLOE"), model3.paper_effect) == (
@@ -124,7 +124,7 @@ def test_real_differences_are_marked(plan: StudyPlan) -> None:
 
 
 @pytest.mark.parametrize("form", [as_text, as_markdown, as_latex, as_csv])
-def test_every_form_says_what_is_not_of_the_paper(tmp_path: Path, form) -> None:  # type: ignore[no-untyped-def]
+def test_every_form_says_that_a_study_was_quick(tmp_path: Path, form) -> None:  # type: ignore[no-untyped-def]
     rows = tuple(quick(one) for one in read_candidates("model1,model3"))
     plan = make_plan(tmp_path, rows, is_quick=True)
     for run in plan.runs:
@@ -139,7 +139,7 @@ def test_every_form_says_what_is_not_of_the_paper(tmp_path: Path, form) -> None:
     assert any("QUICK STUDY" in text for text in texts)
 
 
-def test_what_is_missing_is_said(plan: StudyPlan) -> None:
+def test_missing_runs_and_stores_are_noted(plan: StudyPlan) -> None:
     text = as_text(summarise(plan))
     assert "1 of 9 runs are not finished" in text
     assert "Left out because no store fits: model2" in text
@@ -244,7 +244,7 @@ def test_without_model_1_the_first_candidate_is_the_baseline(tmp_path: Path) -> 
     assert summarise(plan).baseline == "model4"
 
 
-def test_the_picture_shows_every_run_and_every_interval(plan: StudyPlan) -> None:
+def test_the_figure_shows_every_run_and_every_interval(plan: StudyPlan) -> None:
     figure = plot_study(summarise(plan))
     scores, effects = figure.axes
     runs = [line for line in scores.lines if line.get_marker() == "o"]

@@ -142,7 +142,7 @@ def test_scenes_smaller_than_a_patch_are_padded(tmp_path: Path) -> None:
         assert np.isnan(got["inputs"]).any()
 
 
-def test_what_does_not_fit_is_refused_before_reading(
+def test_scenes_that_do_not_fit_are_refused_before_reading(
     wide: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sampler = PatchSampler(wide, scenes=wide.scenes, size=48, channels=("hh", "hv"))
@@ -159,7 +159,7 @@ def test_what_does_not_fit_is_refused_before_reading(
     GpuPatches(sampler, CPU, 16)
 
 
-def test_trainings_in_a_row_share_what_the_first_has_loaded(
+def test_trainings_in_a_row_share_the_scenes_that_the_first_loaded(
     wide: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loaded = []
@@ -185,7 +185,7 @@ def test_trainings_in_a_row_share_what_the_first_has_loaded(
     assert loaded[2:] == [set(some)]
 
 
-def test_of_what_does_not_fit_only_the_scenes_in_use_are_kept(
+def test_only_the_scenes_in_use_are_kept_if_memory_is_short(
     wide: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scenes = wide.splits["train"][:1]

@@ -61,7 +61,7 @@ for kind in ("frozen", "own", "compiled"):
     learner.network.train(kind == "own")
     batch = batch_of(store, rank=processes.rank, count=processes.count)
     losses = processes.mean(learner.learn(batch, 0.1))
-    assert torch._dynamo.config.optimize_ddp  # as before: it is of the whole process
+    assert torch._dynamo.config.optimize_ddp  # a setting of the process: unchanged
     torch.save(
         {"inputs": batch.inputs, "charts": batch.charts, "losses": losses,
          "gradients": learner.momentum()},
@@ -79,7 +79,7 @@ def batch_of(store: Store, *, rank: int = 0, count: int = 1) -> Batch:
 
 @pytest.fixture(scope="module")
 def steps(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Let two processes train on their shares of a batch of four."""
+    """Return what two processes computed from their shares of a batch of four."""
     folder = tmp_path_factory.mktemp("steps")
     (folder / "step.py").write_text(ONE_STEP)
     # Our packages before the folders of their tests, which have the same names.
@@ -120,7 +120,7 @@ def test_their_gradients_are_those_of_the_double_batch(steps: Path, store: Store
         assert_close(share["gradients"], learner.momentum())
 
 
-def test_compiled_they_have_the_same_gradients(steps: Path) -> None:
+def test_compiled_networks_have_the_same_gradients(steps: Path) -> None:
     for share, plain in zip(read(steps, "compiled"), read(steps, "frozen"), strict=True):
         torch.testing.assert_close(share["losses"], plain["losses"])
         assert_close(share["gradients"], plain["gradients"])
@@ -204,7 +204,7 @@ def test_one_device_for_two_processes_is_refused() -> None:
     environment = dict.fromkeys(
         ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"), "0"
     ) | {"WORLD_SIZE": "2"}
-    with pytest.raises(RunError, match="'cuda:0' is a single one for 2 processes"):
+    with pytest.raises(RunError, match="'cuda:0' cannot be shared by 2 processes"):
         join("cuda:0", environment)
 
 
@@ -228,7 +228,7 @@ def test_an_empty_variable_counts_as_not_set(name: str) -> None:
 
 
 def test_a_number_beyond_that_of_all_processes_is_refused() -> None:
-    with pytest.raises(RunError, match="RANK is 2, and WORLD_SIZE 2"):
+    with pytest.raises(RunError, match="RANK is 2, but WORLD_SIZE is 2"):
         join("cpu", {**ALL, "RANK": "2"})
 
 

@@ -51,8 +51,8 @@ def losses_of(run_path: Path) -> list[tuple[float, ...]]:
 def stop_at(epoch: int, iteration: int, number: signal.Signals):  # type: ignore[no-untyped-def]
     """Return a progress callback that sends this process a signal at a batch."""
 
-    def progress(told: TrainProgress) -> None:
-        if (told.epoch, told.iteration, told.scores) == (epoch, iteration, None):
+    def progress(step: TrainProgress) -> None:
+        if (step.epoch, step.iteration, step.scores) == (epoch, iteration, None):
             os.kill(os.getpid(), number)
 
     return progress
@@ -153,8 +153,8 @@ from seaice_data.store.store import Store
 from seaice_model.config.run_config import RunConfig
 from seaice_model.training.train import train
 
-def progress(told):
-    if (told.epoch, told.iteration) == (2, 3):
+def progress(step):
+    if (step.epoch, step.iteration) == (2, 3):
         os.kill(os.getpid(), signal.SIGKILL)
 
 torch.set_num_threads(1)
@@ -382,7 +382,7 @@ def test_a_loss_that_is_not_finite_stops_the_training(tmp_path: Path, store: Sto
 
 
 @pytest.mark.parametrize("empty", [0, 1, 2])
-def test_a_chart_that_is_empty_everywhere_does_no_harm(
+def test_a_run_completes_if_a_chart_is_empty_everywhere(
     tmp_path: Path, empty: int, make_store: StoreMaker
 ) -> None:
     store = make_store(tmp_path / "store.zarr", scenes=SCENES)
@@ -452,7 +452,7 @@ OTHERS = ("settings.json", "log.jsonl", "best.safetensors", "learning_curve.png"
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_files_of_others_are_not_replaced_unasked(
+def test_files_of_others_are_not_replaced_without_overwrite(
     tmp_path: Path, store: Store, name: str
 ) -> None:
     (tmp_path / name).write_text("mine")
@@ -481,7 +481,9 @@ def test_files_of_others_are_seen_before_the_first_of_several_seeds(
     assert [*tmp_path.rglob("*.*")] == [mine]
 
 
-def test_events_of_others_stay_beside_those_of_a_run(tmp_path: Path, store: Store) -> None:
+def test_events_of_others_are_kept_next_to_those_of_a_run(
+    tmp_path: Path, store: Store
+) -> None:
     pytest.importorskip("tensorboard")
     events, config = tmp_path / "run" / "tensorboard", with_train(n_epochs=1)
     others = {events / "other" / "events.out.tfevents.1.host.2.3", events / "notes.txt"}

@@ -1,4 +1,4 @@
-"""Trainings that end before their time: killed, stopped, diverged, without disk."""
+"""Trainings that end early: killed, stopped, diverged, or out of disk space."""
 
 import signal
 import subprocess
@@ -113,7 +113,7 @@ def test_a_training_that_diverges_keeps_its_last_good_checkpoint(
     train(store, folder.path, replace(TINY, train=replace(TINY.train, n_epochs=1)))
     last = load(folder.last)
     weights = {n: w * 1e25 if "heads" in n else w for n, w in last.weights.items()}
-    save(replace(last, weights=weights), folder.last)  # finite, but no loss of theirs is
+    save(replace(last, weights=weights), folder.last)  # finite, but their losses are not
     before = folder.last.read_bytes()
     with pytest.raises(RunError, match="diverged in epoch 2: the loss of batch") as caught:
         train(store, folder.path, TINY, resume=True)
