@@ -1,7 +1,7 @@
-"""Sea ice charts from Sentinel-1: the names of `seaice_data` and `seaice_model` at once.
+"""Sea ice charts from Sentinel-1: all public names of `seaice_data` and `seaice_model`.
 
-The names are imported when they are first used. The `seaice` command, which is
-``python -m seaice`` too, wires them and does no work of its own.
+Each name is imported when it is first used. The command `seaice`, or ``python -m seaice``,
+calls these packages and does no work of its own.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""``python -m seaice`` runs the command."""
+"""Run the command as ``python -m seaice``."""
 
 from .main import run
 

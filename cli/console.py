@@ -1,9 +1,10 @@
-"""What people see: results on stdout; notes, errors and progress on stderr.
+"""Output of the commands: results on stdout; notes, errors and progress on stderr.
 
 Texts may come from untrusted files: they are printed line by line, with escapes in place of
-whatever would move the cursor, or colour or reorder a line.
+characters that would move the cursor, or colour or reorder a line.
 
-Long work shows a bar on a terminal, elsewhere (a pipe, a SLURM log) a line now and then.
+Progress of long work is a bar on a terminal, and an occasional line elsewhere (a pipe, a
+SLURM log).
 """
 
 import json
@@ -61,7 +62,7 @@ def be_quiet(stream: TextIO) -> None:
 
 @contextmanager
 def _lossy() -> Iterator[None]:
-    """Continue when the terminal has been closed and nobody can read the message."""
+    """Ignore that a message cannot be printed because the terminal has been closed."""
     try:
         yield
     except OSError:
@@ -69,7 +70,7 @@ def _lossy() -> Iterator[None]:
 
 
 def seconds(elapsed_s: float) -> str:
-    """Return a duration as people write it.
+    """Return a duration for people to read.
 
     Examples
     --------
@@ -85,7 +86,7 @@ def seconds(elapsed_s: float) -> str:
 
 
 class Progress:
-    """Shows how far long work has come; a context manager.
+    """Shows the progress of long work; a context manager.
 
     Parameters
     ----------
@@ -127,7 +128,7 @@ class Progress:
                 self._bar.stop()
 
     def __call__(self, done: int, total: int, text: str = "") -> None:
-        """Report `done` of `total`, and what was done last."""
+        """Report that `done` of `total` are finished; `text` names the last one."""
         now = time.monotonic()
         per_minute = 60 * done / max(now - self._start, 1e-9)
         status = printable(f"{self._unit}, {per_minute:.3g}/min {text}").rstrip()

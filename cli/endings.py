@@ -1,6 +1,6 @@
-"""How a command ends: what goes wrong becomes a line and an exit code.
+"""Ends of commands: an error becomes a line on stderr and an exit code.
 
-Exit codes: 0 done, 1 something the user can fix, 2 wrong usage, 75 a training that was
+Exit codes: 0 done, 1 an error that the user can fix, 2 wrong usage, 75 a training that was
 stopped and can be resumed, 129 its terminal was closed, 130 interrupted, 143 terminated.
 """
 
@@ -44,7 +44,7 @@ class Terminated(KeyboardInterrupt):
 
 
 def ending_in_words(command: Command) -> Command:
-    """Turn what goes wrong in a command into a line and an exit code."""
+    """Turn errors and signals in a command into a line on stderr and an exit code."""
 
     @functools.wraps(command)
     def run_command(*args: object, **kwargs: object) -> None:
@@ -62,7 +62,7 @@ def ending_in_words(command: Command) -> Command:
             fail("interrupted", _HINTS.get(command.__name__))
             raise typer.Exit(INTERRUPTED) from None
         except BrokenPipeError:
-            # The reader has gone (`seaice info | head`).
+            # The reader has ended (`seaice info | head`).
             be_quiet(sys.stdout)
             raise typer.Exit(0) from None
         except MemoryError:
@@ -76,7 +76,7 @@ def ending_in_words(command: Command) -> Command:
 
 
 def fail_with(error: OSError) -> None:
-    """Print what the system says, and of which file."""
+    """Print an error of the system, after the name of the file."""
     name = f"{error.filename!r}: " if error.filename else ""
     fail(f"{name}{error.strerror or error}")
 
@@ -96,6 +96,6 @@ def _terminable() -> Iterator[None]:
 
 
 def _terminate(number: int, _frame: FrameType | None) -> None:
-    for other in ending_signals():  # `timeout` and a closed terminal send it twice
+    for other in ending_signals():  # `timeout` and a closed terminal send two signals
         signal.signal(other, signal.SIG_IGN)
     raise Terminated(number)

@@ -38,17 +38,17 @@ _UsageError: type[Any] = typer.BadParameter.__mro__[1]  # Typer has a copy of cl
 
 
 class _Commands(TyperGroup):
-    """The commands; an error of usage shows the arguments that it quotes on one line."""
+    """The commands; a usage error quotes arguments on one line, whatever they contain."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the options before the name of a command."""
-        if not args:  # asks for the help, which has several lines
+        if not args:  # prints the help, which has several lines
             return super().parse_args(ctx, args)
         with _printable_usage():
             return super().parse_args(ctx, args)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[Any, Any, list[str]]:
-        """Return the name of a command, the command, and its arguments."""
+        """Return a command by its name, with the name and its arguments."""
         name, command, arguments = super().resolve_command(ctx, args)
         return name, command, renamed(str(name), arguments)
 
@@ -102,7 +102,7 @@ def options(
     handler = logging.StreamHandler()
     handler.setFormatter(OneLine("%(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(handlers=[handler], level=level)
-    # It warns of fonts and folders that no user of ours asked for.
+    # It warns about fonts and folders that are not the user's concern.
     logging.getLogger("matplotlib").setLevel(logging.NOTSET if verbose else logging.ERROR)
 
 
@@ -150,10 +150,10 @@ def run() -> None:
 
 def _open_streams() -> None:
     """Make sure that anything can be written to stdout and stderr."""
-    # Where the caller closed them (`>&-`) Python has none.
+    # If the caller closed them (`>&-`), they are None.
     sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115 - until the end
     sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115
-    for stream in (sys.stdout, sys.stderr):  # with `LANG=C` not every letter can be written
+    for stream in (sys.stdout, sys.stderr):  # `LANG=C` cannot encode every letter
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
@@ -161,7 +161,7 @@ def _open_streams() -> None:
 def _show_warning(
     message: Warning | str,
     category: type[Warning],
-    filename: str,  # noqa: ARG001 - and what follows: Python passes them
+    filename: str,  # noqa: ARG001 - Python passes this and the arguments below
     lineno: int,  # noqa: ARG001
     file: TextIO | None = None,  # noqa: ARG001
     line: str | None = None,  # noqa: ARG001

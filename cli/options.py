@@ -1,4 +1,4 @@
-"""What commands share: options, their old names, how values are read, exit codes."""
+"""Options of several commands, their old names, and functions that read their values."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -34,8 +34,8 @@ RENAMED: Mapping[str, Mapping[str, str]] = {
     "predict": {"--pictures": "--plots", "--no-pictures": "--no-plots"},
     "score": {"--reference": "--truth"},
 }
-"""By command: the present names of options by their names in version 0.1, which version 0.2
-still accepts, with a warning."""
+"""New names of options by their old ones, by command. Version 0.2 accepts the names of
+version 0.1, with a warning."""
 
 _MOST_SEEDS = 10_000
 
@@ -82,7 +82,7 @@ def read_seeds(text: str) -> list[int]:
                 f"cannot read {shortened(part)!r} as seeds; write 0-4 or 0,2,5"
             )
         ranges.append(range(int(found[1]), int(found[2] or found[1]) + 1))
-    # Not `len`, which takes no more than 63 bits.
+    # `len` fails on a range of more than 63 bits.
     if (n_seeds := sum(seeds.stop - seeds.start for seeds in ranges)) > _MOST_SEEDS:
         raise typer.BadParameter(f"{n_seeds} seeds are more than {_MOST_SEEDS}")
     numbers = list(chain(*ranges))

@@ -1,1 +1,1 @@
-"""`seaice bench`: one module per step, and the official code that they compare with."""
+"""`seaice bench`: a module for each step, and re-created official code to compare with."""

@@ -1,9 +1,9 @@
 """Training steps on a GPU, compared with the official code and the limits of the card.
 
 The official code trains a plain U-Net of PyTorch's modules, step by step from Python, in
-float16 without scaling. The limits are counted and measured: the
-floating-point operations of a step at the rate of a large matrix product, and the planes
-that its convolutions read and write, once each, at the rate of a large copy.
+float16 without scaling. There are two limits: the time for the floating-point operations of
+a step at the measured rate of a large matrix product, and the time for reading and writing
+the planes of its convolutions once, at the measured rate of a large copy.
 """
 
 import time
@@ -29,7 +29,7 @@ _STEPS: list[Callable[[], None]] = []
 
 
 def compare_steps(path: Path, config: "RunConfig", rounds: int) -> None:
-    """Print how long our step and the official one take, and the limits of the GPU."""
+    """Print the times of our step and the official step, and the limits of the GPU."""
     import torch
 
     from seaice_data.sampling.sampler import PatchSampler
@@ -83,7 +83,7 @@ def compare_sharing(config: "RunConfig", title: str, rounds: int) -> None:
             stack.enter_context(ProcessPoolExecutor(1, mp_context=spawn))
             for _ in range(_N_SHARING)
         ]
-        pools[0].submit(_start, config).result()  # the others reuse what it compiles
+        pools[0].submit(_start, config).result()  # its compiled code serves the others
         for future in [pool.submit(_start, config) for pool in pools[1:]]:
             future.result()
 
@@ -160,10 +160,10 @@ def _say_limits(config: "RunConfig", batch: "Batch", step_ms: float) -> None:
     arithmetic_ms = 1000 * n_flop / flop_per_s
     memory_ms = 1000 * n_bytes / bytes_per_s
     say(
-        f"limits: {n_flop / 1e9:.0f} GFLOP a step at {flop_per_s / 1e12:.0f} TFLOP/s "
-        f"{arithmetic_ms:.2f} ms; {n_bytes / 1e9:.2f} GB that its convolutions read and "
-        f"write at {bytes_per_s / 1e12:.2f} TB/s {memory_ms:.2f} ms; a step takes "
-        f"{step_ms / max(arithmetic_ms, memory_ms):.1f} times the longer one"
+        f"limits: {arithmetic_ms:.2f} ms for {n_flop / 1e9:.0f} GFLOP a step at "
+        f"{flop_per_s / 1e12:.0f} TFLOP/s; {memory_ms:.2f} ms for {n_bytes / 1e9:.2f} GB "
+        f"of its convolutions at {bytes_per_s / 1e12:.2f} TB/s; a step takes "
+        f"{step_ms / max(arithmetic_ms, memory_ms):.1f} times the longer limit"
     )
 
 
@@ -180,7 +180,7 @@ def _counted(config: "RunConfig", batch: "Batch") -> tuple[int, int]:
 
     def count(_: object, given: "tuple[torch.Tensor, ...]", result: "torch.Tensor") -> None:
         nonlocal n_bytes
-        # Forward, and two gradients of which the first layer needs one.
+        # The forward pass and two gradients; the first layer needs only one of them.
         n_passes = 3 if given[0].requires_grad else 2
         n_bytes += 2 * n_passes * (given[0].numel() + result.numel())
 
@@ -194,7 +194,7 @@ def _counted(config: "RunConfig", batch: "Batch") -> tuple[int, int]:
 
 
 def _matrix_rate() -> float:
-    """Return how many operations a second a large product of matrices reaches."""
+    """Return the operations per second of a large matrix product."""
     import torch
 
     n = 8192
@@ -204,7 +204,7 @@ def _matrix_rate() -> float:
 
 
 def _copy_rate() -> float:
-    """Return how many bytes a second a large copy reads and writes."""
+    """Return the bytes per second that a large copy reads and writes."""
     import torch
 
     n = 2**31

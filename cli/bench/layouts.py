@@ -44,7 +44,7 @@ _LAYOUTS = (
 
 
 def measure(path: Path, rounds: int) -> None:
-    """Write the corner of a scene in each layout; print windows a second, cold and warm."""
+    """Write the corner of a scene in each layout; print windows/s, cold and warm."""
     import numpy as np
 
     from seaice_data.store.store import Store

@@ -1,4 +1,4 @@
-"""A store of many scenes, made of links to those of a small one."""
+"""A store of many scenes, which are links to the scenes of a small store."""
 
 import json
 from datetime import datetime, timedelta
@@ -12,9 +12,9 @@ _N_VALIDATION = 20  # Chen et al. (2024, section 3.5)
 
 
 def link_scenes(path: Path, n_scenes: int, folder: Path) -> Path:
-    """Make a store of `n_scenes` scenes in `folder`; all but the last few are for training.
+    """Make a store of `n_scenes` scenes in `folder`; the last 20 are for validation.
 
-    The bytes are those of the store at `path`; names and splits are new.
+    Its arrays are links to those of the store at `path`; ids and splits are new.
     """
     many = folder / "many.zarr"
     (many / "scenes").mkdir(parents=True)
@@ -36,7 +36,7 @@ def link_scenes(path: Path, n_scenes: int, folder: Path) -> Path:
 
 
 def _link_scene(original: Path, scene: Path) -> None:
-    """Make a scene whose arrays are links to those of another one."""
+    """Make a scene whose arrays are links to the arrays of another scene."""
     scene.mkdir()
     for array in original.iterdir():
         if array.is_dir():

@@ -1,10 +1,11 @@
-"""How the official code of Chen et al. (2024) makes patches, re-created for benchmarks.
+"""The sampler of the official code of Chen et al. (2024), re-created for benchmarks.
 
-Written anew from what is known of it: all scenes are in memory, channels first, SAR and
-charts on the downscaled grid and ancillary fields on their 2 km cells. A patch is put
-together in a float64 buffer, and its ancillary window is enlarged to the patch. Flips and
-one affine resampling are applied to inputs (float32) and charts (float64) separately,
-together with a plane of ones that shows where fill belongs.
+This is our own code; it follows what is known of the original. All scenes are in memory,
+channels first: SAR and charts on the downscaled grid, ancillary fields on their 2 km cells.
+A patch is assembled in a float64 buffer, and its ancillary window is enlarged to the size
+of the patch. Flips and one affine resampling are applied to inputs (float32) and charts
+(float64) separately. A plane of ones is resampled with them: pixels where it becomes 0 are
+fill.
 """
 
 from typing import Any
@@ -65,7 +66,7 @@ class OfficialSampler:
         return inputs
 
     def _patch(self, rng: np.random.Generator) -> NDArray[np.float64]:
-        """Put a patch together that has more than one valid SIC pixel."""
+        """Return a random patch with more than one valid SIC pixel."""
         size, n_charts = self._size, len(CHARTS)
         patch = np.zeros((n_charts + self._n_channels, size, size))
         while True:
@@ -84,7 +85,7 @@ class OfficialSampler:
     def _planes(
         self, store: Store, scene_id: str, fine: NDArray[Any], coarse: NDArray[Any]
     ) -> tuple[Tensor, Tensor, float]:
-        """Return charts and fine planes, coarse planes on 2 km cells, and cells a pixel."""
+        """Return charts and fine planes, coarse planes on 2 km cells, cells per pixel."""
         scene = store.scene(scene_id)
         ratio = min(scene.grid.pixel_spacing_m / _CELL_M, 1.0)
         n_y, n_x = (max(int(n * ratio), 1) for n in scene.grid.shape)

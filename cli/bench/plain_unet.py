@@ -1,6 +1,6 @@
-"""The network as the official code trains it: PyTorch's modules, channels first.
+"""The network of the official code: PyTorch's modules, channels first.
 
-`seaice bench train` compares it with ours; nothing else uses it.
+Only `seaice bench train` uses it, to compare it with our network.
 """
 
 from collections.abc import Callable
@@ -26,7 +26,7 @@ def _double_conv(n_in: int, n_out: int) -> nn.Sequential:
 
 
 class PlainUNet(nn.Module):
-    """A U-Net with one decoder and SIC by regression, for patches of whole strides."""
+    """A U-Net with one decoder and SIC by regression; its stride must divide patches."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -75,7 +75,7 @@ def plain_step(
 ) -> Callable[[Tensor, Tensor], Tensor]:
     """Return a function that trains on inputs and charts of a batch and returns the loss.
 
-    On a GPU in float16 without scaling, as the official code.
+    On a GPU it uses float16 without scaling, as the official code does.
     """
     optimiser = torch.optim.SGD(
         network.parameters(),

@@ -1,7 +1,8 @@
 """`seaice bench predict`: maps of whole scenes on their original grid.
 
-Given a store, maps are predicted from it; given a folder of netCDF files, from these and
-from a store made of them. The network has the size of the paper's and has learned nothing.
+Given a store, maps are predicted from it. Given a folder of netCDF files, maps are
+predicted from the files and from a store made of them. The network is as large as that of
+the paper, and hardly trained.
 """
 
 import tempfile
@@ -17,7 +18,7 @@ from .timing import apart, line, taking_turns_apart
 
 
 def measure(path: Path, rounds: int) -> None:
-    """Print how fast maps are made, and in how much memory."""
+    """Print the time and the memory that maps take."""
     from seaice_data.preparation.prepare import prepare
     from seaice_data.sources.charts import is_store
 
@@ -56,7 +57,7 @@ def _measure(
 
 
 def _pretend_to_train(store: Path, run: Path) -> None:
-    """Make a run whose network is as large as that of the paper."""
+    """Train a network as large as that of the paper, for one batch."""
     from seaice_data.store.store import Store
     from seaice_model.config.presets import find_preset
     from seaice_model.training.train import train

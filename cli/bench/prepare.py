@@ -60,7 +60,7 @@ def _rate(done: list[float], n: int, jobs: int) -> float:
 
 
 def _layout(paths: Paths) -> str:
-    """Say how the SAR is stored in the first file."""
+    """Return in words how the SAR is stored in the first file."""
     import h5py
 
     with h5py.File(paths[0]) as file:
@@ -72,8 +72,8 @@ def _layout(paths: Paths) -> str:
 def _prepare_once(paths: Paths, raw: Path, jobs: int) -> list[float]:
     """Prepare all scenes into a new store.
 
-    Returns when each job had done its first scene, when the last scene was done, and when
-    the store was.
+    Returns three durations in seconds: until all jobs finished their first scene, until
+    the last scene was finished, and until the store was complete.
     """
     from seaice_data.preparation.prepare import prepare
 
@@ -95,9 +95,10 @@ def _prepare_once(paths: Paths, raw: Path, jobs: int) -> list[float]:
 def _official_once(paths: Paths, _raw: Path, _jobs: int) -> list[float]:
     """Do what the official code does with each scene at every start.
 
-    Variables on the SAR grid are stacked and picked at every tenth row and column, those
-    of the 2 km grid are stacked, tie points brought to the picked grid: all of it by the
-    nearest neighbour, and kept in memory. Charts of test scenes are in a second file.
+    Variables on the SAR grid are stacked, and every tenth row and column is picked;
+    variables on the 2 km grid are only stacked; tie points are resampled to the picked
+    grid. Resampling takes the nearest neighbour, and everything is kept in memory. Charts
+    of test scenes are in a second file.
     """
     import numpy as np
     import torch
@@ -122,8 +123,8 @@ def _official_once(paths: Paths, _raw: Path, _jobs: int) -> list[float]:
             kept.append(np.array(opened[names].to_array()))
             for name in ("sar_grid2d_latitude", "sar_grid2d_longitude"):
                 kept.append(pick(opened[name].values[np.newaxis], shape))
-        if beside := reference_file_of(path):
-            with xr.open_dataset(beside) as charts:
+        if second := reference_file_of(path):
+            with xr.open_dataset(second) as charts:
                 kept.append(pick(charts[["SIC", "SOD", "FLOE"]].to_array(), shape))
     return [time.perf_counter() - start]
 

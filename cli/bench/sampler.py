@@ -1,4 +1,4 @@
-"""`seaice bench sampler`: patches from a store, compared with a limit and official code."""
+"""`seaice bench sampler`: patches from a store, compared with copies and official code."""
 
 import subprocess
 import sys
@@ -24,7 +24,7 @@ _BATCH = 16
 _N_BATCHES = 4
 _SIZE = 256
 _N_COLD_SCENES = 500
-_MOST_IN_MEMORY = 20_000_000  # pixels of all scenes that are held in memory as float32
+_MOST_IN_MEMORY = 20_000_000  # pixels of all scenes together, to keep them as float32
 _AUGMENTED = ("augmented, nearest", "augmented, bilinear", "augmented, profile official")
 _PUBLISHED = (
     "the official code itself, on another 2-core machine: 163-181 plain, 62-88 augmented"
@@ -53,7 +53,7 @@ def measure(path: Path, rounds: int) -> None:
     from seaice_data.channels import OFFICIAL_CHANNELS
     from seaice_data.store.store import Store
 
-    torch.set_num_threads(1)  # copies of the official code are small: more threads slow it
+    torch.set_num_threads(1)  # the official code copies little: more threads slow it down
     store = Store.open(str(path))
     channels = tuple(name for name in OFFICIAL_CHANNELS if name in store.channels)
     few, all_ = f"{len(channels)} channels", f"{len(store.channels)} channels"
@@ -100,7 +100,7 @@ def _sampling(patches: "PatchSampler") -> Callable[[], object]:
 def _plain_tasks(
     store: "Store", channels: tuple[str, ...], title: str
 ) -> dict[str, Callable[[], object]]:
-    """Return tasks that copy windows unchanged: by the sampler, and by numpy alone."""
+    """Return tasks that copy windows unchanged, with the sampler and with numpy alone."""
     patches = _sampler(store, channels)
     out, n = patches.empty(_BATCH), len(channels)
     planes = [(s.inputs.view(), s.charts.view()) for s in map(store.scene, patches.scenes)]
@@ -175,7 +175,7 @@ def _official_tasks(
 def _resident_tasks(
     store: "Store", channels: tuple[str, ...]
 ) -> dict[str, Callable[[], object]]:
-    """Return tasks with scenes in the memory of the CPU, and of a GPU if there is one."""
+    """Return tasks with scenes in CPU memory, and in GPU memory if there is a GPU."""
     import torch
 
     from seaice_data.sampling.augmentation import AUGMENTATIONS
@@ -221,7 +221,7 @@ def _say_ratios(rates: dict[str, float], few: str, all_: str) -> None:
 
 
 def _cold_starts(path: Path, rounds: int) -> list[tuple[float, ...]]:
-    """Return how long new processes take for imports, a store and a first batch."""
+    """Return the seconds that new processes need for imports, a store and a first batch."""
     with tempfile.TemporaryDirectory() as folder:
         many = link_scenes(path, _N_COLD_SCENES, Path(folder))
         command = [sys.executable, "-c", _COLD, str(many)]

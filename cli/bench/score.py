@@ -13,7 +13,7 @@ _N_SCENES = 20  # as many as the challenge has
 
 
 def measure(path: Path, rounds: int) -> None:
-    """Print how fast maps are scored, and how much memory that takes."""
+    """Print the time and the memory that scoring takes."""
     from seaice_data.store.store import Store
 
     store = Store.open(str(path))
@@ -29,7 +29,7 @@ def measure(path: Path, rounds: int) -> None:
 
 
 def _predict_maps(path: Path, scenes: Sequence[str], run: Path, maps: Path) -> None:
-    """Predict maps with a network that has hardly learned."""
+    """Predict maps with a network that is hardly trained."""
     from dataclasses import replace
 
     from seaice_data.store.store import Store

@@ -1,4 +1,4 @@
-"""Times and memory of repeated work, and the lines that report them."""
+"""Time and memory of repeated work, and the lines that report them."""
 
 import platform
 import sys
@@ -37,7 +37,7 @@ def taking_turns(
 
 
 def apart(work: Callable[[], Result]) -> Result:
-    """Work in a new process: processes that are started later inherit peaks of memory."""
+    """Work in a new process, so that later processes do not inherit its peak memory."""
     from concurrent.futures import ProcessPoolExecutor  # late: `seaice --help` is quick
     from multiprocessing import get_context
 
@@ -48,7 +48,7 @@ def apart(work: Callable[[], Result]) -> Result:
 def taking_turns_apart(
     tasks: Mapping[Task, Callable[[], Result]], rounds: int
 ) -> tuple[dict[Task, list[Result]], dict[Task, float]]:
-    """Return the results of each round but the first, and the peak memory in MB, by task.
+    """Return results without those of the first round, and peak memory in MB, by task.
 
     Each task has its own process, and so its own peak. Each round runs every task once, so
     that other load on the machine affects all of them.
@@ -90,7 +90,7 @@ def line(title: str, values: list[float], unit: str, what: str) -> str:
 
 
 def machine() -> str:
-    """Return what the numbers were measured on: processor, GPU and versions."""
+    """Return the processor, the GPU and the versions that were measured."""
     model = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.is_file():

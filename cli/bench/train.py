@@ -1,8 +1,9 @@
 """`seaice bench train`: training steps, compared with the official code.
 
 The official code trains a plain U-Net of PyTorch's modules: channels first, skip
-connections as PyTorch joins them, memory as the C library hands it out. Both start from the
-same weights and see the same batches, so their losses can be compared step by step.
+connections concatenated by PyTorch, memory from the allocator of the C library. Both
+networks start from the same weights and see the same batches, so their losses can be
+compared step by step.
 """
 
 import tempfile
@@ -29,13 +30,13 @@ if TYPE_CHECKING:
 
 _N_SCENES = 500
 _STEPS: list[Iterator[tuple[float, float]]] = []
-"""The steps of this process."""
+"""Steps that this process repeats."""
 
 
 def measure(path: Path, rounds: int) -> None:
-    """Print how fast our step, the official step and a whole training are.
+    """Print the speed of our step, of the official step and of a whole training.
 
-    On a GPU from a store of 500 scenes.
+    On a GPU the store has 500 scenes.
     """
     from seaice_model.config.presets import find_preset
     from seaice_model.networks.device import find_device
@@ -60,8 +61,8 @@ def _compare_steps(path: str, config: "RunConfig", rounds: int, what: str) -> No
     times: dict[str, list[float]] = {way: [] for way in titles}
     losses: dict[str, list[float]] = {way: [] for way in titles}
     with ExitStack() as stack:
-        # A process each, because memory is kept by process; rounds take turns, so that
-        # what else the machine does meets both.
+        # Each has its own process, because processes keep freed memory. They take turns,
+        # so that other load on the machine affects both.
         pools = {
             way: stack.enter_context(
                 ProcessPoolExecutor(1, mp_context=get_context("spawn"))
@@ -95,7 +96,7 @@ def _train(path: str, rounds: int) -> None:
 
     recipe = find_preset("default").config
     device = find_device("auto")
-    # On a GPU an epoch is over in a second or two, and the first one compiles.
+    # On a GPU an epoch takes a second or two, and the first one includes compilation.
     n_iterations = 2 if device.type == "cpu" else recipe.train.n_iterations
     short = replace(recipe.train, n_iterations=n_iterations, n_epochs=rounds + 1)
     with tempfile.TemporaryDirectory() as folder:
@@ -161,7 +162,7 @@ def _plain(path: str, config: "RunConfig") -> Iterator[tuple[float, float]]:
 
 
 def _batches(path: str, config: "RunConfig") -> "Iterator[Batch]":
-    """Yield batches without end; none is made while a step is measured."""
+    """Yield batches for ever, each made before its step is timed."""
     from itertools import count
 
     import torch
@@ -179,7 +180,7 @@ def _batches(path: str, config: "RunConfig") -> "Iterator[Batch]":
 
 
 def _flop_of_a_step(path: str, config: "RunConfig") -> int:
-    """Count the floating-point operations of a step: two for a multiplication and a sum."""
+    """Count the floating-point operations of a step; a multiply-add counts as two."""
     from torch.utils.flop_counter import FlopCounterMode
 
     with FlopCounterMode(display=False) as counter:

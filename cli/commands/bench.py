@@ -1,6 +1,6 @@
-"""`seaice bench`: how fast each step runs on this machine, in lines that can be repeated.
+"""`seaice bench`: the speed of each step on this machine.
 
-Each step has a module of the same name with a function ``measure``.
+Each step has a module of its name in ``bench/``, with a function ``measure``.
 """
 
 from enum import StrEnum
@@ -35,10 +35,10 @@ def bench(
     """Measure how fast a step runs on this machine.
 
     Prints the median and the range of several rounds after a warm-up round. `prepare` is
-    compared with what the official code does at every start (open with xarray, stack, take
-    every tenth pixel), and with reading and inflating alone; `sampler` with the official
-    code re-created, and with copying the same windows. `layouts` writes the corner of a
-    scene in several chunk layouts beside the store.
+    compared with what the official code does at every start (open with xarray, stack, pick
+    every tenth pixel), and with reading and inflating alone; `sampler` is compared with the
+    official code re-created, and with copying the same windows. `layouts` writes the corner
+    of a scene in several chunk layouts, in the folder of the store.
 
     Example: seaice bench sampler store.zarr
     """

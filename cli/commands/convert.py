@@ -1,4 +1,4 @@
-"""`seaice convert`: maps in the formats of others."""
+"""`seaice convert`: maps in other file formats."""
 
 import math
 from enum import StrEnum
@@ -51,7 +51,7 @@ def convert(
         float | None,
         typer.Option(
             callback=above_zero,
-            help="Pixel spacing of GeoTIFFs in metres; that of the map if not given",
+            help="Pixel spacing of GeoTIFFs in metres; if not given, that of the map",
         ),
     ] = None,
     max_kb: Annotated[
@@ -71,11 +71,11 @@ def convert(
     GeoTIFFs (one file per chart: SIC in percent, SOD and FLOE as classes, 255 where there
     are no data) and polygons with the fields of SIGRID-3 (CT, SA, FA, POLY_TYPE) are in a
     polar stereographic projection and need the extra geo. A submission file has a class at
-    every pixel, also on land, because the challenge scores some of these; an existing one
-    is only replaced with --overwrite. Other existing files are kept, whatever options they
-    were made with, so run the same command again to continue after an interruption or to
-    add a format. Maps and formats that cannot be written are listed at the end and do not
-    stop the others.
+    every pixel, also on land, because the challenge scores some land pixels; an existing
+    one is replaced only with --overwrite. Other existing files are kept, whatever options
+    they were made with, so run the same command again to continue after an interruption or
+    to add a format. Maps that cannot be written in a format are listed at the end and do
+    not stop the others.
 
     Example: seaice convert maps/ --to tif --to gpkg --max-kb 200 --out charts/
     """

@@ -1,4 +1,4 @@
-"""`seaice export`: a network as ONNX, for other programs."""
+"""`seaice export`: write a network as ONNX, for other programs."""
 
 from pathlib import Path
 from typing import Annotated
@@ -19,9 +19,9 @@ def export(
 ) -> None:
     """Write the best network of a run as ONNX, for programs without seaice or PyTorch.
 
-    The network takes planes of any height and width. Channels, their means and standard
-    deviations, the recipe and the class names are in the metadata of the file. The network
-    is compared with PyTorch before the file is written. Needs the extra onnx.
+    The network accepts planes of any height and width. Channels, their means and standard
+    deviations, the recipe and the class names are in the metadata of the file. Before the
+    file is written, its results are compared with those of PyTorch. Needs the extra onnx.
 
     Example: seaice export run/ model.onnx
     """

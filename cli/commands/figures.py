@@ -20,8 +20,8 @@ def figures(
     scene: Annotated[
         list[str] | None,
         typer.Option(
-            help="Scene for Figures 2 and 3; can be repeated. "
-            "If not given, those of the paper, or the first two"
+            help="Scene for Figures 2 and 3; repeatable; if not given, those of the paper, "
+            "or the first two"
         ),
     ] = None,
     overwrite: Annotated[
@@ -34,8 +34,8 @@ def figures(
     """Plot Figures 2 to 5 of the paper.
 
     Figures 2 and 3 show the charts of scenes by each model and by the ice service, Figure 4
-    which classes of SOD and FLOE each model confuses, Figure 5 how often each class occurs
-    in the training scenes.
+    shows which classes of SOD and FLOE each model confuses, and Figure 5 how often each
+    class occurs in the training scenes.
 
     Example: seaice figures full=maps/ hh-hv=run2/ --truth store.zarr
     """

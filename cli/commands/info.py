@@ -22,8 +22,9 @@ def info(
 ) -> None:
     """Show what a store contains.
 
-    Scenes by split, month and service, channels, class distribution and recipe; with --plot
-    also two plots: the classes (Figure 5 of the paper) and all scenes on one sheet.
+    Prints scenes by split, month and service, channels, class distribution and recipe. With
+    --plot also writes two plots: the class distribution (Figure 5 of the paper) and all
+    scenes on one sheet.
 
     Example: seaice info store.zarr
     """

@@ -1,4 +1,4 @@
-"""`seaice predict`: maps of the scenes of a store, or of netCDF files."""
+"""`seaice predict`: maps of scenes in a store or in netCDF files."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -31,14 +31,14 @@ def predict(
     run: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Folder of the run [default: run]; if repeated, or a folder of seed-0, "
-            "seed-1 and so on, the networks decide together"
+            help="Folder of the run [default: run]; repeat it, or name a folder of runs "
+            "seed-0, seed-1 and so on, to combine several networks"
         ),
     ] = None,
     split: Annotated[
         str,
         typer.Option(
-            help="train, validation, test or all; if not given, scenes unseen in training"
+            help="train, validation, test or all; if not given, scenes not used in training"
         ),
     ] = "",
     where: Annotated[
@@ -71,13 +71,13 @@ def predict(
 ) -> None:
     """Predict maps of scenes, as data and as plots.
 
-    Uses the best weights of a run; with several runs, their mean decides, and their spread
-    shows the uncertainty. Each scene gives a CF netCDF file on its original grid and a PNG.
-    Without a choice, all scenes of a store are predicted on which no run was trained or
-    validated: the test scenes, if the runs were trained on this store. netCDF files are
-    prepared in memory with the recipe of the run. Existing maps are kept, so run the same
-    command again to continue after an interruption. Scenes that cannot be predicted are
-    listed at the end and do not stop the others.
+    Uses the best weights of a run. With several runs, the mean of the networks decides, and
+    their spread shows the uncertainty. For each scene a CF netCDF file on its original grid
+    and a PNG are written. Unless you choose scenes of a store, those that were not used to
+    train or validate any of the runs are predicted: the test scenes, if the runs were
+    trained on this store. netCDF files are prepared in memory with the recipe of the run.
+    Existing maps are kept, so run the same command again to continue after an interruption.
+    Scenes that cannot be predicted are listed at the end and do not stop the others.
 
     Example: seaice predict store.zarr --out maps/
     """

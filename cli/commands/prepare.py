@@ -1,4 +1,4 @@
-"""`seaice prepare`: AI4Arctic files to a patch store."""
+"""`seaice prepare`: convert AI4Arctic files into a patch store."""
 
 from pathlib import Path
 from typing import Annotated
@@ -37,9 +37,7 @@ def prepare(
     jobs: Jobs = 0,
     scheduler: Annotated[
         str | None,
-        typer.Option(
-            help="Let the workers of this dask scheduler do the work: tcp://node1:8786"
-        ),
+        typer.Option(help="Use the workers of this dask scheduler: tcp://node1:8786"),
     ] = None,
     part: Part = "",
     overwrite: Annotated[
@@ -53,14 +51,14 @@ def prepare(
 ) -> None:
     """Convert AI4Arctic netCDF files into a patch store, once.
 
-    Takes ready-to-train and raw files as they are distributed, and follows links. Run it
-    again to continue after an interruption or to add files: scenes in the store are left
-    alone, and files that were corrected since are reported. Files and folders that cannot
-    be read are listed at the end and do not stop the others.
+    Reads ready-to-train and raw files as they are distributed, and follows links. Run it
+    again to continue after an interruption or to add files: scenes in the store are kept,
+    and files that have been corrected since are reported. Files and folders that cannot be
+    read are listed at the end and do not stop the others.
 
-    On a cluster, give each task of a job array its part, and run once without --part after
-    all of them have ended: this keeps what is there, adds what is missing, and writes
-    splits and statistics.
+    On a cluster, pass each task of a job array its part with --part. After all tasks have
+    ended, run once without --part: this adds scenes that are missing, and writes splits and
+    statistics.
 
     Example: seaice prepare raw/ store.zarr --ratio 10
     """

@@ -30,7 +30,7 @@ def score(
     overwrite: Annotated[
         bool,
         typer.Option(
-            "--overwrite", help="Replace a report or page that seaice did not write"
+            "--overwrite", help="Replace a report or index.html that seaice did not write"
         ),
     ] = False,
     as_csv: Annotated[
@@ -42,10 +42,10 @@ def score(
 ) -> None:
     """Score maps against the experts' charts.
 
-    R2 for SIC, weighted F1 for SOD and FLOE, and their combination: on the original charts
-    as in the AutoICE challenge, and as the official code counts. Trivial baselines are
-    scored alongside; the displacement of the ice edge is reported and, if the maps
-    contain it, whether their uncertainty can be trusted. The scores are also added to the
+    Prints R2 for SIC, weighted F1 for SOD and FLOE, and their combination, on the original
+    charts as in the AutoICE challenge, and on the grids of the official code. Trivial
+    baselines are scored alongside. The displacement of the ice edge is reported, and the
+    reliability of the uncertainty if the maps contain it. The scores are also added to the
     index.html of the folder. A submission file is netCDF with a variable like
     20180124T194759_dmi_SIC for each chart of each test scene: classes as bytes, at 80 m.
 
@@ -83,7 +83,7 @@ def score(
 
 
 def _update_index(maps: Path, charts: "ChartedScenes", *, overwrite: bool) -> None:
-    """Update the page of a folder, if seaice wrote it and it can be written."""
+    """Update the index.html of a folder, or note why it could not be updated."""
     from seaice_data.errors import ForeignFileError
     from seaice_model.pages.index import write_index
 
@@ -98,7 +98,7 @@ def _update_index(maps: Path, charts: "ChartedScenes", *, overwrite: bool) -> No
 
 
 def _say_tables(report: "ScoreReport") -> None:
-    """Print what fits into 80 columns; the page has the rest."""
+    """Print what fits into 80 columns; the HTML report contains the rest."""
     from seaice_model.scores.report_text import UNPREDICTED, as_text, seen_in_words
 
     say(*as_text(report).split("\n"))

@@ -16,10 +16,10 @@ def split(
     ] = 0,
     test: Annotated[
         Path | None,
-        typer.Option(help="List of test scenes; those of the challenge if not given"),
+        typer.Option(help="List of test scenes; if not given, those of the challenge"),
     ] = None,
     validation: Annotated[
-        Path | None, typer.Option(help="List of validation scenes; sampled if not given")
+        Path | None, typer.Option(help="List of validation scenes; if not given, sampled")
     ] = None,
     allow_leaks: Annotated[
         bool,
@@ -31,10 +31,11 @@ def split(
 ) -> None:
     """Divide the scenes of a store into train, validation and test.
 
-    `seaice prepare` divides a store already: the 20 test scenes of the challenge are for
-    testing, 20 sampled scenes for validation, and scenes of one orbit pass stay together.
-    Lists override this (JSON, or one scene per line; ids or file names). The new division
-    also applies to scenes that are added later.
+    `seaice prepare` has already divided the store: the 20 test scenes of the challenge are
+    for testing, 20 sampled scenes for validation, and scenes of one orbit pass stay
+    together. This command divides it again, with another seed or with lists of scenes
+    (JSON, or one scene per line; ids or file names). Scenes that are added later follow the
+    new division.
 
     Example: seaice split store.zarr --validation valset2.json
     """

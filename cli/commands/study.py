@@ -30,7 +30,7 @@ def study(
         list[str] | None,
         typer.Option(
             metavar="'NAME: KEY=VALUE, ...'",
-            help="A candidate of your own: what it changes in Model 1; can be repeated",
+            help="A candidate of your own: a name, and changes to Model 1; repeatable",
         ),
     ] = None,
     profile: Annotated[
@@ -41,10 +41,10 @@ def study(
     ] = 20,
     out: Annotated[Path, typer.Option(help="Folder of the study")] = Path("study"),
     quick: Annotated[
-        bool, typer.Option("--quick", help="Scale networks and training down, for CPUs")
+        bool, typer.Option("--quick", help="Scale down networks and training, for CPUs")
     ] = False,
     skip_missing: Annotated[
-        bool, typer.Option("--skip-missing", help="Leave out candidates that lack a store")
+        bool, typer.Option("--skip-missing", help="Leave out candidates that no store fits")
     ] = False,
     part: Part = "",
     slurm: Annotated[
@@ -59,7 +59,8 @@ def study(
     jobs: Annotated[
         int,
         typer.Option(
-            min=0, help="Runs at the same time; 0: one a GPU, or with --quick one a core"
+            min=0,
+            help="Runs at the same time; 0: one per GPU, or with --quick one per core",
         ),
     ] = 0,
     device: Annotated[
@@ -69,12 +70,12 @@ def study(
         bool, typer.Option("--json", help="Print the table as JSON")
     ] = False,
 ) -> None:
-    """Train every candidate with several seeds, and compare: Table 4 of the paper.
+    """Train every candidate with several seeds and compare them, as Table 4 of the paper.
 
-    Weights, patches and validation scenes of a run follow from its seed; it is scored on
-    the test scenes. The table contains means and standard deviations, the paper's numbers,
-    and the differences to Model 1 with intervals; it is written to OUT as CSV, Markdown,
-    LaTeX, JSON and a figure. Model 2 also needs a store of ratio 1.
+    The seed of a run determines its weights, patches and validation scenes; the run is
+    scored on the test scenes. The table contains means and standard deviations, the paper's
+    numbers, and the differences to Model 1 with intervals; it is written to OUT as CSV,
+    Markdown, LaTeX, JSON and a figure. Model 2 also needs a store of ratio 1.
 
     After an interruption, run it again to continue. Run it several times at once to share
     the work: every process takes runs that no other has taken.

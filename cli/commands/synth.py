@@ -1,4 +1,4 @@
-"""`seaice synth`: synthetic scenes, to try the commands without data."""
+"""`seaice synth`: write synthetic scenes, to try the commands without data."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -35,10 +35,10 @@ def synth(
 ) -> None:
     """Write synthetic scenes in the format of AI4Arctic.
 
-    They look like real scenes, variable by variable, and a network can learn from them,
-    but they show no real ice: use them to try the commands, to test and to measure. About
-    one scene in five is a test scene, whose charts come in a file of their own. Existing
-    files are kept, so run the same command again to continue after an interruption.
+    They have the variables of real scenes, and a network can learn from them, but they show
+    no real ice: use them to try the commands, to test and to measure. About one scene in
+    five is a test scene, whose charts are in a separate file. Existing files are kept, so
+    run the same command again to continue after an interruption.
 
     Example: seaice synth raw/ --scenes 12 --size 1500
     """

@@ -1,4 +1,4 @@
-"""`seaice train`: a network, from the patches of a store."""
+"""`seaice train`: train a network on the patches of a store."""
 
 import os
 from collections.abc import Sequence
@@ -49,14 +49,14 @@ def train(
     epochs: Annotated[
         int | None,
         typer.Option(
-            min=1, help="Total number of epochs, instead of that of the preset or run"
+            min=1, help="Total number of epochs; if not given, that of the preset or run"
         ),
     ] = None,
     seed: Annotated[
         int | None, typer.Option(min=0, help="Another seed gives another network")
     ] = None,
     seeds: Annotated[
-        str, typer.Option(help="Several networks: 0-4 or 0,2,5 for RUN/seed-0 and so on")
+        str, typer.Option(help="Train several networks, RUN/seed-0 and so on: 0-4 or 0,2,5")
     ] = "",
     where: Annotated[
         str | None,
@@ -141,7 +141,7 @@ def train(
 
 
 def _is_stopped(reports: "Sequence[TrainReport]", seeds: Sequence[int]) -> bool:
-    """Return whether epochs of the last run, or runs of other seeds, are left to do."""
+    """Return whether the last run lacks epochs, or other seeds still have to be trained."""
     return not reports[-1].is_complete or len(reports) < len(seeds)
 
 
@@ -159,7 +159,7 @@ def _is_first() -> bool:
 def _resolved(
     store: "Store", profile: str, preset: str, config: Path | None, changes: list[str]
 ) -> "RunConfig":
-    """Return the configuration asked for; note where the store does not fit it."""
+    """Return the chosen configuration; note where the store differs from it."""
     from seaice_model.config.presets import find_preset, find_profile
     from seaice_model.config.resolve import resolve
 

@@ -18,9 +18,9 @@ def verify(
 
     Lists every damaged scene and array (wrong values, sizes, types or attributes, missing
     chunks); the exit code is 1 if there are any. To repair a store, remove the damaged
-    scenes with --remove, then run `seaice prepare` again, which adds what is missing. A
-    file that merely cannot be read now (permissions, a disk that does not answer) ends the
-    command, and nothing is removed.
+    scenes with --remove, then run `seaice prepare` again, which adds what is missing. If a
+    file cannot be read at the moment (permissions, a disk that does not answer), the
+    command stops and removes nothing.
 
     Example: seaice verify store.zarr
     """
@@ -41,12 +41,12 @@ def verify(
     if removed:
         note(f"removed: {', '.join(removed)}")
         note("hint: add them again with `seaice prepare`")
-    if mended := sorted({*damaged} - {*removed}) if remove else []:
-        note(f"no longer damaged, not removed: {', '.join(mended)}")
+    if repaired := sorted({*damaged} - {*removed}) if remove else []:
+        note(f"no longer damaged, not removed: {', '.join(repaired)}")
     if damaged and not remove:
         note("hint: remove them with --remove, then add them with `seaice prepare`")
     elif report.damages and not damaged:
-        note("hint: write them again with `seaice prepare`")
+        note("hint: run `seaice prepare` again to repair the store")
     if as_json:
         say_json(
             {
