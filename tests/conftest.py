@@ -1,4 +1,4 @@
-"""What several tests look at, made once: scenes, a store. No test changes it."""
+"""Fixtures for all tests, made once: scenes, a store. No test changes them."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ learning_rate = 0.01
 
 @pytest.fixture(scope="session")
 def raw_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Hold six synthetic scenes, one of them a test scene."""
+    """Write six synthetic scenes, one of them a test scene."""
     folder = tmp_path_factory.mktemp("session") / "raw"
     write_scenes(folder, 6, 320)
     return folder
@@ -31,7 +31,7 @@ def raw_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def store_path(raw_folder: Path) -> str:
-    """Hold these scenes at ratio 5."""
+    """Prepare these scenes at ratio 5."""
     path = str(raw_folder.parent / "store.zarr")
     prepare(raw_folder, path, Recipe(ratio=5))
     return path

@@ -1,4 +1,4 @@
-"""What may not be imported is not; the contracts themselves are checked by lint-imports."""
+"""Imports, public names and installed folders; lint-imports checks the import contracts."""
 
 import subprocess
 import sys
@@ -76,6 +76,6 @@ def test_the_package_is_the_command() -> None:
     assert done.stdout == f"seaice {version('seaice')}\n"
 
 
-def test_no_command_has_the_name_of_a_public_name() -> None:
+def test_no_module_of_the_command_hides_a_public_name() -> None:
     modules = {path.stem for path in (ROOT / "cli").glob("*.py")}
     assert modules.isdisjoint([*seaice_data.__all__, *seaice_model.__all__])

@@ -1,4 +1,4 @@
-"""What the documents say is so."""
+"""The documents agree with the code."""
 
 import re
 import shlex
@@ -55,7 +55,7 @@ def test_store_md_names_every_attribute(root: zarr.Group) -> None:
         assert set(table("Attributes of a scene")) == set(scene.attrs)
 
 
-def test_store_md_tells_the_version(root: zarr.Group) -> None:
+def test_store_md_gives_the_format_version(root: zarr.Group) -> None:
     assert root.attrs["format_version"] == FORMAT_VERSION
     text = (ROOT / "seaice_data" / "STORE.md").read_text()
     assert f"format version {FORMAT_VERSION}\n" in text
@@ -104,7 +104,7 @@ def test_the_readme_runs_in_order(
     (tmp_path / "raw").symlink_to(raw_folder)
     commands = [shlex.split(c) for c in re.findall(r"\$ (.*)", "".join(blocks("console")))]
     assert [command[1] for command in commands] == ["prepare", "train", "predict"]
-    # The recipe of the paper takes days on a CPU: train the same way, but a small network.
+    # The recipe of the paper takes days on a CPU: train a small network instead.
     commands[1] += ["--config", str(config_path)]
     for command in commands:
         seaice = Path(sys.executable).with_name(command[0])

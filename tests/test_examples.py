@@ -1,4 +1,4 @@
-"""The examples for other models run, each as a program of its own."""
+"""The examples run, each in a process of its own."""
 
 import subprocess
 import sys

@@ -1,8 +1,8 @@
-"""Files that version 0.1 wrote, opened, continued, drawn and scored by this version.
+"""This version opens, continues and scores files that version 0.1 wrote.
 
-``make_files_of_0_1.py`` says what is in them. Whatever changes, these tests stay as they
-are: people have stores, runs and maps of 0.1. Planes of networks are compared with a little
-room, since another processor rounds otherwise.
+``make_files_of_0_1.py`` made them. People have stores, runs and maps of 0.1, so these tests
+must keep passing, whatever else changes. Planes from networks are compared with a
+tolerance, because processors round differently.
 """
 
 import hashlib
@@ -80,7 +80,7 @@ ROW = (
 
 @pytest.fixture(scope="module")
 def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Unpack the files; no test changes these."""
+    """Unpack the files; tests change only copies of them."""
     folder = tmp_path_factory.mktemp("files")
     with tarfile.open(ARCHIVE) as archive:
         archive.extractall(folder, filter="data")
@@ -91,10 +91,10 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def expected(
     unpacked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> dict[str, Any]:
-    """Enter a copy of the files; return what version 0.1 said about them."""
+    """Change to a copy of the files; return what version 0.1 reported about them."""
     monkeypatch.chdir(shutil.copytree(unpacked, tmp_path / "seaice-0.1"))
-    said: dict[str, Any] = json.loads(Path("expected.json").read_text())
-    return said
+    reported: dict[str, Any] = json.loads(Path("expected.json").read_text())
+    return reported
 
 
 def hash_of(values: np.ndarray) -> str:
@@ -102,7 +102,7 @@ def hash_of(values: np.ndarray) -> str:
 
 
 def contents(folder: str) -> dict[Path, bytes]:
-    """Return all files, but for notes on when files of scenes were changed."""
+    """Return all files, except the list of the times at which source files changed."""
     notes = [Path(folder, "scenes", name) for name in ("zarr.json", ".zattrs")]
     paths = [path for path in Path(folder).rglob("*") if path.is_file()]
     return {path: path.read_bytes() for path in paths if path not in notes}
@@ -115,7 +115,7 @@ def command(*arguments: str) -> str:
 
 
 def assert_alike(ours: Path, theirs: Path) -> None:
-    """Compare all planes of two maps: classes of all pixels but a few, bytes within 1."""
+    """Check that two maps agree: under 0.5 % of the pixels of a byte plane may differ."""
     with h5py.File(ours) as one, h5py.File(theirs) as other:
         assert {*one} == {*other}
         for name, plane in other.items():
@@ -127,7 +127,7 @@ def assert_alike(ours: Path, theirs: Path) -> None:
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_a_store_holds_what_it_held(expected: dict[str, Any], name: str) -> None:
+def test_a_store_contains_the_same_values(expected: dict[str, Any], name: str) -> None:
     store, known = Store.open(name), expected["stores"][name]
     assert store.recipe == RECIPES[name]
     assert store.fingerprint == known["fingerprint"] == fingerprint(RECIPES[name])
@@ -144,7 +144,7 @@ def test_a_store_holds_what_it_held(expected: dict[str, Any], name: str) -> None
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_a_store_is_kept_as_it_is_by_preparing_again(
+def test_preparing_again_changes_nothing_in_a_store(
     expected: dict[str, Any], name: str
 ) -> None:
     before = contents(name)
@@ -155,7 +155,7 @@ def test_a_store_is_kept_as_it_is_by_preparing_again(
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_a_scene_that_is_missing_is_prepared_to_the_same_values(
+def test_a_missing_scene_is_prepared_with_the_same_values(
     expected: dict[str, Any], name: str
 ) -> None:
     known = expected["stores"][name]
@@ -170,7 +170,7 @@ def test_a_scene_that_is_missing_is_prepared_to_the_same_values(
     assert verify(name).damages == ()
 
 
-def test_what_people_wrote_is_read(expected: dict[str, Any]) -> None:
+def test_files_that_users_wrote_are_read(expected: dict[str, Any]) -> None:
     assert read_toml(Recipe, Path("recipe.toml")) == RECIPES["other.zarr"]
     with pytest.warns(FutureWarning, match="'drawing' is now 'sampling'"):
         config = resolve("default", "tiny", Path("config.toml"), [])
@@ -197,7 +197,7 @@ def test_the_configuration_of_a_run_is_the_one_it_was_given(
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_a_run_has_the_weights_it_had(expected: dict[str, Any], name: str) -> None:
+def test_a_run_has_the_same_weights(expected: dict[str, Any], name: str) -> None:
     folder = RunFolder(Path(name))
     for checkpoint, hashed in (
         (load_best(name), expected["runs"][name]["best"]),
@@ -209,7 +209,7 @@ def test_a_run_has_the_weights_it_had(expected: dict[str, Any], name: str) -> No
         assert checkpoint.settings == load_settings(folder.settings)
 
 
-def test_a_run_goes_on_as_it_would_have(expected: dict[str, Any]) -> None:
+def test_a_run_continues_as_with_version_0_1(expected: dict[str, Any]) -> None:
     known = expected["third_epoch"]
     before = read_log(Path("run/log.jsonl"))
     assert [entry.epoch for entry in before] == [1, 2]
@@ -226,7 +226,7 @@ def test_a_run_goes_on_as_it_would_have(expected: dict[str, Any]) -> None:
     assert all(bool(weights.isfinite().all()) for weights in last.weights.values())
 
 
-def test_a_finished_run_is_left_as_it_is(expected: dict[str, Any]) -> None:
+def test_a_finished_run_is_not_changed(expected: dict[str, Any]) -> None:
     del expected
     before = contents("runs/seed-1")
     settings = load_settings(RunFolder(Path("runs/seed-1")).settings)
@@ -238,7 +238,9 @@ def test_a_finished_run_is_left_as_it_is(expected: dict[str, Any]) -> None:
     assert {path: after[path] for path in before if path.suffix != ".png"} == before
 
 
-def test_maps_are_kept_and_a_missing_one_is_drawn_alike(expected: dict[str, Any]) -> None:
+def test_maps_are_kept_and_a_missing_one_is_predicted_as_by_version_0_1(
+    expected: dict[str, Any],
+) -> None:
     store = Store.open("store.zarr")
     before = contents("maps")
     report = predict_store(
@@ -276,7 +278,9 @@ def test_maps_of_several_networks_and_of_files_are_kept(expected: dict[str, Any]
 
 
 @pytest.mark.parametrize("folder", ["maps_of_seeds", "maps_of_files"])
-def test_maps_are_drawn_again_alike(expected: dict[str, Any], folder: str) -> None:
+def test_maps_are_predicted_as_by_version_0_1(
+    expected: dict[str, Any], folder: str
+) -> None:
     (path,) = find_maps(Path(folder))
     assert str(path) in expected["maps"]
     if folder == "maps_of_seeds":
@@ -305,7 +309,7 @@ def test_maps_are_read_as_they_were_written(expected: dict[str, Any]) -> None:
         assert chart_map.scene == Path(name).stem
 
 
-def test_maps_have_the_scores_they_had(expected: dict[str, Any]) -> None:
+def test_maps_have_the_same_scores(expected: dict[str, Any]) -> None:
     Path(f"missing/{MISSING}.nc").rename(f"maps/{MISSING}.nc")
     charts = charts_of(Store.open("store.zarr"))
     for folder in ("maps", "maps_of_seeds"):
@@ -314,8 +318,8 @@ def test_maps_have_the_scores_they_had(expected: dict[str, Any]) -> None:
     report = score_maps("submission/submission.nc", find_charts("raw"))
     assert report.pooled.by_name == pytest.approx(expected["pooled"]["submission"])
     # The maps name their store.
-    told = json.loads(command("score", "maps", "--json"))
-    assert told["pooled"] == pytest.approx(expected["pooled"]["maps"])
+    printed = json.loads(command("score", "maps", "--json"))
+    assert printed["pooled"] == pytest.approx(expected["pooled"]["maps"])
 
 
 def test_maps_are_converted(expected: dict[str, Any]) -> None:
@@ -336,16 +340,16 @@ def test_maps_are_converted(expected: dict[str, Any]) -> None:
 
 def test_a_store_is_described(expected: dict[str, Any]) -> None:
     for name, known in expected["stores"].items():
-        told = json.loads(command("info", name, "--json"))
-        assert told["software"] == "seaice 0.1.0"
-        assert told["scenes"] == len(known["scenes"])
-        assert told["splits"] == {n: len(ids) for n, ids in known["splits"].items()}
-        assert told["channels"] == known["recipe"]["channels"]
+        described = json.loads(command("info", name, "--json"))
+        assert described["software"] == "seaice 0.1.0"
+        assert described["scenes"] == len(known["scenes"])
+        assert described["splits"] == {n: len(ids) for n, ids in known["splits"].items()}
+        assert described["channels"] == known["recipe"]["channels"]
         for setting in ("ratio", "sar", "dominance_threshold", "codec", "zarr_format"):
-            assert told["recipe"][setting] == known["recipe"][setting]
+            assert described["recipe"][setting] == known["recipe"][setting]
 
 
-def test_a_study_goes_on(expected: dict[str, Any]) -> None:
+def test_a_study_continues(expected: dict[str, Any]) -> None:
     del expected
     finished = Path("study/runs/model1/seed-0.json")
     before = {**contents("study/runs/model1/seed-0"), finished: finished.read_bytes()}
@@ -383,7 +387,6 @@ class Recipe(recipe.Recipe):
 recipe.Recipe = Recipe  # before others import it
 
 from seaice_data.errors import StoreError
-from seaice_data.errors import StoreError
 from seaice_data.preparation.prepare import prepare
 from seaice_data.store.store import Store
 from seaice_data.store.verify import verify
@@ -399,8 +402,8 @@ if __name__ == "__main__":
     resumed = resumed_settings(store, RunFolder(Path("run")), None)
     assert resumed.store.recipe == store.recipe
     settings = PredictSettings(plots=False)
-    drawn = predict_store(store, "run", "maps", settings, scenes=store.splits["test"])
-    assert drawn.n_kept == 1
+    report = predict_store(store, "run", "maps", settings, scenes=store.splits["test"])
+    assert report.n_kept == 1
     with pytest.raises(StoreError, match="recipe: despeckle: true instead of false"):
         prepare("raw", "store.zarr", Recipe(ratio=5, despeckle=True))
     prepare("raw", "later.zarr", Recipe(ratio=5, despeckle=True))
@@ -410,7 +413,7 @@ if __name__ == "__main__":
 """
 
 
-def test_a_version_with_another_setting_takes_these_files_as_its_own(
+def test_a_later_version_with_one_more_setting_accepts_these_files(
     expected: dict[str, Any],
 ) -> None:
     del expected
@@ -432,7 +435,7 @@ def test_a_version_with_another_setting_takes_these_files_as_its_own(
 
 
 @pytest.mark.parametrize("name", ["default.zarr", "store.zarr", "other.zarr"])
-def test_a_store_in_the_words_of_another_version_is_no_damage(
+def test_a_store_described_in_the_words_of_another_version_is_not_damaged(
     expected: dict[str, Any], name: str
 ) -> None:
     (root,) = (
@@ -455,12 +458,12 @@ OF_LATER = "was written by seaice 99.0, which is later than this one, .*"
 
 
 def written_later(path: Path) -> None:
-    """Let a document of a run be one of a later version, with a setting that it knows."""
+    """Turn a document of a run into one of a later version, with a setting of its own."""
     text = path.read_text().replace("seaice 0.1.0", "seaice 99.0")
     path.write_text(text.replace('"seed": ', '"dropout": 0.1, "seed": '))
 
 
-def test_runs_of_a_later_version_say_so(expected: dict[str, Any]) -> None:
+def test_errors_name_the_later_version_that_wrote_a_run(expected: dict[str, Any]) -> None:
     del expected
     folder = RunFolder(Path("run"))
     written_later(folder.settings)
@@ -472,14 +475,14 @@ def test_runs_of_a_later_version_say_so(expected: dict[str, Any]) -> None:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
     header["settings"]["software"] = "seaice 99.0"
     save_file(tensors, folder.best, metadata={"seaice": json.dumps(header)})
-    assert load_best("run").settings.software == "seaice 99.0"  # nothing in it is unknown
+    assert load_best("run").settings.software == "seaice 99.0"  # has no unknown setting
     header["format_version"] = 2
     save_file(tensors, folder.best, metadata={"seaice": json.dumps(header)})
     with pytest.raises(RunError, match=OF_LATER + "has format version 2"):
         load_best("run")
 
 
-def test_a_study_of_a_later_version_says_so(expected: dict[str, Any]) -> None:
+def test_errors_name_the_later_version_that_wrote_a_study(expected: dict[str, Any]) -> None:
     del expected
     record = Path("study/runs/model1/seed-0.json")
     written_later(record)
@@ -487,7 +490,7 @@ def test_a_study_of_a_later_version_says_so(expected: dict[str, Any]) -> None:
         load_record(record)
 
 
-def test_a_split_of_a_later_version_says_so(expected: dict[str, Any]) -> None:
+def test_errors_name_the_later_version_that_split_a_store(expected: dict[str, Any]) -> None:
     del expected
     root = Path("zstd.zarr/zarr.json")
     text = root.read_text().replace("seaice 0.1.0", "seaice 99.0")
@@ -496,7 +499,7 @@ def test_a_split_of_a_later_version_says_so(expected: dict[str, Any]) -> None:
         prepare("raw", "zstd.zarr", RECIPES["zstd.zarr"])
 
 
-def test_a_map_of_a_later_version_says_so(expected: dict[str, Any]) -> None:
+def test_errors_name_the_later_version_that_wrote_a_map(expected: dict[str, Any]) -> None:
     del expected
     (path,) = find_maps(Path("maps_of_seeds"))
     with h5py.File(path, "r+") as file:

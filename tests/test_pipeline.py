@@ -1,4 +1,4 @@
-"""The thread that always works: synth, prepare, train, predict, score."""
+"""All steps in a row: synth, prepare, train, predict, score."""
 
 import json
 from pathlib import Path
@@ -21,7 +21,7 @@ def run_app(arguments: list[str]) -> int:
 
 
 @pytest.mark.parametrize("version", ["ready", "raw"])
-def test_the_whole_job(
+def test_all_steps_run_and_the_scores_are_those_of_the_maps(
     version: str, tmp_path: Path, config_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     raw, store, run, maps = (
@@ -43,8 +43,8 @@ def test_the_whole_job(
     scorer = ChartScorer()
     for scene in Store.open(store).open_scenes()[0]:
         path = Path(maps, f"{scene.id}.nc")
-        shown = align(read_netcdf(path), scene.source_grid).charts
-        scorer.add(scene.full_charts(), shown)
+        predicted = align(read_netcdf(path), scene.source_grid).charts
+        scorer.add(scene.full_charts(), predicted)
         with xr.open_dataset(path) as opened:
             shares = opened.sea_ice_area_fraction.values
         assert {*shares[np.isfinite(shares)]} <= {*range(0, 101, 10)}

@@ -1,3 +1,5 @@
+"""``same_bytes.py`` finds every difference between two folders."""
+
 import json
 import shutil
 from pathlib import Path
@@ -9,7 +11,7 @@ from support.same_bytes import compare
 
 @pytest.fixture
 def folders(tmp_path: Path) -> tuple[Path, Path]:
-    """Hold two equal folders, apart from when and by what their maps were written."""
+    """Make two folders that differ only in when, and by which version, they were made."""
     a, b = tmp_path / "a", tmp_path / "b"
     (a / "store.zarr/c").mkdir(parents=True)
     (a / "store.zarr/c/0").write_bytes(b"\0\1\2")
@@ -30,7 +32,7 @@ def write_map(folder: Path, when: str, *, unit: str = "%", first: int = 0) -> No
     data.to_netcdf(folder / "map.nc", engine="h5netcdf")
 
 
-def test_folders_that_hold_the_same_are_equal(folders: tuple[Path, Path]) -> None:
+def test_folders_with_the_same_content_are_equal(folders: tuple[Path, Path]) -> None:
     assert compare(*folders, strict=True)
 
 
@@ -39,9 +41,9 @@ def test_a_flipped_byte_is_found(
 ) -> None:
     (folders[1] / "store.zarr/c/0").write_bytes(b"\0\1\3")
     assert not compare(*folders, strict=False)
-    said = capsys.readouterr().out
-    assert "stores: 0 of 1 files are equal\n" in said
-    assert "    store.zarr/c/0: byte 2 differs (3 and 3 bytes)\n" in said
+    printed = capsys.readouterr().out
+    assert "stores: 0 of 1 files are equal\n" in printed
+    assert "    store.zarr/c/0: byte 2 differs (3 and 3 bytes)\n" in printed
 
 
 def test_a_changed_attribute_and_value_are_found(
@@ -49,8 +51,10 @@ def test_a_changed_attribute_and_value_are_found(
 ) -> None:
     write_map(folders[1], "2026-01-02T00:00:00Z", unit="1", first=1)
     assert not compare(*folders, strict=False)
-    said = capsys.readouterr().out
-    assert "    map.nc: /sic/units: '%' and '1'\n    map.nc: /sic: values differ\n" in said
+    printed = capsys.readouterr().out
+    assert (
+        "    map.nc: /sic/units: '%' and '1'\n    map.nc: /sic: values differ\n" in printed
+    )
 
 
 def test_a_changed_score_is_found(
@@ -70,7 +74,7 @@ def test_a_missing_file_is_found(
     assert f"not in {folders[side]}" in capsys.readouterr().out
 
 
-def test_other_words_count_only_if_strict(
+def test_differences_in_wording_count_only_if_strict(
     folders: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folders[1] / "page.html").write_text("map of the ice\nwritten in 2.5 s\n")

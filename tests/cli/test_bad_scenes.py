@@ -1,4 +1,4 @@
-"""Commands on a store with one bad scene name it and process the others."""
+"""Commands on a store with one damaged scene report it and process the others."""
 
 import json
 import os
@@ -31,7 +31,7 @@ def seaice(*arguments: str | Path) -> Result:
     return done
 
 
-def test_info_names_it_and_what_is_not_a_scene(store: Path) -> None:
+def test_info_names_the_damaged_scene_and_the_foreign_folder(store: Path) -> None:
     done = seaice("info", store, "--json")
     summary = json.loads(done.stdout)
     first = Store.open(store).scenes[0]
@@ -41,13 +41,13 @@ def test_info_names_it_and_what_is_not_a_scene(store: Path) -> None:
     assert summary["odd"][1] == "'scenes/backup' is not part of a store"
 
 
-def test_split_leaves_it_out_in_words(store: Path) -> None:
+def test_split_leaves_out_the_damaged_scene_with_a_message(store: Path) -> None:
     done = seaice("split", store)
     assert (done.exit_code, "left out: the metadata" in done.stderr) == (0, True)
     assert sum(map(len, Store.open(store).splits.values())) == 5
 
 
-def test_verify_removes_it_and_nothing_else(store: Path) -> None:
+def test_verify_removes_only_the_damaged_scene(store: Path) -> None:
     first, *others = Store.open(store).scenes
     done = seaice("verify", store, "--jobs", "1", "--remove", "--json")
     report = json.loads(done.stdout)
@@ -59,7 +59,7 @@ def test_verify_removes_it_and_nothing_else(store: Path) -> None:
     assert left == sorted([*others, "backup", "zarr.json"])
 
 
-def test_prepare_overwrite_refuses_what_is_not_a_scene(
+def test_prepare_does_not_overwrite_a_store_with_a_foreign_folder(
     store: Path, raw_folder: Path
 ) -> None:
     done = seaice("prepare", raw_folder, store, "--ratio", "5", "--overwrite")

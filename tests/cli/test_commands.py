@@ -1,4 +1,4 @@
-"""The command line, in process: what it prints, where, and its exit codes."""
+"""The command line, in process: what it prints on stdout and stderr, and its exit codes."""
 
 import csv
 import json
@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from support.coded_scenes import write_coded
-from support.other_systems import OtherSystem, go_on
+from support.other_systems import OtherSystem, resume
 from support.webpages import check_page
 from typer.main import get_command
 
@@ -107,7 +107,7 @@ def test_synth_writes_scenes_and_keeps_them(seaice, tmp_path) -> None:
     assert sum(before[p] == after[p] for p in before) == 3
 
 
-def test_synth_keeps_no_files_of_another_size(seaice, tmp_path) -> None:
+def test_synth_refuses_existing_files_of_another_size(seaice, tmp_path) -> None:
     options = ("--scenes", 1, "--jobs", 1)
     assert seaice("synth", tmp_path / "raw", *options, "--size", 200).code == 0
     assert "1 kept" in seaice("synth", tmp_path / "raw", *options, "--size", 200).out
@@ -118,7 +118,7 @@ def test_synth_keeps_no_files_of_another_size(seaice, tmp_path) -> None:
     assert "1 files" in seaice("synth", tmp_path / "raw", *options).out
 
 
-def test_synth_never_touches_scenes_of_others(seaice, tmp_path) -> None:
+def test_synth_refuses_a_folder_with_other_netcdf_files(seaice, tmp_path) -> None:
     path = write_coded(tmp_path / "raw", 50, 50)
     result = seaice("synth", tmp_path / "raw", "--size", 200, "--overwrite")
     assert result.code == 1
@@ -132,7 +132,9 @@ def test_synth_rejects_a_size_too_small_for_a_scene(seaice, tmp_path) -> None:
     assert "20" in result.err
 
 
-def test_prepare_sums_up_on_stdout(seaice, raw_folder, tmp_path) -> None:
+def test_prepare_prints_how_many_scenes_it_wrote_and_kept(
+    seaice, raw_folder, tmp_path
+) -> None:
     result = seaice(
         "prepare", raw_folder, tmp_path / "store.zarr", "--ratio", 10, "--jobs", 1
     )
@@ -149,7 +151,7 @@ def test_prepare_sums_up_on_stdout(seaice, raw_folder, tmp_path) -> None:
         (lambda raw: raw.rmdir(), "no folder at"),
     ],
 )
-def test_prepare_without_scenes(seaice, tmp_path, make, message) -> None:
+def test_prepare_without_scenes_is_an_error(seaice, tmp_path, make, message) -> None:
     (tmp_path / "raw").mkdir()
     make(tmp_path / "raw")
     result = seaice("prepare", tmp_path / "raw", tmp_path / "store.zarr")
@@ -167,7 +169,9 @@ def test_prepare_without_scenes(seaice, tmp_path, make, message) -> None:
         (["--channels", "hh,amsr"], "unknown channel or group 'amsr'"),
     ],
 )
-def test_prepare_rejects_what_cannot_work(seaice, tmp_path, options, message) -> None:
+def test_prepare_rejects_recipes_that_cannot_work(
+    seaice, tmp_path, options, message
+) -> None:
     write_coded(tmp_path / "raw", 203, 251)
     result = seaice("prepare", tmp_path / "raw", tmp_path / "store.zarr", *options)
     assert result.code == 1
@@ -190,7 +194,7 @@ def test_prepare_lists_bad_files_and_prepares_the_others(seaice, tmp_path) -> No
     assert result.out.startswith("1 scenes written")
 
 
-def test_scenes_with_classes_without_sar_are_accepted_on_request(
+def test_scenes_with_labelled_pixels_without_sar_are_accepted_on_request(
     seaice, tmp_path, run_path
 ) -> None:
     masked = np.zeros((203, 251), np.float32)
@@ -211,7 +215,7 @@ def test_scenes_with_classes_without_sar_are_accepted_on_request(
     assert "20190314T101830_cis: 10150 labelled pixels have no SAR" in result.err
 
 
-def test_prepare_does_not_touch_another_store_or_folder(seaice, tmp_path) -> None:
+def test_prepare_refuses_a_store_of_another_recipe_and_a_folder(seaice, tmp_path) -> None:
     write_coded(tmp_path / "raw", 203, 251)
     store = tmp_path / "store.zarr"
     assert seaice("prepare", tmp_path / "raw", store).code == 0
@@ -245,7 +249,7 @@ def test_parts_and_a_last_run_make_a_store(seaice, raw_folder, tmp_path) -> None
         (["--scheduler", "nonsense://a"], 1, "no dask scheduler at 'nonsense://a'"),
     ],
 )
-def test_prepare_rejects_what_makes_no_sense(
+def test_prepare_rejects_invalid_options(
     seaice, raw_folder, tmp_path, options, code, message
 ) -> None:
     result = seaice("prepare", raw_folder, tmp_path / "store.zarr", *options)
@@ -253,7 +257,7 @@ def test_prepare_rejects_what_makes_no_sense(
     assert message in result.err
 
 
-def test_options_win_over_the_recipe(seaice, raw_folder, tmp_path) -> None:
+def test_options_override_the_recipe(seaice, raw_folder, tmp_path) -> None:
     recipe = tmp_path / "recipe.toml"
     recipe.write_text('ratio = 20\ncodec = "zstd"\nchannels = ["hh", "t2m"]\n')
     store = tmp_path / "store.zarr"
@@ -266,7 +270,7 @@ def test_options_win_over_the_recipe(seaice, raw_folder, tmp_path) -> None:
     ].items()
 
 
-def test_verify_names_what_is_damaged_and_how_to_repair_it(
+def test_verify_names_a_damaged_array_and_how_to_repair_it(
     seaice, raw_folder, tmp_path
 ) -> None:
     store = tmp_path / "store.zarr"
@@ -304,7 +308,7 @@ def test_info_shows_a_store_on_one_screen(seaice, store_path) -> None:
         assert shown in result.out
 
 
-def test_info_names_what_is_missing(seaice, raw_folder, tmp_path) -> None:
+def test_info_names_scenes_that_lack_a_channel(seaice, raw_folder, tmp_path) -> None:
     file = Path(shutil.copy(sorted(raw_folder.glob("*_prep.nc"))[0], tmp_path))
     with h5py.File(file, "a") as scene:
         scene["t2m"][...] = np.nan
@@ -320,7 +324,7 @@ def test_info_names_what_is_missing(seaice, raw_folder, tmp_path) -> None:
 
 
 @pytest.mark.parametrize("command", ["info", "verify", "train", "predict"])
-def test_a_store_that_is_missing_is_an_error(seaice, tmp_path, command) -> None:
+def test_a_missing_store_is_an_error(seaice, tmp_path, command) -> None:
     result = seaice(command, tmp_path / "absent.zarr")
     assert result.code == 1
     assert "no store at" in result.err
@@ -367,7 +371,7 @@ def test_the_nearest_known_name_is_suggested(seaice, store_path) -> None:
         assert f"hint: {hint}" in result.err
 
 
-def test_presets_are_listed_with_the_figures_of_the_paper(seaice) -> None:
+def test_presets_are_listed_with_the_scores_of_the_paper(seaice) -> None:
     lines = seaice("train", "--list-presets").out.splitlines()
     models = [line for line in lines if line.startswith("model")]
     assert len(models) == 9
@@ -385,7 +389,7 @@ def test_presets_are_listed_with_the_figures_of_the_paper(seaice) -> None:
     assert list(listed["profiles"]) == ["default", "paper", "official"]
 
 
-def test_the_configuration_of_a_run_is_shown_and_repeats_it(
+def test_the_configuration_that_a_run_prints_reproduces_its_weights(
     seaice, store_path, config_path, run_path, tmp_path
 ) -> None:
     options = ["--config", config_path, "--set", "seed=0", "--run", tmp_path / "run"]
@@ -398,7 +402,9 @@ def test_the_configuration_of_a_run_is_shown_and_repeats_it(
     assert len({(run / "best.safetensors").read_bytes() for run in runs}) == 1
 
 
-def test_a_preset_for_another_store_is_noted(seaice, store_path, tmp_path) -> None:
+def test_a_preset_that_does_not_fit_the_store_is_noted(
+    seaice, store_path, tmp_path
+) -> None:
     options = ["--run", tmp_path / "run", "--set", "patch_size=32", "--epochs", 1]
     options += ["--set", "n_iterations=1, batch_size=2", "--preset", "model2"]
     result = seaice("train", store_path, *options)
@@ -423,18 +429,18 @@ def test_an_epoch_is_reported_in_a_line(seaice, store_path, config_path, tmp_pat
         assert words in line
 
 
-def test_seeds_that_a_signal_left_out_are_reported(
+def test_a_stop_reports_how_many_seeds_are_finished(
     seaice, store_path, config_path, tmp_path, monkeypatch
 ) -> None:
-    draw = recorder.plot_learning_curve
+    plot = recorder.plot_learning_curve
 
-    def draw_and_stop(*arguments):  # the last thing that a training does
+    def plot_and_stop(*arguments):  # the last step of a training
         signal.raise_signal(signal.SIGTERM)
-        return draw(*arguments)
+        return plot(*arguments)
 
     options = ["--run", tmp_path / "run", "--epochs", 1, "--json"]
     with monkeypatch.context() as patched:
-        patched.setattr(recorder, "plot_learning_curve", draw_and_stop)
+        patched.setattr(recorder, "plot_learning_curve", plot_and_stop)
         result = seaice(
             "train", store_path, "--config", config_path, "--seeds", "0-1", *options
         )
@@ -466,12 +472,12 @@ def test_several_seeds_train_from_one_command(
     assert "3 seeds: mean of their best combined scores" in again.out
 
 
-def test_predict_takes_the_scenes_that_the_run_has_not_seen(maps_path: Path) -> None:
+def test_predict_chooses_scenes_not_used_in_training(maps_path: Path) -> None:
     assert len(list(maps_path.glob("*.nc"))) == 1
     assert len(list(maps_path.glob("*.png"))) == 1
 
 
-def test_predict_takes_files_without_a_store(
+def test_predict_reads_netcdf_files_without_a_store(
     seaice, raw_folder, run_path, tmp_path
 ) -> None:
     result = seaice(
@@ -504,7 +510,7 @@ def test_predict_names_bad_files_and_predicts_the_others(
     assert (again.code, "0 maps written" in again.out) == (1, True)
 
 
-def test_predict_takes_a_condition_for_scenes_of_a_store_only(
+def test_predict_accepts_a_condition_only_for_scenes_of_a_store(
     seaice, store_path, raw_folder, run_path, tmp_path
 ) -> None:
     arguments = ("--run", run_path, "--out", tmp_path, "--where", "split == test")
@@ -515,7 +521,7 @@ def test_predict_takes_a_condition_for_scenes_of_a_store_only(
     assert "choose scenes of a store" in result.err
 
 
-def test_convert_writes_what_is_asked_for(seaice, maps_path, tmp_path) -> None:
+def test_convert_writes_the_requested_formats(seaice, maps_path, tmp_path) -> None:
     result = seaice(
         "convert", maps_path, "--to", "tif", "--to", "shp", "--to", "submission",
         "--out", tmp_path, "--spacing", "400", "--max-kb", "100",
@@ -526,7 +532,9 @@ def test_convert_writes_what_is_asked_for(seaice, maps_path, tmp_path) -> None:
     assert suffixes == {".tif", ".shp", ".shx", ".dbf", ".prj", ".cpg", ".nc"}
 
 
-def test_convert_adds_a_format_and_says_what_it_keeps(seaice, maps_path, tmp_path) -> None:
+def test_convert_adds_a_format_and_counts_the_files_it_keeps(
+    seaice, maps_path, tmp_path
+) -> None:
     arguments = ("convert", maps_path, "--to", "tif", "--out", tmp_path, "--spacing", "400")
     assert seaice(*arguments).code == 0
     result = seaice(*arguments, "--to", "gpkg")
@@ -557,7 +565,7 @@ def test_convert_names_the_map_and_the_format_that_failed(
 
 @pytest.mark.parametrize("option", ["--spacing", "--max-kb"])
 @pytest.mark.parametrize("value", ["0", "-80", "inf", "nan"])
-def test_convert_rejects_what_is_not_a_size(
+def test_convert_rejects_sizes_that_are_not_positive_numbers(
     seaice, maps_path, tmp_path, option: str, value: str
 ) -> None:
     out = tmp_path / "out"
@@ -573,7 +581,7 @@ def test_convert_without_maps_is_an_error(seaice, tmp_path) -> None:
     assert "no maps in" in result.err
 
 
-def test_export_writes_a_network_and_says_how_close_it_is(
+def test_export_writes_a_network_and_its_difference_from_pytorch(
     seaice, run_path, tmp_path
 ) -> None:
     path = tmp_path / "model.onnx"
@@ -599,13 +607,13 @@ def test_predict_into_a_file_is_an_error(seaice, store_path, run_path, tmp_path)
     assert result.err.startswith("error: ")
 
 
-def test_predict_an_unknown_split_is_an_error(seaice, store_path, run_path) -> None:
+def test_predict_with_an_unknown_split_is_an_error(seaice, store_path, run_path) -> None:
     result = seaice("predict", store_path, "--run", run_path, "--split", "tests")
     assert result.code == 1
     assert "did you mean 'test'?" in result.err
 
 
-def test_predict_an_empty_split_is_an_error(seaice, run_path, tmp_path) -> None:
+def test_predict_with_an_empty_split_is_an_error(seaice, run_path, tmp_path) -> None:
     write_coded(tmp_path / "raw", 203, 251)
     store = tmp_path / "store.zarr"
     assert seaice("prepare", tmp_path / "raw", store, "--jobs", 1).code == 0
@@ -626,13 +634,13 @@ def test_score_finds_the_store_of_the_maps(seaice, maps_path) -> None:
 def test_score_prints_tables_that_fit_a_terminal(seaice, maps_path) -> None:
     result = seaice("score", maps_path)
     lines = result.out.splitlines()
-    assert max(map(len, lines[:-1])) <= 80  # the last one has the path of the store
-    for told in (
+    assert max(map(len, lines[:-1])) <= 80  # the last line contains the path of the store
+    for words in (
         "original charts (the challenge)", "charts enlarged again (official test)",
         "downscaled (official validation)", "baseline: climatology", "SOD old ice",
         "ice in the map only",
     ):  # fmt: skip
-        assert told in result.out
+        assert words in result.out
     assert (
         "All pixels with a charted class count, even where the map has none" in result.err
     )
@@ -656,7 +664,7 @@ def test_score_writes_csv_a_report_and_the_index(seaice, maps_path, tmp_path) ->
     assert seaice("score", maps_path, "--csv", "--json").code == 2
 
 
-def test_score_takes_a_folder_of_files_with_charts(seaice, maps_path, raw_folder) -> None:
+def test_score_accepts_a_folder_of_files_with_charts(seaice, maps_path, raw_folder) -> None:
     ours = json.loads(seaice("score", maps_path, "--json").out)
     folder = json.loads(seaice("score", maps_path, "--truth", raw_folder, "--json").out)
     assert folder["pooled"] == ours["pooled"]
@@ -666,7 +674,7 @@ def test_score_takes_a_folder_of_files_with_charts(seaice, maps_path, raw_folder
     assert f"no baselines: {raw_folder} has no training scenes" in result.out
 
 
-def test_score_of_a_submission_needs_a_reference(seaice, tmp_path, store_path) -> None:
+def test_score_of_a_submission_needs_the_truth(seaice, tmp_path, store_path) -> None:
     (scene,) = Store.open(store_path).splits["test"]
     shape = Store.open(store_path).scene(scene).source_grid.shape
     with h5netcdf.File(tmp_path / "upload.nc", "w") as file:
@@ -675,13 +683,13 @@ def test_score_of_a_submission_needs_a_reference(seaice, tmp_path, store_path) -
             name = f"{scene}_{chart}"
             file.create_variable(name, (f"{chart}0", f"{chart}1"), np.uint8)
     result = seaice("score", tmp_path / "upload.nc", "--truth", store_path, "--json")
-    assert json.loads(result.out)["pooled"]["SIC"] <= 0  # nothing but open water
+    assert json.loads(result.out)["pooled"]["SIC"] <= 0  # open water everywhere
     result = seaice("score", tmp_path / "upload.nc")
     assert result.code == 1
     assert "does not say where the charts of its scenes are" in result.err
 
 
-def test_score_goes_on_where_the_index_cannot_be_written(
+def test_score_continues_if_the_index_cannot_be_written(
     seaice, maps_path, tmp_path
 ) -> None:
     shutil.copytree(maps_path, tmp_path / "maps")
@@ -692,7 +700,7 @@ def test_score_goes_on_where_the_index_cannot_be_written(
     assert "index.html in" in result.err
 
 
-def test_score_against_a_store_without_charts_is_told(
+def test_score_against_a_store_without_charts_is_an_error(
     seaice, maps_path, tmp_path, raw_folder
 ) -> None:
     scene = next(maps_path.glob("*.nc")).stem
@@ -705,7 +713,7 @@ def test_score_against_a_store_without_charts_is_told(
     assert "none of the 1 maps in" in result.err
 
 
-def test_figures_are_drawn_from_maps_and_runs(
+def test_figures_are_plotted_from_maps_and_runs(
     seaice, maps_path, run_path, store_path, tmp_path
 ) -> None:
     out = tmp_path / "figures"
@@ -713,14 +721,14 @@ def test_figures_are_drawn_from_maps_and_runs(
     result = seaice("figures", f"Model 1={maps_path}", run_path, *options, "--json")
     assert result.code == 0
     scene = next(maps_path.glob("*.nc")).stem
-    pictures = {p["shows"]: p["path"] for p in json.loads(result.out)["pictures"]}
-    assert pictures == {
+    figures = {p["shows"]: p["path"] for p in json.loads(result.out)["pictures"]}
+    assert figures == {
         f"Figures 2, 3: {scene}": str(out / f"scene_{scene}.png"),
         "Figure 4: Model 1": str(out / "confusion_Model_1.png"),
         "Figure 4: run": str(out / "confusion_run.png"),
         "Figure 5": str(out / "classes.png"),
     }
-    assert all(Path(path).stat().st_size for path in pictures.values())
+    assert all(Path(path).stat().st_size for path in figures.values())
     assert seaice("figures", maps_path, maps_path, *options).code == 2
     assert seaice("figures", "a=", *options).code == 2
     result = seaice("figures", maps_path, *options, "--scene", "20190101T000000_dmi")
@@ -728,7 +736,7 @@ def test_figures_are_drawn_from_maps_and_runs(
     assert "has no map of scene '20190101T000000_dmi'" in result.err
 
 
-def test_score_without_the_store_of_the_maps_is_told(
+def test_score_without_the_store_of_the_maps_is_an_error(
     seaice, store_path, run_path, tmp_path
 ) -> None:
     moved = tmp_path / "moved.zarr"
@@ -743,7 +751,7 @@ def test_score_without_the_store_of_the_maps_is_told(
     assert seaice("score", maps, "--truth", tmp_path / "elsewhere.zarr").code == 0
 
 
-def test_score_without_maps_is_told(seaice, tmp_path) -> None:
+def test_score_without_maps_is_an_error(seaice, tmp_path) -> None:
     result = seaice("score", tmp_path)
     assert result.code == 1
     assert result.err.startswith("error: ")
@@ -771,12 +779,12 @@ def test_score_without_maps_is_told(seaice, tmp_path) -> None:
         ["predict", "a", "--scene", ""],
     ],
 )
-def test_wrong_usage_is_exit_code_2(arguments: list[str], capsys) -> None:
+def test_wrong_usage_ends_with_exit_code_2(arguments: list[str], capsys) -> None:
     assert run_app(*arguments) == 2
     assert "Usage: seaice" in capsys.readouterr().err
 
 
-def test_a_reader_that_goes_away_is_not_an_error(store_path: str) -> None:
+def test_a_closed_pipe_is_not_an_error(store_path: str) -> None:
     command = Path(sys.executable).with_name("seaice")
     done = subprocess.run(
         [
@@ -792,7 +800,7 @@ def test_a_reader_that_goes_away_is_not_an_error(store_path: str) -> None:
     assert done.stderr == ""
 
 
-def test_ctrl_c_ends_prepare_in_words_and_loses_nothing(
+def test_ctrl_c_ends_prepare_with_a_message_and_loses_nothing(
     tmp_path: Path, other_system: OtherSystem
 ) -> None:
     raw, store = tmp_path / "raw", tmp_path / "store.zarr"
@@ -802,7 +810,7 @@ def test_ctrl_c_ends_prepare_in_words_and_loses_nothing(
     process = other_system.start_to_stop(120, store, *command, 2)
     assert list(store.glob("scenes/*/zarr.json"))
     os.killpg(process.pid, signal.SIGINT)
-    go_on(process)
+    resume(process)
     _, err = process.communicate()
     assert process.returncode == 130
     assert err.startswith("error: interrupted\nhint: nothing is lost")
@@ -812,7 +820,7 @@ def test_ctrl_c_ends_prepare_in_words_and_loses_nothing(
     assert not (store / ".staging").exists()
 
 
-def test_split_divides_again_and_for_scenes_added_later(
+def test_split_also_applies_to_scenes_that_are_added_later(
     seaice, raw_folder, tmp_path
 ) -> None:
     store = tmp_path / "store.zarr"
@@ -831,7 +839,7 @@ def test_split_divides_again_and_for_scenes_added_later(
     assert Store.open(str(store)).splits["validation"] == ids[:2]
 
 
-def test_score_opens_no_url_that_a_map_names(
+def test_score_does_not_open_a_url_that_a_map_names(
     seaice, maps_path, store_path, tmp_path
 ) -> None:
     maps = tmp_path / "maps"
@@ -846,7 +854,7 @@ def test_score_opens_no_url_that_a_map_names(
             assert "URLs named in files are not opened" in result.err
             assert f"--truth {named}" in result.err
         server.setblocking(False)
-        with pytest.raises(BlockingIOError):  # nobody has called
+        with pytest.raises(BlockingIOError):  # nothing has connected
             server.accept()
     assert seaice("score", maps, "--truth", store_path).code == 0
 
@@ -854,7 +862,7 @@ def test_score_opens_no_url_that_a_map_names(
 def test_score_names_bad_maps_at_the_end(seaice, maps_path, tmp_path) -> None:
     maps = tmp_path / "maps"
     shutil.copytree(maps_path, maps)
-    (maps / "a.nc").write_text("no map")
+    (maps / "a.nc").write_text("not a map")
     result = seaice("score", maps, "--json")
     assert result.code == 1
     scores = json.loads(result.out)
@@ -889,7 +897,7 @@ def test_files_that_seaice_did_not_write_stay_without_overwrite(
         assert seaice(*command, "--overwrite").code == 0
         assert path.read_bytes() != b"mine"
         assert seaice(*command).code == 0  # it is ours now
-    # Nobody named the page: scores are printed all the same.
+    # The user did not ask for the page, so scores are printed all the same.
     index.write_text("mine")
     result = seaice("score", maps)
     assert result.code == 0

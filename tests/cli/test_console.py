@@ -1,4 +1,4 @@
-"""Names in files cannot act on the terminal; any terminal can show any message."""
+"""Names in files cannot control the terminal, and any terminal can show any message."""
 
 import io
 import logging
@@ -18,7 +18,7 @@ HOSTILE = "a\x1b[31m\r\nerror: b\u202e\x9b\udcf8"
 SHOWN = r"a\x1b[31m\r\nerror: b\u202e\x9b\udcf8"
 
 
-def test_lines_and_errors_show_what_would_act_on_the_terminal(
+def test_lines_and_errors_escape_control_characters(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     say(HOSTILE, "second")
@@ -34,7 +34,9 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_the_bar_shows_names_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_progress_bar_shows_markup_in_names_as_text(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setenv("COLUMNS", "200")
@@ -44,7 +46,7 @@ def test_the_bar_shows_names_as_they_are(monkeypatch: pytest.MonkeyPatch) -> Non
     assert f"[/] [red]{SHOWN}" in terminal.getvalue()
 
 
-def test_a_record_of_a_log_is_one_line() -> None:
+def test_a_log_record_is_one_line() -> None:
     record = logging.LogRecord("x", logging.WARNING, "", 0, "%s", (HOSTILE,), None)
     assert OneLine("%(levelname)s %(message)s").format(record) == f"WARNING {SHOWN}"
 
@@ -60,7 +62,7 @@ def test_a_record_of_a_log_is_one_line() -> None:
         ["train", "a", "--epochs", HOSTILE],
     ],
 )
-def test_wrong_usage_is_repeated_on_one_line(
+def test_usage_errors_quote_arguments_on_one_line(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as caught:
@@ -81,7 +83,7 @@ def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str])
 @pytest.mark.parametrize(
     "environment", [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONUTF8": "0"}]
 )
-def test_any_path_can_be_said_on_any_terminal(
+def test_any_path_can_be_printed_on_any_terminal(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:
     name = os.fsdecode("K\u00f8benhavn ".encode() + b"K\xf8benhavn")

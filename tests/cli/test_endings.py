@@ -1,4 +1,4 @@
-"""Commands that are stopped, run out of disk, or have nowhere to write: a line, no more."""
+"""Commands that are stopped, or cannot write, end with a short message and clean up."""
 
 import fcntl
 import os
@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import typer
 from support.coded_scenes import write_coded
-from support.other_systems import Moment, OtherSystem, go_on
+from support.other_systems import Moment, OtherSystem, resume
 
 from seaice.endings import ending_in_words
 from seaice.main import app
@@ -48,7 +48,7 @@ def start(*arguments: object) -> subprocess.Popen[str]:
 def at_work(
     raw: Path, tmp_path: Path, other_system: OtherSystem
 ) -> Callable[..., subprocess.Popen[str]]:
-    """Start to prepare in two processes; all have stopped while one writes a scene."""
+    """Start `prepare` with two workers, and suspend it while one of them writes a scene."""
 
     def begin(*before: str, **options: Any) -> subprocess.Popen[str]:
         store = tmp_path / "store.zarr"
@@ -61,7 +61,7 @@ def at_work(
 
 
 def assert_all_ended(process: subprocess.Popen[str]) -> None:
-    """Wait until nobody is left in the group of a process."""
+    """Wait until no process is left in the group of a process."""
     for _ in range(600):
         try:
             os.killpg(process.pid, 0)
@@ -82,7 +82,7 @@ def shell(command: str, *arguments: object) -> tuple[int, str, str]:
 
 @pytest.mark.parametrize("to_all", [False, True])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_prepare_in_words_and_leaves_nothing_behind(
+def test_a_signal_ends_prepare_with_a_message_and_half_scenes_are_removed(
     tmp_path: Path,
     at_work: Callable[..., subprocess.Popen[str]],
     number: signal.Signals,
@@ -90,7 +90,7 @@ def test_a_signal_ends_prepare_in_words_and_leaves_nothing_behind(
 ) -> None:
     process = at_work()
     (os.killpg if to_all else os.kill)(process.pid, number)
-    go_on(process)
+    resume(process)
     err = process.communicate()[1]
     assert process.returncode == 128 + number
     assert err.splitlines()[0] == "error: terminated"
@@ -99,7 +99,7 @@ def test_a_signal_ends_prepare_in_words_and_leaves_nothing_behind(
     assert_all_ended(process)
 
 
-def test_a_terminal_that_is_closed_ends_prepare(
+def test_closing_the_terminal_ends_prepare(
     tmp_path: Path, at_work: Callable[..., subprocess.Popen[str]]
 ) -> None:
     ours, theirs = pty.openpty()
@@ -107,7 +107,7 @@ def test_a_terminal_that_is_closed_ends_prepare(
     process = at_work(stdin=theirs, stdout=theirs, stderr=theirs, preexec_fn=take)
     os.close(theirs)
     os.close(ours)
-    go_on(process)
+    resume(process)
     assert process.wait() == 129
     assert not (tmp_path / "store.zarr" / ".staging").exists()
     assert_all_ended(process)
@@ -118,27 +118,27 @@ def test_nohup_lets_prepare_survive_its_terminal(
 ) -> None:
     process = at_work("nohup")
     os.killpg(process.pid, signal.SIGHUP)
-    go_on(process)
+    resume(process)
     assert process.communicate()[1] == ""
     assert process.returncode == 0
     assert len([*tmp_path.glob("store.zarr/scenes/*_dmi")]) == len(IDS)
 
 
-def test_workers_end_with_a_parent_that_is_killed(
+def test_workers_end_when_their_parent_is_killed(
     at_work: Callable[..., subprocess.Popen[str]],
 ) -> None:
     process = at_work()
     process.kill()
-    go_on(process)
-    process.communicate()  # to the end of stderr, which the workers hold too
+    resume(process)
+    process.communicate()  # until the workers, which share its stderr, have closed it
     assert_all_ended(process)
 
 
 @pytest.mark.parametrize("at", [1, 3, 6, 12])
-def test_ctrl_c_while_workers_start_ends_in_words(
+def test_ctrl_c_while_workers_start_ends_with_a_message(
     raw: Path, tmp_path: Path, other_system: OtherSystem, at: int
 ) -> None:
-    moment = Moment(signal.SIGINT, at, "pipe:")  # through which workers get their tasks
+    moment = Moment(signal.SIGINT, at, "pipe:")  # workers get their tasks through pipes
     command = [SEAICE, "prepare", raw, tmp_path / "store.zarr", "--jobs", 4]
     process = other_system.start(moment, *command)
     err = process.communicate()[1]
@@ -156,7 +156,7 @@ def test_closed_and_full_streams_do_not_crash() -> None:
     assert (code, err) == (1, "")
 
 
-def test_synth_reports_a_disk_that_refuses(tmp_path: Path) -> None:
+def test_synth_reports_that_it_cannot_write(tmp_path: Path) -> None:
     for jobs in (1, 2):
         code, _, err = shell(
             'ulimit -f 500; exec "$0" synth "$1" --scenes 2 --size 300 --jobs "$2"',
@@ -171,7 +171,7 @@ def test_synth_reports_a_disk_that_refuses(tmp_path: Path) -> None:
         assert [*(tmp_path / "raw").iterdir()] == []
 
 
-def test_two_at_once_write_one_set(tmp_path: Path) -> None:
+def test_two_synths_at_the_same_time_write_one_set(tmp_path: Path) -> None:
     both = [start("synth", tmp_path, "--scenes", 4, "--size", 200) for _ in range(2)]
     assert [process.communicate()[1] for process in both] == ["", ""]
     assert {path.suffix for path in tmp_path.iterdir()} == {".nc"}
@@ -186,7 +186,7 @@ def test_two_at_once_write_one_set(tmp_path: Path) -> None:
         (["--seed", "-1"], "--seed"),
     ],
 )
-def test_synth_rejects_what_no_disk_can_hold(
+def test_synth_rejects_sizes_and_numbers_that_cannot_work(
     tmp_path: Path, options: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit):
@@ -194,7 +194,7 @@ def test_synth_rejects_what_no_disk_can_hold(
     assert message in capsys.readouterr().err
 
 
-def test_channels_are_stripped_and_not_empty(
+def test_names_of_channels_are_stripped_and_must_not_be_empty(
     raw: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for channels in ("", "hh,,hv"):
@@ -230,7 +230,7 @@ def test_strict_reports_a_bad_file_from_several_processes(
         ("info", MemoryError, 1, "there is not enough memory\n"),
     ],
 )
-def test_each_command_says_how_to_continue(
+def test_an_interrupted_command_prints_how_to_continue(
     name: str,
     error: type[BaseException],
     code: int,
@@ -249,7 +249,7 @@ def test_each_command_says_how_to_continue(
     assert ("hint" in err) == ("hint" in words)
 
 
-def test_a_killed_synth_leaves_nothing_that_the_next_one_keeps(
+def test_synth_removes_the_files_of_one_that_was_killed(
     tmp_path: Path, other_system: OtherSystem
 ) -> None:
     raw = tmp_path / "raw"

@@ -1,4 +1,4 @@
-"""`seaice prepare` is killed, runs out of space, has company: no scene is half there."""
+"""A killed `prepare`, a full disk or a second writer never leaves an incomplete scene."""
 
 import shutil
 import signal
@@ -23,14 +23,14 @@ from seaice_data.store.summary import finish
 SEAICE = Path(sys.executable).with_name("seaice")
 IDS = [f"2019{month:02d}14T101830_dmi" for month in range(1, 11)]
 KILLED_AT = (*range(1, 9), 10, 20, 50, 80, 100, 120)
-"""Changes to the store before which it is killed, each time a little later."""
+"""Numbers of the change to the store before which `prepare` is killed."""
 
 
 Tree = dict[str, bytes]
 
 
 def tree(folder: Path) -> Tree:
-    """Return the content of all files below a folder."""
+    """Return the content of all files in a folder, by path."""
     paths = (path for path in folder.rglob("*") if path.is_file())
     return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
 
@@ -45,7 +45,7 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def peaceful(raw: Path) -> Tree:
-    """Hold the files of a store that was made without disturbance."""
+    """Return the files of a store that was made without interruption."""
     path = raw.parent / "peaceful.zarr"
     prepare(raw, str(path))
     return tree(path)
@@ -62,7 +62,7 @@ def start(raw: Path, store: Path, *options: str) -> subprocess.Popen[str]:
 
 
 def assert_whole(store: Path, peaceful: Tree) -> int:
-    """Look at the scenes in a store, all of which must be whole, and return how many."""
+    """Check that all scenes of a store are complete; return how many there are."""
     if not (store / "zarr.json").exists():
         return 0
     scenes = Store.open(str(store)).scenes
@@ -79,7 +79,7 @@ def assert_whole(store: Path, peaceful: Tree) -> int:
 
 
 @pytest.mark.slow
-def test_killed_at_any_moment_no_scene_is_half_there(
+def test_killing_prepare_at_any_moment_leaves_only_complete_scenes(
     raw: Path, peaceful: Tree, tmp_path: Path, other_system: OtherSystem
 ) -> None:
     arrays = {k: v for k, v in peaceful.items() if k.count("/") > 1}
@@ -101,14 +101,14 @@ def test_killed_at_any_moment_no_scene_is_half_there(
 
 
 @pytest.mark.slow
-def test_killed_while_it_is_replaced_a_store_is_the_old_or_the_new_one(
+def test_killing_prepare_while_it_replaces_a_store_leaves_the_old_or_the_new_one(
     raw: Path, peaceful: Tree, tmp_path: Path, other_system: OtherSystem
 ) -> None:
     prepare(raw, str(tmp_path / "new.zarr"), Recipe(codec="zstd"))
     new = tree(tmp_path / "new.zarr")
 
     def is_new(at: int) -> bool:
-        """Return which store is there after a kill before change `at`."""
+        """Return whether the store is the new one after a kill before change `at`."""
         store = tmp_path / str(at) / "store.zarr"
         shutil.copytree(raw.parent / "peaceful.zarr", store)
         command = [SEAICE, "prepare", raw, store, "--jobs", 1, "--overwrite"]
@@ -120,7 +120,7 @@ def test_killed_while_it_is_replaced_a_store_is_the_old_or_the_new_one(
         assert found in (peaceful, new)
         return found == new
 
-    # Towards the change that replaces the store: before it the old one is there.
+    # Bisect for the change that replaces the store: before it, the store is the old one.
     first, last = 1, 1000
     while last - first > 1:
         middle = (first + last) // 2
@@ -128,12 +128,12 @@ def test_killed_while_it_is_replaced_a_store_is_the_old_or_the_new_one(
     assert 1 < first < last < 1000
 
 
-def test_a_full_disk_leaves_no_half_scene(raw: Path, tmp_path: Path) -> None:
+def test_a_full_disk_leaves_only_complete_scenes(raw: Path, tmp_path: Path) -> None:
     folder, store = tmp_path / "raw", tmp_path / "store.zarr"
     large = write_coded(folder, 603, 751, IDS[1])
     for scene_id in (IDS[0], IDS[2]):
         (folder / f"{scene_id}_prep.nc").symlink_to(raw / f"{scene_id}_prep.nc")
-    # Files may have 100 kB: enough for two of the scenes, not for the inputs of the third.
+    # The limit is 100 kB per file: enough for two scenes, not for the inputs of the third.
     limited = 'ulimit -f 100; exec "$0" prepare "$1" "$2" --jobs 1'
     done = subprocess.run(
         ["bash", "-c", limited, SEAICE, folder, store], capture_output=True, text=True
@@ -162,7 +162,7 @@ def test_two_writers_at_the_same_time_make_one_store(
     assert tree(store) == peaceful
 
 
-def test_a_store_is_not_replaced_under_a_writer(
+def test_a_store_is_not_replaced_while_another_process_writes_to_it(
     raw: Path, peaceful: Tree, tmp_path: Path, other_system: OtherSystem
 ) -> None:
     store = tmp_path / "store.zarr"
@@ -178,7 +178,9 @@ def test_a_store_is_not_replaced_under_a_writer(
     assert tree(store) == peaceful
 
 
-def test_nobody_writes_to_a_store_that_is_being_replaced(raw: Path, tmp_path: Path) -> None:
+def test_a_store_that_is_being_replaced_cannot_be_written(
+    raw: Path, tmp_path: Path
+) -> None:
     store = str(tmp_path / "store.zarr")
     prepare(raw, store)
     with (
@@ -188,11 +190,11 @@ def test_nobody_writes_to_a_store_that_is_being_replaced(raw: Path, tmp_path: Pa
         prepare(raw, store)
 
 
-def test_a_store_whose_making_stopped_before_the_end_opens_and_is_repaired(
+def test_a_store_without_its_summary_opens_and_is_completed(
     raw: Path, peaceful: Tree, tmp_path: Path
 ) -> None:
     store = tmp_path / "store.zarr"
-    prepare(raw, str(store), part=(1, 1))  # all that `prepare` does but its last write
+    prepare(raw, str(store), part=(1, 1))  # everything except the last write of `prepare`
     opened = Store.open(str(store))
     assert opened.scenes == tuple(IDS)
     assert opened.splits == {"train": (), "validation": (), "test": ()}
@@ -201,7 +203,7 @@ def test_a_store_whose_making_stopped_before_the_end_opens_and_is_repaired(
 
 
 @pytest.mark.parametrize("left", [[], ["zarr.json"], ["zarr.json", "scenes/zarr.json"]])
-def test_a_store_whose_making_stopped_at_the_first_write_is_made(
+def test_a_store_that_was_interrupted_at_its_first_write_is_completed(
     raw: Path, peaceful: Tree, tmp_path: Path, left: list[str]
 ) -> None:
     store, whole = tmp_path / "store.zarr", tmp_path / "whole.zarr"

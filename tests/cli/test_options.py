@@ -1,4 +1,4 @@
-"""What several commands share."""
+"""Options that several commands share, and their old names."""
 
 from pathlib import Path
 
@@ -11,12 +11,12 @@ from seaice.options import n_processes, read_part, read_seeds, renamed
 from seaice_data.system.processor import n_cores
 
 
-def test_processes_are_as_many_as_asked_for_or_one_per_core() -> None:
+def test_the_number_of_processes_is_that_asked_for_or_one_per_core() -> None:
     assert n_processes(3) == 3
     assert n_processes(0, "s3://bucket/store.zarr") == n_cores()
 
 
-def test_a_store_in_memory_is_left_to_this_process() -> None:
+def test_a_store_in_memory_is_processed_by_this_process_alone() -> None:
     assert n_processes(3, "memory://store.zarr") == 1
 
 
@@ -39,7 +39,7 @@ def test_seeds_are_ranges_and_numbers() -> None:
         ("0-10000", "10001 seeds are more than 10000"),
     ],
 )
-def test_seeds_that_make_no_sense_are_refused(text: str, message: str) -> None:
+def test_invalid_seeds_are_refused(text: str, message: str) -> None:
     with pytest.raises(typer.BadParameter, match=message):
         read_seeds(text)
 
@@ -53,7 +53,7 @@ def test_an_old_name_of_an_option_is_accepted_with_a_warning(
     assert capsys.readouterr() == ("", warning)
 
 
-def test_arguments_of_other_commands_and_after_a_double_dash_stay(
+def test_arguments_of_other_commands_and_after_a_double_dash_are_not_renamed(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert renamed("train", ["--no-pictures"]) == ["--no-pictures"]
@@ -62,9 +62,11 @@ def test_arguments_of_other_commands_and_after_a_double_dash_stay(
     assert capsys.readouterr().err == ""
 
 
-def test_a_command_takes_an_old_name_and_does_not_show_it(tmp_path: Path) -> None:
+def test_a_command_accepts_an_old_name_and_its_help_does_not_show_it(
+    tmp_path: Path,
+) -> None:
     command = ["predict", str(tmp_path / "absent.zarr"), "--no-pictures"]
     result = CliRunner().invoke(app, command)
-    assert result.exit_code == 1  # there is no store; the option itself was taken
+    assert result.exit_code == 1  # the option was accepted, but there is no store
     assert "write --no-plots" in result.stderr
     assert "--pictures" not in CliRunner().invoke(app, ["predict", "--help"]).stdout

@@ -1,4 +1,4 @@
-"""Commands on disks, kernels and in containers that lack what most have."""
+"""Commands on disks and kernels without links, huge pages or processor affinity."""
 
 import subprocess
 import sys
@@ -12,12 +12,12 @@ SCENE_ID = "20190114T101830_dmi"
 
 
 def tree(folder: Path) -> dict[str, bytes]:
-    """Return the content of all files below a folder."""
+    """Return the content of all files in a folder, by path."""
     paths = (path for path in folder.rglob("*") if path.is_file())
     return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
 
 
-def test_a_store_is_made_without_links_huge_pages_and_renames_of_linux(
+def test_prepare_works_without_hard_links_huge_pages_and_renameat2(
     tmp_path: Path, other_system: OtherSystem
 ) -> None:
     raw, store = tmp_path / "raw", tmp_path / "store.zarr"

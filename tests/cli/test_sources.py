@@ -1,4 +1,4 @@
-"""Commands that read a folder of files: what one file does must not stop the others."""
+"""One bad file in a folder does not stop a command from reading the others."""
 
 import json
 import os
@@ -23,7 +23,7 @@ def seaice(*arguments: object, before: tuple[str, ...] = ()) -> tuple[int, str, 
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="drops rights as Linux does")
-def test_prepare_reports_a_folder_that_may_not_be_read(tmp_path: Path) -> None:
+def test_prepare_reports_a_folder_without_permission(tmp_path: Path) -> None:
     write_coded(tmp_path / "raw", 203, 251, IDS[0])
     write_coded(tmp_path / "raw" / "closed", 203, 251, IDS[1])
     (tmp_path / "raw" / "closed").chmod(0)
@@ -39,11 +39,11 @@ def test_prepare_reports_a_folder_that_may_not_be_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
-def test_prepare_leaves_out_a_scene_for_which_memory_is_too_small(tmp_path: Path) -> None:
+def test_prepare_leaves_out_a_scene_that_needs_too_much_memory(tmp_path: Path) -> None:
     for scene_id in (IDS[0], IDS[2]):
         write_coded(tmp_path / "raw", 203, 251, scene_id)
     large = tmp_path / "raw" / f"{IDS[1]}_prep.nc"
-    with h5py.File(large, "w") as file:  # a few kilobytes: none of its chunks is written
+    with h5py.File(large, "w") as file:  # a few kilobytes: its chunks are not written
         file.attrs["scene_id"] = large.name
         for name, values in coded_arrays(50, 50).items():
             shape = {50: (20000, 20000), 2: (800, 800)}.get(len(values), values.shape)
@@ -61,7 +61,7 @@ def test_prepare_leaves_out_a_scene_for_which_memory_is_too_small(tmp_path: Path
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names are bytes on Linux only")
-def test_names_that_are_not_text_can_be_prepared(tmp_path: Path) -> None:
+def test_files_whose_names_are_not_utf8_can_be_prepared(tmp_path: Path) -> None:
     name = os.fsdecode(b"K\xf8benhavn")
     folder = tmp_path / name
     path = write_coded(folder, 203, 251, IDS[0])

@@ -1,4 +1,4 @@
-"""Stores behind URLs, as the command line meets them: no secret shows, nothing hangs."""
+"""Commands on stores at URLs: secrets are never shown, and no command hangs."""
 
 import functools
 import http.server
@@ -17,7 +17,7 @@ from seaice_data.errors import StoreError
 from seaice_data.storage.storage import open_storage
 from seaice_data.store.store import Store
 
-SECRET = "s3cr3t"  # noqa: S105 - what must not show
+SECRET = "s3cr3t"  # noqa: S105 - must never be shown
 NOWHERE = "127.0.0.1:9"
 ODD_URLS = (
     f"ftp://u:{SECRET}@{NOWHERE}/x",
@@ -54,7 +54,7 @@ ODD_URLS = (
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
-    """Serves files and says nothing."""
+    """Serves files without a log."""
 
     def log_message(self, *_: object) -> None:
         pass
@@ -62,7 +62,7 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def url(store_path: str) -> Iterator[str]:
-    """Serve the store; the URL has a password and a token."""
+    """Serve the store at a URL with a password."""
     folder = Path(store_path)
     handler = functools.partial(Quiet, directory=str(folder.parent))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
@@ -72,7 +72,7 @@ def url(store_path: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("odd", ODD_URLS)
-def test_an_odd_url_ends_in_one_line_without_its_secrets(
+def test_an_odd_url_gives_an_error_of_one_line_without_its_secrets(
     odd: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -83,13 +83,13 @@ def test_an_odd_url_ends_in_one_line_without_its_secrets(
     assert "\n" not in words
 
 
-def test_a_storage_keeps_the_url_and_shows_another() -> None:
+def test_a_storage_keeps_its_url_and_shows_it_without_secrets() -> None:
     storage = open_storage(f"simplecache::http://u:{SECRET}@{NOWHERE}/s.zarr")
     assert storage.path == f"simplecache::http://{NOWHERE}/s.zarr"
     assert storage.location == storage.url != storage.path
 
 
-def test_no_secret_of_a_url_is_written_or_shown(
+def test_secrets_of_a_url_are_neither_written_nor_shown(
     url: str, config_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -115,7 +115,7 @@ def test_no_secret_of_a_url_is_written_or_shown(
         assert SECRET.encode() not in path.read_bytes(), path
 
 
-def test_the_log_of_libraries_shows_no_key() -> None:
+def test_the_log_of_libraries_does_not_show_keys() -> None:
     environment = {
         "AWS_ENDPOINT_URL": f"http://{NOWHERE}",
         "AWS_ACCESS_KEY_ID": "AKIASOMEONE",

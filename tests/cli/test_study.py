@@ -1,4 +1,4 @@
-"""`seaice study` in process: candidates, tables, exit codes; its script in a shell."""
+"""`seaice study`: candidates, tables and exit codes in process, its script in a shell."""
 
 import json
 import os
@@ -60,7 +60,7 @@ def test_the_table_can_be_printed_as_json(seaice, store_path, out) -> None:
     assert len(mapping["rows"][0]["splits"]["test"]["runs_percent"]) == 2
 
 
-def test_parts_make_the_whole(seaice, store_path, tmp_path) -> None:
+def test_two_parts_complete_a_study(seaice, store_path, tmp_path) -> None:
     command = ("study", store_path, *VARIANTS, "--runs", 1, "--out", tmp_path)
     first = seaice(*command, "--part", "1/2")
     assert "1 of 2 runs finished" in first.err
@@ -70,7 +70,9 @@ def test_parts_make_the_whole(seaice, store_path, tmp_path) -> None:
     assert "not finished" not in second.out
 
 
-def test_a_missing_store_is_refused_at_once(seaice, store_path, tmp_path) -> None:
+def test_a_candidate_without_a_store_is_refused_at_once(
+    seaice, store_path, tmp_path
+) -> None:
     command = (
         "study",
         store_path,
@@ -108,9 +110,7 @@ def test_unknown_candidates_are_refused(
     assert message in result.err
 
 
-def test_a_failed_run_is_named_and_the_exit_code_tells(
-    seaice, store_path, tmp_path
-) -> None:
+def test_a_failed_run_is_named_and_the_exit_code_is_1(seaice, store_path, tmp_path) -> None:
     wild = f"wild: ratio=5, {SMALL}, learning_rate=1e30"
     result = seaice(
         "study",
@@ -128,7 +128,7 @@ def test_a_failed_run_is_named_and_the_exit_code_tells(
     assert "1 of 2 runs finished" in result.err
 
 
-def test_the_submit_script_runs_each_run_and_requeues_what_was_stopped(
+def test_the_submit_script_runs_each_run_and_requeues_stopped_ones(
     seaice, store_path, out, tmp_path
 ) -> None:
     script = tmp_path / "submit.sh"
@@ -153,7 +153,7 @@ def test_the_submit_script_runs_each_run_and_requeues_what_was_stopped(
     assert result.code == 0
     assert "4 tasks" in result.out
     assert "#SBATCH --array=1-4\n" in script.read_text()
-    # The tools of SLURM, as far as the script calls them.
+    # Stand-ins for the tools of SLURM that the script calls.
     for name, text in (("srun", 'echo "$@"; exit $CODE'), ("scontrol", 'echo "$@"')):
         (tmp_path / name).write_text(f"#!/bin/bash\n{text}\n")
         (tmp_path / name).chmod(0o755)
@@ -178,7 +178,7 @@ def test_the_submit_script_runs_each_run_and_requeues_what_was_stopped(
         assert rest == last
 
 
-def test_nothing_that_is_named_runs_as_a_command_of_the_script(
+def test_the_submit_script_does_not_run_names_as_commands(
     seaice, store_path, tmp_path, monkeypatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

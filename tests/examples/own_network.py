@@ -1,4 +1,4 @@
-"""Train a network of your own in PyTorch; draw maps of the test scenes and score them."""
+"""Train a network of your own in PyTorch, make maps of the test scenes, and score them."""
 
 import sys
 import tempfile
@@ -9,8 +9,15 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
-from seaice_data import CHARTS, PatchSampler, Store
-from seaice_model import ChartScorer, compose_chart_map, masked_cross_entropy, write_netcdf
+from seaice import (
+    CHARTS,
+    ChartScorer,
+    PatchSampler,
+    Store,
+    compose_chart_map,
+    masked_cross_entropy,
+    write_netcdf,
+)
 
 CHANNELS = ["hh", "hv", "btemp_36_5v", "t2m"]
 N_STEPS, BATCH, SIZE, WIDTH = 40, 8, 32, 16
@@ -36,9 +43,9 @@ def logits_of(inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
 store = Store.open(sys.argv[1])
 patches = PatchSampler(store, channels=CHANNELS, size=SIZE, seed=0, augmentation="default")
 optimiser = torch.optim.Adam(network.parameters(), lr=1e-2)
-# Patches have numbers without end: the sampler says which of them to take.
+# A store has endlessly many numbered patches: the sampler chooses which ones to load.
 for batch in DataLoader(patches, sampler=range(N_STEPS * BATCH), batch_size=BATCH):
-    charts = batch["charts"].long().unbind(dim=-1)  # 255 is no class: losses leave it out
+    charts = batch["charts"].long().unbind(dim=-1)  # 255 is not a class: losses ignore it
     loss = sum(
         chart.weight * masked_cross_entropy(logits, classes)
         for chart, logits, classes in zip(

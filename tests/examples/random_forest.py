@@ -12,16 +12,16 @@ splits = xr.open_zarr(store, consolidated=False).attrs["splits"]
 
 
 def pixels(scene_ids: list[str], n_pixels: int) -> tuple[np.ndarray, np.ndarray]:
-    """Draw labelled pixels of scenes: all channels, and the class of SOD."""
+    """Sample labelled pixels of scenes: all channels, and the class of SOD."""
     rng = np.random.default_rng(0)
     inputs, classes = [], []
     for scene_id in scene_ids:
         scene = xr.open_zarr(store, group=f"scenes/{scene_id}", consolidated=False)
         sod = scene.charts.sel(chart="SOD").values
         y, x = np.nonzero(sod != 255)
-        drawn = rng.choice(y.size, min(n_pixels, y.size), replace=False)
-        inputs.append(scene.inputs.values[y[drawn], x[drawn]])
-        classes.append(sod[y[drawn], x[drawn]])
+        chosen = rng.choice(y.size, min(n_pixels, y.size), replace=False)
+        inputs.append(scene.inputs.values[y[chosen], x[chosen]])
+        classes.append(sod[y[chosen], x[chosen]])
     return np.nan_to_num(np.concatenate(inputs)), np.concatenate(classes)
 
 

@@ -14,7 +14,7 @@ scene = xr.open_zarr(store, group=f"scenes/{scene_id}", consolidated=False)
 physical = scene.inputs.astype("float32") * scene.channel_std + scene.channel_mean
 latitude, longitude = (physical.sel(channel=name) for name in ("latitude", "longitude"))
 
-# Each chart has classes of its own: the root says which.
+# Each chart has classes of its own; the attributes of the root name them.
 names = next(
     chart["class_names"] for chart in root.attrs["charts"] if chart["name"] == "SOD"
 )

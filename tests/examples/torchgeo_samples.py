@@ -1,4 +1,4 @@
-"""Give the random patches of a store as torchgeo does: dictionaries of image and mask."""
+"""Return random patches of a store in the form of torchgeo: dicts of image and mask."""
 
 import sys
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from seaice_data import PatchSampler, Store
+from seaice import PatchSampler, Store
 
 
 class SeaIce(Dataset):

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seaice_data import PatchSampler, Store
+from seaice import PatchSampler, Store
 
 N_CLASSES, FILL = 6, 255  # of SOD
 N_STEPS, BATCH, WIDTH = 30, 4, 16
@@ -50,9 +50,9 @@ def predict(weights: Weights, inputs: jax.Array) -> jax.Array:
 def loss_of(weights: Weights, inputs: jax.Array, chart: jax.Array) -> jax.Array:
     """Return the cross-entropy over the pixels that have a class."""
     is_valid = chart != FILL
-    wanted = jnp.where(is_valid, chart, 0)[..., jnp.newaxis]
+    classes = jnp.where(is_valid, chart, 0)[..., jnp.newaxis]
     logs = jax.nn.log_softmax(predict(weights, inputs))
-    errors = -jnp.take_along_axis(logs, wanted, axis=-1)[..., 0]
+    errors = -jnp.take_along_axis(logs, classes, axis=-1)[..., 0]
     return jnp.where(is_valid, errors, 0).sum() / jnp.maximum(is_valid.sum(), 1)
 
 
@@ -60,16 +60,16 @@ def loss_of(weights: Weights, inputs: jax.Array, chart: jax.Array) -> jax.Array:
 def step(
     weights: Weights, inputs: jax.Array, chart: jax.Array
 ) -> tuple[Weights, jax.Array]:
-    """Go one step down the slope."""
-    loss, slopes = jax.value_and_grad(loss_of)(weights, inputs, chart)
-    return jax.tree.map(lambda w, slope: w - 0.05 * slope, weights, slopes), loss
+    """Take one step of gradient descent."""
+    loss, gradients = jax.value_and_grad(loss_of)(weights, inputs, chart)
+    return jax.tree.map(lambda w, g: w - 0.05 * g, weights, gradients), loss
 
 
 def batch(patches: PatchSampler, number: int) -> tuple[Any, Any]:
-    """Return inputs with fill at the mean, which is 0, and the classes of SOD."""
-    drawn = patches.batch(range(BATCH * number, BATCH * (number + 1)))
-    inputs = np.nan_to_num(drawn["inputs"].astype(np.float32))
-    return inputs, drawn["charts"][..., 1].astype(np.int32)
+    """Return inputs, with 0 (the mean) in place of fill, and the classes of SOD."""
+    sampled = patches.batch(range(BATCH * number, BATCH * (number + 1)))
+    inputs = np.nan_to_num(sampled["inputs"].astype(np.float32))
+    return inputs, sampled["charts"][..., 1].astype(np.int32)
 
 
 patches = PatchSampler(Store.open(sys.argv[1]), size=32)

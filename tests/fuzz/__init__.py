@@ -1,10 +1,11 @@
-"""Hostile variants of every kind of file that seaice reads, and what becomes of them.
+"""Run commands on hostile variants of every kind of file that seaice reads.
 
-``targets`` says what is attacked and by which commands, ``variants`` how, ``worker`` runs
-commands on variants and watches them, ``runner`` starts workers and collects findings::
+``targets`` lists the kinds of files and the commands that read them, ``variants`` changes
+files, ``worker`` runs commands on variants and watches them, and ``runner`` starts workers
+and collects findings::
 
     make fuzz                # thousands of variants
-    make fuzz N=300 SEED=7   # others
+    make fuzz N=300 SEED=7   # fewer, and different ones
 
-A variant is a function of the seed, the target and its number: a finding can be repeated.
+A variant depends only on the seed, the target and its number, so findings can be repeated.
 """

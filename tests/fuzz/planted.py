@@ -1,4 +1,4 @@
-"""Commands that do what seaice must not do, to see that the fuzzer notices."""
+"""Commands with planted faults, which the fuzzer must find."""
 
 import random
 import resource
@@ -10,7 +10,7 @@ from .targets import Target
 
 
 def misbehave(fault: str) -> int:
-    """Do something wrong, in place of a command; limits of the worker come sooner."""
+    """Do something wrong, in place of a command; the limits of the worker are lowered."""
     if fault == "write outside":
         Path("../outside/theirs.txt").write_text("x")
     elif fault == "replace outside":
@@ -42,7 +42,7 @@ FAULTS = {
     "raise": "KeyError: 'month'",
     "print escapes": "prints '\\x1b'",
 }
-"""What misbehaves, and what the fuzzer says of it."""
+"""Words of the finding that the fuzzer must report, by fault."""
 
 
 def _target(fault: str) -> Target:
@@ -53,4 +53,4 @@ def _target(fault: str) -> Target:
 
 
 PLANTED = {fault: _target(fault) for fault in FAULTS}
-"""Targets in which the command misbehaves."""
+"""Targets whose command has a fault, by fault."""

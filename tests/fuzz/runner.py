@@ -22,16 +22,16 @@ _TESTS = Path(__file__).parents[1]
 
 @dataclass
 class Report:
-    """What became of variants."""
+    """Exit codes and findings of all variants."""
 
     codes: Counter[tuple[str, int]] = field(default_factory=Counter)
-    """Variants by target and exit code."""
+    """Number of variants by target and exit code."""
 
     findings: list[str] = field(default_factory=list)
-    """What must not happen, and how."""
+    """Descriptions of what must not happen, with the commands that repeat it."""
 
     def add(self, result: dict[str, Any]) -> None:
-        """Take in what a worker says of a variant."""
+        """Add the result of a variant, as a worker reports it."""
         for code in result["codes"]:
             self.codes[result["target"], code] += 1
         if result["found"]:
@@ -43,7 +43,7 @@ class Report:
             )
 
     def lines(self) -> list[str]:
-        """Return findings, and how many variants ended how."""
+        """Return findings, and the number of variants by exit code."""
         counts = [
             f"{target}: {n} ended with {c}" for (target, c), n in sorted(self.codes.items())
         ]
@@ -53,7 +53,7 @@ class Report:
 def attack(
     base: Path, numbers: range, *, seed: int, targets: Sequence[str] = tuple(TARGETS)
 ) -> Report:
-    """Attack targets with variants of these numbers; a worker that dies is a finding."""
+    """Attack targets with variants of these numbers; a killed worker is a finding."""
     report = Report()
     first = numbers.start
     while first < numbers.stop:
@@ -99,10 +99,10 @@ def _start(
 
 
 def main() -> None:
-    """Attack, print findings and counts; end with 1 if there are findings."""
+    """Attack, print findings and counts, and exit with 1 if there are findings."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--n", type=int, default=3000, help="variants, of all targets together"
+        "--n", type=int, default=3000, help="number of variants of all targets together"
     )
     parser.add_argument("--first", type=int, default=0, help="number of the first variant")
     parser.add_argument("--seed", type=int, default=0)

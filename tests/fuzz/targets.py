@@ -1,6 +1,6 @@
-"""What is attacked: files of one kind, the change made to them, commands that read them.
+"""Targets of an attack: a kind of file, how it is changed, and commands that read it.
 
-Every target works in a folder of its own, with copies of what `make_base` made once.
+Every target works in its own folder, with copies of the files that `make_base` made once.
 """
 
 import random
@@ -52,7 +52,7 @@ def run(*command: str) -> int:
 
 
 def make_base(folder: Path) -> Path:
-    """Make scenes, stores, a run, maps and a submission, all small; whole ones."""
+    """Make small, valid scenes, stores, a run, maps and a submission."""
     folder.mkdir(parents=True)
     write_scenes(folder / "ready", 5, 200)
     write_scenes(folder / "raw", 1, 200, version="raw")
@@ -75,13 +75,13 @@ class Target:
     """A kind of file, and how it is attacked."""
 
     name: str
-    """As ``maps``."""
+    """Such as ``maps``."""
 
     needs: tuple[str, ...]
-    """Files and folders of the base that commands work with, copies of them."""
+    """Files and folders of the base that are copied for the commands."""
 
     attack: Callable[[Path, random.Random], tuple[str, Sequence[Command]]]
-    """Change a copy; return what was changed, and the commands to run there."""
+    """Changes a copy; returns what it has changed, and the commands to run there."""
 
     run: Callable[..., int] = run
     """Runs a command and returns its exit code."""
@@ -114,7 +114,7 @@ def _attack_store(name: str) -> Callable[[Path, random.Random], tuple[str, list[
         documents = (".zattrs", ".zarray", ".zgroup", "zarr.json")
         files = sorted(path for path in store.rglob("*") if path.is_file())
         texts = [path for path in files if path.name in documents]
-        # There are few documents of the root and of scenes, and more depends on them.
+        # Documents of the root and of scenes are few, but matter most.
         high = [path for path in texts if len(path.relative_to(store).parts) in (1, 3)]
         kind = rng.random()
         if kind < 0.65:
@@ -208,7 +208,7 @@ def _attack_settings(folder: Path, rng: random.Random) -> tuple[str, list[Comman
     path = folder / f"{kind}.toml"
     if kind == "config":
         path.write_text(words.settings(rng, _TABLES))
-        # What is right in it would train for long: a small training comes last.
+        # Valid settings could train for hours: the last assignments keep it small.
         small = "n_epochs=1, n_iterations=1, batch_size=1, patch_size=16, filters=[4, 4]"
         command = [*f"{_TRAIN} new --set".split(), small]
     else:
@@ -259,4 +259,4 @@ TARGETS = {
         Target("condition", ("store.zarr", "run", "config.toml"), _attack_condition),
     )
 }
-"""Everything that seaice reads, by name."""
+"""All kinds of files and texts that seaice reads, by name."""

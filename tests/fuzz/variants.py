@@ -1,4 +1,4 @@
-"""Change files as accidents and strangers do: each function one thing, at random."""
+"""Change files at random, as accidents and attackers do: one change per function."""
 
 import json
 import os
@@ -75,7 +75,7 @@ VALUES: tuple[Any, ...] = (
 
 
 def change_bytes(path: Path, rng: random.Random) -> str:
-    """Damage a file as disks and transfers do."""
+    """Damage a file as a broken disk or transfer does."""
     content = bytearray(path.read_bytes())
     size = len(content)
     at = rng.randrange(size + 1)
@@ -100,7 +100,7 @@ def change_bytes(path: Path, rng: random.Random) -> str:
 
 
 def change_head(path: Path, rng: random.Random) -> str:
-    """Flip bits in the first kilobytes of a file, where formats describe themselves."""
+    """Change bytes in the first kilobytes of a file, where headers are."""
     content = bytearray(path.read_bytes())
     places = [
         rng.randrange(min(len(content), 4096) or 1) for _ in range(rng.choice((1, 2, 8)))
@@ -113,7 +113,7 @@ def change_head(path: Path, rng: random.Random) -> str:
 
 
 def change_kind(path: Path, rng: random.Random) -> str:
-    """Put something else in the place of a file."""
+    """Replace a file by something else, such as a folder or a pipe."""
     kind = rng.choice(("none", "folder", "pipe", "dangling", "loop", "device", "itself"))
     moved = path.with_name(f"{path.name}.moved")
     path.rename(moved)
@@ -136,7 +136,7 @@ def change_kind(path: Path, rng: random.Random) -> str:
 
 
 def change_json(path: Path, rng: random.Random) -> str:
-    """Change one value of a JSON document, or its text."""
+    """Change one value of a JSON document, or damage its text."""
     text = path.read_text()
     if rng.random() < 0.15:
         return _change_text(path, text, rng)
@@ -304,7 +304,7 @@ def other_shape(file: h5py.File, name: str, rng: random.Random) -> None:
 
 
 def huge(file: h5py.File, name: str, rng: random.Random) -> None:
-    """Declare more than there is: nothing of it is written."""
+    """Declare a huge variable without writing its values."""
     dtype = file[name].dtype
     n_axes = max(len(file[name].shape or ()), 1)
     side = rng.choice((20_000, 100_000, 2**31 if n_axes == 1 else 40_000))
@@ -356,7 +356,7 @@ def a_link(file: h5py.File, name: str, rng: random.Random) -> None:
 
 
 def elsewhere(file: h5py.File, name: str, rng: random.Random) -> None:
-    """Say that the bytes are in another file."""
+    """Declare that the values are in another file."""
     dataset = file[name]
     shape, dtype = dataset.shape or (1,), dataset.dtype
     if dtype.kind not in "fiu":

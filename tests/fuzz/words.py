@@ -1,4 +1,4 @@
-"""Hostile text of settings, conditions and assignments, from their own grammar."""
+"""Hostile settings, conditions and assignments, made from the words of their grammar."""
 
 import random
 
@@ -32,7 +32,7 @@ def condition(rng: random.Random) -> str:
         return f"{rng.choice(('year', 'month', 'valid_share'))} in 1..{digits}"
     if kind < 0.3:
         text = rng.choice(TEXTS)
-        return f"region == {text if 's3cr3t' not in text else 'x'}"  # it is shown
+        return f"region == {text if 's3cr3t' not in text else 'x'}"  # errors quote it
     return " ".join(rng.choices(_WORDS, k=rng.randint(1, 9)))
 
 

@@ -1,9 +1,9 @@
-"""Run commands on variants, and watch what they do; a process of its own.
+"""Run commands on variants in a process of its own, and watch what they do.
 
 ``python -m fuzz.worker BASE SEED FIRST LAST TARGET...`` writes one line of JSON before and
 one after each variant to the file descriptor named by ``FUZZ_PIPE``. The targets take
-turns: variant 10 of 4 targets is one of the third. A command that never ends
-is killed by the kernel: after `CPU_S` seconds of work, or `WALL_S` of waiting.
+turns: of 4 targets, variant 10 attacks the third. The kernel kills a command that never
+ends, after `CPU_S` seconds of work or `WALL_S` seconds of waiting.
 """
 
 import json
@@ -24,13 +24,13 @@ from .planted import PLANTED
 from .targets import TARGETS
 
 CPU_S = 10
-"""Seconds of work on a variant: of the processor, so that other processes do not count."""
+"""Processor time for a variant, in seconds: load by other processes does not count."""
 
 WALL_S = 180
-"""Seconds after which a command that does nothing is taken to wait for ever."""
+"""Seconds after which a command counts as waiting for ever."""
 
 MEMORY = 3 * 2**30
-"""Bytes that a command may take beyond what the process has."""
+"""Bytes that a command may allocate in addition to those of the process."""
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 _FORBIDDEN = (
@@ -44,7 +44,7 @@ _BAD_CHARACTERS = ("\x1b", "\u202e", "\0", "\x07")
 
 
 class Watch:
-    """Hears of what Python does, and keeps what it should not do."""
+    """Receives audit events of Python, and records forbidden ones."""
 
     def __init__(self) -> None:
         self.inside: Path | None = None
@@ -61,11 +61,11 @@ class Watch:
                 self.check(event, path)
         elif event in _CHANGES:
             self.check(event, arguments[0])
-        elif event in _FORBIDDEN and arguments[0] != "fc-list":  # matplotlib's first look
+        elif event in _FORBIDDEN and arguments[0] != "fc-list":  # matplotlib lists fonts
             self.seen.append(f"{event} {arguments!r:.200}")
 
     def check(self, event: str, path: Any) -> None:
-        inside, self.inside = self.inside, None  # what follows is not the command's
+        inside, self.inside = self.inside, None  # ignore events of this function
         try:
             name = os.path.realpath(os.fsdecode(path))
             caches = os.path.realpath(os.environ["MPLCONFIGDIR"])
@@ -79,7 +79,7 @@ class Watch:
 
 
 def attack(base: Path, folder: Path, target: str, seed: int, number: int) -> dict[str, Any]:
-    """Make a variant, run its commands, and return what was found."""
+    """Make a variant, run its commands, and return exit codes and findings."""
     attacked = {**TARGETS, **PLANTED}[target]
     rng = random.Random(f"{seed} {target} {number}")  # noqa: S311 - not a secret
     inside, outside = folder / "inside", folder / "outside"
@@ -102,7 +102,7 @@ def attack(base: Path, folder: Path, target: str, seed: int, number: int) -> dic
             codes.append(attacked.run(*command))
             if codes[-1] not in (0, 1, 2):
                 found.append(f"exit code {codes[-1]}")
-        except BaseException as error:  # noqa: BLE001 - that is what is looked for
+        except BaseException as error:  # noqa: BLE001 - any error is a finding
             found.append("".join(traceback.format_exception(error))[-3000:])
         watch.inside = None
         found += watch.seen
@@ -112,11 +112,12 @@ def attack(base: Path, folder: Path, target: str, seed: int, number: int) -> dic
         found += [
             f"prints {c!r}: {printed!r:.300}" for c in _BAD_CHARACTERS if c in printed
         ]
-        # Maps and runs name stores by URLs; elsewhere a URL is a wrong value, and is shown.
+        # Maps and runs name stores by URLs. Elsewhere a URL is an invalid value, which
+        # errors quote.
         if "s3cr3t" in printed and target in ("maps", "run"):
             found.append(f"prints a secret: {printed!r:.300}")
     if sorted(folder.iterdir()) != [inside, outside]:
-        found.append(f"files beside: {sorted(p.name for p in folder.iterdir())}")
+        found.append(f"unexpected files: {sorted(p.name for p in folder.iterdir())}")
     if [p.name for p in outside.iterdir()] != ["mine.txt"]:
         found.append("files outside were changed")
     return {"what": what, "commands": commands, "codes": codes, "found": found}
@@ -136,7 +137,7 @@ def _log_since(start: int) -> str:
 
 
 def _limit() -> None:
-    """Let the kernel end this process if a variant takes too long, or too much memory."""
+    """Let the kernel end this process if a variant needs too much time or memory."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     seconds = int(used.ru_utime + used.ru_stime) + CPU_S + 1
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, resource.RLIM_INFINITY))

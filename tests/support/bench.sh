@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# How fast the steps are on this machine, on synthetic scenes: what `make bench` runs.
+# Measure the speed of all steps on this machine, with synthetic scenes; run by `make bench`.
 set -euo pipefail
 folder="$(mktemp -d)"
 trap 'rm -rf "$folder"' EXIT
@@ -11,7 +11,7 @@ seaice bench prepare "$folder/packed" --rounds 3
 rm -r "$folder/packed"
 seaice prepare "$folder/raw" "$folder/store.zarr" >&2
 seaice bench sampler "$folder/store.zarr"
-# A store of the channels of the reference alone: half the bytes around each pixel.
+# A store with only the channels of the official implementation: half the bytes per pixel.
 seaice prepare "$folder/raw" "$folder/store16.zarr" --channels \
     sar,geometry,btemp_18_7h,btemp_18_7v,btemp_36_5h,btemp_36_5v,u10m,v10m,t2m,tcwv,tclw,month,latitude,longitude >&2
 seaice bench sampler "$folder/store16.zarr"

@@ -1,17 +1,17 @@
-"""Count how often a step of training, a prediction and a score change from file to file.
+"""Count how often a step of training, a prediction and a score call from file to file.
 
-The fewer files a job passes through, and the less often it comes back into a file that
-already waits for an answer (A calls B, and B calls A), the easier it is to follow:
+A job is easier to follow if it passes through few files and rarely calls back into a file
+that is waiting for it (A calls B, and B calls A):
 
     .venv/bin/python tests/support/call_trace.py
     .venv/bin/python tests/support/call_trace.py --verbose
 
-This measures the checkout that is installed in the environment of this Python. All is done
-by its command, in this process, on one small synthetic scene and one core of the CPU, so
-any version can be measured, and the numbers are the same each time. Every job runs once
-before it is traced. The step of training is the difference between trainings of five
-batches and of four. Code of libraries and loops that numba compiled are not seen: a call
-that comes through a library counts as a call from the last file of ours.
+This measures the checkout that is installed in the environment of this Python. It only runs
+the command `seaice`, so any version can be measured. The command runs in this process, on
+one small synthetic scene and one core of the CPU, so the numbers are the same each time.
+Every job runs once before it is traced. The step of training is the difference between
+trainings of five batches and of four. Libraries and loops compiled by numba are not traced:
+a call that comes through a library counts as a call from the last file of seaice.
 """
 
 import argparse
@@ -41,20 +41,20 @@ n_epochs = 1
 
 @dataclass
 class Trace:
-    """How often a job changed from file to file; paths are relative to the checkout."""
+    """How often a job called from file to file; paths are relative to the checkout."""
 
     entered: Counter[str] = field(default_factory=Counter)
-    """Calls into a file from another one, or from none of ours; by file."""
+    """Calls into a file from outside it, by file."""
 
     changes: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """Calls from a file into another one, by both."""
+    """Calls from one file into another, by caller and called file."""
 
     returns: Counter[tuple[str, ...]] = field(default_factory=Counter)
-    """Calls into a file that already waits, by all files from there on."""
+    """Calls back into a file that is waiting, by the chain of files from it to itself."""
 
     @property
     def files(self) -> set[str]:
-        """All files that were entered, or that called another."""
+        """All files that called another file or were called."""
         return {*self.entered, *(caller for caller, _ in self.changes)}
 
     def __sub__(self, other: "Trace") -> "Trace":
@@ -65,7 +65,7 @@ class Trace:
         )
 
     def note_call(self, waiting: list[str], file: str) -> None:
-        """Count a call into a file while others wait, the last of them for this call."""
+        """Count a call into a file; `waiting` are the files on the stack, caller last."""
         if waiting and waiting[-1] == file:
             return
         self.entered[file] += 1
@@ -90,7 +90,7 @@ def traced(root: Path) -> Iterator[Trace]:
         if event not in ("call", "return") or not path.startswith(folders):
             return
         waiting: list[str] = of_thread.__dict__.setdefault("waiting", [])
-        if event == "call":  # also when a generator goes on
+        if event == "call":  # also when a generator continues
             file = Path(path).relative_to(root).as_posix()
             trace.note_call(waiting, file)
             waiting.append(file)
@@ -107,14 +107,14 @@ def traced(root: Path) -> Iterator[Trace]:
 
 
 def installed_command() -> tuple[Callable[[], None], Path]:
-    """Return the function behind the command `seaice`, and the checkout it is from."""
+    """Return the function that the command `seaice` runs, and the checkout it is from."""
     (entry,) = entry_points(group="console_scripts", name="seaice")
     command = entry.load()
     return command, Path(command.__code__.co_filename).parents[1]
 
 
 def run(command: Callable[[], None], line: str) -> None:
-    """Run a command line in this process, silently."""
+    """Run a command line in this process without output."""
     sys.argv = ["seaice", *line.split()]
     with (
         Path(os.devnull).open("w") as nowhere,

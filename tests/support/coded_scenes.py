@@ -1,4 +1,4 @@
-"""Scenes in which every pixel tells where it is: what is wrong by a pixel shows at once."""
+"""Scenes whose pixel values encode their position, so that errors of one pixel show."""
 
 from pathlib import Path
 
@@ -11,9 +11,10 @@ SCENE_ID = "20190314T101830_cis"
 
 
 def coded_arrays(height: int, width: int) -> dict[str, np.ndarray]:
-    """Return the variables of a ready scene: HH holds rows, HV columns, cells their number.
+    """Return the variables of a ready scene: HH encodes the row, HV the column of a pixel.
 
-    Numbers are divided by 1024 so that they are small, and exact in float32.
+    AMSR2 fields encode the row of a cell, ERA5 fields its column. Numbers are divided by
+    1024, so that they are small and exact in float32.
     """
     rows, columns = np.mgrid[:height, :width]
     cells_y, cells_x = np.mgrid[: height // 25, : width // 25]
@@ -44,7 +45,7 @@ def write_coded(
     scene_id: str = SCENE_ID,
     **changed: np.ndarray | None,
 ) -> Path:
-    """Write a coded scene; `changed` replaces variables, or with None leaves them out."""
+    """Write a coded scene; `changed` replaces variables, and None leaves one out."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{scene_id}_prep.nc"
     with h5py.File(path, "w") as file:

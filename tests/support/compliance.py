@@ -1,4 +1,4 @@
-"""What the compliance checker has to say of a netCDF file."""
+"""Check netCDF files with the compliance checker for CF."""
 
 import json
 from pathlib import Path
@@ -7,8 +7,8 @@ from typing import Any
 from compliance_checker.runner import CheckSuite, ComplianceChecker
 
 UNSIGNED = "Variable is not of type byte, short, or int as required"
-"""Bytes are unsigned, which CF allows since 1.9 (section 2.2, "ubyte"); the checker still
-knows the signed ones only where data are packed."""
+"""Our packed data are unsigned bytes, which CF has allowed since 1.9 (section 2.2,
+"ubyte"); the checker still accepts only signed ones."""
 
 
 def check_cf(path: Path) -> dict[str, Any]:
@@ -29,7 +29,7 @@ def check_cf(path: Path) -> dict[str, Any]:
 
 
 def faults_in(found: dict[str, Any]) -> list[str]:
-    """Return all messages of a report but `UNSIGNED`."""
+    """Return all messages of a report except `UNSIGNED`."""
     return [
         f"{group['name']}: {message}"
         for priority in ("high", "medium", "low")

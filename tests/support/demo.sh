@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The whole job on synthetic scenes: what `make demo` runs. Writes to the folder $DEMO.
+# Run all steps on synthetic scenes, in the folder $DEMO; run by `make demo`.
 set -euo pipefail
 demo="${DEMO:-demo}"
 mkdir -p "$demo"
@@ -12,5 +12,5 @@ step seaice train "$demo/store.zarr" --run "$demo/run" --preset tiny --overwrite
 step seaice predict "$demo/store.zarr" --run "$demo/run" --out "$demo/maps" --overwrite
 step seaice score "$demo/maps" --truth "$demo/store.zarr"
 
-printf '\nThe pictures are in %s:\n' "$demo/maps"
+printf '\nThe plots are in %s:\n' "$demo/maps"
 ls "$demo"/maps/index.html "$demo"/maps/*.png "$demo"/run/*.png

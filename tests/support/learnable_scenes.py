@@ -1,4 +1,4 @@
-"""Small scenes that a network can learn, made without files; a run that does."""
+"""Small scenes that a network can learn from, made without files, and settings for it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -127,7 +127,7 @@ def tie_points(grid: Grid) -> TiePoints:
 
 
 def train_in_one_thread(*arguments: Any, **options: Any) -> None:
-    """Train as these tests do, in a process of its own: weights depend on the threads."""
+    """Train on one thread, as these tests do: weights depend on the number of threads."""
     import torch
 
     from seaice_model.training.train import train

@@ -1,12 +1,12 @@
 """Make ``tests/data/seaice-0.1.tar.xz``: files as version 0.1 of seaice wrote them.
 
-To be run with version 0.1 installed, and only then: later versions must read what it wrote.
-The archive in the repository is not made again. This text says what is in it.
+Run this only with version 0.1 installed: later versions must read what it wrote. Never make
+the archive in the repository again; this script documents its contents.
 
     python tests/support/make_files_of_0_1.py seaice-0.1.tar.xz
 
 All paths in the files are relative to the folder ``seaice-0.1`` of the archive, so commands
-are run from there. ``expected.json`` holds what version 0.1 said about them.
+are run from there. ``expected.json`` contains what version 0.1 reported about them.
 """
 
 import hashlib
@@ -53,7 +53,7 @@ codec = "zstd"
 zarr_format = 2
 """
 MISSING = "20190902T032653_cis"
-"""Scene whose map is kept apart, for `seaice predict` to draw it again."""
+"""Scene whose map is kept in another folder, so that `seaice predict` makes it again."""
 
 NAMES = ("best", "last")
 """Checkpoints of a run."""
@@ -84,7 +84,7 @@ def main() -> None:
 
 
 def make_scenes() -> None:
-    """Write five scenes that are ready to train, one of them to test, and a raw one."""
+    """Write five ready-to-train scenes, one of them a test scene, and a raw one."""
     seaice("synth raw --scenes 5 --size 100")
     seaice("synth raw40 --scenes 1 --size 100 --seed 1 --version raw")
     for path in Path().glob("raw*/*.nc"):
@@ -119,7 +119,7 @@ def make_maps() -> None:
 
 
 def said() -> dict[str, Any]:
-    """Return scores, and how the run goes on."""
+    """Return scores, and the log of a third epoch of the run."""
     scores = {
         "maps": seaice("score maps --json"),
         "maps_of_seeds": seaice("score maps_of_seeds --json"),
@@ -136,7 +136,7 @@ def said() -> dict[str, Any]:
 
 
 def leave_out() -> None:
-    """Take away a map, and the large pictures, which are not read."""
+    """Move a map away, and remove the large plots, which are not read."""
     Path("missing").mkdir()
     Path(f"maps/{MISSING}.nc").rename(f"missing/{MISSING}.nc")
     for path in (*Path("maps/index").glob(f"{MISSING}*"), *Path().glob("**/*.png")):
@@ -145,7 +145,7 @@ def leave_out() -> None:
 
 
 def found() -> dict[str, Any]:
-    """Return what other libraries read in the files, planes and weights as hashes."""
+    """Return contents of the files as other libraries read them, planes as hashes."""
     return {
         "stores": {str(path): of_store(path) for path in sorted(Path().glob("*.zarr"))},
         "maps": {str(path): of_map(path) for path in sorted(Path().glob("m*/*.nc"))},
@@ -174,14 +174,14 @@ def of_map(path: Path) -> dict[str, str]:
 
 
 def of_weights(path: Path) -> str:
-    """Return the hash of all weights, in the order of their names."""
+    """Return a hash of all weights, in the order of their names."""
     with safe_open(path, framework="np") as file:
         names = sorted(name for name in file.keys() if name.startswith("weights."))  # noqa: SIM118 - not a mapping
         return hash_of(np.concatenate([file.get_tensor(name).ravel() for name in names]))
 
 
 def make_coarse(path: Path) -> None:
-    """Round planes so that they pack well; what was not 0 is not 0 afterwards."""
+    """Round planes so that they compress well; values other than 0 stay other than 0."""
     with h5py.File(path, "r+") as file:
         for name, dataset in file.items():
             if dataset.dtype.kind == "f" and dataset.size > 5000 and "polygon" not in name:
@@ -195,14 +195,14 @@ def hash_of(values: Any) -> str:
 
 
 def of_nobody(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
-    """Leave out locks, and who made the archive."""
+    """Leave out locks, and the owner of the files."""
     entry.uid = entry.gid = 0
     entry.uname = entry.gname = ""
     return None if entry.name.endswith(".lock") else entry
 
 
 def seaice(command: str, *more: str) -> str:
-    """Run a command of seaice, on one thread; return what it prints."""
+    """Run a command of seaice on one thread; return what it prints."""
     result = subprocess.run(
         ["seaice", *command.split(), *more],
         check=True,

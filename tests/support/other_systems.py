@@ -1,6 +1,6 @@
-"""Other disks and kernels: system calls fail, and signals come at a chosen moment.
+"""Run programs on other disks and kernels: system calls fail, or a signal is sent.
 
-A library does both: it answers the calls of a program in place of the system.
+A preloaded library intercepts the system calls of the program, which see its answers.
 """
 
 import os
@@ -18,20 +18,20 @@ SOURCE = Path(__file__).with_name("preload") / "system.c"
 
 
 class Moment(NamedTuple):
-    """A signal to a program and all that it has started."""
+    """When to send a signal to a program and all processes that it has started."""
 
     number: signal.Signals
-    """Which."""
+    """The signal."""
 
     at: int
-    """Sent before the change of this number, from 1, that one of its processes makes."""
+    """It is sent before one of the processes makes its change number `at`, from 1."""
 
     within: Path | str
-    """Where changes count: files and folders whose path begins so, or "pipe:"."""
+    """Changes that count: of files and folders whose paths contain this, or "pipe:"."""
 
 
 class OtherSystem:
-    """Runs programs with a library that answers calls of the system in its place."""
+    """Runs programs with a library that intercepts their system calls."""
 
     def __init__(self, folder: Path) -> None:
         self._library = folder / "system.so"
@@ -42,7 +42,7 @@ class OtherSystem:
         subprocess.run([compiler, *options], check=True)
 
     def run(self, *command: object, **failing: int) -> "subprocess.CompletedProcess[str]":
-        """Run a program in which calls fail with an errno each, as ``link=95``."""
+        """Run a program in which system calls fail, each with its errno: ``link=95``."""
         return subprocess.run(
             [*map(str, command)],
             env=self._environment({f"FAIL_{k.upper()}": v for k, v in failing.items()}),
@@ -51,9 +51,9 @@ class OtherSystem:
         )
 
     def python(self, program: str, *arguments: object, **failing: int) -> str:
-        """Run a program in Python, which must end well, and return what it prints.
+        """Run a Python program, which must succeed, and return what it prints.
 
-        It may let other calls fail later on by ``os.environ["FAIL_LINK"] = "95"``.
+        It can make more calls fail by ``os.environ["FAIL_LINK"] = "95"``.
         """
         done = self.run(sys.executable, "-c", program, *arguments, **failing)
         assert done.returncode == 0, done.stderr
@@ -65,12 +65,12 @@ class OtherSystem:
         """Start a program that gets a signal at a moment that does not depend on time."""
         number, at, within = moment
         once = self._library.with_name(uuid.uuid4().hex)
-        told = {"SIGNAL": int(number), "SIGNAL_AT": at, "SIGNAL_IN": within}
-        told["SIGNAL_ONCE"] = once
+        variables = {"SIGNAL": int(number), "SIGNAL_AT": at, "SIGNAL_IN": within}
+        variables["SIGNAL_ONCE"] = once
         streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
         return subprocess.Popen(
             [*map(str, command)],
-            env=self._environment(told),
+            env=self._environment(variables),
             start_new_session=True,
             text=True,
             **{**streams, **options},
@@ -79,19 +79,19 @@ class OtherSystem:
     def start_to_stop(
         self, at: int, within: Path | str, *command: object, **options: Any
     ) -> "subprocess.Popen[str]":
-        """Start a program and return when it has stopped, as by Ctrl-Z, at a change."""
+        """Start a program that is suspended at a change, as by Ctrl-Z; return then."""
         process = self.start(Moment(signal.SIGSTOP, at, within), *command, **options)
         _, status = os.waitpid(process.pid, os.WUNTRACED)
         assert os.WIFSTOPPED(status), "it ended before that"
         return process
 
-    def _environment(self, told: dict[str, object]) -> dict[str, str]:
+    def _environment(self, variables: dict[str, object]) -> dict[str, str]:
         # Our packages come before the folders of their tests, which have the same names.
         paths = os.pathsep.join(map(str, (SOURCE.parents[3], SOURCE.parents[2])))
-        ours = {"LD_PRELOAD": self._library, "PYTHONPATH": paths, **told}
+        ours = {"LD_PRELOAD": self._library, "PYTHONPATH": paths, **variables}
         return {**os.environ, **{name: str(value) for name, value in ours.items()}}
 
 
-def go_on(process: "subprocess.Popen[str]") -> None:
-    """Let a program go on that has stopped, and all that it has started."""
+def resume(process: "subprocess.Popen[str]") -> None:
+    """Resume a suspended program and all processes that it has started."""
     os.killpg(process.pid, signal.SIGCONT)

@@ -1,4 +1,4 @@
-"""Copy a folder of scenes as mirrors pack them: shuffled, and deflated at level 4."""
+"""Copy a folder of scenes, packed as on mirrors: shuffled, and deflated at level 4."""
 
 import sys
 from pathlib import Path

@@ -11,13 +11,13 @@ With --scenes, what follows is made from the scenes of another folder: stores an
 the bytes of their source files, which depend on the library that wrote them.
 
 `make` takes two or three minutes. It calls only the command, on one thread of the CPU, so
-any version can be tried. `compare` prints one line for each kind of file and one for each
-difference, and exits with 1 if there is one. Texts and figures for people may be worded
-differently: their differences are printed, but count only with --strict.
+any version can be compared. `compare` prints one line for each kind of file and one for
+each difference, and exits with 1 if files differ. Texts and figures for people may change:
+their differences are printed, but count only with --strict.
 
-Files are equal if their bytes are; netCDF files if their variables and attributes are; JSON
-files if their values are; ONNX files if their operators, weights and metadata are.
-`LEFT_OUT` and `TIMES` say what is never compared.
+Most files are equal if their bytes are equal. netCDF files are compared by variables and
+attributes, JSON files by values, ONNX files by operators, weights and metadata. `LEFT_OUT`
+and `TIMES` are never compared.
 """
 
 import argparse
@@ -42,7 +42,7 @@ LEFT_OUT = re.compile(
     r"|\w+_per_s"
     r"|software|_NCProperties"  # versions of seaice and of libraries
 )
-"""Names of values in JSON and of attributes in netCDF that may differ."""
+"""Values in JSON and attributes in netCDF that may differ, by name."""
 
 TIMES = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"  # when it was made
@@ -104,12 +104,12 @@ STEPS = {
     "export": "export run model.onnx",
     "presets": "train --list-presets",
 }
-"""Command by the name of the file that holds what it prints."""
+"""Commands by the name of the file that their output is written to."""
 
 COMMANDS = (
     "synth prepare info verify split train predict convert export score figures study"
 )
-"""Whose help is kept, too."""
+"""Commands whose help is kept, too."""
 
 
 def make(out: Path, seaice: Path, scenes: Path | None = None) -> None:
@@ -127,7 +127,7 @@ def make(out: Path, seaice: Path, scenes: Path | None = None) -> None:
         "OMP_NUM_THREADS": "1",
         "CUDA_VISIBLE_DEVICES": "",
         "COLUMNS": "90",
-        "OGR_CURRENT_DATE": "2000-01-01T00:00:00.000Z",  # GeoPackages hold the date
+        "OGR_CURRENT_DATE": "2000-01-01T00:00:00.000Z",  # GeoPackages contain the date
     }
     for name, command in steps.items():
         sys.stderr.write(f"seaice {' '.join(command)}\n")
@@ -190,7 +190,7 @@ def different_json(a: Path, b: Path) -> Iterator[str]:
 
 
 def different_netcdf(a: Path, b: Path) -> Iterator[str]:
-    """Compare what a netCDF reader sees; HDF5 may order and pack it in another way."""
+    """Compare variables and attributes; HDF5 may order and pack them differently."""
     with (
         xr.open_dataset(a, engine="h5netcdf", decode_cf=False) as ours,
         xr.open_dataset(b, engine="h5netcdf", decode_cf=False) as theirs,
@@ -198,7 +198,7 @@ def different_netcdf(a: Path, b: Path) -> Iterator[str]:
         yield from different_values("/attributes", attributes(ours), attributes(theirs))
         for name in sorted({*ours.variables, *theirs.variables}, key=str):
             if name not in ours.variables or name not in theirs.variables:
-                yield f"variable {name} is in one of them only"
+                yield f"variable {name} is in only one of the files"
                 continue
             mine, yours = ours.variables[name], theirs.variables[name]
             yield from different_values(f"/{name}", attributes(mine), attributes(yours))
@@ -220,7 +220,7 @@ def attributes(of: xr.Dataset | xr.Variable) -> dict[str, Any]:
 
 
 def different_networks(a: Path, b: Path) -> Iterator[str]:
-    """Compare ONNX files without the notes of PyTorch, which name our modules."""
+    """Compare ONNX files without PyTorch's metadata of nodes, which name our modules."""
     ours, theirs = (onnx.load(path) for path in (a, b))
     for model in (ours, theirs):
         for part in (model.graph, *model.graph.node, *model.graph.value_info):
@@ -262,16 +262,16 @@ KINDS = (
     Kind("scenes and maps", r".*\.nc", different_netcdf),
     Kind("settings, scores and tables", r".*\.(json|jsonl)", different_json),
     Kind("ONNX files", r".*\.onnx", different_networks),
-    Kind("small pictures", r".*/index/.*\.png"),
+    Kind("small plots", r".*/index/.*\.png"),
     Kind("figures", r".*\.png", is_text=True),
     Kind("texts", r".*\.(html|md|tex|txt)", different_texts, is_text=True),
     Kind("other files", r".*"),
 )
-"""The first whose pattern fits the path of a file, which is relative to the folder."""
+"""A file is of the first kind whose pattern matches its path within the folder."""
 
 
 def compare(a: Path, b: Path, *, strict: bool) -> bool:
-    """Print what differs; return whether all is equal that has to be."""
+    """Print differences; return whether all files are equal that must be."""
     paths = {p.relative_to(side) for side in (a, b) for p in side.rglob("*") if p.is_file()}
     members: dict[Kind, list[Path]] = {kind: [] for kind in KINDS}
     for path in sorted(paths):

@@ -1,4 +1,4 @@
-"""What every page must be: valid HTML that needs no network."""
+"""Check that pages are valid HTML and need no network."""
 
 import os
 import re
@@ -9,7 +9,7 @@ import html5lib
 
 
 def check_page(path: Path) -> list[str]:
-    """Judge a page, and return the files and data that its images come from."""
+    """Check a page; return the sources of its images, which are files or data."""
     text = path.read_text(encoding="utf-8")
     document = html5lib.HTMLParser(strict=True, namespaceHTMLElements=False).parse(text)
     ids = [element.get("id") for element in document.iter() if element.get("id")]
@@ -23,7 +23,7 @@ def check_page(path: Path) -> list[str]:
                 assert target[1:] in ids
             else:
                 assert not re.match(r"[a-z]+:|/", target), (
-                    f"{target} is not beside the page"
+                    f"{target} is not in the folder of the page"
                 )
                 assert (path.parent / os.fsdecode(unquote_to_bytes(target))).is_file()
     # The style and the script load nothing either.

@@ -1,11 +1,11 @@
-/* Answers calls of the system as other disks and kernels do: with the errno that a variable
-   of the environment names, FAIL_LINK=95 for example. Loaded by LD_PRELOAD.
+/* Makes system calls fail as on other disks and kernels, with the errno in an environment
+   variable: FAIL_LINK=95, for example. Loaded by LD_PRELOAD.
 
-   With SIGNAL=9, SIGNAL_AT=7 and SIGNAL_IN=store.zarr a process sends a signal to its group
-   before it changes something below such a path for the seventh time; what kills it comes in
-   the middle of a write. So a process gets a signal at a moment that does not depend on time.
-   Writes to pipes are changes of "pipe:". It is sent once, by the process that can make the
-   file SIGNAL_ONCE. */
+   With SIGNAL=9, SIGNAL_AT=7 and SIGNAL_IN=store.zarr a process sends signal 9 to its process
+   group before its seventh change to a path that contains store.zarr. So the moment of the
+   signal does not depend on time. SIGKILL is sent in the middle of a write. Writes to pipes
+   are changes of "pipe:". The signal is sent only once, by the process that creates the file
+   SIGNAL_ONCE. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -132,7 +132,7 @@ int madvise(void *start, size_t length, int advice)
 
 void *mmap(void *start, size_t length, int access, int flags, int file, off_t offset)
 {
-    if (file >= 0 && fails("FAIL_MMAP")) /* memory without a file is not of a disk */
+    if (file >= 0 && fails("FAIL_MMAP")) /* anonymous memory does not fail */
         return MAP_FAILED;
     return REAL(mmap)(start, length, access, flags, file, offset);
 }
