@@ -33,7 +33,7 @@ from seaice_data.system.documents import (
     parse_toml,
     read_text,
     required_fields,
-    typed,
+    typed_values,
 )
 from seaice_data.texts import shortened
 
@@ -68,20 +68,25 @@ def from_mapping(kind: type[Settings], mapping: Any) -> Settings:
         raise SettingsError(f"settings must be a table, got {shortened(repr(mapping))}")
     hints = typing.get_type_hints(kind)
     known = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
-    values = {}
+    values: dict[str, Any] = {}
+    parts: dict[str, Mapping[str, Any]] = {}
     old_names = _old_names(kind)
     for old, value in mapping.items():
         key = old_names.get(old, old)
-        if key in values:
+        if key in values or key in parts:
             raise SettingsError(f"setting {key!r} is given twice, also as {old!r}")
         if key not in known:
             shown = shortened(str(key))
             raise SettingsError(f"unknown setting {shown!r}", hint=nearest(shown, known))
-        try:
-            values[key] = typed(value, hints[key], key, build=from_mapping)
-            _check_finite(values[key], key)
-        except DocumentError as error:
-            raise SettingsError(str(error), hint=error.hint) from error
+        is_part = dataclasses.is_dataclass(hints[key]) and isinstance(value, Mapping)
+        (parts if is_part else values)[key] = value
+    try:
+        values = typed_values(values, hints)
+        for key, value in values.items():
+            _check_finite(value, key)
+    except DocumentError as error:
+        raise SettingsError(str(error), hint=error.hint) from error
+    values |= {key: from_mapping(hints[key], part) for key, part in parts.items()}
     if absent := required_fields(kind) - {*values}:
         raise SettingsError(f"setting {min(absent)!r} is missing")
     return kind(**values)

@@ -12,7 +12,7 @@ import stat
 import tomllib
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
@@ -156,13 +156,7 @@ def check_values(document: Any) -> None:
             _checked_whole(value)
 
 
-def typed(
-    value: Any,
-    kind: type[Value],
-    name: str = "",
-    *,
-    build: Callable[[type[Any], Mapping[str, Any]], Any] | None = None,
-) -> Value:
+def typed(value: Any, kind: type[Value], name: str = "") -> Value:
     """Return a parsed value as a type, checked down to its last item.
 
     Parameters
@@ -177,8 +171,6 @@ def typed(
         typed dict or a dataclass is left out.
     name
         Of the value, for messages.
-    build
-        Makes a dataclass from a table, if not by its fields as above.
 
     Raises
     ------
@@ -193,74 +185,80 @@ def typed(
     Traceback (most recent call last):
     seaice_data.system.documents.DocumentError: size[1] must be int, got '2'
     """
-    return typing.cast("Value", _Reader(build).read(value, kind, name))
+    return typing.cast("Value", _read(value, kind, name))
 
 
-class _Reader:
-    """Checks values; a method for each kind of type."""
+def typed_values(values: Mapping[str, Any], kinds: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of a table, each as the type in `kinds`; see `typed`.
 
-    def __init__(self, build: Callable[[type[Any], Mapping[str, Any]], Any] | None) -> None:
-        self._build = build
+    Raises
+    ------
+    DocumentError
+        If a value is of another type.
+    """
+    return {name: _read(value, kinds[name], name) for name, value in values.items()}
 
-    def read(self, value: Any, kind: Any, name: str) -> Any:
-        if type(value) is kind and kind in _PLAIN:  # most values, so they come first
-            return value
-        origin, options = typing.get_origin(kind), typing.get_args(kind)
-        if kind is Any:
-            return value
-        if origin in (typing.Required, typing.NotRequired):
-            return self.read(value, options[0], name)
-        if origin in (typing.Union, types.UnionType):
-            return self._one_of(value, options, name)
-        if origin is typing.Literal:
-            if not any(value == o and type(value) is type(o) for o in options):
-                raise _wrong(value, f"one of {', '.join(map(str, options))}", name)
-            return value
-        if origin in (list, tuple, Sequence):
-            return self._items(value, origin, options, name)
-        if origin in (dict, Mapping):
-            table = _table(value, name)
-            return {k: self.read(v, options[1], _join(name, k)) for k, v in table.items()}
-        if dataclasses.is_dataclass(kind) or typing.is_typeddict(kind):
-            return self._fields(_table(value, name), kind, name)
-        return _plain(value, kind, name)
 
-    def _one_of(self, value: Any, options: tuple[Any, ...], name: str) -> Any:
-        if value is None and types.NoneType in options:
-            return None
-        kinds = [option for option in options if option is not types.NoneType]
-        for kind in kinds[:-1]:
-            try:
-                return self.read(value, kind, name)
-            except DocumentError:
-                continue
-        return self.read(value, kinds[-1], name)
+def _read(value: Any, kind: Any, name: str) -> Any:
+    if type(value) is kind and kind in _PLAIN:  # most values, so they come first
+        return value
+    origin, options = typing.get_origin(kind), typing.get_args(kind)
+    if kind is Any:
+        return value
+    if origin in (typing.Required, typing.NotRequired):
+        return _read(value, options[0], name)
+    if origin in (typing.Union, types.UnionType):
+        return _one_of(value, options, name)
+    if origin is typing.Literal:
+        if not any(value == o and type(value) is type(o) for o in options):
+            raise _wrong(value, f"one of {', '.join(map(str, options))}", name)
+        return value
+    if origin in (list, tuple, Sequence):
+        return _items(value, origin, options, name)
+    if origin in (dict, Mapping):
+        table = _table(value, name)
+        return {k: _read(v, options[1], _join(name, k)) for k, v in table.items()}
+    if dataclasses.is_dataclass(kind) or typing.is_typeddict(kind):
+        return _fields(_table(value, name), kind, name)
+    return _plain(value, kind, name)
 
-    def _items(self, value: Any, origin: Any, options: tuple[Any, ...], name: str) -> Any:
-        if not isinstance(value, list | tuple):
-            raise _wrong(value, "a list", name)
-        kinds: Sequence[Any] = options
-        if origin is not tuple or options[1:] == (...,):
-            kinds = options[:1] * len(value)
-        if len(kinds) != len(value):
-            raise _wrong(value, f"a list of {len(kinds)}", name)
-        items = (
-            self.read(item, kind, f"{name}[{k}]")
-            for k, (item, kind) in enumerate(zip(value, kinds, strict=True))
-        )
-        return tuple(items) if origin is tuple else list(items)
 
-    def _fields(self, table: Mapping[str, Any], kind: Any, name: str) -> Any:
-        if self._build is not None and dataclasses.is_dataclass(kind):
-            return self._build(typing.cast("type[Any]", kind), table)
-        values = {
-            key: self.read(table[key], of, _join(name, key))
-            for key, of in typing.get_type_hints(kind, include_extras=True).items()
-            if key in table
-        }
-        if absent := required_fields(kind) - {*values}:
-            raise DocumentError(f"{_join(name, min(absent))!r} is missing")
-        return kind(**values)
+def _one_of(value: Any, options: tuple[Any, ...], name: str) -> Any:
+    if value is None and types.NoneType in options:
+        return None
+    kinds = [option for option in options if option is not types.NoneType]
+    for kind in kinds[:-1]:
+        try:
+            return _read(value, kind, name)
+        except DocumentError:
+            continue
+    return _read(value, kinds[-1], name)
+
+
+def _items(value: Any, origin: Any, options: tuple[Any, ...], name: str) -> Any:
+    if not isinstance(value, list | tuple):
+        raise _wrong(value, "a list", name)
+    kinds: Sequence[Any] = options
+    if origin is not tuple or options[1:] == (...,):
+        kinds = options[:1] * len(value)
+    if len(kinds) != len(value):
+        raise _wrong(value, f"a list of {len(kinds)}", name)
+    items = (
+        _read(item, kind, f"{name}[{k}]")
+        for k, (item, kind) in enumerate(zip(value, kinds, strict=True))
+    )
+    return tuple(items) if origin is tuple else list(items)
+
+
+def _fields(table: Mapping[str, Any], kind: Any, name: str) -> Any:
+    values = {
+        key: _read(table[key], of, _join(name, key))
+        for key, of in typing.get_type_hints(kind, include_extras=True).items()
+        if key in table
+    }
+    if absent := required_fields(kind) - {*values}:
+        raise DocumentError(f"{_join(name, min(absent))!r} is missing")
+    return kind(**values)
 
 
 def required_fields(kind: Any) -> set[str]:
