@@ -405,6 +405,11 @@ def find_channel(name: str) -> Channel:
     raise RecipeError(f"unknown channel {name!r}", hint=nearest(name, CHANNEL_NAMES))
 
 
+def find_channels(names: Iterable[str]) -> tuple[Channel, ...]:
+    """Return the channels of these names; see `find_channel`."""
+    return tuple(map(find_channel, names))
+
+
 def select_channels(names: Iterable[str]) -> tuple[str, ...]:
     """Expand names of channels and groups into names of channels, in catalogue order.
 

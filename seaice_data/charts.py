@@ -5,6 +5,7 @@ are those of the World Meteorological Organization's sea-ice nomenclature.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ SIC_STEP_PERCENT = 10
 """Percent of ice concentration from one class of SIC to the next."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Chart:
     """One label plane of a scene."""
 
@@ -35,7 +36,7 @@ class Chart:
     weight: int
     """Weight in the combined score (Chen et al. 2024, Table 1)."""
 
-    @property
+    @cached_property
     def n_classes(self) -> int:
         """Number of classes, fill not counted."""
         return len(self.class_names)

@@ -10,7 +10,7 @@ from datetime import datetime
 import numpy as np
 
 from seaice_data.arrays import FloatArray
-from seaice_data.channels import Group, find_channel
+from seaice_data.channels import Group, find_channels
 from seaice_data.geolocation import TiePoints
 
 
@@ -40,7 +40,7 @@ def encoding_planes(
     """
     times = encode_time(acquired)
     planes = {}
-    for channel in map(find_channel, names):
+    for channel in find_channels(names):
         if channel.group != Group.ENCODING:
             continue
         values: FloatArray | float

@@ -13,12 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seaice_data.arrays import FloatArray, IntArray
-from seaice_data.channels import find_channel
+from seaice_data.channels import find_channels
 from seaice_data.sampling.augmentation import Augmentation, sample_mixing, sample_turns
 from seaice_data.sampling.windows import WindowSampler
 
 WIND = ("u10m", "v10m")
 """Channels of the wind vector: along the samples and along the lines of the scene."""
+
+_WIND_CHANNELS = find_channels(WIND)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,30 +53,32 @@ class Cuts:
         """Whether a patch is a window of the scene, unturned. Shape ``(patch,)``."""
         return _is_still(self.affine)
 
-    def part(self, k: int, box: IntArray) -> tuple[int, int, int, int]:
-        """Return the part of its scene that a box of patch `k` needs.
+    def parts(self, boxes: IntArray) -> IntArray:
+        """Return the parts of their scenes that boxes of the patches need.
 
         Parameters
         ----------
-        k
-            Position of the patch.
-        box
-            First and last row, first and last column (last ones excluded) of the patch.
+        boxes
+            First and last row, first and last column (last ones excluded) of a patch;
+            shape ``(patch, 4)``, or ``(4,)`` for the same box of all.
 
         Returns
         -------
-        tuple of int
-            First and last row, first and last column (last ones excluded) of the scene.
+        IntArray
+            First and last row, first and last column (last ones excluded) of the scene;
+            shape ``(patch, 4)``.
         """
-        corners = np.array([[i, j, 1] for i in box[:2] - [0, 1] for j in box[2:] - [0, 1]])
-        places = self.affine[k] @ corners.T  # (y and x, corner)
+        rows, columns = boxes[..., :2] - [0, 1], boxes[..., 2:] - [0, 1]
+        rows, columns = rows[..., [0, 0, 1, 1]], columns[..., [0, 1, 0, 1]]
+        corners = np.stack([rows, columns, np.ones_like(rows)], axis=-2)
+        places = self.affine @ corners  # (patch, y and x, corner)
         # One pixel more on each side, for places between pixels.
-        first = np.floor(places.min(axis=1)).astype(np.int64) - 1
-        last = np.ceil(places.max(axis=1)).astype(np.int64) + 2
-        lowest, highest = self.bounds[k, ::2], self.bounds[k, 1::2]
+        first = np.floor(places.min(axis=2)).astype(np.int64) - 1
+        last = np.ceil(places.max(axis=2)).astype(np.int64) + 2
+        lowest, highest = self.bounds[:, ::2], self.bounds[:, 1::2]
         first = np.clip(first, lowest, highest - 1)
         last = np.clip(last, first + 1, highest)
-        return int(first[0]), int(last[0]), int(first[1]), int(last[1])
+        return np.stack([first, last], axis=2).reshape(-1, 4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,10 +185,10 @@ def still_wind(components: Sequence[str]) -> FloatArray:
 
 def _turned_wind(matrices: FloatArray, components: Sequence[str]) -> FloatArray:
     """Turn standardised components as their values in m s-1 turn."""
-    u, v = (find_channel(name) for name in WIND)
+    u, v = _WIND_CHANNELS
     turned = np.empty((len(matrices), len(components), 3))
     for k, name in enumerate(components):
-        to = find_channel(name)
+        to = u if name == u.name else v
         # Rows and columns of the matrices are (y, x), so (v, u).
         of_v, of_u = matrices[:, int(to is u)].T
         turned[:, k, 0] = of_u * u.std / to.std

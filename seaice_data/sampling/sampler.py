@@ -233,15 +233,17 @@ class PatchSampler:
         partner_of = dict(zip(plan.mixed.tolist(), range(len(plan.mixed)), strict=True))
         still = plan.cuts.is_window.tolist()
         whole = np.array([0, self.size, 0, self.size])
+        parts = plan.cuts.parts(whole).tolist()
+        of_partners = plan.partners.parts(plan.box).tolist()
 
         def fill(k: int) -> None:
             patch = (out["inputs"][k], out["charts"][k])
             if still[k]:
                 self._copy(plan.cuts, k, *patch)
             else:
-                self._cut(plan.cuts, k, whole, *patch)
+                self._cut(plan.cuts, k, whole, parts[k], *patch)
             if (m := partner_of.get(k)) is not None:
-                self._cut(plan.partners, m, plan.box[m], *patch)
+                self._cut(plan.partners, m, plan.box[m], of_partners[m], *patch)
 
         n, n_threads = len(numbers), self.n_threads
         if n_threads == 1 or n == 1:
@@ -334,14 +336,20 @@ class PatchSampler:
             charts[n_y:], charts[:, n_x:] = CHART_FILL, CHART_FILL
 
     def _cut(
-        self, cuts: Cuts, k: int, box: IntArray, inputs: FloatArray, charts: ChartArray
+        self,
+        cuts: Cuts,
+        k: int,
+        box: IntArray,
+        needed: list[int],
+        inputs: FloatArray,
+        charts: ChartArray,
     ) -> None:
-        """Cut a box of a patch by its map."""
+        """Cut a box of a patch by its map, from the part of its scene that this needs."""
         from seaice_data.sampling.cut import cut_bilinear, cut_nearest  # late: takes 0.2 s
 
         turn = cuts.wind[k]
         is_turned = (turn != self.still_wind).any()
-        part = self._planes.part(int(cuts.scene[k]), *cuts.part(k, box))
+        part = self._planes.part(int(cuts.scene[k]), *needed)
         # Numba takes half precision as its bits.
         is_half = self._dtype == np.float16
         bits = np.dtype(np.uint16) if is_half else self._dtype

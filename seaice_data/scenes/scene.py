@@ -12,7 +12,7 @@ from typing import Self
 import numpy as np
 
 from seaice_data.arrays import ChartArray, FloatArray, IntArray
-from seaice_data.channels import CHANNELS, Channel, Group, find_channel
+from seaice_data.channels import CHANNELS, Channel, Group, find_channels
 from seaice_data.charts import CHART_FILL, CHARTS, Chart
 from seaice_data.egg_codes import PolygonTable
 from seaice_data.errors import SceneError
@@ -21,7 +21,7 @@ from seaice_data.grid import CELL_PIXELS, Grid
 from seaice_data.scene_id import SceneId
 from seaice_data.scenes.netcdf import NetcdfFile, Variable
 
-SAR_GRID = tuple(find_channel(n) for n in ("hh", "hv", "incidence_angle", "distance_map"))
+SAR_GRID = find_channels(("hh", "hv", "incidence_angle", "distance_map"))
 """Channels on the SAR grid, in the order in which `Scene.read_band` stacks them."""
 
 CELL_GRID = tuple(c for c in CHANNELS if c.group in (Group.AMSR2, Group.ERA5))

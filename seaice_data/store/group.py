@@ -10,7 +10,7 @@ from functools import cached_property
 from importlib.metadata import version
 from typing import Any, Literal, TypedDict
 
-from seaice_data.channels import find_channel
+from seaice_data.channels import find_channels
 from seaice_data.charts import CHART_FILL, CHARTS
 from seaice_data.errors import StoreError
 from seaice_data.scene_id import SceneId
@@ -50,13 +50,10 @@ class StoreRoot:
         """Attributes of the root group."""
         self.recipe = from_mapping(Recipe, attributes["recipe"])
         """What decided the bytes of the store."""
-
-    @property
-    def channels(self) -> tuple[str, ...]:
+        self.channels = self.recipe.channels
         """Names on the channel axis."""
-        return self.recipe.channels
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """Short hash of the recipe."""
         return fingerprint(self.recipe)
@@ -141,7 +138,7 @@ def root_attributes(recipe: Recipe) -> dict[str, Any]:
         "software": f"seaice {version('seaice')}",
         "recipe": to_mapping(recipe),
         "fingerprint": fingerprint(recipe),
-        "channels": [asdict(find_channel(name)) for name in recipe.channels],
+        "channels": [asdict(channel) for channel in find_channels(recipe.channels)],
         "charts": [asdict(chart) for chart in CHARTS],
         "chart_fill": CHART_FILL,
         **SOURCE,

@@ -16,7 +16,7 @@ import google_crc32c
 import numpy as np
 
 from seaice_data.arrays import IntArray
-from seaice_data.channels import find_channel
+from seaice_data.channels import find_channels
 from seaice_data.charts import CHART_FILL, CHARTS
 from seaice_data.egg_codes import COLUMNS, PolygonTable
 from seaice_data.flags import FLAGS
@@ -89,7 +89,7 @@ def scene_arrays(scene: PreparedScene, recipe: Recipe) -> Iterator[ArrayFiles]:
         dimensions=(*pixels, "channel"),
         attributes={
             "long_name": "standardised input planes",
-            "channel_units": [find_channel(name).unit for name in recipe.channels],
+            "channel_units": [c.unit for c in find_channels(recipe.channels)],
             "comment": "value in its unit = inputs * channel_std + channel_mean; "
             "NaN is fill",
         },
@@ -137,7 +137,7 @@ def scene_arrays(scene: PreparedScene, recipe: Recipe) -> Iterator[ArrayFiles]:
 def _label_arrays(recipe: Recipe) -> Iterator[ArrayFiles]:
     """Yield the labels of the axes, and the constants that standardised the inputs."""
     make = partial(ArrayFiles, zarr_format=recipe.zarr_format, dimensions=("channel",))
-    catalogue = [find_channel(name) for name in recipe.channels]
+    catalogue = find_channels(recipe.channels)
     yield make(name="channel", values=np.array(recipe.channels))
     names = np.array([chart.name for chart in CHARTS])
     yield make(name="chart", values=names, dimensions=("chart",))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from seaice_data.arrays import IntArray
-from seaice_data.channels import CHANNEL_NAMES, find_channel
+from seaice_data.channels import CHANNEL_NAMES, find_channels
 from seaice_data.errors import RecipeError
 from seaice_data.grid import blocks_of_pixels, picks_of_pixels
 
@@ -64,8 +64,7 @@ class Recipe:
             )
         if not self.channels:
             raise RecipeError("a recipe needs at least one channel")
-        for name in self.channels:
-            find_channel(name)
+        find_channels(self.channels)
         if len(set(self.channels)) < len(self.channels):
             raise RecipeError("a channel is named twice in the recipe")
 

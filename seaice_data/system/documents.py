@@ -226,6 +226,8 @@ def _read(value: Any, kind: Any, name: str) -> Any:
 def _one_of(value: Any, options: tuple[Any, ...], name: str) -> Any:
     if value is None and types.NoneType in options:
         return None
+    if type(value) in options and type(value) in _PLAIN:
+        return value
     kinds = [option for option in options if option is not types.NoneType]
     for kind in kinds[:-1]:
         try:

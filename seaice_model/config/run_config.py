@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
-from seaice_data.channels import OFFICIAL_CHANNELS, Group, find_channel
+from seaice_data.channels import OFFICIAL_CHANNELS, Group, find_channels
 from seaice_data.charts import CHARTS
 from seaice_data.deprecation import former_arguments
 from seaice_data.sampling.augmentation import Augmentation
@@ -62,8 +62,7 @@ class ModelConfig:
         """Refuse a network that cannot be built."""
         if not self.channels:
             raise ConfigError("channels must name at least one channel")
-        for name in self.channels:
-            find_channel(name)
+        find_channels(self.channels)
         twice = sorted({name for name in self.channels if self.channels.count(name) > 1})
         if twice:
             raise ConfigError(f"channel {twice[0]!r} is named more than once")
@@ -87,7 +86,8 @@ class ModelConfig:
     @property
     def at_input(self) -> tuple[str, ...]:
         """Channels that enter at the input."""
-        return tuple(name for name in self.channels if name not in self.at_bridge)
+        at_bridge = self.at_bridge
+        return tuple(name for name in self.channels if name not in at_bridge)
 
     @property
     def at_bridge(self) -> tuple[str, ...]:
@@ -95,7 +95,7 @@ class ModelConfig:
         if self.fusion == "input":
             return ()
         ancillary = (Group.AMSR2, Group.ERA5)
-        return tuple(n for n in self.channels if find_channel(n).group in ancillary)
+        return tuple(c.name for c in find_channels(self.channels) if c.group in ancillary)
 
     @property
     def stride(self) -> int:

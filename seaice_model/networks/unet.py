@@ -81,6 +81,7 @@ class MultiTaskUNet(nn.Module):
     def __init__(self, config: ModelConfig, *, seed: int | None = 0) -> None:
         super().__init__()
         self.config = config
+        self._stride = config.stride
         filters = config.filters
         self._at_input = [config.channels.index(name) for name in config.at_input]
         self._at_bridge = [config.channels.index(name) for name in config.at_bridge]
@@ -115,14 +116,14 @@ class MultiTaskUNet(nn.Module):
             are then multiples of the stride, unless the tile ends with the plane.
         """
         height, width = inputs.shape[-2:]
-        inputs = _grown(inputs, self.config.stride)
+        inputs = _grown(inputs, self._stride)
         fine = inputs[:, self._at_input] if self._at_bridge else inputs
         levels = [self.contract[0](fine)]
         for block in self.contract[1:-1]:
             levels.append(block(functional.max_pool2d(levels[-1], 2)))
         coarsest = functional.max_pool2d(levels[-1], 2)
         if self._at_bridge:
-            coarse = functional.avg_pool2d(inputs[:, self._at_bridge], self.config.stride)
+            coarse = functional.avg_pool2d(inputs[:, self._at_bridge], self._stride)
             coarsest = torch.cat([coarsest, coarse], dim=1)
         levels.append(self.contract[-1](coarsest))
         features = [d(levels, place)[..., :height, :width] for d in self.decoders]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
-from seaice_data.channels import find_channel
+from seaice_data.channels import find_channels
 from seaice_data.deprecation import former_arguments
 from seaice_data.errors import DISK_ERRORS, Failure, RecipeError, SceneError, StoreError
 from seaice_data.sources.inputs import FileSource, SceneInputs, Source, StoreSource
@@ -344,9 +344,11 @@ def _check_constants(checkpoint: Checkpoint) -> None:
     """Refuse a run that was trained on planes standardised in another way."""
     record, channels = checkpoint.settings.store, checkpoint.settings.config.model.channels
     changed = [
-        name
-        for name, mean, std in zip(channels, record.means, record.stds, strict=True)
-        if (find_channel(name).mean, find_channel(name).std) != (mean, std)
+        channel.name
+        for channel, mean, std in zip(
+            find_channels(channels), record.means, record.stds, strict=True
+        )
+        if (channel.mean, channel.std) != (mean, std)
     ]
     if changed:
         raise RunError(

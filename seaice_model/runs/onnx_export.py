@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from seaice_data.channels import find_channel
+from seaice_data.channels import find_channels
 from seaice_data.charts import CHARTS
 from seaice_data.grid import SPACING_M
 from seaice_data.settings import to_mapping
@@ -126,7 +126,7 @@ def onnx_metadata(checkpoint: Checkpoint, run_path: Path) -> dict[str, str]:
     """
     settings = checkpoint.settings
     model, record = settings.config.model, settings.store
-    catalogue = [find_channel(name) for name in model.channels]
+    catalogue = find_channels(model.channels)
     values: dict[str, Any] = {
         "channels": model.channels,
         "channel_names": [channel.long_name for channel in catalogue],

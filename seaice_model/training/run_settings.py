@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from importlib.metadata import version
 
-from seaice_data.channels import find_channel
+from seaice_data.channels import find_channels
 from seaice_data.scene_id import SceneId
 from seaice_data.settings import differences
 from seaice_data.store.selection import select
@@ -34,7 +34,7 @@ def new_settings(store: Store, config: RunConfig) -> RunSettings:
         If the store has no scenes to train or validate on.
     """
     train_scenes, validation_scenes = _scenes(store, config.train)
-    channels = [find_channel(name) for name in config.model.channels]
+    channels = find_channels(config.model.channels)
     return RunSettings(
         config=config,
         store=StoreRecord(
