@@ -84,7 +84,7 @@ def add_variable(
         chunks = _chunks_of_h5py(values)
     variable = file.createVariable(
         name,
-        values.dtype.newbyteorder("="),  # netCDF4 warns of "<", which is the same
+        values.dtype.newbyteorder("="),  # netCDF4 warns of "<", even where that is native
         dimensions,
         compression=None if level is None else "zlib",
         complevel=level,
