@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
+from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -84,6 +85,7 @@ def write_page(path: Path, template: str, **values: Any) -> None:
 @cache
 def _environment() -> "Environment":
     from jinja2 import Environment, PackageLoader, StrictUndefined  # late: only for pages
+    from markupsafe import Markup
 
     environment = Environment(
         loader=PackageLoader("seaice_model.pages"),
@@ -93,5 +95,11 @@ def _environment() -> "Environment":
         lstrip_blocks=True,
     )
     environment.filters["decimal"] = decimal
+    # As they are: they are not templates, and have nothing to fill in.
+    templates = files(__package__) / "templates"
+    environment.globals["assets"] = {
+        name: Markup((templates / name).read_text("utf-8"))  # noqa: S704 - our own
+        for name in ("page.css", "index.css", "index.js")
+    }
     environment.globals["generator"] = f"seaice {version('seaice')}"
     return environment

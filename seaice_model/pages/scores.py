@@ -14,7 +14,6 @@ from seaice_model.plots.maps import plot_comparison
 from seaice_model.plots.scores import plot_calibration, plot_confusion
 from seaice_model.scores.calibration import Calibration
 from seaice_model.scores.edge import EDGE_PERCENT, EdgeScore
-from seaice_model.scores.report_rows import groups_of
 from seaice_model.scores.report_text import (
     COLUMNS,
     GRID_TITLES,
@@ -46,7 +45,7 @@ def write_report(report: ScoreReport, path: str | Path, truth: ChartedScenes) ->
     """
     original = report.grids["original"]
     calibration = report.calibration
-    by_group = groups_of(original)
+    by_group = original.groups
     write_page(
         Path(path),
         "scores.html",

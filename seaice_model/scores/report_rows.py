@@ -1,13 +1,13 @@
 """The numbers of a score report: one by one, by scene, as CSV and as JSON."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from seaice_data.charts import CHARTS
 from seaice_model.metrics import Scores
 from seaice_model.scores.calibration import Calibration
-from seaice_model.scores.score import GRIDS, GridScores, ScoreReport
+from seaice_model.scores.score import GRIDS, ScoreReport
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -46,7 +46,7 @@ class Number:
 def numbers_of(report: ScoreReport) -> Iterator[Number]:
     """Yield every number of a report."""
     for grid, scored in report.grids.items():
-        for by, groups in groups_of(scored).items():
+        for by, groups in scored.groups.items():
             for name, scores in groups.items():
                 yield from _numbers_of_scores(scores, (grid, by, name))
     for name, baseline in report.baselines.items():
@@ -64,17 +64,6 @@ def numbers_of(report: ScoreReport) -> Iterator[Number]:
             yield Number("original", by, name, "SIC", "", measure, value, unit)
     if report.calibration is not None:
         yield from _numbers_of_calibration(report.calibration)
-
-
-def groups_of(scored: GridScores) -> dict[str, Mapping[str, Scores]]:
-    """Return the groups of scenes on a grid, by what they are grouped by."""
-    return {
-        "all": {"all": scored.pooled},
-        "month": scored.months,
-        "service": scored.services,
-        "region": scored.regions,
-        "scene": scored.scenes,
-    }
 
 
 def frame_of_scenes(report: ScoreReport) -> "DataFrame":
@@ -115,7 +104,7 @@ def as_mapping(report: ScoreReport) -> dict[str, Any]:
                 "about": GRIDS[name],
                 **{
                     by: {n: scores.by_name for n, scores in groups.items()}
-                    for by, groups in groups_of(scored).items()
+                    for by, groups in scored.groups.items()
                 },
                 "classes": {
                     chart: asdict(of_chart)

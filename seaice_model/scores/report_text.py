@@ -9,7 +9,6 @@ from seaice_data.texts import printable
 from seaice_model.metrics import ChartScore, Scores
 from seaice_model.scores.calibration import Calibration
 from seaice_model.scores.edge import EDGE_PERCENT, EdgeScore
-from seaice_model.scores.report_rows import groups_of
 from seaice_model.scores.score import ScoreReport
 
 COLUMNS = ("combined", "SIC R2", "SOD F1", "FLOE F1")
@@ -136,7 +135,7 @@ def _tables(report: ScoreReport) -> list[tuple[list[str], list[_Lines]]]:
     ]
     groups = [
         [_group_line(report, by, name, scores) for name, scores in group.items()]
-        for by, group in groups_of(report.grids["original"]).items()
+        for by, group in report.grids["original"].groups.items()
         if by != "all"
     ]
     classes = [

@@ -79,6 +79,17 @@ class GridScores:
     """Pixels by class of the chart (row) and of the map (column), by chart; the last
     column is for pixels without a class in the map."""
 
+    @property
+    def groups(self) -> dict[str, Mapping[str, Scores]]:
+        """The groups of scenes, by what they are grouped by."""
+        return {
+            "all": {"all": self.pooled},
+            "month": self.months,
+            "service": self.services,
+            "region": self.regions,
+            "scene": self.scenes,
+        }
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ScoreReport:
