@@ -13,11 +13,14 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Self, TextIO
+from typing import TYPE_CHECKING, Any, Self, TextIO
 
 import typer
 
 from seaice_data.texts import printable
+
+if TYPE_CHECKING:
+    from seaice_model.training.progress import TrainProgress
 
 _LINE_EVERY_S = 15.0
 
@@ -131,8 +134,9 @@ class Progress:
         """Report that `done` of `total` are finished; `text` names the last one."""
         now = time.monotonic()
         per_minute = 60 * done / max(now - self._start, 1e-9)
-        status = printable(f"{self._unit}, {per_minute:.3g}/min {text}").rstrip()
+        status = f"{self._unit}, {per_minute:.3g}/min {text}".rstrip()
         if self._bar is not None:
+            status = printable(status)
             if self._task is None:
                 self._task = self._bar.add_task(status, total=total)
             self._bar.update(self._task, completed=done, total=total, description=status)
@@ -140,3 +144,19 @@ class Progress:
             self._last = now
             left = seconds((now - self._start) / max(done, 1) * (total - done))
             note(f"{done}/{total} {status}, {left} left")
+
+
+class EpochLines:
+    """Shows a line for each epoch, and the batches in between."""
+
+    def __init__(self, progress: Progress, prefix: str = "") -> None:
+        self._progress = progress
+        self._prefix = prefix
+
+    def __call__(self, step: "TrainProgress") -> None:
+        """Report how far a training is."""
+        text = f"{self._prefix}{step.in_words()}"
+        if step.entry is None:
+            self._progress(step.n_done, step.n_total, text)
+        else:
+            note(text)

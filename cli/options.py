@@ -1,7 +1,6 @@
-"""Options of several commands, their old names, and functions that read their values."""
+"""What commands share: options, how values are read, exit codes."""
 
 import re
-from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Annotated
 
@@ -9,8 +8,6 @@ import typer
 
 from seaice_data.system.processor import n_cores
 from seaice_data.texts import shortened
-
-from .console import note
 
 STOPPED = 75
 """Exit code of a training that a signal stopped: run it again with --resume."""
@@ -29,29 +26,7 @@ AcceptMasks = Annotated[
     ),
 ]
 
-RENAMED: Mapping[str, Mapping[str, str]] = {
-    "figures": {"--reference": "--truth"},
-    "predict": {"--pictures": "--plots", "--no-pictures": "--no-plots"},
-    "score": {"--reference": "--truth"},
-}
-"""New names of options by their old ones, by command. Version 0.2 accepts the names of
-version 0.1, with a warning."""
-
 _MOST_SEEDS = 10_000
-
-
-def renamed(command: str, arguments: Sequence[str]) -> list[str]:
-    """Return the arguments of a command with old names of options replaced (`RENAMED`)."""
-    names = RENAMED.get(command, {})
-    end = arguments.index("--") if "--" in arguments else len(arguments)
-    present = []
-    for argument in arguments[:end]:
-        name, equals, value = argument.partition("=")
-        if name in names:
-            note(f"warning: {name} is deprecated, write {names[name]}")
-            name = names[name]
-        present.append(f"{name}{equals}{value}")
-    return [*present, *arguments[end:]]
 
 
 def n_processes(jobs: int, store: str = "") -> int:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..console import Progress, note, say, say_json, seconds
+from ..console import EpochLines, Progress, note, say, say_json, seconds
 from ..options import STOPPED, AsJson, Device, read_seeds
 
 if TYPE_CHECKING:
     from seaice_data.store.store import Store
     from seaice_model.config.run_config import RunConfig
-    from seaice_model.training.progress import TrainProgress, TrainReport
+    from seaice_model.training.progress import TrainReport
 
 
 def train(
@@ -126,11 +126,11 @@ def train(
         if numbers:
             reports = train_seeds(
                 opened, run, chosen, numbers, **options,
-                progress=lambda number: _Lines(progress, f"seed {number}, "),
+                progress=lambda number: EpochLines(progress, f"seed {number}, "),
             )  # fmt: skip
         else:
             reports = [
-                run_training(opened, run, chosen, **options, progress=_Lines(progress))
+                run_training(opened, run, chosen, **options, progress=EpochLines(progress))
             ]
     if _is_first():
         _say_reports(reports, is_several=bool(numbers), as_json=as_json)
@@ -218,18 +218,3 @@ def _as_json(report: "TrainReport") -> dict[str, Any]:
         "wait_share": round(report.wait_share, 4),
         "elapsed_s": round(report.elapsed_s, 3),
     }
-
-
-class _Lines:
-    """Shows a line for each epoch, and the batches in between."""
-
-    def __init__(self, progress: Progress, prefix: str = "") -> None:
-        self._progress = progress
-        self._prefix = prefix
-
-    def __call__(self, step: "TrainProgress") -> None:
-        text = f"{self._prefix}{step.in_words()}"
-        if step.entry is None:
-            self._progress(step.n_done, step.n_total, text)
-        else:
-            note(text)

@@ -6,8 +6,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from seaice.main import app
-from seaice.options import n_processes, read_part, read_seeds, renamed
+from seaice.main import app, renamed
+from seaice.options import n_processes, read_part, read_seeds
 from seaice_data.system.processor import n_cores
 
 

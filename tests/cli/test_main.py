@@ -19,8 +19,7 @@ import typer
 from support.coded_scenes import write_coded
 from support.other_systems import Moment, OtherSystem, resume
 
-from seaice.endings import ending_in_words
-from seaice.main import app
+from seaice.main import app, ending_in_words
 
 SEAICE = Path(sys.executable).with_name("seaice")
 IDS = [f"2019{month:02d}14T101830_dmi" for month in range(1, 7)]
