@@ -14,6 +14,7 @@ from seaice_model.plots.maps import plot_comparison
 from seaice_model.plots.scores import plot_calibration, plot_confusion
 from seaice_model.scores.calibration import Calibration
 from seaice_model.scores.edge import EDGE_PERCENT, EdgeScore
+from seaice_model.scores.report_rows import GRIDS
 from seaice_model.scores.report_text import (
     COLUMNS,
     GRID_TITLES,
@@ -24,7 +25,7 @@ from seaice_model.scores.report_text import (
     score_cells,
     seen_in_words,
 )
-from seaice_model.scores.score import GRIDS, GridScores, ScoreReport
+from seaice_model.scores.score import GridScores, ScoreReport
 from seaice_model.scores.scored_maps import read_scored
 
 _N_COMPARISONS = 6

@@ -7,10 +7,22 @@ from typing import TYPE_CHECKING, Any
 from seaice_data.charts import CHARTS
 from seaice_model.metrics import Scores
 from seaice_model.scores.calibration import Calibration
-from seaice_model.scores.score import GRIDS, ScoreReport
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+    from seaice_model.scores.score import ScoreReport
+
+GRIDS = {
+    "original": "original 80 m charts: the score of the challenge",
+    "enlarged": "charts decimated by the ratio (every n-th pixel) and enlarged to 80 m "
+    "again, both nearest: the test score of the official code",
+    "downscaled": "charts decimated by the ratio, maps at the same pixels: the validation "
+    "score of the official code",
+}
+"""Grids that maps are scored on. The second and third are for comparison with published
+scores of the official code: they ignore the pixels of the charts that it does not pick.
+Only the first counts all pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +55,7 @@ class Number:
     """``%``, ``pixels``, ``km`` or ``km2``."""
 
 
-def numbers_of(report: ScoreReport) -> Iterator[Number]:
+def numbers_of(report: "ScoreReport") -> Iterator[Number]:
     """Yield every number of a report."""
     for grid, scored in report.grids.items():
         for by, groups in scored.groups.items():
@@ -66,7 +78,7 @@ def numbers_of(report: ScoreReport) -> Iterator[Number]:
         yield from _numbers_of_calibration(report.calibration)
 
 
-def frame_of_scenes(report: ScoreReport) -> "DataFrame":
+def frame_of_scenes(report: "ScoreReport") -> "DataFrame":
     """Return the scores of each scene; see `ScoreReport.to_frame`."""
     from pandas import DataFrame  # late: few need it
 
@@ -78,7 +90,7 @@ def frame_of_scenes(report: ScoreReport) -> "DataFrame":
     return frame.rename_axis("scene")
 
 
-def as_csv(report: ScoreReport) -> str:
+def as_csv(report: "ScoreReport") -> str:
     """Return every number of a report, one per line, as comma-separated values."""
     from pandas import DataFrame  # late: few need it
 
@@ -91,7 +103,7 @@ def as_csv(report: ScoreReport) -> str:
     return text
 
 
-def as_mapping(report: ScoreReport) -> dict[str, Any]:
+def as_mapping(report: "ScoreReport") -> dict[str, Any]:
     """Return a report, ready for JSON."""
     return {
         "maps": report.maps,

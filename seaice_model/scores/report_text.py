@@ -3,13 +3,16 @@
 from collections.abc import Iterator, Sequence
 from html import escape
 from itertools import chain, islice
+from typing import TYPE_CHECKING
 
 from seaice_data.charts import CHARTS, Chart
 from seaice_data.texts import printable
 from seaice_model.metrics import ChartScore, Scores
 from seaice_model.scores.calibration import Calibration
 from seaice_model.scores.edge import EDGE_PERCENT, EdgeScore
-from seaice_model.scores.score import ScoreReport
+
+if TYPE_CHECKING:
+    from seaice_model.scores.score import ScoreReport
 
 COLUMNS = ("combined", "SIC R2", "SOD F1", "FLOE F1")
 """Headings of the scores, as `score_cells` returns them."""
@@ -31,7 +34,7 @@ _Lines = list[list[str]]
 """Cells, line by line."""
 
 
-def as_text(report: ScoreReport) -> str:
+def as_text(report: "ScoreReport") -> str:
     """Return the tables that fit into 80 columns of a terminal, and remarks below them.
 
     `seaice_model.scores.report_rows.numbers_of` yields the remaining numbers.
@@ -40,7 +43,7 @@ def as_text(report: ScoreReport) -> str:
     return "\n\n".join([*tables, "\n".join(map(printable, _remarks(report)))])
 
 
-def as_html(report: ScoreReport) -> str:
+def as_html(report: "ScoreReport") -> str:
     """Return the same tables and remarks as HTML, for a notebook."""
     from pandas import DataFrame  # late: few need it
 
@@ -116,7 +119,7 @@ def edge_in_words(edge: EdgeScore) -> str:
     return "no edge in the map" if edge.n_without_map_edge else "no edge"
 
 
-def seen_in_words(report: ScoreReport) -> str:
+def seen_in_words(report: "ScoreReport") -> str:
     """Return how many scenes are not new to the network; an empty text if all are new."""
     if not report.seen:
         return ""
@@ -126,7 +129,7 @@ def seen_in_words(report: ScoreReport) -> str:
     )
 
 
-def _tables(report: ScoreReport) -> list[tuple[list[str], list[_Lines]]]:
+def _tables(report: "ScoreReport") -> list[tuple[list[str], list[_Lines]]]:
     """Return headings and groups of lines of each table."""
     pooled = [[GRID_TITLES[n], *score_cells(g.pooled)] for n, g in report.grids.items()]
     baselines = [
@@ -152,7 +155,7 @@ def _tables(report: ScoreReport) -> list[tuple[list[str], list[_Lines]]]:
     ]
 
 
-def _group_line(report: ScoreReport, by: str, name: str, scores: Scores) -> list[str]:
+def _group_line(report: "ScoreReport", by: str, name: str, scores: Scores) -> list[str]:
     if by == "scene":
         return [name, *score_cells(scores), edge_in_words(report.scene_edges[name])]
     return [f"{by} {name}", *score_cells(scores), ""]
@@ -166,7 +169,7 @@ def _ruled(columns: Sequence[str], groups: Sequence[_Lines]) -> str:
     return "\n".join([head, "─" * len(head), "\n\n".join(blocks)])
 
 
-def _remarks(report: ScoreReport) -> Iterator[str]:
+def _remarks(report: "ScoreReport") -> Iterator[str]:
     """Yield lines about the ice edge, the uncertainty, and what is missing."""
     yield from _edge_remarks(report.edge)
     if report.calibration is not None:

@@ -36,21 +36,12 @@ from seaice_model.metrics import ChartScorer, Scores
 from seaice_model.scores.baselines import Baseline, score_baselines
 from seaice_model.scores.calibration import Calibration, CalibrationScorer
 from seaice_model.scores.edge import EdgeScore, EdgeScorer
+from seaice_model.scores.report_rows import GRIDS, frame_of_scenes
+from seaice_model.scores.report_text import as_html, as_text
 from seaice_model.scores.scored_maps import FoundMaps, find_maps
 
 if TYPE_CHECKING:
     from pandas import DataFrame
-
-GRIDS = {
-    "original": "original 80 m charts: the score of the challenge",
-    "enlarged": "charts decimated by the ratio (every n-th pixel) and enlarged to 80 m "
-    "again, both nearest: the test score of the official code",
-    "downscaled": "charts decimated by the ratio, maps at the same pixels: the validation "
-    "score of the official code",
-}
-"""Grids that maps are scored on. The second and third are for comparison with published
-scores of the official code: they ignore the pixels of the charts that it does not pick.
-Only the first counts all pixels."""
 
 _THREADS = 2
 _Result = TypeVar("_Result")
@@ -154,20 +145,14 @@ class ScoreReport:
             Scenes by id; columns ``combined``, ``SIC``, ``SOD``, ``FLOE`` in percent, and
             ``edge_km``, the mean displacement of the ice edge. NaN where there is none.
         """
-        from seaice_model.scores.report_rows import frame_of_scenes  # late: reads reports
-
         return frame_of_scenes(self)
 
     def __repr__(self) -> str:
         """Return the tables as text."""
-        from seaice_model.scores.report_text import as_text  # late: it reads reports
-
         return as_text(self)
 
     def _repr_html_(self) -> str:
         """Return the tables as HTML, for a notebook."""
-        from seaice_model.scores.report_text import as_html  # late: it reads reports
-
         return as_html(self)
 
 

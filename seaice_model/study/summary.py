@@ -59,6 +59,11 @@ class SplitResult:
         """Return the value of a score that the paper reports."""
         return None if self.paper is None else float(getattr(self.paper, score.lower()))
 
+    def minus_paper(self, score: str) -> float | None:
+        """Return the difference between our score and the paper's."""
+        ours, theirs = self.mean(score), self.paper_score(score)
+        return None if ours is None or theirs is None else ours - theirs
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CandidateResult:
@@ -120,9 +125,22 @@ class StudyTable:
             paper reports, and the difference to the baseline (``reference``) with its
             interval. NaN where there is none.
         """
-        from seaice_model.study.table import frame_of  # late: it reads tables
+        from pandas import DataFrame  # late: few need it
 
-        return frame_of(self)
+        return DataFrame(
+            {
+                "study": "quick" if self.is_quick else "full",
+                "row": candidate.name,
+                "summary": candidate.candidate.summary,
+                "split": split,
+                "runs": candidate.n_runs,
+                "scenes": result.n_scenes,
+                "reference": self.baseline,
+                **_flat_scores(result),
+            }
+            for candidate in self.candidates
+            for split, result in candidate.splits.items()
+        )
 
     @property
     def n_finished(self) -> int:
@@ -255,3 +273,23 @@ def _paper(name: str, split: str) -> PaperScores | None:
     if preset is None:
         return None
     return preset.test if split == "test" else preset.validation
+
+
+def _flat_scores(result: SplitResult) -> dict[str, float | bool | None]:
+    """Return the columns of all scores."""
+    columns: dict[str, float | bool | None] = {}
+    for score in SCORES:
+        name = score.lower()
+        effect = None if result.effects is None else result.effects.get(score)
+        columns[name] = result.mean(score)
+        columns[f"{name}_std"] = result.std(score)
+        columns[f"{name}_paper"] = result.paper_score(score)
+        columns[f"{name}_minus_paper"] = result.minus_paper(score)
+        columns[f"{name}_effect"] = None if effect is None else effect.mean
+        columns[f"{name}_effect_low"] = None if effect is None else effect.low
+        columns[f"{name}_effect_high"] = None if effect is None else effect.high
+        columns[f"{name}_effect_is_real"] = None if effect is None else effect.is_real
+    return {
+        key: round(value, 4) if isinstance(value, float) else value
+        for key, value in columns.items()
+    }

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -24,9 +24,6 @@ from seaice_model.study.statistics import SCORES
 from seaice_model.study.study import TABLE_LOCK, TABLES, StudyPlan
 from seaice_model.study.summary import SplitResult, StudyTable, summarise
 from seaice_model.style import save_plot
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
 
 _LATEX = {sign: f"\\{sign}" for sign in "&%$#_{}"} | {
     "\\": r"\textbackslash{}",
@@ -108,29 +105,9 @@ def as_latex(table: StudyTable) -> str:
 
 
 def as_csv(table: StudyTable) -> str:
-    """Return `frame_of` as comma-separated values."""
-    text: str = frame_of(table).to_csv(index=False, lineterminator="\n")
+    """Return the table as comma-separated values."""
+    text: str = table.to_frame().to_csv(index=False, lineterminator="\n")
     return text
-
-
-def frame_of(table: StudyTable) -> "DataFrame":
-    """Return one line for each candidate and split; see `StudyTable.to_frame`."""
-    from pandas import DataFrame  # late: few need it
-
-    return DataFrame(
-        {
-            "study": "quick" if table.is_quick else "full",
-            "row": candidate.name,
-            "summary": candidate.candidate.summary,
-            "split": split,
-            "runs": candidate.n_runs,
-            "scenes": result.n_scenes,
-            "reference": table.baseline,
-            **_flat_scores(result),
-        }
-        for candidate in table.candidates
-        for split, result in candidate.splits.items()
-    )
 
 
 def as_mapping(table: StudyTable) -> dict[str, Any]:
@@ -191,7 +168,7 @@ def _score_cells(table: StudyTable) -> list[list[str]]:
             paper, difference = ["", "paper", "20"], ["", "ours - paper", ""]
             for result in results:
                 paper += _paper_cells(result)
-                difference += [decimal(_minus(result, score), "+") for score in SCORES]
+                difference += [decimal(result.minus_paper(score), "+") for score in SCORES]
             cells += [paper, difference]
     return cells
 
@@ -247,32 +224,6 @@ def _effect_cell(result: SplitResult, score: str) -> str:
         return f"{effect.mean:+.1f}"
     text = f"{effect.mean:+.1f} [{effect.low:+.1f}, {effect.high:+.1f}]"
     return f"{text} {MARK}" if effect.is_real else text
-
-
-def _minus(result: SplitResult, score: str) -> float | None:
-    """Return by how much our score is above that of the paper."""
-    ours, theirs = result.mean(score), result.paper_score(score)
-    return None if ours is None or theirs is None else ours - theirs
-
-
-def _flat_scores(result: SplitResult) -> dict[str, float | bool | None]:
-    """Return the columns of all scores."""
-    columns: dict[str, float | bool | None] = {}
-    for score in SCORES:
-        name = score.lower()
-        effect = None if result.effects is None else result.effects.get(score)
-        columns[name] = result.mean(score)
-        columns[f"{name}_std"] = result.std(score)
-        columns[f"{name}_paper"] = result.paper_score(score)
-        columns[f"{name}_minus_paper"] = _minus(result, score)
-        columns[f"{name}_effect"] = None if effect is None else effect.mean
-        columns[f"{name}_effect_low"] = None if effect is None else effect.low
-        columns[f"{name}_effect_high"] = None if effect is None else effect.high
-        columns[f"{name}_effect_is_real"] = None if effect is None else effect.is_real
-    return {
-        key: round(value, 4) if isinstance(value, float) else value
-        for key, value in columns.items()
-    }
 
 
 def _pipes(cells: _Cells) -> list[str]:
