@@ -1,1 +1,1 @@
-"""Files of AI4Arctic scenes: found, opened, checked, read band by band."""
+"""Files of AI4Arctic scenes: find, open, check and read them, band by band."""

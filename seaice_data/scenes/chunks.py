@@ -1,8 +1,8 @@
-"""Read bands of rows of a plane in chunks, and inflate each chunk once.
+"""Read bands of rows of a chunked plane, and inflate each chunk only once.
 
-A chunk has many rows. So that it is inflated once and not once a band, the rows of a chunk
-are kept until a band asks for others. Large deflated chunks are inflated by `deflated`;
-HDF5 reads everything else.
+A chunk may have more rows than a band. Its rows are kept until a band needs others, so that
+it is inflated once, not once per band. `deflated` inflates large deflated chunks; HDF5
+reads everything else.
 """
 
 import h5py
@@ -12,12 +12,12 @@ from seaice_data.arrays import Values
 from seaice_data.scenes.deflated import DeflatedPlane, chunk_bytes, is_deflated
 from seaice_data.system.memory import give_back, large_array
 
-_PILING_BYTES = 5 * 2**20  # chunks above it would stay in memory when they are inflated
-_KEPT_ROWS = 256  # at least, where chunks are lower
+_PILING_BYTES = 5 * 2**20  # memory in which larger chunks are inflated would pile up
+_KEPT_ROWS = 256  # at least, if chunks are lower
 
 
 class ChunkedRows:
-    """The rows of a plane in chunks, of which some are kept inflated."""
+    """The rows of a chunked plane, some of which are kept inflated."""
 
     def __init__(self, dataset: h5py.Dataset) -> None:
         self._dataset = dataset
@@ -27,7 +27,7 @@ class ChunkedRows:
         self._buffer: Values | None = None
 
     def read(self, rows: slice, n_kept_rows: int) -> Values:
-        """Read rows, which the next call may change, and keep at most so many of them."""
+        """Read rows; the next call may change them. Keep at most `n_kept_rows`."""
         kept_rows, kept = self._keep(rows.start, n_kept_rows)
         if rows.stop <= kept_rows.stop:
             return kept[rows.start - kept_rows.start : rows.stop - kept_rows.start]
@@ -43,11 +43,11 @@ class ChunkedRows:
         return values
 
     def let_go(self) -> None:
-        """Give back the rows that are kept."""
+        """Release the rows that are kept."""
         self._kept = self._buffer = None
 
     def _keep(self, row: int, limit: int) -> tuple[slice, Values]:
-        """Have the rows around `row` in memory, as many as chunks and limit allow."""
+        """Read and keep the rows around `row`, as many as chunks and limit allow."""
         if self._kept is None or not self._kept[0].start <= row < self._kept[0].stop:
             n_rows = _n_rows_to_keep(self._height, max(limit, 1))
             rows = self._rows_to_keep(row, n_rows)

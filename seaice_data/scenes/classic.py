@@ -1,7 +1,7 @@
 """Read netCDF-3, 64-bit offset and CDF-5 files with the netCDF library.
 
-The library opens a truncated file, and returns for what is missing whatever its memory
-contains. So the header is checked against the size of the file first.
+The library opens truncated files too, and returns whatever is in memory for the missing
+part. So the header is checked against the size of the file first.
 """
 
 import math
@@ -16,7 +16,7 @@ import numpy as np
 from seaice_data.errors import SceneError
 from seaice_data.scenes.reader import Attribute, Reader, StoredVariable
 
-_MOST_HEADER_BYTES = 4 * 2**20  # that of a scene has 50 kB
+_MOST_HEADER_BYTES = 4 * 2**20  # the header of a scene has 50 kB
 _TYPE_BYTES = (1, 1, 2, 4, 4, 8, 1, 2, 4, 8, 8)  # of types 1, 2, 3 and so on
 
 
@@ -27,8 +27,8 @@ class ClassicReader(Reader):
         super().__init__(path)
         _refuse_truncated(path)
         try:
-            self._file = netCDF4.Dataset(path.absolute())  # no URL, whatever its name is
-        except AttributeError as error:  # how netCDF4 fails on names that are not text
+            self._file = netCDF4.Dataset(path.absolute())  # never taken for a URL
+        except AttributeError as error:  # what netCDF4 raises for names that are not text
             raise ValueError("the header is damaged") from error
         self._file.set_auto_maskandscale(False)
         self._file.set_auto_chartostring(False)
@@ -71,7 +71,7 @@ def _attribute(
 ) -> Attribute | None:
     if name not in owner.ncattrs():
         return None
-    # In memory since the file was opened; text may not be UTF-8.
+    # Already in memory, since the file was opened; text may not be UTF-8.
     value = owner.getncattr(name, encoding="latin-1")
     if isinstance(value, str):
         text = value.encode("latin-1").decode("utf-8", "replace")
@@ -81,7 +81,7 @@ def _attribute(
 
 
 def _refuse_truncated(path: Path) -> None:
-    """Refuse a file that ends before its numbers do."""
+    """Reject a file that is too short for its variables."""
     size = path.stat().st_size
     with path.open("rb") as stream:
         header = _Header(stream.read(_MOST_HEADER_BYTES))
@@ -106,7 +106,7 @@ class _Header:
         self._offset_bytes = 4 if version == b"\x01" else 8
 
     def end_of_numbers(self) -> int:
-        """Return the size that the file needs at least."""
+        """Return the smallest size that a file with this header can have."""
         n_records = self._number(self._count_bytes)
         lengths = []
         for _ in self._items():
@@ -134,7 +134,7 @@ class _Header:
         shape = [self._length(lengths) for _ in range(n_axes)]
         self._skip_attributes()
         item_bytes = self._type_bytes()
-        self._skip(self._count_bytes)  # the size, which may be too large to be in there
+        self._skip(self._count_bytes)  # the size, which may be too large for this field
         is_record = bool(shape) and shape[0] == 0
         start = self._number(self._offset_bytes)
         return is_record, math.prod(shape[is_record:]) * item_bytes, start
@@ -146,7 +146,7 @@ class _Header:
         return lengths[number]
 
     def _items(self) -> Iterator[None]:
-        """Yield once an item of a list."""
+        """Yield once per item of a list."""
         self._skip(4)  # what is in the list
         for _ in range(self._number(self._count_bytes)):
             yield

@@ -1,9 +1,9 @@
-"""Turn numbers as a netCDF file stores them into values: gaps, packing, unsigned integers.
+"""Turn numbers stored in a netCDF file into values: gaps, packing, unsigned integers.
 
 ``Decoding.of`` reads the attributes of a variable by the netCDF conventions, as
-netCDF4-python does. xarray ignores valid ranges and default fill values. Otherwise it
-returns the same, with one exception: a gap that is declared in double precision is also
-found in single precision here.
+netCDF4-python does. xarray ignores valid ranges and default fill values; otherwise it
+returns the same values, with one exception: here, a gap that is declared in double
+precision is also found in single precision.
 """
 
 from collections.abc import Mapping
@@ -23,8 +23,8 @@ ATTRIBUTES: Mapping[str, int | None] = {
     "scale_factor": 1,
     "add_offset": 1,
 }
-"""Attributes that say what the numbers of a variable mean, and how many numbers each one
-has; None for any."""
+"""Attributes that say what the numbers of a variable mean, with the number of values that
+each one has; None for any."""
 
 _DEFAULT_FILLS = {
     "i2": -32767,
@@ -44,7 +44,7 @@ class Decoding:
     """How the stored numbers of a variable become values."""
 
     gaps: tuple[Any, ...] = ()
-    """Stored numbers that mark gaps, besides NaN."""
+    """Stored numbers that mark gaps, in addition to NaN."""
 
     lowest: Any = None
     """Stored numbers below it are gaps."""
@@ -56,7 +56,7 @@ class Decoding:
     """Factor by which stored numbers are multiplied, if any."""
 
     offset: Any = None
-    """What is added then, if anything."""
+    """What is then added, if anything."""
 
     is_unsigned: bool = False
     """Whether signed integers stand for unsigned ones of the same bytes."""
@@ -150,7 +150,7 @@ class Decoding:
         return self.lowest is not None or self.highest is not None
 
     def _find_gaps(self, stored: Values) -> Mask | None:
-        """Return where the gaps are; None if there are none, besides NaN."""
+        """Return where the gaps are; None if there are none other than NaN."""
         if not (self.gaps or self._is_bounded):
             return None
         # Usually there is one gap value, above all others: checking the highest is enough.

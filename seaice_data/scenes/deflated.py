@@ -1,4 +1,4 @@
-"""Inflate planes in large deflated chunks: 2.5 times as fast as in HDF5, by libdeflate.
+"""Inflate planes in large deflated chunks with libdeflate, 2.5 times as fast as HDF5.
 
 ``is_deflated`` says which planes these are; ``DeflatedPlane`` reads rows of one. A chunk
 that is not plainly deflated is left to HDF5.
@@ -14,11 +14,11 @@ import numpy as np
 from seaice_data.arrays import ChartArray, IntArray, Values
 from seaice_data.system.compiled import compiled
 
-_LARGE_CHUNK_BYTES = 256 * 1024  # below it, HDF5 is as fast as asking for single chunks
+_LARGE_CHUNK_BYTES = 256 * 1024  # HDF5 reads smaller ones as fast
 
 
 def is_deflated(dataset: h5py.Dataset) -> bool:
-    """Return whether a plane has large chunks that are deflated, and at most shuffled."""
+    """Return whether a plane has large chunks that are deflated, and possibly shuffled."""
     if dataset.chunks is None or len(dataset.chunks) != 2:
         return False
     if chunk_bytes(dataset) < _LARGE_CHUNK_BYTES:
@@ -42,7 +42,7 @@ def is_deflated(dataset: h5py.Dataset) -> bool:
 def is_native(dataset: h5py.Dataset) -> bool:
     """Return whether values have the same bytes in the file as in memory.
 
-    Other byte orders, packed bits and enumerations are not equal to a plain type.
+    Other byte orders, packed bits and enumerations differ from a plain type.
     """
     plain = h5py.h5t.py_create(dataset.dtype)
     return bool(dataset.dtype.isnative and dataset.id.get_type() == plain)
@@ -95,10 +95,10 @@ class DeflatedPlane:
                 pixels[:, columns, k] = planes[k, first : rows.stop - top, :n_columns]
 
     def _inflated(self, top: int, left: int) -> bytearray | None:
-        """Inflate a chunk, or return None if HDF5 should judge it."""
+        """Inflate a chunk, or return None if it should be left to HDF5."""
         n_bytes = self._chunk_bytes
         info = self._dataset.id.get_chunk_info_by_coord((top, left))
-        # Not written; written without a filter; larger than deflate ever makes a chunk.
+        # Not written; written without one of the filters; too large for a deflated chunk.
         if info.byte_offset is None or info.filter_mask or info.size > 2 * n_bytes:
             return None
         _, packed = self._dataset.id.read_direct_chunk((top, left))
@@ -113,7 +113,7 @@ class DeflatedPlane:
 def _unshuffle(
     planes: ChartArray, first: int, n_columns: int, numbers: IntArray, left: int
 ) -> None:
-    """Put numbers of four bytes together that HDF5 has sorted: all first bytes come first.
+    """Undo the shuffle of HDF5, which puts the first bytes of all four-byte numbers first.
 
     Parameters
     ----------

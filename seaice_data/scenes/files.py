@@ -1,4 +1,4 @@
-"""Find AI4Arctic netCDF files and open them, of either version.
+"""Find and open AI4Arctic netCDF files of either version.
 
 ``open_scene`` looks into the file to see which it is:
 
@@ -7,8 +7,8 @@
 - *raw*: 40 m, physical units, NaN as fill, a polygon map with a table of egg codes. It is
   converted to the form of a ready file by the dataset authors' own steps.
 
-Both give the same: standardised planes on the 80 m grid and charts with 255 as fill, in
-bands of rows, so that memory does not grow with the scene.
+Both return standardised planes on the 80 m grid, and charts with 255 as fill, in bands of
+rows, so that memory does not grow with the scene.
 """
 
 import stat
@@ -52,7 +52,7 @@ def open_scene(path: str | Path, dominance_threshold: float = 0.65) -> Scene:
     path
         A netCDF file of any format.
     dominance_threshold
-        Share of the ice in a polygon from which a type is its class; raw files only.
+        Share of the ice in a polygon at which a type becomes its class; raw files only.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def open_scene(path: str | Path, dominance_threshold: float = 0.65) -> Scene:
 
 
 def find_scene_id(path: Path) -> SceneId:
-    """Return the id of the scene in a file, and read nothing else: about 1 ms a file.
+    """Return the id of the scene in a file, and read nothing else: about 1 ms per file.
 
     Raises
     ------
@@ -90,7 +90,7 @@ def find_scene_id(path: Path) -> SceneId:
 
 
 def _is_ready(file: NetcdfFile) -> bool:
-    """Return whether a file is ready to train, and not raw; refuse what is neither."""
+    """Return whether a file is ready to train rather than raw; reject any other file."""
     if "sar_grid2d_latitude" in file:
         return True
     if "sar_grid_latitude" in file:
@@ -116,8 +116,8 @@ def find_scenes(folder: str | Path) -> tuple[Path, ...]:
     Raises
     ------
     SceneError
-        If there is no such folder, no netCDF file in it, or something in it that may be a
-        scene cannot be read: a folder, a broken link, a pipe.
+        If the folder does not exist or contains no netCDF file, or if something in it that
+        may be a scene cannot be read: a folder, a broken link, a pipe.
     """
     listing = list_scene_files(folder)
     if listing.failed:
@@ -183,7 +183,7 @@ def list_scene_files(folder: str | Path) -> Listing:
 
 
 def identify(listing: Listing) -> FoundScenes:
-    """Find out which scene each file contains; of two files of a scene, take the first."""
+    """Find out which scene each file contains; the first of two files of one scene wins."""
     found: dict[SceneId, Path] = {}
     failed = [*listing.failed]
     for path in listing.paths:

@@ -43,7 +43,7 @@ def add_filters(dataset: h5py.Dataset) -> None:
 
 
 def without_filter(code: int) -> tuple[str, str]:
-    """Return what to say of a filter that HDF5 does not have here, and what to do."""
+    """Return the message and the hint for a filter that HDF5 does not have here."""
     if code in _NAMES and find_spec("hdf5plugin") is None:
         hint = "`pip install hdf5plugin` adds this filter"
     else:

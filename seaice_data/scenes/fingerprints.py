@@ -1,8 +1,8 @@
-"""What distinguishes one file from another: size, samples, checksum, time.
+"""Identify files by their size, samples, checksum and time.
 
 The hash of a scene's file, which maps contain, has two parts. The first is a hash of
 samples of the file. The second covers all of it: ``file-`` and the checksum of the file, or
-``store-`` and that of what the store made of it. `is_same_file` compares two such hashes;
+``store-`` and the checksum of the stored scene. `is_same_file` compares two such hashes;
 maps of version 0.1 have only the first part.
 """
 
@@ -46,7 +46,7 @@ def unchanged(path: Path) -> Iterator[None]:
     Raises
     ------
     SceneError
-        If they change meanwhile, for example because of a download.
+        If they change in the meantime, for example because they are being downloaded.
     """
     before = file_times(path)
     yield

@@ -2,8 +2,8 @@
 
 Rows of a contiguous plane come straight from the file; `chunks` reads the others.
 
-HDF5 would follow any link, wherever it leads, and read numbers that are in other files.
-Here links are followed one name at a time, and only within the file.
+HDF5 would follow links to any place, and read numbers from other files. Here links are
+followed one name at a time, and only within the file.
 """
 
 import math
@@ -124,7 +124,7 @@ class _Hdf5Variable(StoredVariable):
 
 
 class ContiguousVariable(_Hdf5Variable):
-    """A variable whose values lie in the file one after the other, or in its header."""
+    """A variable whose values are contiguous in the file, or in its header."""
 
     def __init__(self, dataset: h5py.Dataset, file: h5py.h5f.FileID) -> None:
         super().__init__(dataset)
@@ -133,7 +133,7 @@ class ContiguousVariable(_Hdf5Variable):
         self._row_bytes = math.prod(self.shape[1:]) * self.dtype.itemsize
 
     def read_rows(self, rows: slice, values: Values) -> None:
-        """Read rows into an array; straight from the file if they are in its type."""
+        """Read rows into an array; straight from the file if both have the same type."""
         if self._offset is not None and values.dtype == self.dtype:
             at = self._offset + rows.start * self._row_bytes
             if values.flags.c_contiguous and self._read_bytes(at, values):
@@ -152,7 +152,7 @@ class ChunkedVariable(_Hdf5Variable):
 
     def __init__(self, dataset: h5py.Dataset) -> None:
         super().__init__(dataset)
-        digits = dataset.scaleoffset  # decimal ones that HDF5 keeps of floats
+        digits = dataset.scaleoffset  # decimal digits that HDF5 keeps of floats
         if digits is not None and self.dtype.kind == "f":
             self.rounding = 0.51 * 10.0**-digits
         self._rows = ChunkedRows(dataset)
@@ -162,7 +162,7 @@ class ChunkedVariable(_Hdf5Variable):
         return self._rows.read(rows, self.n_kept_rows)
 
     def let_go(self) -> None:
-        """Give back the rows that are kept inflated."""
+        """Release the rows that are kept inflated."""
         self._rows.let_go()
 
 
@@ -182,7 +182,7 @@ def _attribute(owner: h5py.HLObject, name: str) -> Attribute | None:
 
 
 def _opened(path: Path) -> h5py.File:
-    """Open a file, without a lock where the disk has none or refuses this one."""
+    """Open a file; without a lock if the disk has no locks or refuses this one."""
     # Rows are kept by `ChunkedRows`: chunks that HDF5 keeps would be kept twice.
     options = {"mode": "r", "driver": "sec2", "rdcc_nbytes": 0}
     try:
@@ -196,7 +196,7 @@ def _opened(path: Path) -> h5py.File:
 
 
 def _offset(dataset: h5py.Dataset) -> int | None:
-    """Return where a plane lies in the file as it lies in memory, or None."""
+    """Return the offset of a plane whose bytes in the file are those in memory, or None."""
     created = dataset.id.get_create_plist()
     is_plain = (
         created.get_layout() == h5py.h5d.CONTIGUOUS

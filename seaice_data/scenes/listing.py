@@ -17,7 +17,7 @@ class Listing:
     """Sorted, each file once."""
 
     failed: tuple[Failure, ...]
-    """Folders and files that may not be read, broken links, and what is not a file."""
+    """Folders and files that cannot be read, broken links, and what is not a file."""
 
 
 def list_files(folder: Path, suffix: str) -> Listing:
@@ -87,7 +87,7 @@ class _Walk:
         self._seen: set[tuple[int, int] | str] = set()
 
     def enter(self, folder: Path) -> None:
-        """Look into a folder and all below it, and put links aside."""
+        """List a folder and all below it; leave links for later."""
         waiting = [folder]
         while waiting:
             folder = waiting.pop()
@@ -111,7 +111,7 @@ class _Walk:
                     self._add(path)
 
     def follow_links(self) -> None:
-        """Look at what links lead to, and at the links below it."""
+        """Follow the links that were left, and those below them."""
         while self._links:
             link = self._links.popleft()
             try:

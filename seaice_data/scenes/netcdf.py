@@ -1,7 +1,7 @@
 """Read variables of a netCDF file: checked before they are read, and decoded.
 
-``NetcdfFile`` opens a file and gives its variables; ``Variable.rows`` reads a band of rows.
-The library that reads the file is behind `reader`.
+``NetcdfFile`` opens a file and returns its variables; ``Variable.rows`` reads a band of
+rows. `reader` is the interface to the library that reads the file.
 """
 
 import math
@@ -62,8 +62,8 @@ class NetcdfFile:
         Raises
         ------
         SceneError
-            If it is missing, not in this file, has another number of axes or an empty
-            one, is larger than the format allows, or does not contain numbers.
+            If it is missing, is not in this file, has another number of axes or an
+            empty one, is larger than the format allows, or does not contain numbers.
         """
         if name not in self._variables:
             stored = self._find(name)
@@ -140,7 +140,7 @@ class NetcdfFile:
         return SceneError(f"{str(self.path)!r}: {message}", hint=hint)
 
     def reading(self, what: str) -> AbstractContextManager[None]:
-        """Raise what goes wrong while `what` is read as a `SceneError`."""
+        """Turn errors while `what` is read into a `SceneError`."""
         return netcdf_errors(self.path, what)
 
     def _find(self, name: str) -> StoredVariable:
@@ -178,9 +178,9 @@ class Variable:
         return max(self._decoding.rounding, self._stored.rounding)
 
     def keep_rows(self, n_rows: int) -> None:
-        """Keep at most so many rows of a compressed plane inflated, at least one.
+        """Keep at most `n_rows` rows of a compressed plane inflated, and at least one.
 
-        With fewer than a chunk has, chunks are inflated several times.
+        Chunks with more rows are inflated several times.
         """
         self._stored.n_kept_rows = n_rows
 
@@ -200,7 +200,7 @@ class Variable:
         return self._file.attribute(lambda: self._stored.attribute(name), what)
 
     def _numbers(self, name: str, value: Any, n_numbers: int | None) -> Values:
-        """Return an attribute as numbers, flat; refuse another kind or another count."""
+        """Return an attribute as a flat array of numbers; reject another kind or count."""
         values = np.asarray(value).ravel()
         if values.dtype.kind not in "fiu" or n_numbers not in (None, values.size):
             expected = (
@@ -229,7 +229,7 @@ class Variable:
         return Decoding.of(self.dtype, numbers, is_unsigned=unsigned in ("true", "True"))
 
     def read(self) -> Values:
-        """Read all; undo packing and turn gaps into NaN.
+        """Read all values; undo packing and turn gaps into NaN.
 
         Raises
         ------
@@ -247,7 +247,7 @@ class Variable:
     def rows(self, rows: slice) -> Values:
         """Read rows of a plane; undo packing and turn gaps into NaN.
 
-        To be used before the next call, which may change them, and not to be written to.
+        They must not be written to, and the next call may change them.
         """
         return self._decoding.decode(self.stored_rows(rows))
 
@@ -270,7 +270,7 @@ class Variable:
         self._decoding.fill_gaps(values, fill)
 
     def let_go(self) -> None:
-        """Give back the rows that are kept inflated."""
+        """Release the rows that are kept inflated."""
         self._stored.let_go()
 
 
@@ -286,7 +286,7 @@ def _opened(path: Path) -> Reader:
 
 
 def _refuse_special(path: Path) -> None:
-    """Refuse folders, pipes and devices: opening one may block for ever."""
+    """Reject folders, pipes and devices: opening one may block forever."""
     mode = path.stat().st_mode
     if stat.S_ISDIR(mode):
         raise SceneError(f"{str(path)!r}: a folder, not a file")

@@ -1,4 +1,4 @@
-"""What libraries and the system raise while a netCDF file is read, as a `SceneError`."""
+"""Turn errors of libraries and the system in reading netCDF files into `SceneError`."""
 
 import errno
 import os
@@ -14,19 +14,19 @@ _BROKEN = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError
 
 _OPENING = "Unable to synchronously open file "
 
-_ERRNO = re.compile(r"\berrno = (\d+), error message = ")  # in the words of HDF5
+_ERRNO = re.compile(r"\berrno = (\d+), error message = ")  # as HDF5 writes it
 
 
 @contextmanager
 def netcdf_errors(path: Path, what: str = "it as netCDF") -> Iterator[None]:
-    """Raise what libraries and the system raise as a `SceneError` with the cause, if known.
+    """Turn errors of libraries and the system into a `SceneError` with the cause, if known.
 
     Parameters
     ----------
     path
         The file that is read.
     what
-        What is read from it.
+        What is read from it, for the message.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def _cause(error: Exception) -> tuple[str, str | None]:
     if number in (errno.EACCES, errno.EPERM):
         hint = "this user needs permission to read the file and to enter its folder"
         return "permission denied", hint
-    if number is not None and number > 0:  # those of the netCDF library are negative
+    if number is not None and number > 0:  # errors of the netCDF library are negative
         return os.strerror(number), None
     # The text may contain names from the file.
     text = str(getattr(error, "strerror", None) or error)

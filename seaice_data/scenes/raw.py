@@ -36,7 +36,7 @@ def find_id(file: NetcdfFile) -> SceneId:
     scene_id = id_in(file, file.path.name)
     if scene_id is None:
         raise file.error(
-            "cannot tell acquisition time and ice service from the file's name",
+            "its name does not contain acquisition time and ice service",
             hint="raw files end in _<start>_<stop>_..._icechart_<cis or dmi>_....nc",
         )
     return scene_id
@@ -46,7 +46,7 @@ class RawScene(Scene):
     """A raw file, brought to the form of a ready one by the dataset authors' own steps.
 
     SAR is the mean of 2 x 2 pixels, NaN if any of them is; charts are the highest of 2 x 2
-    classes, where fill is above all classes. Charts are masked where there is no SAR, and
+    classes, and fill counts as the highest. Charts are masked where there is no SAR, and
     SAR where there is no chart. Values are standardised with the published constants.
     """
 
@@ -92,7 +92,7 @@ class RawScene(Scene):
 
     @cached_property
     def has_charts(self) -> bool:
-        """Whether the file contains polygons and their codes; one alone is refused."""
+        """Whether the file contains polygons and their codes; only one of them fails."""
         names = ("polygon_icechart", "polygon_codes")
         absent = [name for name in names if name not in self._file]
         if len(absent) == 1:
@@ -106,7 +106,7 @@ class RawScene(Scene):
 
     @cached_property
     def polygons(self) -> PolygonTable | None:
-        """Egg codes of the polygons; none without a chart."""
+        """Egg codes of the polygons; None without a chart."""
         if not self.has_charts:
             return None
         rows = self._file.strings("polygon_codes")
@@ -142,7 +142,7 @@ class RawScene(Scene):
         return Band(planes, ids)
 
     def read_charts(self, rows: slice, charts: ChartArray) -> None:
-        """Do nothing: `read_band` has painted them, to know which pixels are valid."""
+        """Do nothing: `read_band` has painted them to find the valid pixels."""
 
     def _paint(self, rows: slice, charts: ChartArray) -> IntArray:
         """Paint polygons; keep the highest of 2 x 2 classes, and the first id."""

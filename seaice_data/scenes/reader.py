@@ -1,4 +1,4 @@
-"""What `NetcdfFile` asks of the library that reads a file.
+"""The interface between `NetcdfFile` and the libraries that read files.
 
 A reader finds variables and attributes; it opens no other file and allocates nothing large.
 `NetcdfFile` and `Variable` check sizes and types before anything is read.
@@ -24,7 +24,7 @@ class Attribute:
     n_bytes: int
 
     is_plain: bool
-    """Whether it is text or numbers, so that its size is what it declares."""
+    """Whether it is text or numbers, which are as large as the file declares."""
 
     read: Callable[[], Any]
     """Return its value."""
@@ -40,8 +40,8 @@ class StoredVariable(ABC):
         self.rounding = 0.0
         """How far lossy compression may have moved a value."""
         self.n_kept_rows = shape[0] if shape else 1
-        """Rows of a compressed plane to keep inflated, at most. With fewer than a chunk
-        has, chunks are inflated several times."""
+        """Limit on the rows of a compressed plane to keep inflated. Chunks with more rows
+        are inflated several times."""
 
     @abstractmethod
     def attribute(self, name: str) -> Attribute | None:
@@ -61,7 +61,7 @@ class StoredVariable(ABC):
             values[...] = self.rows(rows)
 
     def let_go(self) -> None:  # noqa: B027 - most variables keep nothing
-        """Give back the rows that are kept inflated."""
+        """Release the rows that are kept inflated."""
 
 
 class Reader(ABC):

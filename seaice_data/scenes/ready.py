@@ -26,7 +26,7 @@ _BAND_ROWS = 500
 
 
 def contains_charts(file: NetcdfFile) -> bool:
-    """Return whether a file contains a chart; then the others must be there too."""
+    """Return whether a file contains a chart; if so, the others must be there too."""
     return any(chart.name in file for chart in CHARTS)
 
 
@@ -70,7 +70,7 @@ def read_charts(file: NetcdfFile, rows: slice, charts: ChartArray) -> None:
     """
     for plane, chart in zip(charts, CHARTS, strict=True):
         _read_classes(file, chart, rows, plane)
-        # Below its first class a byte wraps around: one comparison finds all.
+        # Classes wrap around to large bytes: one comparison finds all wrong values.
         wrong = (plane - np.uint8(chart.n_classes)) < CHART_FILL - chart.n_classes
         if wrong.any():
             raise not_a_class(file, chart, plane[wrong][0])
@@ -142,7 +142,7 @@ class ReadyScene(Scene):
 
     @property
     def polygons(self) -> None:
-        """None: the charts come painted."""
+        """None, because the charts are already painted."""
         return
 
     def read_band(self, rows: slice, charts: ChartArray) -> Band:  # noqa: ARG002
@@ -160,7 +160,7 @@ class ReadyScene(Scene):
         for plane, fill, rounding in zip(
             planes[:3], self.fills, self._roundings, strict=True
         ):
-            if rounding:  # packing has moved the fill value, too
+            if rounding:  # packing has also moved the fill value
                 plane[np.abs(plane - np.float32(fill)) <= rounding] = fill
         return Band(planes, None)
 
@@ -187,7 +187,7 @@ class ReadyScene(Scene):
 
 
 def _read_classes(file: NetcdfFile, chart: Chart, rows: slice, plane: ChartArray) -> None:
-    """Read a band of a painted chart, with fill in gaps; refuse what is not a byte."""
+    """Read a band of a painted chart, with fill in gaps; reject what is not a byte."""
     variable = file.variable(chart.name)
     if variable.dtype == np.uint8 and not variable.is_packed:
         variable.read_rows(rows, plane, CHART_FILL)

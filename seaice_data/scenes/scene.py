@@ -1,4 +1,4 @@
-"""What scenes of both versions have in common: they are read in bands of rows.
+"""What scenes of both versions have in common; they are read in bands of rows.
 
 ``ReadyScene`` and ``RawScene`` fill in the rest; `files.open_scene` chooses between them.
 """
@@ -31,15 +31,15 @@ NO_POLYGON = -1
 """Marks pixels without a polygon in planes of polygon ids."""
 
 KEPT_BYTES = 148 * 2**20
-"""Bytes of compressed planes that a scene keeps inflated before it has charts: a third of
-the four planes of a ready file, which is the height of chunks that the netCDF library
-chooses. Taller chunks are inflated several times, so that a process stays below 400 MB."""
+"""Bytes of compressed planes that a scene keeps inflated until charts are read: a third of
+the four planes of a ready file, because the chunks that the netCDF library chooses are that
+tall. Taller chunks are inflated several times, so that a process stays below 400 MB."""
 
 KEPT_BESIDE_CHARTS_BYTES = 44 * 2**20
-"""The same while the charts of the whole scene are in memory too."""
+"""The same while the charts of the whole scene are in memory, too."""
 
 VariablesAtOnce = tuple[tuple[Variable, ...], int]
-"""Variables that are read band by band side by side, and the bytes to keep of them."""
+"""Variables that are read together, band by band, and how many bytes of them to keep."""
 
 _MOST_PIXELS = 64_000_000  # of 80 m; the largest scene of the dataset has 32 million
 _REGION = re.compile(r"_icechart_(?:cis_([A-Z]+)_|dmi_\d+_([A-Za-z]+)_)")
@@ -58,7 +58,7 @@ def region_in(original_name: str) -> str:
 
 
 def id_in(file: NetcdfFile, text: str) -> SceneId | None:
-    """Return the id in an attribute or name of `file`; refuse one without a valid time."""
+    """Return the id in an attribute or name of `file`; reject one without a valid time."""
     try:
         return SceneId.find_in(text)
     except ValueError as error:
@@ -155,41 +155,41 @@ class Scene(ABC):
         Parameters
         ----------
         rows
-            The band. What is returned is valid until the next band is read.
+            The rows of the band. What is returned is valid until the next band is read.
         charts
-            Where to write the charts, shape ``(chart, rows, x)``. Files that need them to
-            know which pixels are valid fill them in; others leave them to `read_charts`.
+            Where to write the charts, shape ``(chart, rows, x)``. Raw files need them to
+            find the valid pixels, and fill them in; others leave them to `read_charts`.
         """
 
     @abstractmethod
     def read_charts(self, rows: slice, charts: ChartArray) -> None:
-        """Read the charts of a band that was read, where `read_band` has left them out.
+        """Read the charts of a band that was read, if `read_band` has left them out.
 
-        Best once all bands are read and `let_go` has given their memory back, so that
+        Best called after all bands are read and `let_go` has released their memory, so that
         inflated planes and the charts of a whole scene are not in memory together.
 
         Parameters
         ----------
         rows
-            The band.
+            The rows of the band.
         charts
             As for `read_band`; 255 is fill, everywhere if the scene has no chart. Values
             that are not classes are found by `check_classes`.
         """
 
     def let_go(self) -> None:
-        """Give back the memory for reading bands; the next band takes it again."""
+        """Release the memory for reading bands; the next band allocates it again."""
         for variables, _ in self._sar_variables():
             for variable in variables:
                 variable.let_go()
 
     def check_planes(self, band: Band) -> None:
-        """Refuse a band that contains infinite values."""
+        """Reject a band that contains infinite values."""
         for channel, plane in zip(SAR_GRID, band.planes, strict=True):
             self._refuse_infinite(plane, str(channel.variable))
 
     def check_classes(self, counts: IntArray) -> None:
-        """Refuse charts with values that are not classes, given the pixels of each value.
+        """Reject charts with values that are not classes, given the counts of all values.
 
         Parameters
         ----------
@@ -236,10 +236,10 @@ class Scene(ABC):
 
     @abstractmethod
     def _sar_variables(self) -> tuple[VariablesAtOnce, ...]:
-        """Return the variables on the SAR grid; refuse a scene that lacks one."""
+        """Return the variables on the SAR grid; reject a scene that lacks one."""
 
     def _check(self) -> None:
-        """Refuse a file that lacks a variable or whose shapes do not fit together."""
+        """Reject a file that lacks a variable or whose shapes do not fit together."""
         sar = self._variable_of(SAR_GRID[0]).shape
         if self.grid.height * self.grid.width > _MOST_PIXELS:
             raise self._error(
@@ -256,7 +256,7 @@ class Scene(ABC):
         self._check_cells(sar)
 
     def _check_cells(self, sar: tuple[int, ...]) -> None:
-        """Refuse planes on the 2 km grid that are missing or differ in shape."""
+        """Reject planes on the 2 km grid that are missing or differ in shape."""
         expected = (self.grid.height // CELL_PIXELS, self.grid.width // CELL_PIXELS)
         for channel in CELL_GRID:
             shape = self._variable_of(channel).shape
@@ -272,7 +272,7 @@ class Scene(ABC):
         return self._file.variable(str(channel.variable))
 
     def _refuse_infinite(self, values: FloatArray, name: str) -> bool:
-        """Refuse infinite values; return whether there is a NaN."""
+        """Reject infinite values; return whether there is a NaN."""
         # Highest and lowest value are NaN if any is, and are found quickly.
         if np.isfinite(values.max()) and np.isfinite(values.min()):
             return False
@@ -289,7 +289,7 @@ class Scene(ABC):
         lines: FloatArray,
         samples: FloatArray,
     ) -> TiePoints:
-        """Refuse tie points that cannot place a pixel."""
+        """Reject tie points that cannot place a pixel."""
         if latitude.shape != longitude.shape or min(latitude.shape) < 2:
             raise self._error(
                 f"tie points have shapes {latitude.shape} and {longitude.shape}"

@@ -1,1 +1,1 @@
-"""Scenes wherever they lie, in files or in a store."""
+"""Scenes from netCDF files or from a store, in the same form."""

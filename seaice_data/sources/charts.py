@@ -1,4 +1,4 @@
-"""Find ice charts, in a store or in files: what maps are scored against.
+"""Find ice charts, in a store or in files: the truth that maps are scored against.
 
 ``find_charts`` takes a store or a folder of AI4Arctic netCDF files: scenes that contain
 their charts, and the ``_reference`` files of test scenes, with or without the scene beside
@@ -79,13 +79,13 @@ class ChartedScenes:
     are none."""
 
     ratio: int
-    """Ratio at which the official way of scoring downscales: that of the store, or 10."""
+    """Ratio by which the official score downscales: that of the store, or 10."""
 
     failed: tuple[Failure, ...] = ()
     """Scenes that cannot be opened."""
 
     store: Store | None
-    """The store, if it is one: baselines come from its training scenes."""
+    """The store, if the charts are in one: baselines come from its training scenes."""
 
 
 def find_charts(path: str) -> ChartedScenes:
@@ -133,7 +133,7 @@ def is_store(path: str) -> bool:
     if place.is_file():
         return False
     if not place.is_dir():
-        return True  # a URL, or a store that is not there
+        return True  # a URL, or a store that does not exist
     return any((place / name).is_file() for name in ("zarr.json", ".zgroup", ".zattrs"))
 
 
@@ -190,7 +190,7 @@ def _no_charts(path: str, n_files: int, failed: Sequence[Failure]) -> SceneError
 def _in_file(path: Path) -> tuple[str, ChartedScene | None, bool]:
     """Return the scene of a file, its charts if any, and whether it is a test scene.
 
-    Charts of test scenes come in a file of their own.
+    Charts of test scenes are in a separate file.
     """
     with closing(NetcdfFile(path)) as file:
         beside = reference_file_of(path)

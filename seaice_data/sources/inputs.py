@@ -1,7 +1,7 @@
-"""Scenes as networks take them, from a store or straight from netCDF files.
+"""Scenes as inputs of networks, from a store or straight from netCDF files.
 
-Both give the same planes: files are prepared in memory by the recipe of the run, on the
-path of `seaice prepare`.
+Both return the same planes: files are prepared in memory by the recipe of the run, by the
+same code as in `seaice prepare`.
 """
 
 import json
@@ -35,7 +35,7 @@ from seaice_data.store.stored_scene import StoredScene
 from seaice_data.system.files import file_errors
 
 SHOWN = ("hh", "hv")
-"""Channels that plots show beside a map."""
+"""Channels that plots show next to a map."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,10 +64,10 @@ class SceneInputs:
     """Flags on the 80 m grid."""
 
     rows: IntArray
-    """Row of the planes that stands for each row of the 80 m grid."""
+    """Row of the planes that represents each row of the 80 m grid."""
 
     columns: IntArray
-    """Column of the planes that stands for each column of the 80 m grid."""
+    """Column of the planes that represents each column of the 80 m grid."""
 
     tie_points: TiePoints
     """Geolocation grid, positions in 80 m pixels."""
@@ -79,7 +79,7 @@ class SceneInputs:
     """Ice charts on the 80 m grid, shape ``(chart, y, x)``, if there are any."""
 
     def decibels(self) -> dict[str, FloatArray]:
-        """Return backscatter in dB by channel name, as far as there is any."""
+        """Return backscatter in dB by channel name, for the SAR channels of the scene."""
         return {name: self._in_unit(name) for name in SHOWN if name in self.channels}
 
     def _in_unit(self, name: str) -> FloatArray:
@@ -95,7 +95,7 @@ class Source(Protocol):
     """Store, folder or file, as the user gave it."""
 
     fingerprint: str
-    """Fingerprint of the recipe that the scenes are prepared by."""
+    """Fingerprint of the recipe with which scenes are prepared."""
 
     scenes: tuple[str, ...]
     """Ids of the scenes to predict."""
@@ -135,7 +135,7 @@ class StoreSource:
         if not (files := known.get("source_files")):
             return UNKNOWN_FILE
         checksums = json.dumps(known["checksums"], sort_keys=True).encode()
-        # The first file is what maps are made from; charts may follow.
+        # Maps are made from the first file; a second one contains charts.
         return f"{_samples_in(files[0])} store-{google_crc32c.value(checksums):08x}"
 
     def read(self, scene_id: str, *, charts: bool) -> SceneInputs:
@@ -176,7 +176,7 @@ class FileSource:
     path
         A file, or a folder that is searched with all folders below it.
     recipe
-        That of the run.
+        The recipe of the run.
     scenes
         Ids of the scenes to read; all if not given.
     accept_masks
@@ -185,7 +185,7 @@ class FileSource:
     Raises
     ------
     SceneError
-        If there is no such folder, no netCDF file in it, or none of one of
+        If the folder does not exist, contains no netCDF file, or lacks one of
         `scenes`.
     """
 
@@ -256,5 +256,5 @@ def _samples_in(fingerprint_of_file: Mapping[str, Any]) -> str:
 def _not_found(scene_id: str, path: Path, failed: Sequence[Failure]) -> SceneError:
     message = f"no scene {scene_id!r} in {str(path)!r}"
     if failed:
-        message += f", of which {len(failed)} files cannot be read: {failed[0].reason}"
+        message += f"; {len(failed)} files there cannot be read: {failed[0].reason}"
     return SceneError(message, hint=failed[0].hint if failed else None)

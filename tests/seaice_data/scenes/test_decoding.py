@@ -1,4 +1,4 @@
-"""Gaps and packing are read as others read them; netCDF4 and xarray are the judges."""
+"""Gaps and packing are read as netCDF4 and xarray read them."""
 
 from pathlib import Path
 from typing import Any
@@ -211,7 +211,7 @@ def test_the_fill_of_packed_sar_is_found(tmp_path: Path, dtype: str) -> None:
     }
     with xr.open_dataset(path) as scene:
         scene.to_netcdf(packed, encoding=encoding)
-    with xr.open_dataset(packed) as scene:  # the fill value is not what it was
+    with xr.open_dataset(packed) as scene:  # packing has changed the fill value
         assert 0 < abs(float(scene["nersc_sar_primary"][0, 0])) < 0.02
     got = prepared(packed)
     np.testing.assert_array_equal(got.full_flags, expected.full_flags)
@@ -227,7 +227,9 @@ def test_the_fill_of_sar_in_lossy_chunks_is_found(tmp_path: Path) -> None:
     with h5py.File(path, "a") as file:
         for name in SAR:
             values = file[name][...]
-            values[502, 527] += 0.003  # the highest or lowest: others are counted from it
+            values[502, 527] += (
+                0.003  # the highest or lowest: others are stored relative to it
+            )
             del file[name]
             options = {"chunks": (503, 528), "scaleoffset": 2, "fillvalue": np.nan}
             file.create_dataset(name, data=-values, **options)

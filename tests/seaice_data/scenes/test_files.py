@@ -1,4 +1,4 @@
-"""Opening files: what is no scene is refused in words."""
+"""Opening files: what is not a scene is refused with a reason."""
 
 import os
 from pathlib import Path
@@ -21,7 +21,7 @@ def read_charts(scene: Scene, n_rows: int) -> np.ndarray:
     return charts
 
 
-def test_a_ready_scene_tells_what_it_is(tmp_path: Path) -> None:
+def test_a_ready_scene_says_what_it_is(tmp_path: Path) -> None:
     path = write_coded(tmp_path)
     with h5py.File(path, "a") as file:
         file.attrs["original_id"] = (
@@ -79,11 +79,13 @@ def test_a_folder_without_scenes_is_refused(tmp_path: Path) -> None:
     ("content", "message"),
     [
         (b"", "cannot read it as netCDF"),
-        (b"hello, this is no netCDF file", "cannot read it as netCDF"),
+        (b"hello, not a netCDF file here", "cannot read it as netCDF"),
         (b"CDF\x01" + bytes(60), "not an AI4Arctic scene"),
     ],
 )
-def test_what_is_no_netcdf_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
+def test_what_is_not_netcdf_is_refused(
+    tmp_path: Path, content: bytes, message: str
+) -> None:
     (tmp_path / "bad.nc").write_bytes(content)
     with pytest.raises(SceneError, match=message):
         open_scene(tmp_path / "bad.nc")
@@ -150,7 +152,7 @@ def test_a_scene_without_an_id_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["hard link", "link"])
 @pytest.mark.parametrize("place", ["a", "b"])
-def test_a_file_of_two_names_goes_by_that_with_charts_beside_it(
+def test_a_file_with_two_names_is_found_by_the_one_with_charts_beside_it(
     tmp_path: Path, place: str, kind: str
 ) -> None:
     path = write_coded(tmp_path / "ab".replace(place, ""), SIC=None, SOD=None, FLOE=None)
@@ -165,7 +167,7 @@ def test_a_file_of_two_names_goes_by_that_with_charts_beside_it(
 
 
 @pytest.mark.parametrize("present", ["SOD", "FLOE"])
-def test_a_chart_without_its_fellows_is_refused(tmp_path: Path, present: str) -> None:
+def test_a_chart_without_the_others_is_refused(tmp_path: Path, present: str) -> None:
     absent = dict.fromkeys({"SIC", "SOD", "FLOE"} - {present})
     path = write_coded(tmp_path, **absent)
     with pytest.raises(SceneError, match="chart 'SIC' is missing"):
@@ -186,7 +188,7 @@ def test_files_are_found_by_what_they_are(tmp_path: Path) -> None:
     assert [path.name for path in find_scenes(tmp_path)] == ["B.NC", "a.nc"]
 
 
-def test_what_may_be_a_scene_and_cannot_be_read_is_not_passed_over(tmp_path: Path) -> None:
+def test_what_may_be_a_scene_but_cannot_be_read_is_reported(tmp_path: Path) -> None:
     path = write_coded(tmp_path)
     os.mkfifo(tmp_path / "pipe.nc")
     (tmp_path / "gone").symlink_to("nowhere")
@@ -201,7 +203,7 @@ def test_what_may_be_a_scene_and_cannot_be_read_is_not_passed_over(tmp_path: Pat
         find_scenes(tmp_path)
 
 
-def test_a_scene_is_found_once_whatever_links_lead_to_it(tmp_path: Path) -> None:
+def test_a_scene_is_found_once_however_many_links_lead_to_it(tmp_path: Path) -> None:
     path = write_coded(tmp_path / "raw" / "z")
     (tmp_path / "raw" / "a").symlink_to("z")
     (tmp_path / "raw" / "link.nc").symlink_to(path)
@@ -214,7 +216,7 @@ def test_a_scene_is_found_once_whatever_links_lead_to_it(tmp_path: Path) -> None
     assert [failure.name for failure in found.failed] == [str(path)]
 
 
-def test_a_store_or_a_pipe_in_place_of_a_folder_is_refused_in_words(
+def test_a_store_or_a_pipe_in_place_of_a_folder_is_refused_with_a_reason(
     tmp_path: Path,
 ) -> None:
     prepare(write_coded(tmp_path, 203, 251), str(tmp_path / "store.zarr"))

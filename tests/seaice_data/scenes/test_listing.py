@@ -1,4 +1,4 @@
-"""Files below a folder: each once, and nothing is passed over without a word."""
+"""Files below a folder are listed once each, and nothing is left out silently."""
 
 import os
 import socket

@@ -1,4 +1,4 @@
-"""Reading rows: whatever the layout in the file, the same bytes as h5py gives."""
+"""Rows have the same bytes as with h5py, whatever the layout in the file."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -48,7 +48,7 @@ def opened(path: Path, n_kept_rows: int) -> Variable:
 
 
 def check_windows(path: Path) -> None:
-    """Compare bands with what h5py reads, in any order and with little memory, too."""
+    """Compare bands with what h5py reads, also in any order and with little memory."""
     with h5py.File(path) as file:
         expected = file["plane"][:]
     for n_kept_rows in (HEIGHT, 170):
@@ -100,11 +100,11 @@ def write_never(file: h5py.File) -> None:
 
 
 def write_unfiltered_chunk(file: h5py.File) -> None:
-    """Store one chunk with its filters left out, as writers may when they do not help."""
+    """Store one chunk without its filters, as writers may do if filters do not help."""
     dataset = file.create_dataset("plane", data=plane("<f4"), **LAYOUTS["shuffle, gzip 4"])
     raw = np.full(LARGE, 4.25, "<f4").tobytes()
     dataset.id.write_direct_chunk((300, 256), raw, filter_mask=3)
-    # Only the shuffle left out.
+    # Without only the shuffle.
     dataset.id.write_direct_chunk((0, 256), __import__("zlib").compress(raw), filter_mask=1)
 
 
@@ -280,7 +280,7 @@ def test_packing_is_undone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("value", ["half", [1.0, 2.0], h5py.Empty("f4")])
-def test_packing_that_is_no_number_is_refused(tmp_path: Path, value: object) -> None:
+def test_packing_that_is_not_a_number_is_refused(tmp_path: Path, value: object) -> None:
     path = tmp_path / "plane.nc"
     with h5py.File(path, "w") as file:
         file["plane"] = np.zeros((2, 2))

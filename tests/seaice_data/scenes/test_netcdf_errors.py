@@ -1,4 +1,4 @@
-"""What keeps a file from being read is named; a guess is not."""
+"""Errors name the reason why a file cannot be read, and never guess."""
 
 import fcntl
 import os
@@ -31,7 +31,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def write_filtered(path: Path, code: int) -> None:
-    """Write a plane of ones that says it is packed with a filter; the bytes are plain."""
+    """Write a plane of ones that claims to be packed with a filter; its bytes are plain."""
     with h5py.File(path, "w") as file:
         created = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
         created.set_chunk((8, 8))
@@ -50,7 +50,7 @@ def error_of(path: Path) -> SceneError:
 
 def run(code: str, *command: str, **environment: str) -> str:
     """Run Python in a process of its own; return what it prints."""
-    # netCDF4 brings filters along, and sets this variable when it is imported.
+    # netCDF4 comes with filters, and sets this variable when it is imported.
     inherited = {k: v for k, v in os.environ.items() if k != "HDF5_PLUGIN_PATH"}
     done = subprocess.run(
         [*command, sys.executable, "-c", code],
@@ -127,7 +127,7 @@ def test_filters_of_an_installed_package_are_used(path: Path, tmp_path: Path) ->
     assert run(read(path), PYTHONPATH=str(tmp_path)) == "1.0\n"
 
 
-def test_a_truncated_file_is_to_be_fetched_again(path: Path) -> None:
+def test_a_truncated_file_comes_with_the_hint_to_fetch_it_again(path: Path) -> None:
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
     error = error_of(path)
@@ -136,14 +136,14 @@ def test_a_truncated_file_is_to_be_fetched_again(path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>404</html>" * 100])
-def test_what_is_not_hdf5_is_called_so(path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_hdf5_is_named_as_such(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     error = error_of(path)
     assert str(error).endswith("cannot read it as netCDF: not an HDF5 file")
     assert error.hint is None
 
 
-def test_a_damaged_chunk_is_called_damage(path: Path) -> None:
+def test_a_damaged_chunk_is_reported_as_damage(path: Path) -> None:
     with h5py.File(path) as file:
         chunk = file["plane"].id.get_chunk_info(1)
     content = bytearray(path.read_bytes())
@@ -155,14 +155,14 @@ def test_a_damaged_chunk_is_called_damage(path: Path) -> None:
 def test_pipes_are_not_opened(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe.nc"
     os.mkfifo(pipe)
-    both_ends = os.open(pipe, os.O_RDWR)  # so that whoever opens it does not wait
+    both_ends = os.open(pipe, os.O_RDWR)  # so that opening it would not block
     os.write(both_ends, b"\x89HDF\r\n\x1a\n" * 64)
     with pytest.raises(SceneError, match=r"pipe\.nc': a pipe or a device, not a file"):
         NetcdfFile(pipe)
     os.close(both_ends)
 
 
-def test_a_folder_is_called_so(tmp_path: Path) -> None:
+def test_a_folder_is_named_as_such(tmp_path: Path) -> None:
     with pytest.raises(SceneError, match="a folder, not a file"):
         NetcdfFile(tmp_path)
 
@@ -225,7 +225,7 @@ ssize_t preadv64v2(int file, const struct iovec *to, int n, off_t at, int how) {
 
 @pytest.fixture(scope="module")
 def disk(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Compile a library that answers as a network disk without locks does."""
+    """Compile a library that answers like a network disk without locks."""
     if sys.platform != "linux" or not shutil.which("cc"):
         pytest.skip("no Linux, or no C compiler")
     folder = tmp_path_factory.mktemp("disk")
@@ -241,7 +241,7 @@ def test_disks_without_locks_are_read(path: Path, disk: str, number: int) -> Non
     assert run(read(path), LD_PRELOAD=disk, FLOCK_ERRNO=str(number)) == "9999.0\n"
 
 
-def test_what_the_system_says_of_rows_is_passed_on(path: Path, disk: str) -> None:
+def test_errors_of_the_system_in_reading_rows_are_passed_on(path: Path, disk: str) -> None:
     with h5py.File(path, "w") as file:
         file["plane"] = np.zeros((10, 10), "f4")
     code = read(path).replace(
@@ -253,6 +253,6 @@ def test_what_the_system_says_of_rows_is_passed_on(path: Path, disk: str) -> Non
     assert said.endswith("cannot read 'plane': Input/output error\nNone\n")
 
 
-def test_what_the_system_says_is_passed_on(path: Path, disk: str) -> None:
+def test_errors_of_the_system_are_passed_on(path: Path, disk: str) -> None:
     said = run(read(path), LD_PRELOAD=disk, FLOCK_ERRNO="37", PREAD_ERRNO="5")
     assert said.endswith("cannot read 'plane': Input/output error\nNone\n")

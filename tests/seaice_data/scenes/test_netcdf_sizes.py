@@ -1,4 +1,4 @@
-"""A small file may declare what no memory holds: it is refused before that is read."""
+"""A small file may declare more than fits into memory; it is refused before reading."""
 
 import resource
 import time
@@ -32,7 +32,7 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def little_memory() -> Iterator[None]:
-    """Leave the process 1 GB more than it has."""
+    """Limit the process to 1 GB more than it has."""
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     limits = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (used + 2**30, limits[1]))
@@ -43,7 +43,7 @@ def little_memory() -> Iterator[None]:
 def declare(
     *names: str, shape: tuple[int, ...], dtype: object = "f8", **options: object
 ) -> Change:
-    """Declare variables of a shape; nothing of them is written."""
+    """Declare variables of a shape without writing values."""
 
     def change(file: h5py.File) -> None:
         for name in names:

@@ -1,4 +1,4 @@
-"""Texts are read however netCDF-4 keeps them; netCDF4 and xarray are the judges."""
+"""Texts are read as netCDF4 and xarray read them, however they are stored."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -170,11 +170,11 @@ def test_a_renamed_scene_is_known_by_its_strings(tmp_path: Path, plan: ScenePlan
     source = write_scene(tmp_path, plan, "ready")[0]
     path = source.rename(tmp_path / "raw" / "scene_0001.nc")
     with netCDF4.Dataset(path, "a") as file:
-        told = {name: file.getncattr(name) for name in ("scene_id", "original_id")}
-        for name, text in told.items():
+        written = {name: file.getncattr(name) for name in ("scene_id", "original_id")}
+        for name, text in written.items():
             file.delncattr(name)
             file.setncattr_string(name, text)
     scene = prepared(tmp_path)
-    assert scene.id == told["scene_id"][:19]
-    assert scene.attributes["original_name"] == told["original_id"]
+    assert scene.id == written["scene_id"][:19]
+    assert scene.attributes["original_name"] == written["original_id"]
     assert scene.attributes["region"]

@@ -43,7 +43,7 @@ def test_reference_files_need_no_scene_beside_them(
     np.testing.assert_array_equal(scene.read(), stored.scenes[scene.id].read())
 
 
-def test_a_submission_holds_the_test_scenes_of_a_folder(
+def test_a_submission_contains_the_test_scenes_of_a_folder(
     raw_folder: Path, store_path: str
 ) -> None:
     folder, store = find_charts(str(raw_folder)), find_charts(store_path)
@@ -73,14 +73,14 @@ def test_a_store_without_charts_has_none_to_offer(tmp_path: Path) -> None:
     assert (len(found.scenes), len(found.uncharted)) == (0, 1)
 
 
-def test_a_folder_that_is_neither_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_is_neither_a_store_nor_scenes_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="neither a store nor a folder with netCDF files"):
         find_charts(str(tmp_path))
     with pytest.raises(StoreError, match="no store at"):
         find_charts(str(tmp_path / "absent"))
 
 
-def test_a_scene_that_lies_there_twice_is_taken_once(
+def test_a_scene_that_is_there_twice_is_taken_once(
     raw_folder: Path, tmp_path: Path
 ) -> None:
     path = min(raw_folder.glob("*_cis_prep.nc"))
