@@ -1,1 +1,1 @@
-"""A scene becomes a stored one: assembled, resampled, encoded, written."""
+"""From scenes to a store: assemble, resample, encode and write them."""

@@ -42,11 +42,11 @@ log = logging.getLogger(__name__)
 _BAND_ROWS = 50  # a band of one plane, 1 MB, stays in the processor's cache
 _STORE_ROWS = 8  # of all channels: half a MB
 
-# Zone 0 is land. Zones are means of four pixels, so halves occur: rounding must not decide.
+# Zone 0 is land. Zones are means of four pixels: 0.5 must not depend on rounding.
 _LAND_BELOW = 0.49
 
-# Share of labelled pixels. In ready files charts are masked where there is no SAR: this is
-# inferred from figures and has not been seen in a file, so a few are accepted.
+# Largest share of labelled pixels without SAR. Charts of ready files are masked where there
+# is no SAR. This is inferred from figures, not seen in a file, so a few are accepted.
 _MOST_UNSEEN = 0.01
 
 
@@ -61,17 +61,17 @@ def assemble(scene: Scene, recipe: Recipe, *, accept_masks: bool = False) -> Pre
     scene
         An open scene.
     recipe
-        What to make of it.
+        How to prepare it.
     accept_masks
         Whether to accept a scene whose charts have classes where SAR is missing. Charts of
-        the dataset are masked there, so such classes mean that a mask was lost.
+        the dataset are masked there, so such classes suggest that the mask was lost.
 
     Raises
     ------
     SceneError
         If the file turns out to be broken while it is read, has no valid pixel, contains
-        values that do not fit into the type of the store, or, unless `accept_masks`, if
-        more than one in a hundred pixels with a class have no SAR.
+        values that do not fit into the type of the store, or, unless `accept_masks`, has
+        no SAR at more than one in a hundred of the pixels with a class.
     RecipeError
         If the ratio does not fit the scene.
     """
@@ -124,7 +124,7 @@ class _SarGrid:
         self.charts = np.empty((*self.grid.shape, len(CHARTS)), np.uint8)
         self.ids = np.full(self.grid.shape, NO_POLYGON, np.int32)
         self.n_labelled = self.n_unseen = 0
-        """Pixels with a class, and those of them without SAR, if there are any."""
+        """Pixels with a class, and how many of them have no SAR; 0 if all have it."""
         self._is_unseen = False
         self._counts = np.zeros((len(CHARTS), 256), np.int64)
         distance = find_channel("distance_map")
@@ -175,7 +175,7 @@ class _SarGrid:
             self.charts[target] = np.moveaxis(pick(charts, picked, columns), 0, -1)
 
     def _pick(self, band: Band, rows: slice) -> None:
-        """Take single pixels instead, where the recipe asks for it."""
+        """Take single pixels instead of blocks, if the recipe asks for it."""
         if "nearest" not in (self._recipe.sar, self._recipe.charts):
             return
         target, picked, columns = _picks(rows, self._scene.grid, self._recipe.ratio)
@@ -192,7 +192,7 @@ class _SarGrid:
         self._scene.check_classes(self._counts)
         if (self.full_flags & FLAG_NO_SAR).all():
             raise SceneError(
-                f"{str(self._scene.path)!r}: no pixel has SAR and lies on the chart"
+                f"{str(self._scene.path)!r}: no pixel has both SAR and a chart"
             )
         if self._is_unseen:
             is_labelled = self.full_charts.min(axis=0) != CHART_FILL
@@ -206,7 +206,7 @@ class _SarGrid:
 
     @property
     def full_class_counts(self) -> dict[str, list[int]]:
-        """Pixels of each class on the 80 m grid, fill last."""
+        """Pixels of each class on the 80 m grid, fill last, by chart."""
         return {
             chart.name: [*pixels[: chart.n_classes].tolist(), int(pixels[CHART_FILL])]
             for chart, pixels in zip(CHARTS, self._counts, strict=True)
@@ -227,7 +227,7 @@ def _picks(rows: slice, full: Grid, ratio: int) -> tuple[slice, IntArray, IntArr
 def _stack(
     sar: FloatArray, scene: Scene, recipe: Recipe
 ) -> tuple[FloatArray, ChannelStats]:
-    """Put all channels of a pixel together, as patches need them, and add them up."""
+    """Interleave all channels, as patches need them, and add up their statistics."""
     planes = {c.name: plane for c, plane in zip(SAR_GRID, sar, strict=True)}
     to = pixel_positions(scene.grid, recipe)
     cells = _Cells(scene, recipe, to)
@@ -236,7 +236,7 @@ def _stack(
     stacked = np.stack([planes[name] for name in wanted]) if wanted else sar[:0]
     at = _positions(recipe, wanted)
     inputs = large_array((*sar.shape[1:], len(recipe.channels)), recipe.dtype)
-    # Numba takes half precision for its bits.
+    # Numba has no half precision on CPUs, so it gets the bits.
     bits = inputs.view(np.uint16) if recipe.dtype == "float16" else inputs
     sums = ChannelStats.empty_sums(len(recipe.channels))
     for rows in row_bands(len(inputs), _STORE_ROWS):
@@ -257,7 +257,7 @@ class _Cells:
         at = (cell_centres(scene.cell_shape[0]), cell_centres(scene.cell_shape[1]))
         is_bilinear = recipe.ancillary == "bilinear" and min(scene.cell_shape) > 1
         self.planes: dict[str, FloatArray] = {}
-        """Channels that had to be interpolated one by one."""
+        """Channels that cannot be blended, interpolated one by one."""
         blended: dict[str, FloatArray] = {}
         for name in recipe.channels:
             channel = find_channel(name)
@@ -296,7 +296,7 @@ class _Cells:
 
 
 def pixel_positions(full: Grid, recipe: Recipe) -> tuple[FloatArray, FloatArray]:
-    """Return where the pixels of the store lie on the 80 m grid, along y and x."""
+    """Return the positions of the pixels of the store on the 80 m grid, along y and x."""
     if recipe.sar == "nearest":
         rows = nearest_indices(full.height, recipe.ratio).astype(np.float64)
         return rows, nearest_indices(full.width, recipe.ratio).astype(np.float64)
@@ -304,17 +304,17 @@ def pixel_positions(full: Grid, recipe: Recipe) -> tuple[FloatArray, FloatArray]
 
 
 def _positions(recipe: Recipe, names: list[str]) -> IntArray:
-    """Return where channels stand on the channel axis."""
+    """Return the positions of channels on the channel axis."""
     return np.array([recipe.channels.index(name) for name in names], np.int64)
 
 
 def _check_masks(scene: Scene, n_labelled: int, n_unseen: int, *, accept: bool) -> None:
-    """Refuse a scene in which many pixels have a class but no SAR; report a few."""
+    """Reject a scene in which many pixels have a class but no SAR; report a few."""
     if n_unseen > _MOST_UNSEEN * n_labelled and not accept:
         raise SceneError(
             f"{str(scene.path)!r}: {n_unseen} of {n_labelled} labelled pixels "
             f"({n_unseen / n_labelled:.1%}) have no SAR",
-            hint="the SAR or the charts may be wrong; pass --accept-masks to take the "
+            hint="the SAR or the charts may be wrong; pass --accept-masks to use the "
             "scene as it is",
         )
     if n_unseen:
@@ -322,14 +322,14 @@ def _check_masks(scene: Scene, n_labelled: int, n_unseen: int, *, accept: bool) 
 
 
 def _check_range(scene: Scene, stats: ChannelStats, recipe: Recipe) -> None:
-    """Refuse values that do not fit into the type of the store."""
+    """Reject values that do not fit into the type of the store."""
     largest = float(np.finfo(recipe.dtype).max)
     for name, low, high in zip(recipe.channels, stats.lowest, stats.highest, strict=True):
         # A channel without a valid value has its lowest above its highest.
         if low <= high and not (-largest <= low and high <= largest):
             value = low if abs(low) > abs(high) else high
             raise SceneError(
-                f"{str(scene.path)!r}: channel {name!r} contains {value:g} deviations, "
-                f"which does not fit into {recipe.dtype}",
-                hint="the file may be damaged, or not standardised as it says",
+                f"{str(scene.path)!r}: channel {name!r} has a value {value:g} deviations "
+                f"from its mean, which does not fit into {recipe.dtype}",
+                hint="the file may be damaged, or may not be standardised",
             )

@@ -1,7 +1,7 @@
-"""Bands of the SAR grid to blocks of pixels, in one pass over memory.
+"""Reduce bands of the SAR grid to blocks of pixels, in one pass over memory.
 
-What `resample` does plane by plane happens here for all planes of a band at once: each
-pixel is looked at once, as it comes out of the file.
+`resample` works plane by plane. Here all planes of a band are processed together, and each
+pixel is visited once, as it comes out of the file.
 
 - ``average_blocks`` masks a band, averages its planes and flags its pixels;
 - ``vote_blocks`` finds the most frequent class of each block and counts all pixels;
@@ -33,8 +33,8 @@ def average_blocks(
 ) -> bool:
     """Average blocks of a band over their valid pixels, and flag each pixel.
 
-    A pixel is not valid where the first three planes are all fill or NaN. NaN in one of
-    them does not count in that plane. The last plane has no mask.
+    A pixel is not valid if the first three planes are all fill or NaN. A NaN in any
+    plane is left out of its mean. In the last plane, pixels that are not valid count too.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def average_blocks(
     flags
         Result, shape ``(y, x)``: 1 not valid, 2 land.
     sums
-        Space to work in, float32, shape ``(8, x)``.
+        Scratch space, float32, shape ``(8, x)``.
 
     Returns
     -------
@@ -140,10 +140,10 @@ def vote_blocks(
         Result, shape ``(y // ratio, x // ratio)``: the lowest of the most frequent
         classes; fill where fewer than half of the pixels are valid.
     counts
-        Result, shape ``(256,)``: the pixels of each value are added, those after the last
-        block included.
+        Result, shape ``(256,)``: the pixels of each value are added to it, including those
+        after the last block.
     differs
-        Space to work in, uint8, shape ``(x,)``.
+        Scratch space, uint8, shape ``(x,)``.
     """
     height, width = chart.shape
     n_y, n_x = height // ratio, width // ratio
@@ -170,7 +170,7 @@ def vote_blocks(
                     last, n_last = label, 0
                 n_last += n_pixels
                 continue
-            # Two tallies, so that an addition need not wait for the one before.
+            # Two tallies, so that no addition has to wait for the one before.
             for row in range(top, top + ratio):
                 for column in range(x * ratio, (x + 1) * ratio - 1, 2):
                     even[chart[row, column]] += 1
@@ -245,15 +245,15 @@ def blend_cells(
     cells
         float32 without NaN, shape ``(cell y, cell x, k)``: channels last.
     upper_y, upper_x
-        Cell after each row and column; the one before it is the other neighbour.
+        Cell after each row and column; its other neighbour is the cell before that.
     weight_y, weight_x
         Weight of that cell, float32.
     at
-        Where the k channels stand on the channel axis of `inputs`.
+        Positions of the k channels on the channel axis of `inputs`.
     inputs
-        Result, float32, shape ``(y, x, channel)``; other channels are left alone.
+        Result, float32, shape ``(y, x, channel)``; other channels are unchanged.
     mixed
-        Space to work in, float32, shape ``(cell x, k)``.
+        Scratch space, float32, shape ``(cell x, k)``.
     """
     one = np.float32(1)
     n_cells, n_channels = mixed.shape
@@ -281,9 +281,9 @@ def interleave(planes: FloatArray, at: IntArray, inputs: FloatArray) -> None:
     planes
         float32, shape ``(k, y, x)``.
     at
-        Where the k planes stand on the channel axis of `inputs`.
+        Positions of the k planes on the channel axis of `inputs`.
     inputs
-        Result, float32, shape ``(y, x, channel)``; other channels are left alone.
+        Result, float32, shape ``(y, x, channel)``; other channels are unchanged.
     """
     n_planes, height, width = planes.shape
     for y in range(height):
@@ -301,7 +301,7 @@ def add_up(inputs: FloatArray, sums: FloatArray) -> None:
     inputs
         float32, shape ``(y, x, channel)``; NaN is left out.
     sums
-        float64, shape ``(5, channel)``: changed.
+        float64, shape ``(5, channel)``; changed in place.
     """
     height, width, n_channels = inputs.shape
     count, total, squares, lowest, highest = sums[0], sums[1], sums[2], sums[3], sums[4]
@@ -320,14 +320,14 @@ def add_up(inputs: FloatArray, sums: FloatArray) -> None:
 
 @compiled
 def store_numbers(pixels: FloatArray, stored: FloatArray | IntArray) -> None:
-    """Copy numbers, one axis, into the type they are stored in.
+    """Copy numbers along one axis into the type in which they are stored.
 
     Parameters
     ----------
     pixels
         float32.
     stored
-        Result, float32, or float16 seen as uint16.
+        Result, float32, or float16 viewed as uint16.
     """
     for k in range(len(pixels)):
         stored[k] = narrowed(pixels[k], stored[k])

@@ -1,9 +1,9 @@
-"""Which files are new or changed since their scenes were prepared.
+"""Find files that are new, or have changed since their scenes were prepared.
 
-A file counts as the one that its scene was made from if its size, samples and time are
-those that were noted. Where the time differs or was not noted (the file was copied, touched
-or corrected; the store is of version 0.1), the file is prepared again and compared with the
-checksums of the scene. So no whole file has to be hashed when a scene is prepared.
+A file counts as unchanged if its size, samples and time are those noted for its scene. If
+the time differs or was not noted (the file was copied, touched or corrected; the store is
+of version 0.1), the file is prepared again and compared with the checksums of the scene. So
+`prepare` never has to hash whole files.
 """
 
 from collections.abc import Iterable, Mapping
@@ -25,16 +25,16 @@ class Changes:
     """Files compared with a store."""
 
     times: Mapping[str, list[int]]
-    """When files were changed last, by scene."""
+    """When files last changed, by scene."""
 
     to_prepare: Mapping[str, Path]
     """Files to prepare or to compare, by scene."""
 
     kept: tuple[str, ...]
-    """Scenes that the store has from these very files."""
+    """Scenes in the store that were made from these files."""
 
     failed: tuple[Failure, ...]
-    """Files that cannot be read, or are not those of their scenes."""
+    """Files that cannot be read, or that are not what their scenes were made from."""
 
 
 def find_changes(found: Mapping[SceneId, Path], store: Store) -> Changes:
@@ -60,17 +60,17 @@ def find_changes(found: Mapping[SceneId, Path], store: Store) -> Changes:
 def is_unchanged(
     path: Path, store: Store, scene_id: str, noted: Mapping[str, list[int]]
 ) -> bool:
-    """Return whether a file is certainly the one of a stored scene.
+    """Return whether a stored scene was certainly made from this file.
 
     Parameters
     ----------
     noted
-        When files were changed last, as the store has noted.
+        When files last changed, as noted in the store.
 
     Raises
     ------
     SceneError
-        If it is certainly another one.
+        If it was certainly made from another one.
     """
     made_from = store.scene(scene_id).known.get("source_files", [])
     if [*map(_content, made_from)] != [*map(_content, source_files(path))]:
@@ -82,12 +82,12 @@ def is_unchanged(
 
 
 def _content(file: Mapping[str, Any]) -> tuple[object, object]:
-    """Return size and hash of a file; its name does not count."""
+    """Return size and hash of a file; its name is ignored."""
     return file["size"], file["blake2b_of_samples"]
 
 
 def refuse_other(path: Path, store: Store, prepared: PreparedScene) -> None:
-    """Refuse a file that gives another scene than the store has.
+    """Reject a file that gives another scene than the stored one.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def refuse_other(path: Path, store: Store, prepared: PreparedScene) -> None:
     """
     if changed := store.changed_arrays(prepared):
         raise SceneError(
-            f"{str(path)!r}: not what scene {prepared.id} in the store was made from: "
+            f"{str(path)!r}: scene {prepared.id} in the store was made from other data: "
             f"{', '.join(changed)} differ",
             hint="prepare the store again with --overwrite",
         )
@@ -105,7 +105,7 @@ def refuse_other(path: Path, store: Store, prepared: PreparedScene) -> None:
 def note_times(
     store: Store, times: Mapping[str, list[int]], forget: Iterable[str] = ()
 ) -> None:
-    """Note when files were changed last, if the disk can be written to."""
+    """Note when files last changed, if the store can be written to."""
     noted = store.source_times
     new = {i: time for i, time in {**noted, **times}.items() if i not in {*forget}}
     if new != noted:

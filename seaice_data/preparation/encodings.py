@@ -25,13 +25,13 @@ def encoding_planes(
     Parameters
     ----------
     names
-        Channels; those that are not encodings are left out.
+        Channels; those that are not encodings are ignored.
     tie_points
         Geolocation grid of the scene.
     acquired
         Start of the acquisition, UTC.
     to
-        Where the pixels lie on the grid of the tie points, along y and x.
+        Positions of the pixels on the grid of the tie points, along y and x.
 
     Returns
     -------

@@ -1,9 +1,9 @@
-"""Bring all scenes of a folder into a store, in parallel and resumably.
+"""Prepare all scenes of a folder into a store; interrupted runs can be resumed.
 
 dask runs one task per scene. A scene that is in the store is left alone: an interrupted run
 continues where it stopped, and new files are added by running again. Several runs may work
-on one store at the same time; a run that replaces it must be alone. A bad file is reported
-and does not stop the others.
+on one store at the same time, but none while a run replaces it. A bad file is reported and
+does not stop the others.
 """
 
 import time
@@ -89,21 +89,21 @@ def prepare(
     recipe
         What to store; the default recipe if not given.
     jobs
-        Processes that work at the same time.
+        Number of processes.
     scheduler
         Address of a dask.distributed scheduler whose workers do the work instead. They
         need this package, and must see `raw` and the store at the same paths.
     part
-        ``(3, 8)``: take the third of eight shares of the files, and leave what describes
+        ``(3, 8)``: prepare the third of eight shares of the files, and leave what describes
         all scenes together (splits, statistics) to a later run without `part`.
     overwrite
-        Replace a store that exists: the new one is made beside it, in a hidden folder, and
-        takes its place in the end. The old one stays if no file can be prepared, or if a
+        Replace an existing store. The new one is made in a hidden folder beside it, and
+        takes its place at the end. The old one stays if no file can be prepared, or if a
         scene that it contains cannot be prepared again.
     strict
         Stop at the first file that cannot be prepared.
     accept_masks
-        Take scenes with classes where SAR is missing; see `assemble`.
+        Accept scenes with classes where SAR is missing; see `assemble`.
     progress
         Called after each scene.
 
@@ -128,7 +128,7 @@ def prepare(
         listing = replace(listing, paths=_share(listing.paths, *part))
         if overwrite:
             raise StoreError(
-                "one part of the scenes cannot replace the store of all",
+                "one part of the scenes cannot replace a store of all scenes",
                 hint="remove the store before the first part, or choose another path",
             )
     storage = open_storage(store_path)
@@ -136,7 +136,7 @@ def prepare(
         storage.put_back()
     if not storage.is_shared and (jobs > 1 or scheduler):
         raise StoreError(
-            f"other processes cannot write to {storage.path!r}", hint="take --jobs 1"
+            f"other processes cannot write to {storage.path!r}", hint="use --jobs 1"
         )
     found = identify(listing)
     fill = partial(
@@ -183,7 +183,7 @@ def _replace(
 
 
 def _refuse_loss(storage: Storage, is_any: bool, failed: Sequence[Failure]) -> None:
-    """Refuse to replace a store by one that is empty or lacks one of its scenes."""
+    """Refuse to replace a store with one that is empty or lacks one of its scenes."""
     if not is_any:
         raise SceneError(
             f"none of {len(failed)} files can be prepared, so the store {storage.path!r} "
@@ -215,7 +215,7 @@ def _refuse_blind(
 
 
 def _source_names(storage: Storage) -> set[str]:
-    """Return the names of the files of which a store of this version was made."""
+    """Return the names of the files from which a store of this version was made."""
     if (store := _open_readable(storage)) is None:
         return set()
     scenes, _ = store.open_scenes(leave_out=DamageError)
@@ -224,10 +224,10 @@ def _source_names(storage: Storage) -> set[str]:
 
 
 def _open_readable(storage: Storage) -> Store | None:
-    """Open a store that will be replaced; none if it is damaged or of another version.
+    """Open a store that will be replaced; None if it is damaged or of another version.
 
-    Nothing could be read from such a store anyway. One that merely cannot be reached is an
-    error: it may contain scenes that would be lost.
+    Nothing could be read from such a store anyway. A store that merely cannot be reached is
+    an error: it may contain scenes that would be lost.
     """
     try:
         return Store.open(storage.url)
@@ -256,7 +256,7 @@ def _fill(
     progress: Progress | None,
     part: tuple[int, int] | None = None,
 ) -> PrepareReport:
-    """Bring files into a store; create it if there is none."""
+    """Prepare files into a store; create it if there is none."""
     storage = open_storage(store_path)
     is_new = Store.is_absent(store_path)
     failed = [*found.failed]
@@ -277,7 +277,7 @@ def _fill(
             raise SceneError(failed[0].reason, hint=failed[0].hint)
         # Early: if this run is killed, the next one still knows which files are unchanged.
         note_times(store, {i: times[i] for i in times if i not in store.scenes})
-        if scheduler:  # its workers have folders of their own
+        if scheduler:  # its workers have their own working directories
             todo = {name: path.absolute() for name, path in todo.items()}
         location = storage.location if scheduler else store_path
         arguments = {
@@ -311,7 +311,7 @@ def _fill(
 
 
 def _check_ratio(scene: Scene, recipe: Recipe) -> None:
-    """Refuse a scene smaller than one block of pixels, naming its file."""
+    """Reject a scene smaller than one block of pixels, naming its file."""
     try:
         scene.grid.downscaled(recipe.ratio)
     except RecipeError as error:
@@ -319,7 +319,7 @@ def _check_ratio(scene: Scene, recipe: Recipe) -> None:
 
 
 def _tidy(storage: Storage) -> None:
-    """Remove what killed processes left, if the disk allows it; else the next run will."""
+    """Remove what killed processes left; if the disk refuses, the next run tries again."""
     with suppress(OSError):
         storage.drop_staging()
     if isinstance(storage, LocalFolder):
@@ -331,7 +331,7 @@ def _tidy(storage: Storage) -> None:
 
 
 def _drop_if_empty(store_path: str) -> None:
-    """Remove a new store that received no scene, unless others are at work."""
+    """Remove a new store without scenes, unless another process is writing to it."""
     storage = open_storage(store_path)
     if Store.is_absent(store_path):
         storage.drop_staging()
@@ -364,16 +364,16 @@ class _Written:
 def _prepare_scene(
     path: Path, store_path: str, expected: str, strict: bool, accept_masks: bool
 ) -> _Written | Failure | None:
-    """Bring one file into the store; None if its scene is there.
+    """Prepare one file into the store; None if its scene is already there.
 
     A file whose time differs from the noted one, or was not noted, is prepared anyway and
-    compared with the scene. A bad file is an outcome, not an exception.
+    compared with the scene. Unless `strict`, a bad file is returned, not raised.
     """
     try:
         with file_errors(path):
             store = Store.open(store_path)
             if store.fingerprint != expected:
-                raise StoreError(f"the store at {store.path!r} was replaced meanwhile")
+                raise StoreError(f"the store at {store.path!r} has been replaced")
             with out_of_memory_errors(f"{str(path)!r}"):
                 read = _read_scene(path, store, accept_masks=accept_masks)
         if read is None:
@@ -403,7 +403,7 @@ def _prepare_scene(
 def _read_scene(
     path: Path, store: Store, *, accept_masks: bool
 ) -> tuple[PreparedScene, dict[str, Any]] | None:
-    """Prepare a file, and return what else to note of it; None if its scene is there."""
+    """Prepare a file, and return further attributes; None if its scene is already there."""
     with (
         unchanged(path),
         open_scene(path, store.recipe.dominance_threshold) as scene,

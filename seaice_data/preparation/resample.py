@@ -1,11 +1,11 @@
 """Move planes between the SAR grid, coarser grids and the 2 km grid.
 
-What is done to every pixel of a scene is in `blocks`: averages of SAR, votes of charts.
+`blocks` has what is done to every pixel of a scene: averages of SAR, votes of charts.
 
-- ``downscale_chart`` shrinks planes of any labels, such as polygon ids: most frequent,
-  never an average; ``blocks.vote_blocks`` does the same to classes.
-- ``pick`` shrinks either by taking single pixels, as the official code does.
-- ``interpolate`` brings planes on a coarse grid to any positions: bilinear;
+- ``downscale_chart`` shrinks planes of any labels, such as polygon ids, to the most
+  frequent one, never to an average; ``blocks.vote_blocks`` does the same to classes.
+- ``pick`` shrinks any plane by taking single pixels, as the official code does.
+- ``interpolate`` interpolates planes on a coarse grid to any positions, bilinearly;
   ``interpolate_nearest`` takes the nearest value instead.
 """
 
@@ -87,7 +87,7 @@ def interpolate(
 ) -> FloatArray:
     """Interpolate planes bilinearly between the centres of their pixels.
 
-    A position outside the outermost centres takes the value at the edge. Next to fill the
+    A position outside the outermost centres gets the value at the edge. Next to fill, the
     valid neighbours share the weight; the result is NaN where there is none.
 
     Parameters
@@ -95,7 +95,7 @@ def interpolate(
     planes
         Shape ``(..., y, x)``, any unit; NaN marks fill.
     at
-        Where the pixels of `planes` lie, along y and along x, in increasing order.
+        Positions of the pixels of `planes`, along y and along x, increasing.
     to
         Positions to interpolate to, along y and along x, in the same coordinates as `at`.
 
@@ -126,7 +126,7 @@ def interpolate_nearest(
 ) -> FloatArray:
     """Take the pixel of `planes` nearest to each position; arguments as `interpolate`.
 
-    Half way between two pixels the lower one is taken.
+    Halfway between two pixels, the lower one is taken.
     """
     nearest = []
     for axis in (0, 1):

@@ -1,7 +1,7 @@
-"""How a patch is turned, mirrored, zoomed and mixed: settings, and what is sampled by them.
+"""Augmentation of patches (flips, rotation, scale, cutmix): settings, and sampling by them.
 
 - ``Augmentation`` says what may happen to a patch; ``AUGMENTATIONS`` has the profiles,
-  ``find_augmentation`` takes one by its name;
+  ``find_augmentation`` finds one by its name;
 - ``sample_turns`` returns the flips, rotation and scale of each patch; `Turns` makes one
   matrix of them, and another that turns the wind vector with the patch;
 - ``sample_mixing`` returns the box and the partner of each patch for cutmix.
@@ -62,22 +62,22 @@ class Augmentation:
     code; the share of the box is sampled from Beta(1, 1)."""
 
     cutmix_group: int = 16
-    """Patches that mix with each other: ``16 k`` to ``16 k + 15``, however they are spread
-    over batches (the batch of Chen et al. 2024, Table 3)."""
+    """Number of patches that mix with each other: ``16 k`` to ``16 k + 15``, however they
+    are spread over batches (the batch of Chen et al. 2024, Table 3)."""
 
     method: Method = "bilinear"
-    """How inputs are taken from between pixels. Fill has no weight, and a place is fill
-    where its nearest pixel is."""
+    """How inputs are interpolated between pixels. Fill has no weight, and a place is fill
+    if its nearest pixel is."""
 
     beyond: Beyond = "scene"
-    """What appears where a turned patch reaches beyond its window: the scene, as far as it
-    goes, or fill as in the official code."""
+    """What a turned patch shows beyond its window: the scene, as far as it extends, or
+    fill, as in the official code."""
 
     turn_wind: bool = True
     """Turn the wind vector (u10m, v10m) with the patch."""
 
     def __post_init__(self) -> None:
-        """Reject settings that cannot be followed."""
+        """Reject settings that cannot work."""
         for name in ("flip_x", "flip_y", "rotation", "scale", "cutmix"):
             if not 0 <= getattr(self, name) <= 1:
                 raise SettingsError(
@@ -87,20 +87,20 @@ class Augmentation:
             values = getattr(self, name)
             if len(values) != 2 or not values[0] <= values[1]:
                 raise SettingsError(
-                    f"{name} must be its smallest and its largest value, got {list(values)}"
+                    f"{name} must be its smallest, then largest value, got {list(values)}"
                 )
         if max(map(abs, self.rotation_range_deg)) > 360:
             raise SettingsError(
-                f"rotation_range_deg must lie in -360..360, got {self.rotation_range_deg}"
+                f"rotation_range_deg must be in -360..360, got {self.rotation_range_deg}"
             )
         for name, scale in (
             ("scale_range", self.scale_range[0]),
             ("scale_otherwise", self.scale_otherwise),
         ):
             if not 0.1 <= scale <= 10:
-                raise SettingsError(f"{name} must lie in 0.1..10, got {scale}")
+                raise SettingsError(f"{name} must be in 0.1..10, got {scale}")
         if self.scale_range[1] > 10:
-            raise SettingsError(f"scale_range must lie in 0.1..10, got {self.scale_range}")
+            raise SettingsError(f"scale_range must be in 0.1..10, got {self.scale_range}")
         if self.cutmix_group < 2:
             raise SettingsError(
                 f"cutmix_group must be at least 2, got {self.cutmix_group}",
@@ -109,7 +109,7 @@ class Augmentation:
 
     @property
     def is_plain(self) -> bool:
-        """Whether patches stay windows of their scenes, to the bit."""
+        """Whether patches are windows of their scenes, bit for bit."""
         return not self.cutmix and self.turns_none
 
     @property
@@ -142,7 +142,7 @@ def find_augmentation(name: str) -> Augmentation:
     Raises
     ------
     SettingsError
-        If it is not known; the hint names the nearest.
+        If there is none; the hint suggests the nearest name.
 
     Examples
     --------
@@ -158,7 +158,7 @@ def find_augmentation(name: str) -> Augmentation:
 
 @dataclass(frozen=True, slots=True)
 class Turns:
-    """How each patch is turned, in the order of the numbers."""
+    """Flips, rotation and scale of each patch, in the order of the numbers."""
 
     flip_x: FloatArray
     """-1 where left and right are swapped, else 1."""
@@ -170,12 +170,12 @@ class Turns:
     """Clockwise rotation in degrees, after the flips."""
 
     scale: FloatArray
-    """Scale, about the centre as the rotation."""
+    """Scale; like the rotation, about the centre."""
 
     def to_scene(self) -> FloatArray:
-        """Return the matrices that lead from a patch back to its scene.
+        """Return the matrices that map a patch back to its scene.
 
-        They take the offset ``(y, x)`` of a pixel from the centre of the patch to its
+        They map the offset ``(y, x)`` of a pixel from the centre of the patch to its
         offset from the centre of the window in the scene. Shape ``(patch, 2, 2)``.
         """
         angle = np.deg2rad(self.angle_deg)
@@ -192,9 +192,9 @@ class Turns:
     def of_vectors(self) -> FloatArray:
         """Return the matrices that turn a vector ``(y, x)`` of the scene with the patch.
 
-        A scale moves places but leaves vectors. Shape ``(patch, 2, 2)``.
+        A scale moves places but does not change vectors. Shape ``(patch, 2, 2)``.
         """
-        # The orthogonal part of the way back, inverted: its transpose.
+        # Inverting the orthogonal part of `to_scene` transposes it.
         matrices = self.to_scene() * self.scale[:, None, None]
         return np.ascontiguousarray(matrices.transpose(0, 2, 1))
 
@@ -219,7 +219,7 @@ def sample_turns(
 
 @dataclass(frozen=True, slots=True)
 class Mixing:
-    """Which box of each patch comes from which other patch."""
+    """The box of each patch that shows another patch, and which one."""
 
     box: IntArray
     """First row, last row (excluded), first column, last column; all 0 where nothing is

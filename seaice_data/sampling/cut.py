@@ -1,4 +1,4 @@
-"""Follow a map from patch to scene: crop, flips, rotation and scale in one pass.
+"""Cut patches by an affine map to the scene: crop, flips, rotation and scale in one pass.
 
 The map takes row ``i`` and column ``j`` of a patch to ``(y, x)`` in its scene; whole
 numbers are centres of pixels. Charts are always taken from the nearest pixel, and inputs
@@ -6,13 +6,13 @@ and charts by the same map: classes stay on the pixels that they describe.
 
 - ``cut_nearest`` copies the bits of the nearest pixel;
 - ``cut_bilinear`` weighs the four pixels around each place. Fill has no weight: the weights
-  of the valid ones are made to sum to one. Where the nearest pixel is fill, the place is
-  fill, so that borders stay where `cut_nearest` has them and where the charts end.
+  of the valid pixels are scaled to sum to one. If the nearest pixel is fill, so is the
+  place: borders stay where `cut_nearest` has them and where the charts end.
 
-What takes time is waiting for memory: along a row of a turned patch, each pixel is in
-another row of the scene. So a first loop over the row asks for all its pixels, and a second
-one finds them in the cache. Channels are moved eight at a time. Half precision comes as its
-16 bits, because numba has no float16 on processors.
+Most of the time is spent waiting for memory: along a row of a turned patch, each pixel is
+in another row of the scene. So a first loop over the row prefetches all its pixels, and a
+second one finds them in the cache. Channels are moved eight at a time. Half precision is
+passed as its 16 bits, because numba has no float16 on CPUs.
 """
 
 from typing import Any
@@ -77,10 +77,10 @@ def cut_nearest(
     affine
         ``(y, x) = affine @ (i, j, 1)``, shape ``(2, 3)``.
     runs
-        Runs of adjacent channels, one a row: first in the patch, first in the scene,
-        number.
+        Runs of adjacent channels, one per row: first in the patch, first in the scene,
+        number of channels.
     wind
-        Components to turn, one a row: channel in the patch, channels of u and v in the
+        Components to turn, one per row: channel in the patch, channels of u and v in the
         scene (the same in each row).
     turn
         For each of them, what u and v are multiplied by, and what is added.
@@ -89,7 +89,7 @@ def cut_nearest(
     fill
         Stored number that marks fill.
     out_inputs, out_charts
-        The patch.
+        The patch to fill.
     """
     _, width, n_stored = inputs.shape
     _, size, n_channels = out_inputs.shape
@@ -133,7 +133,8 @@ def cut_nearest(
                         out[run_to + np.uint64(c)] = source[run + np.uint64(c)]
                     continue
                 for c in range(0, n, 8):
-                    # The last eight may be copied in part for the second time.
+                    # The last eight overlap the previous eight unless the number is a
+                    # multiple of 8.
                     k = np.uint64(min(c, n - 8))
                     copy_eight(source, run + k, out, run_to + k)
             if wind.shape[0]:
@@ -199,7 +200,7 @@ def cut_bilinear(
                 continue
             y0, x0 = int(np.floor(y)), int(np.floor(x))
             dy, dx = np.float32(y - y0), np.float32(x - x0)
-            # Neighbours beyond the bounds weigh nothing, as fill does.
+            # Neighbours beyond the bounds have no weight, like fill.
             upper = one - dy if y0 >= top else nothing
             lower = dy if y0 + 1 < bottom else nothing
             former = one - dx if x0 >= left else nothing
@@ -225,7 +226,8 @@ def cut_bilinear(
                         out[run_to + np.uint64(m)] = narrowed(value, fill)
                     continue
                 for m in range(0, n, 8):
-                    # The last eight may be computed in part for the second time.
+                    # The last eight overlap the previous eight unless the number is a
+                    # multiple of 8.
                     at = min(m, n - 8)
                     k = np.uint64(runs[r, 1] + at)
                     weigh_eight(source, places, k, weights, out, run_to + np.uint64(at))

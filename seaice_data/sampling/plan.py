@@ -1,4 +1,4 @@
-"""The plan of a batch: everything random about its patches, and no pixel.
+"""Batch plans: everything random about the patches of a batch, and no pixel.
 
 A `BatchPlanner` turns numbers of patches into a `BatchPlan`: which scene each patch is cut
 from, by which map, how its wind is turned, and which box of it shows another patch. The
@@ -34,8 +34,8 @@ class Cuts:
     """See `Patch`, shape ``(patch,)``."""
 
     affine: FloatArray
-    """Map from patch to scene, ``(y, x) = affine @ (row, column, 1)``; whole numbers are
-    centres of pixels. Shape ``(patch, 2, 3)``."""
+    """Affine map from patch to scene, ``(y, x) = affine @ (row, column, 1)``; whole numbers
+    are centres of pixels. Shape ``(patch, 2, 3)``."""
 
     bounds: IntArray
     """First and last row, first and last column (last ones excluded) in the scene that
@@ -113,7 +113,7 @@ class BatchPlanner:
     """Pixels along one side of a patch."""
 
     seed: int
-    """Another seed, other plans."""
+    """Random seed of the plans."""
 
     augmentation: Augmentation
     """What happens to the patches."""
@@ -164,7 +164,7 @@ class BatchPlanner:
     def _overhang(self, affine: FloatArray, scene: IntArray) -> IntArray:
         """Return how far scenes smaller than a patch are moved to its middle.
 
-        In a corner they would turn out of the patch.
+        In a corner, a rotation would move them out of the patch.
         """
         overhang: IntArray = np.maximum(self.size - self.shapes[scene], 0) // 2
         overhang[_is_still(affine)] = 0
@@ -184,7 +184,7 @@ def still_wind(components: Sequence[str]) -> FloatArray:
 
 
 def _turned_wind(matrices: FloatArray, components: Sequence[str]) -> FloatArray:
-    """Turn standardised components as their values in m s-1 turn."""
+    """Turn standardised components like the values in m s-1 that they represent."""
     u, v = _WIND_CHANNELS
     turned = np.empty((len(matrices), len(components), 3))
     for k, name in enumerate(components):

@@ -1,9 +1,8 @@
-"""The planes of a store as a sampler needs them: parts of scenes, again and again.
+"""Read parts of the planes of a store, again and again, as a sampler needs them.
 
 - ``MappedPlanes`` maps the files of an uncompressed local store: only what is touched is
   read, and processes share it;
-- ``ReadPlanes`` reads any other store through zarr, chunk by chunk, and keeps what it read
-  within bounds.
+- ``ReadPlanes`` reads any other store through zarr, and keeps chunks up to a limit.
 
 Both open files only when asked for a part, and pass nothing open to another process:
 workers may be forked or spawned.
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     import zarr
 
 KEPT_BYTES = 2**29
-"""Bytes of chunks that are kept by default."""
+"""Default limit on the chunks that are kept, in bytes."""
 
 _Key = tuple[int, str, int, int]
 """A chunk: position of the scene, name of the array, row and column of the chunk."""
@@ -35,7 +34,7 @@ _Key = tuple[int, str, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of a scene, at least the one asked for."""
+    """A part of a scene: the one asked for, or a larger one around it."""
 
     inputs: FloatArray
     """Standardised planes, shape ``(y, x, channel)``; NaN is fill."""
@@ -65,7 +64,7 @@ def open_planes(scenes: Sequence[StoredScene], kept_bytes: int = KEPT_BYTES) -> 
     scenes
         At least one.
     kept_bytes
-        Bound of the memory for chunks that were read; mapped files take none.
+        Limit on the memory for chunks that were read; mapped files need none.
     """
     if all(scene.is_mapped for scene in scenes):
         return MappedPlanes(scenes)
@@ -100,7 +99,7 @@ class MappedPlanes:
 
 
 class ReadPlanes:
-    """Planes of any store, read through zarr; chunks are kept within bounds."""
+    """Planes of any store, read through zarr; chunks are kept up to a limit."""
 
     def __init__(self, scenes: Sequence[StoredScene], kept_bytes: int = KEPT_BYTES) -> None:
         self._scenes = tuple(scenes)
@@ -135,7 +134,7 @@ class ReadPlanes:
         return self._window(position, "charts", (0, height, 0, width))
 
     def _forget(self) -> None:
-        """Start with nothing open and nothing kept."""
+        """Start again with nothing open and nothing kept."""
         self._process = os.getpid()
         self._lock = threading.Lock()
         self._arrays: dict[tuple[int, str], zarr.Array[Any]] = {}
@@ -179,7 +178,7 @@ class ReadPlanes:
         return found
 
     def _keep(self, chunks: dict[_Key, NDArray[Any]]) -> None:
-        """Keep chunks, and drop those that were not used for longest."""
+        """Keep chunks, and drop the least recently used ones."""
         with self._lock:
             self._chunks.update(chunks)
             n_bytes = self.n_kept_bytes
@@ -204,7 +203,7 @@ class ReadPlanes:
 
 
 def _plain(array: NDArray[Any]) -> NDArray[Any]:
-    """Return a plain array that cannot be written to: compiled loops know one kind."""
+    """Return a plain, read-only array: loops are compiled for that type only."""
     plain = array.view(np.ndarray)
     plain.flags.writeable = False
     return plain
@@ -219,5 +218,5 @@ def _most_maps() -> int:
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if limit == resource.RLIM_INFINITY:
         return 2**14
-    # Others in the process need files too.
+    # Other code in the process needs files too.
     return max((limit - 256) // 2, 16)

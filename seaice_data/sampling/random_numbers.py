@@ -13,11 +13,11 @@ from seaice_data.arrays import FloatArray, IntArray
 from seaice_data.errors import SettingsError
 
 MAX_SEED = 2**63
-"""Seeds are below it, as in PyTorch."""
+"""Seeds are below this number, as in PyTorch."""
 
 
 class Stream(enum.IntEnum):
-    """What values are for: each use has a stream of its own, whatever the others take."""
+    """Uses of random values; each has a stream of its own, independent of the others."""
 
     PLACE = 0
     TURN = 1

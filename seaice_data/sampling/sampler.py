@@ -10,8 +10,8 @@ in whatever batch, on one machine or two. The rest is arithmetic on numbers:
 
 ``torch.utils.data.DataLoader(patches, sampler=range(a, b), batch_size=16)`` takes a
 sampler as it is; without ``sampler=`` it asks for a length, which patches do not have.
-`PatchSampler.batch` is faster: it fills the same memory again and
-again (`empty`), and with ``n_threads`` its threads share what worker processes would copy.
+`PatchSampler.batch` is faster: it fills the same memory again and again (`empty`), and its
+``n_threads`` threads share what worker processes would copy.
 
 - `Sampling` (`seaice_data.sampling.windows`) decides *which* patches are sampled: evenly
   over scenes, over area or by class, and how many valid pixels a patch needs. Scenes
@@ -23,13 +23,13 @@ again (`empty`), and with ``n_threads`` its threads share what worker processes 
   map from patch to scene, so a patch is resampled once, and where it reaches beyond its
   window it shows the scene. Cutmix takes a box from the patch of another number, whatever
   batch that is in.
-- Fill is NaN in inputs and 255 in charts, whether a scene ends, its chart does, or its
-  swath. Beyond the end of a scene all channels are NaN, the month too.
+- Fill is NaN in inputs and 255 in charts, beyond the end of the scene, of its chart and of
+  its swath alike. Beyond the end of a scene all channels are NaN, even the month.
 
 An uncompressed store on a local disk is mapped: nothing is copied into a process, and one
 scene, or all of them, may be larger than memory. So even at ratio 1 the fastest layout by
-far is one chunk a scene (`seaice bench layouts`). Any other store is read
-through zarr, chunk by chunk; ``kept_bytes`` bounds what is kept of it.
+far is one chunk per scene (`seaice bench layouts`). Any other store is read through zarr,
+chunk by chunk; ``kept_bytes`` limits what is kept of it.
 """
 
 import os
@@ -67,8 +67,8 @@ class Patch(TypedDict):
     """Position of the scene in `PatchSampler.scenes`."""
 
     probability: FloatArray
-    """How often the window is sampled, relative to sampling over scenes: a loss that is
-    divided by it is, on average, that of patches sampled over scenes."""
+    """How often the window is sampled, relative to sampling over scenes. Losses divided by
+    it are, on average, those of patches sampled over scenes."""
 
 
 @former_arguments(drawing="sampling")
@@ -92,23 +92,24 @@ class PatchSampler:
     size
         Pixels along one side (256: Chen et al. 2024, Table 3).
     seed
-        Another seed, other patches.
+        Random seed of the patches.
     sampling
         Which patches are sampled, and how often.
     augmentation
-        What happens to them, or the name of one of `AUGMENTATIONS`; nothing if not given.
+        How they are augmented, or the name of one of `AUGMENTATIONS`; not at all if not
+        given.
     n_threads
         Threads that cut the patches of a batch. Results do not depend on it.
     kept_bytes
-        Most memory for what is read from a store whose files cannot be mapped.
+        Limit on the memory for what is read from a store whose files cannot be mapped.
 
     Raises
     ------
     StoreError
-        If a channel or scene is not in the store, or no scene can give a patch.
+        If a channel or scene is not in the store, or no scene has a patch to sample.
     SettingsError
-        If the seed, size, sampling or augmentation cannot work here, or the augmentation is
-        not known by name.
+        If the seed, size, sampling or augmentation cannot work here, or no augmentation has
+        the given name.
 
     Examples
     --------
@@ -149,7 +150,7 @@ class PatchSampler:
         self.channels = tuple(channels or store.channels)
         self._runs = _channel_runs(store, self.channels)
         self.wind = self._find_wind()
-        """Wind components that are turned, one a row: channel in the patch, channels of u
+        """Wind components that are turned, one per row: channel in the patch, channels of u
         and v in the store."""
         columns = [store.channels.index(name) for name in self.channels]
         self.sources = (
@@ -350,7 +351,7 @@ class PatchSampler:
         turn = cuts.wind[k]
         is_turned = (turn != self.still_wind).any()
         part = self._planes.part(int(cuts.scene[k]), *needed)
-        # Numba takes half precision as its bits.
+        # Numba has no half precision on CPUs, so it gets the bits.
         is_half = self._dtype == np.float16
         bits = np.dtype(np.uint16) if is_half else self._dtype
         cut = cut_nearest if self.augmentation.method == "nearest" else cut_bilinear
@@ -383,7 +384,7 @@ def _each(work: Callable[[int], None], positions: range) -> None:
 
 
 def _channel_runs(store: Store, channels: Sequence[str]) -> IntArray:
-    """Return where channels go in a patch and come from in the store, and how many.
+    """Return runs of channels: first in the patch, first in the store, how many.
 
     Channels that are adjacent in both are copied at once: one run for the defaults.
     """

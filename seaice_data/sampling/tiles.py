@@ -53,8 +53,8 @@ class TileGrid:
     """Pixels along one side of a tile."""
 
     overlap: int = 64
-    """Pixels that neighbours share at least. Above half the size, more than two tiles
-    overlap."""
+    """Smallest number of pixels that neighbours share. Above half the size, more than two
+    tiles overlap."""
 
     def __post_init__(self) -> None:
         """Reject a grid that covers nothing."""

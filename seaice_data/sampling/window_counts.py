@@ -1,8 +1,8 @@
 """Count valid pixels and classes in every window of a scene, in sums that move with it.
 
-Each step down adds one row to the sums of the columns and takes one away; each step to the
-right does so with columns and the sums of the window. So a window costs the same, whatever
-its size.
+Each step down adds one row to the sums of the columns and subtracts another; each step to
+the right does the same with columns and the sums of the window. So a window costs the same,
+whatever its size.
 """
 
 from typing import Any
@@ -74,9 +74,9 @@ def count_rows(
     chart
         Position of the chart whose classes are counted.
     allowed
-        Zeros, shape ``(row of windows,)``: takes the number of windows.
+        Zeros, shape ``(row of windows,)``; receives the number of windows.
     pixels
-        Zeros, shape ``(row of windows, class)``: takes the sums of pixels over these
+        Zeros, shape ``(row of windows, class)``; receives the sums of pixels over these
         windows.
     """
     height, width, n_charts = charts.shape
@@ -109,16 +109,16 @@ def weigh_row(
     top: int,
     weights: IntArray,
 ) -> None:
-    """Weigh the windows of one row: as `count_rows` does, each for itself.
+    """Weigh each window of one row; other arguments are those of `count_rows`.
 
     Parameters
     ----------
     index
-        Class whose pixels are the weight; -1: each window that may be sampled weighs 1.
+        Class whose pixels are the weight, or -1: each window that may be sampled weighs 1.
     top
         Row of the windows.
     weights
-        Zeros, one a window of the row: takes the weights.
+        Zeros, one per window of the row; receives the weights.
     """
     height, width, n_charts = charts.shape
     valid = np.zeros((width, n_charts), np.int64)

@@ -1,9 +1,10 @@
-"""Which patches are sampled: settings, and the arithmetic of windows.
+"""Sampling of windows: settings, and the arithmetic of valid windows.
 
-A window may be sampled if it has enough valid pixels. How many windows of each row may, and
-how many pixels of each class they have, is counted exactly (``count_rows``, sums that move
-with the window). So a window is found without trying: its row from the sums of all rows,
-its column from the sums of that row. Only one sum a row is kept of a scene.
+A window may be sampled if it has enough valid pixels. The number of such windows in each
+row, and the pixels of each class in them, are counted exactly (``count_rows``, sums that
+move with the window). So a window can be found without trial and error: its row from the
+sums of all rows, its column from the sums of that row. For each scene only one sum per row
+is kept.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -37,7 +38,7 @@ class Sampling:
     over: Over = "scenes"
     """What patches are spread over evenly: scenes, whatever their size (Chen et al. 2024,
     section 3.2); area, so that a scene counts by its pixels with a SIC class; or the
-    classes of `chart`, so that rare ones are met."""
+    classes of `chart`, so that rare ones occur often enough."""
 
     chart: ChartName = "SOD"
     """The chart whose classes are spread over, with ``over = "classes"``."""
@@ -49,12 +50,12 @@ class Sampling:
     ``1 - class_share`` times as often as over scenes."""
 
     min_valid_share: tuple[float, ...] = ()
-    """Least share of valid pixels in a patch, one number a chart (SIC, SOD, FLOE). Empty:
+    """Least share of valid pixels in a patch, one number per chart (SIC, SOD, FLOE). Empty:
     at least two valid SIC pixels, the rule of the official code. What counts is the window
     in the scene, before it is turned."""
 
     def __post_init__(self) -> None:
-        """Reject settings that cannot be followed."""
+        """Reject settings that cannot work."""
         if not 0 <= self.class_share <= 1:
             raise SettingsError(f"class_share must be in 0..1, got {self.class_share}")
         shares = self.min_valid_share
@@ -63,7 +64,7 @@ class Sampling:
         ):
             names = ", ".join(chart.name for chart in CHARTS)
             raise SettingsError(
-                f"min_valid_share must be empty or one number in 0..1 a chart ({names}), "
+                f"min_valid_share must be empty or one number in 0..1 per chart ({names}), "
                 f"got {list(shares)}"
             )
 
@@ -84,7 +85,7 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where patches are, in the order of their numbers."""
+    """Windows of patches, in the order of their numbers."""
 
     scene: IntArray
     """Position of the scene."""
@@ -106,7 +107,7 @@ class WindowSampler:
     size
         Pixels along one side of a window; a shorter scene has one window along that axis.
     seed
-        Another seed, other windows.
+        Random seed of the windows.
     shapes
         Height and width of each scene.
     class_counts
@@ -171,8 +172,8 @@ class WindowSampler:
     def _corner(self, position: int, exact: float, tries: list[float]) -> tuple[int, int]:
         """Return a corner, uniformly among the windows that may be sampled.
 
-        A few windows are tried first, and most will do. The exact way after that has the
-        same probabilities.
+        A few windows are tried first, and usually one will do. The exact search after that
+        has the same probabilities.
         """
         (n_y, n_x), charts, size = (
             self._corners[position],
@@ -191,14 +192,14 @@ class WindowSampler:
     ) -> tuple[int, int]:
         """Return a corner, each window as often as it has pixels of the class."""
         pixels = self._counted(position).pixels[:, index]
-        if not pixels.any():  # the class is where no window may be sampled
+        if not pixels.any():  # no window that may be sampled has the class
             return self._corner(position, exact, tries)
         return self._exact_corner(position, pixels, index, exact)
 
     def _exact_corner(
         self, position: int, rows: IntArray, index: int, value: float
     ) -> tuple[int, int]:
-        """Pick a row of windows by its sum, and a window of the row by its own number."""
+        """Pick a row of windows by its sum, then a window of the row by its weight."""
         from seaice_data.sampling.window_counts import (
             weigh_row,  # late: most patches need no such loop
         )
@@ -246,17 +247,17 @@ class WindowSampler:
 
 @dataclass(frozen=True, slots=True)
 class _Windows:
-    """What is known of the windows of a scene that may be sampled."""
+    """Counts of the windows of a scene that may be sampled."""
 
     allowed: IntArray
-    """How many of each row of windows may be sampled."""
+    """Windows of each row that may be sampled."""
 
     pixels: IntArray
     """Pixels of each class in all of these, by row of windows, ``(row, class)``. A pixel
     counts once for each window that contains it."""
 
     n: int
-    """Windows of the scene that may be sampled."""
+    """All windows of the scene that may be sampled."""
 
 
 def has_windows(
@@ -268,7 +269,7 @@ def has_windows(
 ) -> bool:
     """Return whether any window of a scene may be sampled.
 
-    Most scenes are decided by how many valid pixels they have; `charts` is called for the
+    For most scenes the number of valid pixels decides; `charts` is called only for the
     others.
 
     Parameters
@@ -281,7 +282,7 @@ def has_windows(
         return False
     asked = np.flatnonzero(least)
     n_cover = -(-shape[0] // size) * -(-shape[1] // size)
-    # So many windows cover the scene: if none had enough valid pixels, it would have fewer.
+    # `n_cover` windows cover the scene: without an allowed one, fewer pixels were valid.
     if asked.size < 2 and (counted[asked] > n_cover * (least[asked] - 1)).all():
         return True
     return _count_windows(charts(), size, least, 0).n > 0
@@ -293,7 +294,7 @@ def is_allowed(window: ChartArray, least: IntArray) -> bool:
         if not needed:
             continue
         plane = window[..., position]
-        # Where few are needed, every 31st pixel finds them in most windows.
+        # If few are needed, every 31st pixel is enough to find them in most windows.
         sample = plane[::_STEP, ::_STEP]
         if np.count_nonzero(sample != CHART_FILL) >= needed:
             continue

@@ -1,4 +1,4 @@
-"""Geometry: every stored pixel lies where the 80 m pixels, cells and tie points say."""
+"""Geometry: stored pixels are where the 80 m pixels, cells and tie points place them."""
 
 from pathlib import Path
 
@@ -30,7 +30,7 @@ def plane(scene: PreparedScene, recipe: Recipe, channel: str) -> np.ndarray:
 
 @pytest.mark.parametrize(("height", "width"), SHAPES)
 @pytest.mark.parametrize("ratio", RATIOS)
-def test_sar_blocks_lie_at_their_centres(
+def test_sar_blocks_are_at_their_centres(
     tmp_path: Path, height: int, width: int, ratio: int
 ) -> None:
     recipe = Recipe(ratio=ratio, dtype="float32")
@@ -46,7 +46,7 @@ def test_sar_blocks_lie_at_their_centres(
 
 @pytest.mark.parametrize(("height", "width"), SHAPES)
 @pytest.mark.parametrize("ratio", RATIOS)
-def test_nearest_takes_the_pixels_of_the_reference(
+def test_nearest_takes_the_pixels_of_the_official_code(
     tmp_path: Path, height: int, width: int, ratio: int
 ) -> None:
     recipe = Recipe(ratio=ratio, dtype="float32", sar="nearest", charts="nearest")
@@ -60,7 +60,7 @@ def test_nearest_takes_the_pixels_of_the_reference(
 @pytest.mark.parametrize(("height", "width"), SHAPES)
 @pytest.mark.parametrize("ratio", RATIOS)
 @pytest.mark.parametrize("sar", ["mean", "nearest"])
-def test_cells_lie_under_the_sar(
+def test_cells_are_under_the_sar(
     tmp_path: Path, height: int, width: int, ratio: int, sar: str
 ) -> None:
     recipe = Recipe(ratio=ratio, dtype="float32", sar=sar)  # type: ignore[arg-type]
@@ -70,7 +70,7 @@ def test_cells_lie_under_the_sar(
         positions = (
             nearest_indices(size, ratio) if sar == "nearest" else block_centres(size, ratio)
         )
-        # The centre of cell k lies at pixel 25 k + 12; it goes on flat behind the last.
+        # The centre of cell k is at pixel 25 k + 12; values are constant after the last.
         expected = np.clip((positions - 12) / 25, 0, size // 25 - 1)
         np.testing.assert_allclose(numbers, expected, atol=1e-3)
 

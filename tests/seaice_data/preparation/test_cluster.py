@@ -44,7 +44,7 @@ def test_a_killed_worker_loses_nothing(
         if len(steps) == 3:
             os.kill(cluster.workers[0].pid, signal.SIGKILL)
 
-    monkeypatch.chdir(tmp_path)  # the workers stay where they are
+    monkeypatch.chdir(tmp_path)  # the workers stay in their folder
     report = prepare(
         raw, "store.zarr", scheduler=cluster.scheduler_address, progress=kill_one
     )
@@ -57,7 +57,9 @@ def test_a_killed_worker_loses_nothing(
     assert len(again.kept) == 16
 
 
-def test_a_bad_file_is_told_by_the_cluster(tmp_path: Path, cluster: LocalCluster) -> None:
+def test_a_bad_file_is_reported_by_the_cluster(
+    tmp_path: Path, cluster: LocalCluster
+) -> None:
     bad = tmp_path / "raw" / "20200101T000000_cis_prep.nc"
     write_coded(bad.parent, 203, 251, IDS[0])
     write_coded(bad.parent, 203, 251, "20200101T000000_cis", t2m=None)
@@ -69,7 +71,7 @@ def test_a_bad_file_is_told_by_the_cluster(tmp_path: Path, cluster: LocalCluster
     assert Store.open(store).scenes == (IDS[0],)
 
 
-def test_a_task_that_ends_workers_is_told_without_a_guess(
+def test_a_task_that_ends_workers_is_reported_without_guessing_why(
     cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     address = cluster.scheduler_address
@@ -80,6 +82,6 @@ def test_a_task_that_ends_workers_is_told_without_a_guess(
     assert "memory" not in f"{caught.value} {caught.value.hint}"
 
 
-def test_no_scheduler_is_told() -> None:
+def test_a_missing_scheduler_is_reported() -> None:
     with pytest.raises(SeaIceError, match="no dask scheduler at 'nonsense://host'"):
         run_tasks(print, {"a": ("a",)}, scheduler="nonsense://host")

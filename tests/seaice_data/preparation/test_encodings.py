@@ -14,7 +14,7 @@ def test_stored_month_is_that_of_the_official_code(month: int, stored: float) ->
     assert (value - channel.mean) / channel.std == pytest.approx(stored, abs=1e-12)
 
 
-def test_december_lies_next_to_january() -> None:
+def test_december_is_next_to_january() -> None:
     december, january, july = (
         np.array([v[k] for k in ("month_sin", "month_cos")])
         for v in (encode_time(datetime(2020, m, 1, tzinfo=UTC)) for m in (12, 1, 7))

@@ -1,4 +1,4 @@
-"""Charts have no classes where SAR is missing: else a mask was lost, which is reported."""
+"""Charts have no classes where SAR is missing; otherwise the lost mask is reported."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ CHARTS = ("SIC", "SOD", "FLOE")
 def write_scene(
     folder: Path, n_unseen: int, n_labelled: int = 100_000, charts: tuple[str, ...] = CHARTS
 ) -> Path:
-    """Write a scene with so many labelled pixels, so many of them without SAR."""
+    """Write a scene with a number of labelled pixels, some of them without SAR."""
     arrays = coded_arrays(503, 528)
     for name in CHARTS:
         arrays[name].reshape(-1)[n_labelled:] = 255
@@ -53,7 +53,7 @@ def test_a_few_classes_without_sar_are_reported(tmp_path: Path) -> None:
     assert stored.attributes["n_unseen"] == 1_000
 
 
-def test_whole_masks_are_not_spoken_of(tmp_path: Path) -> None:
+def test_intact_masks_are_not_reported(tmp_path: Path) -> None:
     write_coded(tmp_path / "raw")
     report = prepare(tmp_path / "raw", str(tmp_path / "store.zarr"))
     assert report.unseen == {}
@@ -61,7 +61,7 @@ def test_whole_masks_are_not_spoken_of(tmp_path: Path) -> None:
     assert "n_unseen" not in stored.attributes
 
 
-def test_prepare_takes_masks_when_told_to(tmp_path: Path) -> None:
+def test_prepare_accepts_lost_masks_on_request(tmp_path: Path) -> None:
     write_scene(tmp_path / "raw", 50_000)
     report = prepare(tmp_path / "raw", str(tmp_path / "store.zarr"))
     assert "50000 of 100000 labelled pixels (50.0%) have no SAR" in report.failed[0].reason
@@ -70,7 +70,7 @@ def test_prepare_takes_masks_when_told_to(tmp_path: Path) -> None:
     assert report.unseen == {SCENE_ID: 50_000}
 
 
-def test_charts_of_a_reference_file_are_held_against_the_sar(tmp_path: Path) -> None:
+def test_charts_of_a_reference_file_are_compared_with_the_sar(tmp_path: Path) -> None:
     path = write_scene(tmp_path / "whole", 2_000)
     for name in ("test", "charts"):
         (tmp_path / name).mkdir()

@@ -82,7 +82,7 @@ def test_a_bad_file_does_not_stop_the_others(raw: Path, store: str) -> None:
     assert IDS[3] not in Store.open(store).scenes
 
 
-def test_scenes_behind_links_arrive_and_what_cannot_be_read_is_reported(
+def test_scenes_reached_by_links_arrive_and_what_cannot_be_read_is_reported(
     raw: Path, store: str, tmp_path: Path
 ) -> None:
     folder = tmp_path / "linked"
@@ -103,14 +103,14 @@ def test_strict_stops_at_a_bad_file(raw: Path, store: str) -> None:
         prepare(raw, store, strict=True)
 
 
-def test_the_same_scene_twice_is_told(raw: Path, store: str) -> None:
+def test_the_same_scene_twice_is_reported(raw: Path, store: str) -> None:
     write_coded(raw / "copy", 203, 251, IDS[0])
     report = prepare(raw, store)
     assert len(report.written) == 7
     assert "same scene as" in report.failed[0].reason
 
 
-def test_a_file_that_changed_is_told(raw: Path, store: str) -> None:
+def test_a_file_that_changed_is_reported(raw: Path, store: str) -> None:
     prepare(raw, store)
     write_coded(raw, 203, 251, IDS[0], SIC=np.full((203, 251), 1, np.uint8))
     report = prepare(raw, store)
@@ -132,7 +132,7 @@ def correct(path: Path, chart: str = "SIC") -> None:
 
 
 def forget_times(store: str) -> None:
-    """Leave a store as version 0.1 wrote it."""
+    """Make a store look as version 0.1 wrote it."""
     document = Path(store, "scenes", "zarr.json")
     group = json.loads(document.read_text())
     assert set(group.pop("attributes")) == {"source_times"}
@@ -151,7 +151,7 @@ def test_a_corrected_file_of_equal_size_and_samples_is_reported(
         (failure,) = report.failed
         assert failure.name == str(paths[0])
         assert failure.reason.endswith(
-            f"not what scene {IDS[0]} in the store was made from: full_charts differ"
+            f"scene {IDS[0]} in the store was made from other data: full_charts differ"
         )
     assert prepare(tmp_path / "raw", store, overwrite=True).written == (*IDS[:2],)
     with open_scene(paths[0]) as scene:
@@ -268,7 +268,7 @@ def test_polygons_of_raw_scenes_are_kept(tmp_path: Path) -> None:
     group = f"scenes/{store.scenes[0]}"
     scene = xr.open_zarr(store.path, group=group, consolidated=False).load()
     np.testing.assert_array_equal(scene.polygon_id == -1, scene.charts[..., 0] == 255)
-    # Where a pixel lies in one polygon, its total concentration gives the class of SIC.
+    # If a pixel is in a single polygon, the total concentration gives its class of SIC.
     total = scene.polygons.sel(polygon_column="CT").values
     classes = np.array([SIC_CLASSES.get(int(code), 255) for code in total])
     ids = scene.polygons.sel(polygon_column="id").values
@@ -289,7 +289,7 @@ def test_a_good_store_outlives_files_that_cannot_replace_it(raw: Path, store: st
     assert Store.open(store).scenes == tuple(IDS)
 
 
-def test_bad_files_alone_make_no_store(tmp_path: Path) -> None:
+def test_bad_files_alone_do_not_make_a_store(tmp_path: Path) -> None:
     path = write_coded(tmp_path, 203, 251, SIC=np.full((203, 251), 42, np.uint8))
     for recipe in (Recipe(), Recipe(ratio=1000)):  # bad at the end, bad at first sight
         (failure,) = prepare(path, str(tmp_path / "store.zarr"), recipe).failed
@@ -345,7 +345,7 @@ def test_overwrite_replaces_a_store_of_another_version_beside_a_bad_folder(
     assert Store.open(store).scenes == tuple(IDS)
 
 
-def test_overwrite_leaves_out_a_bad_file_of_which_the_store_holds_nothing(
+def test_overwrite_leaves_out_a_bad_file_that_is_not_in_the_store(
     raw: Path, store: str
 ) -> None:
     prepare(raw, store)
@@ -366,7 +366,7 @@ def test_what_a_killed_replacement_left_is_removed(raw: Path, store: str) -> Non
         Store.erase(beside.path)
         beside.drop_folder()
     assert {path.name for path in raw.parent.iterdir()} == {"raw", "store.zarr"}
-    (raw / ".copy").rename(folder)  # nobody holds it now
+    (raw / ".copy").rename(folder)  # nobody has it locked now
     assert prepare(raw, store).kept == tuple(IDS)
     assert {path.name for path in raw.parent.iterdir()} == {"raw", "store.zarr"}
 
@@ -376,11 +376,11 @@ def test_a_store_that_was_moved_away_by_a_killed_exchange_comes_back(
 ) -> None:
     prepare(raw, store)
     with LocalFolder(store).replacement() as beside:
-        # The first of three renames, where a system cannot exchange names at once.
+        # The first of three renames on systems that cannot exchange names in one step.
         Path(store).rename(f"{beside.path}.replaced")
         folder = beside.local().parent
         folder.rename(raw / "held")
-    (raw / "held").rename(folder)  # nobody holds it now
+    (raw / "held").rename(folder)  # nobody has it locked now
     assert prepare(raw, store).kept == tuple(IDS)
     assert {path.name for path in raw.parent.iterdir()} == {"raw", "store.zarr"}
 
@@ -405,7 +405,7 @@ def test_what_only_looks_like_a_replacement_is_left_alone(
     assert (tmp_path / "store.zarr.replaced").exists()
 
 
-def test_a_system_that_cannot_exchange_names_replaces_too(
+def test_a_system_that_cannot_exchange_names_also_replaces_stores(
     raw: Path, store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
@@ -417,7 +417,7 @@ def test_a_system_that_cannot_exchange_names_replaces_too(
     assert {path.name for path in raw.parent.iterdir()} == {"raw", "store.zarr"}
 
 
-def test_a_scene_that_memory_is_too_small_to_write_does_not_stop_the_others(
+def test_a_scene_too_large_for_memory_does_not_stop_the_others(
     raw: Path, store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write = Store.write

@@ -17,7 +17,7 @@ from seaice_data.preparation.resample import (
 
 
 def downscale(plane: FloatArray, ratio: int) -> FloatArray:
-    """Average blocks of a plane, as each of the four planes of a band."""
+    """Average blocks of a plane, like each of the four planes of a band."""
     shape = Grid(*plane.shape, 80.0).downscaled(ratio).shape
     means = np.empty((4, *shape), np.float32)
     band, nowhere = np.stack([plane] * 4), np.full(3, np.inf, np.float32)
@@ -31,7 +31,7 @@ def downscale(plane: FloatArray, ratio: int) -> FloatArray:
 
 
 def vote(chart: ChartArray, ratio: int) -> ChartArray:
-    """Vote on the blocks of a chart, as of each chart of a band."""
+    """Vote on the blocks of a chart, like those of each chart of a band."""
     votes = np.empty((chart.shape[0] // ratio, chart.shape[1] // ratio), np.uint8)
     counts, differs = np.zeros(256, np.int64), np.empty(chart.shape[1], np.uint8)
     vote_blocks(chart, ratio, 11, 255, votes, counts, differs)
@@ -53,7 +53,7 @@ def test_a_block_of_fill_is_fill_and_its_neighbour_is_not() -> None:
     np.testing.assert_array_equal(downscale(plane, 2), [[np.nan, 4]])
 
 
-def test_rows_behind_the_last_block_are_dropped() -> None:
+def test_rows_after_the_last_block_are_dropped() -> None:
     plane = np.array([[1, 1, 9], [1, 1, 9], [9, 9, 9]], dtype=np.float32)
     np.testing.assert_array_equal(downscale(plane, 2), [[1]])
 

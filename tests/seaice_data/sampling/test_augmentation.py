@@ -1,4 +1,4 @@
-"""What is turned for each patch: distributions, and matrices to check by eye."""
+"""How patches are turned and mixed: distributions, and matrices to check by eye."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ NUMBERS = range(N)
 
 
 def within(share: float, expected: float, n: int = N) -> bool:
-    """Whether a share is within five deviations of what is expected."""
+    """Return whether a share is within five deviations of the expected one."""
     return abs(share - expected) < 5 * (expected * (1 - expected) / n) ** 0.5
 
 
@@ -67,8 +67,8 @@ def test_cutmix_boxes_have_the_shares_of_a_uniform_law() -> None:
     height = mixing.box[:, 1] - mixing.box[:, 0]
     width = mixing.box[:, 3] - mixing.box[:, 2]
     assert within((height * width > 0).mean(), 0.5 * (1 - (2 / 256) ** 2))
-    # Where nothing is cut off at the border, the share of the box is uniform in 0..1: such
-    # boxes are rarer the larger they are, in a way that is known.
+    # The share of boxes that no border cuts is uniform in 0..1, except that large ones are
+    # cut more often; by how much is known.
     inner = (
         (mixing.box[:, [0, 2]] > 0).all(axis=1)
         & (mixing.box[:, [1, 3]] < 256).all(axis=1)
@@ -76,7 +76,7 @@ def test_cutmix_boxes_have_the_shares_of_a_uniform_law() -> None:
     )
     side = height[inner] / 256
     share = (side < 0.5).mean()
-    # With s the side, s^2 uniform: density 2 s, times the room (1 - s)^2 for the centre.
+    # For the side s, s^2 is uniform: density 2 s, times the room (1 - s)^2 for the centre.
     assert within(share, 11 / 16, inner.sum())
 
 
@@ -103,7 +103,7 @@ def turned(
 
 
 def test_matrices_by_eye() -> None:
-    # Clockwise by a quarter turn: what is right of the centre of a patch was above it.
+    # Clockwise by a quarter turn: what is now right of the centre of a patch was above it.
     np.testing.assert_array_equal(turned(angle=90).to_scene()[0], [[0, -1], [1, 0]])
     np.testing.assert_array_equal(turned(flip_x=-1).to_scene()[0], [[1, 0], [0, -1]])
     np.testing.assert_array_equal(turned(flip_y=-1).to_scene()[0], [[-1, 0], [0, 1]])
@@ -124,12 +124,12 @@ def test_vectors_turn_as_places_do() -> None:
 
 
 @pytest.mark.parametrize("name", AUGMENTATIONS)
-def test_profiles_travel_as_settings(name: str) -> None:
+def test_profiles_survive_as_settings(name: str) -> None:
     augmentation = AUGMENTATIONS[name]
     assert from_mapping(Augmentation, to_mapping(augmentation)) == augmentation
 
 
-def test_plain_is_known() -> None:
+def test_only_the_empty_profile_is_plain() -> None:
     assert AUGMENTATIONS["none"].is_plain
     assert not any(
         AUGMENTATIONS[name].is_plain for name in ("official", "paper", "default")
@@ -140,11 +140,11 @@ def test_plain_is_known() -> None:
     ("change", "message"),
     [
         ({"flip_x": 1.5}, "flip_x must be a probability in 0..1, got 1.5"),
-        ({"rotation_range_deg": (5, -5)}, "smallest and its largest value"),
-        ({"rotation_range_deg": (-(2**63), 0)}, "must lie in -360..360"),
-        ({"rotation_range_deg": (5,)}, "smallest and its largest value"),
-        ({"scale_range": (0.0, 1.0)}, "scale_range must lie in 0.1..10"),
-        ({"scale_otherwise": 0.0}, "scale_otherwise must lie in 0.1..10, got 0"),
+        ({"rotation_range_deg": (5, -5)}, "its smallest, then largest value"),
+        ({"rotation_range_deg": (-(2**63), 0)}, "must be in -360..360"),
+        ({"rotation_range_deg": (5,)}, "its smallest, then largest value"),
+        ({"scale_range": (0.0, 1.0)}, "scale_range must be in 0.1..10"),
+        ({"scale_otherwise": 0.0}, "scale_otherwise must be in 0.1..10, got 0"),
         ({"cutmix_group": 1}, "cutmix_group must be at least 2, got 1"),
     ],
 )

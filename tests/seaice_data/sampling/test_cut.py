@@ -85,7 +85,7 @@ def test_every_half_survives() -> None:
     np.testing.assert_array_equal(
         cut(planes, at(0, 0), 256, bilinear=False)[..., 0].view(np.uint16), bits
     )
-    # Infinity times the weight 0 is NaN; no store holds any.
+    # Infinity times the weight 0 is NaN; no store contains infinity.
     planes = np.where(np.isinf(planes), np.float16(0), planes)
     np.testing.assert_array_equal(cut(planes, at(0, 0), 256)[..., 0], planes)
 
@@ -101,7 +101,7 @@ def test_a_part_of_a_scene_gives_what_the_scene_gives() -> None:
         assert np.isfinite(got).all()
 
 
-def test_bounds_cut_off_what_lies_beyond() -> None:
+def test_pixels_beyond_the_bounds_are_fill() -> None:
     planes = np.ones((6, 6), np.float32)
     for bilinear in (True, False):
         got = cut(planes, at(0, 0), 6, bilinear=bilinear, bounds=(1, 4, 2, 6))[..., 0]

@@ -7,8 +7,8 @@ from seaice_data.errors import SettingsError
 from seaice_data.sampling.random_numbers import MAX_SEED, Stream, below, check_seed, uniform
 
 
-def test_values_are_kept_figures() -> None:
-    """Numpy may change, patches may not: a training resumes on another machine."""
+def test_values_never_change() -> None:
+    """Numpy may change, patches may not: a training may resume on another machine."""
     values = uniform(MAX_SEED - 1, Stream.PLACE, [0, 1, 2**40], 2)
     np.testing.assert_array_equal((values * 2**53).astype(np.int64), KEPT)
 

@@ -1,4 +1,4 @@
-"""Patches: the same everywhere, uniform, and never in want of labels."""
+"""Patches: the same everywhere, uniform, and never without enough labels."""
 
 from collections import Counter
 
@@ -21,7 +21,7 @@ DOT, BLANK = "20190701T000000_cis", "20190901T000000_cis"
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    """Hold two full scenes, one smaller than a patch, one with two labels, one without."""
+    """Write two full scenes, one smaller than a patch, one with two labels, one without."""
     folder = tmp_path_factory.mktemp("sampler")
     fill = np.full((120, 140), 255, np.uint8)
     dots = fill.copy()
@@ -72,7 +72,7 @@ def test_corners_are_uniform_and_reach_the_edges(store: Store) -> None:
         counts = np.bincount(values, minlength=n_corners)
         assert len(counts) == n_corners
         chi2 = float(((counts - n / n_corners) ** 2 / (n / n_corners)).sum())
-        # Mean n_corners - 1, deviation sqrt(2 (n_corners - 1)): five never happen.
+        # Mean n_corners - 1, deviation sqrt(2 (n_corners - 1)): five are never reached.
         assert chi2 < (n_corners - 1) + 5 * (2 * (n_corners - 1)) ** 0.5
 
 
@@ -97,7 +97,7 @@ def test_a_patch_of_exactly_the_scene(store: Store) -> None:
     assert not np.isnan(patch["inputs"]).any()
 
 
-def test_rare_labels_are_found_without_trying_for_ever(store: Store) -> None:
+def test_rare_labels_are_found_in_bounded_time(store: Store) -> None:
     patches = PatchSampler(store, scenes=[DOT], size=32)
     for number in range(50):
         assert (patches[number]["charts"][..., 0] != 255).sum() == 2
@@ -122,14 +122,14 @@ UGLY: dict[str, tuple[tuple[int, int], list[tuple[int, int]]]] = {
     "two pixels in a tiny scene": ((25, 25), [(0, 0), (24, 24)]),
     "one pixel, tiny": ((25, 26), [(3, 3)]),
     "one pixel": ((300, 280), [(3, 3)]),
-    "two pixels that no patch holds": ((600, 300), [(0, 0), (599, 299)]),
+    "two pixels too far apart for a patch": ((600, 300), [(0, 0), (599, 299)]),
 }
 """Shapes of scenes, and the pixels that have a class: all if none is named."""
 
 
 @pytest.fixture(scope="module")
 def ugly(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Store]:
-    """Hold a store for each."""
+    """Write a store for each."""
     stores = {}
     for name, (shape, valid) in UGLY.items():
         folder = tmp_path_factory.mktemp("ugly")
@@ -173,7 +173,7 @@ def test_scenes_without_a_patch_are_reported(
         PatchSampler(ugly[name], scenes=[A], sampling=Sampling(over=over))
 
 
-def test_a_least_share_of_valid_pixels_holds_in_every_patch(store: Store) -> None:
+def test_every_patch_has_the_least_share_of_valid_pixels(store: Store) -> None:
     sampling = Sampling(min_valid_share=(0.9, 0.9, 0.0))
     patches = PatchSampler(store, size=48, sampling=sampling, scenes=[A, TINY, DOT, BLANK])
     assert patches.scenes == (A,)

@@ -1,6 +1,6 @@
 """Turned, mirrored, zoomed and mixed patches of scenes whose pixels say where they are.
 
-HH holds (1 + row) / 1024 and HV (1 + column) / 1024, exactly; SIC repeats every 77 rows,
+HH is (1 + row) / 1024 and HV (1 + column) / 1024, exactly; SIC repeats every 77 rows,
 SOD every 42 columns.
 """
 
@@ -56,12 +56,12 @@ def rows_and_columns(patch: Patch) -> tuple[np.ndarray, np.ndarray]:
 
 
 def assert_charts_fit(patch: Patch) -> None:
-    """Let each class be that of the pixel under it; of a pixel between two, of either."""
+    """Check that each class is that of its pixel; between two pixels, that of either."""
     y, x = rows_and_columns(patch)
     sic, sod = patch["charts"][..., 0], patch["charts"][..., 1]
     np.testing.assert_array_equal(np.isnan(y), sic == 255)
     valid = ~np.isnan(y)
-    # Half precision places rows to 1/16 of a pixel.
+    # In half precision, rows are known to 1/16 of a pixel.
     near_y = [np.floor(y[valid] + 0.5 + e).astype(int) // 7 % 11 for e in (-0.07, 0.07)]
     near_x = [np.floor(x[valid] + 0.5 + e).astype(int) // 7 % 6 for e in (-0.07, 0.07)]
     assert ((sic[valid] == near_y[0]) | (sic[valid] == near_y[1])).all()
@@ -204,7 +204,7 @@ def wind_in_m_s(patch: Patch, patches: PatchSampler) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def windy(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    """Hold a scene in which the wind blows away from its middle, 1 m/s for 10 pixels."""
+    """Write a scene in which the wind blows away from its middle, 1 m/s for 10 pixels."""
     folder = tmp_path_factory.mktemp("windy")
     cells_y, cells_x = np.mgrid[:20, :20] * 25.0 + 12 - 249.5
     u, v = (
@@ -229,7 +229,7 @@ def test_the_wind_turns_with_the_patch(
     for number in range(40):
         _, top, left = patches.draw(number)
         patch = patches[number]
-        # Where the middle of the scene lies in the patch, as the picture was moved.
+        # Position of the middle of the scene in the patch, after the scene was moved.
         middle = np.array([249.5 - top - 50, 249.5 - left - 50])
         back = turns.to_scene()[number]
         middle = np.linalg.solve(back, middle) + 50

@@ -1,4 +1,4 @@
-"""The same patches however they are asked for: processes, threads, ranks, resumed."""
+"""Patches are the same however they are asked for: processes, threads, ranks, resumed."""
 
 import pickle
 import subprocess
@@ -89,7 +89,7 @@ def test_threads_give_the_same_patches(
         assert_same(patches.batch(range(N), out), expected)
 
 
-def test_ranks_see_together_what_one_process_sees(store_path: str, expected: Patch) -> None:
+def test_ranks_together_see_what_one_process_sees(store_path: str, expected: Patch) -> None:
     n_ranks, size = 3, 4
     got = make(store_path).empty(N)
     for rank in range(n_ranks):
@@ -122,7 +122,7 @@ def test_a_sampler_travels_without_pixels(store_path: str, expected: Patch) -> N
 
 
 def test_plain_patches_need_no_compiler_and_no_zarr(store_path: str) -> None:
-    """What takes long to import would come before the first batch of every worker."""
+    """Slow imports would delay the first batch of every worker."""
     program = (
         "import sys; from seaice_data import PatchSampler, Store; "
         "s = Store.open(sys.argv[1]); "
@@ -140,7 +140,7 @@ def test_plain_patches_need_no_compiler_and_no_zarr(store_path: str) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize("augmentation", [None, Augmentation()])
-def test_processes_hold_no_planes_of_their_own(
+def test_processes_share_the_memory_of_planes(
     tmp_path: Path, augmentation: Augmentation | None
 ) -> None:
     write_coded(tmp_path / "raw", 700, 700)
@@ -158,6 +158,6 @@ def test_processes_hold_no_planes_of_their_own(
 
 
 def own_bytes() -> int:
-    """Return the memory of this process that is no part of a file."""
+    """Return the memory of this process that is not part of a file."""
     lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
     return 1024 * int(next(x.split()[1] for x in lines if x.startswith("Anonymous:")))

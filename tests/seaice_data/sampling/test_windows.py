@@ -99,7 +99,7 @@ DRAWINGS = {
 
 @pytest.mark.parametrize("name", DRAWINGS)
 def test_windows_come_as_often_as_their_probability_says(name: str) -> None:
-    """A test that can fail: chi-square over all windows of all scenes."""
+    """Compare frequencies by chi-square over all windows of all scenes."""
     sampling, n = DRAWINGS[name], 20000
     scenes = SCENES[:3] if "half" in name else SCENES
     places = windows_of(scenes, sampling).sample(range(n))
@@ -116,22 +116,22 @@ def test_windows_come_as_often_as_their_probability_says(name: str) -> None:
         for k, (y, x) in zip(places.scene, places.corner, strict=True)
     )
     assert {*sampled} <= allowed
-    told = {
+    stated = {
         (int(k), int(y), int(x)): float(p) / len(scenes) / n_allowed[int(k)]
         for k, (y, x), p in zip(
             places.scene, places.corner, places.probability, strict=True
         )
     }
-    # Windows that were never sampled have little; the others have nearly all.
-    assert 0.98 < sum(told.values()) < 1 + 1e-9
-    if len(told) == len(allowed):
-        assert abs(sum(told.values()) - 1) < 1e-9
-    chi2 = sum((sampled[w] - n * p) ** 2 / (n * p) for w, p in told.items())
-    assert abs(chi2 - len(told)) < 5 * (2 * len(told)) ** 0.5
+    # Windows that were never sampled have little probability; the others have nearly all.
+    assert 0.98 < sum(stated.values()) < 1 + 1e-9
+    if len(stated) == len(allowed):
+        assert abs(sum(stated.values()) - 1) < 1e-9
+    chi2 = sum((sampled[w] - n * p) ** 2 / (n * p) for w, p in stated.items())
+    assert abs(chi2 - len(stated)) < 5 * (2 * len(stated)) ** 0.5
 
 
 def test_the_test_above_can_fail() -> None:
-    """Windows sampled by class are not those that come over scenes."""
+    """Windows sampled by class are not distributed like those sampled over scenes."""
     n = 20000
     places = windows_of(SCENES, Sampling(over="classes")).sample(range(n))
     sampled = Counter(zip(places.scene.tolist(), map(tuple, places.corner), strict=True))
@@ -162,7 +162,7 @@ def test_every_class_is_met_as_often_as_promised(share: float) -> None:
 
 
 def test_corrected_losses_are_those_over_scenes() -> None:
-    """The mean over patches by class, divided by their probability, is that over scenes."""
+    """Divided by its probability, a loss has the same mean by class as over scenes."""
 
     def mean_share(sampling: Sampling, of: Callable[[ChartArray], float]) -> float:
         places = windows_of(SCENES, sampling, seed=1).sample(range(20000))
@@ -182,10 +182,10 @@ def test_corrected_losses_are_those_over_scenes() -> None:
         assert abs(mean_share(Sampling(over=over), rare) - plain) < 0.05 * plain  # type: ignore[arg-type]
 
 
-def test_a_class_outside_all_windows_is_not_a_trap() -> None:
+def test_a_class_outside_all_windows_is_never_sampled() -> None:
     charts = np.full((12, 12, 3), CHART_FILL, np.uint8)
     charts[:4, :4, :2] = 1
-    charts[11, 11, 1] = 5  # no window around it has half of its SIC
+    charts[11, 11, 1] = 5  # in no window around it is half of the SIC valid
     sampling = Sampling(over="classes", class_share=1, min_valid_share=(0.5, 0, 0))
     places = windows_of([charts], sampling).sample(range(300))
     for (y, x), p in zip(places.corner, places.probability, strict=True):
@@ -218,7 +218,7 @@ def test_two_valid_pixels_far_apart_are_no_patch() -> None:
     assert not has_windows(Sampling(), SIZE, (20, 20), [2, 0, 0], lambda: charts)
 
 
-def test_drawing_travels_as_settings() -> None:
+def test_sampling_survives_as_settings() -> None:
     sampling = Sampling(over="classes", chart="FLOE", min_valid_share=(0.1, 0.0, 0.5))
     assert from_mapping(Sampling, to_mapping(sampling)) == sampling
     assert sampling.least_valid(10).tolist() == [10, 0, 50]
@@ -229,8 +229,8 @@ def test_drawing_travels_as_settings() -> None:
     ("change", "message"),
     [
         ({"class_share": 1.2}, "class_share must be in 0..1, got 1.2"),
-        ({"min_valid_share": (0.5,)}, r"one number in 0..1 a chart \(SIC, SOD, FLOE\)"),
-        ({"min_valid_share": (0.5, 2, 0)}, "one number in 0..1 a chart"),
+        ({"min_valid_share": (0.5,)}, r"one number in 0..1 per chart \(SIC, SOD, FLOE\)"),
+        ({"min_valid_share": (0.5, 2, 0)}, "one number in 0..1 per chart"),
     ],
 )
 def test_what_cannot_be_followed_is_rejected(

@@ -72,7 +72,7 @@ def test_a_scene_without_a_valid_pixel_is_refused(tmp_path: Path, predict: Predi
     planes = ("nersc_sar_primary", "nersc_sar_secondary", "sar_incidenceangle")
     report = predict(write_coded(tmp_path, HEIGHT, WIDTH, **dict.fromkeys(planes, empty)))
     assert report.maps == ()
-    assert "no pixel has SAR" in report.failed[0].reason
+    assert "no pixel has both SAR and a chart" in report.failed[0].reason
 
 
 def test_a_scene_of_one_pixel_of_the_store_gives_a_map(
@@ -147,7 +147,7 @@ def test_store_and_file_refuse_the_same_scene(tmp_path: Path) -> None:
     planes = ("nersc_sar_primary", "nersc_sar_secondary", "sar_incidenceangle")
     write_coded(tmp_path / "raw", HEIGHT, WIDTH, **dict.fromkeys(planes, empty))
     report = prepare(tmp_path / "raw", str(tmp_path / "store.zarr"), Recipe(ratio=5))
-    assert "no pixel has SAR" in report.failed[0].reason
+    assert "no pixel has both SAR and a chart" in report.failed[0].reason
 
 
 def cells(n_y: int, n_x: int) -> dict[str, np.ndarray]:
