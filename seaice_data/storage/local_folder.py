@@ -1,8 +1,9 @@
 """A store in a folder on a disk of this machine.
 
-A file or folder appears by a rename, from ``.staging`` inside the store. A run that adds
-scenes and one that replaces the store exclude each other by a lock on the folder. Several
-runs may add scenes at the same time, because they write the same bytes.
+Files and folders are written to ``.staging`` inside the store, then renamed to their
+places. A run that adds scenes and one that replaces the store exclude each other by a lock
+on the folder. Several runs may add scenes at the same time, because they write the same
+bytes.
 """
 
 import ctypes
@@ -59,7 +60,7 @@ class LocalFolder:
         self.path = without_secrets(url)
         self.location = str(Path(root or url).absolute())
         self.is_shared = True
-        # A link may lead to where there is nothing yet.
+        # A link may point to a folder that does not exist yet.
         self._root = os.path.realpath(self.location)
 
     def local(self, *names: str) -> Path:
@@ -82,7 +83,7 @@ class LocalFolder:
             return [path.name] if path.exists() else []
 
     def exists(self) -> bool:
-        """Whether there is anything at the path, be it a file."""
+        """Return whether there is anything at the path, even a file."""
         return os.path.exists(self._root)  # noqa: PTH110 - false if it may not be seen
 
     def put(self, name: str, content: bytes) -> None:
@@ -119,11 +120,11 @@ class LocalFolder:
             self.local(name).replace(place)
 
     def remove_file(self, name: str) -> None:
-        """Remove a file, if it is there."""
+        """Remove a file, if it exists."""
         self.local(name).unlink(missing_ok=True)
 
     def missing(self, folder: str, names: Sequence[str]) -> list[str]:
-        """Return those files of a folder that are not there, or are not regular files."""
+        """Return those files of a folder that do not exist, or are not regular files."""
         return [name for name in names if not _is_file(self.local(folder, name))]
 
     def open_zarr(self, folder: str) -> "ZarrStore":
@@ -204,7 +205,7 @@ class LocalFolder:
         """Yield a place on the same disk for what will replace this folder.
 
         It is in a hidden folder beside this one. The name of that folder is used only once,
-        and a file in it says who made it, so that no other folder is taken for it.
+        and a file in it says who made it, so that no other folder is mistaken for it.
 
         Raises
         ------
@@ -281,7 +282,7 @@ def _is_file(path: Path) -> bool:
 
 
 def _move(staged: Path, final: Path, witness: str) -> None:
-    """Move a folder to its place, unless another writer was faster."""
+    """Move a folder to its place, unless another writer has already put it there."""
     if (final / witness).exists():
         return
     try:
@@ -300,7 +301,7 @@ def _move_new(staged: Path, final: Path) -> None:
             os.link(staged, final)
         except FileExistsError:
             raise
-        except OSError:  # disks without links say so in many ways
+        except OSError:  # disks without hard links report that in many ways
             final.touch(exist_ok=False)
             staged.replace(final)
 

@@ -1,4 +1,4 @@
-"""A store in an object store, or behind any other URL that fsspec can open.
+"""A store in an object store, or at any other URL that fsspec can open.
 
 Every object appears whole, so a scene appears with the last object written. There are no
 locks and no renames.
@@ -94,7 +94,7 @@ class ObjectStore:
         """List what is in a folder."""
         full = self._full(folder)
         with self.errors():
-            # fsspec caches listings: what other processes wrote since is not in them.
+            # fsspec caches listings, which lack what other processes have written since.
             self._files.invalidate_cache(full)
             try:
                 listed = self._files.ls(full, detail=False)
@@ -103,7 +103,7 @@ class ObjectStore:
         return sorted(name.rstrip("/").rsplit("/", 1)[-1] for name in listed)
 
     def exists(self) -> bool:
-        """Whether there is anything at the URL."""
+        """Return whether there is anything at the URL."""
         with self.errors():
             self._files.invalidate_cache(self._root)
             return bool(self._files.exists(self._root))
@@ -114,7 +114,7 @@ class ObjectStore:
             self._files.pipe_file(self._full(name), content)
 
     def put_new(self, name: str, content: bytes) -> None:
-        """Write an object, unless a look first finds one."""
+        """Write an object, unless it is found first."""
         if not self.read_many([name]):
             self.put(name, content)
 
@@ -145,12 +145,12 @@ class ObjectStore:
             self._remove_objects(name)
 
     def remove_file(self, name: str) -> None:
-        """Remove an object, if it is there."""
+        """Remove an object, if it exists."""
         with self.errors():
             self._remove_object(name)
 
     def missing(self, folder: str, names: Sequence[str]) -> list[str]:
-        """Return those objects of a folder that are not there."""
+        """Return those objects of a folder that do not exist."""
         with self.errors():
             full = self._full(folder)
             self._files.invalidate_cache(full)
@@ -175,7 +175,7 @@ class ObjectStore:
         """Do nothing: objects are written where they stay."""
 
     def drop_folder(self) -> None:
-        """Do nothing: a folder without objects is not there."""
+        """Do nothing: a folder without objects does not exist."""
 
     def errors(self) -> AbstractContextManager[None]:
         """Turn errors of the libraries into store errors."""

@@ -1,4 +1,4 @@
-"""Where a store is: a folder on a disk, or an object store behind an fsspec URL."""
+"""Where a store is: a folder on a disk, or an object store at an fsspec URL."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def open_storage(url: str | os.PathLike[str]) -> "Storage":
-    """Return the storage at a path or URL, whether or not there is anything.
+    """Return the storage at a path or URL, whether or not anything exists there.
 
     Raises
     ------
@@ -61,10 +61,10 @@ class Storage(Protocol):
         """
 
     def names(self, folder: str = "") -> list[str]:
-        """List the names in a folder, sorted: none if it is missing, of a file its own."""
+        """List the names in a folder, sorted; a missing folder has none, a file its own."""
 
     def exists(self) -> bool:
-        """Whether there is anything at the path, even a file."""
+        """Return whether there is anything at the path, even a file."""
 
     def put(self, name: str, content: bytes) -> None:
         """Write a file, whole or not at all, and replace an existing one."""
@@ -99,10 +99,10 @@ class Storage(Protocol):
         """
 
     def remove_file(self, name: str) -> None:
-        """Remove a file, if it is there."""
+        """Remove a file, if it exists."""
 
     def missing(self, folder: str, names: Sequence[str]) -> list[str]:
-        """Return those files of a folder that are not there, or are not regular files."""
+        """Return those files of a folder that do not exist, or are not regular files."""
 
     def open_zarr(self, folder: str) -> "ZarrStore":
         """Return a folder as a zarr store to read from."""

@@ -1,6 +1,6 @@
 """The files of a zarr array, written to the specifications of formats 2 and 3.
 
-zarr reads these files and would write the same bytes; but it hands each of the fifty files
+zarr reads these files and would write the same bytes, but it passes each of the fifty files
 of a scene to a thread and back, which takes longer than preparing the scene.
 
 A store may come from anywhere. ``read_array_document`` checks the document of an array
@@ -70,7 +70,7 @@ class ArrayFiles:
 
     @property
     def description(self) -> dict[str, Any]:
-        """What `layout.describe` returns for the array."""
+        """The same as `layout.describe` returns for the array."""
         return {
             "shape": self.values.shape,
             "dtype": "string" if self._is_text else self.values.dtype.name,
@@ -129,7 +129,7 @@ class ArrayFiles:
             "shape": self.values.shape,
             "chunks": self._chunk_shape,
             "dtype": self._little(self.values).dtype.str,
-            # Readers of format 2 would take a fill value for missing data, as 0 % ice.
+            # Readers of format 2 treat the fill value as missing data; 0 would be 0 % ice.
             "fill_value": None,
             "order": "C",
             "filters": None,
@@ -158,7 +158,7 @@ class ArrayFiles:
 
     @property
     def _padding(self) -> float:
-        """What zarr puts after the last row and column; nobody reads it."""
+        """The value that zarr puts after the last row and column; it is never read."""
         if self.zarr_format == 2:
             return 0
         return np.nan if self.values.dtype.kind == "f" else self.fill

@@ -1,4 +1,4 @@
-"""What a store contains, on one screen: sizes, shares, ranges, and what is odd about it."""
+"""Describe a store on one screen: sizes, shares, ranges, and what is odd about it."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -98,7 +98,7 @@ class StoreDescription:
         }
 
     def to_rows(self) -> dict[str, str]:
-        """Return what people want to know, by a short name; what is empty is left out."""
+        """Return a summary for people, by short names; empty values are left out."""
         shapes = filter(None, (self.smallest_shape, self.largest_shape))
         sizes = " to ".join(f"{y} x {x}" for y, x in shapes)
         n_bytes = self.disk_use_bytes

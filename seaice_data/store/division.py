@@ -1,4 +1,4 @@
-"""Divide the scenes of a store into train, validation and test again, by other settings."""
+"""Divide the scenes of a store into splits again, by other settings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class SplitReport:
 
 
 def split_store(store: Store, settings: SplitSettings) -> SplitReport:
-    """Divide the scenes of a store; the settings also hold for scenes that are added later.
+    """Divide the scenes of a store; the settings also apply to scenes that are added later.
 
     Parameters
     ----------

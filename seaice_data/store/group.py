@@ -49,7 +49,7 @@ class StoreRoot:
         self.attributes = attributes
         """Attributes of the root group."""
         self.recipe = from_mapping(Recipe, attributes["recipe"])
-        """What decided the bytes of the store."""
+        """Everything that decided the bytes of the store."""
         self.channels = self.recipe.channels
         """Names on the channel axis."""
 
@@ -96,7 +96,7 @@ class StoreRoot:
         Raises
         ------
         StoreError
-            If it is gone or was replaced, or its metadata cannot be read.
+            If it was removed or replaced, or its metadata cannot be read.
         """
         found = self.read_metadata([scene_id]).get(scene_id)
         if found is None:
@@ -161,13 +161,13 @@ def group_files(attributes: Mapping[str, Any], zarr_format: int) -> dict[str, by
 def put_group(
     storage: Storage, prefix: str, attributes: Mapping[str, Any], zarr_format: int
 ) -> None:
-    """Write a group, unless it is there."""
+    """Write a group, unless it exists."""
     for name, content in group_files(attributes, zarr_format).items():
         storage.put_new(prefix + name, content)
 
 
 def whole_documents(documents: Sequence[Document]) -> list[bytes]:
-    """Return the contents of documents; raise the first error in place of one."""
+    """Return the contents of documents; if some are errors, raise the first."""
     for document in documents:
         if not isinstance(document, bytes):
             raise document
@@ -225,7 +225,7 @@ def foreign_names(storage: Storage) -> list[str]:
 
 
 def is_blank(storage: Storage) -> bool:
-    """Whether there is nothing, or only what a writer killed at its first step leaves."""
+    """Return whether there is nothing, or only what a writer killed at its start leaves."""
     return {*storage.names()} <= {STAGING, ".zattrs"}
 
 

@@ -152,7 +152,7 @@ def _label_arrays(recipe: Recipe) -> Iterator[ArrayFiles]:
 def _polygon_arrays(
     polygons: PolygonTable, ids: IntArray, recipe: Recipe
 ) -> Iterator[ArrayFiles]:
-    """Yield the egg codes of the polygons, because charts do not keep mixed ice."""
+    """Yield the egg codes of the polygons, because the charts leave out mixed ice."""
     make = partial(ArrayFiles, zarr_format=recipe.zarr_format)
     columns = np.array(["id", *COLUMNS, "is_water"])
     yield make(name="polygon_column", values=columns, dimensions=("polygon_column",))
@@ -282,5 +282,5 @@ def checksum(values: Any) -> str:
         content: Any = "\n".join(map(str, values.ravel())).encode()
     else:
         content = np.ascontiguousarray(values, values.dtype.newbyteorder("<")).view()
-        content.flags.writeable = False  # else it would be copied
+        content.flags.writeable = False  # otherwise it would be copied
     return f"{google_crc32c.value(content):08x}"

@@ -30,7 +30,7 @@ class PreparedScene:
     """Whether an ice chart belongs to the scene."""
 
     is_test_file: bool
-    """Whether the file has no chart, as the test scenes of the challenge."""
+    """Whether the file has no chart, like the test scenes of the challenge."""
 
     grid: Grid
     """Grid of the store: that of the scene, downscaled."""
@@ -48,7 +48,7 @@ class PreparedScene:
     """Charts on the 80 m grid, shape ``(chart, y, x)``."""
 
     full_flags: ChartArray
-    """Bits of `FLAGS` on the 80 m grid, shape ``(y, x)``."""
+    """Flags on the 80 m grid, bits of `FLAGS`, shape ``(y, x)``."""
 
     polygons: PolygonTable | None = None
     """Egg codes of the chart's polygons. Raw files only."""

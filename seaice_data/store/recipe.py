@@ -35,8 +35,8 @@ class Recipe:
 
     dominance_threshold: float = 0.65
     """Share of the ice in a polygon that a stage or floe size needs to become its class;
-    raw files only (Chen et al. 2024, section 2). 0.70 for SOD and 0.50 for FLOE were
-    published before."""
+    raw files only (Chen et al. 2024, section 2). The first edition of the dataset used 0.70
+    for SOD and 0.50 for FLOE."""
 
     dtype: Literal["float16", "float32"] = "float16"
     """Type of the stored inputs. Standardised values rarely leave -8..8, where float16
@@ -69,7 +69,7 @@ class Recipe:
             raise RecipeError("a channel is named twice in the recipe")
 
     def stand_ins(self, n_pixels: int) -> IntArray:
-        """Return the stored pixel that stands for each pixel of an axis of the 80 m grid.
+        """Return the stored pixel that represents each pixel of an axis of the 80 m grid.
 
         Examples
         --------

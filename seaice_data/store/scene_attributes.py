@@ -28,7 +28,7 @@ class StatsTable(TypedDict):
 
 
 class SourceFile(TypedDict):
-    """A file that a scene was made of."""
+    """A file that a scene was made from."""
 
     name: str
     size: int
@@ -140,4 +140,4 @@ def _check_stats(stats: StatsTable, recipe: Recipe) -> None:
     lengths = {len(values) for values in (stats["count"], stats["total"], stats["squares"])}
     lengths |= {len(stats["lowest"]), len(stats["highest"])}
     if lengths != {len(recipe.channels)}:
-        raise DocumentError(f"stats must be of {len(recipe.channels)} channels")
+        raise DocumentError(f"stats must have {len(recipe.channels)} channels")

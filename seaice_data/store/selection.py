@@ -152,9 +152,7 @@ class _Reader:
         """Read the whole condition."""
         condition = self._either()
         if (rest := self._peek()) is not None:
-            raise self._refuse(
-                f"{shortened(rest)!r} comes unexpectedly", "join with and, or"
-            )
+            raise self._refuse(f"{shortened(rest)!r} is unexpected", "join with and, or")
         return condition
 
     def _split(self, where: str) -> Iterable[tuple[str, str]]:
@@ -279,7 +277,7 @@ class _Reader:
             raise self._refuse("it ends too early")
         kind, text = self._tokens[self._next]
         if kind == "sign" or kind in ("file", "range") or text.lower() in _WORDS:
-            raise self._refuse(f"{shortened(text)!r} is where a value of {field} should be")
+            raise self._refuse(f"expected a value of {field}, got {shortened(text)!r}")
         self._next += 1
         if FIELDS[field] is str:
             return (text[1:-1] if kind == "text" else text).casefold()
@@ -296,7 +294,7 @@ class _Reader:
         return int(text)
 
     def _check(self, field: str, values: Iterable[Collection[Value]]) -> None:
-        """Reject words that no scene has: they are misspelt."""
+        """Reject words that no scene has: they are probably misspelt."""
         if FIELDS[field] is not str:
             return
         words = [str(word) for part in values for word in part]
@@ -313,4 +311,4 @@ class _Reader:
         )
 
 
-_EXAMPLE = "as month in 5..9 and service == 'cis'"
+_EXAMPLE = "write for example month in 5..9 and service == 'cis'"

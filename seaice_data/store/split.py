@@ -1,7 +1,7 @@
-"""Which scenes train, validate and test.
+"""Divide scenes into those that train, validate and test.
 
 Scenes of one orbit pass overlap in time and place, so they stay in one split. The published
-lists of the challenge ignore that, and two test scenes leak.
+lists of the challenge ignore this, and two test scenes leak.
 """
 
 import hashlib
@@ -52,11 +52,11 @@ class SplitSettings:
     """How the scenes of a store are divided, where it differs from the default."""
 
     seed: int = 0
-    """Decides which scenes validate, if they are chosen at random."""
+    """Seed for choosing the validation scenes at random."""
 
     test: tuple[SceneId, ...] | None = None
-    """Ids of the test scenes; those of the challenge and those that came as test files
-    if not given."""
+    """Ids of the test scenes; if not given, those of the challenge and those that came as
+    test files."""
 
     validation: tuple[SceneId, ...] | None = None
     """Ids of the validation scenes; chosen at random if not given."""
@@ -84,10 +84,10 @@ def split_scenes(
 ) -> dict[str, tuple[str, ...]]:
     """Divide scenes into ``train``, ``validation`` and ``test``.
 
-    Scenes in `tests` test. Of the others, those in `validation` validate; if it is not
-    given, 20 that `seed` chooses, or a fifth of them if they are fewer than 100. Scenes of
-    the pass of a test scene neither train nor validate; scenes of one pass train together
-    or validate together.
+    Scenes in `tests` are test scenes. Of the others, those in `validation` are validation
+    scenes; if it is not given, 20 chosen by `seed`, or a fifth if there are fewer than 100.
+    Scenes from the pass of a test scene neither train nor validate; other scenes of one
+    pass are in the same split.
 
     Parameters
     ----------
@@ -96,17 +96,18 @@ def split_scenes(
     tests
         Ids of test scenes; those not among `ids` are ignored.
     seed
-        The choice of a scene depends on the seed and its id, so adding scenes moves few.
+        The choice of a scene depends on the seed and its id, so adding scenes changes the
+        split of few others.
     validation
         Ids of validation scenes, instead of a random choice. The rest of their pass is left
         out.
     allow_leaks
-        Ignore passes: divide scene by scene.
+        Ignore orbit passes: divide scene by scene.
 
     Returns
     -------
     dict
-        Ids by name of the split, sorted. A scene left out for its pass is in none.
+        Ids by name of the split, sorted. Scenes left out because of their pass are in none.
 
     Examples
     --------

@@ -1,6 +1,6 @@
-"""Statistics that merge: means and deviations of channels, counts of classes.
+"""Statistics that can be merged: means and deviations of channels, counts of classes.
 
-A scene is counted once, when it is prepared; statistics of a store or a split are sums.
+A scene is counted once, when it is prepared; statistics of a store are sums over scenes.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,7 +12,7 @@ import numpy as np
 from seaice_data.arrays import ChartArray, FloatArray, IntArray
 from seaice_data.charts import CHART_FILL, CHARTS
 
-_COUNTED_BYTES = 256 * 1024  # at a time: what they need stays in the processor's cache
+_COUNTED_BYTES = 256 * 1024  # at a time, so that all arrays stay in the processor's cache
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ matters here:
 
 - A scene is complete or absent: the metadata of its group is written last, and without it
   zarr sees no group. Two writers of the same scene write the same bytes; the second one
-  finds the scene there and discards its own.
-- The list of scenes is not stored: there is no second file that could disagree.
+  finds the scene in its place and discards its own copy.
+- The list of scenes is not stored, so no other file can contradict what is there.
 """
 
 from collections.abc import Mapping
@@ -132,7 +132,7 @@ class Store(StoreRoot):
 
     @classmethod
     def is_absent(cls, path: str) -> bool:
-        """Whether there is nothing at `path`: `create` would make a new store."""
+        """Return whether nothing is at `path`, so that `create` would make a new store."""
         return is_blank(open_storage(path))
 
     @cached_property
@@ -249,7 +249,7 @@ class Store(StoreRoot):
         return scenes, failures
 
     def has_scene(self, scene_id: str) -> bool:
-        """Whether a scene is in the store at this moment."""
+        """Return whether a scene is in the store at this moment."""
         return bool(self.read_metadata([scene_id]))
 
     def write(self, scene: PreparedScene, provenance: Mapping[str, Any]) -> None:
@@ -310,11 +310,11 @@ class Store(StoreRoot):
 
     @property
     def source_times(self) -> dict[str, list[int]]:
-        """When the files of scenes were last changed, in ns since 1970, as far as noted.
+        """When the files of scenes last changed, in ns since 1970, where this was noted.
 
-        They are a shortcut for later runs, and describe the files on one disk. They are
-        attributes of the group ``scenes``, because the bytes of a scene depend only on what
-        its files contain. Losing them only costs time.
+        These times are a shortcut for later runs, and describe the files on one disk. They
+        are attributes of the group ``scenes``, because the bytes of a scene depend only on
+        what its files contain. Losing them only costs time.
         """
         names = [f"scenes/{name}" for name in self.documents]
         found = [*self.storage.read_many(names).values()]

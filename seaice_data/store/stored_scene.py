@@ -69,7 +69,7 @@ class StoredScene:
 
     @property
     def service(self) -> str:
-        """Ice service that drew the chart: ``cis`` or ``dmi``."""
+        """Ice service that made the chart: ``cis`` or ``dmi``."""
         return self.id.service
 
     @property
@@ -137,7 +137,7 @@ class StoredScene:
         return self._read("full_charts")
 
     def full_flags(self) -> ChartArray:
-        """Read the flags on the 80 m grid: bit 1 no SAR, 2 land, 4 remainder."""
+        """Read the flags on the 80 m grid, shape ``(y, x)``; bits as in `FLAGS`."""
         return self._read("full_flags")
 
     @property
@@ -148,12 +148,12 @@ class StoredScene:
 
     @property
     def rows(self) -> IntArray:
-        """Stored row that stands for each row of the 80 m grid."""
+        """Stored row that represents each row of the 80 m grid."""
         return self.store.recipe.stand_ins(self.source_grid.height)
 
     @property
     def columns(self) -> IntArray:
-        """Stored column that stands for each column of the 80 m grid."""
+        """Stored column that represents each column of the 80 m grid."""
         return self.store.recipe.stand_ins(self.source_grid.width)
 
     def to_xarray(self) -> "xr.Dataset":
@@ -230,7 +230,7 @@ class StoredScene:
         names = [f"{folder}/{file}" for file in ARRAY_DOCUMENTS[recipe.zarr_format]]
         found = storage.read_many(names)
         if absent := {*names} - {*found}:
-            raise self._damaged(f"there is no {min(absent).rpartition('/')[2]} of {name!r}")
+            raise self._damaged(f"{name!r} has no {min(absent).rpartition('/')[2]}")
         documents = whole_documents([found[name] for name in names])
         metadata = read_array_document(documents, form)
         array = zarr.Array.from_dict(StorePath(storage.open_zarr(folder)), metadata)
@@ -296,8 +296,8 @@ class StoredScene:
         n_bytes = dtype.itemsize * int(np.prod(shape))
         if size != n_bytes:
             raise DamageError(
-                f"{str(chunk)!r} is missing, or not {n_bytes} bytes long as "
-                f"{shape} {dtype.name} needs",
+                f"{str(chunk)!r} is missing or has the wrong size: "
+                f"{shape} {dtype.name} needs {n_bytes} bytes",
                 hint=f"find what is damaged with `seaice verify {self.store.path}`",
             )
         return np.memmap(chunk, dtype, "r", shape=shape)

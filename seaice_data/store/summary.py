@@ -1,6 +1,6 @@
 """What describes all scenes of a store together: splits, statistics, class counts.
 
-It is written into the root attributes after scenes were added or divided; `seaice verify`
+It is written into the root attributes after scenes are added or divided; `seaice verify`
 recomputes it from the scenes.
 """
 

@@ -71,8 +71,8 @@ def verify(
     Raises
     ------
     StoreError
-        If there is no store, its root metadata is damaged, or a file cannot be read for a
-        reason outside the store (permissions, a disk or server that does not answer).
+        If the store does not exist, its root metadata is damaged, or a file cannot be read
+        for a reason outside the store (permissions, a disk or server that does not answer).
     OSError, MemoryError
         If the disk or the memory fails.
     """
@@ -83,7 +83,7 @@ def verify(
     }
     found = run_tasks(_verify_scene, arguments, jobs, progress)
     damages = [damage for damages in found for damage in damages]
-    if not damages:  # a summary without the damaged scenes would not fit
+    if not damages:  # otherwise the summary would lack the damaged scenes
         damages = _verify_root(store)
     elapsed_s = time.monotonic() - start
     return VerifyReport(len(store.scenes), tuple(damages), store.foreign_entries, elapsed_s)

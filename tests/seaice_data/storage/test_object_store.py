@@ -1,4 +1,4 @@
-"""Stores behind URLs: a real S3 protocol on loopback, and fsspec's memory."""
+"""Stores at URLs: the real S3 protocol on loopback, and fsspec's memory."""
 
 import os
 import shutil
@@ -30,7 +30,7 @@ RECIPES = [Recipe(), Recipe(codec="zstd", zarr_format=2, channels=("hh", "t2m"))
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    # In a process of its own: threads of a server here would be traced and interrupted.
+    # In its own process: threads of a server here would be traced and interrupted.
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         host, port = free.getsockname()
@@ -41,7 +41,7 @@ def endpoint() -> Iterator[str]:
             socket.create_connection((host, port)).close()
             break
         except ConnectionRefusedError:
-            assert server.poll() is None  # it has not started yet, but will
+            assert server.poll() is None  # it has not started yet, but is running
             time.sleep(0.05)
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
@@ -123,7 +123,7 @@ def test_a_half_written_scene_in_a_bucket_is_absent_and_is_done_again(
     assert verify(url).damages == ()
 
 
-def test_damage_in_a_bucket_is_found_and_mended(bucket: str, raw: Path) -> None:
+def test_damage_in_a_bucket_is_found_and_repaired(bucket: str, raw: Path) -> None:
     url = f"{bucket}/store.zarr"
     prepare(raw, url)
     files = fsspec.filesystem("s3")
@@ -170,18 +170,18 @@ def test_scenes_are_listed_in_few_round_trips(
     monkeypatch.setattr(files, "_call_s3", count)
     store = Store.open(url)
     assert len([store.scene(scene_id) for scene_id in store.scenes]) == 3
-    # Three files may be the root's; one listing; those of the scenes at the same time.
+    # Up to three files of the root, one listing, then those of all scenes at once.
     assert sorted(calls) == ["get_object"] * (3 + 3) + ["list_objects_v2"]
 
 
-def test_a_bucket_that_is_not_there_is_told(raw: Path, bucket: str) -> None:
+def test_a_missing_bucket_is_reported(raw: Path, bucket: str) -> None:
     with pytest.raises(StoreError, match=r"cannot reach 's3://no-such-bucket/s.zarr': The"):
         prepare(raw, "s3://no-such-bucket/s.zarr")
     with pytest.raises(StoreError, match="no store at"):
         Store.open(f"{bucket}/absent.zarr")
 
 
-def test_an_endpoint_that_cannot_be_reached_is_told() -> None:
+def test_an_endpoint_that_cannot_be_reached_is_reported() -> None:
     environment = {
         "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
         "AWS_ACCESS_KEY_ID": "someone",
@@ -200,7 +200,7 @@ def test_an_endpoint_that_cannot_be_reached_is_told() -> None:
     assert "AWS_ENDPOINT_URL" in done.stderr.splitlines()[-1]
 
 
-def test_an_unknown_protocol_is_told() -> None:
+def test_an_unknown_protocol_is_reported() -> None:
     with pytest.raises(StoreError, match=r"cannot reach 'nope://store.zarr'"):
         Store.open("nope://store.zarr")
 

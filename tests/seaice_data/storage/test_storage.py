@@ -1,4 +1,4 @@
-"""Folders on disks that cannot do what most can."""
+"""Folders on disks that lack what most disks can do."""
 
 from pathlib import Path
 

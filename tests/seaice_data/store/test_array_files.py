@@ -1,4 +1,4 @@
-"""Arrays written by us and by zarr are the same files, byte for byte."""
+"""Arrays that we write are the same files as those of zarr, byte for byte."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Broken files of every kind: in the store whole, or listed in one line; nothing else."""
+"""Broken files of every kind are either stored whole or reported in one line."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ Files = dict[str, tuple[Path, ...]]
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Files:
-    """Hold a ready scene, a test scene with its reference file, and a raw scene."""
+    """Write a ready scene, a test scene with its reference file, and a raw scene."""
     folder = tmp_path_factory.mktemp("whole")
     (folder / "packed").mkdir()
     plans = plan_scenes(12, 200, 0)
@@ -346,7 +346,7 @@ def test_truncated_files_are_listed(
 def test_flipped_bits_do_no_harm(
     tmp_path: Path, whole: Files, kind: str, seed: int
 ) -> None:
-    """Half of them hit anything, half of them metadata: bytes that are not in planes."""
+    """Half of them are anywhere, half of them in metadata: bytes outside the planes."""
     path = copy(tmp_path, whole[kind])
     content = np.frombuffer(path.read_bytes(), np.uint8).copy()
     rng = np.random.default_rng(seed)
@@ -358,7 +358,7 @@ def test_flipped_bits_do_no_harm(
 
 
 def metadata_of(path: Path, n_bytes: int) -> np.ndarray:
-    """Return where a file holds something else than the numbers of its variables."""
+    """Return the bytes of a file that are not numbers of its variables."""
     is_data = np.zeros(n_bytes, bool)
     with h5py.File(path) as file:
         for variable in file.values():

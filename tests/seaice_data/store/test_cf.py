@@ -1,4 +1,4 @@
-"""Scenes of a store, written as netCDF, follow the CF conventions: others judge."""
+"""Scenes of a store, written as netCDF, pass the compliance checker for CF."""
 
 from pathlib import Path
 

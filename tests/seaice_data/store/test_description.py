@@ -1,4 +1,4 @@
-"""A store is described by what its scenes say of themselves."""
+"""A store is described from the metadata of its scenes."""
 
 import json
 import shutil
@@ -58,14 +58,14 @@ def test_the_disk_use_is_the_size_of_all_files(whole: Path) -> None:
     assert describe_store(Store.open(whole)).disk_use_bytes == n_bytes
 
 
-def test_what_is_odd_is_said(whole: Path, tmp_path: Path) -> None:
+def test_oddities_are_listed(whole: Path, tmp_path: Path) -> None:
     store = tmp_path / "store.zarr"
     shutil.copytree(whole, store)
     (gone,) = Store.open(store).splits["validation"]
     shutil.rmtree(store / "scenes" / gone)
     (store / "notes.txt").write_text("mine")
-    stranger, absent = describe_store(Store.open(store)).oddities
-    assert stranger == "'notes.txt' is not part of a store"
+    foreign, absent = describe_store(Store.open(store)).oddities
+    assert foreign == "'notes.txt' is not part of a store"
     assert absent.endswith(f"not in the store: {gone}")
 
 

@@ -1,4 +1,4 @@
-"""Scenes of a store are divided again, and it is said what became of the lists."""
+"""Scenes of a store are divided again, and the report says what became of the lists."""
 
 from pathlib import Path
 

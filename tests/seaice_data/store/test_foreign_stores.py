@@ -1,4 +1,4 @@
-"""Stores that somebody else made, or an editor changed: one error in words, and no code."""
+"""Stores made or edited by others end in one clear error, and never run code."""
 
 import json
 import pickle
@@ -153,7 +153,7 @@ def test_a_document_that_is_not_one_is_damage(
         (lambda a: a["source_grid"].update(height=10**9), "source_grid has 1000000000 x"),
         (lambda a: a["source_grid"].update(width=-1), "source_grid has 203 x -1"),
         (lambda a: a.update(stats=3), "stats must be a table, got 3"),
-        (lambda a: a["stats"].update(count=[1]), "stats must be of"),
+        (lambda a: a["stats"].update(count=[1]), "stats must have"),
         (lambda a: a.update(class_counts={}), "class_counts.SIC must have 12 counts"),
         (lambda a: a["full_class_counts"].update(SIC="x"), "must be a list, got 'x'"),
         (lambda a: a.update(valid_share="much"), "valid_share must be float, got 'much'"),

@@ -1,6 +1,6 @@
-"""Documents of stores with odd values anywhere: an error in words, or what was written.
+"""Store documents with odd values end in a clear error, or in what was written.
 
-``SEAICE_FUZZ=3000 pytest tests/seaice_data/test_fuzzed_stores.py`` tries more of them.
+``SEAICE_FUZZ=3000 pytest tests/seaice_data/store/test_fuzzed_stores.py`` tries more.
 """
 
 import json
@@ -55,7 +55,7 @@ def places(value: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]
 
 
 def changed(document: Any, choose: random.Random) -> Any:
-    """Return a document in which one value is odd, or not there."""
+    """Return a document in which one value is odd or missing."""
     *outer, last = choose.choice([place for place in places(document) if place])
     inner = document
     for key in outer:
@@ -68,7 +68,9 @@ def changed(document: Any, choose: random.Random) -> Any:
 
 
 @pytest.mark.parametrize(("zarr_format", "codec"), [(2, "zstd"), (3, "none")])
-def test_odd_documents_end_in_words(tmp_path: Path, zarr_format: int, codec: str) -> None:
+def test_odd_documents_end_in_a_clear_error(
+    tmp_path: Path, zarr_format: int, codec: str
+) -> None:
     for scene_id in IDS:
         write_coded(tmp_path / "raw", 103, 126, scene_id)
     recipe = from_mapping(Recipe, {"zarr_format": zarr_format, "codec": codec})

@@ -1,4 +1,4 @@
-"""A store that is replaced, or a scene prepared again, while somebody reads it."""
+"""Readers notice a store that is replaced, or a scene that is prepared again."""
 
 from collections.abc import Callable
 from pathlib import Path

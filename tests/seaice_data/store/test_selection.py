@@ -1,4 +1,4 @@
-"""Conditions over scenes, on six synthetic scenes of which everything is known."""
+"""Conditions select scenes by what is known about them, here from six synthetic ones."""
 
 import os
 from pathlib import Path
@@ -40,7 +40,7 @@ def test_scenes_of_a_split_or_of_all(store: Store) -> None:
 
 
 def test_by_month_service_and_year(store: Store, scenes: list[StoredScene]) -> None:
-    for where, holds in {
+    for where, satisfies in {
         "month in 5..9": lambda s: 5 <= s.acquired.month <= 9,
         "month not in 5..9": lambda s: not 5 <= s.acquired.month <= 9,
         "month in 10..4": lambda s: not 5 <= s.acquired.month <= 9,
@@ -56,7 +56,7 @@ def test_by_month_service_and_year(store: Store, scenes: list[StoredScene]) -> N
         ),
         "valid_share > 0.5": lambda s: s.attributes["valid_share"] > 0.5,
     }.items():  # fmt: skip
-        expected = tuple(s.id for s in scenes if holds(s))
+        expected = tuple(s.id for s in scenes if satisfies(s))
         if expected:
             assert select(store, where) == expected, where
         else:
@@ -83,37 +83,45 @@ def test_by_ids_and_lists_of_them(store: Store, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("where", "message", "hint"),
     [
-        ("", "it ends too early", "as month in 5..9"),
+        ("", "it ends too early", "write for example month in 5..9"),
         ("mnth == 5", "unknown name 'mnth'", "did you mean 'month'?"),
         ("month = 5", "'=' is not part of a condition", "write == to compare"),
-        ("month", "month is compared with nothing", "as month"),
-        ("month ==", "it ends too early", "as month"),
-        ("month == five", "month is a whole number, not five", "as month"),
-        ("month in 5..", "'.' is not part", "as month"),
-        ("month in [5, 6", "a list is not closed", "as month"),
-        ("month in [5 6]", "a list is not closed", "as month"),
-        ("(month == 5", "a parenthesis is not closed", "as month"),
-        ("month == 5 service == cis", "'service' comes unexpectedly", "join with and"),
-        ("month == 5 and", "it ends too early", "as month"),
+        ("month", "month is compared with nothing", "for example month"),
+        ("month ==", "it ends too early", "for example month"),
+        ("month == five", "month is a whole number, not five", "for example month"),
+        ("month in 5..", "'.' is not part", "for example month"),
+        ("month in [5, 6", "a list is not closed", "for example month"),
+        ("month in [5 6]", "a list is not closed", "for example month"),
+        ("(month == 5", "a parenthesis is not closed", "for example month"),
+        ("month == 5 service == cis", "'service' is unexpected", "join with and"),
+        ("month == 5 and", "it ends too early", "for example month"),
         ("service == 'dni'", "no scene has service 'dni'", "did you mean 'dmi'?"),
         ("split == 'validaton'", "no scene has split", "did you mean 'validation'?"),
         ("service < 'dmi'", "service has no order", "write service == ..."),
-        ("service in 1..2", "service is not a whole number", "as month"),
-        ("year in 2021..2018", "2021..2018 ends before it starts", "as month"),
+        ("service in 1..2", "service is not a whole number", "for example month"),
+        ("year in 2021..2018", "2021..2018 ends before it starts", "for example month"),
         ("service in @list.txt", "a file lists ids, not service", "@scenes.txt"),
         ("id in @nowhere.txt", "cannot read scene ids from 'nowhere.txt'", None),
         ("__import__('os')", "unknown name '__import__'", "known are"),
-        ("month.real == 1", "'.' is not part of a condition", "as month"),
-        ("month == and", "'and' is where a value of month should be", "as month"),
-        ("month == 5; month == 6", "';' is not part", "as month"),
-        ("(" * 3000 + "month == 1" + ")" * 3000, "nested more than 32 deep", "as month"),
-        ("not " * 3000 + "month == 1", "nested more than 32 deep", "as month"),
-        ("not (" * 3000, "nested more than 32 deep", "as month"),
-        (f"month in {'9' * 5000}..1", "999999999999... has 5000 digits", "as month"),
-        (f"year == {'9' * 5000}", "999999999999... has 5000 digits", "as month"),
-        (f"year == {'x' * 5000}", "year is a whole number, not xxx", "as month"),
-        ("month == \u0661", "month is a whole number, not \u0661", "as month"),
-        ("month == 5\0", "'\\x00' is not part of a condition", "as month"),
+        ("month.real == 1", "'.' is not part of a condition", "for example month"),
+        ("month == and", "expected a value of month, got 'and'", "for example month"),
+        ("month == 5; month == 6", "';' is not part", "for example month"),
+        (
+            "(" * 3000 + "month == 1" + ")" * 3000,
+            "nested more than 32 deep",
+            "for example month",
+        ),
+        ("not " * 3000 + "month == 1", "nested more than 32 deep", "for example month"),
+        ("not (" * 3000, "nested more than 32 deep", "for example month"),
+        (
+            f"month in {'9' * 5000}..1",
+            "999999999999... has 5000 digits",
+            "for example month",
+        ),
+        (f"year == {'9' * 5000}", "999999999999... has 5000 digits", "for example month"),
+        (f"year == {'x' * 5000}", "year is a whole number, not xxx", "for example month"),
+        ("month == \u0661", "month is a whole number, not \u0661", "for example month"),
+        ("month == 5\0", "'\\x00' is not part of a condition", "for example month"),
         (
             "id in @a\0b",
             "cannot read scene ids from 'a\\x00b': it cannot be the name",
@@ -122,7 +130,7 @@ def test_by_ids_and_lists_of_them(store: Store, tmp_path: Path) -> None:
         ("id in @/dev/zero", "'/dev/zero': it is not a regular file", None),
     ],
 )
-def test_what_cannot_be_read_is_told(
+def test_conditions_that_cannot_be_read_are_refused(
     store: Store, where: str, message: str, hint: str | None
 ) -> None:
     with pytest.raises(SettingsError) as caught:
@@ -131,14 +139,14 @@ def test_what_cannot_be_read_is_told(
     assert hint is None or hint in str(caught.value.hint)
 
 
-def test_nothing_found_is_told(store: Store) -> None:
+def test_a_condition_that_no_scene_satisfies_is_refused(store: Store) -> None:
     with pytest.raises(
         StoreError, match=r"none of the 6 scenes .* satisfies 'year == 1900'"
     ):
         select(store, "year == 1900")
 
 
-def test_what_is_long_is_shown_by_its_beginning(store: Store) -> None:
+def test_long_words_are_shortened_in_messages(store: Store) -> None:
     for where in (f"region == {'x' * 5000}", f"{'x' * 5000} == 1", f"year == {'x' * 5000}"):
         with pytest.raises(SettingsError) as caught:
             select(store, where)

@@ -17,13 +17,13 @@ IDS = [
 ]
 
 
-def test_every_scene_stands_in_exactly_one_split() -> None:
+def test_every_scene_is_in_exactly_one_split() -> None:
     splits = split_scenes(IDS)
     assert sorted(sum(splits.values(), ())) == sorted(IDS)
     assert len(splits["validation"]) == 20
 
 
-def test_published_test_scenes_test() -> None:
+def test_published_test_scenes_are_test_scenes() -> None:
     assert set(split_scenes([*IDS, *TEST_IDS])["test"]) == TEST_IDS
 
 
@@ -45,7 +45,7 @@ def test_scenes_of_one_pass_stay_together() -> None:
     assert leaking_pairs(splits) == []
 
 
-def test_the_same_image_charted_twice_stays_together() -> None:
+def test_one_acquisition_charted_twice_stays_together() -> None:
     twice = ["20200728T120112_cis", "20200728T120112_dmi"]
     assert leaking_pairs(split_scenes([*IDS, *twice])) == []
 
@@ -66,7 +66,7 @@ def test_few_scenes_still_validate() -> None:
     assert [len(ids) for ids in split_scenes(IDS[:10]).values()] == [8, 2, 0]
 
 
-def test_a_list_of_validation_scenes_is_heeded_and_its_passes_do_not_train() -> None:
+def test_a_list_of_validation_scenes_is_used_and_its_passes_do_not_train() -> None:
     slices = [
         f"{scene[:9]}{minute}10_dmi" for scene in IDS[:5] for minute in ("1010", "1011")
     ]

@@ -24,7 +24,7 @@ def test_merged_statistics_are_those_of_all_pixels() -> None:
     np.testing.assert_array_equal(merged.count, [64, 65])
 
 
-def test_statistics_survive_the_way_through_json() -> None:
+def test_statistics_survive_a_round_trip_through_json() -> None:
     stats = counted(np.array([[[1.5]], [[np.nan]]]))
     again = ChannelStats.from_mapping(stats.to_mapping())
     assert again.to_mapping() == stats.to_mapping()

@@ -1,4 +1,4 @@
-"""The store: complete or absent, and readable without us."""
+"""The store: scenes are complete or absent, and readable without seaice."""
 
 import json
 import shutil
@@ -84,7 +84,7 @@ def test_a_scene_without_its_last_write_is_absent(store: Store) -> None:
 
 
 @pytest.mark.parametrize("damaged", [3, ["20190314T101830_cis"], {"train": 3}])
-def test_damaged_splits_are_told(store: Store, damaged: object) -> None:
+def test_damaged_splits_are_reported(store: Store, damaged: object) -> None:
     root = Path(store.path, "zarr.json")
     document = json.loads(root.read_text())
     document["attributes"]["splits"] = damaged
@@ -95,7 +95,7 @@ def test_damaged_splits_are_told(store: Store, damaged: object) -> None:
 
 @pytest.mark.parametrize("codec", ["none", "zstd"])
 @pytest.mark.parametrize("zarr_format", [2, 3])
-def test_both_zarr_formats_and_codecs_hold_the_same(
+def test_both_zarr_formats_and_codecs_contain_the_same(
     scene: PreparedScene, tmp_path: Path, zarr_format: int, codec: str
 ) -> None:
     recipe = from_mapping(Recipe, {"zarr_format": zarr_format, "codec": codec})
@@ -129,17 +129,17 @@ def test_checksums_do_not_depend_on_how_arrays_are_written(
     assert checksums[0]["charts"] == checksum(scene.charts)
 
 
-def test_a_chunk_that_is_missing_or_cut_is_told(store: Store) -> None:
+def test_a_missing_or_truncated_chunk_is_reported(store: Store) -> None:
     chunk = Path(store.path, "scenes", SCENE_ID, "inputs", "c", "0", "0", "0")
     chunk.write_bytes(chunk.read_bytes()[:-1])
-    with pytest.raises(StoreError, match="bytes long as"):
+    with pytest.raises(StoreError, match=r"wrong size: .* needs \d+ bytes"):
         assert store.scene(SCENE_ID).inputs
     chunk.unlink()
-    with pytest.raises(StoreError, match="bytes long as"):
+    with pytest.raises(StoreError, match=r"wrong size: .* needs \d+ bytes"):
         assert store.scene(SCENE_ID).inputs
 
 
-def test_metadata_that_is_cut_is_told(store: Store) -> None:
+def test_truncated_metadata_is_reported(store: Store) -> None:
     metadata = Path(store.path, "scenes", SCENE_ID, "zarr.json")
     metadata.write_bytes(metadata.read_bytes()[:-10])
     with pytest.raises(StoreError, match=f"metadata of scene '{SCENE_ID}' .* is damaged"):
@@ -181,7 +181,7 @@ def test_preparing_twice_gives_equal_bytes(tmp_path: Path) -> None:
     assert trees[0] == trees[1]
 
 
-def test_no_store_and_what_is_none(tmp_path: Path) -> None:
+def test_a_missing_store_and_what_is_not_one(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="no store at"):
         Store.open(str(tmp_path / "absent.zarr"))
     (tmp_path / "folder").mkdir()
@@ -205,7 +205,7 @@ def test_an_unknown_scene_is_refused(store: Store) -> None:
 
 
 @pytest.mark.parametrize("zarr_format", [2, 3])
-def test_lost_chunks_are_no_open_water(
+def test_lost_chunks_are_not_read_as_open_water(
     scene: PreparedScene, tmp_path: Path, zarr_format: int
 ) -> None:
     recipe = from_mapping(Recipe, {"zarr_format": zarr_format, "codec": "zstd"})
@@ -223,7 +223,7 @@ def test_lost_chunks_are_no_open_water(
         assert f"seaice verify {store.path}" in str(caught.value.hint)
 
 
-def test_a_packed_chunk_that_is_cut_is_told(store: Store) -> None:
+def test_a_truncated_packed_chunk_is_reported(store: Store) -> None:
     folder = Path(store.path, "scenes", SCENE_ID, "full_charts")
     chunk = next(p for p in folder.rglob("*") if p.is_file() and p.name == "0")
     chunk.write_bytes(chunk.read_bytes()[:-5])
@@ -247,7 +247,7 @@ def test_charts_have_255_where_plain_zarr_finds_nothing(store: Store) -> None:
         lambda root: {"attributes": root["attributes"] | {"software": None}},
     ],
 )
-def test_a_root_that_is_no_store_is_told(store: Store, change) -> None:
+def test_a_root_that_is_not_a_store_is_refused(store: Store, change) -> None:
     root = Path(store.path, "zarr.json")
     root.write_text(json.dumps(change(json.loads(root.read_text()))))
     with pytest.raises(StoreError, match="is not a seaice store"):
@@ -257,7 +257,7 @@ def test_a_root_that_is_no_store_is_told(store: Store, change) -> None:
 
 
 @pytest.mark.parametrize("scene_id", ["", ".", "..", f"../scenes/{SCENE_ID}", "a/b"])
-def test_what_is_no_id_is_no_scene(store: Store, scene_id: str) -> None:
+def test_what_is_not_an_id_is_not_a_scene(store: Store, scene_id: str) -> None:
     with pytest.raises(StoreError, match="no scene"):
         store.scene(scene_id)
 
@@ -274,7 +274,7 @@ def test_a_store_of_another_version_is_replaced(store: Store) -> None:
 
 
 @pytest.mark.parametrize("name", ["thesis.txt", "scenes/notes"])
-def test_what_is_no_part_of_a_store_is_not_deleted(store: Store, name: str) -> None:
+def test_what_is_not_part_of_a_store_is_not_deleted(store: Store, name: str) -> None:
     Path(store.path, name).write_text("mine")
     with pytest.raises(
         StoreError, match=f"contains '{name}', which is not part of a store"

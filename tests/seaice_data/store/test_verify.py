@@ -1,4 +1,4 @@
-"""Every damage is found, named, and can be mended; what cannot be read is not damage."""
+"""Damage is found, named and can be repaired; what cannot be read is not damage."""
 
 import errno
 import os
@@ -26,7 +26,7 @@ IDS = ("20190114T101830_dmi", "20190214T101830_dmi")
 def whole(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, Path, Recipe]:
-    """Hold a raw folder, a store, and its recipe."""
+    """Write a raw folder, a store, and its recipe."""
     folder = tmp_path_factory.mktemp("verify")
     for scene_id in IDS:
         write_coded(folder / "raw", 203, 251, scene_id)
@@ -63,7 +63,7 @@ def test_a_flipped_bit_anywhere_in_a_scene_is_found(store: Path) -> None:
     for path in files_of(store, ""):
         content = path.read_bytes()
         flipped = bytearray(content)
-        # Metadata also has parts without a meaning here, as the level of a codec.
+        # Metadata also has parts without a meaning here, such as the level of a codec.
         values = path.name[0].isdigit()
         place = int(rng.integers(len(content))) if values else content.index(b"{")
         flipped[place] ^= 1 << int(rng.integers(7))
@@ -101,7 +101,7 @@ def test_changed_attributes_are_found(store: Path) -> None:
     )
 
 
-def test_root_attributes_that_do_not_fit_the_scenes_are_found_and_mended(
+def test_root_attributes_that_do_not_fit_the_scenes_are_found_and_repaired(
     whole: tuple[Path, Path, Recipe], store: Path
 ) -> None:
     Store.open(str(store)).remove(IDS[1])
@@ -127,7 +127,7 @@ def scenes_in(store: Path) -> tuple[str, ...]:
 
 
 def without_rights() -> list[str]:
-    """Return how to run a command that root's rights do not help, where this is root."""
+    """Return how to run a command without the rights of root, if this is root."""
     if os.geteuid():
         return []
     if shutil.which("setpriv") is None:
@@ -204,7 +204,7 @@ def test_no_more_memory_or_threads_are_not_damage(
             verify(store)
 
 
-def test_a_scene_that_was_mended_meanwhile_stays(store: Path) -> None:
+def test_a_scene_that_was_repaired_in_the_meantime_stays(store: Path) -> None:
     chunk = chunk_of(store, "inputs")
     content = chunk.read_bytes()
     chunk.write_bytes(content[:-1])

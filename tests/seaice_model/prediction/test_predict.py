@@ -349,7 +349,7 @@ def test_a_damaged_scene_does_not_stop_the_others(
     assert [path.stem for path in report.maps] == [TEST_SCENE]
     assert (report.n_written, report.n_kept) == (1, 0)
     assert [failure.name for failure in report.failed] == [*SCENES[:2]]
-    assert "bytes long as" in report.failed[0].reason
+    assert "is missing or has the wrong size" in report.failed[0].reason
     assert "metadata" in report.failed[1].reason
 
 
