@@ -1,4 +1,4 @@
-"""How much ice of which kind each ice service meets in each month."""
+"""How much ice, and of which kind, each ice service meets in each month."""
 
 from collections.abc import Mapping
 from typing import NamedTuple

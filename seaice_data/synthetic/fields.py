@@ -1,11 +1,11 @@
-"""Random fields, and how they reach finer grids: what synthetic scenes are made of.
+"""Random fields that synthetic scenes are made of, and their interpolation to finer grids.
 
 - ``fractal`` makes a field with detail at all scales (coasts, weather), ``texture`` one
   with a single length scale (floes);
-- ``interpolate`` brings a coarse field to any rows and columns, bilinear;
-- ``blur`` averages with a bell curve, as an antenna does;
+- ``interpolate`` interpolates a coarse field to any rows and columns, bilinearly;
+- ``blur`` averages with a Gaussian, as an antenna does;
 - ``signed_distance`` measures how far each node is from the border of a region;
-- ``label_rows`` maps the highest score, with borders as smooth as the scores.
+- ``label_rows`` labels pixels by the highest score, with borders as smooth as the scores.
 
 A field depends on its arguments alone; randomness is one of them.
 """
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from seaice_data.arrays import FloatArray, Mask
 
 Float32 = NDArray[np.float32]
-"""Fields are float32 throughout: half the memory, and the noise hides the rest."""
+"""Fields are float32 throughout: half the memory, and noise hides the lost digits."""
 
 Labels = NDArray[np.uint8]
 """Positions of polygons in their table."""
@@ -36,7 +36,7 @@ def fractal(
     shape
         Shape of the field.
     wavelength
-        Longest wavelength in nodes; longer waves are not stronger.
+        Longest wavelength in nodes; longer waves have no more power.
     slope
         How fast spectral density falls with the wave number: 2.5 is rugged, 5 smooth.
     """
@@ -71,9 +71,9 @@ def standard(field: Float32) -> Float32:
 
 
 def interpolate(field: Float32, rows: FloatArray, columns: FloatArray) -> Float32:
-    """Read a field at `rows` x `columns`, bilinear.
+    """Interpolate a field to `rows` x `columns`, bilinearly.
 
-    Positions are in nodes of the field. Beyond the last node the slope before it
+    Positions are in nodes of the field. Beyond the last node, the slope before it
     continues.
     """
     above, down = _split(rows, field.shape[0])
@@ -94,7 +94,7 @@ def interpolate(field: Float32, rows: FloatArray, columns: FloatArray) -> Float3
 
 
 def blur(field: FloatArray, sigma: float) -> FloatArray:
-    """Average a field with a bell curve of deviation `sigma` nodes."""
+    """Average a field with a Gaussian of deviation `sigma` nodes."""
     height, width = field.shape
     return _bell(height, sigma) @ field @ _bell(width, sigma).T
 
@@ -102,12 +102,12 @@ def blur(field: FloatArray, sigma: float) -> FloatArray:
 def signed_distance(potential: Float32) -> Float32:
     """Return the distance to where `potential` is 0, in nodes; negative where above 0.
 
-    Infinite where the potential has one sign only.
+    Infinite if the potential has only one sign.
     """
     inside = potential > 0
     outer, inner = _distance_to(inside), _distance_to(~inside)
     distance = np.where(inside, 0.5 - inner, outer - 0.5)
-    # Whole nodes would make the border a staircase: close to it the potential is finer.
+    # Whole nodes would make the border a staircase; close to it, use the potential instead.
     slope = np.hypot(*np.gradient(potential))
     close = np.clip(-potential / np.maximum(slope, 1e-6), -1.5, 1.5)
     return np.where(np.abs(distance) < 1, close, distance).astype(np.float32)

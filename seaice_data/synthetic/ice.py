@@ -1,4 +1,4 @@
-"""Where the ice lies in a synthetic scene, and how it is divided into regions.
+"""Where the ice is in a synthetic scene, and how it is divided into regions.
 
 - ``ice_edge`` puts the ice edge where the climate has it;
 - ``choose_seeds`` chooses where regions start to grow;
@@ -85,7 +85,7 @@ def choose_seeds(
 
 
 def _sample_nodes(rng: np.random.Generator, place: Mask, n: int) -> NDArray[np.intp]:
-    """Sample up to `n` nodes of a place; none if it has less than 20."""
+    """Sample up to `n` nodes of a place; none if it has fewer than 20."""
     candidates = np.flatnonzero(place)
     if len(candidates) < 20:
         n = 0

@@ -1,4 +1,4 @@
-"""What both versions of a synthetic scene have in their netCDF files."""
+"""What the netCDF files of both versions of a synthetic scene have in common."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -45,14 +45,14 @@ def whole_file(path: Path) -> Iterator["netCDF4.Dataset"]:
     Raises
     ------
     SceneError
-        If the disk does not take it.
+        If it cannot be written to the disk.
     """
     import netCDF4  # late: takes 0.1 s
 
     with staged(path.parent) as place:
         part = place / path.name
         with _disk_errors(part, path.parent), netCDF4.Dataset(part, "w") as file:
-            # Every value is written, so files need not be filled with NaN before.
+            # Every value is written, so files need not be filled with NaN first.
             file.set_fill_off()
             yield file
         part.replace(path)
@@ -60,7 +60,7 @@ def whole_file(path: Path) -> Iterator["netCDF4.Dataset"]:
 
 @contextmanager
 def _disk_errors(part: Path, folder: Path) -> Iterator[None]:
-    """Say why a file could not be written to a folder, which netCDF does not."""
+    """Raise why a file could not be written to a folder, which netCDF does not report."""
     try:
         yield
     except (OSError, RuntimeError) as error:
@@ -73,7 +73,7 @@ def _disk_errors(part: Path, folder: Path) -> Iterator[None]:
 
 
 def _why_refused(part: Path) -> str | None:
-    """Return why the system does not extend a file; None if it does."""
+    """Return why the system refuses to extend a file; None if it does not."""
     try:
         with part.open("ab") as file:
             file.write(bytes(2**20))

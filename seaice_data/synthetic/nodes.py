@@ -1,4 +1,4 @@
-"""The nodes of a synthetic scene: the coarse grid that land and ice are made on.
+"""The nodes of a synthetic scene: the coarse grid on which land and ice are made.
 
 Lengths are shares of the scene's width, so that a small scene is a miniature and not a
 section.

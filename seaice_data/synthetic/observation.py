@@ -63,7 +63,7 @@ class Observation:
             yield Band(rows, seen.hh, seen.hv, *self._map_rows(rows))
 
     def cells(self) -> dict[str, FloatArray]:
-        """Return the 2 km fields, float64; after all bands."""
+        """Return the 2 km fields, float64; to be called after all `bands`."""
         cover = Cover(*map(np.concatenate, zip(*self._cover, strict=True)))
         return brightness(self.plan, cover, self.weather) | asdict(self.weather)
 
@@ -79,7 +79,7 @@ class Observation:
         return polygon_id, distance_zones(interpolate(surface.land_km, y, x))
 
     def _note(self, hh: Float32, hv: Float32, cover: Cover) -> None:
-        """Remember the range of the backscatter and the mean cover of cells."""
+        """Note the range of the backscatter and the mean cover of cells."""
         for known, plane in zip(self.sar_range, (hh, hv), strict=True):
             known[0] = np.fmin(known[0], np.fmin.reduce(plane, axis=None))
             known[1] = np.fmax(known[1], np.fmax.reduce(plane, axis=None))
@@ -115,7 +115,7 @@ def distance_zones(km: Float32) -> Float32:
 
 
 def zone_description() -> str:
-    """Return the bounds of the zones in words."""
+    """Return the bounds of the zones as text."""
     bounds = [f"{bound:g}" for bound in _ZONE_BOUNDS_KM]
     zones = [f"{i}: {bounds[i - 1]}-{bounds[i]} km" for i in range(1, len(bounds))]
     return "; ".join(["0: land", *zones, f"{len(bounds)}: beyond {bounds[-1]} km"])

@@ -54,13 +54,13 @@ class ScenePlan:
     """Everything that decides a synthetic scene; equal plans give equal files."""
 
     seed: int
-    """Start of all random numbers."""
+    """Random seed of the scene."""
 
     region: str
     """Key of ``REGIONS``; decides the ice service too."""
 
     acquired: datetime
-    """First line, with a time zone; seconds count, fractions do not."""
+    """Time of the first line, with a time zone; fractions of a second are ignored."""
 
     height: int
     """Lines of 80 m."""
@@ -174,13 +174,12 @@ def plan_scenes(n_scenes: int, size: int, seed: int) -> tuple[ScenePlan, ...]:
     Parameters
     ----------
     n_scenes
-        How many, 1 to 10 000.
+        Number of scenes, 1 to 10 000.
     size
         Nominal pixels of 80 m along a side, 100 to 9000; a real scene has about 5000.
         Smaller scenes are miniatures: their ice, coast and weather shrink with them.
     seed
-        Start of all random numbers, at least 0. Scene k depends on k, `size` and `seed`
-        alone.
+        Random seed, at least 0. Scene k depends on k, `size` and `seed` alone.
 
     Raises
     ------
@@ -208,7 +207,7 @@ def plan_scenes(n_scenes: int, size: int, seed: int) -> tuple[ScenePlan, ...]:
 def heading_deg(plan: ScenePlan) -> float:
     """Return the direction of flight in the middle of the scene, degrees from north."""
     cosine = np.cos(np.deg2rad(REGIONS[plan.region].latitude))
-    # Close to the pole the track would turn west; maps of the north are easier so.
+    # Limited, because the track turns west close to the pole; this keeps maps of it simple.
     ascending = np.rad2deg(np.arcsin(max(_INCLINATION_COSINE / cosine, -0.7)))
     return float(ascending if plan.ascending else 180 - ascending)
 
@@ -250,13 +249,13 @@ def _plan_scene(number: int, size: int, seed: int) -> ScenePlan:
 
 
 def _pick(weights: Sequence[int], position: float) -> int:
-    """Return which of the weights a position on their circle falls into."""
+    """Return the weight, by number, that contains a position on the circle of weights."""
     shares = np.cumsum(weights) / np.sum(weights)
     return int(np.searchsorted(shares, position % 1.0, side="right"))
 
 
 def _awkward_size(value: float) -> int:
-    """Return a number near `value` that nothing divides, with 21 distinct tie points."""
+    """Return a size near `value`, not divisible by 2 or 5, with 21 distinct tie points."""
     size = round(value)
     while not (size % 2 and size % 5 and np.diff(_tie_positions(2 * size)).all()):
         size += 1
@@ -266,7 +265,7 @@ def _awkward_size(value: float) -> int:
 def _pass_time(
     rng: np.random.Generator, number: int, month: int, region: Region, ascending: bool
 ) -> datetime:
-    """Return a time at which Sentinel-1 passes: six in the morning or evening, sun time."""
+    """Return a time at which Sentinel-1 passes: about six o'clock in local solar time."""
     year, day = int(rng.integers(2018, 2022)), int(rng.integers(1, 29))
     hour = round((18 if ascending else 6) - region.longitude / 15) % 24
     # 37 and 3600 have no common divisor: the first 3600 scenes get different seconds.
@@ -291,7 +290,7 @@ def _on_earth(
     along, across = along_km[:, None] / _EARTH_RADIUS_KM, across_km / _EARTH_RADIUS_KM
     north = along * np.cos(heading) - across * np.sin(heading)
     east = along * np.sin(heading) + across * np.cos(heading)
-    # Azimuthal equidistant, the inverse: true distances from the middle.
+    # Inverse azimuthal equidistant projection: true distances from the middle.
     arc = np.maximum(np.hypot(north, east), 1e-12)
     sine = np.cos(arc) * np.sin(centre) + north * np.sin(arc) * np.cos(centre) / arc
     turned = np.arctan2(

@@ -92,19 +92,19 @@ def _by_rank(
     chosen: Mask,
     shares: FloatArray,
 ) -> NDArray[np.intp]:
-    """Deal out classes so that each gets its share of the area, lowest potential first."""
+    """Assign classes so that each gets its share of the area, lowest potential first."""
     order = np.flatnonzero(chosen)
     noise = disorder * potential[order].std() if len(order) else 0.0
     order = order[np.argsort(potential[order] + noise * rng.standard_normal(len(order)))]
     upper = np.cumsum(area[order])
-    # A random point of each region, not its middle: small shares find a region sometimes.
+    # A random point of each region, not its middle: small shares sometimes get a region.
     point = upper - area[order] * rng.uniform(size=len(order))
     total = upper[-1] if len(order) and upper[-1] > 0 else 1.0
     dealt = np.zeros(len(potential), dtype=np.intp)
     dealt[order] = np.searchsorted(np.cumsum(shares), point / total).clip(
         0, len(shares) - 1
     )
-    # Rounding may lead into a class whose share is nothing.
+    # Rounding may lead to a class whose share is zero.
     return np.where(shares[dealt] > 0, dealt, int(shares.argmax()))
 
 
@@ -158,7 +158,7 @@ def _parts(rng: np.random.Generator, tenths: int, *, is_mixed: bool) -> tuple[in
 
 
 def _others(rng: np.random.Generator, first: int, shares: FloatArray, n: int) -> list[int]:
-    """Sample `n` classes besides the first, different while the climate has others."""
+    """Sample `n` classes after the first; all differ as long as the climate has others."""
     weights = shares.copy()
     chosen: list[int] = []
     for _ in range(n):

@@ -34,7 +34,7 @@ _STAGES = {
 
 _BERGS = (-5.0, -13.0)
 
-# What floes add in dB, and how strong each texture shows: 0.6, 1.6, 4 and 10 km.
+# What floes add in dB, and how strongly each texture shows: 0.6, 1.6, 4 and 10 km.
 _FLOES = {
     1: (2.5, (0.95, 0.3, 0.0, 0.0)),
     2: (1.5, (0.7, 0.7, 0.0, 0.0)),
@@ -111,7 +111,7 @@ class Radar:
         self._borders = swath_borders(plan)
 
     def look(self, rows: slice) -> RadarRows:
-        """Return what the radar sees in rows of 80 m; they start at a multiple of 8."""
+        """Return what the radar sees in rows of 80 m, which start at a multiple of 8."""
         surface, n_columns = self._surface, self._n_columns
         line = np.arange(rows.start, rows.stop)
         labels = label_rows(
@@ -197,7 +197,7 @@ class Radar:
     def _paint_land(
         self, hh: Float32, hv: Float32, is_land: Mask, grains: list[Float32]
     ) -> None:
-        """Replace land by hills and snow."""
+        """Overwrite land with hills and snow."""
         hills = sum(
             g[is_land] * w for g, w in zip(grains, (1.5, 2.0, 2.0, 1.0), strict=True)
         )

@@ -1,7 +1,7 @@
 """The ready-to-train version of a synthetic scene.
 
-It takes the steps of the dataset's authors from the raw rows: charts from polygons, blocks
-of 2 x 2 pixels, aligned masks, standardised values, fill.
+It is made from the raw rows by the steps of the dataset's authors: charts from polygons,
+blocks of 2 x 2 pixels, aligned masks, standardised values, fill.
 """
 
 from typing import TYPE_CHECKING
@@ -70,7 +70,7 @@ def write_ready(files: "list[netCDF4.Dataset]", scene: Observation) -> None:
 def _ready_planes(
     scene: Observation, band: Band
 ) -> tuple[slice, dict[str, NDArray[np.uint8] | Float32]]:
-    """Take the authors' steps from raw rows to ready-to-train ones."""
+    """Turn raw rows into ready-to-train ones by the authors' steps."""
     plan, table = scene.plan, PolygonTable.parse(scene.surface.rows)
     rows = slice(band.rows.start // 2, band.rows.stop // 2)
     charts = _block_maxima(paint_charts(band.polygon_id, table))[:, : plan.width]
@@ -95,7 +95,7 @@ def _ready_planes(
 
 
 def _incidence(scene: Observation, rows: slice) -> Float32:
-    """Interpolate the tie points to raw rows; lines and samples add up."""
+    """Interpolate the angles of the tie points to raw rows, along each axis separately."""
     ties = scene.ties
     across = np.interp(np.arange(scene.plan.raw_shape[1]), ties.samples, ties.incidence[0])
     lines = np.arange(rows.start, rows.stop)
@@ -105,7 +105,7 @@ def _incidence(scene: Observation, rows: slice) -> Float32:
 
 
 def _block_means(plane: Float32) -> Float32:
-    """Return the means of 2 x 2 pixels; NaN in one of them makes NaN."""
+    """Return the means of 2 x 2 pixels; NaN if any of them is."""
     height, width = (n // 2 * 2 for n in plane.shape)
     pairs = plane[0:height:2, :width] + plane[1:height:2, :width]
     means: Float32 = pairs[:, 0::2] + pairs[:, 1::2]
@@ -114,7 +114,7 @@ def _block_means(plane: Float32) -> Float32:
 
 
 def _block_maxima(charts: ChartArray) -> ChartArray:
-    """Return the maxima of 2 x 2 pixels: the higher class wins, and 255 over all."""
+    """Return the maxima of 2 x 2 pixels: the highest class wins, and 255 wins over all."""
     height, width = (n // 2 * 2 for n in charts.shape[:2])
     pairs = np.maximum(charts[0:height:2, :width], charts[1:height:2, :width])
     return np.maximum(pairs[:, 0::2], pairs[:, 1::2])

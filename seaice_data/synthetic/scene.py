@@ -1,8 +1,8 @@
 """Write synthetic scenes in the file format of the AI4Arctic dataset, both versions.
 
-A scene is made once, in rows of 40 m pixels. The raw file keeps them; the ready-to-train
-file takes the steps of the dataset's authors from there. So the two versions of a plan are
-twins. Files are complete or absent.
+A scene is made once, in rows of 40 m pixels. The raw file contains them; the ready-to-train
+file is made from them by the steps of the dataset's authors, so the two versions of a plan
+are twins. Files are complete or absent.
 """
 
 import contextlib
@@ -30,19 +30,19 @@ def write_scene(
     plan
         The scene.
     version
-        ``"ready"`` for ``<id>_prep.nc``, where a test scene has its charts in a file of
-        their own, ``<id>_prep_reference.nc``; ``"raw"`` for 40 m pixels with polygons and
-        egg codes.
+        ``"ready"`` for ``<id>_prep.nc``, where a test scene has its charts in a separate
+        file, ``<id>_prep_reference.nc``; ``"raw"`` for 40 m pixels with polygons and egg
+        codes.
 
     Returns
     -------
     tuple of Path
-        The files, whole.
+        The complete files.
 
     Raises
     ------
     SceneError
-        If one of them already exists, or the disk does not take it.
+        If one of them already exists, or cannot be written to the disk.
 
     Notes
     -----

@@ -51,15 +51,15 @@ def write_scenes(
     folder
         Where to write; created if needed.
     n_scenes
-        How many; the first 3 of 30 are the same as all of 3.
+        Number of scenes; the first 3 of 30 are the same as all of 3.
     size
         Nominal number of 80 m pixels along a side.
     version
         ``"ready"`` to train, or ``"raw"``.
     seed
-        Another seed, other scenes.
+        Random seed of the scenes.
     jobs
-        Processes that work at the same time.
+        Number of processes.
     overwrite
         Replace the files of this set that already exist.
     progress
@@ -74,8 +74,8 @@ def write_scenes(
     ------
     SceneError
         If the folder contains other netCDF files, or those of a set of another size:
-        scenes should not be mixed, and nothing that was not made here is ever deleted. If
-        the scenes do not fit on the disk.
+        scenes should not be mixed, and files of others are never deleted. Also if the
+        scenes do not fit on the disk.
     SettingsError
         If `n_scenes`, `size` or `seed` is too small or too large.
     """
@@ -124,19 +124,19 @@ def _write(
 
 
 def _refuse_other_size(plan: ScenePlan, path: Path) -> None:
-    """Reject a file of another size: such sets have the same names."""
+    """Reject a file of another size: sets that differ only in size have the same names."""
     with open_scene(path) as scene:
         height, width = scene.grid.shape
     if (height, width) != (plan.height, plan.width):
         raise SceneError(
             f"{str(path)!r} has {height} x {width} pixels, "
-            f"that of this set has {plan.height} x {plan.width}",
+            f"but scenes of this set have {plan.height} x {plan.width}",
             hint="choose another folder, or replace the files with --overwrite",
         )
 
 
 def _refuse_full_disk(folder: Path, n_needed: int, n_replaced: int) -> None:
-    """Reject a set that does not fit on the disk: most would be written in vain."""
+    """Reject a set that does not fit on the disk, before most of it is written in vain."""
     n_free = shutil.disk_usage(folder).free + n_replaced
     if n_needed > n_free:
         raise SceneError(
@@ -147,7 +147,7 @@ def _refuse_full_disk(folder: Path, n_needed: int, n_replaced: int) -> None:
 
 
 def _refuse_others(folder: Path, ours: set[Path]) -> None:
-    """Reject a folder that contains netCDF files of something else."""
+    """Reject a folder that contains other netCDF files."""
     others = sorted(set(folder.glob("*.nc")) - ours)
     if others:
         raise SceneError(

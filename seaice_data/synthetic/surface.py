@@ -1,7 +1,8 @@
 """What is under the satellite in a synthetic scene: land, ice and the chart.
 
 The region decides where the land is, the climate where the ice edge is. Seeds along the ice
-edge grow to regions, on the chart and, more ragged, in truth. Each region gets an egg code.
+edge grow into regions, which are more ragged in reality than on the chart. Each region gets
+an egg code.
 """
 
 from dataclasses import dataclass
@@ -41,7 +42,7 @@ class Surface:
     """The regions by label."""
 
     ids: Labels
-    """Polygon ids by label; with gaps, 0 is none."""
+    """Polygon ids by label, with gaps; 0 means none."""
 
     rows: tuple[str, ...]
     """Egg codes, header first, as in ``polygon_codes``."""

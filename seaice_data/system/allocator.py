@@ -1,4 +1,4 @@
-"""Let this process keep the memory that it has freed, or give it back at once.
+"""Let this process keep the memory that it frees, or return it to the system at once.
 
 A training step asks for the same gigabytes again and again. The C library returns large
 blocks to the system at once, which then has to clear every page again: a third of a step on

@@ -48,8 +48,8 @@ def open_file(path: Path) -> BinaryIO:
     Raises
     ------
     OSError
-        If the system does not let it be read.
-    DocumentError
+        If the system cannot or may not read it.
+        DocumentError
         If it is not a regular file: a pipe would block, and a device has no end.
     """
     try:
@@ -131,7 +131,7 @@ def parse_toml(content: bytes | str) -> dict[str, Any]:
 
 
 def check_values(document: Any) -> None:
-    """Refuse what is nested too deeply, and values that no document could have.
+    """Reject what is nested too deeply, and values that no document can contain.
 
     Raises
     ------
@@ -164,13 +164,13 @@ def typed(value: Any, kind: type[Value], name: str = "") -> Value:
     value
         As `parse_json` or `parse_toml` return it.
     kind
-        ``bool``, ``int``, ``float`` (which takes whole numbers, too), ``str`` and types
+        ``bool``, ``int``, ``float`` (which also accepts whole numbers), ``str`` and types
         derived from it, ``datetime`` (ISO 8601 with a time zone), ``None``, ``Any``; lists
         and tuples (from lists), dicts with text as keys, literals and unions of these;
         dataclasses and typed dicts (from tables). What a table has beyond the fields of a
         typed dict or a dataclass is left out.
     name
-        Of the value, for messages.
+        Name of the value in messages.
 
     Raises
     ------

@@ -1,8 +1,8 @@
 """Files that are whole or absent, whatever happens while they are written.
 
-``replacing`` writes a whole file, ``naming`` lets errors of a full disk say which file,
-``file_errors`` makes those of a scene's file a `SceneError`, ``alone_in`` keeps a second
-process out of a folder, ``claimed`` shares work by lock files.
+``replacing`` writes a whole file, ``naming`` names the file in errors such as a full disk,
+``file_errors`` turns errors of a scene's file into a `SceneError`, ``alone_in`` keeps a
+second process out of a folder, ``claimed`` shares work by lock files.
 """
 
 import os
@@ -19,7 +19,7 @@ from seaice_data.system.staging import HIDDEN, drop_abandoned, staged
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a path to write to; put the file in the place of `path` if all went well.
 
-    The file reaches the disk before it takes its name, so that a power cut leaves the old
+    The file reaches the disk before it gets its name, so that a power cut leaves the old
     file or the new one. After an error there is no trace of the new one. What killed
     processes left in this folder is removed too.
 
@@ -46,10 +46,9 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def naming(path: Path, *others: Path) -> Iterator[None]:
-    """Make an error of the system name `path` if it names no file, or one of `others`.
+    """Name `path` in system errors that name no file, or one that begins with `others`.
 
-    Names of the latter begin as `others`. Python names the file that it cannot open, but
-    not the one that it cannot write.
+    Python names a file that it cannot open, but not one that it cannot write.
 
     Examples
     --------
@@ -70,7 +69,7 @@ def naming(path: Path, *others: Path) -> Iterator[None]:
 
 @contextmanager
 def file_errors(path: Path) -> Iterator[None]:
-    """Raise what the system says of a scene's file as a `SceneError` that names the file.
+    """Turn system errors about a scene's file into a `SceneError` that names the file.
 
     Examples
     --------
@@ -87,9 +86,9 @@ def file_errors(path: Path) -> Iterator[None]:
 
 @contextmanager
 def alone_in(folder: Path) -> Iterator[bool]:
-    """Yield whether this process alone is in `folder`; others get False meanwhile.
+    """Yield whether this process is alone in `folder`; meanwhile, others get False.
 
-    A system or file system without locks keeps nobody out. A killed process lets go.
+    A system or file system without locks keeps nobody out. Killed processes release it.
     """
     if os.name != "posix":
         yield True
@@ -106,14 +105,14 @@ def claimed(path: Path, *, wait: bool = False) -> Iterator[bool]:
     """Yield whether this process has the lock on a file, which is created and stays.
 
     Unlike a folder, a file can be locked on network disks too, by processes of several
-    machines. A file system without locks grants it to everybody. A killed process lets go.
+    machines. File systems without locks grant it to everybody. Killed processes release it.
 
     Parameters
     ----------
     path
         The file; nothing is written to it.
     wait
-        Whether to wait until another process lets go.
+        Whether to wait until another process releases it.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:

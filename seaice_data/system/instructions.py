@@ -1,13 +1,13 @@
-"""Instructions of the processor that numba has no words for, written in those of LLVM.
+"""Instructions of the processor that numba cannot express, written in LLVM.
 
-They work on half precision and on vectors of eight numbers, and fetch memory ahead. Numba
-has no float16 on processors: halves come and go as their 16 bits.
+They work on half precision and on vectors of eight numbers, and prefetch memory. Numba has
+no float16 on CPUs: halves are passed as their 16 bits.
 
-Each instruction is followed by its plain twin, the same in numba's own words. The twin says
-what the instruction does, tests hold the two together, and it can take the place of the
-instruction should a later LLVM not know it. A comment says what the instruction gains:
-measured on one core (AMD EPYC), the last three in the loops of `seaice_data.sampling.cut`,
-on patches of 256 x 256 float16 pixels and 31 channels, turned.
+Each instruction is followed by its plain twin, the same in numba. The twin documents what
+the instruction does, tests check that both agree, and it can replace the instruction if a
+later LLVM drops it. A comment says how much faster the instruction is, measured on one core
+(AMD EPYC); the last three in the loops of `seaice_data.sampling.cut`, on turned patches of
+256 x 256 float16 pixels and 31 channels.
 """
 
 import math
@@ -92,7 +92,7 @@ def plain_narrowed(value: Any, like: Any) -> Any:  # noqa: ARG001 - as `narrowed
 # where the scene is not in the cache.
 @_instruction
 def prefetch(_context: Any, array: Any, position: Any) -> Any:
-    """Let the processor fetch a position of an array."""
+    """Let the processor fetch a position of an array ahead of its use."""
 
     def write(target: Any, builder: Any, signature: Any, args: Any) -> Any:
         place = builder.bitcast(
@@ -148,7 +148,7 @@ def weigh_eight(
     k
         First of the eight, counted from where a pixel begins.
     weights
-        What each of the four pixels counts.
+        Weights of the four pixels.
     out, to
         Array and position to write to.
     """
@@ -184,7 +184,7 @@ def plain_weigh_eight(
 def weigh_one(source: FloatArray, places: Any, k: Any, weights: Any) -> Any:
     """Weigh number `k` of four pixels without those that are fill; fill if the nearest is.
 
-    Weights of those that are not fill are made to sum to one again.
+    Weights of those that are not fill are scaled to sum to one.
     """
     nothing = np.float32(0)
     a, b = widened(source[places[0] + k]), widened(source[places[1] + k])

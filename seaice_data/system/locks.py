@@ -20,9 +20,9 @@ def lock(descriptor: int, *, alone: bool = True, wait: bool = False) -> bool:
         The open file or folder. One opened to be read can be locked on local disks; network
         disks need a file that is open for writing.
     alone
-        Whether to keep out everybody, or only processes that want to be alone.
+        Whether to keep out everybody, or only processes that must be alone.
     wait
-        Whether to wait until others let go.
+        Whether to wait until others release it.
 
     Raises
     ------
@@ -39,9 +39,9 @@ def lock(descriptor: int, *, alone: bool = True, wait: bool = False) -> bool:
     except BlockingIOError:
         raise
     except OSError as error:
-        if error.errno == errno.EACCES:  # how some network disks say that it is taken
+        if error.errno == errno.EACCES:  # what some network disks raise if it is taken
             raise BlockingIOError(error.errno, error.strerror) from error
-        # Disks without locks have many ways to say so, even error numbers without a name.
+        # Disks without locks report that in many ways, even by errors without a name.
         log.info("the file system has no locks: %s", error)
         return False
     return True

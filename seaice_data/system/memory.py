@@ -1,6 +1,6 @@
 """Keep the memory of a process the same from scene to scene.
 
-malloc keeps freed memory in each thread, and hands it out again in other pieces: a process
+malloc keeps freed memory in each thread, and reuses it in other pieces: a process
 that prepares scene after scene would grow by 70 MB.
 
 - ``large_array`` takes memory that goes back to the system when the array is freed;
@@ -70,7 +70,7 @@ def large_array(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
         return np.frombuffer(mmap.mmap(-1, n_bytes), dtype).reshape(shape)
     memory = mmap.mmap(-1, n_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     if hasattr(mmap, "MADV_HUGEPAGE"):
-        # Pages of 2 MB: to touch 100 MB of small ones for the first time costs 60 ms.
+        # Pages of 2 MB: touching 100 MB of small pages for the first time costs 60 ms.
         with suppress(OSError):  # a hint, which some kernels do not know
             memory.madvise(mmap.MADV_HUGEPAGE)
     return np.frombuffer(memory, dtype).reshape(shape)

@@ -1,4 +1,4 @@
-"""Keep files that seaice did not write, unless the user passes --overwrite.
+"""Protect files that seaice did not write, unless the user passes --overwrite.
 
 Files that we write have a mark near their beginning, by which `refuse_foreign` recognises
 them; netCDF and JSON files say what they are.

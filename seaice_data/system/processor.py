@@ -8,8 +8,8 @@ from pathlib import Path, PurePosixPath
 def n_cores(root: Path = Path("/")) -> int:
     """Return the cores that this process may use at the same time, at least 1.
 
-    The smallest of: the cores that it may run on (all, where the system cannot say), and on
-    Linux the quotas of its control groups, rounded up.
+    The smallest of the number of cores that it may run on (all, if the system does not
+    say), and on Linux the quotas of its control groups, rounded up.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def n_cores(root: Path = Path("/")) -> int:
 def _quota(root: Path) -> float:
     """Return how many cores control groups allow, as `docker run --cpus` sets them."""
     try:
-        # Names of groups are bytes, as those of files.
+        # Names of groups are bytes, like those of files.
         text = (root / "proc/self/cgroup").read_text("utf-8", "surrogateescape")
         lines = text.splitlines()
     except OSError:

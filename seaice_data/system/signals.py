@@ -4,9 +4,9 @@ import signal
 
 
 def ending_signals() -> tuple[signal.Signals, ...]:
-    """Return those that this process listens to: SIGTERM and SIGHUP (its terminal closed).
+    """Return those to which this process reacts: SIGTERM and SIGHUP (its terminal closed).
 
-    One that is ignored stays so: `nohup` starts commands that survive their terminal.
+    Ignored signals stay ignored: `nohup` starts commands that survive their terminal.
     """
     names = ("SIGTERM", "SIGHUP")  # Windows has no SIGHUP
     numbers = (getattr(signal, name) for name in names if hasattr(signal, name))

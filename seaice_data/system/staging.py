@@ -89,8 +89,8 @@ def _hold(place: Path) -> int | None:
 def is_abandoned(place: Path) -> bool:
     """Return whether the process for which `reserved` made a folder is dead.
 
-    A process on this machine has a lock; folders of other machines count as abandoned
-    after a day.
+    A live process on this machine has a lock on its folder; folders of other machines
+    count as abandoned after a day.
     """
     try:
         named = _NAME.fullmatch(place.name)

@@ -1,9 +1,9 @@
-"""Run one task per scene with dask: here, in several local processes, or on a cluster.
+"""Run one task per scene with dask: in this process, in several, or on a cluster.
 
 A task returns its error as a value, which is raised here unchanged, with its hint.
-Processes end when this one does, however it ends. They import what they need, never the
-program that starts them: it needs no ``if __name__ == "__main__":``, and may come
-from the standard input.
+Worker processes end when this one does, however it ends. They import what they need, never
+the program that starts them: it needs no ``if __name__ == "__main__":``, and may come from
+the standard input.
 """
 
 import logging
@@ -53,24 +53,24 @@ def run_tasks(
     ----------
     function
         Defined in a module, so that other processes can import it. Its errors are raised
-        by `run_tasks` as they were.
+        unchanged by `run_tasks`.
     arguments
         Arguments by the name of the task.
     jobs
-        Processes that work at the same time; with 1, this one.
+        Number of processes; with 1, only this one.
     progress
         Called after each task.
     scheduler
         Address of a dask.distributed scheduler, ``tcp://node1:8786``: its workers do the
-        work, whatever `jobs` is. A task whose worker dies is done again by another.
+        work, whatever `jobs` is. A task whose worker dies is given to another.
 
     Raises
     ------
     SeaIceError
-        If a process was killed, or there is no such scheduler; results of other tasks may
-        be on disk, if they wrote any.
+        If a process was killed, or the scheduler does not exist; other tasks may have
+        written their results to disk.
     """
-    # A scheduler takes tasks with equal keys for the same task, whoever asks for it.
+    # A scheduler treats tasks with equal keys as one task, whoever submits them.
     run = uuid.uuid4().hex
     names = {f"{name}-{run}": name for name in arguments}
     task = delayed(_attempt)
@@ -148,7 +148,7 @@ def _connected(scheduler: str) -> Iterator[Any]:
             "a cluster needs the package distributed", hint="pip install 'seaice[hpc]'"
         ) from error
     try:
-        get_address_host_port(scheduler)  # a client of a wrong one would stay the default
+        get_address_host_port(scheduler)  # a client of a wrong one would remain the default
         client = Client(scheduler)
     except (OSError, ValueError) as error:
         raise SeaIceError(
@@ -172,12 +172,12 @@ class _Ended(SystemExit):
 
 
 def _attempt(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call a function; what it raises on purpose is a value, without a trace of dask."""
+    """Call a function; return its errors as values, without a trace of dask."""
     try:
         return function(*arguments)
     except (SeaIceError, OSError, MemoryError) as error:
         return _Raised(error)
-    except _Ended as ended:  # the pool would take it for the result, and continue
+    except _Ended as ended:  # the pool would treat it as the result, and continue
         os._exit(int(str(ended.code)))
 
 
@@ -192,7 +192,7 @@ class _Process(SpawnProcess):
         with _starting:
             program = sys.modules["__main__"]
             before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-            # Otherwise it would import the program to find its functions: run it again.
+            # Otherwise it would import the program to find its functions, running it again.
             sys.modules["__main__"] = ModuleType("__main__")
             try:
                 super().start()
@@ -202,7 +202,7 @@ class _Process(SpawnProcess):
 
 
 class WorkerContext(SpawnContext):
-    """Starts processes that call `begin_worker` first."""
+    """Starts processes that begin with `begin_worker`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -218,7 +218,7 @@ class WorkerContext(SpawnContext):
 
 
 def _start_tracker() -> None:
-    """Start Python's helper that tidies up: its start would unblock Ctrl-C later.
+    """Start Python's resource tracker now: starting it later would unblock Ctrl-C.
 
     It ignores the other signals that go to all processes, but not SIGHUP.
     """
@@ -239,7 +239,7 @@ def end_in_words(processes: Iterable[BaseProcess]) -> tuple[str, str]:
         return f"a worker process ended with exit code {code}", again
     name = {item.value: f" ({item.name})" for item in signal.Signals}.get(number, "")
     if name == " (SIGKILL)":
-        again += "; the system sends it when memory runs out, and fewer jobs need less"
+        again += "; the system does this when memory runs out, and fewer jobs need less"
     return f"a worker process was killed by signal {number}{name}", again
 
 

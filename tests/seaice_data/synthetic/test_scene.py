@@ -300,7 +300,7 @@ def test_incidence_angle_follows_the_tie_points(ready: xr.Dataset, raw: xr.Datas
     )
 
 
-def test_tie_points_lie_where_raw_scenes_have_them(raw: xr.Dataset) -> None:
+def test_tie_points_are_where_raw_scenes_have_them(raw: xr.Dataset) -> None:
     for axis, name in enumerate(("line", "sample")):
         n = PLAN.raw_shape[axis]
         positions = np.moveaxis(raw[f"sar_grid_{name}"].to_numpy().reshape(21, 21), axis, 0)
@@ -416,7 +416,7 @@ def test_plans_cover_regions_and_months_with_distinct_ids() -> None:
 
 
 @pytest.mark.parametrize("region", REGIONS)
-def test_scenes_lie_as_the_satellite_flies(region: str) -> None:
+def test_scenes_are_placed_as_the_satellite_flies(region: str) -> None:
     for ascending in (True, False):
         plan = dataclasses.replace(
             PLAN, region=region, ascending=ascending, height=5003, width=5229

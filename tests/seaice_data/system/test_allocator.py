@@ -45,8 +45,8 @@ gnu = pytest.mark.skipif(
 )
 
 
-def told(script: str, way: str) -> float:
-    # dask.distributed leaves settings of malloc behind for the processes that follow.
+def measured(script: str, way: str) -> float:
+    # dask.distributed leaves settings of malloc to later processes.
     usual = {k: v for k, v in os.environ.items() if not k.startswith("MALLOC_")}
     command = [sys.executable, "-c", script, way]
     return float(subprocess.check_output(command, env=usual))
@@ -54,16 +54,16 @@ def told(script: str, way: str) -> float:
 
 @gnu
 def test_memory_that_is_used_again_is_not_cleared_again() -> None:
-    assert told(PAGE_FAULTS, "kept") < 100 < told(PAGE_FAULTS, "as usual")
+    assert measured(PAGE_FAULTS, "kept") < 100 < measured(PAGE_FAULTS, "as usual")
 
 
 @gnu
 def test_memory_of_planes_goes_back_when_they_are_freed() -> None:
-    assert told(MAPPED, "as usual") == 0
-    assert told(MAPPED, "returned") == pytest.approx(20, abs=0.1)
+    assert measured(MAPPED, "as usual") == 0
+    assert measured(MAPPED, "returned") == pytest.approx(20, abs=0.1)
 
 
 @gnu
-def test_keeping_tells_that_it_works() -> None:
+def test_keeping_reports_whether_it_works() -> None:
     with kept_pages() as is_possible:
         assert is_possible

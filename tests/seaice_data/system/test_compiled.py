@@ -34,7 +34,7 @@ def test_a_function_compiles_where_nothing_can_be_kept(tmp_path: Path) -> None:
             return 2 * value
         """)
     )
-    # Neither the folder of the module nor that of the user can be made: files are there.
+    # Files are in the way of the cache folders of both the module and the user.
     (tmp_path / "__pycache__").write_text("")
     (tmp_path / "nowhere").write_text("")
     nowhere = str(tmp_path / "nowhere" / "below")

@@ -1,4 +1,4 @@
-"""Documents of strangers: typed values, or one error."""
+"""Documents of unknown origin give typed values, or one error."""
 
 import os
 from dataclasses import dataclass
@@ -45,7 +45,9 @@ class Point:
         (b"\x00", "not JSON"),
     ],
 )
-def test_json_that_nothing_could_take_is_refused(content: bytes, message: str) -> None:
+def test_json_that_other_code_could_not_process_is_refused(
+    content: bytes, message: str
+) -> None:
     with pytest.raises(DocumentError, match=message) as refused:
         parse_json(content)
     assert "\n" not in str(refused.value)
@@ -62,7 +64,7 @@ def test_json_that_nothing_could_take_is_refused(content: bytes, message: str) -
         ("a", "not TOML"),
     ],
 )
-def test_toml_that_nothing_could_take_is_refused(text: str, message: str) -> None:
+def test_toml_that_other_code_could_not_process_is_refused(text: str, message: str) -> None:
     with pytest.raises(DocumentError, match=message):
         parse_toml(text)
 

@@ -65,7 +65,7 @@ with replacing(Path(sys.argv[1])) as new:
 
 
 def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path: Path) -> None:
-    strangers = {".other.123.nc", ".seaice.cfg", f".seaice.elsewhere.{'a' * 12}"}
+    foreign = {".other.123.nc", ".seaice.cfg", f".seaice.elsewhere.{'a' * 12}"}
     (tmp_path / ".other.123.nc").write_text("is not ours")
     (tmp_path / ".seaice.cfg").write_text("is not ours")
     (tmp_path / f".seaice.elsewhere.{'a' * 12}").mkdir()  # may still be written to
@@ -78,9 +78,9 @@ def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path: Path) -> No
     assert left.read_text() == written.read_text() == "half"
     with replacing(tmp_path / "b.nc") as new:
         new.write_text("whole")
-    assert {p.name for p in tmp_path.iterdir()} == {"b.nc", written.parent.name, *strangers}
+    assert {p.name for p in tmp_path.iterdir()} == {"b.nc", written.parent.name, *foreign}
     alive.communicate("")
-    assert {p.name for p in tmp_path.iterdir()} == {"a.nc", "b.nc", *strangers}
+    assert {p.name for p in tmp_path.iterdir()} == {"a.nc", "b.nc", *foreign}
 
 
 def test_what_a_machine_left_is_removed_after_a_day(tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_what_a_machine_left_is_removed_after_a_day(tmp_path: Path) -> None:
     assert {p.name for p in tmp_path.iterdir()} == {"a.nc", ".seaice.cfg"}
 
 
-def test_a_second_process_is_told_that_it_is_not_alone(tmp_path: Path) -> None:
+def test_a_second_process_learns_that_it_is_not_alone(tmp_path: Path) -> None:
     ask = (
         "import sys; from pathlib import Path\n"
         "from seaice_data.system.files import alone_in\n"

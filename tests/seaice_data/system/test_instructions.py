@@ -25,7 +25,7 @@ DTYPES = [np.float16, np.float32]
 
 
 def loop(instruction: Loop) -> Loop:
-    """Compile a loop that takes and gives one number at a time."""
+    """Compile a loop that reads and writes one number at a time."""
 
     @numba.njit
     def run(values: np.ndarray, out: np.ndarray) -> None:

@@ -1,4 +1,4 @@
-"""Locks of two that have the same file open; a process and another differ in nothing."""
+"""Locks of two who have the same file open; it does not matter in which processes."""
 
 import errno
 import os
@@ -21,7 +21,7 @@ def both(tmp_path: Path) -> Iterator[tuple[int, int]]:
     os.close(two)
 
 
-def test_one_who_is_alone_keeps_everybody_out(both: tuple[int, int]) -> None:
+def test_an_exclusive_lock_keeps_everybody_out(both: tuple[int, int]) -> None:
     one, two = both
     assert lock(one)
     assert not try_lock(two)
@@ -29,7 +29,7 @@ def test_one_who_is_alone_keeps_everybody_out(both: tuple[int, int]) -> None:
         lock(two, alone=False)
 
 
-def test_those_who_need_not_be_alone_keep_out_who_must(both: tuple[int, int]) -> None:
+def test_shared_locks_keep_an_exclusive_one_out(both: tuple[int, int]) -> None:
     one, two = both
     assert lock(one, alone=False)
     assert lock(two, alone=False)
@@ -72,7 +72,7 @@ def test_a_disk_without_locks_keeps_nobody_out(
 
 
 @pytest.mark.parametrize("number", [errno.EAGAIN, errno.EACCES])
-def test_a_lock_that_another_holds_keeps_out(
+def test_the_lock_of_another_process_keeps_out(
     tmp_path: Path, other_system: OtherSystem, number: int
 ) -> None:
     asked = """if True:

@@ -1,4 +1,4 @@
-"""Memory of a process that prepares scenes: bounded, and the same for 3 and for 300."""
+"""A process that prepares scenes needs bounded memory, the same for 3 and for 300."""
 
 import subprocess
 import sys

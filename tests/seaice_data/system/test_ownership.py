@@ -23,7 +23,7 @@ def test_pages_and_scripts_of_the_first_version_are_known(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("make", ["file", "link", "gone"])
-def test_a_file_of_others_is_refused_unless_told(tmp_path: Path, make: str) -> None:
+def test_a_file_of_others_is_replaced_only_on_request(tmp_path: Path, make: str) -> None:
     path = tmp_path / "index.html"
     if make == "file":
         path.write_text("mine")

@@ -1,4 +1,4 @@
-"""How much of a processor there is, in containers and on systems that count otherwise."""
+"""How many cores a process may use, in containers and on other systems."""
 
 import os
 import re
@@ -23,13 +23,13 @@ def system(root: Path, groups: str, files: dict[str, str]) -> Path:
 
 @pytest.fixture
 def many(monkeypatch: pytest.MonkeyPatch) -> int:
-    """Let the system say that there are 64 cores."""
+    """Let the system report 64 cores."""
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {*range(64)}, raising=False)
     return 64
 
 
 @pytest.mark.parametrize(
-    ("told", "n"),
+    ("quota", "n"),
     [
         ("200000 100000", 2),
         ("150000 100000", 2),
@@ -40,9 +40,9 @@ def many(monkeypatch: pytest.MonkeyPatch) -> int:
     ],
 )
 def test_a_container_has_the_cores_of_its_quota(
-    tmp_path: Path, many: int, told: str, n: int
+    tmp_path: Path, many: int, quota: str, n: int
 ) -> None:
-    root = system(tmp_path, "0::/\n", {f"{GROUPS}/cpu.max": f"{told}\n"})
+    root = system(tmp_path, "0::/\n", {f"{GROUPS}/cpu.max": f"{quota}\n"})
     assert many == 64
     assert n_cores(root) == n
 

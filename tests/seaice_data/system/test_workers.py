@@ -12,7 +12,7 @@ import pytest
 from seaice_data.errors import SeaIceError
 from seaice_data.system.workers import run_tasks
 
-# No guard: a process that imports this program would run it once more.
+# No guard: a process that imports this program would run it again.
 PROGRAM = """
 from seaice_data.system.workers import run_tasks
 print("once", run_tasks(abs, {"a": (-1,), "b": (-2,), "c": (-3,)}, jobs=2))
@@ -49,7 +49,7 @@ def test_the_program_of_this_process_stays_what_it_is() -> None:
         (os._exit, 3, "ended with exit code 3", ""),
     ],
 )
-def test_how_a_process_ended_is_told_and_no_cause_is_guessed(
+def test_how_a_process_ended_is_reported_without_guessing_a_cause(
     function: Callable[[int], None], argument: int, message: str, hint: str
 ) -> None:
     with pytest.raises(SeaIceError, match=f"^a worker process (was )?{message}$") as caught:
