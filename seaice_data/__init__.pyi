@@ -25,7 +25,15 @@ from .scenes.files import find_scenes as find_scenes
 from .scenes.files import open_scene as open_scene
 from .sources.charts import ChartedScenes as ChartedScenes
 from .sources.charts import find_charts as find_charts
+from .store.description import StoreDescription as StoreDescription
+from .store.description import describe_store as describe_store
+from .store.division import SplitReport as SplitReport
+from .store.division import split_store as split_store
 from .store.recipe import Recipe as Recipe
 from .store.selection import select as select
+from .store.split import SplitSettings as SplitSettings
 from .store.store import Store as Store
 from .store.stored_scene import StoredScene as StoredScene
+from .store.verify import VerifyReport as VerifyReport
+from .store.verify import verify as verify
+from .synthetic.scene_set import write_scenes as write_scenes

@@ -9,6 +9,8 @@ from .config.run_config import TrainConfig as TrainConfig
 from .errors import ConfigError as ConfigError
 from .errors import MapError as MapError
 from .errors import RunError as RunError
+from .formats.convert import ConvertReport as ConvertReport
+from .formats.convert import convert_maps as convert_maps
 from .maps.chart_map import ChartMap as ChartMap
 from .maps.chart_map import Provenance as Provenance
 from .maps.decision import Decision as Decision
@@ -32,8 +34,13 @@ from .prediction.predict import predict_store as predict_store
 from .prediction.predictor import Predictor as Predictor
 from .runs.checkpoint import Checkpoint as Checkpoint
 from .runs.checkpoint import load_best as load_best
+from .runs.onnx_export import export_run as export_run
 from .scores.score import ScoreReport as ScoreReport
 from .scores.score import score_maps as score_maps
+from .study.paper_figures import plot_figures as plot_figures
+from .study.study import StudyPlan as StudyPlan
+from .study.study import plan_study as plan_study
+from .study.study import run_study as run_study
 from .training.losses import Losses as Losses
 from .training.losses import masked_cross_entropy as masked_cross_entropy
 from .training.losses import masked_focal as masked_focal
@@ -41,4 +48,5 @@ from .training.losses import masked_mse as masked_mse
 from .training.losses import masked_ordinal as masked_ordinal
 from .training.losses import total_loss as total_loss
 from .training.progress import TrainReport as TrainReport
+from .training.seeds import train_seeds as train_seeds
 from .training.train import train as train

@@ -34,7 +34,7 @@ class SetReport:
 
 
 def write_scenes(
-    folder: Path,
+    folder: str | Path,
     n_scenes: int,
     size: int,
     version: Literal["ready", "raw"] = "ready",
@@ -79,6 +79,7 @@ def write_scenes(
     SettingsError
         If `n_scenes`, `size` or `seed` is too small or too large.
     """
+    folder = Path(folder)
     start = time.monotonic()
     plans = plan_scenes(n_scenes, size, seed)
     folder.mkdir(parents=True, exist_ok=True)

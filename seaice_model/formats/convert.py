@@ -6,13 +6,14 @@
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from seaice_data.errors import SeaIceError
 from seaice_data.system.ownership import GEOTIFF, POLYGONS, is_marked, refuse_foreign
+from seaice_data.system.workers import Progress
 from seaice_model.errors import MapError
 from seaice_model.formats.geotiff import check_spacing, geotiff_names, write_geotiff
 from seaice_model.formats.polygons import polygon_names, write_polygons
@@ -70,15 +71,15 @@ class ConvertReport:
 
 
 def convert_maps(
-    maps_path: Path,
-    out: Path,
+    maps_path: str | Path,
+    out: str | Path,
     formats: Sequence[MapFormat],
     *,
     crs: str = "EPSG:3413",
     spacing_m: float | None = None,
     max_kb: float | None = None,
     overwrite: bool = False,
-    progress: Callable[[int, int, str], None] | None = None,
+    progress: Progress | None = None,
 ) -> ConvertReport:
     """Write the maps of a folder in other formats.
 
@@ -115,6 +116,7 @@ def convert_maps(
         0, the extra ``geo`` is not installed, `out` cannot be made, or a submission is in
         the way or cannot be written.
     """
+    maps_path, out = Path(maps_path), Path(out)
     start = time.perf_counter()
     paths = [maps_path] if maps_path.is_file() else find_maps(maps_path)
     placed = [kind for kind in dict.fromkeys(formats) if kind != "submission"]

@@ -78,7 +78,9 @@ class _OnnxNetwork(nn.Module):
         return (*prediction, prediction.classes())
 
 
-def export_run(run_path: Path, path: Path, *, overwrite: bool = False) -> ExportReport:
+def export_run(
+    run_path: str | Path, path: str | Path, *, overwrite: bool = False
+) -> ExportReport:
     """Write the best network of a run as ONNX, and compare it with PyTorch.
 
     Parameters
@@ -96,6 +98,7 @@ def export_run(run_path: Path, path: Path, *, overwrite: bool = False) -> Export
         If there is no run, a file is in the way or cannot be written, the extra ``onnx`` is
         not installed, or the network cannot be exported or differs in onnxruntime.
     """
+    run_path, path = Path(run_path), Path(path)
     start = time.perf_counter()
     if path.exists() and not overwrite:
         raise RunError(

@@ -124,7 +124,7 @@ class StudyReport:
 
 
 def plan_study(
-    out: Path,
+    out: str | Path,
     stores: Sequence[Store],
     candidates: Sequence[Candidate],
     *,
@@ -157,6 +157,7 @@ def plan_study(
         If candidates lack a store, stores contain different scenes or no test charts, or
         the folder has runs with other settings.
     """
+    out = Path(out)
     if not 1 <= n_runs <= _MOST_RUNS:
         raise StudyError(f"a candidate needs 1 to {_MOST_RUNS} runs, got {n_runs}")
     if not candidates:
