@@ -233,7 +233,7 @@ class RunConfig:
     """Its training."""
 
     sampling: Sampling = field(default_factory=Sampling, metadata=formerly("drawing"))
-    """Which patches it is trained on."""
+    """How its patches are sampled."""
 
     augmentation: Augmentation = field(default_factory=Augmentation)
     """How they are augmented."""

@@ -28,7 +28,7 @@ class Table:
     """A table; the first cell of each line names it."""
 
     caption: str
-    """Above it; none if empty."""
+    """Caption above the table; none if empty."""
 
     columns: Sequence[str]
     """Headings of the columns."""
@@ -48,7 +48,7 @@ class PageFigure:
     """What it shows, for readers who cannot see it."""
 
     caption: str = ""
-    """Below it; none if empty."""
+    """Caption below the figure; none if empty."""
 
     @classmethod
     def of(cls, figure: Figure, alternative: str, caption: str = "") -> "PageFigure":

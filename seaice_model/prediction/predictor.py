@@ -92,7 +92,7 @@ class Predictor:
 
     @property
     def channels(self) -> tuple[str, ...]:
-        """Channels that at least one of the networks takes."""
+        """Channels that at least one of the networks needs."""
         names = (n for network in self._networks for n in network.config.channels)
         return tuple(dict.fromkeys(names))
 

@@ -14,7 +14,7 @@ Runs of several seeds are side by side: ``run/seed-0``, ``run/seed-1`` and so on
 folder like this.
 
 Settings are written first and removed last. Without the settings of a run, the files in a
-folder are not ours, and are not replaced unasked.
+folder are not ours, and are not replaced unless requested.
 """
 
 import re

@@ -37,13 +37,13 @@ class Number:
     or ``baseline``."""
 
     name: str
-    """Which of these."""
+    """Name of the group."""
 
     chart: str
     """``SIC``, ``SOD``, ``FLOE``, or ``combined``."""
 
     class_name: str
-    """Which class; empty for the whole chart."""
+    """Name of the class; empty for the whole chart."""
 
     measure: str
     """For example ``score``, ``recall`` or ``edge_mean``."""

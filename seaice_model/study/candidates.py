@@ -334,6 +334,6 @@ QUESTIONS: Mapping[str, tuple[CandidateChange, ...]] = MappingProxyType(
     }
 )
 """Candidates by the question that they answer together with Model 1. The paper leaves these
-questions open, or answers them without figures: ratios other than 10, patches other than
+questions open, or answers them without numbers: ratios other than 10, patches other than
 256, a month that does not jump in January, ancillary fields in the bottleneck, patches and
 losses for rare classes, and SAR that is not averaged."""

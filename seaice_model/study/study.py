@@ -342,7 +342,7 @@ def _listen(
     while is_open:
         for end in wait(is_open, timeout=0.5):
             try:
-                message = cast("Connection", end).recv()  # `wait` takes other things too
+                message = cast("Connection", end).recv()  # `wait` accepts others too
             except EOFError:
                 is_open.remove(cast("Connection", end))
                 continue

@@ -146,7 +146,7 @@ def free_bytes(device: torch.device) -> int:
         return int(torch.cuda.mem_get_info(device)[0]) + reserved - used
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
-    except OSError:  # only Linux reports how much programs may still take
+    except OSError:  # only Linux reports how much memory is available
         return 2**63 - 1
     kilobytes = next(line.split()[1] for line in lines if line.startswith("MemAvailable:"))
     return int(kilobytes) * 1024
