@@ -113,7 +113,7 @@ def test_synth_refuses_existing_files_of_another_size(seaice, tmp_path) -> None:
     assert "1 kept" in seaice("synth", tmp_path / "raw", *options, "--size", 200).out
     other = seaice("synth", tmp_path / "raw", *options, "--size", 250)
     assert other.code == 1
-    assert "pixels, that of this set has 247 x 259" in other.err
+    assert "pixels, but scenes of this set have 247 x 259" in other.err
     options = (*options, "--size", 250, "--overwrite")
     assert "1 files" in seaice("synth", tmp_path / "raw", *options).out
 
@@ -243,7 +243,7 @@ def test_parts_and_a_last_run_make_a_store(seaice, raw_folder, tmp_path) -> None
     [
         (["--part", "3/2"], 1, "there is no part 3 of 2"),
         (["--part", "half"], 2, "'half' is not a part"),
-        (["--part", "1/2", "--overwrite"], 1, "cannot replace the store of all"),
+        (["--part", "1/2", "--overwrite"], 1, "cannot replace a store of all"),
         (["--zarr-format", "4"], 1, "zarr_format must be one of 2, 3, got 4"),
         (["--codec", "lzma"], 1, "codec must be one of none, zstd, got 'lzma'"),
         (["--scheduler", "nonsense://a"], 1, "no dask scheduler at 'nonsense://a'"),
