@@ -1,7 +1,7 @@
-"""AI4Arctic scenes to a zarr patch store, and random patches from it.
+"""Convert AI4Arctic scenes into a zarr patch store, and sample random patches from it.
 
-The public names are listed in ``__init__.pyi`` and imported when they are first used: a
-sampler needs neither dask nor h5py. Inside the project import the modules.
+The public names are listed in ``__init__.pyi`` and imported on first use, so a sampler
+loads neither dask nor h5py. Code inside the project imports the modules themselves.
 """
 
 from lazy_loader import attach_stub

@@ -14,7 +14,7 @@ from seaice_data.settings import nearest
 
 
 class Group(enum.StrEnum):
-    """Where a channel comes from, and thus how it reaches the grid of the store."""
+    """Where a channel comes from, which decides how it reaches the grid of the store."""
 
     SAR = "sar"
     """Sentinel-1 backscatter: downscaled from the SAR grid, NaN outside the swath."""
@@ -47,13 +47,13 @@ class Channel:
     """Where it comes from."""
 
     variable: str | None
-    """Name of the netCDF variable; none for encodings."""
+    """Name of the netCDF variable; None for encodings."""
 
     unit: str
     """Unit of the value, as CF writes it."""
 
     long_name: str
-    """What it is, for people."""
+    """Name for people, as CF ``long_name``."""
 
     standard_name: str | None
     """Name in the CF standard name table, where it has one."""
@@ -393,14 +393,15 @@ def find_channel(name: str) -> Channel:
     Raises
     ------
     RecipeError
-        If there is none; the hint names the nearest.
+        If there is none; the hint suggests the nearest name.
     """
     for channel in CHANNELS:
         if channel.name == name:
             return channel
     if members := [channel.name for channel in CHANNELS if channel.group == name]:
         raise RecipeError(
-            f"{name!r} is a group of channels", hint=f"name them: {', '.join(members)}"
+            f"{name!r} is a group of channels",
+            hint=f"name its channels: {', '.join(members)}",
         )
     raise RecipeError(f"unknown channel {name!r}", hint=nearest(name, CHANNEL_NAMES))
 
@@ -413,12 +414,12 @@ def find_channels(names: Iterable[str]) -> tuple[Channel, ...]:
 def select_channels(names: Iterable[str]) -> tuple[str, ...]:
     """Expand names of channels and groups into names of channels, in catalogue order.
 
-    Blanks around a name do not count.
+    Blanks around a name are ignored.
 
     Raises
     ------
     RecipeError
-        For a name that is empty or neither, or if nothing is selected.
+        If a name is empty or unknown, or if nothing is selected.
 
     Examples
     --------
@@ -429,7 +430,8 @@ def select_channels(names: Iterable[str]) -> tuple[str, ...]:
     for name in (name.strip() for name in names):
         if not name:
             raise RecipeError(
-                "the name of a channel is empty", hint="write names with commas: hh,hv,t2m"
+                "the name of a channel is empty",
+                hint="separate names with commas: hh,hv,t2m",
             )
         if name in tuple(Group):
             chosen.update(c.name for c in CHANNELS if c.group == name)

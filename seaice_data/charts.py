@@ -25,7 +25,7 @@ class Chart:
     """Name of the netCDF variable: ``SIC``, ``SOD`` or ``FLOE``."""
 
     long_name: str
-    """What the chart shows, in words."""
+    """Name for people, as CF ``long_name``."""
 
     standard_name: str | None
     """Name in the CF standard name table, where it has one."""

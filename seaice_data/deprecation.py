@@ -9,7 +9,7 @@ Called = TypeVar("Called", bound=Callable[..., Any])
 
 
 def new_name(what: str, old: str, new: str) -> str:
-    """Return the new name of something, after a warning that it has one."""
+    """Warn that something has a new name, and return that name."""
     message = f"{what} {old!r} is now {new!r}; the old name works in this version only"
     warnings.warn(message, FutureWarning, stacklevel=3)
     return new
@@ -18,7 +18,7 @@ def new_name(what: str, old: str, new: str) -> str:
 def former_names(
     find: Callable[[str], Any], names: Mapping[str, str]
 ) -> Callable[[str], Any]:
-    """Return a module's ``__getattr__`` that finds public names under their old names, too.
+    """Return a module's ``__getattr__`` that also finds public names under their old names.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def former_names(
 
 
 def former_arguments(**names: str) -> Callable[[Called], Called]:
-    """Let a function, or a class, take keyword arguments under their old names, too.
+    """Let a function or class also take keyword arguments under their old names.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def former_arguments(**names: str) -> Callable[[Called], Called]:
             for old in names.keys() & kwargs.keys():
                 new = new_name("argument", old, names[old])
                 if new in kwargs:
-                    raise TypeError(f"argument {new!r} has two values, one as {old!r}")
+                    raise TypeError(f"argument {new!r} is given twice, also as {old!r}")
                 kwargs[new] = kwargs.pop(old)
             return inner(*args, **kwargs)
 

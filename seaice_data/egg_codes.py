@@ -1,11 +1,11 @@
-"""Egg codes of an ice chart (SIGRID-3): to classes, and from a polygon map to charts.
+"""Turn egg codes of an ice chart (SIGRID-3) into classes, and polygon maps into charts.
 
-- ``PolygonTable`` reads the ``polygon_codes`` of a raw scene, one row a polygon;
+- ``PolygonTable`` reads the ``polygon_codes`` of a raw scene, one row per polygon;
 - ``PolygonTable.classes`` decides which ice type dominates a polygon, if any does;
 - ``paint_charts`` gives each pixel the classes of its polygon.
 
-Tables and rules are those with which the ready-to-train charts were made, with
-their quirks: charts painted here equal the charts of the dataset.
+Tables and rules are those that made the ready-to-train charts, quirks included:
+charts painted here equal the charts of the dataset.
 """
 
 import re
@@ -20,7 +20,7 @@ from seaice_data.charts import CHART_FILL, CHARTS
 from seaice_data.errors import SceneError, SettingsError
 
 NOT_GIVEN = -9
-"""Stands in a row where the analyst left a code out."""
+"""Marks a code that the analyst left out."""
 
 COLUMNS = ("CT", "CA", "SA", "FA", "CB", "SB", "FB", "CC", "SC", "FC")
 """Codes that decide classes: total concentration; partial, stage, floe of types A to C."""
@@ -60,7 +60,7 @@ SIC_CODES = ("01", *(f"{10 * tenths}" for tenths in range(1, 10)), "92")
 
 SOD_CODES = ("-9", "81", "83", "87", "93", "95")
 """A code for each stage of development: none, new, young, thin and thick first-year, old
-ice. A class covers several codes; this is the one that has the name of the class."""
+ice. A class covers several codes; the one listed has the name of the class."""
 
 FLOE_CODES = ("-9", "02", "03", "04", "05", "06", "10")
 """A code for each floe size: none, cake, small, medium, big, vast floe, icebergs."""
@@ -99,7 +99,7 @@ class PolygonTable:
     def parse(cls, rows: Sequence[str]) -> "PolygonTable":
         """Read the header row and the ``;``-separated rows after it.
 
-        Blanks around a code and wholly blank rows are passed over.
+        Blanks around codes, and blank rows, are ignored.
 
         Parameters
         ----------
@@ -149,8 +149,8 @@ class PolygonTable:
         Parameters
         ----------
         threshold
-            Share of the total concentration from which on an ice type dominates. With
-            mixed ice below it the stage of development or floe size is 255.
+            Share of the total concentration at which an ice type dominates. If none
+            does (mixed ice), the stage of development or floe size is 255.
 
         Returns
         -------
@@ -164,7 +164,7 @@ class PolygonTable:
 
         Notes
         -----
-        The published charts were made with 0.65; the first edition of the dataset took
+        The published charts were made with 0.65; the first edition of the dataset used
         0.70 for SOD and 0.50 for FLOE.
         """
         if not 0 < threshold <= 1:
@@ -174,7 +174,7 @@ class PolygonTable:
         partials = self._partials(total)
         sod = _dominant(self._types("S"), SOD_CLASSES, partials, total, threshold)
         floe = _dominant(self._types("F"), FLOE_CLASSES, partials, total, threshold)
-        # One type without a floe class, fast ice say, takes it from the whole polygon.
+        # One type without a floe class, such as fast ice, leaves the polygon without one.
         fill_codes = [code for code, value in FLOE_CLASSES.items() if value == CHART_FILL]
         floe[np.isin(self._types("F"), fill_codes).any(axis=1)] = CHART_FILL
         for plane in (sod, floe):
@@ -244,12 +244,12 @@ def paint_charts(
     is_empty = np.isnan(polygon_id)
     rows = np.where(is_empty, no_polygon, polygon_id)
     rows = rows.clip(0, no_polygon).astype(np.int32)
-    # Ids with a fraction and those that were clipped are unequal.
+    # Ids that have a fraction, or were clipped, differ from their row.
     is_known = is_empty | (is_listed.take(rows) & (rows == polygon_id))
     if not is_known.all():
         unknown = polygon_id[~is_known][0]
         raise SceneError(
-            f"the polygon map has id {unknown:g}, the polygon codes do not",
+            f"the polygon map has id {unknown:g}, but the polygon codes do not",
             hint="map and codes must come from the same file",
         )
     return classes.take(rows, axis=0)
@@ -285,7 +285,7 @@ def _quoted(text: str) -> str:
 
 
 def _check_ids(ids: IntArray) -> None:
-    """Refuse ids that a polygon map cannot contain or distinguish."""
+    """Reject ids that a polygon map cannot contain or distinguish."""
     values, counts = np.unique(ids, return_counts=True)
     if counts.max() > 1:
         raise SceneError(f"polygon id {values[counts.argmax()]} occurs twice")

@@ -38,7 +38,7 @@ def _rebuild(kind: type[SeaIceError], message: str, hint: str | None) -> SeaIceE
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One of many items that failed, while the others were processed."""
+    """An item that failed while others were processed."""
 
     name: str
     """The scene, file, map or run that failed: an id, or a path as the user gave it."""
@@ -51,7 +51,7 @@ class Failure:
 
     @classmethod
     def of(cls, name: object, error: SeaIceError) -> "Failure":
-        """Return the failure of `name` with the words of an error."""
+        """Return the failure of `name`, with the message and hint of `error`."""
         return cls(str(name), str(error), error.hint)
 
 
@@ -68,11 +68,11 @@ class SceneError(SeaIceError):
 
 
 class StoreError(SeaIceError):
-    """A store is missing, not ours, or does not fit what is asked of it."""
+    """A store is missing, was not made by seaice, or does not fit the request."""
 
 
 class DamageError(StoreError):
-    """Something in a store is not as it was written: no reader can read it."""
+    """Something in a store is not as it was written, and so cannot be read."""
 
 
 class ForeignFileError(SeaIceError):

@@ -1,6 +1,6 @@
-"""What is known of each pixel of the 80 m grid, as bits of ``uint8`` planes.
+"""What is known about each pixel of the 80 m grid, as bits of ``uint8`` planes.
 
-They are plain integers: numpy takes a member of an `enum.IntFlag` for ``int64``, so a
+They are plain integers: numpy treats a member of an `enum.IntFlag` as ``int64``, so a
 mask of a scene would need eight bytes per pixel.
 """
 

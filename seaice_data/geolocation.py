@@ -90,10 +90,10 @@ def tie_point_plane(
 def tie_point_positions(n_pixels: int, n_points: int = 21) -> FloatArray:
     """Return the positions of the tie points of a ready-to-train scene along an axis.
 
-    Ready-to-train files do not say. Raw files do: on the 40 m grid the points are
-    ``ceil(n / 20)`` apart, the last one on the last pixel, so the last interval is
-    shorter. Each 80 m pixel covers two 40 m pixels. Where so few pixels leave no
-    room for the last interval, the points are spread evenly.
+    Ready-to-train files do not contain them; raw files do. On the 40 m grid the points
+    are ``ceil(n / 20)`` apart, the last one on the last pixel, so the last interval is
+    shorter. Each 80 m pixel covers two 40 m pixels. If there are too few pixels for a
+    last interval, the points are spread evenly.
 
     Examples
     --------

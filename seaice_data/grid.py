@@ -111,9 +111,9 @@ def blocks_of_pixels(n_pixels: int, ratio: int) -> IntArray:
 
 
 def picks_of_pixels(n_pixels: int, ratio: int) -> IntArray:
-    """Return the picked pixel that stands for each pixel of an axis.
+    """Return the picked pixel that represents each pixel of an axis.
 
-    The way back from `nearest_indices`: ``floor(r * (n // ratio) / n)``.
+    The inverse of `nearest_indices`: ``floor(r * (n // ratio) / n)``.
 
     Examples
     --------
@@ -135,10 +135,10 @@ def cell_centres(n_cells: int) -> FloatArray:
 
 
 def n_corners(shape: tuple[int, ...], size: int) -> tuple[int, int]:
-    """Return how many rows and columns the top left corner of a window may have.
+    """Return the number of rows and of columns for the top left corner of a window.
 
     The last ones let a window touch the last row and column. Along an axis shorter than
-    `size` there is one: the window overhangs.
+    `size` there is one, and the window overhangs.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Scene ids: when a scene was acquired and who drew its chart.
+"""Scene ids: when a scene was acquired and which service made its chart.
 
 Ids name folders, files and rows of tables. Every id that comes from outside (a file, the
 folder of a store, a map, a list, a submission) becomes a `SceneId` where it is read, so
@@ -72,7 +72,7 @@ class SceneId(str):
 
     @property
     def service(self) -> str:
-        """Ice service that drew the chart: ``cis`` or ``dmi``."""
+        """Ice service that made the chart: ``cis`` or ``dmi``."""
         return self[16:]
 
     @classmethod

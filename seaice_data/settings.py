@@ -2,14 +2,14 @@
 
 ``from_mapping`` is strict: an unknown key is rejected with the name nearest to it, a value
 of the wrong type with the type that is expected. ``read_assignments`` and ``assign`` do the
-same for ``key=value`` on a command line. Two settings are equal if their ``fingerprint``
-is. A field that version 0.1 did not have is declared with ``ADDED``, so that settings
+same for ``key=value`` on a command line. Two settings are equal if their fingerprints
+are. A field that version 0.1 did not have is declared with ``ADDED``, so that settings
 keep their fingerprints::
 
     despeckle: bool = field(default=False, metadata=ADDED)
 
-A field with a new name is declared with `formerly`: files that have the old name are read,
-and people who write it are warned for one version.
+A field with a new name is declared with `formerly`: files with the old name can be read,
+and people who write it get a warning for one version.
 """
 
 import dataclasses
@@ -41,11 +41,11 @@ Settings = TypeVar("Settings")
 
 ADDED: Mapping[str, bool] = types.MappingProxyType({"added": True})
 """Metadata of a field that version 0.1 did not have. Its default must always be what
-versions without it did: files that lack the field are read with it."""
+versions without it did, because files that lack the field are read with the default."""
 
 
 def formerly(name: str) -> Mapping[str, Any]:
-    """Return the metadata of a field that had another name; fingerprints go on using it."""
+    """Return the metadata of a field that had another name; fingerprints still use it."""
     return types.MappingProxyType({"formerly": name})
 
 
@@ -56,7 +56,7 @@ def to_mapping(settings: Any) -> dict[str, Any]:
 
 
 def from_mapping(kind: type[Settings], mapping: Any) -> Settings:
-    """Build the settings dataclass `kind`; what `mapping` lacks takes its default.
+    """Build the settings dataclass `kind`; fields that `mapping` lacks get their defaults.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def from_mapping(kind: type[Settings], mapping: Any) -> Settings:
 
 
 def with_new_names(kind: type[Any], mapping: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings that a person wrote under the names that they have now.
+    """Return settings that a person wrote, under their current names.
 
     Warns of an old name (`FutureWarning`). What does not fit `kind` stays as it is.
     """
@@ -225,7 +225,7 @@ def assign(settings: Settings, assignments: Mapping[str, Any]) -> Settings:
             raise SettingsError(f"unknown setting {shown!r}", hint=nearest(shown, names))
         if len(found) > 1:
             ways = " or ".join(".".join(place) for place in found)
-            raise SettingsError(f"setting {key!r} has several places", hint=f"write {ways}")
+            raise SettingsError(f"setting {key!r} is ambiguous", hint=f"write {ways}")
         *parts, name = found[0]
         inner = mapping
         for part in parts:
@@ -277,7 +277,7 @@ def _identity(settings: Any) -> dict[str, Any]:
 
 
 def _old_names(kind: Any) -> dict[str, str]:
-    """Return the names that fields have now by those that they had, those of parts too."""
+    """Return the current names of fields by their former ones, including those of parts."""
     names = {}
     for known in dataclasses.fields(kind):
         if old := known.metadata.get("formerly"):
@@ -299,7 +299,7 @@ def _with_new_names(
 
 
 def _new_name(name: str, old_names: Mapping[str, str]) -> str:
-    """Return the name that a setting has now; warn if it had another."""
+    """Return the current name of a setting; warn if it was given by a former one."""
     if (new := old_names.get(name)) is None:
         return name
     return new_name("setting", name, new)
@@ -352,7 +352,7 @@ def _check_finite(value: Any, name: str) -> None:
 
 
 def _places(mapping: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """Return where the fields of settings are: names of their parts, and their own."""
+    """Return the path to each field of settings: names of its parts, then its own."""
     places: list[tuple[str, ...]] = []
     for name, value in mapping.items():
         if isinstance(value, Mapping):

@@ -10,7 +10,7 @@ _SECRET_KEYS = re.compile(
     r"|sig|auth)=)[^&;#]*"
 )
 
-_WORD_LENGTH = 4  # shorter passwords are not looked for in sentences
+_WORD_LENGTH = 4  # shorter passwords are not replaced in sentences
 _KEY_LENGTH = 8  # a user name that is shorter is not a key
 
 
@@ -68,7 +68,7 @@ def redacted(text: str, url: str) -> str:
     """
     text = text.replace(url, without_secrets(url))
     for secret in sorted(_secrets(url), key=len, reverse=True):
-        if len(secret) >= _WORD_LENGTH:  # shorter ones are in every other word
+        if len(secret) >= _WORD_LENGTH:  # shorter ones occur in ordinary words
             text = text.replace(secret, "...")
     return text
 

@@ -1,7 +1,7 @@
 """Files say which version of seaice wrote them: ``seaice 0.3.0``.
 
-A later version may write what this one does not know. Readers then say so, rather than call
-the file damaged.
+A later version may write what this one does not know. Readers then report the version
+rather than damage.
 """
 
 import re

@@ -7,7 +7,7 @@ from seaice_data.deprecation import former_arguments
 
 @former_arguments(colour="color")
 class Paint:
-    """A class of which an argument has a new name."""
+    """A class with an argument that has a new name."""
 
     def __init__(self, color: str) -> None:
         self.color = color
@@ -20,7 +20,7 @@ def test_an_old_argument_works_and_warns() -> None:
 
 
 def test_an_argument_under_both_names_is_refused() -> None:
-    with pytest.warns(FutureWarning), pytest.raises(TypeError, match="two values"):
+    with pytest.warns(FutureWarning), pytest.raises(TypeError, match="given twice"):
         Paint(color="red", colour="blue")  # type: ignore[call-arg]
 
 

@@ -114,7 +114,7 @@ def test_first_type_wins_a_tie() -> None:
     assert classes("80", "40;87;04", "40;95;05", threshold=0.5) == [8, 3, 3]
 
 
-def test_any_floe_without_class_takes_it_from_the_polygon() -> None:
+def test_any_floe_without_class_leaves_the_polygon_without_one() -> None:
     assert classes("92", "30;95;08", "70;93;05") == [10, 4, 255]
     assert classes("90", "80;95;05", "10;81;22") == [9, 5, 255]
 

@@ -13,7 +13,7 @@ from seaice_data.grid import (
 
 @pytest.mark.parametrize("n_pixels", [7, 20, 503, 5003])
 @pytest.mark.parametrize("ratio", [1, 2, 5, 7])
-def test_each_pixel_lies_in_the_block_whose_centre_is_nearest(
+def test_each_pixel_is_in_the_block_whose_centre_is_nearest(
     n_pixels: int, ratio: int
 ) -> None:
     centres = block_centres(n_pixels, ratio)
@@ -26,9 +26,7 @@ def test_each_pixel_lies_in_the_block_whose_centre_is_nearest(
 @pytest.mark.parametrize(
     ("n_pixels", "ratio"), [(5003, 10), (1237, 10), (100, 7), (40, 40)]
 )
-def test_the_way_back_from_nearest_finds_each_picked_pixel(
-    n_pixels: int, ratio: int
-) -> None:
+def test_the_inverse_of_nearest_finds_each_picked_pixel(n_pixels: int, ratio: int) -> None:
     picked = nearest_indices(n_pixels, ratio)
     back = picks_of_pixels(n_pixels, ratio)
     assert back.max() == len(picked) - 1

@@ -21,7 +21,7 @@ from seaice_data.store.recipe import Recipe
 from seaice_data.store.split import SplitSettings
 
 
-def test_a_recipe_survives_the_way_through_json() -> None:
+def test_a_recipe_survives_a_round_trip_through_json() -> None:
     recipe = Recipe(ratio=5, channels=OFFICIAL_CHANNELS)
     assert from_mapping(Recipe, to_mapping(recipe)) == recipe
 
@@ -59,7 +59,7 @@ def test_fingerprints_differ_exactly_when_recipes_do() -> None:
 
 
 def test_recipes_have_the_fingerprints_that_version_0_1_gave_them() -> None:
-    # Stores and maps name them: a field without `ADDED` would change them all.
+    # Stores and maps contain them: a field without `ADDED` would change them all.
     assert fingerprint(Recipe()) == "5b8979fb52a0bf32"
     unusual = Recipe(
         ratio=4,
@@ -133,7 +133,7 @@ def test_fields_added_later_are_ignored_in_parts_and_as_parts() -> None:
     assert len({before, *map(fingerprint, changed)}) == 4
 
 
-def test_what_an_earlier_file_lacks_differs_from_no_default() -> None:
+def test_what_an_earlier_file_lacks_equals_the_default() -> None:
     read = from_mapping(Late, to_mapping(Early()))
     assert differences(read, Late()) == []
     changed = Late(recipe=LaterRecipe(despeckle=True, ratio=5), split=SplitSettings())
@@ -165,13 +165,13 @@ def test_channels_are_selected_by_group_and_name() -> None:
     )
     with pytest.raises(RecipeError, match="unknown channel or group 'amsr'") as caught:
         select_channels(["amsr"])
-    with pytest.raises(RecipeError, match="'sar' is a group of channels") as told:
+    with pytest.raises(RecipeError, match="'sar' is a group of channels") as group:
         find_channel("sar")
-    assert told.value.hint == "name them: hh, hv"
+    assert group.value.hint == "name its channels: hh, hv"
     assert caught.value.hint == "did you mean 'amsr2'?"
 
 
-def test_settings_that_are_no_table_are_refused() -> None:
+def test_settings_that_are_not_a_table_are_refused() -> None:
     with pytest.raises(SettingsError, match="settings must be a table, got 5"):
         from_mapping(Recipe, 5)
 
@@ -250,7 +250,7 @@ def test_a_value_that_no_setting_has_is_refused(value: str) -> None:
 @pytest.mark.parametrize(
     ("values", "message", "hint"),
     [
-        ({"ratio": 2}, "'ratio' has several places", "write first.ratio or second.ratio"),
+        ({"ratio": 2}, "'ratio' is ambiguous", "write first.ratio or second.ratio"),
         ({"nam": "a"}, "unknown setting 'nam'", "did you mean 'name'?"),
         ({"first": {}}, "unknown setting 'first'", "known are"),
         ({"first.ratio": "two"}, "ratio must be int, got 'two'", "None"),
@@ -269,7 +269,7 @@ def test_what_cannot_be_assigned_is_refused(
 
 @dataclass(frozen=True, kw_only=True)
 class Sharp:
-    """Settings of which one had another name."""
+    """Settings with a field that had another name."""
 
     sharpness: float = field(default=1.0, metadata=formerly("crispness"))
 
@@ -283,7 +283,7 @@ class Image:
 
 @dataclass(frozen=True, kw_only=True)
 class Crisp:
-    """`Sharp`, as it was."""
+    """`Sharp` with its old name."""
 
     crispness: float = 1.0
 
@@ -303,7 +303,7 @@ def test_a_setting_under_both_names_is_refused() -> None:
         from_mapping(Sharp, {"sharpness": 1.0, "crispness": 2.0})
 
 
-def test_who_writes_an_old_name_learns_the_new_one(tmp_path: Path) -> None:
+def test_writing_an_old_name_warns_of_the_new_one(tmp_path: Path) -> None:
     path = tmp_path / "sharp.toml"
     path.write_text("crispness = 2.0")
     with pytest.warns(FutureWarning, match="setting 'crispness' is now 'sharpness'"):

@@ -1,4 +1,4 @@
-"""Text from outside, made fit to be shown."""
+"""Text from outside is made safe to show."""
 
 import pytest
 
@@ -17,7 +17,7 @@ from seaice_data.texts import printable, redacted, without_secrets
         ('it\'s "so"\\n', 'it\'s "so"\\n'),
     ],
 )
-def test_what_does_not_show_becomes_an_escape(text: str, shown: str) -> None:
+def test_invisible_characters_become_escapes(text: str, shown: str) -> None:
     assert printable(text) == shown
     shown.encode()
 
@@ -43,7 +43,7 @@ def test_what_does_not_show_becomes_an_escape(text: str, shown: str) -> None:
         ),
     ],
 )
-def test_secrets_are_taken_out_of_urls(url: str, shown: str) -> None:
+def test_secrets_are_removed_from_urls(url: str, shown: str) -> None:
     assert without_secrets(url) == shown
 
 
@@ -58,7 +58,7 @@ def test_secrets_are_taken_out_of_urls(url: str, shown: str) -> None:
         ("data/store.zarr", "no data/store.zarr", "no data/store.zarr"),
     ],
 )
-def test_secrets_of_a_url_are_taken_out_of_what_libraries_say(
+def test_secrets_of_a_url_are_removed_from_messages_of_libraries(
     url: str, text: str, shown: str
 ) -> None:
     assert redacted(text, url) == shown
