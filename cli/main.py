@@ -22,7 +22,7 @@ import typer
 from typer.core import TyperGroup
 
 from seaice_data.errors import SeaIceError
-from seaice_data.system.signals import ending_signals
+from seaice_data.system.process import ending_signals
 from seaice_data.texts import OneLine, printable
 
 from .commands import (

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from seaice_data.system.processor import n_cores
+from seaice_data.system.process import n_cores
 from seaice_data.texts import shortened
 
 STOPPED = 75

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import torch
 
     from seaice_model.config.run_config import RunConfig
-    from seaice_model.networks.tensors import Batch
+    from seaice_model.networks.device import Batch
 
 _N_STEPS = 50
 _N_SHARING = 2
@@ -126,7 +126,7 @@ def _start(config: "RunConfig") -> None:
     """Make this process ready for steps on patches of noise."""
     import torch
 
-    from seaice_model.networks.tensors import Batch
+    from seaice_model.networks.device import Batch
 
     shape = (config.train.batch_size, *[config.train.patch_size] * 2)
     batch = Batch(
@@ -144,7 +144,7 @@ def _run_steps() -> None:
 
 
 def _plain(config: "RunConfig", batch: "Batch") -> Callable[[], object]:
-    from seaice_model.networks.tensors import as_classes, as_planes
+    from seaice_model.networks.device import as_classes, as_planes
 
     from .plain_unet import PlainUNet, plain_step
 
@@ -172,7 +172,7 @@ def _counted(config: "RunConfig", batch: "Batch") -> tuple[int, int]:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    from seaice_model.networks.tensors import as_planes
+    from seaice_model.networks.device import as_planes
     from seaice_model.networks.unet import MultiTaskUNet
 
     network = MultiTaskUNet(config.model).to("cuda")

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from seaice_data.system.processor import n_cores
+from seaice_data.system.process import n_cores
 
 from ..console import say
 from .timing import apart, line, taking_turns_apart
@@ -20,7 +20,7 @@ from .timing import apart, line, taking_turns_apart
 def measure(path: Path, rounds: int) -> None:
     """Print the time and the memory that maps take."""
     from seaice_data.preparation.prepare import prepare
-    from seaice_data.sources.charts import is_store
+    from seaice_data.store.group import is_store
 
     with tempfile.TemporaryDirectory() as folder:
         store, run = path, Path(folder, "run")
@@ -69,7 +69,7 @@ def _pretend_to_train(store: Path, run: Path) -> None:
 
 def _predict_once(source: Path, plots: bool, run: Path, maps: Path) -> float:
     """Predict the maps of all scenes; return the seconds."""
-    from seaice_data.sources.charts import is_store
+    from seaice_data.store.group import is_store
     from seaice_data.store.store import Store
     from seaice_model.prediction.predict import (
         PredictSettings,

@@ -10,7 +10,7 @@ from statistics import median
 from typing import Any
 
 from seaice_data.errors import SceneError
-from seaice_data.system.processor import n_cores
+from seaice_data.system.process import n_cores
 
 from ..console import say
 from .timing import line, taking_turns_apart

@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from seaice_data.system.processor import n_cores
+from seaice_data.system.process import n_cores
 
 from ..console import say
 from .many_scenes import link_scenes

@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 from typing import TypeVar
 
-from seaice_data.system.processor import n_cores
+from seaice_data.system.process import n_cores
 
 Task = TypeVar("Task", bound=Hashable)
 Result = TypeVar("Result")

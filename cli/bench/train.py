@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from seaice_data.system.processor import n_cores
+from seaice_data.system.process import n_cores
 
 from ..console import say, seconds
 from .gpu_steps import compare_sharing, compare_steps
@@ -26,7 +26,7 @@ from .timing import line
 
 if TYPE_CHECKING:
     from seaice_model.config.run_config import RunConfig
-    from seaice_model.networks.tensors import Batch
+    from seaice_model.networks.device import Batch
 
 _N_SCENES = 500
 _STEPS: list[Iterator[tuple[float, float]]] = []
@@ -132,7 +132,7 @@ def _step() -> tuple[float, float]:
 def _ours(path: str, config: "RunConfig") -> Iterator[tuple[float, float]]:
     import torch
 
-    from seaice_data.system.allocator import kept_pages
+    from seaice_data.system.memory import kept_pages
     from seaice_model.training.learner import Learner
     from seaice_model.training.processes import Processes
 
@@ -145,7 +145,7 @@ def _ours(path: str, config: "RunConfig") -> Iterator[tuple[float, float]]:
 
 
 def _plain(path: str, config: "RunConfig") -> Iterator[tuple[float, float]]:
-    from seaice_model.networks.tensors import as_classes, as_planes
+    from seaice_model.networks.device import as_classes, as_planes
     from seaice_model.networks.unet import MultiTaskUNet
 
     from .plain_unet import PlainUNet, plain_step

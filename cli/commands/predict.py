@@ -81,7 +81,7 @@ def predict(
 
     Example: seaice predict store.zarr --out maps/
     """
-    from seaice_data.sources.charts import is_store
+    from seaice_data.store.group import is_store
     from seaice_data.store.store import Store
     from seaice_model.prediction.predict import (
         PredictSettings,

@@ -24,6 +24,7 @@ from seaice_data.scenes.listing import Listing, reference_file_of
 from seaice_data.scenes.netcdf import NetcdfFile
 from seaice_data.scenes.ready import contains_charts, contains_classes, find_id, read_charts
 from seaice_data.scenes.scene import region_in
+from seaice_data.store.group import is_store
 from seaice_data.store.split import TEST_IDS
 from seaice_data.store.store import Store
 from seaice_data.store.stored_scene import StoredScene
@@ -125,16 +126,6 @@ def charts_of(store: Store) -> ChartedScenes:
         ratio=store.recipe.ratio,
         store=store,
     )
-
-
-def is_store(path: str) -> bool:
-    """Return whether `path` names a store rather than a netCDF file or a folder of them."""
-    place = Path(path)
-    if place.is_file():
-        return False
-    if not place.is_dir():
-        return True  # a URL, or a store that does not exist
-    return any((place / name).is_file() for name in ("zarr.json", ".zgroup", ".zattrs"))
 
 
 def _of_store(scene: StoredScene) -> ChartedScene:

@@ -24,8 +24,7 @@ from typing import TYPE_CHECKING
 
 from seaice_data.errors import StoreError
 from seaice_data.system.documents import Content, Document, DocumentError, read_text
-from seaice_data.system.locks import lock
-from seaice_data.system.staging import drop_abandoned, is_abandoned, reserved, staged
+from seaice_data.system.files import drop_abandoned, is_abandoned, lock, reserved, staged
 from seaice_data.texts import without_secrets
 
 if TYPE_CHECKING:

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Protocol
 import fsspec
 
 from seaice_data.storage.local_folder import LocalFolder
-from seaice_data.storage.object_store import ObjectStore, patience, protocols, url_errors
+from seaice_data.storage.object_store import (
+    ObjectStore,
+    UnreachableError,
+    patience,
+    protocols,
+    url_errors,
+)
 from seaice_data.system.documents import Content, Document
 
 if TYPE_CHECKING:
@@ -24,6 +30,11 @@ def open_storage(url: str | os.PathLike[str]) -> "Storage":
         If fsspec does not know the protocol, or lacks the library for it.
     """
     url = os.fspath(url)
+    if "::" not in url and fsspec.core.split_protocol(url)[0] is None:
+        try:
+            return LocalFolder(url, fsspec.core.url_to_fs(url)[1])
+        except OSError as error:  # the working directory is gone
+            raise UnreachableError(f"cannot reach {url!r}: {error}") from error
     with url_errors(url):
         options = patience(url)
         files, root = fsspec.core.url_to_fs(url, **options)

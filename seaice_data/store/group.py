@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 from seaice_data.channels import find_channels
@@ -222,6 +223,17 @@ def foreign_names(storage: Storage) -> list[str]:
         if not SceneId.is_one(name)
     }
     return sorted(found)
+
+
+def is_store(path: str) -> bool:
+    """Return whether `path` names a store rather than a netCDF file or a folder of them."""
+    place = Path(path)
+    if place.is_file():
+        return False
+    if not place.is_dir():
+        return True  # a URL, or a store that is not there
+    documents = {name for names in DOCUMENTS.values() for name in names}
+    return any((place / name).is_file() for name in documents)
 
 
 def is_blank(storage: Storage) -> bool:

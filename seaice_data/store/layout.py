@@ -1,7 +1,10 @@
-"""The arrays of a scene: what is written, what may be read, and their checksums.
+"""The arrays and attributes of a scene: what is written, and what may be read.
 
 Inputs are one uncompressed chunk, unless the recipe says otherwise: any process can map the
 file. The attributes of the scene contain checksums of all arrays, for `seaice verify`.
+
+A store may come from anywhere, or be edited by hand: attributes are checked here when a
+scene is opened, so that no other code meets a wrong type.
 """
 
 import json
@@ -10,7 +13,7 @@ from dataclasses import asdict
 from functools import partial
 from itertools import product
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict
 
 import google_crc32c
 import numpy as np
@@ -19,14 +22,16 @@ from seaice_data.arrays import IntArray
 from seaice_data.channels import find_channels
 from seaice_data.charts import CHART_FILL, CHARTS
 from seaice_data.egg_codes import COLUMNS, PolygonTable
+from seaice_data.errors import RecipeError
 from seaice_data.flags import FLAGS
 from seaice_data.geolocation import TiePoints
+from seaice_data.grid import Grid
+from seaice_data.scene_id import SceneId
 from seaice_data.store.array_files import ArrayFiles, ArrayForm
 from seaice_data.store.group import group_files
 from seaice_data.store.prepared_scene import PreparedScene
 from seaice_data.store.recipe import Recipe
-from seaice_data.store.scene_attributes import SceneAttributes
-from seaice_data.system.documents import Content
+from seaice_data.system.documents import Content, DocumentError, typed
 
 if TYPE_CHECKING:
     import zarr
@@ -36,6 +41,65 @@ _FULL_CHUNK_ROWS = 1024
 _INPUT_CHUNK = 256
 _MOST_TIE_POINTS = 4096  # along an axis
 _MOST_POLYGONS = 2**20
+
+MOST_PIXELS = 2**28
+"""Limit of the pixels of a scene on the 80 m grid; Sentinel-1 scenes have 30 million."""
+
+
+class StatsTable(TypedDict):
+    """Sums of the valid values of each channel; see `ChannelStats`."""
+
+    count: list[int]
+    total: list[float]
+    squares: list[float]
+    lowest: list[float | None]
+    highest: list[float | None]
+
+
+class SourceFile(TypedDict):
+    """A file that a scene was made from."""
+
+    name: str
+    size: int
+    blake2b_of_samples: str
+
+
+class SceneAttributes(TypedDict):
+    """Attributes of the group of a scene that seaice reads."""
+
+    id: SceneId
+    service: Literal["cis", "dmi"]
+    region: str
+    has_charts: bool
+    is_test_file: bool
+    grid: Grid
+    source_grid: Grid
+    valid_share: float
+    class_counts: dict[str, list[int]]
+    full_class_counts: dict[str, list[int]]
+    stats: StatsTable
+    fingerprint: str
+    checksums: dict[str, str]
+    metadata_checksum: str
+    source_files: NotRequired[list[SourceFile]]
+
+
+class Splits(TypedDict, total=False):
+    """Ids of the scenes of each split."""
+
+    train: list[SceneId]
+    validation: list[SceneId]
+    test: list[SceneId]
+
+
+class Summary(TypedDict, total=False):
+    """Root attributes that describe all scenes together."""
+
+    splits: Splits
+    splits_leak: list[tuple[SceneId, SceneId]]
+    class_counts: dict[str, list[int]]
+    full_class_counts: dict[str, list[int]]
+    stats: StatsTable
 
 
 def scene_files(
@@ -284,3 +348,73 @@ def checksum(values: Any) -> str:
         content = np.ascontiguousarray(values, values.dtype.newbyteorder("<")).view()
         content.flags.writeable = False  # otherwise it would be copied
     return f"{google_crc32c.value(content):08x}"
+
+
+def read_scene_attributes(table: Any, scene_id: SceneId, recipe: Recipe) -> SceneAttributes:
+    """Return the attributes of a scene, checked.
+
+    Parameters
+    ----------
+    table
+        Attributes of its group, parsed.
+    scene_id
+        Name of its folder.
+    recipe
+        Recipe of the store.
+
+    Raises
+    ------
+    DocumentError
+        If something is missing, has another type, or does not fit the recipe.
+    """
+    attributes = typed(table, SceneAttributes)
+    if attributes["id"] != scene_id:
+        raise DocumentError(f"it belongs to scene {attributes['id']!r}")
+    if attributes["service"] != scene_id.service:
+        raise DocumentError(f"its service is {attributes['service']!r}")
+    _check_counts(attributes["class_counts"], "class_counts")
+    _check_counts(attributes["full_class_counts"], "full_class_counts")
+    _check_stats(attributes["stats"], recipe)
+    source = attributes["source_grid"]
+    if min(source.shape) < 1 or source.height * source.width > MOST_PIXELS:
+        raise DocumentError(f"source_grid has {source.height} x {source.width} pixels")
+    try:
+        shape = source.downscaled(recipe.ratio).shape
+    except RecipeError as error:
+        raise DocumentError(str(error)) from error
+    if attributes["grid"].shape != shape:
+        raise DocumentError(f"grid has the shape {attributes['grid'].shape}, not {shape}")
+    return attributes
+
+
+def read_summary(name: str, value: Any, recipe: Recipe) -> Any:
+    """Return a root attribute that describes all scenes together, checked.
+
+    Raises
+    ------
+    DocumentError
+        If it has another type, or does not fit the recipe.
+    """
+    found: dict[str, Any] = {**typed({name: value}, Summary)}
+    if name in ("class_counts", "full_class_counts"):
+        _check_counts(found[name], name)
+    if name == "stats":
+        _check_stats(found[name], recipe)
+    return found[name]
+
+
+def _check_counts(counts: dict[str, list[int]], name: str) -> None:
+    """Reject class counts that do not fit the charts."""
+    for chart in CHARTS:
+        if len(counts.get(chart.name, ())) != chart.n_classes + 1:
+            raise DocumentError(
+                f"{name}.{chart.name} must have {chart.n_classes + 1} counts"
+            )
+
+
+def _check_stats(stats: StatsTable, recipe: Recipe) -> None:
+    """Reject statistics of another number of channels."""
+    lengths = {len(values) for values in (stats["count"], stats["total"], stats["squares"])}
+    lengths |= {len(stats["lowest"]), len(stats["highest"])}
+    if lengths != {len(recipe.channels)}:
+        raise DocumentError(f"stats must have {len(recipe.channels)} channels")

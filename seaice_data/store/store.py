@@ -31,14 +31,17 @@ from seaice_data.store.group import (
     root_attributes,
     whole_documents,
 )
-from seaice_data.store.layout import checksum, scene_arrays, scene_attributes, scene_files
-from seaice_data.store.prepared_scene import PreparedScene
-from seaice_data.store.recipe import Recipe
-from seaice_data.store.scene_attributes import (
+from seaice_data.store.layout import (
     StatsTable,
+    checksum,
     read_scene_attributes,
     read_summary,
+    scene_arrays,
+    scene_attributes,
+    scene_files,
 )
+from seaice_data.store.prepared_scene import PreparedScene
+from seaice_data.store.recipe import Recipe
 from seaice_data.store.stored_scene import StoredScene
 from seaice_data.system.documents import Document, DocumentError, typed
 from seaice_data.versions import naming_version

@@ -16,8 +16,7 @@ from seaice_data.grid import Grid
 from seaice_data.storage.local_folder import LocalFolder
 from seaice_data.store.array_files import ARRAY_DOCUMENTS, read_array_document
 from seaice_data.store.group import StoreRoot, whole_documents
-from seaice_data.store.layout import array_forms, chunk_names
-from seaice_data.store.scene_attributes import SceneAttributes
+from seaice_data.store.layout import SceneAttributes, array_forms, chunk_names
 from seaice_data.store.statistics import ChannelStats
 from seaice_data.system.documents import Document, DocumentError
 

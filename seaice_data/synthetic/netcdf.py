@@ -13,7 +13,7 @@ from seaice_data.errors import SceneError
 from seaice_data.synthetic.observation import Observation, zone_description
 from seaice_data.synthetic.plan import ScenePlan
 from seaice_data.synthetic.radiometer import RADIOMETER_VARIABLES
-from seaice_data.system.staging import staged
+from seaice_data.system.files import staged
 
 if TYPE_CHECKING:
     import netCDF4

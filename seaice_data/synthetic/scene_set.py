@@ -10,7 +10,7 @@ from seaice_data.errors import SceneError
 from seaice_data.scenes.files import open_scene
 from seaice_data.synthetic.plan import ScenePlan, plan_scenes
 from seaice_data.synthetic.scene import n_bytes, scene_paths, write_scene
-from seaice_data.system.staging import HIDDEN, drop_abandoned, staged
+from seaice_data.system.files import HIDDEN, drop_abandoned, staged
 from seaice_data.system.workers import Progress, run_tasks
 
 

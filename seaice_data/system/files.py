@@ -3,16 +3,36 @@
 ``replacing`` writes a whole file, ``naming`` names the file in errors such as a full disk,
 ``file_errors`` turns errors of a scene's file into a `SceneError`, ``alone_in`` keeps a
 second process out of a folder, ``claimed`` shares work by lock files.
+
+They build on locks of open files and folders (``lock``), which end with the process that
+took them, and on hidden folders to write to (``staged``). Locks are advisory: only
+processes that also take the lock are kept out. Systems and file systems without locks grant
+them to everybody. Hidden folders are locked while they are written to, and named after
+their machine, because locks may not work across a network disk: the next process removes
+what a killed one left there.
 """
 
+import errno
+import logging
 import os
-from collections.abc import Iterator
+import re
+import shutil
+import socket
+import time
+import uuid
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from seaice_data.errors import SceneError
-from seaice_data.system.locks import try_lock
-from seaice_data.system.staging import HIDDEN, drop_abandoned, staged
+
+log = logging.getLogger(__name__)
+
+HIDDEN = ".seaice"
+"""How the names of hidden folders begin, if they are beside the files to write."""
+
+_NAME = re.compile(r".+\.(?P<host>[^.]+)\.[0-9a-f]{12}")
+_ABANDONED_S = 24 * 3600.0
 
 
 @contextmanager
@@ -130,3 +150,133 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def lock(descriptor: int, *, alone: bool = True, wait: bool = False) -> bool:
+    """Lock an open file or folder until it is closed; false where there are no locks.
+
+    Parameters
+    ----------
+    descriptor
+        The open file or folder. One opened to be read can be locked on local disks; network
+        disks need a file that is open for writing.
+    alone
+        Whether to keep out everybody, or only processes that must be alone.
+    wait
+        Whether to wait until others release it.
+
+    Raises
+    ------
+    BlockingIOError
+        If another process has a lock that excludes this one, and `wait` is false.
+    """
+    if os.name != "posix":
+        return False
+    import fcntl  # only on such systems
+
+    kind = fcntl.LOCK_EX if alone else fcntl.LOCK_SH
+    try:
+        fcntl.flock(descriptor, kind if wait else kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except OSError as error:
+        if error.errno == errno.EACCES:  # what some network disks raise if it is taken
+            raise BlockingIOError(error.errno, error.strerror) from error
+        # Disks without locks report that in many ways, even by errors without a name.
+        log.info("the file system has no locks: %s", error)
+        return False
+    return True
+
+
+def try_lock(descriptor: int, *, wait: bool = False) -> bool:
+    """Lock an open file or folder for this process alone; false if another one has it."""
+    try:
+        lock(descriptor, wait=wait)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@contextmanager
+def staged(folder: Path, prefix: str = HIDDEN) -> Iterator[Path]:
+    """Yield a new folder in `folder` to write to; what remains in it is removed.
+
+    Raises
+    ------
+    OSError
+        If it cannot be made.
+    """
+    with reserved(folder, prefix) as place:
+        try:
+            yield place
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
+
+
+@contextmanager
+def reserved(folder: Path, prefix: str = HIDDEN) -> Iterator[Path]:
+    """Yield a new folder as `staged` does; the caller removes it.
+
+    Raises
+    ------
+    OSError
+        If it cannot be made.
+    """
+    place = folder / f"{prefix}.{_host()}.{uuid.uuid4().hex[:12]}"
+    held = None
+    while held is None:  # again, if another process tidied up in between
+        place.mkdir()
+        held = _hold(place)
+    try:
+        yield place
+    finally:
+        if held >= 0:
+            os.close(held)
+
+
+def drop_abandoned(places: Iterable[Path]) -> None:
+    """Remove those folders that `staged` made for processes that are dead."""
+    for place in places:
+        if is_abandoned(place):
+            shutil.rmtree(place, ignore_errors=True)
+
+
+def _host() -> str:
+    return socket.gethostname().replace(".", "-")
+
+
+def _hold(place: Path) -> int | None:
+    """Lock a folder for as long as this process lives; None if it is gone."""
+    if os.name != "posix":  # elsewhere folders cannot be opened
+        return -1
+    try:
+        held = os.open(place, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    lock(held, wait=True)
+    if place.exists():
+        return held
+    os.close(held)
+    return None
+
+
+def is_abandoned(place: Path) -> bool:
+    """Return whether the process for which `reserved` made a folder is dead.
+
+    A live process on this machine has a lock on its folder; folders of other machines
+    count as abandoned after a day.
+    """
+    try:
+        named = _NAME.fullmatch(place.name)
+        if named is None or not place.is_dir():
+            return False
+        if os.name == "posix" and named["host"] == _host():
+            folder = os.open(place, os.O_RDONLY)
+            try:
+                if lock(folder):
+                    return True
+            finally:
+                os.close(folder)
+        return time.time() - place.stat().st_mtime > _ABANDONED_S
+    except (BlockingIOError, FileNotFoundError, PermissionError):
+        return False  # in use, just moved to its place, or another user's

@@ -1,10 +1,16 @@
-"""Keep the memory of a process the same from scene to scene.
+"""Keep the memory of a process the same from scene to scene, or keep what it has freed.
 
 malloc keeps freed memory in each thread, and reuses it in other pieces: a process
-that prepares scene after scene would grow by 70 MB.
+that prepares scene after scene would grow by 70 MB. Scenes to predict differ in size, and
+memory kept from one does not fit the next. A training step, in contrast, needs the same
+gigabytes again and again: large blocks would be returned to the system, which has to clear
+every page before it grants them again, a third of a step on CPUs. Only speed and memory
+depend on all this, never a result.
 
 - ``large_array`` takes memory that goes back to the system when the array is freed;
 - ``give_back`` returns what malloc keeps;
+- ``return_pages`` makes the C library return planes at once;
+- ``kept_pages`` makes it keep everything for a while;
 - ``can_map`` checks whether files on a disk can be mapped into memory.
 
 When memory runs out, ``out_of_memory_errors`` says what needed it.
@@ -27,6 +33,11 @@ from numpy.typing import DTypeLike, NDArray
 from seaice_data.errors import SceneError
 
 log = logging.getLogger(__name__)
+
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4  # names of mallopt(3)
+_KEPT = {_TRIM_THRESHOLD: 2**31 - 1, _MMAP_MAX: 0}
+_PLANE_BYTES = 16 * 10**6  # a plane at 80 m has 25 MB
+_AS_USUAL = {_TRIM_THRESHOLD: 128 * 1024, _MMAP_MAX: 65536}
 
 
 @contextmanager
@@ -99,3 +110,40 @@ def can_map(path: Path) -> bool:
             log.info("%s: files are read, since they cannot be mapped: %s", path, error)
             return False
     return True
+
+
+@contextmanager
+def kept_pages() -> Iterator[bool]:
+    """Keep freed memory in this process; give it back at the end.
+
+    Yields whether that is possible: it needs the GNU C library, on Linux.
+    """
+    library = _gnu_library()
+    if library is None:
+        yield False
+        return
+    for name, value in _KEPT.items():
+        library.mallopt(name, value)
+    try:
+        yield True
+    finally:
+        for name, value in _AS_USUAL.items():
+            library.mallopt(name, value)
+        library.malloc_trim(0)
+
+
+def return_pages() -> None:
+    """From now on return the memory of planes to the system when they are freed.
+
+    Without this, the C library keeps any block up to the largest that was ever freed. It
+    needs the GNU C library, and does nothing elsewhere.
+    """
+    if (library := _gnu_library()) is not None:
+        library.mallopt(_MMAP_THRESHOLD, _PLANE_BYTES)
+
+
+def _gnu_library() -> ctypes.CDLL | None:
+    if not sys.platform.startswith("linux"):
+        return None
+    library = ctypes.CDLL(None)
+    return library if hasattr(library, "gnu_get_libc_version") else None

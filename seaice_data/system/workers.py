@@ -30,7 +30,7 @@ from dask.callbacks import Callback
 from dask.delayed import Delayed, delayed
 
 from seaice_data.errors import SeaIceError
-from seaice_data.system.signals import ending_signals
+from seaice_data.system.process import ending_signals
 from seaice_data.texts import OneLine
 
 Result = TypeVar("Result")

@@ -20,9 +20,9 @@ from seaice_model.formats.polygons import polygon_names, write_polygons
 from seaice_model.formats.projection import check_projection
 from seaice_model.formats.submission import write_submission
 from seaice_model.maps.chart_map import ChartMap
-from seaice_model.maps.file_errors import write_errors
 from seaice_model.maps.listing import find_maps
 from seaice_model.maps.netcdf import describe, read_netcdf
+from seaice_model.maps.netcdf_writer import write_errors
 
 PlacedFormat = Literal["tif", "gpkg", "shp"]
 MapFormat = PlacedFormat | Literal["submission"]

@@ -24,7 +24,7 @@ from seaice_data.system.files import replacing
 from seaice_model.errors import MapError
 from seaice_model.formats.projection import locate
 from seaice_model.maps.chart_map import ChartMap
-from seaice_model.maps.file_errors import write_errors
+from seaice_model.maps.netcdf_writer import write_errors
 from seaice_model.style import COLOURS
 
 _N_BORDER = 200  # points along a side of a scene, to find its extent

@@ -21,13 +21,12 @@ import numpy as np
 from seaice_data.arrays import FloatArray, IntArray, Mask
 from seaice_data.egg_codes import FLOE_CODES, SIC_CODES, SOD_CODES
 from seaice_data.flags import FLAG_LAND, FLAG_NO_SAR
-from seaice_data.system.files import replacing
-from seaice_data.system.staging import staged
+from seaice_data.system.files import replacing, staged
 from seaice_model.errors import MapError
 from seaice_model.formats.projection import locate
 from seaice_model.maps.chart_map import ChartMap
 from seaice_model.maps.decision import Decision
-from seaice_model.maps.file_errors import write_errors
+from seaice_model.maps.netcdf_writer import write_errors
 from seaice_model.maps.placement import count_pixels
 
 PolygonFormat = Literal["gpkg", "shp"]

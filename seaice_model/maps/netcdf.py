@@ -37,7 +37,10 @@ from seaice_model.maps.chart_map import (
     MapGrid,
     Provenance,
     SceneUse,
+    check_places,
     check_planes,
+    check_tie_points,
+    on_pixels,
 )
 from seaice_model.maps.decision_netcdf import (
     check_decision,
@@ -47,7 +50,6 @@ from seaice_model.maps.decision_netcdf import (
 )
 from seaice_model.maps.foreign_hdf5 import array, number, opened, text, whole_numbers
 from seaice_model.maps.netcdf_writer import add_variable, set_attributes, written_whole
-from seaice_model.maps.tie_points import check_places, check_tie_points, on_pixels
 
 if TYPE_CHECKING:
     from netCDF4 import Dataset

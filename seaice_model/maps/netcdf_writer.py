@@ -1,4 +1,7 @@
-"""Write netCDF files that are complete or absent: to a temporary folder first."""
+"""Write netCDF files that are complete or absent: to a temporary folder first.
+
+``write_errors`` turns errors of writing into a `MapError`, for files of other formats too.
+"""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seaice_data.system.files import replacing
-from seaice_model.maps.file_errors import write_errors
+from seaice_data.texts import printable
+from seaice_model.errors import MapError
 
 if TYPE_CHECKING:  # late: readers of maps do not need it
     from netCDF4 import Dataset
@@ -112,3 +116,33 @@ def _chunks_of_h5py(values: NDArray[Any]) -> tuple[int, ...]:
         made = file.create_dataset("x", np.shape(values), values.dtype, chunks=True)
         chunks: tuple[int, ...] = made.chunks
     return chunks
+
+
+@contextmanager
+def write_errors(what: str) -> Iterator[None]:
+    """Turn errors of writing a file into a `MapError`.
+
+    Parameters
+    ----------
+    what
+        What is written, and where to, for messages: ``map 'maps/a.nc'``.
+
+    Raises
+    ------
+    MapError
+        If something cannot be written.
+
+    Examples
+    --------
+    >>> with write_errors("map 'a.nc'"):
+    ...     raise OSError(28, "No space left on device", "/tmp/x")
+    Traceback (most recent call last):
+    seaice_model.errors.MapError: cannot write map 'a.nc': No space left on device
+    """
+    try:
+        yield
+    except (OSError, RuntimeError) as error:  # those of netCDF and GDAL are runtime errors
+        said = error.strerror if isinstance(error, OSError) else None
+        # GDAL quotes whole SQL statements before the reason.
+        reason = printable(" ".join(str(said or error).split())).rpartition(" failed: ")[2]
+        raise MapError(f"cannot write {what}: {reason}") from error

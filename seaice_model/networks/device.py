@@ -1,13 +1,20 @@
-"""The device of a network: its arithmetic, its memory, and whether code is compiled."""
+"""What a network runs on: a device, its arithmetic and memory, compiled code or not.
+
+Batches lie there as they are stored; ``as_planes`` and ``as_classes`` convert them for a
+network and its losses.
+"""
 
 import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
+from seaice_data.arrays import FloatArray
 from seaice_data.errors import SeaIceError
-from seaice_data.system.processor import n_cores
+from seaice_data.system.process import n_cores
 from seaice_model.config.run_config import Compile, Precision
 from seaice_model.errors import RunError
 
@@ -98,3 +105,49 @@ def arithmetic(device: torch.device, precision: Precision) -> AbstractContextMan
 def is_compiled(setting: Compile, device: torch.device) -> bool:
     """Return whether to compile on a device, with this value of ``TrainConfig.compile``."""
     return setting == "always" or (setting == "auto" and device.type == "cuda")
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Patches on a device, as they are stored."""
+
+    inputs: Tensor
+    """Shape ``(batch, y, x, channel)`` in the type of the store; NaN is fill."""
+
+    charts: Tensor
+    """Shape ``(batch, y, x, chart)``, uint8; 255 is fill."""
+
+    probability: Tensor
+    """How often each patch is sampled, relative to sampling over scenes; shape
+    ``(batch,)``, float32."""
+
+    wait_s: float = 0.0
+    """Seconds that a training waited for it."""
+
+
+def as_planes(inputs: Tensor) -> Tensor:
+    """Return the inputs of a batch as a network needs them.
+
+    Parameters
+    ----------
+    inputs
+        Shape ``(batch, y, x, channel)``, NaN is fill.
+
+    Returns
+    -------
+    Tensor
+        Shape ``(batch, channel, y, x)``, float32 in channels-last memory of its own, with
+        0, the mean of every channel, for fill.
+    """
+    wide = inputs.to(torch.float32, copy=True).nan_to_num_(nan=0.0)
+    return wide.permute(0, 3, 1, 2)
+
+
+def as_classes(charts: Tensor) -> Tensor:
+    """Return the charts of a batch as losses need them: ``(batch, chart, y, x)``, int64."""
+    return charts.to(torch.int64).permute(0, 3, 1, 2)
+
+
+def to_device(planes: FloatArray, device: torch.device) -> Tensor:
+    """Send planes to a device, as a network needs them; see `as_planes`."""
+    return as_planes(torch.from_numpy(planes).to(device, non_blocking=True))

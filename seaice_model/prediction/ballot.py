@@ -4,26 +4,32 @@ SOD and FLOE, and SIC if it is predicted as classes: the mean of the networks' c
 probabilities; the most probable class wins. SIC as a number: the mean of the numbers, then
 rounded; each network votes for the class it would have decided on, and votes count as
 probabilities. A single number says nothing about its uncertainty.
+
+The ``*_of`` functions turn probabilities into the bytes of a `Decision`.
 """
+
+import math
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from seaice_data.arrays import ChartArray
-from seaice_data.charts import CHARTS, SIC
+from seaice_data.arrays import ChartArray, FloatArray
+from seaice_data.charts import CHARTS, SIC, SIC_STEP_PERCENT
 from seaice_model.errors import RunError
-from seaice_model.maps.decision import UNKNOWN
-from seaice_model.maps.uncertainty import (
-    Moments,
-    concentration_of,
-    entropy_of,
-    moments_of,
-    probabilities_of,
-    spread_of,
+from seaice_model.maps.decision import (
+    CONCENTRATION,
+    ENTROPY,
+    PROBABILITY,
+    SPREAD,
+    UNKNOWN,
+    Steps,
 )
 from seaice_model.networks.unet import Prediction
+
+Moments = tuple[Tensor, Tensor]
+"""Means of the class number of SIC and of its square, shape ``(y, x)``."""
 
 
 class Ballot:
@@ -115,3 +121,38 @@ class Ballot:
 
 def _sum(total: Tensor | None, value: Tensor) -> Tensor:
     return value if total is None else total + value
+
+
+def moments_of(shares: Tensor) -> Moments:
+    """Return the moments of the class number from probabilities, ``(class, y, x)``."""
+    number = torch.arange(len(shares), dtype=shares.dtype, device=shares.device)
+    number = number[:, None, None]
+    return (shares * number).sum(dim=0), (shares * number.square()).sum(dim=0)
+
+
+def concentration_of(moments: Moments) -> ChartArray:
+    """Return the ice concentration, in steps `CONCENTRATION`."""
+    return _encoded(moments[0] * SIC_STEP_PERCENT, CONCENTRATION)
+
+
+def spread_of(moments: Moments) -> ChartArray:
+    """Return the deviation of the ice concentration, in steps `SPREAD`."""
+    mean, mean_square = moments
+    deviation = (mean_square - mean.square()).clamp(min=0).sqrt()
+    return _encoded(deviation * SIC_STEP_PERCENT, SPREAD)
+
+
+def entropy_of(shares: Tensor) -> ChartArray:
+    """Return the entropy of probabilities, ``(class, y, x)``, in steps `ENTROPY`."""
+    entropy = torch.special.entr(shares).sum(dim=0) / math.log(len(shares))
+    return _encoded(entropy, ENTROPY)
+
+
+def probabilities_of(shares: Tensor) -> ChartArray:
+    """Return probabilities in steps `PROBABILITY`."""
+    return _encoded(shares, PROBABILITY)
+
+
+def _encoded(values: Tensor, steps: Steps) -> ChartArray:
+    plane: FloatArray = values.cpu().numpy()
+    return steps.encode(plane)

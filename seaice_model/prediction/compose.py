@@ -24,7 +24,7 @@ from seaice_model.errors import MapError
 from seaice_model.maps.chart_map import ChartMap, MapGrid, Provenance, SceneUse
 from seaice_model.maps.decision import UNKNOWN, Decision
 from seaice_model.maps.placement import place
-from seaice_model.maps.uncertainty import (
+from seaice_model.prediction.ballot import (
     concentration_of,
     entropy_of,
     moments_of,

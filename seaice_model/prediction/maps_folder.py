@@ -10,8 +10,8 @@ from seaice_data.sources.inputs import Source
 from seaice_data.system.ownership import MATPLOTLIB, PAGE, PICTURE, refuse_foreign
 from seaice_model.errors import MapError
 from seaice_model.maps.chart_map import MapGrid, Provenance
-from seaice_model.maps.file_errors import write_errors
 from seaice_model.maps.netcdf import MapDescription, describe
+from seaice_model.maps.netcdf_writer import write_errors
 from seaice_model.pages.index import check_entries
 
 log = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from seaice_data.deprecation import former_arguments
 from seaice_data.errors import DISK_ERRORS, Failure, RecipeError, SceneError, StoreError
 from seaice_data.sources.inputs import FileSource, SceneInputs, Source, StoreSource
 from seaice_data.store.store import Store
-from seaice_data.system.allocator import return_pages
+from seaice_data.system.memory import return_pages
 from seaice_data.system.workers import Progress
 from seaice_data.texts import printable
 from seaice_model.errors import MapError, RunError

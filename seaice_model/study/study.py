@@ -25,7 +25,7 @@ import torch
 
 from seaice_data.errors import SeaIceError
 from seaice_data.store.store import Store
-from seaice_data.system.processor import n_cores
+from seaice_data.system.process import n_cores
 from seaice_data.system.workers import WorkerContext, begin_worker, end_in_words
 from seaice_model.errors import StudyError
 from seaice_model.networks.device import find_device

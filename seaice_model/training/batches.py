@@ -5,7 +5,7 @@ On a GPU with room for the store, patches are cut there
 plans are sent. Elsewhere a thread gathers the next patches while the network works on the
 current ones; numpy copies without the interpreter's lock. Patches are sent in the type of
 the store (float16 by default), to a GPU from pinned memory and without waiting. On the
-device `seaice_model.networks.tensors` converts them for the network.
+device `seaice_model.networks.device` converts them for the network.
 """
 
 import logging
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from seaice_data.arrays import FloatArray
 from seaice_data.sampling.sampler import Patch, PatchSampler
-from seaice_model.networks.tensors import Batch
+from seaice_model.networks.device import Batch
 from seaice_model.training.gpu_patches import GpuPatches, work_bytes
 from seaice_model.training.gpu_scenes import are_kept, bytes_of, drop_others, free_bytes
 

@@ -20,7 +20,7 @@ from torch import Tensor
 from seaice_data.arrays import FloatArray
 from seaice_data.sampling.plan import Cuts
 from seaice_data.sampling.sampler import PatchSampler
-from seaice_model.networks.tensors import Batch
+from seaice_model.networks.device import Batch
 from seaice_model.training.gpu_scenes import scenes_on_device
 
 

@@ -7,8 +7,13 @@ import torch
 from torch import Tensor
 
 from seaice_model.config.run_config import RunConfig
-from seaice_model.networks.device import arithmetic, is_compiled
-from seaice_model.networks.tensors import Batch, as_classes, as_planes
+from seaice_model.networks.device import (
+    Batch,
+    arithmetic,
+    as_classes,
+    as_planes,
+    is_compiled,
+)
 from seaice_model.networks.unet import MultiTaskUNet, on_device
 from seaice_model.training.cuda_graph import CudaGraphStep
 from seaice_model.training.losses import count_valid, total_loss

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from seaice_data.system.signals import ending_signals
+from seaice_data.system.process import ending_signals
 
 
 class StopRequest:

@@ -24,12 +24,12 @@ from torch import Tensor
 from seaice_data.charts import FLOE, SIC, SOD
 from seaice_data.sampling.sampler import PatchSampler
 from seaice_data.store.store import Store
-from seaice_data.system.allocator import kept_pages
+from seaice_data.system.memory import kept_pages
 from seaice_model.config.run_config import RunConfig, TrainConfig
 from seaice_model.errors import RunError
 from seaice_model.metrics import Scores
 from seaice_model.networks.device import compiler_errors, is_compiled, memory_in_words
-from seaice_model.prediction.tiled import TILE
+from seaice_model.prediction.predictor import TILE
 from seaice_model.runs.checkpoint import RunSettings, TrainState
 from seaice_model.runs.folder import RunFolder, locked
 from seaice_model.runs.log import LogEntry

@@ -15,8 +15,7 @@ from seaice_data.charts import CHART_FILL, CHARTS
 from seaice_data.store.stored_scene import StoredScene
 from seaice_model.config.run_config import Precision
 from seaice_model.metrics import ChartScorer
-from seaice_model.networks.device import arithmetic
-from seaice_model.networks.tensors import to_device
+from seaice_model.networks.device import arithmetic, to_device
 from seaice_model.networks.unet import MultiTaskUNet
 from seaice_model.prediction.predictor import predict_classes, read_inputs
 from seaice_model.training.stop import StopRequest

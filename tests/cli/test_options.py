@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from seaice.main import app, renamed
 from seaice.options import n_processes, read_part, read_seeds
-from seaice_data.system.processor import n_cores
+from seaice_data.system.process import n_cores
 
 
 def test_the_number_of_processes_is_that_asked_for_or_one_per_core() -> None:

@@ -1,5 +1,7 @@
 """A process that prepares scenes needs bounded memory, the same for 3 and for 300."""
 
+import ctypes
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +14,7 @@ from support.other_systems import OtherSystem
 
 from seaice_data.synthetic.plan import plan_scenes
 from seaice_data.synthetic.scene import write_scene
-from seaice_data.system.memory import give_back, large_array
+from seaice_data.system.memory import give_back, kept_pages, large_array
 
 LIMIT_MB = 400
 
@@ -86,3 +88,65 @@ def test_a_kernel_without_huge_pages_has_large_arrays(other_system: OtherSystem)
 from seaice_data.system.memory import large_array
 print(large_array((3, 4), "f4").sum())"""
     assert other_system.python(program, madvise=22) == "0.0\n"
+
+
+PAGE_FAULTS = """
+import resource, sys
+import numpy as np
+from contextlib import nullcontext
+from seaice_data.system.memory import kept_pages
+
+with kept_pages() if sys.argv[1] == "kept" else nullcontext():
+    np.ones(2**24)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(5):
+        np.ones(2**24)
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+MAPPED = """
+import ctypes, sys
+import numpy as np
+from seaice_data.system.memory import return_pages
+
+class Mallinfo(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_int) for name in "abcdefghij"]
+
+mallinfo = ctypes.CDLL(None).mallinfo
+mallinfo.restype = Mallinfo
+
+if sys.argv[1] == "returned":
+    return_pages()
+np.ones(30 * 10**5)  # freed at once: the C library now keeps what is not larger
+before = mallinfo().e  # bytes in blocks that go back when they are freed
+plane = np.ones(25 * 10**5)
+print((mallinfo().e - before) / 1e6)
+"""
+
+gnu = pytest.mark.skipif(
+    not hasattr(ctypes.CDLL(None), "gnu_get_libc_version"), reason="no C library of GNU"
+)
+
+
+def told(script: str, way: str) -> float:
+    # dask.distributed leaves settings of malloc behind for the processes that follow.
+    usual = {k: v for k, v in os.environ.items() if not k.startswith("MALLOC_")}
+    command = [sys.executable, "-c", script, way]
+    return float(subprocess.check_output(command, env=usual))
+
+
+@gnu
+def test_memory_that_is_used_again_is_not_cleared_again() -> None:
+    assert told(PAGE_FAULTS, "kept") < 100 < told(PAGE_FAULTS, "as usual")
+
+
+@gnu
+def test_memory_of_planes_goes_back_when_they_are_freed() -> None:
+    assert told(MAPPED, "as usual") == 0
+    assert told(MAPPED, "returned") == pytest.approx(20, abs=0.1)
+
+
+@gnu
+def test_keeping_tells_that_it_works() -> None:
+    with kept_pages() as is_possible:
+        assert is_possible

@@ -1,12 +1,13 @@
 import os
 
+import numpy as np
 import pytest
 import torch
 
 from seaice_data.errors import SceneError
-from seaice_data.system.processor import n_cores
+from seaice_data.system.process import n_cores
 from seaice_model.errors import RunError
-from seaice_model.networks.device import arithmetic, find_device, memory_in_words
+from seaice_model.networks.device import arithmetic, find_device, memory_in_words, to_device
 
 
 def test_auto_is_a_gpu_if_there_is_one() -> None:
@@ -67,3 +68,12 @@ def test_pytorch_uses_no_more_threads_than_there_are_cores(
         assert torch.get_num_threads() == 1
     finally:
         torch.set_num_threads(before)
+
+
+CPU = torch.device("cpu")
+
+
+def test_fill_becomes_0_and_the_source_stays() -> None:
+    planes = np.array([[[[np.nan, 2.0]]]], np.float32)
+    assert to_device(planes, CPU).flatten().tolist() == [0, 2]
+    assert np.isnan(planes[0, 0, 0, 0])

@@ -7,7 +7,7 @@ from support.learnable_scenes import RECIPE
 
 from seaice_data.preparation.prepare import prepare
 from seaice_data.store.store import Store
-from seaice_model.prediction.predict import PredictProgress, PredictSettings, predict_store
+from seaice_model.prediction.predict import PredictSettings, predict_store
 
 IDS = tuple(f"2019{month:02}14T101830_dmi" for month in (1, 2, 3))
 
@@ -20,8 +20,8 @@ def test_maps_come_only_from_the_store_that_was_opened(run: Path, tmp_path: Path
     path = tmp_path / "store.zarr"
     prepare(tmp_path / "one", path, RECIPE)
 
-    def replace(step: PredictProgress) -> None:
-        if step.n_done == 1:
+    def replace(n_done: int, _n_scenes: int, _scene: str) -> None:
+        if n_done == 1:
             prepare(tmp_path / "other", path, RECIPE, overwrite=True)
 
     settings = PredictSettings(plots=False)

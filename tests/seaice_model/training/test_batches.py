@@ -10,7 +10,7 @@ from seaice_data.sampling.augmentation import AUGMENTATIONS
 from seaice_data.sampling.sampler import PatchSampler
 from seaice_data.sampling.windows import Sampling
 from seaice_data.store.store import Store
-from seaice_model.networks.tensors import as_classes, as_planes
+from seaice_model.networks.device import as_classes, as_planes
 from seaice_model.training.batches import batches, patch_source
 from seaice_model.training.gpu_patches import GpuPatches
 

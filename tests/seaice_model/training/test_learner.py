@@ -10,7 +10,7 @@ from support.learnable_scenes import TINY
 from seaice_data.sampling.sampler import PatchSampler
 from seaice_data.store.store import Store
 from seaice_model.config.run_config import TrainConfig
-from seaice_model.networks.tensors import Batch
+from seaice_model.networks.device import Batch
 from seaice_model.training.batches import batches
 from seaice_model.training.learner import Learner
 from seaice_model.training.processes import Processes

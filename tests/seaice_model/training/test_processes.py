@@ -12,7 +12,7 @@ from torch import Tensor
 from seaice_data.sampling.sampler import PatchSampler
 from seaice_data.store.store import Store
 from seaice_model.errors import RunError
-from seaice_model.networks.tensors import Batch, as_classes, as_planes
+from seaice_model.networks.device import Batch, as_classes, as_planes
 from seaice_model.networks.unet import MultiTaskUNet, Prediction
 from seaice_model.runs.checkpoint import load
 from seaice_model.runs.folder import RunFolder

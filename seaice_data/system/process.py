@@ -1,7 +1,8 @@
-"""How much of the processor this process may use: the share of a job or a container."""
+"""What the system grants this process, and asks of it: cores, and signals to end."""
 
 import math
 import os
+import signal
 from pathlib import Path, PurePosixPath
 
 
@@ -59,3 +60,13 @@ def _quota_of(group: Path, *, is_new: bool) -> float:
     except (OSError, ValueError):  # there is none, or it is "max"
         return math.inf
     return allowed / period if allowed > 0 else math.inf
+
+
+def ending_signals() -> tuple[signal.Signals, ...]:
+    """Return those to which this process reacts: SIGTERM and SIGHUP (its terminal closed).
+
+    Ignored signals stay ignored: `nohup` starts commands that survive their terminal.
+    """
+    names = ("SIGTERM", "SIGHUP")  # Windows has no SIGHUP
+    numbers = (getattr(signal, name) for name in names if hasattr(signal, name))
+    return tuple(n for n in numbers if signal.getsignal(n) is not signal.SIG_IGN)

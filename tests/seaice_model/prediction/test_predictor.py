@@ -4,8 +4,12 @@ import torch
 
 from seaice_model.config.run_config import ModelConfig
 from seaice_model.networks.unet import MultiTaskUNet
-from seaice_model.prediction.predictor import predict_classes
-from seaice_model.prediction.tiled import TileView, predict_tiled, tile_views
+from seaice_model.prediction.predictor import (
+    TileView,
+    predict_classes,
+    predict_tiled,
+    tile_views,
+)
 
 
 def test_tiles_cover_every_pixel_and_see_their_margins() -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-import seaice_data.system.processor
-from seaice_data.system.processor import n_cores
+import seaice_data.system.process
+from seaice_data.system.process import n_cores
 
 HERE = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 GROUPS = "sys/fs/cgroup"
@@ -93,7 +93,7 @@ def test_systems_without_affinity_have_all_cores(
 
 
 def test_nobody_else_counts_cores() -> None:
-    ours = Path(seaice_data.system.processor.__file__)
+    ours = Path(seaice_data.system.process.__file__)
     root = ours.parents[2]
     sources = [
         p for f in ("seaice_data", "seaice_model", "cli") for p in (root / f).rglob("*.py")
