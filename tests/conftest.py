@@ -2,12 +2,17 @@
 
 from pathlib import Path
 
+import hypothesis
 import pytest
 from support.other_systems import OtherSystem
 
 from seaice_data.preparation.prepare import prepare
 from seaice_data.store.recipe import Recipe
 from seaice_data.synthetic.scene_set import write_scenes
+
+# How long an example takes depends on how busy the machine is.
+hypothesis.settings.register_profile("seaice", deadline=None)
+hypothesis.settings.load_profile("seaice")
 
 CONFIG = """\
 [model]

@@ -292,10 +292,10 @@ def _written(files: dict[str, bytes], folder: Path) -> tuple[Path, ...]:
     A set of old and new files therefore never looks complete.
     """
     paths = tuple(folder / name for name in files)
-    with write_errors(f"polygons to {str(folder)!r}"):
-        if len(paths) > 1:
+    if len(paths) > 1:
+        with write_errors(f"polygons to {str(paths[-1])!r}"):
             paths[-1].unlink(missing_ok=True)
-        for path in paths:
-            with replacing(path) as new:
-                new.write_bytes(files[path.name])
+    for path in paths:
+        with write_errors(f"polygons to {str(path)!r}"), replacing(path) as new:
+            new.write_bytes(files[path.name])
     return paths
