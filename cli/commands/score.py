@@ -53,8 +53,8 @@ def score(
     """
     from seaice_data.system.ownership import PAGE, refuse_foreign
     from seaice_model.pages.scores import write_report
-    from seaice_model.scores.report_rows import as_csv as csv_of
-    from seaice_model.scores.report_rows import as_mapping
+    from seaice_model.scores.report_numbers import as_csv as csv_of
+    from seaice_model.scores.report_numbers import as_mapping
     from seaice_model.scores.score import score_maps
     from seaice_model.scores.scored_maps import find_truth
 

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seaice_data.arrays import FloatArray, Mask
-from seaice_data.synthetic.climate import CLIMATES
 from seaice_data.synthetic.fields import Float32, Labels, standard
+from seaice_data.synthetic.ice_climate import CLIMATES
 from seaice_data.synthetic.nodes import Nodes
 from seaice_data.synthetic.regions import REGIONS
 

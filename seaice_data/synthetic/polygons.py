@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 
 from seaice_data.arrays import FloatArray, Mask
 from seaice_data.egg_codes import COLUMNS, FLOE_CLASSES, NOT_GIVEN, SOD_CLASSES
-from seaice_data.synthetic.climate import (
+from seaice_data.synthetic.fields import Float32, Labels
+from seaice_data.synthetic.ice import Seeds
+from seaice_data.synthetic.ice_climate import (
     CLIMATES,
     Climate,
     floe_shares,
     sic_shares,
     stage_shares,
 )
-from seaice_data.synthetic.fields import Float32, Labels
-from seaice_data.synthetic.ice import Seeds
 from seaice_data.synthetic.nodes import Nodes
 
 FAST_ICE = 7

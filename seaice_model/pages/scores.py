@@ -14,7 +14,7 @@ from seaice_model.plots.maps import plot_comparison
 from seaice_model.plots.scores import plot_calibration, plot_confusion
 from seaice_model.scores.calibration import Calibration
 from seaice_model.scores.edge import EDGE_PERCENT, EdgeScore
-from seaice_model.scores.report_rows import GRIDS
+from seaice_model.scores.report_numbers import GRIDS
 from seaice_model.scores.report_text import (
     COLUMNS,
     GRID_TITLES,

@@ -37,7 +37,7 @@ _Lines = list[list[str]]
 def as_text(report: "ScoreReport") -> str:
     """Return the tables that fit into 80 columns of a terminal, and remarks below them.
 
-    `seaice_model.scores.report_rows.numbers_of` yields the remaining numbers.
+    `seaice_model.scores.report_numbers.numbers_of` yields the remaining numbers.
     """
     tables = [_ruled(columns, groups) for columns, groups in _tables(report)]
     return "\n\n".join([*tables, "\n".join(map(printable, _remarks(report)))])

@@ -36,7 +36,7 @@ from seaice_model.metrics import ChartScorer, Scores
 from seaice_model.scores.baselines import Baseline, score_baselines
 from seaice_model.scores.calibration import Calibration, CalibrationScorer
 from seaice_model.scores.edge import EdgeScore, EdgeScorer
-from seaice_model.scores.report_rows import GRIDS, frame_of_scenes
+from seaice_model.scores.report_numbers import GRIDS, frame_of_scenes
 from seaice_model.scores.report_text import as_html, as_text
 from seaice_model.scores.scored_maps import FoundMaps, find_maps
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 from support.learnable_scenes import SCENES, TEST_SCENE
 
-from seaice_model.scores.report_rows import as_csv, as_mapping, numbers_of
+from seaice_model.scores.report_numbers import as_csv, as_mapping, numbers_of
 from seaice_model.scores.score import ScoreReport
 
 
