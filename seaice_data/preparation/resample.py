@@ -1,6 +1,7 @@
 """Move planes between the SAR grid, coarser grids and the 2 km grid.
 
-`blocks` has what is done to every pixel of a scene: averages of SAR, votes of charts.
+`blocks` does what is done to every pixel of a scene: it averages SAR, votes on charts and
+blends cells of 2 km that have no gap.
 
 - ``downscale_chart`` shrinks planes of any labels, such as polygon ids, to the most
   frequent one, never to an average; ``blocks.vote_blocks`` does the same to classes.

@@ -33,7 +33,7 @@ def open_storage(url: str | os.PathLike[str]) -> "Storage":
     if "::" not in url and fsspec.core.split_protocol(url)[0] is None:
         try:
             return LocalFolder(url, fsspec.core.url_to_fs(url)[1])
-        except OSError as error:  # the working directory is gone
+        except (OSError, ValueError) as error:  # no working directory, or a NUL in the path
             raise UnreachableError(f"cannot reach {url!r}: {error}") from error
     with url_errors(url):
         options = patience(url)
