@@ -8,8 +8,23 @@ many scenes continues after an error in one, which becomes a `Failure` of the re
 import errno
 from dataclasses import dataclass
 
-DISK_ERRORS = frozenset({errno.ENOSPC, errno.EROFS, errno.EDQUOT})
-"""Errors of a disk that every later scene would meet too."""
+_DISK_ERRORS = frozenset({errno.ENOSPC, errno.EROFS, errno.EDQUOT})
+
+
+def is_of_disk(error: BaseException) -> bool:
+    """Return whether an error, or its cause, is of a disk on which nothing can be written.
+
+    All further work would fail for the same reason.
+
+    Examples
+    --------
+    >>> is_of_disk(OSError(errno.ENOSPC, "No space left on device"))
+    True
+    >>> is_of_disk(OSError(errno.EACCES, "Permission denied"))
+    False
+    """
+    cause = error if isinstance(error, OSError) else error.__cause__
+    return isinstance(cause, OSError) and cause.errno in _DISK_ERRORS
 
 
 class SeaIceError(Exception):

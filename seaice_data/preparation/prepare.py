@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from seaice_data.errors import (
-    DISK_ERRORS,
     DamageError,
     Failure,
     RecipeError,
     SceneError,
     SeaIceError,
     StoreError,
+    is_of_disk,
 )
 from seaice_data.preparation.assemble import assemble
 from seaice_data.preparation.changes import (
@@ -392,7 +392,7 @@ def _prepare_scene(
         return Failure.of(path, error)
     except OSError as error:
         reason = f"cannot write to {store.path!r}: {error.strerror or error}"
-        if strict or error.errno in DISK_ERRORS:
+        if strict or is_of_disk(error):
             raise StoreError(
                 reason, hint="fix this, then run the same command again to continue"
             ) from error

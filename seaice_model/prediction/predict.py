@@ -13,7 +13,7 @@ from pathlib import Path
 
 from seaice_data.channels import find_channels
 from seaice_data.deprecation import former_arguments
-from seaice_data.errors import DISK_ERRORS, Failure, RecipeError, SceneError, StoreError
+from seaice_data.errors import Failure, RecipeError, SceneError, StoreError, is_of_disk
 from seaice_data.sources.inputs import FileSource, SceneInputs, Source, StoreSource
 from seaice_data.store.store import Store
 from seaice_data.system.memory import return_pages
@@ -280,12 +280,12 @@ def _predict(
                 elif scene in kept and settings.plots:
                     _add_plot(source, scene, path)
         except (SceneError, StoreError, RecipeError, MapError) as error:
-            if _is_of_the_disk(error.__cause__):
+            if is_of_disk(error):
                 raise
             log.info("%s left out: %s", scene, error)
             failed.append(Failure.of(scene, error))
         except OSError as error:
-            if _is_of_the_disk(error):
+            if is_of_disk(error):
                 raise
             reason = f"{error.filename!r}: {error.strerror}" if error.filename else error
             failed.append(Failure(scene, str(reason)))
@@ -302,11 +302,6 @@ def _predict(
         failed=tuple(failed),
         elapsed_s=time.perf_counter() - start,
     )
-
-
-def _is_of_the_disk(error: BaseException | None) -> bool:
-    """Return whether the next map would fail for the same reason."""
-    return isinstance(error, OSError) and error.errno in DISK_ERRORS
 
 
 def _predict_map(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from seaice_data.errors import SeaIceError
+from seaice_data.errors import SeaIceError, is_of_disk
 from seaice_data.sources.inputs import StoreSource
 from seaice_data.store.store import Store
 from seaice_data.system.files import claimed
@@ -63,7 +63,7 @@ def work(
     """Finish the runs that no other process works on, one after the other.
 
     Runs of processes that were killed are taken over. A run that fails is recorded as such,
-    and left to the next attempt.
+    and left to the next attempt; if the disk is full, the error is raised.
 
     Parameters
     ----------
@@ -100,6 +100,8 @@ def work(
                 try:
                     finished = finish(run, device, progress)
                 except SeaIceError as error:
+                    if is_of_disk(error):
+                        raise
                     note_failure(run, attempt, error)
                     continue
                 if not finished:

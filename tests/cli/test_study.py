@@ -1,5 +1,6 @@
 """`seaice study`: candidates, tables and exit codes in process, its script in a shell."""
 
+import errno
 import json
 import os
 import re
@@ -68,6 +69,20 @@ def test_two_parts_complete_a_study(seaice, store_path, tmp_path) -> None:
     second = seaice(*command, "--part", "2/2")
     assert "2 of 2 runs finished" in second.err
     assert "not finished" not in second.out
+
+
+def test_a_full_disk_ends_a_study_with_one_error(
+    seaice, store_path, tmp_path, monkeypatch
+) -> None:
+    def fill(*_args: object, **_options: object) -> bytes:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("seaice_model.runs.checkpoint.to_bytes", fill)
+    result = seaice("study", store_path, *VARIANTS, "--runs", 1, "--out", tmp_path)
+    assert result.code == 1
+    (error,) = re.findall(r"^error: .*", result.err, re.MULTILINE)
+    assert re.search(r"best\.safetensors': No space left on device$", error)
+    assert "failed" not in result.err
 
 
 def test_a_candidate_without_a_store_is_refused_at_once(

@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import shutil
@@ -14,7 +15,7 @@ from seaice_data.sources.charts import charts_of
 from seaice_data.store.store import Store
 from seaice_data.system.files import claimed
 from seaice_model.config.run_config import ModelConfig, RunConfig
-from seaice_model.errors import StudyError
+from seaice_model.errors import RunError, StudyError
 from seaice_model.metrics import ChartScorer
 from seaice_model.prediction.predict import PredictSettings, predict_store
 from seaice_model.runs.checkpoint import load, weights_fingerprint
@@ -248,6 +249,23 @@ def test_a_run_that_fails_is_named_and_the_others_are_finished(
     assert "training diverged in epoch 1" in report.failed[0].reason
     assert "lower learning_rate" in str(report.failed[0].hint)
     assert len(run_study(plan, jobs=2, devices=["cpu"]).failed) == 1
+
+
+def test_a_full_disk_ends_a_study(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[object] = []
+
+    def fill(*_args: object, **_options: object) -> bytes:
+        written.append(_args)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("seaice_model.runs.checkpoint.to_bytes", fill)
+    plan = plan_study(tmp_path, [store], CANDIDATES, n_runs=1)
+    with pytest.raises(RunError, match=r"safetensors': No space left on device$"):
+        run_study(plan, devices=["cpu"])
+    assert len(written) == 1
+    assert failures(plan.runs) == ()
 
 
 def test_a_request_to_stop_takes_effect_between_runs(tmp_path: Path, store: Store) -> None:
