@@ -1,17 +1,33 @@
 """Old names of functions and arguments, which work for one version with a warning."""
 
 import functools
+import inspect
+import os
 import warnings
 from collections.abc import Callable, Mapping
+from itertools import takewhile
+from pathlib import Path
+from traceback import walk_stack
 from typing import Any, TypeVar
 
 Called = TypeVar("Called", bound=Callable[..., Any])
 
+_OURS = tuple(
+    str(Path(__file__).parents[1] / package) + os.sep
+    for package in ("seaice_data", "seaice_model", "seaice", "cli")
+)
+
 
 def new_name(what: str, old: str, new: str) -> str:
-    """Warn that something has a new name, and return that name."""
+    """Warn that something has a new name, and return that name.
+
+    The warning points to the line of the user's code that led here.
+    """
     message = f"{what} {old!r} is now {new!r}; the old name works in this version only"
-    warnings.warn(message, FutureWarning, stacklevel=3)
+    stack = walk_stack(inspect.currentframe())
+    files = (frame.f_code.co_filename for frame, _line in stack)
+    n_ours = sum(1 for _ in takewhile(lambda file: file.startswith(_OURS), files))
+    warnings.warn(message, FutureWarning, stacklevel=n_ours + 1)
     return new
 
 

@@ -14,8 +14,9 @@ class Paint:
 
 
 def test_an_old_argument_works_and_warns() -> None:
-    with pytest.warns(FutureWarning, match="argument 'colour' is now 'color'"):
+    with pytest.warns(FutureWarning, match="argument 'colour' is now 'color'") as warned:
         assert Paint(colour="blue").color == "blue"  # type: ignore[call-arg]
+    assert warned[0].filename == __file__
     assert Paint("red").color == "red"
 
 
@@ -33,5 +34,6 @@ def test_an_argument_under_both_names_is_refused() -> None:
     ],
 )
 def test_an_old_public_name_works_and_warns(package: object, old: str, new: str) -> None:
-    with pytest.warns(FutureWarning, match=f"{old!r} is now {new!r}"):
+    with pytest.warns(FutureWarning, match=f"{old!r} is now {new!r}") as warned:
         assert getattr(package, old) is getattr(package, new)
+    assert warned[0].filename == __file__
