@@ -20,7 +20,7 @@ import math
 import re
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -71,10 +71,7 @@ def from_mapping(kind: type[Settings], mapping: Any) -> Settings:
     values: dict[str, Any] = {}
     parts: dict[str, Mapping[str, Any]] = {}
     old_names = _old_names(kind)
-    for old, value in mapping.items():
-        key = old_names.get(old, old)
-        if key in values or key in parts:
-            raise SettingsError(f"setting {key!r} is given twice, also as {old!r}")
+    for key, value in _renamed(mapping, lambda name: old_names.get(name, name)).items():
         if key not in known:
             shown = shortened(str(key))
             raise SettingsError(f"unknown setting {shown!r}", hint=nearest(shown, known))
@@ -96,6 +93,11 @@ def with_new_names(kind: type[Any], mapping: Mapping[str, Any]) -> dict[str, Any
     """Return settings that a person wrote, under their current names.
 
     Warns of an old name (`FutureWarning`). What does not fit `kind` stays as it is.
+
+    Raises
+    ------
+    SettingsError
+        If a setting is given under both names.
     """
     return _with_new_names(mapping, _old_names(kind))
 
@@ -200,8 +202,8 @@ def assign(settings: Settings, assignments: Mapping[str, Any]) -> Settings:
     Raises
     ------
     SettingsError
-        For a field that does not exist or is in several parts, or a value that does not
-        fit.
+        For a field that does not exist, is in several parts or is given under an old name
+        too, or a value that does not fit.
 
     Examples
     --------
@@ -216,8 +218,11 @@ def assign(settings: Settings, assignments: Mapping[str, Any]) -> Settings:
     mapping = to_mapping(settings)
     places = _places(mapping)
     old_names = _old_names(type(settings))
-    for written, value in assignments.items():
-        key = ".".join(_new_name(part, old_names) for part in written.split("."))
+
+    def rename(key: str) -> str:
+        return ".".join(_new_name(part, old_names) for part in key.split("."))
+
+    for key, value in _renamed(assignments, rename).items():
         found = [place for place in places if f".{'.'.join(place)}".endswith(f".{key}")]
         if not found:
             names = [place[-1] for place in places]
@@ -290,12 +295,22 @@ def _old_names(kind: Any) -> dict[str, str]:
 def _with_new_names(
     mapping: Mapping[str, Any], old_names: Mapping[str, str]
 ) -> dict[str, Any]:
+    renamed = _renamed(mapping, lambda name: _new_name(name, old_names))
     return {
-        _new_name(name, old_names): _with_new_names(value, old_names)
-        if isinstance(value, Mapping)
-        else value
-        for name, value in mapping.items()
+        name: _with_new_names(value, old_names) if isinstance(value, Mapping) else value
+        for name, value in renamed.items()
     }
+
+
+def _renamed(mapping: Mapping[str, Any], rename: Callable[[str], str]) -> dict[str, Any]:
+    """Return values by the names that settings have now; refuse two for one setting."""
+    written: dict[str, str] = {}
+    for name in mapping:
+        if (new := rename(name)) in written:
+            (old, *_) = {name, written[new]} - {new}
+            raise SettingsError(f"setting {new!r} is given twice, also as {old!r}")
+        written[new] = name
+    return {new: mapping[name] for new, name in written.items()}
 
 
 def _new_name(name: str, old_names: Mapping[str, str]) -> str:

@@ -303,12 +303,37 @@ def test_a_setting_under_both_names_is_refused() -> None:
         from_mapping(Sharp, {"sharpness": 1.0, "crispness": 2.0})
 
 
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.parametrize("text", ["[sharp]\n[crisp]", "[crisp]\n[sharp]\nsharpness = 2.0"])
+def test_a_file_with_both_names_of_a_setting_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "image.toml"
+    path.write_text(text)
+    with pytest.raises(
+        SettingsError, match="toml': setting 'sharp' is given twice, also as 'crisp'"
+    ):
+        read_toml(Image, path)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("crispness", "sharpness"), ("crisp.sharpness", "sharp.sharpness")],
+)
+def test_a_setting_is_not_assigned_under_both_names(old: str, new: str) -> None:
+    said = f"setting '{new}' is given twice, also as '{old}'"
+    for keys in ((old, new), (new, old)):
+        with pytest.raises(SettingsError, match=said):
+            assign(Image(), dict.fromkeys(keys, 1.0))
+
+
 def test_writing_an_old_name_warns_of_the_new_one(tmp_path: Path) -> None:
     path = tmp_path / "sharp.toml"
     path.write_text("crispness = 2.0")
-    with pytest.warns(FutureWarning, match="setting 'crispness' is now 'sharpness'"):
+    with pytest.warns(FutureWarning, match="'crispness' is now 'sharpness'") as warned:
         assert read_toml(Sharp, path) == Sharp(sharpness=2)
+    assert warned[0].filename == __file__
     with pytest.warns(FutureWarning) as warned:
         settings = assign(Image(), {"crisp.crispness": 4.0})
     assert settings == Image(sharp=Sharp(sharpness=4))
     assert len(warned) == 2
+    assert {warning.filename for warning in warned} == {__file__}
