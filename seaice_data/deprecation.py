@@ -1,4 +1,4 @@
-"""Old names of functions and arguments, which work for one version with a warning."""
+"""Old names of what is public; they work for one version, with a warning."""
 
 import functools
 import inspect
@@ -86,3 +86,18 @@ def former_arguments(**names: str) -> Callable[[Called], Called]:
         return called
 
     return decorate
+
+
+def former_attribute(old: str, new: str) -> Any:
+    """Return the property by which an attribute can be read under its old name, too.
+
+    Examples
+    --------
+    >>> class Picture:
+    ...     color = "blue"
+    ...     colour = former_attribute("colour", "color")
+    >>> with warnings.catch_warnings(action="ignore"):
+    ...     Picture().colour
+    'blue'
+    """
+    return property(lambda self: getattr(self, new_name("attribute", old, new)))

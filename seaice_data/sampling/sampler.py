@@ -42,7 +42,7 @@ import numpy as np
 
 from seaice_data.arrays import ChartArray, FloatArray, IntArray
 from seaice_data.charts import CHART_FILL, CHARTS
-from seaice_data.deprecation import former_arguments
+from seaice_data.deprecation import former_arguments, former_attribute
 from seaice_data.errors import SettingsError, StoreError
 from seaice_data.sampling.augmentation import Augmentation, find_augmentation
 from seaice_data.sampling.plan import WIND, BatchPlan, BatchPlanner, Cuts, still_wind
@@ -180,6 +180,8 @@ class PatchSampler:
         self._shapes = np.array([scene.grid.shape for scene in self._stored])
         self._kept_bytes = kept_bytes
         self._open()
+
+    drawing = former_attribute("drawing", "sampling")
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what is open: threads and files belong to one process."""

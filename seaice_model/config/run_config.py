@@ -12,7 +12,7 @@ from typing import Literal
 
 from seaice_data.channels import OFFICIAL_CHANNELS, Group, find_channels
 from seaice_data.charts import CHARTS
-from seaice_data.deprecation import former_arguments
+from seaice_data.deprecation import former_arguments, former_attribute
 from seaice_data.sampling.augmentation import Augmentation
 from seaice_data.sampling.windows import Sampling
 from seaice_data.scene_id import SceneId
@@ -237,6 +237,8 @@ class RunConfig:
 
     augmentation: Augmentation = field(default_factory=Augmentation)
     """How they are augmented."""
+
+    drawing = former_attribute("drawing", "sampling")
 
     def __post_init__(self) -> None:
         """Refuse patches that the network shrinks to a single pixel."""

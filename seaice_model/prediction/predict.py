@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from seaice_data.channels import find_channels
-from seaice_data.deprecation import former_arguments
+from seaice_data.deprecation import former_arguments, former_attribute
 from seaice_data.errors import Failure, RecipeError, SceneError, StoreError, is_of_disk
 from seaice_data.sources.inputs import FileSource, SceneInputs, Source, StoreSource
 from seaice_data.store.store import Store
@@ -77,6 +77,8 @@ class PredictSettings:
     overwrite: bool = False
     """Whether to predict existing maps again, and to replace maps of other weights and
     files that seaice did not write."""
+
+    pictures = former_attribute("pictures", "plots")
 
 
 def predict_store(

@@ -22,7 +22,7 @@ import numpy as np
 
 from seaice_data.arrays import ChartArray, IntArray
 from seaice_data.charts import CHARTS, SIC
-from seaice_data.deprecation import former_arguments
+from seaice_data.deprecation import former_arguments, former_attribute
 from seaice_data.errors import Failure, SceneError, StoreError
 from seaice_data.grid import picks_of_pixels
 from seaice_data.sources.charts import ChartedScene, ChartedScenes
@@ -125,6 +125,8 @@ class ScoreReport:
 
     elapsed_s: float
     """Seconds that scoring took."""
+
+    reference = former_attribute("reference", "truth")
 
     @property
     def pooled(self) -> Scores:
