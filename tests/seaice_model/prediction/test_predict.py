@@ -1,3 +1,5 @@
+import errno
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -384,3 +386,14 @@ def test_a_file_that_cannot_be_written_does_not_stop_the_others(
     (failure,) = report.failed
     assert failure.name == SCENES[0]
     assert str(in_the_way) in failure.reason
+
+
+def test_a_full_disk_ends_prediction(
+    tmp_path: Path, store: Store, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill(_path: Path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("seaice_model.maps.netcdf_writer.replacing", fill)
+    with pytest.raises(MapError, match=r"nc': No space left on device$"):
+        predict_store(store, run, tmp_path / "maps", DATA_ONLY, device="cpu")
