@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from types import FrameType
 from typing import cast
 
 import torch
@@ -380,11 +379,7 @@ def _work(
 ) -> None:
     """Work in a process of its own; send progress, and the error that ends it."""
     stop = StopRequest()
-
-    def request_stop(_number: int, _frame: FrameType | None) -> None:
-        stop.is_made = True
-
-    begin_worker(request_stop)
+    begin_worker(stop.make)
     torch.set_num_threads(n_threads)
     try:
         work(runs, attempt, device, stop, end.send)

@@ -16,6 +16,10 @@ class StopRequest:
         self.is_made = False
         """True after the first signal."""
 
+    def make(self, _number: int, _frame: FrameType | None) -> None:
+        """Make the request; this is a signal handler."""
+        self.is_made = True
+
 
 @contextmanager
 def stop_on_signals() -> Iterator[StopRequest]:
@@ -24,6 +28,7 @@ def stop_on_signals() -> Iterator[StopRequest]:
     The signals are SIGTERM, SIGHUP (the terminal was closed) and SIGINT (Ctrl-C), except
     those that the process ignores, as under `nohup`. The previous handlers are restored at
     the end. In other threads, where Python handles no signals, there is never a request.
+    A request that an earlier handler (`StopRequest.make`) has received counts, too.
     """
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
@@ -46,6 +51,9 @@ def stop_on_signals() -> Iterator[StopRequest]:
 
     for number in numbers:
         signal.signal(number, ask)
+    earlier = (getattr(handler, "__self__", None) for handler in before.values())
+    if any(isinstance(other, StopRequest) and other.is_made for other in earlier):
+        request.is_made = True
     try:
         yield request
     finally:

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from seaice_model.training.stop import stop_on_signals
+from seaice_model.training.stop import StopRequest, stop_on_signals
 
 
 def test_the_first_signal_is_a_request_and_the_second_acts() -> None:
@@ -54,3 +54,16 @@ def test_other_threads_handle_no_signals() -> None:
     thread.start()
     thread.join()
     assert made == [False]
+
+
+def test_a_request_made_before_the_handlers_are_set_counts() -> None:
+    worker = StopRequest()
+    before = signal.signal(signal.SIGTERM, worker.make)
+    try:
+        with stop_on_signals() as stop:
+            assert not stop.is_made
+        os.kill(os.getpid(), signal.SIGTERM)
+        with stop_on_signals() as stop:
+            assert stop.is_made
+    finally:
+        signal.signal(signal.SIGTERM, before)
