@@ -198,7 +198,16 @@ class _Process(SpawnProcess):
                 super().start()
             finally:
                 sys.modules["__main__"] = program
-                signal.pthread_sigmask(signal.SIG_SETMASK, before)
+                self._unblock(before)
+
+    def _unblock(self, before: set[int | signal.Signals]) -> None:
+        """Unblock Ctrl-C; if it has come, end the process, which its pool does not know."""
+        try:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        except KeyboardInterrupt:
+            if self.pid is not None:
+                self.terminate()
+            raise
 
 
 class WorkerContext(SpawnContext):

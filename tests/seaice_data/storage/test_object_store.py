@@ -48,6 +48,8 @@ def endpoint() -> Iterator[str]:
         environment.setenv("AWS_ACCESS_KEY_ID", "someone")
         environment.setenv("AWS_SECRET_ACCESS_KEY", "secret")
         environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        # Those that other tests have made know no credentials.
+        fsspec.get_filesystem_class("s3").clear_instance_cache()
         yield f"http://{host}:{port}"
     server.terminate()
     server.wait()
