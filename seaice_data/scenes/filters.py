@@ -2,6 +2,7 @@
 
 import os
 from contextlib import suppress
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,20 +25,30 @@ _NAMES = {
 
 
 def missing_filters(dataset: h5py.Dataset) -> list[int]:
-    """Return the filters of a variable that HDF5 does not have here, by number."""
+    """Return the filters of a variable that HDF5 does not have here, by number.
+
+    Those that are missing are looked for in the package hdf5plugin, if it is installed, and
+    in netCDF4.
+    """
     created = dataset.id.get_create_plist()
     codes = [created.get_filter(k)[0] for k in range(created.get_nfilters())]
+    for add in (_add_hdf5plugin, _add_netcdf4):
+        if all(map(h5py.h5z.filter_avail, codes)):
+            break
+        add()
     return [code for code in codes if not h5py.h5z.filter_avail(code)]
 
 
-def add_filters(dataset: h5py.Dataset) -> None:
-    """Add to HDF5 the filters of the package hdf5plugin, if installed, or of netCDF4."""
+def _add_hdf5plugin() -> None:
     with suppress(ImportError):
         import_module("hdf5plugin")
-    if missing_filters(dataset):
-        import netCDF4  # late: few files need it
 
-        plugins = Path(netCDF4.__file__).with_name("plugins")
+
+@cache  # each call would make the path of HDF5 longer
+def _add_netcdf4() -> None:
+    found = find_spec("netCDF4")
+    if found is not None and found.origin is not None:
+        plugins = Path(found.origin).with_name("plugins")
         if plugins.is_dir():
             h5py.h5pl.append(os.fsencode(plugins))
 

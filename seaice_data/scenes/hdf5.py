@@ -18,7 +18,7 @@ from seaice_data.arrays import Values
 from seaice_data.errors import SceneError
 from seaice_data.scenes.chunks import ChunkedRows
 from seaice_data.scenes.deflated import chunk_bytes, is_native
-from seaice_data.scenes.filters import add_filters, missing_filters, without_filter
+from seaice_data.scenes.filters import missing_filters, without_filter
 from seaice_data.scenes.netcdf_errors import unreadable
 from seaice_data.scenes.reader import Attribute, Reader, StoredVariable
 
@@ -69,8 +69,6 @@ class Hdf5Reader(Reader):
                 f"{str(self.path)!r}: {name!r} has chunks of {chunk_bytes(dataset)} bytes "
                 f"for {n_bytes} bytes"
             )
-        if missing_filters(dataset):
-            add_filters(dataset)
         for code in missing_filters(dataset):
             raise unreadable(self.path, repr(name), *without_filter(code))
         return ChunkedVariable(dataset)

@@ -74,7 +74,8 @@ class NetcdfFile:
                 raise self.error(f"{name!r} has shape {stored.shape}, too large for SAR")
             if stored.dtype.kind not in "fiu":
                 raise self.error(f"{name!r} contains {stored.dtype}, not numbers")
-            self._variables[name] = Variable(self, name, stored)
+            with self.reading(repr(name)):
+                self._variables[name] = Variable(self, name, stored)
         return self._variables[name]
 
     def strings(self, name: str) -> list[str]:

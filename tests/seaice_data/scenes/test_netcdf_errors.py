@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from seaice_data.errors import SceneError
+from seaice_data.scenes.decoding import Decoding
 from seaice_data.scenes.netcdf import NetcdfFile
 
 ZFP, ZSTANDARD, UNKNOWN = 32013, 32015, 32999
@@ -125,6 +126,25 @@ def test_filters_of_an_installed_package_are_used(path: Path, tmp_path: Path) ->
     write_filtered(path, ZSTANDARD)
     (tmp_path / "hdf5plugin.py").write_text(PLUGIN)
     assert run(read(path), PYTHONPATH=str(tmp_path)) == "1.0\n"
+
+
+def test_the_path_of_filters_is_extended_once(path: Path) -> None:
+    write_filtered(path, UNKNOWN)
+    reading = read(path)
+    size = "import h5py\nprint(h5py.h5pl.size())\n"
+    sizes = run(f"{reading}{size}{reading}{size}").splitlines()[2::3]
+    assert sizes[0] == sizes[1]
+
+
+def test_attributes_that_cannot_be_decoded_are_named(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OverflowError("too large")
+
+    monkeypatch.setattr(Decoding, "of", fail)
+    with pytest.raises(SceneError, match="cannot read 'plane': too large"):
+        NetcdfFile(path).variable("plane")
 
 
 def test_a_truncated_file_comes_with_the_hint_to_fetch_it_again(path: Path) -> None:
