@@ -5,16 +5,20 @@ part. So the header is checked against the size of the file first.
 """
 
 import math
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from types import EllipsisType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import netCDF4
 import numpy as np
 
 from seaice_data.errors import SceneError
 from seaice_data.scenes.reader import Attribute, Reader, StoredVariable
+from seaice_data.system.netcdf_library import one_at_a_time, open_dataset
+
+if TYPE_CHECKING:
+    import netCDF4
 
 _MOST_HEADER_BYTES = 4 * 2**20  # the header of a scene has 50 kB
 _TYPE_BYTES = (1, 1, 2, 4, 4, 8, 1, 2, 4, 8, 8)  # of types 1, 2, 3 and so on
@@ -25,17 +29,19 @@ class ClassicReader(Reader):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        _refuse_truncated(path)
+        content = _checked(path)
         try:
-            self._file = netCDF4.Dataset(path.absolute())  # never taken for a URL
+            self._file = open_dataset(path, content=content)
         except AttributeError as error:  # what netCDF4 raises for names that are not text
             raise ValueError("the header is damaged") from error
-        self._file.set_auto_maskandscale(False)
-        self._file.set_auto_chartostring(False)
+        self._close = weakref.finalize(self, _close, self._file)
+        with one_at_a_time:
+            self._file.set_auto_maskandscale(False)
+            self._file.set_auto_chartostring(False)
 
     def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        """Close the file; nothing happens if it is closed."""
+        self._close()
 
     def __contains__(self, name: str) -> bool:
         return name in self._file.variables
@@ -43,7 +49,10 @@ class ClassicReader(Reader):
     def find(self, name: str) -> StoredVariable | None:
         """Return a variable; None if it is absent."""
         found = self._file.variables.get(name)
-        return None if found is None else ClassicVariable(found)
+        if found is None:
+            return None
+        with one_at_a_time:
+            return ClassicVariable(found)
 
     def attribute(self, name: str) -> Attribute | None:
         """Return an attribute of the file; None if it is absent."""
@@ -63,16 +72,23 @@ class ClassicVariable(StoredVariable):
 
     def read(self, index: int | slice | EllipsisType) -> Any:
         """Read a part, along the first axis."""
-        return self._variable[index]
+        with one_at_a_time:
+            return self._variable[index]
+
+
+def _close(file: "netCDF4.Dataset") -> None:
+    with one_at_a_time:
+        file.close()
 
 
 def _attribute(
     owner: "netCDF4.Dataset | netCDF4.Variable[Any]", name: str
 ) -> Attribute | None:
-    if name not in owner.ncattrs():
-        return None
-    # Already in memory, since the file was opened; text may not be UTF-8.
-    value = owner.getncattr(name, encoding="latin-1")
+    with one_at_a_time:
+        if name not in owner.ncattrs():
+            return None
+        # Already in memory, since the file was opened; text may not be UTF-8.
+        value = owner.getncattr(name, encoding="latin-1")
     if isinstance(value, str):
         text = value.encode("latin-1").decode("utf-8", "replace")
         return Attribute(1, len(value), is_plain=True, read=lambda: text)
@@ -80,8 +96,12 @@ def _attribute(
     return Attribute(np.size(value), n_bytes, is_plain=True, read=lambda: value)
 
 
-def _refuse_truncated(path: Path) -> None:
-    """Reject a file that is too short for its variables."""
+def _checked(path: Path) -> bytes | None:
+    """Reject a file that is too short for its variables.
+
+    Return its content with the number of records if the header leaves that open, as it may
+    in a file that was written as a stream; the library does not count them.
+    """
     size = path.stat().st_size
     with path.open("rb") as stream:
         header = _Header(stream.read(_MOST_HEADER_BYTES))
@@ -91,6 +111,7 @@ def _refuse_truncated(path: Path) -> None:
             f"{str(path)!r}: {size} bytes long; its variables need {end}",
             hint="the file is truncated; fetch it again",
         )
+    return header.with_records(path.read_bytes()) if header.is_stream else None
 
 
 class _Header:
@@ -104,28 +125,45 @@ class _Header:
         self._at = 4
         self._count_bytes = 8 if version == b"\x05" else 4
         self._offset_bytes = 4 if version == b"\x01" else 8
+        self._n_records = self._number(self._count_bytes)
+        self.is_stream = self._n_records == 2 ** (8 * self._count_bytes) - 1
+        self._read_variables()
 
     def end_of_numbers(self) -> int:
         """Return the smallest size that a file with this header can have."""
-        n_records = self._number(self._count_bytes)
+        n_records = 0 if self.is_stream else self._n_records
+        ends = [self._end]
+        for start, n_bytes in self._records:
+            ends.append(start + max(n_records - 1, 0) * self._stride)
+            ends.append(ends[-1] + (n_bytes if n_records else 0))
+        return max(ends)
+
+    def with_records(self, content: bytes) -> bytes:
+        """Return the content of the file with the number of its whole records."""
+        starts = [start for start, _ in self._records]
+        room = len(content) - min(starts, default=len(content))
+        n_records = max(room, 0) // max(self._stride, 1)
+        count = n_records.to_bytes(self._count_bytes, "big")
+        return b"".join((content[:4], count, memoryview(content)[4 + len(count) :]))
+
+    def _read_variables(self) -> None:
+        """Find the end of those of fixed size, and starts and bytes of those in records."""
         lengths = []
         for _ in self._items():
             self._skip_text()
             lengths.append(self._number(self._count_bytes))
         self._skip_attributes()
-        ends, records = [self._at], []
+        ends, self._records = [self._at], list[tuple[int, int]]()
         for _ in self._items():
             is_record, n_bytes, start = self._variable(lengths)
             if is_record:
-                records.append((start, n_bytes))
+                self._records.append((start, n_bytes))
             else:
                 ends.append(start + n_bytes)
+        self._end = max(ends)
         # Records of several variables are padded, those of a single one are not.
-        stride = sum(_padded(n) for _, n in records) if len(records) > 1 else 0
-        for start, n_bytes in records:
-            ends.append(start + max(n_records - 1, 0) * (stride or n_bytes))
-            ends.append(ends[-1] + (n_bytes if n_records else 0))
-        return max(ends)
+        sizes = [n_bytes for _, n_bytes in self._records]
+        self._stride = sizes[0] if len(sizes) == 1 else sum(map(_padded, sizes))
 
     def _variable(self, lengths: list[int]) -> tuple[bool, int, int]:
         """Return whether a variable is in records, the bytes (of a record), its start."""

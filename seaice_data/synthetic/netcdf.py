@@ -42,16 +42,24 @@ STANDARD = {c.variable: (c.mean, c.std) for c in CHANNELS if c.variable}
 def whole_file(path: Path) -> Iterator["netCDF4.Dataset"]:
     """Open a file that gets its name when it is complete, and is removed otherwise.
 
+    Other threads cannot use the netCDF library meanwhile.
+
     Raises
     ------
     SceneError
         If it cannot be written to the disk.
     """
-    import netCDF4  # late: takes 0.1 s
+    # Late: takes 0.1 s.
+    from seaice_data.system.netcdf_library import disk_errors, one_at_a_time, open_dataset
 
     with staged(path.parent) as place:
         part = place / path.name
-        with _disk_errors(part, path.parent), netCDF4.Dataset(part, "w") as file:
+        with (
+            one_at_a_time,
+            _naming(path.parent),
+            disk_errors(part),
+            open_dataset(part, "w") as file,
+        ):
             # Every value is written, so files need not be filled with NaN first.
             file.set_fill_off()
             yield file
@@ -59,27 +67,17 @@ def whole_file(path: Path) -> Iterator["netCDF4.Dataset"]:
 
 
 @contextmanager
-def _disk_errors(part: Path, folder: Path) -> Iterator[None]:
-    """Raise why a file could not be written to a folder, which netCDF does not report."""
+def _naming(folder: Path) -> Iterator[None]:
+    """Turn errors of writing a file into a `SceneError` that names its folder."""
     try:
         yield
     except (OSError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and not str(error).startswith("NetCDF:"):
             raise
         raise SceneError(
-            f"cannot write {str(folder)!r}: {_why_refused(part) or error}",
+            f"cannot write {str(folder)!r}: {getattr(error, 'strerror', None) or error}",
             hint="fix this, then run the same command again to continue",
         ) from error
-
-
-def _why_refused(part: Path) -> str | None:
-    """Return why the system refuses to extend a file; None if it does not."""
-    try:
-        with part.open("ab") as file:
-            file.write(bytes(2**20))
-    except OSError as error:
-        return error.strerror
-    return None
 
 
 def define_dimensions(file: "netCDF4.Dataset", sizes: Mapping[str, int]) -> None:

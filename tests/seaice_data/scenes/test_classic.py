@@ -1,5 +1,8 @@
 """Files of the classic formats give the bytes of their netCDF-4 twins."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, Literal
 
@@ -152,3 +155,79 @@ def test_the_newest_version_is_named_if_unknown(tmp_path: Path) -> None:
     path.write_bytes(b"CDF\x07" + bytes(100))
     with pytest.raises(SceneError, match="cannot read it as netCDF: netCDF of an unknown"):
         NetcdfFile(path)
+
+
+THREADS = """
+import os, sys, threading
+from pathlib import Path
+from seaice_data.scenes.netcdf import NetcdfFile
+
+def read(n_times):
+    for _ in range(n_times):
+        file = NetcdfFile(Path(sys.argv[1]))
+        assert file.variable("plane1").read().sum() == 11325
+        file.close()
+
+read(1)  # forks must not meet imports
+threads = [threading.Thread(target=read, args=(300,)) for _ in range(3)]
+for thread in threads:
+    thread.start()
+for _ in range(20):  # of processes that start while a thread reads
+    child = os.fork()
+    if child == 0:
+        try:
+            read(1)
+            os._exit(0)
+        finally:
+            os._exit(1)
+    assert os.waitpid(child, 0)[1] == 0
+for thread in threads:
+    thread.join()
+print("whole")
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")
+def test_threads_and_forked_processes_read_at_the_same_time(tmp_path: Path) -> None:
+    path = tmp_path / "file.nc"
+    write_records(path, "NETCDF3_64BIT_DATA", 50, 2)
+    command = [sys.executable, "-W", "ignore", "-c", THREADS, path]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100)
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", "whole\n")
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("name", ["größe", os.fsdecode(b"gr\xf6\xdfe")])
+def test_names_may_be_any_bytes(tmp_path: Path, model: Model, name: str) -> None:
+    write_records(tmp_path / "file.nc", model, 5, 1)
+    path = tmp_path / name / f"{name}.nc"
+    path.parent.mkdir()
+    (tmp_path / "file.nc").rename(path)
+    assert NetcdfFile(path).variable("plane0").read().sum() == 105
+
+
+def test_a_file_may_be_closed_twice(tmp_path: Path) -> None:
+    write_records(tmp_path / "file.nc", "NETCDF3_CLASSIC", 5, 1)
+    file = NetcdfFile(tmp_path / "file.nc")
+    file.close()
+    file.close()
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("n_variables", [1, 2])
+def test_records_of_a_stream_are_counted(
+    tmp_path: Path, model: Model, n_variables: int
+) -> None:
+    path = tmp_path / "file.nc"
+    write_records(path, model, 5, n_variables)
+    content = bytearray(path.read_bytes())
+    n_bytes = 8 if model == "NETCDF3_64BIT_DATA" else 4
+    content[4 : 4 + n_bytes] = b"\xff" * n_bytes
+    path.write_bytes(content)
+    variable = NetcdfFile(path).variable(f"plane{n_variables - 1}")
+    expected = np.arange(15).reshape(5, 3) + n_variables - 1
+    np.testing.assert_array_equal(variable.read(), expected)
+    path.write_bytes(content[:-12])
+    variable = NetcdfFile(path).variable(f"plane{n_variables - 1}")
+    assert 0 < variable.shape[0] < 5
+    np.testing.assert_array_equal(variable.read(), expected[: variable.shape[0]])

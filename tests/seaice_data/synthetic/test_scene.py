@@ -1,5 +1,6 @@
 import ast
 import dataclasses
+import os
 import resource
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -366,6 +367,15 @@ def test_a_disk_that_is_full_leaves_nothing(
     assert str(refusal.value) == f"cannot write {str(tmp_path)!r}: File too large"
     assert refusal.value.hint
     assert [*tmp_path.iterdir()] == []
+
+
+def test_folders_may_have_names_of_any_bytes(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"gr\xf6\xdfe")
+    folder.mkdir()
+    plan = dataclasses.replace(PLAN, height=100, width=100)
+    (path,) = write_scene(folder, plan)
+    (twin,) = write_scene(tmp_path, plan)
+    assert path.read_bytes() == twin.read_bytes()
 
 
 @pytest.mark.parametrize(("height", "n_cells"), [(25, 1), (199, 7), (200, 8), (201, 8)])

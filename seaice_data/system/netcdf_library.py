@@ -1,0 +1,67 @@
+"""The netCDF library, used by one thread at a time.
+
+It has no lock of its own: two threads that use it at once crash the process, whatever files
+they use. So all calls of netCDF4 are made within ``one_at_a_time``. h5py has a lock.
+
+Importing this module takes 0.1 s: import it late.
+"""
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Literal
+
+# HDF5 reads this once, when it is loaded. It would refuse to write to disks without locks;
+# the folders that files are written in have a lock instead, where there are locks.
+os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
+
+import netCDF4  # after that: see above
+
+one_at_a_time = threading.RLock()
+"""Held during every call of netCDF4, and not while h5py is called: it has a lock too."""
+
+if hasattr(os, "register_at_fork"):  # no process starts in the middle of a call
+    os.register_at_fork(
+        before=one_at_a_time.acquire,
+        after_in_parent=one_at_a_time.release,
+        after_in_child=one_at_a_time.release,
+    )
+
+
+def open_dataset(
+    path: Path, mode: Literal["r", "w"] = "r", content: bytes | None = None
+) -> netCDF4.Dataset:
+    """Open a file whose name may be any bytes, or its content instead.
+
+    Raises
+    ------
+    OSError, RuntimeError
+        If it cannot be opened.
+    """
+    name = os.fsencode(path.absolute()).decode("latin-1")  # absolute: never taken for a URL
+    with one_at_a_time:
+        return netCDF4.Dataset(name, mode, encoding="latin-1", memory=content)
+
+
+@contextmanager
+def disk_errors(part: Path) -> Iterator[None]:
+    """Raise why a new file cannot be written as an `OSError`; netCDF does not say why.
+
+    The file is emptied then, because HDF5 may keep it open, although it is useless.
+    """
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and not str(error).startswith("NetCDF:"):
+            raise
+        try:
+            with part.open("ab") as file:
+                file.write(bytes(2**20))
+        except OSError as reason:
+            raise reason from error
+        finally:
+            with suppress(OSError):
+                os.truncate(part, 0)
+        raise
