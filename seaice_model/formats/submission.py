@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import h5py
 import numpy as np
@@ -23,10 +23,12 @@ from seaice_model.errors import MapError
 from seaice_model.maps.chart_map import ChartMap
 from seaice_model.maps.foreign_hdf5 import array, attribute, opened, read_errors
 from seaice_model.maps.netcdf import read_netcdf
-from seaice_model.maps.netcdf_writer import add_variable, written_whole
-
-if TYPE_CHECKING:
-    from netCDF4 import Dataset
+from seaice_model.maps.netcdf_writer import (
+    NewFile,
+    add_dimensions,
+    add_variable,
+    written_whole,
+)
 
 _KIND = "submission file"
 _HINT = "pass a folder of maps, or a submission file of the challenge"
@@ -110,13 +112,12 @@ def write_submission(
                 progress(n_done, len(maps), chart_map.scene)
 
 
-def _add(file: "Dataset", chart_map: ChartMap) -> None:
+def _add(file: NewFile, chart_map: ChartMap) -> None:
     """Add the charts of a scene, each on dimensions of its own."""
     for chart, plane in zip(CHARTS, charts_everywhere(chart_map), strict=True):
         name = variable_name(chart_map.scene, chart.name)
         dimensions = (f"{name}_dim0", f"{name}_dim1")
-        for dimension, n_pixels in zip(dimensions, plane.shape, strict=True):
-            file.createDimension(dimension, n_pixels)
+        add_dimensions(file, dict(zip(dimensions, plane.shape, strict=True)))
         add_variable(file, name, dimensions, plane, level=1)
 
 

@@ -1,7 +1,7 @@
 """The planes of a `Decision` in the netCDF file of a map, on dimensions of their own."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import h5py
 import numpy as np
@@ -19,10 +19,12 @@ from seaice_model.maps.decision import (
     check_bytes,
 )
 from seaice_model.maps.foreign_hdf5 import array, number
-from seaice_model.maps.netcdf_writer import add_variable, set_attributes
-
-if TYPE_CHECKING:
-    from netCDF4 import Dataset
+from seaice_model.maps.netcdf_writer import (
+    NewFile,
+    add_dimensions,
+    add_variable,
+    set_attributes,
+)
 
 _MOST_NETWORKS = 10_000
 _PLANE = ("store_y", "store_x")
@@ -33,10 +35,9 @@ _AT_PIXELS = (
 )
 
 
-def write_decision(file: "Dataset", decision: Decision) -> None:
+def write_decision(file: NewFile, decision: Decision) -> None:
     """Write the planes into a file that has the dimensions of the map, ``y`` and ``x``."""
-    for dimension, size in zip(_PLANE, decision.concentration.shape, strict=True):
-        file.createDimension(dimension, size)
+    add_dimensions(file, dict(zip(_PLANE, decision.concentration.shape, strict=True)))
     for name, positions in zip(_INDEX, (decision.rows, decision.columns), strict=True):
         axis = _INDEX[name]
         text = f"index along store_{axis} that stands for each pixel along {axis}"
@@ -155,7 +156,7 @@ def holds_probabilities(file: h5py.File) -> bool:
 
 
 def _write(
-    file: "Dataset",
+    file: NewFile,
     name: str,
     plane: ChartArray,
     attributes: Mapping[str, Any],
@@ -167,7 +168,7 @@ def _write(
 
 
 def _write_steps(
-    file: "Dataset",
+    file: NewFile,
     name: str,
     plane: ChartArray,
     steps: Steps,
@@ -179,9 +180,9 @@ def _write_steps(
     _write(file, name, plane, scaled, dimensions, UNKNOWN)
 
 
-def _write_probabilities(file: "Dataset", chart: Chart, planes: ChartArray) -> None:
+def _write_probabilities(file: NewFile, chart: Chart, planes: ChartArray) -> None:
     dimension = f"{chart.name.lower()}_class"
-    file.createDimension(dimension, chart.n_classes)
+    add_dimensions(file, {dimension: chart.n_classes})
     numbers = np.arange(chart.n_classes, dtype=np.uint8)
     attributes = {**chart.cf_attributes(), "long_name": f"class of {chart.long_name}"}
     add_variable(file, dimension, (dimension,), numbers, attributes)

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 import h5py
 import numpy as np
@@ -49,10 +49,13 @@ from seaice_model.maps.decision_netcdf import (
     write_decision,
 )
 from seaice_model.maps.foreign_hdf5 import array, number, opened, text, whole_numbers
-from seaice_model.maps.netcdf_writer import add_variable, set_attributes, written_whole
-
-if TYPE_CHECKING:
-    from netCDF4 import Dataset
+from seaice_model.maps.netcdf_writer import (
+    NewFile,
+    add_dimensions,
+    add_variable,
+    set_attributes,
+    written_whole,
+)
 
 _FORMAT = "seaice map 3"
 _NAMES = {
@@ -157,12 +160,11 @@ def _check_values(chart_map: ChartMap) -> None:
         check_decision(chart_map.decision, chart_map.grid.shape)
 
 
-def _write(file: "Dataset", chart_map: ChartMap) -> None:
+def _write(file: NewFile, chart_map: ChartMap) -> None:
     set_attributes(file, _global_attributes(chart_map))
     tie_points = on_pixels(chart_map.tie_points, chart_map.grid)
     sizes = (*chart_map.grid.shape, *tie_points.latitude.shape)
-    for dimension, size in zip(("y", "x", "tie_y", "tie_x"), sizes, strict=True):
-        file.createDimension(dimension, size)
+    add_dimensions(file, dict(zip(("y", "x", "tie_y", "tie_x"), sizes, strict=True)))
     _write_geolocation(file, tie_points)
     _write_time(file, chart_map.acquired)
     for chart, plane in zip(CHARTS, chart_map.charts, strict=True):
@@ -177,7 +179,7 @@ def _write(file: "Dataset", chart_map: ChartMap) -> None:
 
 
 def _write_plane(
-    file: "Dataset",
+    file: NewFile,
     name: str,
     plane: ChartArray,
     attributes: Mapping[str, Any],
@@ -195,7 +197,7 @@ def _write_plane(
     )  # fmt: skip
 
 
-def _write_geolocation(file: "Dataset", tie_points: TiePoints) -> None:
+def _write_geolocation(file: NewFile, tie_points: TiePoints) -> None:
     for name, plane, unit in (
         ("latitude", tie_points.latitude, "degrees_north"),
         ("longitude", tie_points.longitude, "degrees_east"),
@@ -217,7 +219,7 @@ def _write_geolocation(file: "Dataset", tie_points: TiePoints) -> None:
     )  # fmt: skip
 
 
-def _write_time(file: "Dataset", acquired: datetime) -> None:
+def _write_time(file: NewFile, acquired: datetime) -> None:
     add_variable(
         file, "time", (), np.array(int(acquired.timestamp()), np.int64),
         {

@@ -1,19 +1,19 @@
-"""Write netCDF files that are complete or absent: to a temporary folder first.
+"""Write netCDF files that are complete or absent.
 
 ``write_errors`` turns errors of writing into a `MapError`, for files of other formats too.
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from io import BytesIO
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from seaice_data.system.files import replacing
+from seaice_data.system.files import replacing, staged
 from seaice_data.texts import printable
 from seaice_model.errors import MapError
 
@@ -21,9 +21,44 @@ if TYPE_CHECKING:  # late: readers of maps do not need it
     from netCDF4 import Dataset
 
 
+class NewFile:
+    """A netCDF-4 file to add variables to; made by `written_whole`."""
+
+    def __init__(self, path: Path, what: str) -> None:
+        self._path = path
+        self._what = what
+        self._dataset: Dataset | None = None
+
+    @contextmanager
+    def changing(self) -> Iterator["Dataset"]:
+        """Yield the file to change it, while no other thread uses the netCDF library.
+
+        Raises
+        ------
+        MapError
+            If it cannot be written.
+        """
+        from seaice_data.system import netcdf_library as library  # late: see above
+
+        with (
+            write_errors(self._what),
+            library.one_at_a_time,
+            library.disk_errors(self._path),
+        ):
+            if self._dataset is None:
+                self._dataset = library.open_dataset(self._path, "w")
+            yield self._dataset
+
+    def close(self) -> None:
+        """Close the file; see `changing`."""
+        with self.changing() as dataset:
+            if dataset.isopen():
+                dataset.close()
+
+
 @contextmanager
-def written_whole(path: Path, kind: str) -> Iterator["Dataset"]:
-    """Yield an empty netCDF-4 file; write it to `path` at the end if there is no error.
+def written_whole(path: Path, kind: str) -> Iterator[NewFile]:
+    """Yield an empty netCDF-4 file; give it the name `path` at the end if all went well.
 
     A file at `path` stays until the new one is complete.
 
@@ -37,23 +72,27 @@ def written_whole(path: Path, kind: str) -> Iterator["Dataset"]:
     Raises
     ------
     MapError
-        If it cannot be written, there or in the folder of temporary files.
+        If it cannot be written.
     """
-    from netCDF4 import Dataset  # late: see above
+    what = f"{kind} {str(path)!r}"
+    with ExitStack() as stack:
+        with write_errors(what):
+            part = stack.enter_context(staged(path.parent)) / "part.nc"
+        file = NewFile(part, what)
+        stack.callback(_let_go, file)
+        yield file  # what is raised here is not about this file
+        file.close()
+        with write_errors(what), replacing(path) as new:
+            part.replace(new)
 
-    with write_errors(f"{kind} {str(path)!r}"):
-        with TemporaryDirectory() as folder:
-            whole = Path(folder, "whole.nc")
-            with Dataset(whole, "w") as file:
-                yield file
-            content = whole.read_bytes()
-        # Not by HDF5: if a disk refuses a file, it neither says why nor closes the file.
-        with replacing(path) as new:
-            new.write_bytes(content)
+
+def _let_go(file: NewFile) -> None:
+    with suppress(MapError):
+        file.close()
 
 
 def add_variable(
-    file: "Dataset",
+    file: NewFile,
     name: str,
     dimensions: tuple[str, ...],
     values: NDArray[Any],
@@ -86,23 +125,36 @@ def add_variable(
     """
     if level is not None and chunks is None:
         chunks = _chunks_of_h5py(values)
-    variable = file.createVariable(
-        name,
-        values.dtype.newbyteorder("="),  # netCDF4 warns of "<", even where that is native
-        dimensions,
-        compression=None if level is None else "zlib",
-        complevel=level,
-        shuffle=False,
-        chunksizes=chunks,
-        fill_value=False if fill is None else values.dtype.type(fill),
-    )
-    variable.set_auto_maskandscale(False)  # bytes are written as they are
-    variable[...] = values
-    set_attributes(variable, attributes or {})
+    with file.changing() as dataset:
+        variable = dataset.createVariable(
+            name,
+            values.dtype.newbyteorder("="),  # netCDF4 warns of "<", even if that is native
+            dimensions,
+            compression=None if level is None else "zlib",
+            complevel=level,
+            shuffle=False,
+            chunksizes=chunks,
+            fill_value=False if fill is None else values.dtype.type(fill),
+        )
+        variable.set_auto_maskandscale(False)  # bytes are written as they are
+        variable[...] = values
+        _set(variable, attributes or {})
 
 
-def set_attributes(owner: Any, attributes: Mapping[str, Any]) -> None:
-    """Set attributes of a file or variable; texts become strings of any length."""
+def add_dimensions(file: NewFile, sizes: Mapping[str, int]) -> None:
+    """Add dimensions, by name."""
+    with file.changing() as dataset:
+        for name, size in sizes.items():
+            dataset.createDimension(name, size)
+
+
+def set_attributes(file: NewFile, attributes: Mapping[str, Any]) -> None:
+    """Set attributes of a file; texts become strings of any length."""
+    with file.changing() as dataset:
+        _set(dataset, attributes)
+
+
+def _set(owner: Any, attributes: Mapping[str, Any]) -> None:
     for name, value in attributes.items():
         if isinstance(value, str):
             owner.setncattr_string(name, value)
@@ -112,7 +164,7 @@ def set_attributes(owner: Any, attributes: Mapping[str, Any]) -> None:
 
 def _chunks_of_h5py(values: NDArray[Any]) -> tuple[int, ...]:
     """Return chunks of a few kilobytes, as in version 0.1; those of netCDF are larger."""
-    with h5py.File("chunks", "w", driver="core", backing_store=False) as file:
+    with h5py.File(BytesIO(), "w") as file:
         made = file.create_dataset("x", np.shape(values), values.dtype, chunks=True)
         chunks: tuple[int, ...] = made.chunks
     return chunks

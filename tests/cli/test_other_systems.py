@@ -1,9 +1,11 @@
 """Commands on disks and kernels without links, huge pages or processor affinity."""
 
+import errno
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from support.coded_scenes import write_coded
 from support.other_systems import OtherSystem
 
@@ -30,6 +32,34 @@ def test_prepare_works_without_hard_links_huge_pages_and_renameat2(
     assert (done.returncode, done.stderr) == (0, "")
     assert tree(store) == usual
     assert {path.name for path in tmp_path.iterdir()} == {"raw", "store.zarr"}
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP])
+def test_synth_works_on_disks_without_locks(
+    tmp_path: Path, other_system: OtherSystem, number: int
+) -> None:
+    command = [SEAICE, "synth", tmp_path, "--scenes", 1, "--size", 100]
+    done = other_system.run(*command, flock=number)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [path.suffix for path in tmp_path.iterdir()] == [".nc"]
+
+
+MAP = """
+import sys
+from pathlib import Path
+from support.chart_maps import chart_map
+from seaice_model.maps.netcdf import read_netcdf, write_netcdf
+
+write_netcdf(chart_map(), Path(sys.argv[1], "map.nc"))
+print(read_netcdf(Path(sys.argv[1], "map.nc")).scene)
+"""
+
+
+def test_maps_are_written_to_disks_without_locks(
+    tmp_path: Path, other_system: OtherSystem
+) -> None:
+    other_system.python(MAP, tmp_path, flock=errno.ENOLCK)
+    assert [path.name for path in tmp_path.iterdir()] == ["map.nc"]
 
 
 def test_commands_run_on_systems_without_affinity(tmp_path: Path) -> None:

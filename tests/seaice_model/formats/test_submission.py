@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import netCDF4
@@ -5,10 +8,16 @@ import numpy as np
 import pytest
 import xarray as xr
 from numpy.typing import NDArray
+from support.chart_maps import chart_map
 
 from seaice_data.charts import CHARTS
 from seaice_model.errors import MapError
-from seaice_model.formats.submission import Submission, variable_name
+from seaice_model.formats.submission import (
+    Submission,
+    variable_name,
+    write_submission,
+)
+from seaice_model.maps.netcdf import write_netcdf
 
 SCENES = ("20180124T194759_dmi", "20180623T114935_cis")
 SHAPE = (30, 40)
@@ -124,3 +133,39 @@ def test_damaged_planes_are_refused(tmp_path: Path) -> None:
         pytest.raises(MapError, match=r"_SIC' of .* is damaged"),
     ):
         submission.read(SCENES[0], SHAPE)
+
+
+def test_errors_while_progress_is_shown_are_not_about_the_file(tmp_path: Path) -> None:
+    broken = BrokenPipeError(32, "Broken pipe")
+
+    def show(*_: object) -> None:
+        raise broken
+
+    write_netcdf(chart_map(), tmp_path / "map.nc")
+    with pytest.raises(BrokenPipeError) as caught:
+        write_submission([tmp_path / "map.nc"], tmp_path / "upload.nc", show)
+    assert caught.value is broken
+    assert [path.name for path in tmp_path.iterdir()] == ["map.nc"]
+
+
+READ = """
+import sys
+from pathlib import Path
+from seaice_model.formats.submission import Submission
+Submission(Path(sys.argv[1])).close()
+print("read")
+"""
+
+
+def test_files_packed_with_filters_of_the_netcdf_library_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "upload.nc"
+    with netCDF4.Dataset(path, "w") as file:
+        file.createDimension("y", SHAPE[0])
+        file.createDimension("x", SHAPE[1])
+        for name, plane in planes().items():
+            file.createVariable(name, "u1", ("y", "x"), compression="zstd")[:] = plane
+    # netCDF4 sets this variable when it is imported.
+    inherited = {k: v for k, v in os.environ.items() if k != "HDF5_PLUGIN_PATH"}
+    command = [sys.executable, "-c", READ, path]
+    done = subprocess.run(command, env=inherited, capture_output=True, text=True)
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", "read\n")

@@ -1,4 +1,8 @@
+import errno
+import os
 import resource
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import netCDF4
@@ -8,7 +12,7 @@ from support.chart_maps import chart_map
 
 from seaice_model.errors import MapError
 from seaice_model.maps.netcdf import read_netcdf, write_netcdf
-from seaice_model.maps.netcdf_writer import add_variable, written_whole
+from seaice_model.maps.netcdf_writer import add_dimensions, add_variable, written_whole
 
 
 @pytest.mark.parametrize("n_bytes", [0, 1_000, 20_000])
@@ -28,12 +32,55 @@ def test_a_full_disk_keeps_the_old_map(tmp_path: Path, n_bytes: int) -> None:
     assert read_netcdf(tmp_path / "map.nc").scene == chart_map().scene
 
 
+def test_errors_of_the_disk_have_their_number(tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+    try:
+        with pytest.raises(MapError, match="File too large") as caught:
+            write_netcdf(chart_map(), tmp_path / "map.nc")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert isinstance(caught.value.__cause__, OSError)
+    assert caught.value.__cause__.errno == errno.EFBIG
+
+
+def test_maps_need_no_folder_of_temporary_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "absent"))
+    path = tmp_path / os.fsdecode(b"gr\xf6\xdfe") / "map.nc"
+    path.parent.mkdir()
+    write_netcdf(chart_map(), path)
+    assert read_netcdf(path).scene == chart_map().scene
+    assert [*path.parent.iterdir()] == [path]
+
+
+@pytest.mark.parametrize("error", [OSError(28, "of others"), RuntimeError("NetCDF: x")])
+def test_errors_of_the_caller_are_not_about_the_file(
+    tmp_path: Path, error: Exception
+) -> None:
+    with pytest.raises(type(error)) as caught, written_whole(tmp_path / "a.nc", "map"):
+        raise error
+    assert caught.value is error
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_threads_write_and_read_at_the_same_time(tmp_path: Path) -> None:
+    def write(number: int) -> None:
+        for _ in range(5):
+            write_netcdf(chart_map(), tmp_path / f"{number}.nc")
+
+    with ThreadPoolExecutor(3) as threads:
+        list(threads.map(write, range(3)))
+    for number in range(3):
+        assert read_netcdf(tmp_path / f"{number}.nc").scene == chart_map().scene
+
+
 def test_numbers_are_written_as_they_are(tmp_path: Path) -> None:
     plane = np.array([[0, 250, 255]], np.uint8)
     attributes = {"scale_factor": np.float32(0.004), "units": "1", "long_name": "größe"}
     with written_whole(tmp_path / "a.nc", "map") as file:
-        file.createDimension("y", 1)
-        file.createDimension("x", 3)
+        add_dimensions(file, {"y": 1, "x": 3})
         add_variable(file, "p", ("y", "x"), plane, attributes, level=4, fill=255)
     with netCDF4.Dataset(tmp_path / "a.nc") as dataset:
         assert dataset["p"].ncattrs() == ["_FillValue", *attributes]

@@ -1,19 +1,22 @@
 import errno
-import os
+import resource
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from support.learnable_scenes import RECIPE, SCENES, TEST_SCENE, TINY, UNCHARTED, StoreMaker
 
+from seaice_data import errors
 from seaice_data.charts import CHART_FILL
 from seaice_data.store.store import Store
 from seaice_model.errors import MapError, RunError
-from seaice_model.maps.netcdf import read_netcdf
+from seaice_model.maps.netcdf import read_netcdf, write_netcdf
 from seaice_model.networks.unet import MultiTaskUNet
+from seaice_model.prediction import predict
 from seaice_model.prediction.predict import PredictSettings, predict_store
 from seaice_model.prediction.predictor import predict_classes
 from seaice_model.runs.checkpoint import load_best, save, weights_fingerprint
@@ -388,12 +391,25 @@ def test_a_file_that_cannot_be_written_does_not_stop_the_others(
     assert str(in_the_way) in failure.reason
 
 
-def test_a_full_disk_ends_prediction(
+def test_a_full_disk_stops_at_the_first_scene(
     tmp_path: Path, store: Store, run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fill(_path: Path) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    def write(*arguments: Any) -> None:
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, before[1]))
+        try:
+            write_netcdf(*arguments)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
-    monkeypatch.setattr("seaice_model.maps.netcdf_writer.replacing", fill)
-    with pytest.raises(MapError, match=r"nc': No space left on device$"):
-        predict_store(store, run, tmp_path / "maps", DATA_ONLY, device="cpu")
+    monkeypatch.setattr(errors, "_DISK_ERRORS", {errno.EFBIG})  # as a full disk
+    monkeypatch.setattr(predict, "write_netcdf", write)
+    done: list[Any] = []
+    scenes = (SCENES[0], TEST_SCENE)
+    with pytest.raises(MapError, match=r"cannot write map .*: File too large"):
+        predict_store(
+            store, run, tmp_path, DATA_ONLY, scenes=scenes,
+            progress=lambda *step: done.append(step),
+        )  # fmt: skip
+    assert done == []
+    assert [*tmp_path.iterdir()] == []
