@@ -43,8 +43,7 @@ from seaice_data.store.layout import (
 from seaice_data.store.prepared_scene import PreparedScene
 from seaice_data.store.recipe import Recipe
 from seaice_data.store.stored_scene import StoredScene
-from seaice_data.system.documents import Document, DocumentError, typed
-from seaice_data.versions import naming_version
+from seaice_data.system.documents import Document, DocumentError, naming_version, typed
 
 _SPLITS = ("train", "validation", "test")
 

@@ -11,7 +11,7 @@ from seaice_data.settings import from_mapping, to_mapping
 from seaice_data.store.split import TEST_IDS, SplitSettings, leaking_pairs, split_scenes
 from seaice_data.store.statistics import ChannelStats, add_counts
 from seaice_data.store.store import Store
-from seaice_data.versions import naming_version
+from seaice_data.system.documents import naming_version
 
 
 def finish(store: Store) -> list[Failure]:

@@ -3,17 +3,23 @@
 ``open_file`` and ``read_text`` read a file, ``parse_json`` and ``parse_toml`` parse,
 ``typed`` checks a value against a type, down to its last item. Whatever is wrong becomes
 one `DocumentError`, whose message says what and where; callers add which file it is.
+
+Files say which version of seaice wrote them: ``seaice 0.3.0``. A later one may write what
+this one does not know; ``naming_version`` then reports the version rather than damage.
 """
 
 import dataclasses
 import json
 import os
+import re
 import stat
 import tomllib
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
@@ -28,6 +34,7 @@ MOST_DEPTH = 32
 """How deep tables and lists may be nested; those that seaice writes are 5 deep."""
 
 _MOST_DIGITS = 64
+_SOFTWARE = re.compile(r"seaice (\d{1,9}(?:\.\d{1,9}){0,3})(?!\d)", re.ASCII)
 _PLAIN = (bool, int, float, str)
 
 
@@ -199,6 +206,38 @@ def typed_values(values: Mapping[str, Any], kinds: Mapping[str, Any]) -> dict[st
     return {name: _read(value, kinds[name], name) for name, value in values.items()}
 
 
+@contextmanager
+def naming_version(kind: type[SeaIceError], where: str, software: object) -> Iterator[None]:
+    """Say in errors about a file if a later version of seaice wrote it.
+
+    Parameters
+    ----------
+    kind
+        Error to raise in that case.
+    where
+        Path of the file, or of the store.
+    software
+        What the file says about its writer.
+
+    Raises
+    ------
+    SeaIceError
+        Of `kind`, for any error about the file if a later version wrote it. Otherwise the
+        error is raised unchanged.
+    """
+    try:
+        yield
+    except (SeaIceError, KeyError, TypeError, AttributeError, ValueError) as error:
+        if (found := _later_version(software)) is None:
+            raise
+        reason = f"{error} is missing" if type(error) is KeyError else str(error)
+        raise kind(
+            f"{where!r} was written by seaice {found}, which is later than this one, "
+            f"{version('seaice')}: {reason}",
+            hint=f"read it with seaice {found} or later",
+        ) from error
+
+
 def _read(value: Any, kind: Any, name: str) -> Any:
     if type(value) is kind and kind in _PLAIN:  # most values, so they come first
         return value
@@ -339,3 +378,24 @@ def _checked_whole(number: int) -> int:
     if not -(2**63) <= number < 2**64:
         raise DocumentError("a whole number is beyond 64 bits")
     return number
+
+
+def _later_version(software: object) -> str | None:
+    """Return the version of a later writer; None if it is not later, or not known.
+
+    Examples
+    --------
+    >>> _later_version("seaice 99.1.dev3+g12"), _later_version("seaice 0.1.0")
+    ('99.1', None)
+    """
+    written, ours = (
+        _SOFTWARE.match(text) for text in (str(software), f"seaice {version('seaice')}")
+    )
+    if written is None or ours is None or _numbers(written[1]) <= _numbers(ours[1]):
+        return None
+    return written[1]
+
+
+def _numbers(release: str) -> list[int]:
+    numbers = [int(part) for part in release.split(".")]
+    return numbers + [0] * (4 - len(numbers))

@@ -28,7 +28,7 @@ from seaice_data.flags import FLAG_LAND, FLAG_NO_SAR, FLAG_REMAINDER
 from seaice_data.geolocation import TiePoints
 from seaice_data.grid import Grid
 from seaice_data.scene_id import SceneId
-from seaice_data.versions import naming_version
+from seaice_data.system.documents import naming_version
 from seaice_model.errors import MapError
 from seaice_model.maps.chart_map import (
     TEXTS,

@@ -25,13 +25,13 @@ from seaice_data.store.recipe import Recipe
 from seaice_data.system.documents import (
     MOST_BYTES,
     DocumentError,
+    naming_version,
     open_file,
     parse_json,
     read_text,
     typed,
 )
 from seaice_data.system.files import replacing
-from seaice_data.versions import naming_version
 from seaice_model.config.run_config import RunConfig
 from seaice_model.errors import ConfigError, RunError
 from seaice_model.networks.unet import MultiTaskUNet

@@ -25,10 +25,15 @@ from seaice_data.charts import CHARTS
 from seaice_data.errors import SeaIceError, SettingsError
 from seaice_data.scene_id import SceneId
 from seaice_data.settings import differences, from_mapping, to_mapping
-from seaice_data.system.documents import DocumentError, parse_json, read_text, typed
+from seaice_data.system.documents import (
+    DocumentError,
+    naming_version,
+    parse_json,
+    read_text,
+    typed,
+)
 from seaice_data.system.files import replacing
 from seaice_data.texts import printable
-from seaice_data.versions import naming_version
 from seaice_model.config.run_config import RunConfig
 from seaice_model.errors import StudyError
 from seaice_model.runs.checkpoint import load_settings

@@ -3,7 +3,7 @@ from importlib.metadata import version
 import pytest
 
 from seaice_data.errors import SettingsError, StoreError
-from seaice_data.versions import naming_version
+from seaice_data.system.documents import naming_version
 
 
 @pytest.mark.parametrize(
