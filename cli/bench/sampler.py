@@ -104,7 +104,7 @@ def _plain_tasks(
     patches = _sampler(store, channels)
     out, n = patches.empty(_BATCH), len(channels)
     planes = [(s.inputs.view(), s.charts.view()) for s in map(store.scene, patches.scenes)]
-    places = [patches.draw(number) for number in range(_BATCH * _N_BATCHES)]
+    places = [patches.place(number) for number in range(_BATCH * _N_BATCHES)]
 
     def gather() -> None:
         for k, (scene, top, left) in enumerate(places):

@@ -181,6 +181,7 @@ class PatchSampler:
         self._kept_bytes = kept_bytes
         self._open()
 
+    draw = former_attribute("draw", "place")
     drawing = former_attribute("drawing", "sampling")
 
     def __getstate__(self) -> dict[str, Any]:
@@ -257,8 +258,8 @@ class PatchSampler:
             list(self._threads().map(partial(_each, fill), shares))
         return out
 
-    def draw(self, number: int) -> tuple[int, int, int]:
-        """Return the position of the scene, and the top left corner, of a patch."""
+    def place(self, number: int) -> tuple[int, int, int]:
+        """Return where a patch is: the position of its scene, its top row, left column."""
         places = self._windows.sample([number])
         top, left = places.corner[0]
         return int(places.scene[0]), int(top), int(left)

@@ -20,11 +20,11 @@ PAGE: Marks = (
 )
 """Marks of pages."""
 
-PICTURE: Marks = (b"tEXtSoftware\0seaice ",)
-"""Mark of pictures."""
+FIGURE: Marks = (b"tEXtSoftware\0seaice ",)
+"""Mark of figures."""
 
 MATPLOTLIB: Marks = (b"tEXtSoftware\0Matplotlib ",)
-"""Mark of pictures of version 0.1, which is that of all pictures of matplotlib."""
+"""Mark of figures of version 0.1, which is that of all figures of matplotlib."""
 
 GEOTIFF: Marks = (b"Predicted ice chart of Sentinel-1 scene",)
 """Mark of GeoTIFF files."""

@@ -13,7 +13,7 @@ from seaice_data.arrays import ChartArray
 from seaice_data.charts import CHART_FILL, CHARTS, SIC
 from seaice_data.store.store import Store
 from seaice_data.store.stored_scene import StoredScene
-from seaice_data.system.ownership import PICTURE, refuse_foreign
+from seaice_data.system.ownership import FIGURE, refuse_foreign
 from seaice_model.style import COLOURS, save_plot
 
 _COLUMNS = 8
@@ -46,7 +46,7 @@ def save_store_plots(
         If a file of one of these names is in the way.
     """
     for name in ("scenes.png", "classes.png"):
-        refuse_foreign(folder / name, PICTURE, overwrite=overwrite)
+        refuse_foreign(folder / name, FIGURE, overwrite=overwrite)
     folder.mkdir(parents=True, exist_ok=True)
     figures = {"scenes.png": plot_contact_sheet(store)}
     if counts := store.full_class_counts:

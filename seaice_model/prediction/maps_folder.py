@@ -7,7 +7,7 @@ from pathlib import Path
 from seaice_data.errors import Failure, SceneError, StoreError
 from seaice_data.scenes.fingerprints import is_same_file
 from seaice_data.sources.inputs import Source
-from seaice_data.system.ownership import MATPLOTLIB, PAGE, PICTURE, refuse_foreign
+from seaice_data.system.ownership import FIGURE, MATPLOTLIB, PAGE, refuse_foreign
 from seaice_model.errors import MapError
 from seaice_model.maps.chart_map import MapGrid, Provenance
 from seaice_model.maps.netcdf import MapDescription, describe
@@ -129,7 +129,7 @@ def refuse_foreign_files(maps_path: Path, new: Sequence[Path], *, overwrite: boo
     """
     for path in new:
         # Figures of version 0.1 are recognised by the map next to them.
-        marks = PICTURE + MATPLOTLIB if path.exists() else PICTURE
+        marks = FIGURE + MATPLOTLIB if path.exists() else FIGURE
         refuse_foreign(path.with_suffix(".png"), marks, overwrite=overwrite)
     refuse_foreign(maps_path / "index.html", PAGE, overwrite=overwrite)
     check_entries(maps_path)

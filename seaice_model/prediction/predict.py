@@ -332,9 +332,9 @@ def _predict_map(
 
 def _add_plot(source: Source, scene_id: str, path: Path) -> None:
     """Plot a kept map if its figure is missing."""
-    picture = path.with_suffix(".png")
-    if not picture.exists():
-        _write_plot(read_netcdf(path), source.read(scene_id, charts=True), picture)
+    figure = path.with_suffix(".png")
+    if not figure.exists():
+        _write_plot(read_netcdf(path), source.read(scene_id, charts=True), figure)
 
 
 def _check_constants(checkpoint: Checkpoint) -> None:
@@ -403,5 +403,5 @@ def _write_plot(chart_map: ChartMap, scene: SceneInputs, path: Path) -> None:
         scorer = ChartScorer()
         scorer.add(scene.charts, align(chart_map, scene.grid).charts)
         scores = scorer.scores()
-    picture = plot_map(chart_map, sar=scene.decibels(), charts=scene.charts, scores=scores)
-    save_plot(picture, path)
+    figure = plot_map(chart_map, sar=scene.decibels(), charts=scene.charts, scores=scores)
+    save_plot(figure, path)

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from seaice_data.errors import Failure, StoreError
 from seaice_data.sources.charts import ChartedScenes
-from seaice_data.system.ownership import PICTURE, refuse_foreign
+from seaice_data.system.ownership import FIGURE, refuse_foreign
 from seaice_data.system.workers import Progress
 from seaice_model.errors import MapError
 from seaice_model.plots.maps import plot_comparison
@@ -85,7 +85,7 @@ def plot_figures(
         *(_confusion_path(out, name) for name in models),
         out / "classes.png",
     ):
-        refuse_foreign(path, PICTURE, overwrite=overwrite)
+        refuse_foreign(path, FIGURE, overwrite=overwrite)
     out.mkdir(parents=True, exist_ok=True)
     maps, reports = {}, {}
     for n_done, (name, path) in enumerate(models.items(), start=1):

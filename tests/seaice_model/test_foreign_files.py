@@ -7,7 +7,7 @@ from support.learnable_scenes import TEST_SCENE
 from seaice_data.errors import ForeignFileError
 from seaice_data.sources.charts import charts_of
 from seaice_data.store.store import Store
-from seaice_data.system.ownership import PAGE, PICTURE, SUBMIT_SCRIPT, refuse_foreign
+from seaice_data.system.ownership import FIGURE, PAGE, SUBMIT_SCRIPT, refuse_foreign
 from seaice_model.errors import MapError
 from seaice_model.maps.netcdf import describe
 from seaice_model.pages.index import write_index
@@ -25,7 +25,7 @@ def test_files_that_seaice_wrote_are_recognised(
 ) -> None:
     picture, script = tmp_path / "picture.png", tmp_path / "job.sh"
     save_plot(Figure(), picture)
-    refuse_foreign(picture, PICTURE)
+    refuse_foreign(picture, FIGURE)
     write_slurm_script(script, ["seaice"], 3, tmp_path / "study")
     refuse_foreign(script, SUBMIT_SCRIPT)
     predict_store(store, run, tmp_path, PLAIN, scenes=[TEST_SCENE])
@@ -46,7 +46,7 @@ def test_prediction_does_not_start_if_files_of_others_are_in_the_way(
     assert theirs.read_text() == "mine"
     settings = PredictSettings(overwrite=True)
     predict_store(store, run, tmp_path, settings, scenes=[TEST_SCENE])
-    refuse_foreign(theirs, PAGE if name == "index.html" else PICTURE)
+    refuse_foreign(theirs, PAGE if name == "index.html" else FIGURE)
 
 
 def test_figures_of_version_0_1_next_to_their_map_are_replaced(
@@ -58,7 +58,7 @@ def test_figures_of_version_0_1_next_to_their_map_are_replaced(
     again = PredictSettings(probabilities=True)  # which the map lacks
     predict_store(store, run, tmp_path, again, scenes=[TEST_SCENE])
     assert describe(picture.with_suffix(".nc")).has_probabilities
-    refuse_foreign(picture, PICTURE)
+    refuse_foreign(picture, FIGURE)
 
 
 def test_a_file_in_place_of_the_thumbnail_folder_is_found_before_predicting(

@@ -40,7 +40,7 @@ def test_a_patch_is_a_window_of_its_scene(store: Store) -> None:
     for number in range(20):
         patch = patches[number]
         scene = store.scene(patches.scenes[int(patch["scene"])])
-        _, top, left = patches.draw(number)
+        _, top, left = patches.place(number)
         window = (slice(top, top + 32), slice(left, left + 32))
         np.testing.assert_array_equal(patch["inputs"], scene.inputs[window])
         np.testing.assert_array_equal(patch["charts"], scene.charts[window])
@@ -53,7 +53,7 @@ def test_patches_depend_on_seed_and_number_alone(store: Store) -> None:
     np.testing.assert_array_equal(batch["inputs"][0], one[7]["inputs"])
     np.testing.assert_array_equal(batch["charts"][1], one[5]["charts"])
     other = PatchSampler(store, scenes=[A, B], size=32, seed=4)
-    assert [one.draw(k) for k in range(9)] != [other.draw(k) for k in range(9)]
+    assert [one.place(k) for k in range(9)] != [other.place(k) for k in range(9)]
 
 
 def test_channels_come_in_the_order_asked_for(store: Store) -> None:
@@ -67,7 +67,7 @@ def test_channels_come_in_the_order_asked_for(store: Store) -> None:
 def test_corners_are_uniform_and_reach_the_edges(store: Store) -> None:
     patches = PatchSampler(store, scenes=[A], size=100)
     n = 21 * 41 * 10
-    tops, lefts = zip(*(patches.draw(k)[1:] for k in range(n)), strict=True)
+    tops, lefts = zip(*(patches.place(k)[1:] for k in range(n)), strict=True)
     for values, n_corners in ((tops, 21), (lefts, 41)):
         counts = np.bincount(values, minlength=n_corners)
         assert len(counts) == n_corners
@@ -78,7 +78,7 @@ def test_corners_are_uniform_and_reach_the_edges(store: Store) -> None:
 
 def test_scenes_are_sampled_uniformly(store: Store) -> None:
     patches = PatchSampler(store, scenes=[A, B, TINY], size=32)
-    counts = Counter(patches.draw(k)[0] for k in range(3000))
+    counts = Counter(patches.place(k)[0] for k in range(3000))
     assert all(abs(counts[position] - 1000) < 130 for position in range(3))
 
 

@@ -94,7 +94,7 @@ def test_pixels_come_from_where_the_move_leads(
     patches = sampler(store, method=method, beyond="scene", **MOVES[move])
     turns = sample_turns(patches.augmentation, 3, range(24))
     for number in range(24):
-        scene, top, left = patches.draw(number)
+        scene, top, left = patches.place(number)
         height, width = store.scene(patches.scenes[scene]).grid.shape
         # Offsets from the centre as complex numbers, x + i y: a clockwise turn back is
         # a multiplication, y pointing down.
@@ -137,7 +137,7 @@ def test_the_scene_goes_on_beyond_the_window(store: Store) -> None:
     ours, theirs = sampler(store, **turned), sampler(store, beyond="fill", **turned)
     shares = []
     for number in range(40):
-        _, top, left = ours.draw(number)
+        _, top, left = ours.place(number)
         fill = np.isnan(ours[number]["inputs"][..., 0])
         if 15 <= top <= 71 and 15 <= left <= 71:  # 64 (sqrt 2 - 1) / 2 = 13.3
             assert not fill.any()
@@ -227,7 +227,7 @@ def test_the_wind_turns_with_the_patch(
     )
     turns = sample_turns(augmentation, 0, range(40))
     for number in range(40):
-        _, top, left = patches.draw(number)
+        _, top, left = patches.place(number)
         patch = patches[number]
         # Position of the middle of the scene in the patch, after the scene was moved.
         middle = np.array([249.5 - top - 50, 249.5 - left - 50])
