@@ -102,6 +102,8 @@ def _compute_here(tasks: list[Delayed], jobs: int, count: Callable[..., None]) -
             return list(compute(*tasks, scheduler="synchronous"))
     context = WorkerContext()
     pool = ProcessPoolExecutor(min(jobs, len(tasks)), context, begin_worker)
+    # Processes that are still starting open its queues, maybe after it has let go of them.
+    shared = dict(vars(pool))
     try:
         with Callback(posttask=count), pool:
             return list(compute(*tasks, scheduler="processes", pool=pool, chunksize=1))
@@ -114,6 +116,7 @@ def _compute_here(tasks: list[Delayed], jobs: int, count: Callable[..., None]) -
             if process.is_alive():
                 process.terminate()
                 process.join()
+        shared.clear()
 
 
 def _compute_there(
@@ -188,26 +191,41 @@ class _Process(SpawnProcess):
     """Does not import the program; blocks Ctrl-C until it can ignore it."""
 
     def start(self) -> None:
-        """Start it with the signal blocked, which it inherits."""
-        with _starting:
-            program = sys.modules["__main__"]
-            before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-            # Otherwise it would import the program to find its functions, running it again.
-            sys.modules["__main__"] = ModuleType("__main__")
-            try:
-                super().start()
-            finally:
-                sys.modules["__main__"] = program
-                self._unblock(before)
-
-    def _unblock(self, before: set[int | signal.Signals]) -> None:
-        """Unblock Ctrl-C; if it has come, end the process, which its pool does not know."""
+        """Start it; a signal that comes meanwhile takes effect afterwards."""
+        program = sys.modules["__main__"]
         try:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            with _starting, _signals_later():
+                # Otherwise it would import the program to find its functions, and run it.
+                sys.modules["__main__"] = ModuleType("__main__")
+                try:
+                    super().start()
+                finally:
+                    sys.modules["__main__"] = program
         except KeyboardInterrupt:
-            if self.pid is not None:
+            if self.pid is not None:  # its pool does not know it yet
                 self.terminate()
             raise
+
+
+@contextmanager
+def _signals_later() -> Iterator[None]:
+    """Hold signals back to the end; block Ctrl-C, which processes started here inherit."""
+    came: list[int] = []
+    before: dict[signal.Signals, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in ending_signals():
+            before[number] = signal.signal(
+                number, lambda number, _frame: came.append(number)
+            )
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        for held, handler in before.items():
+            signal.signal(held, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if came:  # one of them is enough
+            os.kill(os.getpid(), came[0])
 
 
 class WorkerContext(SpawnContext):
