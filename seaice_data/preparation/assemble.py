@@ -232,7 +232,10 @@ def _stack(
     to = pixel_positions(scene.grid, recipe)
     cells = _Cells(scene, recipe, to)
     wanted = [name for name in recipe.channels if name not in cells.names]
-    planes |= cells.planes | encoding_planes(wanted, scene.tie_points, scene.acquired, to)
+    planes |= cells.planes
+    planes |= encoding_planes(
+        wanted, scene.tie_points, scene.acquired, to, recipe.tie_points
+    )
     stacked = np.stack([planes[name] for name in wanted]) if wanted else sar[:0]
     at = _positions(recipe, wanted)
     inputs = large_array((*sar.shape[1:], len(recipe.channels)), recipe.dtype)

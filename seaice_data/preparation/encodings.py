@@ -6,12 +6,14 @@ without them the score of SOD falls by nine points (their Table 4, Model 6).
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Literal
 
 import numpy as np
 
 from seaice_data.arrays import FloatArray
 from seaice_data.channels import Group, find_channels
 from seaice_data.geolocation import TiePoints
+from seaice_data.preparation.resample import pick
 
 
 def encoding_planes(
@@ -19,6 +21,7 @@ def encoding_planes(
     tie_points: TiePoints,
     acquired: datetime,
     to: tuple[FloatArray, FloatArray],
+    method: Literal["bilinear", "nearest"] = "bilinear",
 ) -> dict[str, FloatArray]:
     """Return the planes of place and time, standardised.
 
@@ -32,6 +35,8 @@ def encoding_planes(
         Start of the acquisition, UTC.
     to
         Positions of the pixels on the grid of the tie points, along y and x.
+    method
+        How tie points reach the pixels; see `Recipe.tie_points`.
 
     Returns
     -------
@@ -44,12 +49,14 @@ def encoding_planes(
         if channel.group != Group.ENCODING:
             continue
         values: FloatArray | float
-        if channel.name == "latitude":
-            values = tie_points.latitudes(*to)
-        elif channel.name == "longitude":
-            values = tie_points.longitudes(*to)
-        else:
+        if channel.name in times:
             values = times[channel.name]
+        elif method == "nearest":
+            values = _nearest_points(tie_points, channel.name, to)
+        elif channel.name == "latitude":
+            values = tie_points.latitudes(*to)
+        else:
+            values = tie_points.longitudes(*to)
         standardised = np.float32((values - channel.mean) / channel.std)
         planes[channel.name] = np.broadcast_to(standardised, (len(to[0]), len(to[1])))
     return planes
@@ -75,3 +82,16 @@ def encode_time(acquired: datetime) -> dict[str, float]:
         "day_sin": float(np.sin(day_angle)),
         "day_cos": float(np.cos(day_angle)),
     }
+
+
+def _nearest_points(
+    tie_points: TiePoints, name: str, to: tuple[FloatArray, FloatArray]
+) -> FloatArray:
+    """Divide the pixels evenly among the tie points, as the official code does."""
+    points = tie_points.latitude if name == "latitude" else tie_points.longitude
+    rows, columns = (
+        np.arange(len(positions)) * n_points // len(positions)
+        for positions, n_points in zip(to, points.shape, strict=True)
+    )
+    values = pick(points, rows, columns)
+    return values if name == "latitude" else (values + 180) % 360 - 180

@@ -1,12 +1,13 @@
 """The recipe of a store: everything that decides its bytes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from seaice_data.arrays import IntArray
 from seaice_data.channels import CHANNEL_NAMES, find_channels
 from seaice_data.errors import RecipeError
 from seaice_data.grid import blocks_of_pixels, picks_of_pixels
+from seaice_data.settings import ADDED
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,6 +33,11 @@ class Recipe:
 
     ancillary: Literal["bilinear", "nearest"] = "bilinear"
     """How AMSR2 and ERA5 reach the grid of the store, cells placed by their centres."""
+
+    tie_points: Literal["bilinear", "nearest"] = field(default="bilinear", metadata=ADDED)
+    """How latitude and longitude reach the grid of the store: interpolated between the
+    positions of the tie points; or, as in the official code, pixel ``i`` of ``n`` along an
+    axis takes point ``floor(i m / n)`` of ``m``, wherever the point is."""
 
     dominance_threshold: float = 0.65
     """Share of the ice in a polygon that a stage or floe size needs to become its class;

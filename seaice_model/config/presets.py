@@ -45,6 +45,7 @@ class Profile:
             sar=self.recipe.sar,
             charts=self.recipe.charts,
             ancillary=self.recipe.ancillary,
+            tie_points=self.recipe.tie_points,
         )
         return differences(recipe, meant)
 
@@ -173,7 +174,9 @@ _PROFILES = (
             train=TrainConfig(validation="listed", validation_scenes=LISTED_VALIDATION),
             augmentation=AUGMENTATIONS["official"],
         ),
-        recipe=Recipe(sar="nearest", charts="nearest", ancillary="nearest"),
+        recipe=Recipe(
+            sar="nearest", charts="nearest", ancillary="nearest", tie_points="nearest"
+        ),
     ),
 )
 

@@ -15,6 +15,7 @@ from seaice_data.scenes.files import open_scene
 from seaice_data.store.prepared_scene import PreparedScene
 from seaice_data.store.recipe import Recipe
 
+FIGURES = Path(__file__).parents[2] / "data" / "reference_places.npz"
 SHAPES = [(503, 528), (400, 600), (127, 399)]
 RATIOS = [1, 2, 5, 10, 15, 20]
 
@@ -86,6 +87,27 @@ def test_places_are_those_of_the_tie_points(tmp_path: Path, ratio: int) -> None:
     columns = np.interp(block_centres(528, ratio), scene.tie_points.samples, np.arange(21))
     expected = 75 - 0.2 * rows[:, np.newaxis] + 0.05 * columns
     np.testing.assert_allclose(stored, expected, atol=1e-4)
+
+
+def test_nearest_tie_points_are_those_of_the_official_code(tmp_path: Path) -> None:
+    with np.load(FIGURES) as figures:  # of the official code, for this scene
+        expected = {name: figures[name] for name in ("latitude", "longitude")}
+    recipe = Recipe(dtype="float32", sar="nearest", tie_points="nearest")
+    scene = prepared(write_coded(tmp_path, 1237, 1303), recipe)
+    for name, theirs in expected.items():
+        ours = plane(scene, recipe, name)
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_tie_points_beyond_180_degrees_east_are_west(tmp_path: Path) -> None:
+    rows, columns = np.mgrid[:21, :21]
+    east = 175.0 + columns + 0 * rows
+    path = write_coded(tmp_path, 400, 420, sar_grid2d_longitude=east)
+    recipe = Recipe(dtype="float32", tie_points="nearest")
+    longitude = find_channel("longitude")
+    stored = plane(prepared(path, recipe), recipe, "longitude")
+    degrees = stored * longitude.std + longitude.mean
+    np.testing.assert_allclose(degrees[0, [8, 10, 41]], [179, -180, -165], atol=1e-4)
 
 
 def test_fill_is_where_all_three_planes_are_fill(tmp_path: Path) -> None:

@@ -59,6 +59,7 @@ def test_profiles_decide_channels_validation_and_recipe() -> None:
         'ancillary: "bilinear" instead of "nearest"',
         'charts: "most-frequent" instead of "nearest"',
         'sar: "mean" instead of "nearest"',
+        'tie_points: "bilinear" instead of "nearest"',
     ]
     assert find_profile("default").departures(Recipe(ratio=2), 1) == [
         "ratio: 2 instead of 1"
