@@ -170,7 +170,7 @@ _PROFILES = (
         name="official",
         summary="the authors' published configuration: 16 channels, 17 validation scenes",
         config=RunConfig(
-            model=ModelConfig(channels=OFFICIAL_CHANNELS),
+            model=ModelConfig(channels=OFFICIAL_CHANNELS, fill_class=True),
             train=TrainConfig(validation="listed", validation_scenes=LISTED_VALIDATION),
             augmentation=AUGMENTATIONS["official"],
         ),

@@ -16,7 +16,7 @@ from seaice_data.deprecation import former_arguments, former_attribute
 from seaice_data.sampling.augmentation import Augmentation
 from seaice_data.sampling.windows import Sampling
 from seaice_data.scene_id import SceneId
-from seaice_data.settings import formerly
+from seaice_data.settings import ADDED, formerly
 from seaice_data.texts import shortened
 from seaice_model.errors import ConfigError
 
@@ -57,6 +57,11 @@ class ModelConfig:
     fusion: Fusion = "input"
     """Where ancillary channels (AMSR2, ERA5) enter: as input planes, or averaged to the
     grid of the bridge and appended to its planes (future work in section 3.3)."""
+
+    fill_class: bool = field(default=False, metadata=ADDED)
+    """Whether heads of classes have one more output, for fill, as in the official code. No
+    labelled pixel is fill, but the output is in the softmax of the losses and is trained to
+    be small. In evaluation mode the network leaves it out, so no map has it as a class."""
 
     def __post_init__(self) -> None:
         """Refuse a network that cannot be built."""

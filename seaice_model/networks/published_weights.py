@@ -11,6 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from seaice_data.channels import OFFICIAL_CHANNELS
+from seaice_data.charts import SOD
 from seaice_model.config.run_config import ModelConfig
 from seaice_model.errors import RunError
 from seaice_model.networks.pickled_tensors import read_tensors
@@ -29,9 +30,9 @@ def load_official_state_dict(
 ) -> MultiTaskUNet:
     """Build the network of official weights.
 
-    Filters, decoders and the kind of the SIC head are read from the names and shapes. The
-    official heads have one class more than the charts, which is never trained; it is left
-    out, as are weights that the official forward pass does not use.
+    Filters, decoders and the kind of the SIC head are read from the names and shapes; heads
+    have the output for fill (`ModelConfig.fill_class`) if the weights have it. Weights that
+    the official forward pass does not use are left out.
 
     Parameters
     ----------
@@ -103,6 +104,7 @@ def _config(state: Mapping[str, Tensor], channels: tuple[str, ...]) -> ModelConf
         filters=tuple(filters),
         decoders="separate" if is_separate else "shared",
         sic="regression" if "regression_layer.weight" in state else "classes",
+        fill_class=_find(state, f"{_HEADS[1]}.feature_out.bias").numel() > SOD.n_classes,
     )
 
 
@@ -141,8 +143,6 @@ def _tensor(state: Mapping[str, Tensor], name: str, target: Tensor) -> Tensor:
     tensor, shape = _find(state, name), target.shape
     while tensor.ndim < len(shape):  # the regression layer is linear: (1, filter)
         tensor = tensor.unsqueeze(-1)
-    if shape and tensor.ndim and tensor.shape[0] > shape[0]:
-        tensor = tensor[: shape[0]]
     if tensor.shape != shape:
         raise RunError(
             f"weights {name!r} have shape {tuple(tensor.shape)}, {tuple(shape)} is needed"

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from seaice_data.charts import CHARTS, FLOE, SIC, SOD
+from seaice_data.charts import CHARTS, SIC
 from seaice_model.config.run_config import ModelConfig
 from seaice_model.networks.convolution import Convolution, has_kernels
 from seaice_model.networks.upsampling import Place, doubled, doubled_tile
@@ -28,7 +28,8 @@ class Prediction(NamedTuple):
 
     sic: Tensor
     """Class as a real number, shape ``(batch, y, x)``; or logits, shape
-    ``(batch, class, y, x)``, if SIC is predicted as classes."""
+    ``(batch, class, y, x)``, if SIC is predicted as classes. In training, logits include
+    that of fill, the last one, if the network has it."""
 
     sod: Tensor
     """Logits, shape ``(batch, class, y, x)``."""
@@ -93,10 +94,9 @@ class MultiTaskUNet(nn.Module):
         )
         n_decoders = len(CHARTS) if config.decoders == "separate" else 1
         self.decoders = nn.ModuleList(_Decoder(filters) for _ in range(n_decoders))
-        n_sic = 1 if config.sic == "regression" else SIC.n_classes
         self.heads = nn.ModuleList(
             nn.Conv2d(filters[0], n_out, kernel_size=1, device="meta")
-            for n_out in (n_sic, SOD.n_classes, FLOE.n_classes)
+            for n_out in _n_outputs(config)
         )
         if seed is not None:
             self.to_empty(device="cpu")
@@ -127,7 +127,11 @@ class MultiTaskUNet(nn.Module):
             coarsest = torch.cat([coarsest, coarse], dim=1)
         levels.append(self.contract[-1](coarsest))
         features = [d(levels, place)[..., :height, :width] for d in self.decoders]
-        sic, sod, floe = self._ask_heads(features)
+        planes = self._ask_heads(features)
+        if self.config.fill_class and not self.training:
+            known = (chart.n_classes for chart in CHARTS)  # more than a number has
+            planes = [plane[:, :n] for plane, n in zip(planes, known, strict=True)]
+        sic, sod, floe = planes
         return Prediction(sic.squeeze(1) if sic.shape[1] == 1 else sic, sod, floe)
 
     def _ask_heads(self, features: list[Tensor]) -> Sequence[Tensor]:
@@ -192,6 +196,15 @@ class _Decoder(nn.Module):
             plane = doubled(plane) if place is None else doubled_tile(plane, place, ratio)
             plane = block(torch.cat([_padded_to(plane, skip), skip], dim=1))
         return plane
+
+
+def _n_outputs(config: ModelConfig) -> list[int]:
+    """Return the outputs of the head of each chart."""
+    is_number = [config.sic == "regression", False, False]
+    return [
+        1 if number else chart.n_classes + config.fill_class
+        for chart, number in zip(CHARTS, is_number, strict=True)
+    ]
 
 
 def _ratios(n_levels: int) -> list[int]:

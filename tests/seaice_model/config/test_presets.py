@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,7 @@ def test_profiles_decide_channels_validation_and_recipe() -> None:
     assert len(paper.config.model.channels) == 14
     assert "distance_map" not in paper.config.model.channels
     assert paper.config.train.validation == "drawn"
-    assert official.config.model == RunConfig().model
+    assert official.config.model == replace(RunConfig().model, fill_class=True)
     assert len(official.config.train.validation_scenes) == 17
     assert official.departures(Recipe(), 10) == [
         'ancillary: "bilinear" instead of "nearest"',

@@ -72,8 +72,20 @@ def test_published_weights_give_their_outputs(
         source = "unet" if chart != "SIC" and name == "unet_regression" else name
         expected = figure(f"{source}/{height}x{width}/{chart}")
         ours = plane.reshape(-1, height, width)[:, ::step, ::step].numpy()
-        # The last class of the official heads is never trained, and ours lack it.
+        # The last output of the official heads is for fill, which no map has as a class.
         np.testing.assert_allclose(ours, expected[: len(ours)], atol=1e-5)
+
+
+def test_the_outputs_for_fill_are_those_of_the_official_code() -> None:
+    network = load_official_state_dict(classes_state())
+    assert network.config.fill_class
+    assert [head.out_channels for head in network.heads] == [12, 7, 8]
+    network.training = True  # batch norms, its parts, stay in evaluation mode
+    with torch.no_grad():
+        prediction = network(official_inputs(37, 45))
+    for chart, plane in zip(("SIC", "SOD", "FLOE"), prediction, strict=True):
+        expected = figure(f"unet/37x45/{chart}")
+        np.testing.assert_allclose(plane[0, :, ::3, ::3].numpy(), expected, atol=1e-5)
 
 
 def test_kinds_of_network_are_read_from_the_names() -> None:

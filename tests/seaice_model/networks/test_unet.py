@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -14,7 +16,8 @@ def n_parameters(config: ModelConfig) -> int:
 
 def test_the_default_network_has_the_parameters_of_the_paper() -> None:
     # The official network has 523 024, without those that it never uses; its heads of
-    # SOD and FLOE have one class too many, with 32 weights and a bias each.
+    # SOD and FLOE have one output for fill, with 32 weights and a bias each.
+    assert n_parameters(ModelConfig(fill_class=True)) == 523024
     assert n_parameters(ModelConfig()) == 523024 - 2 * 33
 
 
@@ -40,6 +43,26 @@ def test_every_parameter_is_used(
     for name, weights in network.named_parameters():
         assert weights.grad is not None, name
         assert weights.grad.any(), name
+
+
+@pytest.mark.parametrize("decoders", ["shared", "separate"])
+@pytest.mark.parametrize("sic", ["regression", "classes"])
+def test_the_output_for_fill_is_trained_and_never_predicted(
+    decoders: Decoders, sic: SicHead
+) -> None:
+    config = replace(SMALL, decoders=decoders, sic=sic, fill_class=True)
+    network = MultiTaskUNet(config)
+    with torch.no_grad():
+        for head in network.heads[1:]:
+            head.bias[-1] = 99  # the largest of all outputs
+    inputs = torch.randn(2, 2, 40, 36, generator=torch.Generator().manual_seed(0))
+    trained, predicted = network(inputs), network.eval()(inputs)
+    n_sic = (11,) if sic == "classes" else ()
+    assert [plane.shape[1:-2] for plane in predicted] == [n_sic, (6,), (7,)]
+    assert [plane.shape[1] for plane in trained[1:]] == [7, 8]
+    assert trained.sic.ndim == 3 or trained.sic.shape[1] == 12
+    for plane, n_classes in zip(predicted.classes()[0], (11, 6, 7), strict=True):
+        assert plane.max() < n_classes
 
 
 def test_ancillary_channels_enter_at_the_bridge_if_asked_for() -> None:

@@ -293,6 +293,40 @@ def test_several_runs_decide_together(
     )
 
 
+def test_the_output_for_fill_changes_no_map(
+    tmp_path: Path, store: Store, run: Path, other_run: Path
+) -> None:
+    checkpoint = load_best(run)
+    weights = dict(checkpoint.weights)
+    for head in (1, 2):  # the largest of all outputs is for fill
+        weight, bias = (weights[f"heads.{head}.{kind}"] for kind in ("weight", "bias"))
+        weights[f"heads.{head}.weight"] = torch.cat([weight, weight[:1]])
+        weights[f"heads.{head}.bias"] = torch.cat([bias, torch.full((1,), 99.0)])
+    config = checkpoint.settings.config
+    config = replace(config, model=replace(config.model, fill_class=True))
+    (tmp_path / "run").mkdir()
+    settings = replace(checkpoint.settings, config=config)
+    save(
+        replace(checkpoint, settings=settings, weights=weights, momentum={}),
+        tmp_path / "run" / "best.safetensors",
+    )
+    maps = []
+    for name, path in (("with", tmp_path / "run"), ("without", run)):
+        wanted = PredictSettings(plots=False, probabilities=True)
+        out = tmp_path / name
+        predict_store(store, [path, other_run], out, wanted, scenes=[TEST_SCENE])
+        maps.append(read_netcdf(out / f"{TEST_SCENE}.nc"))
+    ours, theirs = maps
+    np.testing.assert_array_equal(ours.charts, theirs.charts)
+    assert ours.decision is not None
+    assert theirs.decision is not None
+    np.testing.assert_array_equal(ours.decision.entropy, theirs.decision.entropy)
+    assert ours.decision.probabilities is not None
+    assert theirs.decision.probabilities is not None
+    for chart, shares in theirs.decision.probabilities.items():
+        np.testing.assert_array_equal(ours.decision.probabilities[chart], shares)
+
+
 def test_a_folder_of_seeds_means_all_of_its_runs(
     tmp_path: Path, store: Store, run: Path, other_run: Path
 ) -> None:
