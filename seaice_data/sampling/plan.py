@@ -129,12 +129,9 @@ class BatchPlanner:
             mixing.box[:, 2] < mixing.box[:, 3]
         )
         mixed = np.flatnonzero(is_mixed)
-        return BatchPlan(
-            cuts=self._cuts(numbers),
-            mixed=mixed,
-            box=mixing.box[mixed],
-            partners=self._cuts(mixing.partner[mixed]),
-        )
+        cuts, partners = self._cuts(numbers), self._cuts(mixing.partner[mixed])
+        cuts.probability[mixed] *= partners.probability  # of both windows together
+        return BatchPlan(cuts, mixed, mixing.box[mixed], partners)
 
     def _cuts(self, numbers: Sequence[int] | IntArray) -> Cuts:
         places = self.windows.sample(numbers)

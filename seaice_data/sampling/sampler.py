@@ -67,8 +67,9 @@ class Patch(TypedDict):
     """Position of the scene in `PatchSampler.scenes`."""
 
     probability: FloatArray
-    """How often the window is sampled, relative to sampling over scenes. Losses divided by
-    it are, on average, those of patches sampled over scenes."""
+    """How often the window is sampled, relative to sampling over scenes; with cutmix, both
+    windows. Sums over patches divided by it are, on average, those of patches sampled over
+    scenes."""
 
 
 @former_arguments(drawing="sampling")
@@ -263,6 +264,14 @@ class PatchSampler:
         places = self._windows.sample([number])
         top, left = places.corner[0]
         return int(places.scene[0]), int(top), int(left)
+
+    def mean_valid(self) -> FloatArray:
+        """Return the mean number of valid pixels of each chart in a patch.
+
+        The mean is over the windows of `scenes`, sampled over scenes, before they are
+        turned; it takes one pass over all charts.
+        """
+        return self._windows.mean_valid()
 
     def plan(self, numbers: Sequence[int]) -> BatchPlan:
         """Sample everything that is random about patches."""

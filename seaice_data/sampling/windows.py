@@ -155,6 +155,16 @@ class WindowSampler:
                 places.probability[k] = self._probability(position, *corner)
         return places
 
+    def mean_valid(self) -> FloatArray:
+        """Return the mean number of valid pixels of each chart in windows over scenes."""
+        means = np.zeros((len(self._corners), len(CHARTS)))
+        for position, row in enumerate(means):
+            charts = self._charts(position)
+            for chart in range(len(CHARTS)):
+                windows = _count_windows(charts, self._size, self._least, chart)
+                row[chart] = windows.pixels.sum() / windows.n
+        return np.asarray(means.mean(axis=0))
+
     def _sample(self, values: list[float]) -> tuple[int, tuple[int, int]]:
         """Return one scene and corner from random values in [0, 1)."""
         kind, first, second, exact, *tries = values

@@ -155,8 +155,10 @@ class TrainConfig:
 
     divide_by_probability: bool = False
     """Divide the loss of each patch by how often it is sampled, relative to sampling over
-    scenes. With ``sampling.over`` other than "scenes", the gradient is then on average that
-    of sampling over scenes, and only its noise differs."""
+    scenes, and that of a batch by the number of valid pixels that it has on average over
+    scenes. Whatever ``sampling.over`` is, the expected loss is then that of a very large
+    batch sampled over scenes, in batches of any size, and only its noise differs. (Batch
+    norm still sees the patches as they are sampled.)"""
 
     validation: ValidationSource = "store"
     """Scenes to validate on. "store": the validation split of the store. "drawn": as many

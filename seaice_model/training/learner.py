@@ -1,7 +1,7 @@
 """A network that learns from batches: forward, loss, backward, optimiser."""
 
 import gc
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -31,6 +31,10 @@ class Learner:
         Network and training.
     processes
         The processes that train together; each must be given its share of the same batches.
+    mean_valid
+        Mean number of valid pixels of each chart in a patch sampled over scenes. If given,
+        losses are divided by it and by the probabilities of the patches; see
+        `TrainConfig.divide_by_probability`.
 
     Notes
     -----
@@ -38,10 +42,18 @@ class Learner:
     caller has compiled are compiled again when they are next called.
     """
 
-    def __init__(self, config: RunConfig, processes: Processes) -> None:
+    def __init__(
+        self,
+        config: RunConfig,
+        processes: Processes,
+        mean_valid: Sequence[float] | None = None,
+    ) -> None:
         self.config = config.train
         self.processes = processes
         device = processes.device
+        self._mean_valid = (
+            None if mean_valid is None else torch.tensor(mean_valid, device=device).float()
+        )
         self.network = on_device(MultiTaskUNet(config.model, seed=self.config.seed), device)
         self._synchronised = processes.synchronised(self.network)
         compiled = is_compiled(self.config.compile, device)
@@ -116,10 +128,11 @@ class Learner:
         return None
 
     def _step(self, inputs: Tensor, charts: Tensor, probability: Tensor) -> Tensor:
-        weights = 1 / probability if self.config.divide_by_probability else None
-        n_valid = None
-        if self.processes.count > 1:
-            counted = count_valid(as_classes(charts), weights)
+        weights = n_valid = None
+        if self._mean_valid is not None:
+            weights, n_valid = 1 / probability, self._mean_valid * len(charts)
+        elif self.processes.count > 1:
+            counted = count_valid(as_classes(charts))
             n_valid = self.processes.mean(counted.float())
         losses = self._forward(inputs, charts, weights, n_valid)
         self._optimiser.zero_grad(set_to_none=True)

@@ -95,11 +95,13 @@ def total_loss(
         divides by the mean over all processes, so that the mean of their losses is the
         loss of the batch.
     weights
-        Weight of the pixels of each patch, shape ``(batch,)``; 1 if not given.
+        Weight of the pixels of each patch, shape ``(batch,)``; 1 if not given. With them,
+        `n_valid` should be an expected number: dividing by the number in the batch, or by
+        the sum of its weights, favours patches of batches with few.
     """
     planes = list(zip(prediction, charts.unbind(dim=1), strict=True))
     if n_valid is None:
-        n_valid = count_valid(charts, weights)
+        n_valid = count_valid(charts)
     parts = [
         _mean(_pixel_losses(plane, chart, config), n, weights)
         for (plane, chart), n in zip(planes, n_valid.unbind(), strict=True)
@@ -110,22 +112,18 @@ def total_loss(
     return Losses(total, *parts)
 
 
-def count_valid(charts: Tensor, weights: Tensor | None = None) -> Tensor:
-    """Count valid pixels, times the weight of their patch: of one chart, or of each.
+def count_valid(charts: Tensor) -> Tensor:
+    """Count valid pixels of one chart, or of each.
 
     `charts` have shape ``(batch, y, x)`` or ``(batch, chart, y, x)``.
     """
-    per_patch = (charts != CHART_FILL).sum(dim=(-2, -1))
-    if weights is None:
-        return per_patch.sum(dim=0)
-    weighted: Tensor = torch.tensordot(weights, per_patch.to(weights.dtype), dims=1)
-    return weighted
+    return (charts != CHART_FILL).sum(dim=(-2, -1)).sum(dim=0)
 
 
 def _mean(losses: Tensor, n_valid: Tensor, weights: Tensor | None = None) -> Tensor:
     if weights is not None:
         losses = losses * weights[:, None, None]
-    # Divide by 1 only where there is nothing to divide: weighted counts may be below 1.
+    # Divide by 1 only where there is nothing to divide: mean counts may be below 1.
     return losses.sum() / torch.where(n_valid > 0, n_valid, 1)
 
 

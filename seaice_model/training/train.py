@@ -157,13 +157,6 @@ class _Training:
         self.timing = [Timing()]
         self.is_stopped = False
         processes.check_batch(self.config.batch_size)
-        self.learner = Learner(settings.config, processes)
-        self.recorder = Recorder(
-            folder=folder,
-            settings=settings,
-            learner=self.learner,
-            is_writing=processes.is_first,
-        )
         sampler = PatchSampler(
             store,
             scenes=settings.train_scenes,
@@ -172,6 +165,18 @@ class _Training:
             seed=self.config.seed,
             sampling=settings.config.sampling,
             augmentation=settings.config.augmentation,
+        )
+        is_divided = self.config.divide_by_probability
+        self.learner = Learner(
+            settings.config,
+            processes,
+            sampler.mean_valid().tolist() if is_divided else None,
+        )
+        self.recorder = Recorder(
+            folder=folder,
+            settings=settings,
+            learner=self.learner,
+            is_writing=processes.is_first,
         )
         if sampler.skipped:
             log.warning(

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from seaice_data.arrays import ChartArray
 from seaice_data.charts import CHART_FILL, CHARTS
 from seaice_data.errors import SettingsError
+from seaice_data.sampling.augmentation import find_augmentation
+from seaice_data.sampling.plan import BatchPlanner
 from seaice_data.sampling.window_counts import count_rows, weigh_row
 from seaice_data.sampling.windows import Sampling, WindowSampler, has_windows
 from seaice_data.settings import from_mapping, to_mapping
@@ -180,6 +183,47 @@ def test_corrected_losses_are_those_over_scenes() -> None:
     plain = mean_share(Sampling(), rare)
     for over in ("area", "classes"):
         assert abs(mean_share(Sampling(over=over), rare) - plain) < 0.05 * plain  # type: ignore[arg-type]
+
+
+def test_a_mixed_patch_counts_by_both_of_its_windows() -> None:
+    """Divided by its probability, it has the rare class as often as over scenes."""
+    scenes, n = [scene(30, 28, 5)], 20000
+    sampling = Sampling(over="classes", class_share=0.9)
+    planner = BatchPlanner(
+        windows_of(scenes, sampling),
+        np.array([charts.shape[:2] for charts in scenes]),
+        SIZE,
+        0,
+        replace(find_augmentation("none"), cutmix=1),
+        (),
+    )
+    plan = planner.plan(range(n))
+    assert len(plan.mixed) > n / 2
+    total = 0.0
+    for k, partner, (top, bottom, left, right) in zip(
+        plan.mixed, plan.partners.affine[:, :, 2], plan.box, strict=True
+    ):
+        own, other = (
+            scenes[0][int(y) : int(y) + SIZE, int(x) : int(x) + SIZE, 1]
+            for y, x in (plan.cuts.affine[k, :, 2], partner)
+        )
+        patch = own.copy()
+        patch[top:bottom, left:right] = other[top:bottom, left:right]
+        total += np.count_nonzero(patch == 5) / plan.cuts.probability[k]
+    rare = [np.count_nonzero(w[..., 1] == 5) for w in windows(scenes[0]).values()]
+    assert total / len(plan.mixed) == pytest.approx(np.mean(rare), rel=0.1)
+
+
+@pytest.mark.parametrize("name", ["classes", "half valid"])
+def test_valid_pixels_are_the_mean_of_all_windows_of_each_scene(name: str) -> None:
+    scenes, sampling = SCENES[:3], DRAWINGS[name]
+    least = sampling.least_valid(SIZE)
+    means = []
+    for charts in scenes:
+        counts = [[valid(w, c) for c in range(3)] for w in windows(charts).values()]
+        means.append(np.mean([c for c in counts if (c >= least).all()], axis=0))
+    found = windows_of(scenes, sampling).mean_valid()
+    np.testing.assert_allclose(found, np.mean(means, axis=0))
 
 
 def test_a_class_outside_all_windows_is_never_sampled() -> None:

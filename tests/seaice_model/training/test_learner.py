@@ -1,5 +1,6 @@
 """A network learns the same, compiled or not, as a CUDA graph or not."""
 
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -11,8 +12,10 @@ from seaice_data.sampling.sampler import PatchSampler
 from seaice_data.store.store import Store
 from seaice_model.config.run_config import TrainConfig
 from seaice_model.networks.device import Batch
+from seaice_model.networks.unet import Prediction
 from seaice_model.training.batches import batches
 from seaice_model.training.learner import Learner
+from seaice_model.training.losses import total_loss
 from seaice_model.training.processes import Processes
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of the compiler, about itself
@@ -52,6 +55,42 @@ def test_the_rate_of_each_batch_is_the_one_given(
     for start, weights in zip(before, learner.network.parameters(), strict=True):
         assert weights.grad is not None
         torch.testing.assert_close(weights.detach(), start - 0.5 * weights.grad)
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 4])
+def test_divided_losses_have_the_mean_of_sampling_over_scenes(batch_size: int) -> None:
+    """Add up the losses of all batches of three patches, by how often each batch comes."""
+    generator = torch.Generator().manual_seed(0)
+    inputs = torch.randn(3, 32, 32, 2, generator=generator)
+    charts = torch.zeros(3, 32, 32, 3, dtype=torch.uint8)
+    charts[0, 9:] = charts[1, 20:, :, 1] = 255
+    charts[2, ..., 1] = 5  # the rare class
+    over_scenes = torch.tensor([0.5, 0.4, 0.1], dtype=torch.float64)
+    sampled = torch.tensor([0.3, 0.3, 0.4], dtype=torch.float64)
+    n_valid = (charts != 255).sum(dim=(1, 2)).double()
+    mean_valid = over_scenes @ n_valid
+    learner = Learner(
+        replace(TINY, train=replace(EXACT, divide_by_probability=True)),
+        Processes(device=torch.device("cpu")),
+        mean_valid.tolist(),
+    )
+    learner.network.eval()  # one patch then does not change the prediction of another
+    prediction = learner.network(inputs.permute(0, 3, 1, 2))
+    planes = charts.permute(0, 3, 1, 2).long()
+    of_each = [
+        total_loss(Prediction(*(plane[k, None] for plane in prediction)), planes[k, None],
+                   learner.config, torch.ones(3))
+        for k in range(3)
+    ]  # fmt: skip
+    sums = torch.tensor([[float(part) for part in losses[1:]] for losses in of_each])
+    expected = over_scenes @ sums.double() / mean_valid
+    mean = torch.zeros(3, dtype=torch.float64)
+    for patches in itertools.product(range(3), repeat=batch_size):
+        chosen = list(patches)
+        relative = (sampled / over_scenes).float()[chosen]
+        losses = learner.learn(Batch(inputs[chosen], charts[chosen], relative), 0.0)
+        mean += sampled[chosen].prod() * losses[1:]
+    torch.testing.assert_close(mean, expected, rtol=1e-5, atol=0)
 
 
 @pytest.mark.gpu

@@ -164,8 +164,7 @@ def test_patches_count_by_their_weight() -> None:
         torch.tensor([[[1.0]], [[2.0]]]), torch.zeros(2, 6, 1, 1), torch.zeros(2, 7, 1, 1)
     )
     charts = torch.zeros(2, 3, 1, 1, dtype=torch.int64)
-    weights = torch.tensor([3.0, 1.0])
-    assert count_valid(charts, weights).tolist() == [4, 4, 4]
-    losses = total_loss(prediction, charts, PAPER, weights=weights)
-    assert losses.sic == (3 * 1 + 1 * 4) / 4
-    torch.testing.assert_close(losses.sod, torch.tensor(math.log(6)))
+    weights, n_valid = torch.tensor([3.0, 1.0]), torch.full((3,), 5.0)
+    losses = total_loss(prediction, charts, PAPER, n_valid, weights)
+    assert losses.sic == (3 * 1 + 1 * 4) / 5
+    torch.testing.assert_close(losses.sod, torch.tensor(4 / 5 * math.log(6)))
