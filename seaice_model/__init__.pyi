@@ -47,6 +47,7 @@ from .training.losses import masked_focal as masked_focal
 from .training.losses import masked_mse as masked_mse
 from .training.losses import masked_ordinal as masked_ordinal
 from .training.losses import total_loss as total_loss
+from .training.patch_numbers import PatchNumbers as PatchNumbers
 from .training.progress import TrainReport as TrainReport
 from .training.seeds import train_seeds as train_seeds
 from .training.train import train as train

@@ -1,12 +1,14 @@
 """The examples run, each in a process of its own."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-EXAMPLES = Path(__file__).parent / "examples"
+ROOT = Path(__file__).parents[1]
+EXAMPLES = ROOT / "tests" / "examples"
 
 EXPECTED = {
     "own_network.py": "scores of the test scenes in %: {'combined': ",
@@ -20,6 +22,17 @@ EXPECTED = {
 
 def test_every_example_is_run() -> None:
     assert set(EXPECTED) == {path.name for path in EXAMPLES.glob("*.py")}
+
+
+def test_every_loader_shown_loads_other_patches_in_each_epoch() -> None:
+    shown = [*EXAMPLES.glob("*.py"), *ROOT.glob("*.md"), *ROOT.glob("seaice_*/*.md")]
+    code = [re.findall(r"```python\n(.*?)```", p.read_text(), re.DOTALL) for p in shown]
+    texts = [
+        "".join(blocks) or p.read_text() for p, blocks in zip(shown, code, strict=True)
+    ]
+    loaders = [text for text in texts if "DataLoader(" in text and "Patch" in text]
+    assert len(loaders) >= 3
+    assert not any("sampler=range(" in text for text in loaders)
 
 
 @pytest.mark.parametrize("name", EXPECTED)

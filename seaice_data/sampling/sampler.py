@@ -8,10 +8,12 @@ in whatever batch, on one machine or two. The rest is arithmetic on numbers:
 - of each ``w * b`` numbers, rank ``r`` of ``w`` takes the ``r``-th ``b`` as its batch:
   together the ranks see what one process sees in batches of ``w * b``.
 
-``torch.utils.data.DataLoader(patches, sampler=range(a, b), batch_size=16)`` takes a
-sampler as it is; without ``sampler=`` it asks for a length, which patches do not have.
-`PatchSampler.batch` is faster: it fills the same memory again and again (`empty`), and its
-``n_threads`` threads share what worker processes would copy.
+``torch.utils.data.DataLoader(patches, sampler=PatchNumbers(n), batch_size=16)`` loads
+other patches in each epoch (`seaice_model.training.patch_numbers`). With
+``sampler=range(n)`` every epoch has the same `n` patches, augmented in the same way: right
+for validation only. Without ``sampler=`` PyTorch asks for a length, which patches do not
+have. `PatchSampler.batch` is faster: it fills the same memory again and again (`empty`),
+and its ``n_threads`` threads share what worker processes would copy.
 
 - `Sampling` (`seaice_data.sampling.windows`) decides *which* patches are sampled: evenly
   over scenes, over area or by class, and how many valid pixels a patch needs. Scenes
@@ -121,9 +123,15 @@ class PatchSampler:
     >>> patches.batch(range(16), out)["inputs"].shape  # doctest: +SKIP
     (16, 256, 256, 31)
 
-    In PyTorch, patches 0 to 7999 in batches:
+    In PyTorch, epochs of 8000 patches, other ones each time (``sampler=range(8000)`` would
+    load the same ones in every epoch). ``next(iter(loader))`` costs an epoch:
 
-    >>> DataLoader(patches, sampler=range(8000), batch_size=16)  # doctest: +SKIP
+    >>> loader = DataLoader(  # doctest: +SKIP
+    ...     patches, sampler=PatchNumbers(8000), batch_size=16
+    ... )
+    >>> for epoch in range(300):  # doctest: +SKIP
+    ...     for batch in loader:
+    ...         ...
     """
 
     def __init__(

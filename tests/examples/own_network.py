@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader
 from seaice import (
     CHARTS,
     ChartScorer,
+    PatchNumbers,
     PatchSampler,
     Store,
     compose_chart_map,
@@ -20,7 +21,7 @@ from seaice import (
 )
 
 CHANNELS = ["hh", "hv", "btemp_36_5v", "t2m"]
-N_STEPS, BATCH, SIZE, WIDTH = 40, 8, 32, 16
+N_EPOCHS, N_STEPS, BATCH, SIZE, WIDTH = 2, 20, 8, 32, 16
 N_CLASSES = [chart.n_classes for chart in CHARTS]  # SIC, SOD, FLOE
 
 torch.manual_seed(0)
@@ -43,18 +44,20 @@ def logits_of(inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
 store = Store.open(sys.argv[1])
 patches = PatchSampler(store, channels=CHANNELS, size=SIZE, seed=0, augmentation="default")
 optimiser = torch.optim.Adam(network.parameters(), lr=1e-2)
-# A store has endlessly many numbered patches: the sampler chooses which ones to load.
-for batch in DataLoader(patches, sampler=range(N_STEPS * BATCH), batch_size=BATCH):
-    charts = batch["charts"].long().unbind(dim=-1)  # 255 is not a class: losses ignore it
-    loss = sum(
-        chart.weight * masked_cross_entropy(logits, classes)
-        for chart, logits, classes in zip(
-            CHARTS, logits_of(batch["inputs"]), charts, strict=True
+# A store has endlessly many numbered patches: each epoch loads the next ones.
+loader = DataLoader(patches, sampler=PatchNumbers(N_STEPS * BATCH), batch_size=BATCH)
+for _ in range(N_EPOCHS):
+    for batch in loader:
+        charts = batch["charts"].long().unbind(dim=-1)  # 255 is not a class: ignored
+        loss = sum(
+            chart.weight * masked_cross_entropy(logits, classes)
+            for chart, logits, classes in zip(
+                CHARTS, logits_of(batch["inputs"]), charts, strict=True
+            )
         )
-    )
-    optimiser.zero_grad()
-    loss.backward()
-    optimiser.step()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
 
 scorer = ChartScorer()
 columns = [store.channels.index(name) for name in CHANNELS]
