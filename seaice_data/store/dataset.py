@@ -8,7 +8,7 @@ import xarray as xr
 
 from seaice_data.arrays import ChartArray, FloatArray
 from seaice_data.channels import Channel, find_channel
-from seaice_data.charts import CHARTS, Chart
+from seaice_data.charts import CHART_FILL, CHARTS, SIC, SIC_STEP_PERCENT, Chart
 from seaice_data.scene_id import SceneId
 from seaice_data.settings import fingerprint
 from seaice_data.store.group import SOURCE
@@ -28,7 +28,11 @@ def scene_dataset(
     attributes: Mapping[str, Any],
     software: str,
 ) -> xr.Dataset:
-    """Return a scene in physical units, one variable for each channel and chart.
+    """Return a scene in physical units.
+
+    There is one variable for each channel, and two for each chart: `SIC` in percent, `SOD`
+    and `FLOE` as numbers of classes, all float32 with NaN where there is no class; and
+    `SIC_class` and so on, the classes as they are stored.
 
     Parameters
     ----------
@@ -52,8 +56,12 @@ def scene_dataset(
         values = inputs[..., position].astype(np.float32) * channel.std + channel.mean
         variables[name] = (pixels, values.astype(np.float32), _channel_attributes(channel))
     for position, chart in enumerate(CHARTS):
-        plane = charts[..., position]
-        variables[chart.name] = (pixels, plane, _chart_attributes(chart))
+        classes = charts[..., position]
+        values = np.where(classes == CHART_FILL, np.float32(np.nan), classes)
+        if chart is SIC:
+            values *= SIC_STEP_PERCENT
+        variables[chart.name] = (pixels, values, _value_attributes(chart))
+        variables[f"{chart.name}_class"] = (pixels, classes, _class_attributes(chart))
     coordinates: dict[str, Any] = {
         n: variables.pop(n) for n in ("latitude", "longitude") if n in variables
     }
@@ -87,7 +95,7 @@ def _global_attributes(
         "title": f"Sentinel-1 scene {scene_id} with ancillary data and ice charts",
         "institution": _ICE_SERVICES[scene_id.service],
         "history": history,
-        "comment": "inputs in physical units; NaN is fill",
+        "comment": "in physical units; NaN is fill, and 255 in classes",
         **SOURCE,
         **plain,
     }
@@ -103,9 +111,20 @@ def _channel_attributes(channel: Channel) -> dict[str, Any]:
     return attributes
 
 
-def _chart_attributes(chart: Chart) -> dict[str, Any]:
-    """Return the CF attributes of a chart."""
-    attributes = chart.cf_attributes("fill")
+def _value_attributes(chart: Chart) -> dict[str, Any]:
+    """Return the CF attributes of a chart in percent or as numbers of classes, with NaN."""
+    attributes = chart.cf_attributes()
+    if chart is SIC:
+        attributes = {"long_name": chart.long_name, "units": "%"}
+    else:  # CF: in the type of the variable
+        attributes["flag_values"] = attributes["flag_values"].astype(np.float32)
     if chart.standard_name:
         attributes["standard_name"] = chart.standard_name
+    return attributes
+
+
+def _class_attributes(chart: Chart) -> dict[str, Any]:
+    """Return the CF attributes of the stored classes of a chart."""
+    attributes = chart.cf_attributes("fill")
+    attributes["long_name"] = f"class of {chart.long_name}"
     return attributes

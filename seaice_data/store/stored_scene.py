@@ -156,9 +156,11 @@ class StoredScene:
         return self.store.recipe.stand_ins(self.source_grid.width)
 
     def to_xarray(self) -> "xr.Dataset":
-        """Return the scene in physical units, one variable for each channel and chart.
+        """Return the scene in physical units, by the names of channels and charts.
 
-        Charts keep their classes and 255, as ``flag_values`` and ``flag_meanings`` say.
+        `SIC` is in percent; `SOD` and `FLOE` are numbers of classes, whose names are in
+        ``flag_meanings``. NaN is where there is no class, as in channels. `SIC_class`,
+        `SOD_class` and `FLOE_class` are classes as they are stored: uint8, 255 is fill.
         The texts and numbers of the scene are its attributes. It can be written as netCDF
         that follows CF 1.11.
         """

@@ -74,8 +74,29 @@ def test_xarray_in_physical_units(store: Store, scene: PreparedScene) -> None:
         rtol=1e-6,
     )
     assert dataset.t2m.attrs["units"] == "K"
-    assert dataset.SIC.attrs["flag_meanings"].split()[10] == "100_percent"
     assert {"latitude", "longitude"} <= set(dataset.coords)
+
+
+def test_charts_in_xarray_are_percent_and_classes_with_nan_for_fill(
+    store_path: str,
+) -> None:
+    store = Store.open(store_path)
+    scene = store.scene(store.splits["train"][0])
+    dataset = scene.to_xarray()
+    for position, (name, step) in enumerate({"SIC": 10, "SOD": 1, "FLOE": 1}.items()):
+        classes, values = scene.charts[..., position], dataset[name]
+        assert 0 < (classes == 255).sum() < classes.size
+        expected = np.where(classes == 255, np.nan, step * classes.astype(np.float32))
+        np.testing.assert_array_equal(values, expected)
+        assert values.dtype == np.float32
+        np.testing.assert_array_equal(dataset[f"{name}_class"], classes)
+        assert dataset[f"{name}_class"].dtype == np.uint8
+        assert dataset[f"{name}_class"].attrs["flag_meanings"].split()[-1] == "fill"
+    assert dataset.SIC.attrs["units"] == "%"
+    assert 0 <= dataset.SIC.mean() <= 100
+    assert dataset.SOD.attrs["flag_values"].tolist() == [0, 1, 2, 3, 4, 5]
+    assert dataset.SOD.attrs["flag_meanings"].split()[5] == "old_ice"
+    assert dataset.SOD.attrs["flag_values"].dtype == np.float32
 
 
 def test_a_scene_without_its_last_write_is_absent(store: Store) -> None:
