@@ -50,11 +50,15 @@ def former_names(
     return find_any
 
 
-def former_arguments(**names: str) -> Callable[[Called], Called]:
+def former_arguments(
+    values: Mapping[bool, Any] | None = None, **names: str
+) -> Callable[[Called], Called]:
     """Let a function or class also take keyword arguments under their old names.
 
     Parameters
     ----------
+    values
+        Present values by those that went with the old names.
     **names
         New names by old ones.
 
@@ -77,7 +81,10 @@ def former_arguments(**names: str) -> Callable[[Called], Called]:
                 new = new_name("argument", old, names[old])
                 if new in kwargs:
                     raise TypeError(f"argument {new!r} is given twice, also as {old!r}")
-                kwargs[new] = kwargs.pop(old)
+                value = kwargs.pop(old)
+                if values and isinstance(value, bool):
+                    value = values[value]
+                kwargs[new] = value
             return inner(*args, **kwargs)
 
         if not isinstance(called, type):

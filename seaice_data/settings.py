@@ -8,8 +8,8 @@ keep their fingerprints::
 
     despeckle: bool = field(default=False, metadata=ADDED)
 
-A field with a new name is declared with `formerly`: files with the old name can be read,
-and people who write it get a warning for one version.
+A field with a new name, or new values, is declared with `formerly`: files with the old ones
+can be read, and people who write them get a warning for one version.
 """
 
 import dataclasses
@@ -44,9 +44,12 @@ ADDED: Mapping[str, bool] = types.MappingProxyType({"added": True})
 versions without it did, because files that lack the field are read with the default."""
 
 
-def formerly(name: str) -> Mapping[str, Any]:
-    """Return the metadata of a field that had another name; fingerprints still use it."""
-    return types.MappingProxyType({"formerly": name})
+def formerly(name: str, values: Mapping[bool, Any] | None = None) -> Mapping[str, Any]:
+    """Return the metadata of a field that had another name; fingerprints still use it.
+
+    `values` has the present values by those that went with the old name.
+    """
+    return types.MappingProxyType({"formerly": name, "values": values or {}})
 
 
 def to_mapping(settings: Any) -> dict[str, Any]:
@@ -70,8 +73,8 @@ def from_mapping(kind: type[Settings], mapping: Any) -> Settings:
     known = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
     values: dict[str, Any] = {}
     parts: dict[str, Mapping[str, Any]] = {}
-    old_names = _old_names(kind)
-    for key, value in _renamed(mapping, lambda name: old_names.get(name, name)).items():
+    former = _former(kind)
+    for key, value in _renamed(mapping, former, _silently).items():
         if key not in known:
             shown = shortened(str(key))
             raise SettingsError(f"unknown setting {shown!r}", hint=nearest(shown, known))
@@ -99,7 +102,7 @@ def with_new_names(kind: type[Any], mapping: Mapping[str, Any]) -> dict[str, Any
     SettingsError
         If a setting is given under both names.
     """
-    return _with_new_names(mapping, _old_names(kind))
+    return _with_new_names(mapping, _former(kind))
 
 
 def read_toml(kind: type[Settings], path: Path) -> Settings:
@@ -217,12 +220,8 @@ def assign(settings: Settings, assignments: Mapping[str, Any]) -> Settings:
         raise SettingsError(f"cannot take these settings: {error}") from error
     mapping = to_mapping(settings)
     places = _places(mapping)
-    old_names = _old_names(type(settings))
-
-    def rename(key: str) -> str:
-        return ".".join(_new_name(part, old_names) for part in key.split("."))
-
-    for key, value in _renamed(assignments, rename).items():
+    former = _former(type(settings))
+    for key, value in _renamed(assignments, former, new_name).items():
         found = [place for place in places if f".{'.'.join(place)}".endswith(f".{key}")]
         if not found:
             names = [place[-1] for place in places]
@@ -277,47 +276,62 @@ def _identity(settings: Any) -> dict[str, Any]:
             continue
         is_part = dataclasses.is_dataclass(value)
         name = known.metadata.get("formerly", known.name)
+        for old, new in known.metadata.get("values", {}).items():
+            value = old if value == new else value
         values[name] = _identity(value) if is_part else value
     return values
 
 
-def _old_names(kind: Any) -> dict[str, str]:
-    """Return the current names of fields by their former ones, including those of parts."""
-    names = {}
+Former = Mapping[str, "dataclasses.Field[Any]"]
+"""Fields by the names that they had, including those of parts."""
+
+
+def _former(kind: Any) -> Former:
+    fields = {}
     for known in dataclasses.fields(kind):
         if old := known.metadata.get("formerly"):
-            names[old] = known.name
+            fields[old] = known
         if dataclasses.is_dataclass(part := _default(known)):
-            names |= _old_names(part)
-    return names
+            fields |= _former(part)
+    return fields
 
 
-def _with_new_names(
-    mapping: Mapping[str, Any], old_names: Mapping[str, str]
-) -> dict[str, Any]:
-    renamed = _renamed(mapping, lambda name: _new_name(name, old_names))
+def _with_new_names(mapping: Mapping[str, Any], former: Former) -> dict[str, Any]:
     return {
-        name: _with_new_names(value, old_names) if isinstance(value, Mapping) else value
-        for name, value in renamed.items()
+        name: _with_new_names(value, former) if isinstance(value, Mapping) else value
+        for name, value in _renamed(mapping, former, new_name).items()
     }
 
 
-def _renamed(mapping: Mapping[str, Any], rename: Callable[[str], str]) -> dict[str, Any]:
-    """Return values by the names that settings have now; refuse two for one setting."""
+def _renamed(
+    mapping: Mapping[str, Any], former: Former, rename: Callable[[str, str, str], str]
+) -> dict[str, Any]:
+    """Return settings by their present names, which `rename` gives; refuse two for one."""
     written: dict[str, str] = {}
-    for name in mapping:
-        if (new := rename(name)) in written:
+    renamed: dict[str, Any] = {}
+    for name, value in mapping.items():
+        parts = str(name).split(".")
+        new = ".".join(
+            rename("setting", part, former[part].name) if part in former else part
+            for part in parts
+        )
+        if new in written:
             (old, *_) = {name, written[new]} - {new}
             raise SettingsError(f"setting {new!r} is given twice, also as {old!r}")
         written[new] = name
-    return {new: mapping[name] for new, name in written.items()}
+        known = former.get(parts[-1])
+        renamed[new] = value if known is None else _new_value(known, value)
+    return renamed
 
 
-def _new_name(name: str, old_names: Mapping[str, str]) -> str:
-    """Return the current name of a setting; warn if it was given by a former one."""
-    if (new := old_names.get(name)) is None:
-        return name
-    return new_name("setting", name, new)
+def _new_value(known: "dataclasses.Field[Any]", value: Any) -> Any:
+    """Return the present value for one that went with the old name of a field."""
+    present = known.metadata["values"]
+    return present.get(value, value) if isinstance(value, bool) else value
+
+
+def _silently(_what: str, _old: str, new: str) -> str:
+    return new
 
 
 def _default(known: "dataclasses.Field[Any]") -> Any:

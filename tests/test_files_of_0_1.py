@@ -74,7 +74,7 @@ SOURCES = {
 RUNS = ("run", "runs/seed-0", "runs/seed-1", "study/runs/model1/seed-0")
 ROW = (
     "model1: ratio=5, channels=[hh, hv], filters=[4, 4], patch_size=12, batch_size=4, "
-    "n_iterations=6, n_epochs=1"
+    "n_iterations=6, n_epochs=1, wind_axes=[samples, lines]"
 )
 
 
@@ -172,8 +172,10 @@ def test_a_missing_scene_is_prepared_with_the_same_values(
 
 def test_files_that_users_wrote_are_read(expected: dict[str, Any]) -> None:
     assert read_toml(Recipe, Path("recipe.toml")) == RECIPES["other.zarr"]
+    # Version 0.1 turned the wind unless asked not to.
+    wind = "wind_axes=[samples, lines]"
     with pytest.warns(FutureWarning, match="'drawing' is now 'sampling'"):
-        config = resolve("default", "tiny", Path("config.toml"), [])
+        config = resolve("default", "tiny", Path("config.toml"), [wind])
     assert config == load_settings(RunFolder(Path("run")).settings).config
     ids = read_id_file(Path("validation.json"))
     assert tuple(ids) == (MISSING,) == Store.open("zstd.zarr").splits["validation"]
@@ -193,6 +195,7 @@ def test_the_configuration_of_a_run_is_the_one_it_was_given(
     assert config.train.class_loss == "focal"
     assert config.sampling.over == "area"
     assert config.augmentation.flip_y == 0.25
+    assert config.augmentation.wind_axes == ("samples", "lines")
     assert config.train.weight_decay == RunConfig().train.weight_decay
 
 

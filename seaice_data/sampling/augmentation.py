@@ -10,21 +10,27 @@ Everything here is arithmetic on numbers; `seaice_data.sampling.cut` moves the p
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
 
 from seaice_data.arrays import FloatArray, IntArray
+from seaice_data.deprecation import former_arguments, former_attribute
 from seaice_data.errors import SettingsError
 from seaice_data.sampling.random_numbers import Stream, below, uniform
-from seaice_data.settings import nearest
+from seaice_data.settings import formerly, nearest
 
 Method = Literal["bilinear", "nearest"]
 Beyond = Literal["scene", "fill"]
+Direction = Literal["samples", "-samples", "lines", "-lines"]
+
+_TURN_WIND = MappingProxyType({True: ("samples", "lines"), False: ()})
+"""What ``turn_wind`` of version 0.1 meant."""
 
 
+@former_arguments(_TURN_WIND, turn_wind="wind_axes")
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Augmentation:
     """What happens to a patch, and how often; the defaults are our profile ``default``.
@@ -73,8 +79,15 @@ class Augmentation:
     """What a turned patch shows beyond its window: the scene, as far as it extends, or
     fill, as in the official code."""
 
-    turn_wind: bool = True
-    """Turn the wind vector (u10m, v10m) with the patch."""
+    wind_axes: tuple[Direction, ...] = field(
+        default=(), metadata=formerly("turn_wind", _TURN_WIND)
+    )
+    """Directions in the scene in which positive u10m and v10m blow, such as ``("samples",
+    "lines")``, or against an axis, ``("lines", "-samples")``. If given, the wind turns with
+    the patch. If not, it stays as it is in the scene: the authors of the dataset do not say
+    which axes they mean, and `check_scenes` tests it on their files."""
+
+    turn_wind = former_attribute("turn_wind", "wind_axes")
 
     def __post_init__(self) -> None:
         """Reject settings that cannot work."""
@@ -101,6 +114,13 @@ class Augmentation:
                 raise SettingsError(f"{name} must be in 0.1..10, got {scale}")
         if self.scale_range[1] > 10:
             raise SettingsError(f"scale_range must be in 0.1..10, got {self.scale_range}")
+        along = [direction.removeprefix("-") for direction in self.wind_axes]
+        if self.wind_axes and sorted(along) != ["lines", "samples"]:
+            raise SettingsError(
+                "wind_axes must be one direction along the samples and one along the "
+                f"lines, got {list(self.wind_axes)}",
+                hint="for example [samples, -lines]; [] does not turn the wind",
+            )
         if self.cutmix_group < 2:
             raise SettingsError(
                 f"cutmix_group must be at least 2, got {self.cutmix_group}",
@@ -118,16 +138,23 @@ class Augmentation:
         moves = (self.flip_x, self.flip_y, self.rotation, self.scale)
         return not any(moves) and self.scale_otherwise == 1
 
+    @property
+    def wind_directions(self) -> FloatArray:
+        """The directions ``(y, x)`` in the scene of positive u and v, as columns."""
+        directions = np.zeros((2, 2))
+        for component, direction in enumerate(self.wind_axes):
+            along = ("lines", "samples").index(direction.removeprefix("-"))
+            directions[along, component] = -1 if direction.startswith("-") else 1
+        return directions
 
-_OFFICIAL = Augmentation(
-    scale_otherwise=1.1, method="nearest", beyond="fill", turn_wind=False
-)
+
+_OFFICIAL = Augmentation(scale_otherwise=1.1, method="nearest", beyond="fill")
 
 AUGMENTATIONS: Mapping[str, Augmentation] = MappingProxyType(
     {
         "none": Augmentation(flip_x=0, flip_y=0, rotation=0, scale=0, cutmix=0),
         "official": _OFFICIAL,
-        "paper": Augmentation(method="nearest", beyond="fill", turn_wind=False),
+        "paper": Augmentation(method="nearest", beyond="fill"),
         "default": Augmentation(),
     }
 )

@@ -14,11 +14,16 @@ from numpy.typing import NDArray
 
 from seaice_data.arrays import FloatArray, IntArray
 from seaice_data.channels import find_channels
-from seaice_data.sampling.augmentation import Augmentation, sample_mixing, sample_turns
+from seaice_data.sampling.augmentation import (
+    Augmentation,
+    Turns,
+    sample_mixing,
+    sample_turns,
+)
 from seaice_data.sampling.windows import WindowSampler
 
 WIND = ("u10m", "v10m")
-"""Channels of the wind vector: along the samples and along the lines of the scene."""
+"""Channels of the wind vector; `Augmentation.wind_axes` has their directions."""
 
 _WIND_CHANNELS = find_channels(WIND)
 
@@ -150,7 +155,7 @@ class BatchPlanner:
             if self.augmentation.beyond == "scene":
                 affine[:, :, 2] -= self._overhang(affine, places.scene)
             if self.components:
-                wind = _turned_wind(turns.of_vectors(), self.components)
+                wind = turned_wind(turns, self.augmentation, self.components)
         bounds = np.zeros((n, 4), np.int64)
         bounds[:, 1::2] = self.shapes[places.scene]
         if self.augmentation.beyond == "fill":
@@ -180,14 +185,17 @@ def still_wind(components: Sequence[str]) -> FloatArray:
     return np.array(still, np.float64).reshape(-1, 3)
 
 
-def _turned_wind(matrices: FloatArray, components: Sequence[str]) -> FloatArray:
-    """Turn standardised components like the values in m s-1 that they represent."""
+def turned_wind(
+    turns: Turns, augmentation: Augmentation, components: Sequence[str]
+) -> FloatArray:
+    """Return `Cuts.wind` of turned patches: standardised, like the values in m s-1."""
+    axes = augmentation.wind_directions
+    matrices = axes.T @ turns.of_vectors() @ axes  # they turn (u, v)
     u, v = _WIND_CHANNELS
     turned = np.empty((len(matrices), len(components), 3))
     for k, name in enumerate(components):
         to = u if name == u.name else v
-        # Rows and columns of the matrices are (y, x), so (v, u).
-        of_v, of_u = matrices[:, int(to is u)].T
+        of_u, of_v = matrices[:, int(to is v)].T
         turned[:, k, 0] = of_u * u.std / to.std
         turned[:, k, 1] = of_v * v.std / to.std
         turned[:, k, 2] = (of_u * u.mean + of_v * v.mean - to.mean) / to.std

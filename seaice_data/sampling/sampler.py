@@ -302,14 +302,14 @@ class PatchSampler:
     def _find_wind(self) -> IntArray:
         """Return which channels are components of the wind that must be turned."""
         turned = [name for name in WIND if name in self.channels]
-        if not self.augmentation.turn_wind or self.augmentation.turns_none:
+        if not self.augmentation.wind_axes or self.augmentation.turns_none:
             turned = []
         for name in WIND:
             if turned and name not in self.store.channels:
                 raise StoreError(
                     f"{turned[0]!r} cannot be turned with the patch: the store "
                     f"{self.store.path!r} has no channel {name!r}",
-                    hint="set turn_wind to false in the augmentation, or leave out "
+                    hint="set wind_axes to [] in the augmentation, or leave out "
                     f"{turned[0]!r}",
                 )
         sources = [self.store.channels.index(name) for name in WIND] if turned else []

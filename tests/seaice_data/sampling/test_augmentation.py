@@ -1,5 +1,7 @@
 """How patches are turned and mixed: distributions, and matrices to check by eye."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -7,11 +9,18 @@ from seaice_data.errors import SettingsError
 from seaice_data.sampling.augmentation import (
     AUGMENTATIONS,
     Augmentation,
+    Direction,
     Turns,
     sample_mixing,
     sample_turns,
 )
-from seaice_data.settings import from_mapping, to_mapping
+from seaice_data.settings import (
+    assign,
+    fingerprint,
+    from_mapping,
+    read_toml,
+    to_mapping,
+)
 
 N = 20000
 NUMBERS = range(N)
@@ -153,3 +162,41 @@ def test_what_cannot_be_followed_is_rejected(
 ) -> None:
     with pytest.raises(SettingsError, match=message):
         Augmentation(**change)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "axes", [("samples",), ("samples", "-samples"), ("samples", "lines", "lines")]
+)
+def test_axes_of_the_wind_must_be_one_of_each(axes: tuple[Direction, ...]) -> None:
+    with pytest.raises(SettingsError, match="wind_axes must be one direction along the"):
+        Augmentation(wind_axes=axes)
+
+
+@pytest.mark.parametrize(("turn_wind", "axes"), [(True, ("samples", "lines")), (False, ())])
+def test_settings_of_0_1_turn_the_wind_as_they_did(
+    turn_wind: bool, axes: tuple[Direction, ...], tmp_path: Path
+) -> None:
+    meant = Augmentation(wind_axes=axes)
+    assert from_mapping(Augmentation, {"turn_wind": turn_wind}) == meant
+    path = tmp_path / "augmentation.toml"
+    path.write_text(f"turn_wind = {str(turn_wind).lower()}")
+    with pytest.warns(FutureWarning, match="'turn_wind' is now 'wind_axes'"):
+        assert read_toml(Augmentation, path) == meant
+    with pytest.warns(FutureWarning):
+        assert assign(Augmentation(), {"turn_wind": turn_wind}) == meant
+    with pytest.warns(FutureWarning):
+        changed = Augmentation(turn_wind=turn_wind)  # type: ignore[call-arg]
+    assert changed == meant
+    with pytest.warns(FutureWarning):
+        assert bool(changed.turn_wind) == turn_wind
+
+
+def test_settings_of_0_1_keep_their_fingerprints() -> None:
+    # Computed by version 0.1.
+    assert fingerprint(Augmentation(wind_axes=("samples", "lines"))) == "750b773826ee8364"
+    assert fingerprint(Augmentation()) == "0b60db8b1cf760bf"
+
+
+def test_an_old_value_that_is_not_one_is_refused() -> None:
+    with pytest.raises(SettingsError, match="wind_axes must be a list, got 'yes'"):
+        from_mapping(Augmentation, {"turn_wind": "yes"})

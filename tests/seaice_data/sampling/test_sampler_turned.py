@@ -17,6 +17,7 @@ from seaice_data.preparation.prepare import prepare
 from seaice_data.sampling.augmentation import (
     AUGMENTATIONS,
     Augmentation,
+    Direction,
     sample_mixing,
     sample_turns,
 )
@@ -24,6 +25,7 @@ from seaice_data.sampling.sampler import Patch, PatchSampler
 from seaice_data.store.recipe import Recipe
 from seaice_data.store.store import Store
 
+AXES: tuple[Direction, ...] = ("samples", "lines")
 A, B, TINY = "20190101T000000_dmi", "20190301T000000_dmi", "20190501T000000_cis"
 STILL: Mapping[str, float] = {
     "flip_x": 0,
@@ -123,7 +125,7 @@ def test_flips_and_quarter_turns_are_exact(store: Store) -> None:
          lambda a: np.rot90(a[::-1], -1)),
     ):  # fmt: skip
         for size in (64, 63):
-            patches = sampler(store, size, turn_wind=False, **changes)
+            patches = sampler(store, size, **changes)
             still = sampler(store, size)
             for number in range(4):
                 for name in ("inputs", "charts"):
@@ -221,7 +223,7 @@ def windy(tmp_path_factory: pytest.TempPathFactory) -> Store:
 def test_the_wind_turns_with_the_patch(
     windy: Store, method: str, channels: tuple[str, ...] | None
 ) -> None:
-    augmentation = Augmentation(cutmix=0, method=method)  # type: ignore[arg-type]
+    augmentation = Augmentation(cutmix=0, method=method, wind_axes=AXES)  # type: ignore[arg-type]
     patches = PatchSampler(
         windy, scenes=[A], size=101, channels=channels, augmentation=augmentation
     )
@@ -245,10 +247,9 @@ def test_the_wind_turns_with_the_patch(
 
 
 def test_one_component_is_turned_as_both_are(windy: Store) -> None:
-    both = PatchSampler(windy, scenes=[A], size=64, augmentation=Augmentation())
-    one = PatchSampler(
-        windy, scenes=[A], size=64, augmentation=Augmentation(), channels=["v10m"]
-    )
+    turned = Augmentation(wind_axes=AXES)
+    both = PatchSampler(windy, scenes=[A], size=64, augmentation=turned)
+    one = PatchSampler(windy, scenes=[A], size=64, augmentation=turned, channels=["v10m"])
     column = both.channels.index("v10m")
     for number in range(8):
         np.testing.assert_array_equal(
@@ -256,16 +257,21 @@ def test_one_component_is_turned_as_both_are(windy: Store) -> None:
         )
 
 
-def test_wind_stays_as_it_is_when_asked(windy: Store) -> None:
-    patches = PatchSampler(
-        windy,
-        scenes=[A],
-        size=64,
-        augmentation=Augmentation(turn_wind=False, flip_x=1, **{  # type: ignore[arg-type]
-            k: v for k, v in STILL.items() if k != "flip_x"}),
-    )  # fmt: skip
+@pytest.mark.parametrize("axes", [(), ("lines", "samples"), ("-lines", "samples")])
+def test_a_mirrored_wind_is_that_of_its_axes(
+    windy: Store, axes: tuple[Direction, ...]
+) -> None:
+    mirrored = Augmentation(wind_axes=axes, **{**STILL, "flip_x": 1})  # type: ignore[arg-type]
+    patches = PatchSampler(windy, scenes=[A], size=64, augmentation=mirrored)
     plain = PatchSampler(windy, scenes=[A], size=64)
-    np.testing.assert_array_equal(patches[3]["inputs"], plain[3]["inputs"][:, ::-1])
+    found, before = wind_in_m_s(patches[3], patches), wind_in_m_s(plain[3], plain)[:, ::-1]
+    # Left and right are swapped, so only the component along the samples changes its sign.
+    np.testing.assert_allclose(found, before * ([1, -1] if axes else [1, 1]), atol=1e-5)
+
+
+def test_the_wind_of_every_profile_stays_as_it_is(windy: Store) -> None:
+    for profile in AUGMENTATIONS.values():
+        assert not len(PatchSampler(windy, scenes=[A], augmentation=profile).wind)
 
 
 def test_half_a_wind_in_the_store_is_refused(tmp_path: Path) -> None:
@@ -273,10 +279,11 @@ def test_half_a_wind_in_the_store_is_refused(tmp_path: Path) -> None:
     recipe = Recipe(ratio=1, channels=("hh", "u10m"))
     prepare(tmp_path / "raw", str(tmp_path / "store.zarr"), recipe)
     store = Store.open(str(tmp_path / "store.zarr"))
+    turned = Augmentation(wind_axes=AXES)
     with pytest.raises(StoreError, match="'u10m' cannot be turned") as caught:
-        PatchSampler(store, scenes=[A], size=32, augmentation=Augmentation())
-    assert "turn_wind" in str(caught.value.hint)
-    PatchSampler(store, scenes=[A], size=32, augmentation=AUGMENTATIONS["paper"])
+        PatchSampler(store, scenes=[A], size=32, augmentation=turned)
+    assert "wind_axes" in str(caught.value.hint)
+    PatchSampler(store, scenes=[A], size=32, augmentation=Augmentation())
 
 
 # ---- cutmix

@@ -1,6 +1,7 @@
 """Patches from the memory of a device are those from the disk."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,12 @@ def test_patches_of_nearest_pixels_are_equal_to_the_bit(
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize(
     "augmentation",
-    [Augmentation(), Augmentation(cutmix=1, rotation=1), Augmentation(method="nearest")],
+    [
+        Augmentation(),
+        Augmentation(wind_axes=("samples", "lines")),
+        Augmentation(cutmix=1, rotation=1, wind_axes=("-lines", "samples")),
+        Augmentation(method="nearest", wind_axes=("lines", "samples")),
+    ],
 )
 @pytest.mark.parametrize("channels", [None, ("v10m", "hh"), ("hv", "u10m", "v10m")])
 def test_turned_patches_are_equal_within_rounding(
@@ -108,7 +114,8 @@ def test_compiled_cuts_are_the_same(
 ) -> None:
     if device == "cpu":  # all of the compiler but its last step, which takes long here
         monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))
-    settings = {"channels": ("v10m", "hh"), "augmentation": AUGMENTATIONS[name]}
+    augmentation = replace(AUGMENTATIONS[name], wind_axes=("samples", "lines"))
+    settings = {"channels": ("v10m", "hh"), "augmentation": augmentation}
     expected, got = both(wide, device, compiled=True, **settings)
     np.testing.assert_array_equal(got["charts"], expected["charts"])
     np.testing.assert_allclose(
