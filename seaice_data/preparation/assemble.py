@@ -30,6 +30,8 @@ from seaice_data.preparation.resample import (
     interpolate,
     interpolate_nearest,
     pick,
+    to_decibel,
+    to_power,
 )
 from seaice_data.scenes.scene import NO_POLYGON, SAR_GRID, Band, Scene
 from seaice_data.store.prepared_scene import PreparedScene
@@ -130,6 +132,7 @@ class _SarGrid:
         distance = find_channel("distance_map")
         self._land_below = np.float32((_LAND_BELOW - distance.mean) / distance.std)
         self._fills = np.array(scene.fills, np.float32)
+        self._stds = np.array([find_channel(name).std for name in ("hh", "hv")])
         self._sums = np.empty((2 * len(SAR_GRID), scene.grid.width), np.float32)
         self._differs = np.empty(scene.grid.width, np.uint8)
 
@@ -140,11 +143,17 @@ class _SarGrid:
         blocks = slice(rows.start // ratio, rows.stop // ratio)
         means = self.planes[:, blocks]
         flags = self.full_flags[rows]
+        fills = self._fills.copy()
+        if self._recipe.sar == "power":
+            to_power(band.planes[:2], self._stds, fills[:2])
+            fills[:2] = 0
         is_finite = average_blocks(
-            band.planes, self._fills, ratio, self._land_below, means, flags, self._sums
+            band.planes, fills, ratio, self._land_below, means, flags, self._sums
         )
         if not is_finite:
             self._scene.check_planes(band)
+        if self._recipe.sar == "power":
+            to_decibel(means[:2], self._stds)
         if band.polygon_ids is not None and len(means[0]):
             self.ids[blocks] = downscale_chart(band.polygon_ids, ratio, NO_POLYGON)
         self._pick(band, rows)
@@ -199,7 +208,7 @@ class _SarGrid:
             self.n_labelled = int(np.count_nonzero(is_labelled))
             is_labelled &= (self.full_flags & FLAG_NO_SAR) > 0
             self.n_unseen = int(np.count_nonzero(is_labelled))
-        if self._recipe.sar == "mean":
+        if self._recipe.sar != "nearest":
             height, width = self.full_flags.shape
             self.full_flags[height - height % self._recipe.ratio :] |= FLAG_REMAINDER
             self.full_flags[:, width - width % self._recipe.ratio :] |= FLAG_REMAINDER

@@ -5,6 +5,7 @@ blends cells of 2 km that have no gap.
 
 - ``downscale_chart`` shrinks planes of any labels, such as polygon ids, to the most
   frequent one, never to an average; ``blocks.vote_blocks`` does the same to classes.
+- ``to_power`` and ``to_decibel`` change the scale of SAR, before and after it is averaged;
 - ``pick`` shrinks any plane by taking single pixels, as the official code does.
 - ``interpolate`` interpolates planes on a coarse grid to any positions, bilinearly;
   ``interpolate_nearest`` takes the nearest value instead.
@@ -67,6 +68,40 @@ def downscale_chart(chart: Labels, ratio: int, fill: int = CHART_FILL) -> Labels
     blocks = blocks.reshape(mixed_y.size, ratio * ratio)
     coarse[mixed_y, mixed_x] = _most_frequent(blocks, fill)
     return coarse
+
+
+def to_power(planes: FloatArray, stds: FloatArray, fills: FloatArray) -> None:
+    """Turn standardised decibels into backscatter relative to its mean, in place.
+
+    Parameters
+    ----------
+    planes
+        float32, shape ``(k, y, x)``.
+    stds
+        Standard deviation of each plane in dB.
+    fills
+        Fill values of the planes; fill becomes 0.
+
+    Examples
+    --------
+    >>> planes = np.array([[[-1.0, 1.0, 9.0]]], dtype=np.float32)
+    >>> to_power(planes, np.array([10.0]), np.array([9.0]))
+    >>> planes.round(4)
+    array([[[ 0.1, 10. ,  0. ]]], dtype=float32)
+    """
+    for plane, std, fill in zip(planes, stds, fills, strict=True):
+        is_known = plane != np.float32(fill)
+        plane *= np.float32(std * np.log(10) / 10)
+        with np.errstate(over="ignore"):  # infinite values are found with the averages
+            np.exp(plane, out=plane)
+        plane *= is_known
+
+
+def to_decibel(planes: FloatArray, stds: FloatArray) -> None:
+    """Undo `to_power`, in place."""
+    for plane, std in zip(planes, stds, strict=True):
+        np.log(plane, out=plane)
+        plane /= np.float32(std * np.log(10) / 10)
 
 
 def pick(planes: Plane, rows: IntArray, columns: IntArray) -> Plane:

@@ -25,8 +25,9 @@ class Recipe:
     """Input planes, in the order of the channel axis. All are stored, so that a model can
     choose later."""
 
-    sar: Literal["mean", "nearest"] = "mean"
-    """How SAR, incidence angle and distance map are downscaled."""
+    sar: Literal["mean", "nearest", "power"] = "mean"
+    """How SAR, incidence angle and distance map are downscaled. The mean of SAR is that of
+    decibels, as in the files; ``power`` takes the decibels of its mean backscatter."""
 
     charts: Literal["most-frequent", "nearest"] = "most-frequent"
     """How charts are downscaled."""

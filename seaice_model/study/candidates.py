@@ -34,7 +34,7 @@ class StoreNeeds:
     ratio: int = 10
     """Ratio of the store."""
 
-    sar: Literal["mean", "nearest"] | None = None
+    sar: Literal["mean", "nearest", "power"] | None = None
     """How its SAR is downscaled; in this and the next fields, None accepts any way."""
 
     charts: Literal["most-frequent", "nearest"] | None = None

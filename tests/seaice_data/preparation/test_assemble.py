@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from support.coded_scenes import write_coded
@@ -11,9 +12,11 @@ from seaice_data.errors import RecipeError
 from seaice_data.flags import FLAG_LAND, FLAG_NO_SAR, FLAG_REMAINDER
 from seaice_data.grid import block_centres, nearest_indices
 from seaice_data.preparation.assemble import assemble
+from seaice_data.preparation.resample import downscale_chart
 from seaice_data.scenes.files import open_scene
 from seaice_data.store.prepared_scene import PreparedScene
 from seaice_data.store.recipe import Recipe
+from seaice_data.synthetic.scene_set import write_scenes
 
 FIGURES = Path(__file__).parents[2] / "data" / "reference_places.npz"
 SHAPES = [(503, 528), (400, 600), (127, 399)]
@@ -166,3 +169,100 @@ def test_a_ratio_that_leaves_nothing_is_refused(tmp_path: Path) -> None:
         RecipeError, match="ratio 200 is larger than the scene of 127 x 399"
     ):
         prepared(write_coded(tmp_path, 127, 399), Recipe(ratio=200))
+
+
+# ---- averages of decibels and of power
+
+
+def of_two(tmp_path: Path, sar: str, values: tuple[float, float]) -> float:
+    """Return the stored HH, in dB, of blocks in which two values alternate."""
+    hh = find_channel("hh")
+    columns = np.arange(40) % 2
+    plane_db = np.broadcast_to(np.array(values)[columns], (40, 40))
+    standardised = ((plane_db - hh.mean) / hh.std).astype(np.float32)
+    path = write_coded(tmp_path / sar, 40, 40, nersc_sar_primary=standardised)
+    recipe = Recipe(ratio=10, dtype="float32", sar=sar)  # type: ignore[arg-type]
+    stored = plane(prepared(path, recipe), recipe, "hh")
+    assert stored.min() == pytest.approx(stored.max(), abs=1e-5)
+    return float(stored[0, 0] * hh.std + hh.mean)
+
+
+def test_sar_is_averaged_in_decibels_or_in_power(tmp_path: Path) -> None:
+    # 1/10 and 1/1000 have the mean 0.0505, which is -12.97 dB.
+    assert of_two(tmp_path, "mean", (-10, -30)) == pytest.approx(-20, abs=1e-4)
+    assert of_two(tmp_path, "power", (-10, -30)) == pytest.approx(-12.967, abs=1e-3)
+
+
+@pytest.mark.parametrize("level_db", [-40.0, -14.5, 3.0])
+def test_a_constant_plane_has_the_same_mean_in_power(
+    tmp_path: Path, level_db: float
+) -> None:
+    power = of_two(tmp_path, "power", (level_db, level_db))
+    assert power == pytest.approx(level_db, abs=1e-4)
+
+
+def test_the_mean_power_is_at_least_the_mean_decibel(tmp_path: Path) -> None:
+    (path, *_) = write_scenes(tmp_path, 1, 300).written
+    by_recipe = {}
+    for sar in ("mean", "power"):
+        recipe = Recipe(ratio=7, dtype="float32", sar=sar)  # type: ignore[arg-type]
+        by_recipe[sar] = prepared(path, recipe)
+    mean, power = by_recipe["mean"], by_recipe["power"]
+    np.testing.assert_array_equal(mean.full_flags, power.full_flags)
+    np.testing.assert_array_equal(np.isnan(mean.inputs), np.isnan(power.inputs))
+    excess = power.inputs - mean.inputs
+    valid = ~np.isnan(excess[..., 0])
+    assert (excess[valid][:, :2] > -1e-5).all()
+    assert excess[valid][:, :2].mean() > 0.01
+    assert (excess[valid][:, 2:] == 0).all()
+
+
+@pytest.mark.parametrize("fill", [0, 2])
+def test_fill_has_no_power(tmp_path: Path, fill: float) -> None:
+    masked = ("nersc_sar_primary", "nersc_sar_secondary", "sar_incidenceangle")
+    planes = {name: np.full((40, 40), 0.5, np.float32) for name in masked}
+    charts = {name: np.zeros((40, 40), np.uint8) for name in ("SIC", "SOD", "FLOE")}
+    for values in planes.values():
+        values[:20, :15] = fill
+    for values in charts.values():
+        values[:20, :15] = 255
+    path = write_coded(tmp_path, 40, 40, **planes, **charts)
+    with h5py.File(path, "a") as file:
+        for name in masked:
+            file[name].attrs["variable_fill_value"] = fill
+    recipe = Recipe(ratio=10, dtype="float32", sar="power")
+    hh = plane(prepared(path, recipe), recipe, "hh")
+    expected = np.full((4, 4), 0.5)
+    expected[:2, 0] = np.nan
+    np.testing.assert_allclose(hh, expected, atol=1e-6)
+
+
+# ---- polygons of pixels
+
+
+@pytest.mark.parametrize("sar", ["mean", "nearest"])
+def test_the_polygon_of_a_nearest_pixel_is_that_of_its_class(
+    tmp_path: Path, sar: str
+) -> None:
+    (path,) = write_scenes(tmp_path, 1, 300, "raw").written
+    full = prepared(path, Recipe(ratio=1))
+    recipe = Recipe(ratio=7, charts="nearest", sar=sar)  # type: ignore[arg-type]
+    found = prepared(path, recipe)
+    height, width = full.grid.shape
+    picked = np.ix_(nearest_indices(height, 7), nearest_indices(width, 7))
+    assert full.polygon_ids is not None
+    assert found.polygon_ids is not None
+    np.testing.assert_array_equal(found.polygon_ids, full.polygon_ids[picked])
+    np.testing.assert_array_equal(found.charts, full.charts[picked])
+    most = prepared(path, Recipe(ratio=7)).polygon_ids
+    assert most is not None
+    assert 0.001 < np.mean(most != found.polygon_ids) < 0.2
+
+
+def test_a_most_frequent_polygon_need_not_have_the_most_frequent_class() -> None:
+    # Polygon 7, of class 9, has two pixels; 3 and 5, of class 1, have one each. A tie of
+    # classes goes to the lower one.
+    ids = np.array([[7, 7], [3, 5]], np.int32)
+    classes = np.where(ids == 7, 9, 1).astype(np.uint8)
+    assert downscale_chart(ids, 2).item() == 7
+    assert downscale_chart(classes, 2).item() == 1
