@@ -2,17 +2,12 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from ..console import Progress, note, say, say_json, seconds, with_hint
 from ..options import AcceptMasks, AsJson, Device
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from seaice_data.store.store import Store
 
 
 class GridName(StrEnum):
@@ -38,12 +33,13 @@ def predict(
     split: Annotated[
         str,
         typer.Option(
-            help="train, validation, test or all; if not given, scenes not used in training"
+            help="train, validation, test, unseen or all, as the run used them; if not "
+            "given, scenes that it has not seen"
         ),
     ] = "",
     where: Annotated[
         str,
-        typer.Option(help='Only some scenes of the store: "month in 5..9"; see train'),
+        typer.Option(help='Only scenes of this split with "month in 5..9"; see train'),
     ] = "",
     scene: Annotated[
         list[str] | None, typer.Option(help="Only this scene; repeatable")
@@ -75,7 +71,10 @@ def predict(
     their spread shows the uncertainty. For each scene a CF netCDF file on its original grid
     and a PNG are written. Unless you choose scenes of a store, those that were not used to
     train or validate any of the runs are predicted: the test scenes, if the runs were
-    trained on this store. netCDF files are prepared in memory with the recipe of the run.
+    trained on this store. --split follows the lists that the runs keep, whatever the splits
+    of the store are now: validation means the scenes that a run was validated on and none
+    was trained on, unseen all that none has seen. --where chooses among the scenes of the
+    split. netCDF files are prepared in memory with the recipe of the run.
     Existing maps are kept, so run the same command again to continue after an interruption.
     Scenes that cannot be predicted are listed at the end and do not stop the others.
 
@@ -89,8 +88,8 @@ def predict(
         predict_store,
     )
 
-    if bool(split) + bool(where) + bool(scene) > 1:
-        raise typer.BadParameter("give one of --split, --where and --scene")
+    if scene and (split or where):
+        raise typer.BadParameter("give either --scene, or --split and --where")
     if scene and not all(scene):
         raise typer.BadParameter("the id of a scene is empty", param_hint="--scene")
     settings = PredictSettings(
@@ -99,13 +98,14 @@ def predict(
     runs = run or [Path("run")]
     with Progress("maps") as progress:
         if is_store(source):
-            store = Store.open(source)
             report = predict_store(
-                store,
+                Store.open(source),
                 runs,
                 out,
                 settings,
-                scenes=scene or _scenes_of(store, split, where),
+                scenes=scene or None,
+                split=split,
+                where=where,
                 device=device,
                 progress=progress,
             )
@@ -141,12 +141,3 @@ def predict(
         )
     if report.failed:
         raise typer.Exit(1)
-
-
-def _scenes_of(store: "Store", split: str, where: str) -> "Sequence[str] | None":
-    """Return the scenes asked for; None leaves the choice to the runs."""
-    from seaice_data.store.selection import scenes_of_split, select
-
-    if where:
-        return select(store, where)
-    return scenes_of_split(store, split) if split else None

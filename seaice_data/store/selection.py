@@ -60,7 +60,11 @@ _ORDERS: Mapping[str, Callable[[Value, Value], bool]] = {
 }
 
 
-def select(store: Store, where: str | None = None) -> tuple[str, ...]:
+def select(
+    store: Store,
+    where: str | None = None,
+    splits: Mapping[str, Collection[str]] | None = None,
+) -> tuple[str, ...]:
     """Return the ids of the scenes that satisfy a condition, sorted; all if there is none.
 
     Scenes that cannot be opened satisfy no condition; they are logged.
@@ -71,6 +75,9 @@ def select(store: Store, where: str | None = None) -> tuple[str, ...]:
         Where the scenes are.
     where
         As ``split == 'train' and month in 5..9``; see `seaice_data.store.selection`.
+    splits
+        What ``split`` means: ids by the name of their split; the splits of the store if
+        not given.
 
     Raises
     ------
@@ -81,7 +88,7 @@ def select(store: Store, where: str | None = None) -> tuple[str, ...]:
     """
     if where is None:
         return store.scenes
-    facts = _facts_of(store)
+    facts = _facts_of(store, store.splits if splits is None else splits)
     condition = _Reader(where, facts.values()).read()
     chosen = tuple(scene for scene in facts if condition(facts[scene]))
     if not chosen:
@@ -93,36 +100,9 @@ def select(store: Store, where: str | None = None) -> tuple[str, ...]:
     return chosen
 
 
-def scenes_of_split(store: Store, split: str) -> tuple[str, ...]:
-    """Return the ids of the scenes of a split, or of the whole store.
-
-    Parameters
-    ----------
-    store
-        Where the scenes are.
-    split
-        ``train``, ``validation``, ``test`` or ``all``.
-
-    Raises
-    ------
-    SettingsError
-        If there is no such split, or it has no scenes.
-    """
-    splits: dict[str, tuple[str, ...]] = {**store.splits, "all": store.scenes}
-    if split not in splits:
-        raise SettingsError(f"unknown split {split!r}", hint=nearest(split, splits))
-    if not splits[split]:
-        filled = ", ".join(name for name, scenes in splits.items() if scenes)
-        raise SettingsError(
-            f"split {split!r} of the store {store.path!r} has no scenes",
-            hint=f"those with scenes are {filled}" if filled else "prepare some scenes",
-        )
-    return splits[split]
-
-
-def _facts_of(store: Store) -> dict[str, _Facts]:
+def _facts_of(store: Store, splits: Mapping[str, Collection[str]]) -> dict[str, _Facts]:
     """Return what can be asked of each scene."""
-    split_of = {scene: name for name, scenes in store.splits.items() for scene in scenes}
+    split_of = {scene: name for name, scenes in splits.items() for scene in scenes}
     facts: dict[str, _Facts] = {}
     scenes, failures = store.open_scenes(leave_out=DamageError)
     for failure in failures:

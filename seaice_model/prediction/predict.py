@@ -34,6 +34,7 @@ from seaice_model.prediction.maps_folder import (
     refuse_foreign_files,
 )
 from seaice_model.prediction.predictor import Predictor, recipe_differences
+from seaice_model.prediction.selection import scenes_to_predict
 from seaice_model.runs.checkpoint import Checkpoint
 from seaice_model.style import save_plot
 
@@ -88,6 +89,8 @@ def predict_store(
     settings: PredictSettings | None = None,
     *,
     scenes: Sequence[str] | None = None,
+    split: str = "",
+    where: str = "",
     device: str = "auto",
     progress: Progress | None = None,
 ) -> PredictReport:
@@ -111,8 +114,15 @@ def predict_store(
     settings
         How to predict; the default settings if not given.
     scenes
-        Ids of the scenes. If not given, all scenes that the runs were neither trained nor
-        validated on; from a store that they were trained on, only test scenes.
+        Ids of the scenes, instead of `split` and `where`.
+    split
+        ``train``, ``validation``, ``test``, ``unseen`` or ``all``, by the lists of the runs
+        (`seaice_model.prediction.selection`). If empty, all scenes that the runs were
+        neither trained nor validated on; from a store that they were trained on, only test
+        scenes.
+    where
+        Condition that narrows the split, as ``month in 5..9``; see
+        `seaice_data.store.selection`.
     device
         Where the networks run: "auto", "cpu", "cuda" and so on.
     progress
@@ -124,6 +134,8 @@ def predict_store(
     RunError
         If there is no run, it is damaged, the store does not fit it, runs cannot decide
         together, or there is no scene to predict.
+    SettingsError
+        If there is no such split, or the condition cannot be read.
     MapError
         If maps of other weights or on another grid are in the way, or none can be written.
     ForeignFileError
@@ -135,10 +147,11 @@ def predict_store(
     predictor = _load(run_paths, device)
     for checkpoint in predictor.checkpoints:
         check_store(store, checkpoint)
-    ids = _unseen_scenes(store, predictor) if scenes is None else scenes
-    if not ids:
-        raise RunError("no scene to predict", hint="name scenes, or another split")
-    source = StoreSource(store, ids)
+    if scenes is None:
+        scenes = scenes_to_predict(store, predictor, split, where)
+    if not scenes:
+        raise RunError("no scene to predict: the list of scenes is empty")
+    source = StoreSource(store, scenes)
     return _predict(source, predictor, Path(maps_path), settings, progress, start)
 
 
@@ -352,29 +365,6 @@ def _check_constants(checkpoint: Checkpoint) -> None:
             "the run was trained with other means or standard deviations of: "
             f"{', '.join(changed)}"
         )
-
-
-def _unseen_scenes(store: Store, predictor: Predictor) -> tuple[str, ...]:
-    """Return the scenes that no run has seen; test scenes, if it was trained on the store.
-
-    Training and validation scenes that a run left out by a condition are not among them:
-    another run would leave out others.
-    """
-    if not store.scenes:
-        raise RunError(
-            f"the store {store.path!r} has no scenes",
-            hint=f"add some with `seaice prepare raw/ {store.path}`",
-        )
-    ids = tuple(i for i in store.scenes if predictor.use_of(i) == "unseen")
-    if len(ids) < len(store.scenes):
-        ids = tuple(i for i in ids if i in store.splits["test"]) or ids
-    if not ids:
-        raise RunError(
-            f"the run {predictor.name!r} was trained or validated on every scene of "
-            f"{store.path!r}",
-            hint="name scenes with --scene, or give a store of other scenes",
-        )
-    return ids
 
 
 def provenance_of(source: Source, predictor: Predictor) -> Provenance:

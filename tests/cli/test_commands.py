@@ -516,6 +516,8 @@ def test_predict_accepts_a_condition_only_for_scenes_of_a_store(
     arguments = ("--run", run_path, "--out", tmp_path, "--where", "split == test")
     assert seaice("predict", store_path, *arguments, "--no-plots").code == 0
     assert len(list(tmp_path.glob("*.nc"))) == 1
+    seen = seaice("predict", store_path, *arguments, "--split", "validation")
+    assert (seen.code, "none of the 1 scenes that the run" in seen.err) == (1, True)
     result = seaice("predict", raw_folder, *arguments)
     assert result.code == 2
     assert "choose scenes of a store" in result.err
@@ -616,11 +618,11 @@ def test_predict_with_an_unknown_split_is_an_error(seaice, store_path, run_path)
 def test_predict_with_an_empty_split_is_an_error(seaice, run_path, tmp_path) -> None:
     write_coded(tmp_path / "raw", 203, 251)
     store = tmp_path / "store.zarr"
-    assert seaice("prepare", tmp_path / "raw", store, "--jobs", 1).code == 0
+    assert seaice("prepare", tmp_path / "raw", store, "--ratio", 5).code == 0
     result = seaice("predict", store, "--run", run_path, "--split", "validation")
     assert result.code == 1
-    assert "split 'validation' of the store" in result.err
-    assert "has no scenes" in result.err
+    assert "has no scene that the run" in result.err
+    assert "hint: splits with scenes are unseen, all" in result.err
 
 
 def test_score_finds_the_store_of_the_maps(seaice, maps_path) -> None:

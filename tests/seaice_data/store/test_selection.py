@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from seaice_data.errors import SettingsError, StoreError
-from seaice_data.store.selection import scenes_of_split, select
+from seaice_data.store.selection import select
 from seaice_data.store.store import Store
 from seaice_data.store.stored_scene import StoredScene
 
@@ -31,12 +31,12 @@ def test_by_split(store: Store, name: str) -> None:
     assert not {*select(store, f"split != {name}")} & {*store.splits[name]}
 
 
-def test_scenes_of_a_split_or_of_all(store: Store) -> None:
-    assert scenes_of_split(store, "validation") == store.splits["validation"]
-    assert scenes_of_split(store, "all") == store.scenes
-    with pytest.raises(SettingsError, match="unknown split 'tests'") as caught:
-        scenes_of_split(store, "tests")
-    assert caught.value.hint == "did you mean 'test'?"
+def test_splits_may_be_those_of_a_run(store: Store) -> None:
+    ids = store.splits["train"][:1]
+    assert select(store, "split == validation", {"validation": ids}) == ids
+    assert {*select(store, "split == none", {"validation": ids})} == {*store.scenes} - {
+        *ids
+    }
 
 
 def test_by_month_service_and_year(store: Store, scenes: list[StoredScene]) -> None:
