@@ -167,7 +167,13 @@ class TrainConfig:
 
     validation_scenes: tuple[SceneId, ...] = ()
     """Ids of the scenes to validate on, if they are listed. The other scenes of both splits
-    are trained on, except those of the same orbit passes."""
+    are trained on, except those of the same orbit passes (see `allow_leaks`)."""
+
+    allow_leaks: bool = field(default=False, metadata=ADDED)
+    """Whether to divide scene by scene, as in the official code, which trains on scenes of
+    the orbit passes of validation and test scenes. They overlap, or nearly so, which may
+    raise scores. By default a run uses no scene of the pass of a test scene, and trains on
+    none of the pass of a validation scene."""
 
     seed: int = 0
     """Decides the initial weights, the patches, and the validation scenes if sampled."""

@@ -1,15 +1,16 @@
 """The settings of a new run, or of one that is resumed."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 
 from seaice_data.channels import find_channels
+from seaice_data.errors import DamageError
 from seaice_data.scene_id import SceneId
 from seaice_data.settings import differences
 from seaice_data.store.selection import select
-from seaice_data.store.split import split_scenes
+from seaice_data.store.split import leaking_pairs, split_scenes
 from seaice_data.store.store import Store
 from seaice_data.texts import printable, without_secrets
 from seaice_model.config.run_config import RunConfig, TrainConfig
@@ -115,20 +116,52 @@ def check_checkpoint(checkpoint: Checkpoint, settings: RunSettings, where: str) 
         )
 
 
+def divide(
+    scenes: Sequence[str], splits: Mapping[str, tuple[str, ...]], config: TrainConfig
+) -> dict[str, tuple[str, ...]]:
+    """Divide the scenes of a store into those that a run trains and validates on.
+
+    Parameters
+    ----------
+    scenes
+        Ids of all scenes of the store.
+    splits
+        Ids by split of the store: ``train``, ``validation``, ``test``.
+    config
+        Which scenes to validate on, and whether orbit passes count.
+
+    Returns
+    -------
+    dict
+        Ids by name of the split.
+    """
+    if config.validation == "store" and not config.allow_leaks:
+        return dict(splits)
+    free = (*splits["train"], *splits["validation"])
+    if config.allow_leaks:  # scenes in no split, too
+        free = tuple(scene for scene in scenes if scene not in splits["test"])
+    validation = {
+        "store": splits["validation"],
+        "drawn": None,
+        "listed": config.validation_scenes,
+    }
+    divided = split_scenes(
+        free,
+        tests=(),
+        seed=config.seed,
+        validation=validation[config.validation],
+        allow_leaks=config.allow_leaks,
+    )
+    return {**divided, "test": splits["test"]}
+
+
 def _scenes(store: Store, config: TrainConfig) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the scenes to train and to validate on."""
-    splits: Mapping[str, tuple[str, ...]] = store.splits
-    both = (*splits["train"], *splits["validation"])
-    if config.validation == "drawn":
-        splits = split_scenes(both, tests=(), seed=config.seed)
-    elif config.validation == "listed":
-        listed = config.validation_scenes
-        if missing := sorted(set(listed) - set(both)):
-            log.warning(
-                "%d of %d listed validation scenes are not in the store: %s",
-                len(missing), len(listed), ", ".join(missing),
-            )  # fmt: skip
-        splits = split_scenes(both, tests=(), validation=listed)
+    known: Sequence[str] = store.scenes
+    if config.allow_leaks:  # damaged scenes are in no split
+        known = [scene.id for scene in store.open_scenes(leave_out=DamageError)[0]]
+    splits = divide(known, store.splits, config)
+    _warn(store, splits, config)
     hints = {
         "store": "prepare more scenes: one in five is for validation",
         "drawn": "prepare more scenes: one in five is for validation",
@@ -150,6 +183,32 @@ def _scenes(store: Store, config: TrainConfig) -> tuple[tuple[str, ...], tuple[s
                 hint=hints[config.validation],
             )
     return splits["train"], splits["validation"]
+
+
+def _warn(store: Store, splits: Mapping[str, tuple[str, ...]], config: TrainConfig) -> None:
+    """Warn of listed scenes that are not validated on, and of passes in several splits."""
+    listed = set(config.validation_scenes)
+    absent = listed - set(store.scenes)
+    for ids, reason in (
+        (absent, "not in the store"),
+        (
+            listed - absent - set(splits["validation"]),
+            "test scenes, or of the orbit pass of one",
+        ),
+    ):
+        if ids:
+            log.warning(
+                "%d of %d listed validation scenes are %s: %s",
+                len(ids), len(listed), reason, ", ".join(sorted(ids)),
+            )  # fmt: skip
+    if config.allow_leaks and (pairs := leaking_pairs(splits)):
+        side = {scene: name for name, ids in splits.items() for scene in ids}
+        shown = [f"{a} ({side[a]}) and {b} ({side[b]})" for a, b in pairs]
+        log.warning(
+            "scenes of one orbit pass are in different splits, so scores may be too high: "
+            "%s",
+            "; ".join(shown),
+        )
 
 
 def _shown(path: str) -> str:

@@ -1,0 +1,76 @@
+"""Which scenes a run trains and validates on."""
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from support.learnable_scenes import SCENES, TEST_SCENE, TINY, StoreMaker
+
+from seaice_data.store.split import TEST_IDS, read_id_file, split_scenes
+from seaice_model.config.presets import LISTED_VALIDATION, find_profile
+from seaice_model.config.run_config import TrainConfig
+from seaice_model.training.run_settings import divide, new_settings
+
+TRAIN_IDS = read_id_file(Path(__file__).parents[2] / "data" / "train_ids.txt")
+ALL = (*TRAIN_IDS, *TEST_IDS)
+MATE = f"{TEST_SCENE[:11]}4659_dmi"  # a minute before the test scene
+
+
+def sizes(config: TrainConfig) -> tuple[int, int, int]:
+    train, validation, test = (
+        set(ids) for ids in divide(ALL, split_scenes(ALL), config).values()
+    )
+    assert not train & validation | train & test | validation & test
+    assert test == TEST_IDS
+    return len(train), len(validation), len(test)
+
+
+def test_the_lists_of_the_challenge_have_512_and_20_scenes() -> None:
+    assert len(set(TRAIN_IDS)) == 512
+    assert len(set(ALL)) == 532
+    assert set(LISTED_VALIDATION) < set(TRAIN_IDS)
+
+
+def test_profile_official_trains_on_495_scenes_and_validates_on_17() -> None:
+    config = find_profile("official").config.train
+    assert sizes(config) == (495, 17, 20)
+    assert sizes(replace(config, allow_leaks=False)) == (490, 16, 20)
+
+
+def test_profile_paper_validates_on_20_of_all_training_scenes() -> None:
+    config = find_profile("paper").config.train
+    assert sizes(config) == (492, 20, 20)
+    splits = split_scenes(ALL)
+    runs = [divide(ALL, splits, replace(config, seed=seed)) for seed in range(3)]
+    assert len({run["validation"] for run in runs}) == 3
+
+
+def test_by_default_a_run_keeps_the_splits_of_the_store() -> None:
+    splits = split_scenes(ALL)
+    assert divide(ALL, splits, TrainConfig()) == splits
+    leaking = divide(ALL, splits, TrainConfig(allow_leaks=True))
+    assert leaking["validation"] == splits["validation"]
+    assert len(leaking["train"]) == 492
+
+
+def test_scenes_of_one_pass_in_two_splits_are_named(
+    tmp_path: Path, make_store: StoreMaker, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = make_store(tmp_path / "store.zarr", (*SCENES, TEST_SCENE, MATE))
+    assert all(MATE not in ids for ids in store.splits.values())
+    caplog.set_level(logging.WARNING)
+    train = replace(TINY.train, validation="listed", validation_scenes=(SCENES[0], MATE))
+    kept = new_settings(store, replace(TINY, train=train))
+    assert set(kept.validation_scenes) == {SCENES[0]}
+    assert (
+        "1 of 2 listed validation scenes are test scenes, or of the orbit pass of one: "
+        f"{MATE}" in caplog.text
+    )
+    caplog.clear()
+    leaking = new_settings(store, replace(TINY, train=replace(train, allow_leaks=True)))
+    assert set(leaking.validation_scenes) == {SCENES[0], MATE}
+    assert (
+        "scenes of one orbit pass are in different splits, so scores may be "
+        f"too high: {MATE} (validation) and {TEST_SCENE} (test)" in caplog.text
+    )
