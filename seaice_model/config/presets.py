@@ -143,11 +143,9 @@ LISTED_VALIDATION = tuple(
 )
 """The 17 validation scenes of the configuration that won the challenge."""
 
-# No profile copies these parts of the official code: ancillary planes shifted by a cell in
-# training, half precision without scaling of the loss, a loss that is NaN without labels,
-# and SIC predicted as class 11 or 12 (above 100 %), which no chart has. All profiles
-# validate on the grid of the store: counting 20 scenes of 80 m pixels would take longer
-# than an epoch on a GPU.
+# docs/profiles.md lists what differs between them, and what of the official code and of the
+# text none of them does. All validate on the grid of the store: counting 20 scenes of 80 m
+# pixels would take longer than an epoch on a GPU.
 _PROFILES = (
     Profile(
         name="default",

@@ -1,9 +1,11 @@
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from seaice_data.preparation.prepare import prepare
+from seaice_data.settings import read_toml, to_mapping
 from seaice_data.store.recipe import Recipe
 from seaice_data.store.store import Store
 from seaice_model.config.presets import PRESETS, PROFILES, find_preset, find_profile
@@ -65,6 +67,39 @@ def test_profiles_decide_channels_validation_and_recipe() -> None:
     assert find_profile("default").departures(Recipe(ratio=2), 1) == [
         "ratio: 2 instead of 1"
     ]
+
+
+def page_of_profiles() -> str:
+    return (Path(__file__).parents[3] / "docs" / "profiles.md").read_text()
+
+
+def in_words(value: object) -> str:
+    """Return a setting as the page of profiles shows it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(len(value)) if isinstance(value, list) else str(value)
+
+
+def test_the_page_of_profiles_lists_every_setting_in_which_they_differ() -> None:
+    settings: dict[str, list[str]] = {}
+    for name in ("default", "paper", "official"):
+        profile = find_profile(name)
+        tables = {**to_mapping(profile.config), "recipe": to_mapping(profile.recipe)}
+        for table, values in tables.items():
+            for key, value in values.items():
+                settings.setdefault(f"{table}.{key}", []).append(in_words(value))
+    expected = {key: row for key, row in settings.items() if len(set(row)) > 1}
+    rows = re.findall(r"^\| `(\w+\.\w+)` \| (.*) \|$", page_of_profiles(), re.MULTILINE)
+    assert {key: cells.split(" | ")[:3] for key, cells in rows} == expected
+
+
+def test_the_recipes_on_the_page_of_profiles_are_those_of_the_profiles(
+    tmp_path: Path,
+) -> None:
+    blocks = re.findall(r"```toml\n(.*?)```", page_of_profiles(), re.DOTALL)
+    for text, name in zip(blocks, ("official", "paper"), strict=True):
+        (tmp_path / "recipe.toml").write_text(text)
+        assert read_toml(Recipe, tmp_path / "recipe.toml") == find_profile(name).recipe
 
 
 def test_presets_change_any_profile() -> None:
