@@ -27,6 +27,7 @@ from seaice_data.texts import OneLine, printable
 
 from .commands import (
     bench,
+    check,
     convert,
     export,
     figures,
@@ -219,6 +220,7 @@ def options(
 
 _COMMANDS: tuple[Command, ...] = (
     synth.synth,
+    check.check,
     prepare.prepare,
     info.info,
     verify.verify,

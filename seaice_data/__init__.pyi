@@ -7,6 +7,9 @@ from .charts import CHARTS as CHARTS
 from .charts import FLOE as FLOE
 from .charts import SIC as SIC
 from .charts import SOD as SOD
+from .checks.check import CheckReport as CheckReport
+from .checks.check import check_scenes as check_scenes
+from .checks.finding import Finding as Finding
 from .errors import RecipeError as RecipeError
 from .errors import SceneError as SceneError
 from .errors import SeaIceError as SeaIceError

@@ -164,8 +164,8 @@ class PolygonTable:
 
         Notes
         -----
-        The published charts were made with 0.65; the first edition of the dataset used
-        0.70 for SOD and 0.50 for FLOE.
+        The published charts were made with 0.65, as far as we know; the first edition of
+        the dataset used 0.70 for SOD and 0.50 for FLOE.
         """
         if not 0 < threshold <= 1:
             raise SettingsError(f"threshold must be in (0, 1], got {threshold}")

@@ -1,0 +1,62 @@
+"""`seaice check`: test on real files what is inferred about them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..console import Progress, note, say, say_json, seconds, with_hint
+from ..options import AsJson, Jobs, n_processes
+
+
+def check(
+    raw: Annotated[Path, typer.Argument(help="Folder of AI4Arctic netCDF files")],
+    jobs: Jobs = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Test on real files what seaice infers about them.
+
+    No real file of AI4Arctic has been read with seaice yet; docs/unchecked.md lists what is
+    inferred about them. This command tests it, from the place of 2 km cells to the axes of
+    the wind, and says what holds, what does not, and what these files cannot decide, with
+    the numbers. Some inferences need ten scenes or more, some both versions of a scene.
+    The exit code is 1 only if a file cannot be read.
+
+    Example: seaice check raw/
+    """
+    from dataclasses import asdict
+
+    from seaice_data.checks.check import check_scenes
+
+    with Progress("files") as progress:
+        report = check_scenes(raw, jobs=n_processes(jobs), progress=progress)
+    for failure in report.failed:
+        note(f"cannot be read: {with_hint(failure.reason, failure.hint)}")
+    counts = {
+        outcome: sum(finding.outcome == outcome for finding in report.findings)
+        for outcome in ("holds", "does not hold", "cannot tell")
+    }
+    if as_json:
+        say_json(
+            {
+                "ready": report.n_ready,
+                "raw": report.n_raw,
+                "findings": [asdict(finding) for finding in report.findings],
+                "failed": [{"file": f.name, "reason": f.reason} for f in report.failed],
+                "elapsed_s": round(report.elapsed_s, 3),
+            }
+        )
+    else:
+        for finding in report.findings:
+            say(
+                f"{finding.outcome}: {finding.name}",
+                f"    inferred: {finding.inferred}",
+                f"    found: {finding.evidence}",
+            )
+        say(
+            f"{report.n_ready} ready-to-train and {report.n_raw} raw files in "
+            f"{seconds(report.elapsed_s)}: "
+            + ", ".join(f"{outcome} {n}" for outcome, n in counts.items())
+        )
+    if report.failed:
+        raise typer.Exit(1)
