@@ -24,3 +24,7 @@ class StudyError(SeaIceError):
 
 class MemoryNeededError(RunError):
     """A device has too little free memory; raised before the work begins."""
+
+
+class PlotError(SeaIceError):
+    """A figure cannot be drawn or written; what it shows is not affected."""

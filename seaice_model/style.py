@@ -1,18 +1,29 @@
-"""Colours of figures, pages and GeoTIFF files, and how figures are saved.
+"""Colours of figures, pages and GeoTIFF files, and how figures are drawn and saved.
 
 Colours follow the charts of the World Meteorological Organization (WMO No. 1215) where
 readers with colour-blindness can tell them apart: concentration goes from blue to dark
 red without the green in between, ice types differ in lightness too.
+
+matplotlib is imported here, in `drawing`, and only where something is drawn: its settings
+are global, and those of the machine (``matplotlibrc``, ``MPLBACKEND``) can be unreadable.
 """
 
+import os
+import sys
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
+from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from seaice_data.charts import FLOE, SIC, SOD
 from seaice_data.system.files import replacing
+from seaice_model.errors import PlotError
 
-if TYPE_CHECKING:  # GeoTIFF needs the colours alone
+if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLOURS = {
@@ -28,8 +39,98 @@ COLOURS = {
 """Colour of each class, by chart; open water is light blue, no data stays white."""
 
 
-def save_plot(figure: "Figure", path: Path) -> None:
-    """Write a figure; a file at `path` stays until the new one is complete."""
-    with replacing(path) as new:
+_ONE_AT_A_TIME = threading.RLock()  # settings of matplotlib are those of all threads
+
+
+@contextmanager
+def drawing() -> Iterator[None]:
+    """Draw with the default settings of matplotlib; also as a decorator.
+
+    The settings of the machine and of the caller are those of other figures: an origin
+    below would turn a map upside down. They are as they were afterwards.
+
+    Raises
+    ------
+    PlotError
+        If matplotlib cannot be imported, or cannot draw.
+    """
+    with plot_errors(), _ONE_AT_A_TIME, warnings.catch_warnings():
+        # Letters that the font lacks: they are drawn as boxes.
+        warnings.filterwarnings("ignore", "Glyph", UserWarning)
+        mpl = _imported()
+        defaults = dict(mpl.rcParamsDefault.copy())
+        del defaults["backend"]  # only pyplot uses it, and setting it would start one
+        with mpl.rc_context(defaults):
+            yield
+
+
+@contextmanager
+def plot_errors() -> Iterator[None]:
+    """Translate all that matplotlib raises into a `PlotError`, in one line."""
+    try:
+        yield
+    except MemoryError as error:
+        raise PlotError("there is not enough memory to plot") from error
+    except OSError as error:
+        name = f"{error.filename!r}: " if error.filename else ""
+        raise PlotError(f"cannot plot: {name}{error.strerror or error}") from error
+    except (
+        ArithmeticError, AttributeError, ImportError, LookupError, RuntimeError, TypeError,
+        ValueError,
+    ) as error:  # fmt: skip
+        first, *_ = str(error).strip().splitlines() or [type(error).__name__]
+        raise PlotError(f"cannot plot: {first}") from error
+
+
+def _imported() -> Any:
+    """Import matplotlib, whatever ``MPLBACKEND`` says: no figure here needs a backend."""
+    is_new = "matplotlib" not in sys.modules
+    backend = os.environ.pop("MPLBACKEND", "") if is_new else ""
+    try:
+        import matplotlib as mpl
+    finally:
+        if backend:
+            os.environ["MPLBACKEND"] = backend
+    if backend:
+        with suppress(ValueError):  # that of a notebook with other packages
+            mpl.rcParams["backend"] = backend
+    return mpl
+
+
+def new_figure(width: float, height: float) -> "Figure":
+    """Return an empty figure of a size in inches, which needs no display and no pyplot."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # late: see above
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def as_png(figure: "Figure", dpi: int) -> bytes:
+    """Return a figure as the bytes of a PNG file.
+
+    Raises
+    ------
+    PlotError
+        If matplotlib cannot draw it.
+    """
+    stream = BytesIO()
+    with drawing():
         # `seaice_data.system.ownership` recognises the file by this mark.
-        figure.savefig(new, dpi=110, metadata={"Software": f"seaice {version('seaice')}"})
+        mark = {"Software": f"seaice {version('seaice')}"}
+        figure.savefig(stream, format="png", dpi=dpi, metadata=mark)
+    return stream.getvalue()
+
+
+def save_plot(figure: "Figure", path: Path) -> None:
+    """Write a figure; a file at `path` stays until the new one is complete.
+
+    Raises
+    ------
+    PlotError
+        If it cannot be drawn or written.
+    """
+    content = as_png(figure, dpi=110)
+    with plot_errors(), replacing(path) as new:
+        new.write_bytes(content)

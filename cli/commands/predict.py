@@ -76,7 +76,8 @@ def predict(
     was trained on, unseen all that none has seen. --where chooses among the scenes of the
     split. netCDF files are prepared in memory with the recipe of the run.
     Existing maps are kept, so run the same command again to continue after an interruption.
-    Scenes that cannot be predicted are listed at the end and do not stop the others.
+    Scenes that cannot be predicted are listed at the end and do not stop the others; a plot
+    that fails does not cost its map.
 
     Example: seaice predict store.zarr --out maps/
     """
@@ -124,6 +125,8 @@ def predict(
             )
     for failure in report.failed:
         note(f"left out: {with_hint(failure.reason, failure.hint)}")
+    for failure in report.plots_failed:
+        note(f"not plotted: {failure.name}: {with_hint(failure.reason, failure.hint)}")
     if as_json:
         say_json(
             {
@@ -131,6 +134,9 @@ def predict(
                 "written": report.n_written,
                 "kept": report.n_kept,
                 "failed": [{"scene": f.name, "reason": f.reason} for f in report.failed],
+                "plots_failed": [
+                    {"plot": f.name, "reason": f.reason} for f in report.plots_failed
+                ],
                 "elapsed_s": round(report.elapsed_s, 3),
             }
         )
@@ -139,5 +145,5 @@ def predict(
             f"{report.n_written} maps written to {out}, {report.n_kept} kept, "
             f"{len(report.failed)} left out, in {seconds(report.elapsed_s)}"
         )
-    if report.failed:
+    if report.failed or report.plots_failed:
         raise typer.Exit(1)

@@ -8,6 +8,9 @@ import typer
 from ..console import Progress, note, say, say_json, seconds
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from seaice_data.errors import Failure
     from seaice_data.sources.charts import ChartedScenes
     from seaice_model.scores.score import ScoreReport
 
@@ -66,8 +69,9 @@ def score(
     with Progress("maps") as progress:
         scored = score_maps(maps, charts, progress=progress)
     _update_index(maps, charts, overwrite=overwrite)
+    not_plotted: Sequence[Failure] = ()
     if report is not None:
-        write_report(scored, report, charts)
+        not_plotted = write_report(scored, report, charts)
         note(f"report: {report}")
     if as_csv:
         say(*csv_of(scored).splitlines())
@@ -78,7 +82,9 @@ def score(
     for failure in scored.failed:
         hint = f" ({failure.hint})" if failure.hint else ""
         note(f"not scored: {failure.name}: {failure.reason}{hint}")
-    if scored.failed:
+    for failure in not_plotted:
+        note(f"not plotted: {failure.name}: {failure.reason}")
+    if scored.failed or not_plotted:
         raise typer.Exit(1)
 
 

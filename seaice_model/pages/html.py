@@ -10,17 +10,16 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from matplotlib.figure import Figure
-
 from seaice_data.system.files import replacing
 from seaice_model.scores.report_text import decimal
+from seaice_model.style import as_png
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,7 @@ class PageFigure:
     """A figure embedded in the page."""
 
     data: str
-    """The figure as a URL."""
+    """The figure as a URL; empty if it could not be plotted."""
 
     alternative: str
     """What it shows, for readers who cannot see it."""
@@ -51,11 +50,15 @@ class PageFigure:
     """Caption below the figure; none if empty."""
 
     @classmethod
-    def of(cls, figure: Figure, alternative: str, caption: str = "") -> "PageFigure":
-        """Embed a figure of matplotlib."""
-        stream = BytesIO()
-        figure.savefig(stream, format="png", dpi=100)
-        data = base64.b64encode(stream.getvalue()).decode("ascii")
+    def of(cls, figure: "Figure", alternative: str, caption: str = "") -> "PageFigure":
+        """Embed a figure of matplotlib.
+
+        Raises
+        ------
+        PlotError
+            If it cannot be drawn.
+        """
+        data = base64.b64encode(as_png(figure, dpi=100)).decode("ascii")
         return cls(f"data:image/png;base64,{data}", alternative, caption)
 
 

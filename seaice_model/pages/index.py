@@ -16,7 +16,6 @@ from pathlib import Path
 from urllib.parse import quote
 
 import numpy as np
-from matplotlib.colors import to_rgb
 from PIL import Image
 
 from seaice_data.arrays import ChartArray
@@ -272,7 +271,7 @@ def _palette(chart: Chart) -> list[int]:
     """Return red, green and blue of each byte; white unless it is a class."""
     colours = np.full((256, 3), 255, np.uint8)
     for value, colour in enumerate(COLOURS[chart.name]):
-        colours[value] = np.rint(np.multiply(255, to_rgb(colour)))
+        colours[value] = [*bytes.fromhex(colour[1:])]
     return [int(part) for part in colours.ravel()]
 
 

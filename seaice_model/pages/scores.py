@@ -1,13 +1,17 @@
 """A score report as one HTML page with embedded figures."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from seaice_data.charts import CHARTS, SIC, Chart
 from seaice_data.deprecation import former_arguments
+from seaice_data.errors import Failure
 from seaice_data.sources.charts import ChartedScenes
+from seaice_model.errors import PlotError
 from seaice_model.metrics import ChartScore, Scores
 from seaice_model.pages.html import PageFigure, Table, write_page
 from seaice_model.plots.maps import plot_comparison
@@ -28,11 +32,16 @@ from seaice_model.scores.report_text import (
 from seaice_model.scores.score import GridScores, ScoreReport
 from seaice_model.scores.scored_maps import read_scored
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 _N_COMPARISONS = 6
 
 
 @former_arguments(reference="truth")
-def write_report(report: ScoreReport, path: str | Path, truth: ChartedScenes) -> None:
+def write_report(
+    report: ScoreReport, path: str | Path, truth: ChartedScenes
+) -> tuple[Failure, ...]:
     """Write a report as one page that needs no other file and no network.
 
     Parameters
@@ -43,7 +52,13 @@ def write_report(report: ScoreReport, path: str | Path, truth: ChartedScenes) ->
         File to write; an existing one stays until the new one is complete.
     truth
         Where the charts are, for figures of the best and the worst scenes.
+
+    Returns
+    -------
+    tuple
+        Figures that could not be plotted; the page says so in their places.
     """
+    failed: list[Failure] = []
     original = report.grids["original"]
     calibration = report.calibration
     by_group = original.groups
@@ -56,10 +71,10 @@ def write_report(report: ScoreReport, path: str | Path, truth: ChartedScenes) ->
         classes=[
             _class_table(chart, original.pooled.charts[chart.name]) for chart in CHARTS
         ],
-        confusion=_confusion(original),
+        confusion=_confusion(original, failed),
         edge=_edge_table(report.edge),
         edge_percent=EDGE_PERCENT,
-        calibration=None if calibration is None else _calibration_figure(calibration),
+        calibration=calibration and _calibration_figure(calibration, failed),
         calibration_tables=[] if calibration is None else _calibration_tables(calibration),
         groups=[
             _group_table(f"By {by}, original grid, %", by_group[by], {})
@@ -70,8 +85,23 @@ def write_report(report: ScoreReport, path: str | Path, truth: ChartedScenes) ->
             original.scenes,
             report.scene_edges,
         ),
-        comparisons=[*_comparisons(report, truth)],
+        comparisons=[*_comparisons(report, truth, failed)],
     )
+    return tuple(failed)
+
+
+def _figure(
+    plot: "Callable[[], Figure]",
+    failed: list[Failure],
+    alternative: str,
+    caption: str = "",
+) -> PageFigure:
+    """Plot a figure and embed it; if that fails, list it, and say so in its place."""
+    try:
+        return PageFigure.of(plot(), alternative, caption)
+    except PlotError as error:
+        failed.append(Failure.of(alternative, error))
+        return PageFigure("", alternative, f"{alternative}: {error}.")
 
 
 def _headline(report: ScoreReport) -> Table:
@@ -119,11 +149,15 @@ def _class_table(chart: Chart, score: ChartScore) -> Table:
     )
 
 
-def _confusion(scored: GridScores) -> list[PageFigure]:
+def _confusion(scored: GridScores, failed: list[Failure]) -> list[PageFigure]:
+    matrices = scored.confusion
     return [
-        PageFigure.of(plot_confusion(scored.confusion, (SIC,)), "Confusion matrix of SIC"),
-        PageFigure.of(
-            plot_confusion(scored.confusion),
+        _figure(
+            partial(plot_confusion, matrices, (SIC,)), failed, "Confusion matrix of SIC"
+        ),
+        _figure(
+            partial(plot_confusion, matrices),
+            failed,
             "Confusion matrices of SOD and FLOE",
             "What the maps show where the charts show a class, in % of each row "
             "(Chen et al. 2024, Figure 4).",
@@ -145,9 +179,10 @@ def _edge_table(edge: EdgeScore) -> Table:
     return Table("", ["", "all scenes"], rows)
 
 
-def _calibration_figure(calibration: Calibration) -> PageFigure:
-    return PageFigure.of(
-        plot_calibration(calibration),
+def _calibration_figure(calibration: Calibration, failed: list[Failure]) -> PageFigure:
+    return _figure(
+        partial(plot_calibration, calibration),
+        failed,
         "How often probabilities are right, and what the spread of SIC covers",
         "Perfect calibration follows the dashed lines. The calibration error is the mean "
         "gap (Guo et al. 2017).",
@@ -198,7 +233,9 @@ def _group_table(
     return Table(caption, columns, rows)
 
 
-def _comparisons(report: ScoreReport, truth: ChartedScenes) -> Iterator[PageFigure]:
+def _comparisons(
+    report: ScoreReport, truth: ChartedScenes, failed: list[Failure]
+) -> Iterator[PageFigure]:
     """Compare map and chart of the worst and the best scenes."""
     ranked = sorted(
         (scores.combined, scene)
@@ -209,10 +246,11 @@ def _comparisons(report: ScoreReport, truth: ChartedScenes) -> Iterator[PageFigu
     chosen = ranked if len(ranked) <= _N_COMPARISONS else [*ranked[:half], *ranked[-half:]]
     for combined, scene_id in chosen:
         scene = truth.scenes[scene_id]
-        figure = plot_comparison(
+        plot = partial(
+            plot_comparison,
             f"{scene_id}, combined score {combined:.1f} %",
             {"map": read_scored(Path(report.maps), scene), "ice chart": scene.read()},
             scene.grid,
             {"map": report.scenes[scene_id]},
         )
-        yield PageFigure.of(figure, f"Map and ice chart of {scene_id}")
+        yield _figure(plot, failed, f"Map and ice chart of {scene_id}")

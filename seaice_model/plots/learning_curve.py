@@ -1,18 +1,22 @@
 """The figure of a run: losses and validation scores, epoch by epoch."""
 
 from collections.abc import Sequence
-
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING
 
 from seaice_model.runs.log import LogEntry
+from seaice_model.style import drawing, new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _INK = "#333333"
 
 
-def plot_learning_curve(log: Sequence[LogEntry]) -> Figure:
+@drawing()
+def plot_learning_curve(log: Sequence[LogEntry]) -> "Figure":
     """Plot losses and validation scores over the epochs of a run."""
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    figure = new_figure(9, 3.6)
     losses, scores = figure.subplots(1, 2)
     epochs = [entry.epoch for entry in log]
     marker = "o" if len(log) < 3 else None
@@ -44,7 +48,7 @@ def plot_learning_curve(log: Sequence[LogEntry]) -> Figure:
     return figure
 
 
-def _mark_best(axes: Axes, log: Sequence[LogEntry]) -> None:
+def _mark_best(axes: "Axes", log: Sequence[LogEntry]) -> None:
     best = max(
         (entry for entry in log if entry.is_best), key=lambda e: e.epoch, default=None
     )

@@ -6,15 +6,9 @@
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.colors import ListedColormap
-from matplotlib.figure import Figure
-from matplotlib.patches import Patch as Swatch
-from matplotlib.patheffects import withStroke
-from matplotlib.transforms import ScaledTranslation, Transform
 
 from seaice_data.arrays import ChartArray, FloatArray
 from seaice_data.charts import CHART_FILL, CHARTS, SIC, Chart
@@ -22,20 +16,25 @@ from seaice_data.geolocation import TiePoints
 from seaice_data.grid import Grid
 from seaice_model.maps.chart_map import ChartMap
 from seaice_model.metrics import Scores
-from seaice_model.style import COLOURS
+from seaice_model.style import COLOURS, drawing, new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.transforms import Transform
 
 _LONGEST_SIDE = 530  # pixels; a panel has 340, a scene at ratio 10 as many as this
 _DECIBELS = {"hh": (-30.0, -5.0), "hv": (-35.0, -15.0)}
-_HALO = withStroke(linewidth=3, foreground="white")
 
 
+@drawing()
 def plot_map(
     chart_map: ChartMap,
     *,
     sar: Mapping[str, FloatArray] | None = None,
     charts: ChartArray | None = None,
     scores: Scores | None = None,
-) -> Figure:
+) -> "Figure":
     """Plot a map next to its SAR and above the ice charts.
 
     Planes may have different grids of the same scene; each fills its panel. Planes with
@@ -72,12 +71,13 @@ def plot_map(
     return figure
 
 
+@drawing()
 def plot_comparison(
     title: str,
     rows: Mapping[str, ChartArray],
     grid: Grid,
     scores: Mapping[str, Scores] | None = None,
-) -> Figure:
+) -> "Figure":
     """Plot the charts of one scene from several sources, one below the other.
 
     Parameters
@@ -98,10 +98,7 @@ def plot_comparison(
     width, legend = 3.1, 1.55
     height = min(max(width * grid.height / grid.width, 0.8), 6.0)
     n_columns = len(CHARTS)
-    figure = Figure(
-        figsize=(width * n_columns + 0.4, (height + 0.3) * len(rows) + legend + 0.5),
-        layout="constrained",
-    )
+    figure = new_figure(width * n_columns + 0.4, (height + 0.3) * len(rows) + legend + 0.5)
     cells = figure.add_gridspec(
         len(rows) + 1, n_columns, height_ratios=[*[height] * len(rows), legend]
     )
@@ -129,7 +126,7 @@ def plot_comparison(
 class _Panels:
     """Axes of a map figure by what they show."""
 
-    def __init__(self, figure: Figure) -> None:
+    def __init__(self, figure: "Figure") -> None:
         self.figure = figure
         self.sar: dict[str, Axes] = {}
         self.charts: list[dict[str, Axes]] = []
@@ -146,10 +143,7 @@ def _place(grid: Grid, sar: Sequence[str], n_rows: int) -> _Panels:
     width = 3.1
     height = min(max(width * grid.height / grid.width, 1.0), 6.0)
     legend = 1.45
-    figure = Figure(
-        figsize=(width * n_columns, (height + 0.35) * n_rows + legend + 0.5),
-        layout="constrained",
-    )
+    figure = new_figure(width * n_columns, (height + 0.35) * n_rows + legend + 0.5)
     cells = figure.add_gridspec(
         n_rows + 1, n_columns, height_ratios=[*[height] * n_rows, legend]
     )
@@ -171,7 +165,7 @@ def _place(grid: Grid, sar: Sequence[str], n_rows: int) -> _Panels:
     return panels
 
 
-def _bare(axes: Axes, grid: Grid) -> Axes:
+def _bare(axes: "Axes", grid: Grid) -> "Axes":
     axes.set_box_aspect(grid.height / grid.width)
     axes.set_xticks([])
     axes.set_yticks([])
@@ -180,14 +174,16 @@ def _bare(axes: Axes, grid: Grid) -> Axes:
     return axes
 
 
-def _plot_sar(axes: Axes, name: str, plane: FloatArray) -> None:
+def _plot_sar(axes: "Axes", name: str, plane: FloatArray) -> None:
     lowest, highest = _DECIBELS.get(name, (None, None))
     _show(axes, plane.astype(np.float32), cmap="gray", vmin=lowest, vmax=highest)
     span = "" if lowest is None else f" {lowest:.0f} to {highest:.0f} dB"
     axes.set_title(f"{name.upper()}{span}", fontsize=10)
 
 
-def _plot_chart(axes: Axes, chart: Chart, plane: ChartArray) -> None:
+def _plot_chart(axes: "Axes", chart: Chart, plane: ChartArray) -> None:
+    from matplotlib.colors import ListedColormap  # late: see `seaice_model.style`
+
     colours = ListedColormap(COLOURS[chart.name])
     thin = _thinned(plane)
     # One unit per class, so that class k has colour k.
@@ -200,12 +196,13 @@ def _plot_chart(axes: Axes, chart: Chart, plane: ChartArray) -> None:
     )
 
 
-def _show(axes: Axes, plane: Any, **options: Any) -> None:
+def _show(axes: "Axes", plane: Any, **options: Any) -> None:
     # Panels of different grids are equally large: coordinates of the scene, 0 to 1, in the
     # proportions that `_place` gave the panel.
     axes.imshow(
         _thinned(plane),
         interpolation="nearest",
+        origin="upper",
         extent=(0, 1, 1, 0),
         aspect="auto",
         **options,
@@ -218,7 +215,9 @@ def _thinned(plane: Any) -> Any:
     return plane[step // 2 :: step, step // 2 :: step]
 
 
-def _plot_legend(axes: Axes, chart: Chart) -> None:
+def _plot_legend(axes: "Axes", chart: Chart) -> None:
+    from matplotlib.patches import Patch as Swatch  # late: see `seaice_model.style`
+
     swatches = [
         Swatch(facecolor=colour, edgecolor="#999999", linewidth=0.4, label=name)
         for colour, name in zip(COLOURS[chart.name], chart.class_names, strict=True)
@@ -242,22 +241,22 @@ def _plot_legend(axes: Axes, chart: Chart) -> None:
     )
 
 
-def _plot_scale_bar(axes: Axes, grid: Grid) -> None:
+def _plot_scale_bar(axes: "Axes", grid: Grid) -> None:
     """Plot a bar of a round length, about a quarter of the scene."""
     width_km = grid.width * grid.pixel_spacing_m / 1000
     length_km = _round_length(width_km / 4)
     start, stop = 0.05, 0.05 + length_km / width_km
     axes.plot(
-        [start, stop], [0, 0], color="black", linewidth=2.5, path_effects=[_HALO],
+        [start, stop], [0, 0], color="black", linewidth=2.5, path_effects=[_halo()],
         transform=_moved(axes, 0, 8), zorder=4,
     )  # fmt: skip
     axes.text(
         (start + stop) / 2, 0, f"{length_km:g} km", fontsize=8, ha="center", va="bottom",
-        path_effects=[_HALO], transform=_moved(axes, 0, 11), zorder=4,
+        path_effects=[_halo()], transform=_moved(axes, 0, 11), zorder=4,
     )  # fmt: skip
 
 
-def _plot_north_arrow(axes: Axes, tie_points: TiePoints, grid: Grid) -> None:
+def _plot_north_arrow(axes: "Axes", tie_points: TiePoints, grid: Grid) -> None:
     """Plot an arrow to north, for the middle of the scene."""
     along_x, along_y = _north(tie_points, grid)
     half = 9  # points, from the middle of the arrow to its ends
@@ -272,19 +271,28 @@ def _plot_north_arrow(axes: Axes, tie_points: TiePoints, grid: Grid) -> None:
         xytext=corner, textcoords=_moved(axes, *tail), zorder=4,
         arrowprops={
             "arrowstyle": "-|>", "color": "black", "linewidth": 1.3, "shrinkA": 0,
-            "shrinkB": 4, "mutation_scale": 9, "path_effects": [_HALO],
+            "shrinkB": 4, "mutation_scale": 9, "path_effects": [_halo()],
         },
     )  # fmt: skip
     axes.text(
         *corner, "N", transform=_moved(axes, *tip), fontsize=8,
-        ha="center", va="center", zorder=5, path_effects=[_HALO],
+        ha="center", va="center", zorder=5, path_effects=[_halo()],
     )  # fmt: skip
 
 
-def _moved(axes: Axes, right: float, up: float) -> Transform:
+def _moved(axes: "Axes", right: float, up: float) -> "Transform":
     """Return the coordinates of the panel, 0 to 1, moved by a number of points."""
+    from matplotlib.transforms import ScaledTranslation  # late: see `seaice_model.style`
+
     scale = axes.figure.dpi_scale_trans
     return axes.transAxes + ScaledTranslation(right / 72, up / 72, scale)
+
+
+def _halo() -> Any:
+    """Return a white border around lines and letters."""
+    from matplotlib.patheffects import withStroke  # late: see `seaice_model.style`
+
+    return withStroke(linewidth=3, foreground="white")
 
 
 def _north(tie_points: TiePoints, grid: Grid) -> tuple[float, float]:

@@ -1,23 +1,28 @@
 """Figures of scores: which classes are confused, and whether probabilities are right."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from seaice_data.charts import CHARTS, FLOE, SOD, Chart
 from seaice_model.scores.calibration import Calibration, Coverage, Reliability
+from seaice_model.style import drawing, new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _INK = "#333333"
 _COLOUR = "#2b6ca3"
 
 
+@drawing()
 def plot_confusion(
     confusion: Mapping[str, Sequence[Sequence[int]]],
     charts: Sequence[Chart] = (SOD, FLOE),
     title: str = "",
-) -> Figure:
+) -> "Figure":
     """Plot which classes the map shows where the chart shows a class.
 
     Each row adds up to 100 %. There is a column for pixels without a class in the map only
@@ -37,8 +42,7 @@ def plot_confusion(
     Chen et al. (2024), Figure 4.
     """
     sides = [chart.n_classes for chart in charts]
-    figure = Figure(figsize=(2.6 + 0.62 * sum(sides) + 1.4 * len(sides), 5.2))
-    figure.set_layout_engine("constrained")
+    figure = new_figure(2.6 + 0.62 * sum(sides) + 1.4 * len(sides), 5.2)
     panels = figure.subplots(1, len(charts), squeeze=False, width_ratios=sides)[0]
     for axes, chart in zip(panels, charts, strict=True):
         _plot_matrix(axes, chart, np.asarray(confusion[chart.name], float))
@@ -47,13 +51,14 @@ def plot_confusion(
     return figure
 
 
-def plot_calibration(calibration: Calibration) -> Figure:
+@drawing()
+def plot_calibration(calibration: Calibration) -> "Figure":
     """Plot how often probabilities are right, and how much the spread of SIC covers.
 
     A panel for each chart with probabilities, and one for the spread if there is one.
     """
     n_panels = len(calibration.reliability) + (calibration.coverage is not None)
-    figure = Figure(figsize=(3.7 * n_panels, 3.9), layout="constrained")
+    figure = new_figure(3.7 * n_panels, 3.9)
     panels = iter(figure.subplots(1, n_panels, squeeze=False)[0])
     for chart in CHARTS:
         if chart.name in calibration.reliability:
@@ -63,14 +68,14 @@ def plot_calibration(calibration: Calibration) -> Figure:
     return figure
 
 
-def _plot_matrix(axes: Axes, chart: Chart, counts: np.ndarray) -> None:
+def _plot_matrix(axes: "Axes", chart: Chart, counts: np.ndarray) -> None:
     names = list(chart.class_names)
     columns = [*names, "no class"]
     if not counts[:, len(names) :].any():
         columns, counts = names, counts[:, : len(names)]
     support = counts.sum(axis=1, keepdims=True)
     shares = 100 * np.divide(counts, support, out=np.zeros_like(counts), where=support > 0)
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=100, aspect="auto")
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=100, aspect="auto", origin="upper")
     for row, column in np.ndindex(*shares.shape):
         if support[row, 0] == 0:
             continue
@@ -89,7 +94,7 @@ def _plot_matrix(axes: Axes, chart: Chart, counts: np.ndarray) -> None:
     axes.spines[:].set_visible(False)
 
 
-def _plot_reliability(axes: Axes, chart: Chart, reliability: Reliability) -> None:
+def _plot_reliability(axes: "Axes", chart: Chart, reliability: Reliability) -> None:
     filled = [b for b in reliability.bins if b.n_pixels]
     centres = [(b.lowest + b.highest) / 2 for b in filled]
     weights = [b.n_pixels / reliability.n_pixels for b in filled]
@@ -111,7 +116,7 @@ def _plot_reliability(axes: Axes, chart: Chart, reliability: Reliability) -> Non
     _finish(axes)
 
 
-def _plot_coverage(axes: Axes, coverage: Coverage) -> None:
+def _plot_coverage(axes: "Axes", coverage: Coverage) -> None:
     axes.plot(
         coverage.within, np.multiply(100, coverage.expected), "--", color="#999999",
         label="normal errors",
@@ -129,7 +134,7 @@ def _plot_coverage(axes: Axes, coverage: Coverage) -> None:
     _finish(axes)
 
 
-def _finish(axes: Axes) -> None:
+def _finish(axes: "Axes") -> None:
     axes.grid(color="#e6e6e6", linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)

@@ -3,18 +3,20 @@
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.colors import ListedColormap
-from matplotlib.figure import Figure
 
 from seaice_data.arrays import ChartArray
 from seaice_data.charts import CHART_FILL, CHARTS, SIC
 from seaice_data.store.store import Store
 from seaice_data.store.stored_scene import StoredScene
 from seaice_data.system.ownership import FIGURE, refuse_foreign
-from seaice_model.style import COLOURS, save_plot
+from seaice_model.style import COLOURS, drawing, new_figure, save_plot
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _COLUMNS = 8
 _MOST_SCENES = 64
@@ -44,6 +46,8 @@ def save_store_plots(
     ------
     ForeignFileError
         If a file of one of these names is in the way.
+    PlotError
+        If a figure cannot be drawn or written.
     """
     for name in ("scenes.png", "classes.png"):
         refuse_foreign(folder / name, FIGURE, overwrite=overwrite)
@@ -56,7 +60,8 @@ def save_store_plots(
     return tuple(folder / name for name in figures)
 
 
-def plot_class_distribution(class_counts: Mapping[str, Sequence[int]]) -> Figure:
+@drawing()
+def plot_class_distribution(class_counts: Mapping[str, Sequence[int]]) -> "Figure":
     """Plot the share of each class of each chart in percent.
 
     Parameters
@@ -69,7 +74,7 @@ def plot_class_distribution(class_counts: Mapping[str, Sequence[int]]) -> Figure
     -----
     Chen et al. (2024), Figure 5.
     """
-    figure = Figure(figsize=(11, 3.8), layout="constrained")
+    figure = new_figure(11, 3.8)
     panels = figure.subplots(
         1, len(CHARTS), gridspec_kw={"width_ratios": [c.n_classes for c in CHARTS]}
     )
@@ -87,13 +92,14 @@ def plot_class_distribution(class_counts: Mapping[str, Sequence[int]]) -> Figure
     return figure
 
 
-def plot_contact_sheet(store: Store) -> Figure:
+@drawing()
+def plot_contact_sheet(store: Store) -> "Figure":
     """Plot HH and the SIC chart of each scene of a store, of at most 64, as thumbnails."""
     every = math.ceil(max(len(store.scenes), 1) / _MOST_SCENES)
     scenes = [store.scene(scene_id) for scene_id in store.scenes[::every]]
     split_of = {scene: name for name, ids in store.splits.items() for scene in ids}
     n_rows = max(-(-len(scenes) // _COLUMNS), 1)
-    figure = Figure(figsize=(1.5 * _COLUMNS, 3.1 * n_rows + 0.4), layout="constrained")
+    figure = new_figure(1.5 * _COLUMNS, 3.1 * n_rows + 0.4)
     panels = figure.subplots(2 * n_rows, _COLUMNS, squeeze=False)
     for axes in panels.flat:
         axes.set_axis_off()
@@ -101,7 +107,8 @@ def plot_contact_sheet(store: Store) -> Figure:
         row, column = divmod(number, _COLUMNS)
         above, below = panels[2 * row, column], panels[2 * row + 1, column]
         if "hh" in store.channels:
-            above.imshow(_thumbnail(scene, "hh"), cmap="gray", vmin=-2, vmax=2)
+            plane = _thumbnail(scene, "hh")
+            above.imshow(plane, cmap="gray", vmin=-2, vmax=2, origin="upper")
         _plot_sic(below, scene)
         split = split_of.get(scene.id, "left out")
         above.set_title(f"{scene.id[:8]} {scene.service}\n{split}", fontsize=7)
@@ -116,11 +123,14 @@ def _thumbnail(scene: StoredScene, channel: str) -> np.ndarray:
     return np.asarray(scene.inputs[::step, ::step, position], np.float32)
 
 
-def _plot_sic(axes: Axes, scene: StoredScene) -> None:
+def _plot_sic(axes: "Axes", scene: StoredScene) -> None:
+    from matplotlib.colors import ListedColormap  # late: see `seaice_model.style`
+
     step = max(max(scene.grid.shape) // _THUMBNAIL, 1)
     chart: ChartArray = np.asarray(scene.charts[::step, ::step, CHARTS.index(SIC)])
     shown = np.ma.masked_equal(chart, CHART_FILL)
     colours = ListedColormap(COLOURS[SIC.name])
     axes.imshow(
-        shown, cmap=colours, vmin=-0.5, vmax=SIC.n_classes - 0.5, interpolation="nearest"
-    )
+        shown, cmap=colours, vmin=-0.5, vmax=SIC.n_classes - 0.5, interpolation="nearest",
+        origin="upper",
+    )  # fmt: skip

@@ -6,7 +6,8 @@ of the stored pixel that represents it (Chen et al. 2024, section 3.2).
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -19,7 +20,7 @@ from seaice_data.store.store import Store
 from seaice_data.system.memory import return_pages
 from seaice_data.system.workers import Progress
 from seaice_data.texts import printable
-from seaice_model.errors import MapError, RunError
+from seaice_model.errors import MapError, PlotError, RunError
 from seaice_model.maps.alignment import align
 from seaice_model.maps.chart_map import ChartMap, MapGrid, Provenance
 from seaice_model.maps.netcdf import read_netcdf, write_netcdf
@@ -60,6 +61,9 @@ class PredictReport:
     elapsed_s: float
     """Seconds in all."""
 
+    plots_failed: tuple[Failure, ...] = ()
+    """Figures that could not be written, by scene, and the page; their maps are there."""
+
 
 @former_arguments(pictures="plots")
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,7 +102,8 @@ def predict_store(
 
     Each map is a netCDF file with a figure of the same name. Existing maps of the same
     weights and the same store are kept, so an interrupted call continues when it is
-    repeated; a missing figure of such a map is plotted. A scene is left out, and listed in
+    repeated; a missing figure of such a map is plotted. A figure that fails does not cost
+    the map, and is listed in the report. A scene is left out, and listed in
     the report, if it cannot be read, does not fit into memory, or another file is in the
     place of its map; the other scenes are predicted.
 
@@ -287,13 +292,16 @@ def _predict(
         refuse_foreign_files(maps_path, new, overwrite=settings.overwrite)
     make_folder(maps_path)
     failed = [*source.failed, *in_the_way]
+    plots_failed: list[Failure] = []
     for n_done, (scene, path) in enumerate(paths.items(), start=1):
         try:
             with memory_in_words(f"scene {scene}", kind=SceneError):
                 if scene not in kept | without:
-                    _predict_map(source, scene, predictor, path, provenance, settings)
+                    plots_failed += _predict_map(
+                        source, scene, predictor, path, provenance, settings
+                    )
                 elif scene in kept and settings.plots:
-                    _add_plot(source, scene, path)
+                    plots_failed += _add_plot(source, scene, path)
         except (SceneError, StoreError, RecipeError, MapError) as error:
             if is_of_disk(error):
                 raise
@@ -302,21 +310,40 @@ def _predict(
         except OSError as error:
             if is_of_disk(error):
                 raise
-            reason = f"{error.filename!r}: {error.strerror}" if error.filename else error
-            failed.append(Failure(scene, str(reason)))
+            failed.append(Failure(scene, _in_words(error)))
         if progress is not None:
             progress(n_done, len(paths), scene)
     without = {entry.name for entry in failed}
     maps = tuple(path for scene, path in paths.items() if scene not in without)
     if settings.plots and maps:
-        _write_index(maps_path, settings)
+        plots_failed += _write_index(maps_path, settings)
     return PredictReport(
         maps=maps,
         n_written=len(maps) - len(kept - without),
         n_kept=len(kept - without),
         failed=tuple(failed),
         elapsed_s=time.perf_counter() - start,
+        plots_failed=tuple(plots_failed),
     )
+
+
+@contextmanager
+def _collecting(failed: list[Failure], name: str) -> Iterator[None]:
+    """List a figure or page that fails, unless nothing at all can be written."""
+    try:
+        yield
+    except PlotError as error:
+        if is_of_disk(error):
+            raise
+        failed.append(Failure.of(name, error))
+    except OSError as error:
+        if is_of_disk(error):
+            raise
+        failed.append(Failure(name, _in_words(error)))
+
+
+def _in_words(error: OSError) -> str:
+    return f"{error.filename!r}: {error.strerror}" if error.filename else str(error)
 
 
 def _predict_map(
@@ -326,8 +353,9 @@ def _predict_map(
     path: Path,
     provenance: Provenance,
     settings: PredictSettings,
-) -> None:
-    """Predict the map of a scene, and plot it."""
+) -> list[Failure]:
+    """Predict the map of a scene, and plot it; return what could not be plotted."""
+    failed: list[Failure] = []
     scene = source.read(scene_id, charts=settings.plots)
     chart_map = predict_scene(
         predictor,
@@ -337,17 +365,23 @@ def _predict_map(
         probabilities=settings.probabilities,
     )
     if settings.plots:
-        _write_plot(chart_map, scene, path.with_suffix(".png"))
-        add_entry(path.parent, chart_map, scene.grid, scene.charts)
-    # The map comes last: if it exists, so does its figure, if requested.
+        with _collecting(failed, scene_id):
+            _write_plot(chart_map, scene, path.with_suffix(".png"))
+            add_entry(path.parent, chart_map, scene.grid, scene.charts)
+    # The map comes last: if it exists, so does its figure, if requested and possible.
     write_netcdf(chart_map, path)
+    return failed
 
 
-def _add_plot(source: Source, scene_id: str, path: Path) -> None:
-    """Plot a kept map if its figure is missing."""
+def _add_plot(source: Source, scene_id: str, path: Path) -> list[Failure]:
+    """Plot a kept map if its figure is missing; return what could not be plotted."""
+    failed: list[Failure] = []
     figure = path.with_suffix(".png")
     if not figure.exists():
-        _write_plot(read_netcdf(path), source.read(scene_id, charts=True), figure)
+        chart_map, scene = read_netcdf(path), source.read(scene_id, charts=True)
+        with _collecting(failed, scene_id):
+            _write_plot(chart_map, scene, figure)
+    return failed
 
 
 def _check_constants(checkpoint: Checkpoint) -> None:
@@ -379,12 +413,15 @@ def provenance_of(source: Source, predictor: Predictor) -> Provenance:
     )
 
 
-def _write_index(maps_path: Path, settings: PredictSettings) -> None:
+def _write_index(maps_path: Path, settings: PredictSettings) -> list[Failure]:
     """Write index.html; other files in the folder are not a reason to fail."""
+    failed: list[Failure] = []
     try:
-        write_index(maps_path, overwrite=settings.overwrite)
+        with _collecting(failed, "index.html"):
+            write_index(maps_path, overwrite=settings.overwrite)
     except MapError as error:
         log.warning("index.html is not written: %s", error)
+    return failed
 
 
 def _write_plot(chart_map: ChartMap, scene: SceneInputs, path: Path) -> None:

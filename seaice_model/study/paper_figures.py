@@ -6,17 +6,17 @@
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING
 
 from seaice_data.errors import Failure, StoreError
 from seaice_data.sources.charts import ChartedScenes
 from seaice_data.system.ownership import FIGURE, refuse_foreign
 from seaice_data.system.workers import Progress
-from seaice_model.errors import MapError
+from seaice_model.errors import MapError, PlotError
 from seaice_model.plots.maps import plot_comparison
 from seaice_model.plots.scores import plot_confusion
 from seaice_model.plots.store import plot_class_distribution
@@ -24,6 +24,9 @@ from seaice_model.prediction.predict import PredictSettings, predict_store
 from seaice_model.scores.score import ScoreReport, score_maps
 from seaice_model.scores.scored_maps import read_scored
 from seaice_model.style import save_plot
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 PAPER_SCENES = ("20180707T113313_cis", "20211212T211242_dmi")
 """Scenes of Figures 2 and 3."""
@@ -40,7 +43,7 @@ class FiguresReport:
     """Scenes of Figures 2 and 3."""
 
     failed: tuple[Failure, ...]
-    """Maps that could not be scored and are not in any figure."""
+    """Maps that could not be scored and are not in any figure, and figures that failed."""
 
 
 def plot_figures(
@@ -94,22 +97,28 @@ def plot_figures(
         if progress is not None:
             progress(n_done, len(models), name)
     chosen = _chosen(reports, scenes)
-    figures = {}
+    failed = [failure for report in reports.values() for failure in report.failed]
+    figures: dict[str, Path] = {}
+
+    def save(shown: str, path: Path, plot: Callable[[], "Figure"]) -> None:
+        try:
+            save_plot(plot(), path)
+        except PlotError as error:
+            failed.append(Failure.of(path, error))
+        else:
+            figures[shown] = path
+
     for scene_id in chosen:
-        path = _scene_path(out, scene_id)
-        save_plot(_plot_scene(scene_id, maps, reports, truth), path)
-        figures[f"Figures 2, 3: {scene_id}"] = path
+        plot = partial(_plot_scene, scene_id, maps, reports, truth)
+        save(f"Figures 2, 3: {scene_id}", _scene_path(out, scene_id), plot)
     for name, report in reports.items():
-        path = _confusion_path(out, name)
         matrices = report.grids["original"].confusion
-        save_plot(plot_confusion(matrices, title=name), path)
-        figures[f"Figure 4: {name}"] = path
+        plot = partial(plot_confusion, matrices, title=name)
+        save(f"Figure 4: {name}", _confusion_path(out, name), plot)
     counts = truth.store and truth.store.full_class_counts
     if counts:
-        save_plot(plot_class_distribution(counts), out / "classes.png")
-        figures["Figure 5"] = out / "classes.png"
-    failed = tuple(failure for report in reports.values() for failure in report.failed)
-    return FiguresReport(figures, tuple(chosen), failed)
+        save("Figure 5", out / "classes.png", partial(plot_class_distribution, counts))
+    return FiguresReport(figures, tuple(chosen), tuple(failed))
 
 
 def _maps_of(
@@ -156,7 +165,7 @@ def _plot_scene(
     maps: Mapping[str, Path],
     reports: Mapping[str, ScoreReport],
     truth: ChartedScenes,
-) -> Figure:
+) -> "Figure":
     scene = truth.scenes[scene_id]
     rows = {name: read_scored(path, scene) for name, path in maps.items()}
     return plot_comparison(

@@ -1,24 +1,29 @@
 """The figure of a study: scores of every run, and which differences are real."""
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING
 
 from seaice_data.texts import printable
 from seaice_model.study.summary import CandidateResult, StudyTable
+from seaice_model.style import drawing, new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _INK, _FAINT = "#333333", "#aaaaaa"
 _COLOURS = {"validation": "#009e73", "test": "#0072b2"}
 _OFFSETS = {"validation": -0.14, "test": 0.14}
 
 
-def plot_study(table: StudyTable) -> Figure:
+@drawing()
+def plot_study(table: StudyTable) -> "Figure":
     """Plot combined scores of runs, and differences to the baseline with intervals.
 
     Hollow diamonds are the scores of the paper; the marker of a difference is filled if its
     interval excludes 0.
     """
     candidates = [candidate for candidate in table.candidates if candidate.n_runs]
-    figure = Figure(figsize=(11, 1.9 + 0.42 * len(candidates)), layout="constrained")
+    figure = new_figure(11, 1.9 + 0.42 * len(candidates))
     scores, effects = figure.subplots(1, 2, sharey=True)
     for place, candidate in enumerate(candidates):
         for split in _COLOURS:
@@ -41,7 +46,7 @@ def plot_study(table: StudyTable) -> Figure:
     return figure
 
 
-def _plot_scores(axes: Axes, place: int, candidate: CandidateResult, split: str) -> None:
+def _plot_scores(axes: "Axes", place: int, candidate: CandidateResult, split: str) -> None:
     result, y = candidate.splits[split], place + _OFFSETS[split]
     values = result.values("combined")
     axes.plot(values, [y] * len(values), "o", color=_COLOURS[split], ms=3, alpha=0.5)
@@ -51,7 +56,7 @@ def _plot_scores(axes: Axes, place: int, candidate: CandidateResult, split: str)
         _plot_paper(axes, result.paper.combined, y)
 
 
-def _plot_effect(axes: Axes, place: int, candidate: CandidateResult, split: str) -> None:
+def _plot_effect(axes: "Axes", place: int, candidate: CandidateResult, split: str) -> None:
     result, y = candidate.splits[split], place + _OFFSETS[split]
     effect = None if result.effects is None else result.effects.get("combined")
     if effect is not None:
@@ -63,11 +68,11 @@ def _plot_effect(axes: Axes, place: int, candidate: CandidateResult, split: str)
         _plot_paper(axes, result.paper_effect, y)
 
 
-def _plot_paper(axes: Axes, value: float, y: float) -> None:
+def _plot_paper(axes: "Axes", value: float, y: float) -> None:
     axes.plot([value], [y], "D", color=_FAINT, mfc="none", ms=5, zorder=1)
 
 
-def _add_legend(scores: Axes, effects: Axes) -> None:
+def _add_legend(scores: "Axes", effects: "Axes") -> None:
     for split, colour in _COLOURS.items():
         scores.plot([], [], "o", color=colour, ms=4, label=f"{split}: run")
         scores.plot([], [], "|", color=colour, ms=10, mew=2, label=f"{split}: mean")

@@ -5,6 +5,7 @@ deviations are over the runs, as in the paper.
 """
 
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
@@ -17,6 +18,7 @@ from seaice_data.settings import to_mapping
 from seaice_data.system.files import claimed, replacing
 from seaice_data.system.ownership import refuse_foreign
 from seaice_data.texts import printable, without_secrets
+from seaice_model.errors import PlotError
 from seaice_model.scores.report_text import aligned, decimal
 from seaice_model.study.plot import plot_study
 from seaice_model.study.records import SPLITS
@@ -24,6 +26,8 @@ from seaice_model.study.statistics import SCORES
 from seaice_model.study.study import TABLE_LOCK, TABLES, StudyPlan
 from seaice_model.study.summary import SplitResult, StudyTable, summarise
 from seaice_model.style import save_plot
+
+log = logging.getLogger(__name__)
 
 _LATEX = {sign: f"\\{sign}" for sign in "&%$#_{}"} | {
     "\\": r"\textbackslash{}",
@@ -75,7 +79,10 @@ def update_tables(plan: StudyPlan) -> StudyTable:
             with replacing(plan.out / name) as new:
                 new.write_text(text, encoding="utf-8")
         if table.n_finished:
-            save_plot(plot_study(table), plan.out / figure)
+            try:
+                save_plot(plot_study(table), plan.out / figure)
+            except PlotError as error:
+                log.warning("%s is not written: %s", figure, error)
     return table
 
 

@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from seaice_model.errors import PlotError
 from seaice_model.plots.learning_curve import plot_learning_curve
 from seaice_model.runs import checkpoint as checkpoints
 from seaice_model.runs import log as runlog
@@ -18,7 +19,7 @@ from seaice_model.runs.checkpoint import (
     TrainState,
     lost_best_error,
 )
-from seaice_model.runs.folder import RunFolder, run_errors
+from seaice_model.runs.folder import RunFolder
 from seaice_model.runs.log import LogEntry
 from seaice_model.runs.tensorboard import EpochWriter
 from seaice_model.style import save_plot
@@ -111,7 +112,7 @@ class Recorder:
         if self.epoch_writer is not None:
             self.epoch_writer(entry)
         if time.perf_counter() - self.plotted > _PLOT_EVERY_S:
-            self.plot_learning_curve()
+            self._plot_learning_curve(logging.INFO)
         log.info(
             "epoch %d: loss %.4f, combined score %.2f %%, %.1f s of training, %.1f s of "
             "validation",
@@ -119,13 +120,19 @@ class Recorder:
         )  # fmt: skip
 
     def plot_learning_curve(self) -> None:
-        """Plot the log, if an epoch is finished."""
-        if not self.is_writing:
-            return
-        if entries := runlog.read_log(self.folder.log):
-            with run_errors(self.folder.learning_curve, "write"):
-                save_plot(plot_learning_curve(entries), self.folder.learning_curve)
+        """Plot the log, if an epoch is finished; warn if that is not possible."""
+        if self.is_writing:
+            self._plot_learning_curve(logging.WARNING)
+
+    def _plot_learning_curve(self, level: int) -> None:
+        """Plot the log, or log at this level why not: a figure never ends a training."""
         self.plotted = time.perf_counter()
+        if entries := runlog.read_log(self.folder.log):
+            try:
+                save_plot(plot_learning_curve(entries), self.folder.learning_curve)
+            except PlotError as error:
+                name = self.folder.learning_curve.name
+                log.log(level, "%s is not written: %s", name, error)
 
     def _save(self, state: TrainState, path: Path) -> None:
         if not self.is_writing:

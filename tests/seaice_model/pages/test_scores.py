@@ -2,6 +2,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
 from support.drawn_uncertainty import drawn, errors
 from support.learnable_scenes import SCENES, TEST_SCENE
 from support.webpages import check_page
@@ -41,6 +42,20 @@ def test_the_report_is_one_valid_page(
     ):  # fmt: skip
         assert words in text
     assert f"<td>{report.pooled.combined:.1f}</td>" in text
+
+
+def test_a_figure_that_fails_does_not_cost_the_report(
+    report: ScoreReport, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_latex(*_arguments: object, **_options: object) -> None:
+        raise RuntimeError("latex could not be found")
+
+    monkeypatch.setattr(Figure, "savefig", no_latex)
+    failed = write_report(report, tmp_path / "scores.html", charts_of(store))
+    assert len(failed) == 2 + 2
+    assert check_page(tmp_path / "scores.html") == []
+    text = (tmp_path / "scores.html").read_text("utf-8")
+    assert "Confusion matrix of SIC: cannot plot: latex could not be found." in text
 
 
 def test_the_report_shows_calibration(

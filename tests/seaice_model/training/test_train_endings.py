@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from support.learnable_scenes import TINY
 from support.other_systems import OtherSystem
 
@@ -19,6 +20,7 @@ from seaice_model.errors import RunError
 from seaice_model.runs.checkpoint import load, save, weights_fingerprint
 from seaice_model.runs.folder import RunFolder
 from seaice_model.runs.log import read_log
+from seaice_model.training import recorder
 from seaice_model.training.progress import TrainProgress
 from seaice_model.training.train import train
 
@@ -160,3 +162,21 @@ def test_a_full_disk_is_reported_before_the_old_checkpoint_is_touched(
     train(store, folder.path, config, resume=True)
     assert load(folder.last).state.n_epochs == 2
     assert len(read_log(folder.log)) == 2
+
+
+def test_a_learning_curve_that_cannot_be_plotted_does_not_end_a_training(
+    store: Store,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def no_latex(*_arguments: object, **_options: object) -> None:
+        raise RuntimeError("latex could not be found")
+
+    monkeypatch.setattr(Figure, "savefig", no_latex)
+    monkeypatch.setattr(recorder, "_PLOT_EVERY_S", 0)
+    report = train(store, tmp_path / "run", TINY, device="cpu")
+    assert report.is_complete
+    assert [record.getMessage() for record in caplog.records] == [
+        "learning_curve.png is not written: cannot plot: latex could not be found"
+    ]
