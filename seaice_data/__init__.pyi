@@ -31,10 +31,12 @@ from .sources.charts import find_charts as find_charts
 from .store.description import StoreDescription as StoreDescription
 from .store.description import describe_store as describe_store
 from .store.division import SplitReport as SplitReport
+from .store.division import folds_of as folds_of
 from .store.division import split_store as split_store
 from .store.recipe import Recipe as Recipe
 from .store.selection import select as select
 from .store.split import SplitSettings as SplitSettings
+from .store.split import orbit_passes as orbit_passes
 from .store.store import Store as Store
 from .store.stored_scene import StoredScene as StoredScene
 from .store.verify import VerifyReport as VerifyReport

@@ -1,18 +1,22 @@
 """`seaice split`: divide the scenes of a store again."""
 
+import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..console import note, say, say_json
 from ..options import AsJson
 
+if TYPE_CHECKING:
+    from seaice_data.store.store import Store
+
 
 def split(
     store: Annotated[str, typer.Argument(help="Store to divide again")],
     seed: Annotated[
-        int, typer.Option(min=0, help="Another seed gives other validation scenes")
+        int, typer.Option(min=0, help="Another seed gives other validation scenes or folds")
     ] = 0,
     test: Annotated[
         Path | None,
@@ -27,6 +31,14 @@ def split(
             "--allow-leaks", help="Allow scenes of one orbit pass in different splits"
         ),
     ] = False,
+    folds: Annotated[
+        int | None,
+        typer.Option(
+            min=2,
+            help="Write the settings of a cross-validation of this many folds instead",
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for these files")] = Path("folds"),
     as_json: AsJson = False,
 ) -> None:
     """Divide the scenes of a store into train, validation and test.
@@ -37,6 +49,12 @@ def split(
     (JSON, or one scene per line; ids or file names). Scenes that are added later follow the
     new division.
 
+    With --folds the store stays as it is. Its training and validation scenes are divided
+    into folds, orbit pass by orbit pass, and OUT/fold-1.toml and so on let a training
+    validate on one fold and train on the others: `seaice train store.zarr --config
+    folds/fold-1.toml --run run-1`. Then `seaice predict store.zarr --run run-1 --split
+    validation` predicts the scenes of the fold.
+
     Example: seaice split store.zarr --validation valset2.json
     """
     from seaice_data.store.division import split_store
@@ -44,6 +62,11 @@ def split(
     from seaice_data.store.store import Store
 
     opened = Store.open(store)
+    if folds is not None:
+        if test or validation or allow_leaks:
+            raise typer.BadParameter("--folds divides by --seed alone")
+        _write_folds(opened, folds, seed, out, as_json=as_json)
+        return
     settings = SplitSettings(
         seed=seed,
         test=read_id_file(test) if test else None,
@@ -62,7 +85,30 @@ def split(
         say_json({"store": opened.path, "splits": report.splits})
         return
     shares = ", ".join(f"{name} {len(ids)}" for name, ids in report.splits.items())
+    n_left_out = len({*report.left_out} - {failure.name for failure in report.failed})
     say(
-        f"{shares} scenes, {len(report.left_out)} left out because other scenes of their "
-        "pass are in another split"
+        f"{shares} scenes, {n_left_out} left out because other scenes of their pass are in "
+        "another split"
     )
+
+
+def _write_folds(
+    store: "Store", n_folds: int, seed: int, out: Path, *, as_json: bool
+) -> None:
+    """Write the settings of the trainings of a cross-validation."""
+    from seaice_data.store.division import folds_of
+    from seaice_model.config.folds import write_folds
+
+    folds = folds_of(store, n_folds, seed)
+    paths = write_folds(folds, out)
+    if as_json:
+        listed = [
+            {"config": str(path), "validation": fold}
+            for path, fold in zip(paths, folds, strict=True)
+        ]
+        say_json({"store": store.path, "folds": listed})
+        return
+    for path, fold in zip(paths, folds, strict=True):
+        say(f"{path}: validates on {len(fold)} scenes")
+    command = ["seaice", "train", store.path, "--config", str(paths[0]), "--run", "run-1"]
+    note(f"hint: train the first with `{shlex.join(command)}`")

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from seaice_data.errors import Failure
+from seaice_data.errors import Failure, StoreError
 from seaice_data.scene_id import SceneId
 from seaice_data.settings import to_mapping
-from seaice_data.store.split import SplitSettings
+from seaice_data.store.split import SplitSettings, split_folds
 from seaice_data.store.store import Store
 from seaice_data.store.summary import finish
 
@@ -59,3 +59,36 @@ def split_store(store: Store, settings: SplitSettings) -> SplitReport:
         tested=tuple(sorted({*lists["validation"]} & {*splits["test"]})),
         failed=tuple(failed),
     )
+
+
+def divided(store: Store) -> Mapping[str, tuple[SceneId, ...]]:
+    """Return the scenes of each split of a store that is finished.
+
+    Raises
+    ------
+    StoreError
+        If it has scenes, but they have not been divided yet.
+    """
+    if store.scenes and store.attributes.get("splits") is None:
+        raise StoreError(
+            f"the {len(store.scenes)} scenes of {store.path!r} are not divided into splits "
+            "yet: parts of it have been prepared, or a run was interrupted",
+            hint=f"finish it with `seaice prepare raw/ {store.path}`, without --part",
+        )
+    return store.splits
+
+
+def folds_of(store: Store, n_folds: int, seed: int = 0) -> tuple[tuple[SceneId, ...], ...]:
+    """Divide the training and validation scenes of a store into folds.
+
+    The splits of the store stay as they are. See `seaice_data.store.split.split_folds`.
+
+    Raises
+    ------
+    StoreError
+        If the store has not been divided yet.
+    SettingsError
+        If there are fewer orbit passes than folds.
+    """
+    splits = divided(store)
+    return split_folds((*splits["train"], *splits["validation"]), n_folds, seed)

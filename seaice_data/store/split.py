@@ -5,8 +5,8 @@ lists of the challenge ignore this, and two test scenes leak.
 """
 
 import hashlib
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -115,7 +115,7 @@ def split_scenes(
     {'train': ('20180101T100000_cis',), 'validation': (), 'test': ('20180707T113313_cis',)}
     """
     ids, tests = sorted(set(ids)), set(tests)
-    passes = [[scene] for scene in ids] if allow_leaks else _orbit_passes(ids)
+    passes = [(scene,) for scene in ids] if allow_leaks else orbit_passes(ids)
     free = [group for group in passes if not tests.intersection(group)]
     if validation is None:
         train, validating = _choose_validation(free, seed)
@@ -128,6 +128,88 @@ def split_scenes(
         "validation": tuple(sorted(validating)),
         "test": tuple(scene for scene in ids if scene in tests),
     }
+
+
+def split_folds(
+    ids: Iterable[str], n_folds: int, seed: int = 0
+) -> tuple[tuple[SceneId, ...], ...]:
+    """Divide scenes into folds for cross-validation, each scene into one.
+
+    Scenes of one orbit pass are in the same fold. Ice services, their months, and then all
+    scenes, are spread as evenly over the folds as whole passes allow.
+
+    Parameters
+    ----------
+    ids
+        Scene ids; leave out test scenes and others of their passes.
+    n_folds
+        Number of folds, at least 2.
+    seed
+        Another seed gives other folds.
+
+    Returns
+    -------
+    tuple
+        The scenes of each fold, sorted.
+
+    Raises
+    ------
+    SettingsError
+        If there are fewer than two folds, or fewer orbit passes than folds.
+
+    Examples
+    --------
+    >>> ids = ["20180101T100000_cis", "20180101T100100_cis", "20180707T113313_cis"]
+    >>> split_folds(ids, 2)
+    (('20180101T100000_cis', '20180101T100100_cis'), ('20180707T113313_cis',))
+    """
+    passes = orbit_passes(ids)
+    if not 2 <= n_folds <= len(passes):
+        raise SettingsError(
+            f"{len(passes)} orbit passes of scenes that are not for testing cannot be "
+            f"divided into {n_folds} folds",
+            hint=f"ask for 2 to {len(passes)} folds" if len(passes) > 1 else None,
+        )
+    folds: list[list[SceneId]] = [[] for _ in range(n_folds)]
+    of_month = [Counter[str]() for _ in folds]
+    # The largest passes come first: later ones even out the differences that they leave.
+    for group in sorted(passes, key=lambda group: (-len(group), _rank(seed, group[0]))):
+        month = f"{group[0].service} {group[0].acquired.month}"
+        place = min(range(n_folds), key=lambda k: (of_month[k][month], len(folds[k])))
+        folds[place] += group
+        of_month[place][month] += len(group)
+    return tuple(tuple(sorted(fold)) for fold in folds)
+
+
+def orbit_passes(ids: Iterable[str]) -> list[tuple[SceneId, ...]]:
+    """Group scenes whose acquisitions follow each other within an orbit pass.
+
+    Each starts at most ten minutes after another. They overlap, so scores on one are too
+    good if another was trained on.
+
+    Parameters
+    ----------
+    ids
+        Scene ids, in any order.
+
+    Returns
+    -------
+    list
+        The scenes of each pass, sorted.
+
+    Examples
+    --------
+    >>> orbit_passes(["20180101T100100_cis", "20180707T113313_cis", "20180101T100000_cis"])
+    [('20180101T100000_cis', '20180101T100100_cis'), ('20180707T113313_cis',)]
+    """
+    groups: list[list[SceneId]] = []
+    last = datetime.min.replace(tzinfo=UTC)
+    for scene in sorted(map(SceneId, {*ids})):
+        if scene.acquired - last > _PASS:
+            groups.append([])
+        groups[-1].append(scene)
+        last = scene.acquired
+    return [tuple(group) for group in groups]
 
 
 def read_ids(text: str) -> tuple[SceneId, ...]:
@@ -175,7 +257,9 @@ def read_id_file(path: Path) -> tuple[SceneId, ...]:
     raise SettingsError(f"cannot read scene ids from {str(path)!r}: {reason}")
 
 
-def _choose_validation(free: list[list[str]], seed: int) -> tuple[list[str], list[str]]:
+def _choose_validation(
+    free: Sequence[Sequence[str]], seed: int
+) -> tuple[list[str], list[str]]:
     """Choose whole passes at random; return training scenes and validation scenes."""
     ranked = sorted(free, key=lambda group: _rank(seed, group[0]))
     n_scenes = sum(map(len, free))
@@ -187,29 +271,16 @@ def _choose_validation(free: list[list[str]], seed: int) -> tuple[list[str], lis
     return train, validating
 
 
-def leaking_pairs(splits: Mapping[str, Iterable[str]]) -> list[tuple[str, str]]:
+def leaking_pairs(splits: Mapping[str, Iterable[str]]) -> list[tuple[SceneId, SceneId]]:
     """Return pairs of scenes of one orbit pass that are in different splits."""
     side = {scene: name for name, scenes in splits.items() for scene in scenes}
     pairs = []
-    for group in _orbit_passes(sorted(side)):
+    for group in orbit_passes(side):
         for k, first in enumerate(group):
             pairs += [
                 (first, other) for other in group[k + 1 :] if side[first] != side[other]
             ]
     return pairs
-
-
-def _orbit_passes(ids: list[str]) -> list[list[str]]:
-    """Group sorted ids whose acquisitions follow each other within a pass."""
-    groups: dict[int, list[str]] = defaultdict(list)
-    last, number = datetime.min.replace(tzinfo=UTC), 0
-    for scene in ids:
-        acquired = SceneId(scene).acquired
-        if acquired - last > _PASS:
-            number += 1
-        groups[number].append(scene)
-        last = acquired
-    return list(groups.values())
 
 
 def _rank(seed: int, scene: str) -> bytes:

@@ -7,8 +7,10 @@ from seaice_data.store.split import (
     TEST_IDS,
     SplitSettings,
     leaking_pairs,
+    orbit_passes,
     read_id_file,
     read_ids,
+    split_folds,
     split_scenes,
 )
 
@@ -113,3 +115,49 @@ def test_a_scene_cannot_validate_and_test() -> None:
     ids = ("20180124T194759_dmi", "20180623T114935_cis")
     with pytest.raises(SettingsError, match="1 scenes are in the test and in the valid"):
         SplitSettings(test=ids, validation=ids[:1])
+
+
+def slices_of_passes() -> list[str]:
+    """Return 180 scenes of two services in 120 passes; every other pass has two scenes."""
+    first = [f"{scene[:-3]}{'cis' if k % 3 else 'dmi'}" for k, scene in enumerate(IDS)]
+    return sorted([*first, *(scene.replace("101010", "101110") for scene in first[::2])])
+
+
+def test_passes_are_found_in_any_order() -> None:
+    ids = slices_of_passes()
+    passes = orbit_passes(ids[::-1])
+    assert [len(group) for group in passes] == [2, 1] * 60
+    assert [scene for group in passes for scene in group] == ids
+
+
+@pytest.mark.parametrize("n_folds", [2, 5, 7])
+def test_folds_cover_each_scene_once_and_divide_no_pass(n_folds: int) -> None:
+    ids = slices_of_passes()
+    folds = split_folds(ids, n_folds)
+    assert sorted(scene for fold in folds for scene in fold) == ids
+    assert leaking_pairs({str(k): fold for k, fold in enumerate(folds)}) == []
+    assert max(map(len, folds)) - min(map(len, folds)) <= 4
+
+
+def test_folds_have_equal_shares_of_services_and_months() -> None:
+    folds = split_folds(slices_of_passes(), 5)
+    for service in ("cis", "dmi"):
+        numbers = [sum(scene.service == service for scene in fold) for fold in folds]
+        assert max(numbers) - min(numbers) <= 12
+    for month in range(1, 13):
+        numbers = [sum(scene.acquired.month == month for scene in f) for f in folds]
+        assert max(numbers) - min(numbers) <= 4
+
+
+def test_folds_follow_from_the_seed_and_the_ids() -> None:
+    ids = slices_of_passes()
+    assert split_folds(ids, 5, seed=1) == split_folds(ids[::-1], 5, seed=1)
+    assert split_folds(ids, 5, seed=1) != split_folds(ids, 5, seed=2)
+
+
+@pytest.mark.parametrize("n_folds", [1, 3])
+def test_folds_need_as_many_passes(n_folds: int) -> None:
+    ids = ["20190110T101010_dmi", "20190110T101110_dmi", "20190210T101010_dmi"]
+    with pytest.raises(SettingsError, match="2 orbit passes") as caught:
+        split_folds(ids, n_folds)
+    assert caught.value.hint == "ask for 2 to 2 folds"
