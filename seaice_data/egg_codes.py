@@ -4,8 +4,8 @@
 - ``PolygonTable.classes`` decides which ice type dominates a polygon, if any does;
 - ``paint_charts`` gives each pixel the classes of its polygon.
 
-Tables and rules are those that made the ready-to-train charts, quirks included:
-charts painted here equal the charts of the dataset.
+Tables and rules are those of the authors' published script, quirks included: polygons
+get the same classes. Whether that script made the charts of the dataset is inferred.
 """
 
 import re

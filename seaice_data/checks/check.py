@@ -116,7 +116,7 @@ def _findings(
         registration.check_registration([scene.cells for scene in single]),
         wind.check_axes(winds),
         wind.check_sign(winds),
-        wind.check_pairs(winds),
+        wind.check_rotation(winds),
         tie_points.check_positions([scene.placement for scene in raw]),
         tie_points.check_spacing([scene.placement for scene in scenes]),
         tie_points.check_last_interval([scene.placement for scene in ready]),

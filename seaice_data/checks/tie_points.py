@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -11,9 +12,11 @@ from seaice_data.geolocation import TiePoints
 from seaice_data.grid import SPACING_M, Grid
 from seaice_data.scenes.scene import Scene
 
+Angle = TypeVar("Angle", float, FloatArray)
+
 _EARTH_RADIUS_M = 6_371_000.0
 _INCLINATION_COSINE = -0.1423  # of the Sentinel-1 orbit, 98.18 degrees
-_NEAR_DEG = 20.0  # the Earth turns under the satellite, and headings vary within a scene
+_NEAR_DEG = 20.0
 _NEAR_SHARE = 0.03  # the sphere and the ellipsoid differ by half a percent
 _CLEAR_SHARE = 0.01
 
@@ -50,19 +53,25 @@ class Placement:
     """Direction of later samples."""
 
     @property
+    def is_ascending(self) -> bool:
+        """Whether the satellite flies north."""
+        return bool(np.cos(np.deg2rad(self.heading_deg)) > 0)
+
+    @property
     def is_right_looking(self) -> bool:
         """Whether later samples are to the right of later lines."""
         return abs(_turn(self.samples_deg - self.heading_deg - 90)) < _NEAR_DEG
 
     @property
     def is_forward(self) -> bool:
-        """Whether later lines are where Sentinel-1 flies, north or south."""
+        """Whether later lines are where Sentinel-1 flies to, not where it comes from."""
         cosine = np.cos(np.deg2rad(self.latitude))
         ascending = np.rad2deg(np.arcsin(np.clip(_INCLINATION_COSINE / cosine, -1, 1)))
-        return any(
-            abs(_turn(self.heading_deg - way)) < _NEAR_DEG
-            for way in (ascending, 180 - ascending)
+        ways = np.array([ascending, 180 - ascending])
+        ahead, back = (
+            np.abs(_turn(self.heading_deg - w)).min() for w in (ways, ways + 180)
         )
+        return bool(ahead < back)
 
 
 def measure_placement(scene: Scene) -> Placement:
@@ -142,7 +151,7 @@ def check_orientation(scenes: Sequence[Placement]) -> Finding:
     """Check that rows are in the order of time, and columns begin at near range."""
     n_right = sum(scene.is_right_looking for scene in scenes)
     n_forward = sum(scene.is_forward for scene in scenes)
-    n_south = sum(90 < scene.heading_deg % 360 < 270 for scene in scenes)
+    n_south = sum(not scene.is_ascending for scene in scenes)
     evidence = (
         f"of {len(scenes)} scenes ({n_south} descending) later samples are to the right of "
         f"later lines in {n_right}, and later lines along the orbit in {n_forward}"
@@ -208,6 +217,6 @@ def _misplaced(points: TiePoints, original: Grid) -> float:
     return furthest
 
 
-def _turn(angle_deg: float) -> float:
+def _turn(angle_deg: Angle) -> Angle:
     """Return an angle between -180 and 180 degrees."""
     return (angle_deg + 180) % 360 - 180

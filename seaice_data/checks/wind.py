@@ -6,19 +6,20 @@ properties of wind tell the possibilities apart, however few files there are of 
 - wind near the surface turns (vorticity) more than it spreads (divergence), so the axes
   for which it spreads least are the right ones, up to the sign of both;
 - the mean wind over these seas is from the north, which gives that sign;
-- scenes that are close in time and place have the same wind, whatever their direction of
-  flight. This tells a mirrored wind, or one that was not rotated, from one that was.
+- ascending and descending scenes have the same wind, above all if they are close in time
+  and place. This tells a mirrored wind, or one that was not rotated, from one that was.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import combinations
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 
-from seaice_data.arrays import FloatArray
+from seaice_data.arrays import FloatArray, IntArray
 from seaice_data.channels import find_channel
 from seaice_data.checks.finding import CLEAR, Finding, mean_and_error, outcome_of
 from seaice_data.checks.tie_points import Placement
@@ -37,8 +38,10 @@ _AXES: tuple[Axes, ...] = (
 )
 _ASSUMED = _AXES[0]
 _FEWEST_SCENES = 8
+_FEWEST_OF_EACH = 3
 _FEWEST_PAIRS = 5
-_CLOSE_KM, _CLOSE_HOURS, _CROSSING_DEG = 300.0, 6.0, 45.0
+# At 70 degrees north, ascending and descending passes are nine hours apart.
+_CLOSE_KM, _CLOSE_HOURS, _CROSSING_DEG = 300.0, 12.0, 45.0
 _ERA5_CELLS = 16  # 32 km: ERA5 has no more detail
 _LEAST_M_S = 1.0
 
@@ -120,51 +123,105 @@ def check_sign(scenes: Sequence[Wind]) -> Finding:
     least = _least_spreading(found) if len(found) >= _FEWEST_SCENES else None
     if least is None or least.n_errors < CLEAR:
         return Finding(name, inferred, "cannot tell", "the axes are not decided")
-    north, error = mean_and_error([wind.to_earth(least.axes)[1] for wind in scenes])
+    north = np.array([wind.to_earth(least.axes)[1] for wind in scenes])
+    kinds = _by_direction(scenes)
+    if min(map(len, kinds)) < _FEWEST_OF_EACH:
+        return Finding(name, inferred, "cannot tell", _too_few_of_each(kinds))
+    (up, up_error), (down, down_error) = (mean_and_error(north[kind]) for kind in kinds)
     evidence = (
-        f"along {_words(least.axes)} the mean wind of {len(scenes)} scenes is "
-        f"{abs(north):.1f} m/s (standard error {error:.1f}) from the "
-        f"{'north' if north < 0 else 'south'}; over the seas around Greenland and northern "
-        "Canada it is from the north"
+        f"along {_words(least.axes)} the mean wind to the north is {up:+.1f} m/s (standard "
+        f"error {up_error:.1f}) in ascending scenes and {down:+.1f} m/s ({down_error:.1f}) "
+        "in descending ones; over the seas around Greenland and northern Canada it is from "
+        "the north"
     )
-    if abs(north) < CLEAR * error:
+    if up * down < 0 or abs(up + down) < CLEAR * np.hypot(up_error, down_error):
         return Finding(name, inferred, "cannot tell", evidence)
-    setting = least.axes if north < 0 else _opposite(least.axes)
+    setting = least.axes if up < 0 else _opposite(least.axes)
     evidence += f"; so wind_axes = {_words(setting)}"
     return Finding(name, inferred, outcome_of(setting == _ASSUMED), evidence)
 
 
-def check_pairs(scenes: Sequence[Wind]) -> Finding:
-    """Check that scenes close in time and place have the same wind, turned back."""
+def check_rotation(scenes: Sequence[Wind]) -> Finding:
+    """Check that scenes of all flight directions have the same wind, turned back.
+
+    Pairs of scenes that are close in time and place decide, or else the mean winds of
+    ascending and descending scenes.
+    """
     name = "rotation of the wind"
     inferred = (
         "u and v are rotated, not mirrored, from east and north by the flight direction"
     )
     pairs = [pair for pair in combinations(scenes, 2) if _are_close(*pair)]
-    if len(pairs) < _FEWEST_PAIRS:
+    kinds = _by_direction(scenes)
+    if len(pairs) >= _FEWEST_PAIRS:
+        apart = np.array(
+            [[_apart(way(a), way(b)) for a, b in pairs] for way in _WAYS.values()]
+        )
+        means = apart.mean(axis=1)
+        order = np.argsort(means)
+        lead, error = mean_and_error(apart[order[1]] - apart[order[0]])
+        is_clear = lead > CLEAR * error
+        evidence = f"in {len(pairs)} pairs of scenes that cross, the winds differ by "
+        evidence += _ranked(order, [f"{mean:.0%}" for mean in means])
+    elif min(map(len, kinds)) >= _FEWEST_OF_EACH:
+        apart = np.array([_mean_difference(way, scenes, kinds) for way in _WAYS.values()])
+        order = np.argsort(apart)
+        is_clear = apart[order[0]] < CLEAR < apart[order[1]] - apart[order[0]]
+        evidence = (
+            f"the mean winds of {len(kinds[0])} ascending and {len(kinds[1])} descending "
+            "scenes differ by "
+        ) + _ranked(order, [f"{n_errors:.1f} standard errors" for n_errors in apart])
+    else:
         evidence = (
             f"{len(pairs)} pairs of scenes within {_CLOSE_HOURS:.0f} hours and "
-            f"{_CLOSE_KM:.0f} km cross each other; it takes {_FEWEST_PAIRS}"
-        )
+            f"{_CLOSE_KM:.0f} km cross each other; it takes {_FEWEST_PAIRS}; "
+        ) + _too_few_of_each(kinds)
         return Finding(name, inferred, "cannot tell", evidence)
-    ways: Mapping[str, Callable[[Wind], FloatArray]] = {
+    if not is_clear:
+        return Finding(name, inferred, "cannot tell", evidence)
+    return Finding(name, inferred, outcome_of([*_WAYS][order[0]] == "rotated"), evidence)
+
+
+_WAYS: Mapping[str, Callable[[Wind], FloatArray]] = MappingProxyType(
+    {
         "rotated": lambda wind: wind.to_earth(_ASSUMED),
         "mirrored": lambda wind: wind.to_earth(("samples", "-lines")),
         "not rotated": lambda wind: np.array([wind.u, wind.v]),
     }
-    apart = np.array(
-        [[_apart(way(one), way(other)) for one, other in pairs] for way in ways.values()]
+)
+"""Winds towards east and north, up to a turn that is the same in all scenes."""
+
+
+def _ranked(order: IntArray, differences: Sequence[str]) -> str:
+    names = [*_WAYS]
+    return ", ".join(f"{differences[k]} if {names[k]}" for k in order)
+
+
+def _by_direction(scenes: Sequence[Wind]) -> tuple[IntArray, IntArray]:
+    """Return the positions of ascending and of descending scenes."""
+    is_ascending = np.array([wind.place.is_ascending for wind in scenes], bool)
+    return np.flatnonzero(is_ascending), np.flatnonzero(~is_ascending)
+
+
+def _too_few_of_each(kinds: tuple[IntArray, IntArray]) -> str:
+    up, down = map(len, kinds)
+    return (
+        f"{up} scenes are ascending, {down} descending; it takes {_FEWEST_OF_EACH} of each"
     )
-    order = np.argsort(apart.mean(axis=1))
-    names, means = [*ways], apart.mean(axis=1)
-    lead, error = mean_and_error(apart[order[1]] - apart[order[0]])
-    evidence = (
-        f"in {len(pairs)} pairs of scenes that cross, the winds differ by "
-        + ", ".join(f"{means[k]:.0%} if {names[k]}" for k in order)
-    )
-    if lead < CLEAR * error:
-        return Finding(name, inferred, "cannot tell", evidence)
-    return Finding(name, inferred, outcome_of(names[order[0]] == "rotated"), evidence)
+
+
+def _mean_difference(
+    way: Callable[[Wind], FloatArray], scenes: Sequence[Wind], kinds: Sequence[IntArray]
+) -> float:
+    """Return how far the mean winds of two kinds of scenes differ, in standard errors."""
+    winds = np.array([way(wind) for wind in scenes])
+    total = 0.0
+    for component in winds.T:
+        (one, one_error), (other, other_error) = (
+            mean_and_error(component[kind]) for kind in kinds
+        )
+        total += (one - other) ** 2 / max(one_error**2 + other_error**2, 1e-9)
+    return float((total / 2) ** 0.5)
 
 
 class _Least(NamedTuple):

@@ -5,7 +5,7 @@
 - *ready* ("ready to train"): 80 m, standardised, fill 0, charts painted as classes; test
   files have no charts, which then come from the ``_reference`` file beside them;
 - *raw*: 40 m, physical units, NaN as fill, a polygon map with a table of egg codes. It is
-  converted to the form of a ready file by the dataset authors' own steps.
+  converted to the form of a ready file by the steps that the dataset's authors describe.
 
 Both return standardised planes on the 80 m grid, and charts with 255 as fill, in bands of
 rows, so that memory does not grow with the scene.

@@ -43,7 +43,7 @@ def find_id(file: NetcdfFile) -> SceneId:
 
 
 class RawScene(Scene):
-    """A raw file, brought to the form of a ready one by the dataset authors' own steps.
+    """A raw file, brought to the form of a ready one as the dataset's authors describe.
 
     SAR is the mean of 2 x 2 pixels, NaN if any of them is; charts are the highest of 2 x 2
     classes, and fill counts as the highest. Charts are masked where there is no SAR, and

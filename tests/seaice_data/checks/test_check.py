@@ -1,5 +1,6 @@
 """What is inferred about files holds where it is so, and does not where it is not."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,12 @@ def test_everything_holds_in_scenes_as_they_should_be(good: dict[str, Finding]) 
     expected = {n: "cannot tell" if n in undecided else "holds" for n in outcomes}
     assert outcomes == expected
     assert "wind_axes = [samples, lines]" in good["sign of the wind"].evidence
+
+
+def test_the_page_lists_every_check(good: dict[str, Finding]) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "unchecked.md").read_text()
+    table = re.findall(r"^\| ([^|]*) \|", page, re.MULTILINE)
+    assert table == ["check", *good]
 
 
 # ---- 2 km cells
