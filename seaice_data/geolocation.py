@@ -1,4 +1,11 @@
-"""Latitudes and longitudes of pixels, interpolated between the tie points of a scene."""
+"""Latitudes and longitudes of pixels, interpolated between the tie points of a scene.
+
+- ``TiePoints.places`` is where pixels are: it interpolates vectors, which neither the pole
+  nor the date line disturbs.
+- ``TiePoints.latitudes`` and ``longitudes`` interpolate degrees. The inputs of networks are
+  defined so, and networks have learned from them. Between tie points 20 km apart they are
+  100 m off at 83 degrees north, and hundreds of kilometres next to the pole.
+"""
 
 from dataclasses import dataclass
 
@@ -22,6 +29,38 @@ class TiePoints:
 
     samples: FloatArray
     """Positions of the columns of points along x, in 80 m pixels."""
+
+    def places(
+        self, rows: FloatArray, columns: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return latitudes, and longitudes from -180 to 180, at pixel positions.
+
+        Unit vectors are interpolated bilinearly: the places between two points are on the
+        great circle through them.
+
+        Returns
+        -------
+        tuple
+            Degrees, each of shape ``(rows, columns)``, float64.
+
+        Examples
+        --------
+        >>> across_the_pole = np.array([[0.0, 180.0], [0.0, 180.0]])
+        >>> ends = np.array([0.0, 2.0])
+        >>> points = TiePoints(np.full((2, 2), 89.0), across_the_pole, ends, ends)
+        >>> points.places(np.array([1.0]), np.array([1.0]))[0]
+        array([[90.]])
+        """
+        latitude, longitude = np.radians(self.latitude), np.radians(self.longitude)
+        x, y, z = (
+            tie_point_plane(values, self.lines, self.samples, rows, columns)
+            for values in (
+                np.cos(latitude) * np.cos(longitude),
+                np.cos(latitude) * np.sin(longitude),
+                np.sin(latitude),
+            )
+        )
+        return np.degrees(np.arctan2(z, np.hypot(x, y))), np.degrees(np.arctan2(y, x))
 
     def latitudes(self, rows: FloatArray, columns: FloatArray) -> FloatArray:
         """Return latitudes at pixel positions, shape ``(rows, columns)``."""
