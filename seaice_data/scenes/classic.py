@@ -46,7 +46,12 @@ class ClassicReader(Reader):
     def __contains__(self, name: str) -> bool:
         return name in self._file.variables
 
-    def find(self, name: str) -> StoredVariable | None:
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the variables."""
+        return tuple(self._file.variables)
+
+    def find(self, name: str) -> "ClassicVariable | None":
         """Return a variable; None if it is absent."""
         found = self._file.variables.get(name)
         if found is None:
@@ -57,6 +62,10 @@ class ClassicReader(Reader):
     def attribute(self, name: str) -> Attribute | None:
         """Return an attribute of the file; None if it is absent."""
         return _attribute(self._file, name)
+
+    def attributes(self) -> dict[str, Any]:
+        """Return all attributes of the file."""
+        return _attributes(self._file)
 
 
 class ClassicVariable(StoredVariable):
@@ -70,6 +79,10 @@ class ClassicVariable(StoredVariable):
         """Return an attribute; None if it is absent."""
         return _attribute(self._variable, name)
 
+    def attributes(self) -> dict[str, Any]:
+        """Return all attributes."""
+        return _attributes(self._variable)
+
     def read(self, index: int | slice | EllipsisType) -> Any:
         """Read a part, along the first axis."""
         with one_at_a_time:
@@ -79,6 +92,13 @@ class ClassicVariable(StoredVariable):
 def _close(file: "netCDF4.Dataset") -> None:
     with one_at_a_time:
         file.close()
+
+
+def _attributes(owner: "netCDF4.Dataset | netCDF4.Variable[Any]") -> dict[str, Any]:
+    with one_at_a_time:
+        names = owner.ncattrs()
+    found = {name: _attribute(owner, name) for name in names}
+    return {name: attribute.read() for name, attribute in found.items() if attribute}
 
 
 def _attribute(

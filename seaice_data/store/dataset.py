@@ -9,6 +9,7 @@ import xarray as xr
 from seaice_data.arrays import ChartArray, FloatArray
 from seaice_data.channels import Channel, find_channel
 from seaice_data.charts import CHART_FILL, CHARTS, SIC, SIC_STEP_PERCENT, Chart
+from seaice_data.conventions import CONVENTIONS, TIME
 from seaice_data.scene_id import SceneId
 from seaice_data.settings import fingerprint
 from seaice_data.store.group import SOURCE
@@ -66,12 +67,7 @@ def scene_dataset(
         n: variables.pop(n) for n in ("latitude", "longitude") if n in variables
     }
     acquired = np.datetime64(scene_id.acquired.replace(tzinfo=None), "ns")
-    about = {
-        "standard_name": "time",
-        "long_name": "start of the acquisition",
-        "units_metadata": "leap_seconds: none",
-    }
-    coordinates["time"] = ((), acquired, about)
+    coordinates["time"] = ((), acquired, dict(TIME))
     history = (
         f"{software}: downscaled by {recipe.ratio} ({recipe.sar}), "
         f"recipe {fingerprint(recipe)}"
@@ -91,7 +87,7 @@ def _global_attributes(
         if isinstance(value, (str, int, float))
     }
     return {
-        "Conventions": "CF-1.11",
+        "Conventions": CONVENTIONS,
         "title": f"Sentinel-1 scene {scene_id} with ancillary data and ice charts",
         "institution": _ICE_SERVICES[scene_id.service],
         "history": history,

@@ -162,7 +162,7 @@ class StoredScene:
         ``flag_meanings``. NaN is where there is no class, as in channels. `SIC_class`,
         `SOD_class` and `FLOE_class` are classes as they are stored: uint8, 255 is fill.
         The texts and numbers of the scene are its attributes. It can be written as netCDF
-        that follows CF 1.11.
+        that follows CF 1.12.
         """
         from seaice_data.store.dataset import scene_dataset  # late: imports xarray
 

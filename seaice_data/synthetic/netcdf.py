@@ -94,9 +94,11 @@ def create(
     attributes: Mapping[str, Any],
 ) -> Any:
     """Create a contiguous variable; the fill of floats is NaN."""
+    from seaice_data.system.netcdf_library import set_attributes  # late: see above
+
     fill = np.nan if dtype in (np.float32, np.float64) else None
     variable = file.createVariable(name, dtype, dims, contiguous=True, fill_value=fill)
-    variable.setncatts(attributes)
+    set_attributes(variable, attributes)
     return variable
 
 

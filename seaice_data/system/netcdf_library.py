@@ -8,16 +8,17 @@ Importing this module takes 0.1 s: import it late.
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 # HDF5 reads this once, when it is loaded. It would refuse to write to disks without locks;
 # the folders that files are written in have a lock instead, where there are locks.
 os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
 
 import netCDF4  # after that: see above
+import numpy as np
 
 one_at_a_time = threading.RLock()
 """Held during every call of netCDF4, and not while h5py is called: it has a lock too."""
@@ -43,6 +44,19 @@ def open_dataset(
     name = os.fsencode(path.absolute()).decode("latin-1")  # absolute: never taken for a URL
     with one_at_a_time:
         return netCDF4.Dataset(name, mode, encoding="latin-1", memory=content)
+
+
+def set_attributes(
+    owner: "netCDF4.Dataset | netCDF4.Variable[Any]", attributes: Mapping[str, Any]
+) -> None:
+    """Set attributes of an open file or variable; texts become characters, in UTF-8.
+
+    netCDF4 would make strings of texts that are not ASCII. The classic formats do not have
+    strings, and NCO and CDO cannot append to them.
+    """
+    for name, value in attributes.items():
+        is_text = isinstance(value, str)
+        owner.setncattr(name, np.bytes_(value.encode()) if is_text else value)
 
 
 @contextmanager

@@ -21,7 +21,13 @@ from seaice_data.grid import SPACING_M
 from seaice_data.scene_id import SceneId
 from seaice_model.errors import MapError
 from seaice_model.maps.chart_map import ChartMap
-from seaice_model.maps.foreign_hdf5 import array, attribute, opened, read_errors
+from seaice_model.maps.foreign_hdf5 import (
+    array,
+    attribute,
+    opened,
+    read_bytes,
+    read_errors,
+)
 from seaice_model.maps.netcdf import read_netcdf
 from seaice_model.maps.netcdf_writer import (
     NewFile,
@@ -206,7 +212,7 @@ class Submission:
                 )
             named = f"variable {variable.name[1:]!r} of {_KIND}"
             with read_errors(self.path, named, _HINT):
-                variable.read_direct(plane)
+                plane[...] = read_bytes(variable)
             counts = np.bincount(plane.ravel(), minlength=256)
             if counts[chart.n_classes : CHART_FILL].any():
                 wrong = int(np.flatnonzero(counts[:CHART_FILL])[-1])
@@ -232,7 +238,7 @@ class Submission:
             charts = found.setdefault(scene_id, {})
             if chart in charts:
                 raise MapError(f"{str(self.path)!r} contains {chart} of {scene_id} twice")
-            charts[chart] = array(self._file, name, 2)
+            charts[chart] = array(self._file, name, 2, "u")
         if not found:
             raise MapError(
                 f"{str(self.path)!r} is not a submission file: it contains no charts"

@@ -150,10 +150,11 @@ def on_pixels(tie_points: TiePoints, grid: Grid) -> TiePoints:
     """
     lines = _whole_positions(tie_points.lines, grid.height)
     samples = _whole_positions(tie_points.samples, grid.width)
+    latitude, longitude = tie_points.places(lines, samples)
     return TiePoints(
-        latitude=tie_points.latitudes(lines, samples),
-        # Readers interpolate longitudes like any number, so they must not wrap around.
-        longitude=unrolled(tie_points.longitudes(lines, samples)),
+        latitude=latitude,
+        # Some readers interpolate longitudes like any number: they should not wrap around.
+        longitude=unrolled(longitude),
         lines=lines,
         samples=samples,
     )

@@ -7,7 +7,14 @@ import h5py
 import numpy as np
 
 from seaice_data.arrays import ChartArray, IntArray
-from seaice_data.charts import CHARTS, SIC, Chart
+from seaice_data.charts import CHARTS, Chart
+from seaice_data.grid import Grid
+from seaice_model.maps.attributes import (
+    Uncertainty,
+    entropy_name,
+    probability_name,
+    uncertainties,
+)
 from seaice_model.maps.decision import (
     CONCENTRATION,
     ENTROPY,
@@ -15,10 +22,10 @@ from seaice_model.maps.decision import (
     SPREAD,
     UNKNOWN,
     Decision,
-    Steps,
     check_bytes,
 )
-from seaice_model.maps.foreign_hdf5 import array, number
+from seaice_model.maps.foreign_hdf5 import array, number, read_bytes
+from seaice_model.maps.geolocation_netcdf import write_axis
 from seaice_model.maps.netcdf_writer import (
     NewFile,
     add_dimensions,
@@ -35,10 +42,17 @@ _AT_PIXELS = (
 )
 
 
-def write_decision(file: NewFile, decision: Decision) -> None:
+def write_decision(file: NewFile, decision: Decision, grid: Grid) -> None:
     """Write the planes into a file that has the dimensions of the map, ``y`` and ``x``."""
-    add_dimensions(file, dict(zip(_PLANE, decision.concentration.shape, strict=True)))
-    for name, positions in zip(_INDEX, (decision.rows, decision.columns), strict=True):
+    on_store = decision.concentration.shape
+    add_dimensions(file, dict(zip(_PLANE, on_store, strict=True)))
+    indices = (decision.rows, decision.columns)
+    for name, n_store, positions in zip(_PLANE, on_store, indices, strict=True):
+        # Blocks are equally long except the last, which represents the remainder too.
+        n_pixels = np.count_nonzero(positions == 0) or len(positions) / n_store
+        block_m, length_m = (n * grid.pixel_spacing_m for n in (n_pixels, len(positions)))
+        write_axis(file, name, n_store, block_m, length_m)
+    for name, positions in zip(_INDEX, indices, strict=True):
         axis = _INDEX[name]
         text = f"index along store_{axis} that stands for each pixel along {axis}"
         add_variable(
@@ -47,28 +61,10 @@ def write_decision(file: NewFile, decision: Decision) -> None:
     set_attributes(file, {"n_networks": np.int32(decision.n_networks)})
     for chart, plane in zip(CHARTS, decision.classes, strict=True):
         _write(file, _class_name(chart), plane, _class_attributes(chart))
-    _write_steps(
-        file, "concentration", decision.concentration, CONCENTRATION,
-        {
-            "standard_name": str(SIC.standard_name),
-            "long_name": "sea ice concentration before it becomes a class",
-            "units": "%",
-        },
-    )  # fmt: skip
-    if decision.spread is not None:
-        _write_steps(
-            file, "concentration_spread", decision.spread, SPREAD,
-            {
-                "standard_name": f"{SIC.standard_name} standard_error",
-                "long_name": "standard deviation of the sea ice concentration",
-                "units": "%",
-            },
-        )  # fmt: skip
-    for chart, plane in zip(CHARTS, decision.entropy, strict=True):
-        _write_steps(file, _entropy_name(chart), plane, ENTROPY, _entropy_attributes(chart))
-    for chart in CHARTS:
-        if decision.probabilities and chart.name in decision.probabilities:
-            _write_probabilities(file, chart, decision.probabilities[chart.name])
+    for found in uncertainties(decision):
+        if found.chart is not None:
+            _write_classes(file, found.chart, str(found.class_axis))
+        _write_steps(file, found)
 
 
 def read_decision(file: h5py.File, shape: tuple[int, int]) -> Decision | None:
@@ -97,10 +93,17 @@ def read_decision(file: h5py.File, shape: tuple[int, int]) -> Decision | None:
         for name, n_pixels in zip(_INDEX, shape, strict=True)
     )
     decision = Decision(
-        classes=np.stack([array(file, _class_name(c), on_store)[...] for c in CHARTS]),
-        concentration=concentration[...],
-        entropy=np.stack([array(file, _entropy_name(c), on_store)[...] for c in CHARTS]),
-        spread=array(file, "concentration_spread", on_store)[...]
+        classes=np.stack(
+            [read_bytes(array(file, _class_name(chart), on_store)) for chart in CHARTS]
+        ),
+        concentration=read_bytes(concentration, CONCENTRATION.step),
+        entropy=np.stack(
+            [
+                read_bytes(array(file, entropy_name(chart), on_store), ENTROPY.step)
+                for chart in CHARTS
+            ]
+        ),
+        spread=read_bytes(array(file, "concentration_spread", on_store), SPREAD.step)
         if "concentration_spread" in file
         else None,
         probabilities=_read_probabilities(file, on_store),
@@ -152,7 +155,7 @@ def check_decision(decision: Decision, shape: tuple[int, int]) -> None:
 
 def holds_probabilities(file: h5py.File) -> bool:
     """Return whether a map contains class probabilities of any chart."""
-    return any(_probability_name(chart) in file for chart in CHARTS)
+    return any(probability_name(chart) in file for chart in CHARTS)
 
 
 def _write(
@@ -167,54 +170,27 @@ def _write(
     add_variable(file, name, dimensions, plane, commented, level=4, fill=fill)
 
 
-def _write_steps(
-    file: NewFile,
-    name: str,
-    plane: ChartArray,
-    steps: Steps,
-    attributes: Mapping[str, Any],
-    dimensions: tuple[str, ...] = _PLANE,
-) -> None:
-    """Write a plane that CF-aware software turns into numbers and NaN."""
-    scaled = {**attributes, "scale_factor": np.float32(steps.step)}
-    _write(file, name, plane, scaled, dimensions, UNKNOWN)
+def _write_steps(file: NewFile, found: Uncertainty) -> None:
+    """Write planes that CF-aware software turns into numbers and NaN."""
+    scaled = {**found.attributes, "scale_factor": np.float32(found.steps.step)}
+    leading = (found.class_axis,) if found.class_axis else ()
+    _write(file, found.name, found.codes, scaled, (*leading, *_PLANE), UNKNOWN)
 
 
-def _write_probabilities(file: NewFile, chart: Chart, planes: ChartArray) -> None:
-    dimension = f"{chart.name.lower()}_class"
+def _write_classes(file: NewFile, chart: Chart, dimension: str) -> None:
+    """Write the classes of a chart as a dimension with coordinates."""
     add_dimensions(file, {dimension: chart.n_classes})
     numbers = np.arange(chart.n_classes, dtype=np.uint8)
     attributes = {**chart.cf_attributes(), "long_name": f"class of {chart.long_name}"}
     add_variable(file, dimension, (dimension,), numbers, attributes)
-    attributes = {"long_name": f"probability of each class of {chart.long_name}"}
-    _write_steps(
-        file, _probability_name(chart), planes, PROBABILITY,
-        {**attributes, "units": "1"}, (dimension, *_PLANE),
-    )  # fmt: skip
 
 
 def _class_attributes(chart: Chart) -> dict[str, Any]:
     return {**chart.cf_attributes(), "long_name": f"{chart.long_name} before masks"}
 
 
-def _entropy_attributes(chart: Chart) -> dict[str, Any]:
-    return {
-        "long_name": f"entropy of the class probabilities of {chart.long_name}, "
-        "0 sure to 1 undecided",
-        "units": "1",
-    }
-
-
 def _class_name(chart: Chart) -> str:
     return f"class_{chart.name.lower()}"
-
-
-def _entropy_name(chart: Chart) -> str:
-    return f"entropy_{chart.name.lower()}"
-
-
-def _probability_name(chart: Chart) -> str:
-    return f"probability_{chart.name.lower()}"
 
 
 def _check_index(name: str, positions: IntArray, n_pixels: int, n_store: int) -> None:
@@ -228,8 +204,11 @@ def _read_probabilities(
     file: h5py.File, on_store: tuple[int, ...]
 ) -> dict[str, ChartArray] | None:
     found = {
-        chart.name: array(file, _probability_name(chart), (chart.n_classes, *on_store))[...]
+        chart.name: read_bytes(
+            array(file, probability_name(chart), (chart.n_classes, *on_store)),
+            PROBABILITY.step,
+        )
         for chart in CHARTS
-        if _probability_name(chart) in file
+        if probability_name(chart) in file
     }
     return found or None

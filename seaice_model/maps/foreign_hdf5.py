@@ -1,8 +1,12 @@
-"""HDF5 files that anybody may have written: maps and submission files.
+"""netCDF files that anybody may have written: maps and submission files.
 
-``opened`` opens one, ``array`` finds an array in it, ``text``, ``number`` and
-``whole_numbers`` read attributes of the type that they should have. Whatever is wrong
-raises a `ValueError`, which ``read_errors`` turns into a `MapError` that names the file.
+``opened`` opens one, ``array`` finds an array in it, ``read_bytes`` reads one of bytes,
+``text``, ``number`` and ``whole_numbers`` read attributes of the type that they should
+have. Whatever is wrong raises a `ValueError`, which ``read_errors`` turns into a `MapError`
+that names the file.
+
+Other programs write the same file in other types: text as characters or strings, bytes as
+wider integers or, where they have undone the packing, as floats. All of these are read.
 """
 
 import math
@@ -15,6 +19,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from seaice_data.arrays import ChartArray
 from seaice_data.scenes.filters import missing_filters, without_filter
 from seaice_data.system.documents import DocumentError, open_file
 from seaice_data.texts import printable
@@ -31,6 +36,8 @@ _MOST_PIXELS = 256_000_000  # the largest scene of the dataset has 127 million o
 _MOST_NUMBERS = 10_000
 _MOST_TEXTS = 100
 _MOST_CHUNK = 2**24
+_FILL = 255
+_ROUNDING = 0.01  # of a step: what is left of a packed number in single precision
 _BROKEN = (
     OSError,
     RuntimeError,
@@ -63,15 +70,15 @@ def opened(path: Path, kind: str, hint: str) -> Iterator[h5py.File]:
         damaged, or does not fit into memory.
     """
     with read_errors(path, kind, hint):
-        magic = _first_bytes(path)
-        if magic.startswith(b"CDF"):
-            raise MapError(
-                f"{str(path)!r} is netCDF classic, not netCDF-4",
-                hint="convert it with `nccopy -k nc4`",
-            )
-        # Without a lock: some disks have none, and a writer replaces the whole file.
-        with h5py.File(path, "r", locking=False) as file:
-            yield file
+        if _first_bytes(path).startswith(b"CDF"):
+            from seaice_model.maps.classic_netcdf import ClassicFile  # late: few need it
+
+            with ClassicFile(path) as file:
+                yield file
+        else:
+            # Without a lock: some disks have none, and a writer replaces the whole file.
+            with h5py.File(path, "r", locking=False) as file:
+                yield file
 
 
 @contextmanager
@@ -100,7 +107,7 @@ def read_errors(path: Path, kind: str, hint: str) -> Iterator[None]:
 
 
 def array(
-    file: h5py.File, name: str, shape: tuple[int, ...] | int, kinds: str = "u"
+    file: h5py.File, name: str, shape: tuple[int, ...] | int, kinds: str = "fiu"
 ) -> h5py.Dataset:
     """Return an array of numbers in a file, without reading it.
 
@@ -113,8 +120,8 @@ def array(
     shape
         Its shape, or its number of axes, each at most `MOST_SIDE` long.
     kinds
-        Kinds of its type, as numpy calls them: ``u`` for bytes, ``iu`` for whole numbers of
-        any size, ``fiu`` for any numbers.
+        Kinds of its type, as numpy calls them: ``u`` for bytes, ``iu`` for whole numbers,
+        ``fiu`` for any.
 
     Raises
     ------
@@ -132,11 +139,43 @@ def array(
             raise ValueError(f"{name!r} has shape {found}, more than a scene has pixels")
     elif found != shape:
         raise ValueError(f"{name!r} has shape {found}, not {shape}")
-    is_right = dataset.dtype.kind in kinds and (kinds != "u" or dataset.dtype == np.uint8)
-    if not is_right:
+    if dataset.dtype.kind not in kinds:
         wanted = {"u": "bytes (uint8)", "iu": "whole numbers"}.get(kinds, "numbers")
         raise ValueError(f"{name!r} must be {wanted}, got {dataset.dtype}")
     return dataset
+
+
+def read_bytes(dataset: h5py.Dataset, step: float = 1.0) -> ChartArray:
+    """Read an array of bytes, 255 for fill, in whatever type a program wrote it again.
+
+    Parameters
+    ----------
+    dataset
+        An `array`: bytes, other whole numbers, or floats with NaN for fill.
+    step
+        Difference that one byte makes, for floats of which packing has been undone.
+
+    Raises
+    ------
+    ValueError
+        If a number is not a byte.
+    """
+    values = dataset[...]
+    if values.dtype == np.int8 and "_Unsigned" in dataset.attrs:
+        values = values.view(np.uint8)
+    if values.dtype == np.uint8:
+        return np.asarray(values)
+    is_fill = np.isnan(values)
+    if "_FillValue" in dataset.attrs:
+        is_fill |= values == attribute(dataset.attrs, "_FillValue")
+    codes = values if "scale_factor" in dataset.attrs else values / step
+    codes = np.clip(np.where(is_fill, _FILL, codes), -1, _FILL + 1)
+    whole = np.rint(codes)
+    is_wrong = ~((np.abs(codes - whole) < _ROUNDING) & (whole >= 0) & (whole <= _FILL))
+    if is_wrong.any():
+        name = dataset.name.removeprefix("/")
+        raise ValueError(f"{name!r} must be bytes (uint8), got {values[is_wrong][0]}")
+    return np.asarray(whole, np.uint8)
 
 
 def attribute(attributes: Mapping[str, Any], name: str) -> Any:
@@ -157,7 +196,7 @@ def attribute(attributes: Mapping[str, Any], name: str) -> Any:
 
 
 def text(attributes: Mapping[str, Any], name: str) -> str:
-    """Return an attribute that is text, as HDF5 stores it or, in a list, as netCDF does.
+    """Return an attribute that is text: characters, a string, or a list of one string.
 
     Raises
     ------
@@ -166,7 +205,8 @@ def text(attributes: Mapping[str, Any], name: str) -> str:
     """
     value = attribute(attributes, name)
     if isinstance(value, bytes):
-        value = value.decode("utf-8", "surrogateescape")
+        # netCDF writes a zero for an empty text, and some programs after each.
+        value = value.rstrip(b"\0").decode("utf-8", "surrogateescape")
     if not isinstance(value, str):
         raise ValueError(f"attribute {name!r} must be text, got {_shown(value)}")
     if len(value) > MOST_LETTERS:

@@ -1,8 +1,8 @@
 """Maps as netCDF files.
 
-The files follow CF-1.11. Latitude and longitude are tie points that CF-aware software
-interpolates (section 8.3, "bi_linear"); as full planes they would be fifty times the size
-of everything else. `ChartMap.tie_points` gives them at any pixel in Python.
+The files follow CF-1.12. Latitude and longitude are tie points (see `geolocation_netcdf`):
+as full planes they would be fifty times the size of everything else. `ChartMap.to_xarray`
+and `open_map` return them at every pixel.
 
 Uncertainty is on the grid of the store, where the network decides (dimensions ``store_y``,
 ``store_x``): at the spacing of the map it would be a hundred times as large without adding
@@ -14,8 +14,8 @@ the grid of the map.
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, get_args
 
@@ -24,15 +24,19 @@ import numpy as np
 
 from seaice_data.arrays import ChartArray
 from seaice_data.charts import CHART_FILL, CHARTS, SIC, SIC_STEP_PERCENT, Chart
-from seaice_data.flags import FLAG_LAND, FLAG_NO_SAR, FLAG_REMAINDER
-from seaice_data.geolocation import TiePoints
+from seaice_data.conventions import TIME
 from seaice_data.grid import Grid
 from seaice_data.scene_id import SceneId
 from seaice_data.system.documents import naming_version
 from seaice_model.errors import MapError
+from seaice_model.maps.attributes import (
+    class_attributes,
+    global_attributes,
+    sic_attributes,
+    status_attributes,
+)
 from seaice_model.maps.chart_map import (
     TEXTS,
-    U_NET,
     ChartMap,
     MapGrid,
     Provenance,
@@ -48,7 +52,19 @@ from seaice_model.maps.decision_netcdf import (
     read_decision,
     write_decision,
 )
-from seaice_model.maps.foreign_hdf5 import array, number, opened, text, whole_numbers
+from seaice_model.maps.foreign_hdf5 import (
+    array,
+    number,
+    opened,
+    read_bytes,
+    text,
+    whole_numbers,
+)
+from seaice_model.maps.geolocation_netcdf import (
+    LINKS,
+    read_tie_points,
+    write_geolocation,
+)
 from seaice_model.maps.netcdf_writer import (
     NewFile,
     add_dimensions,
@@ -63,15 +79,9 @@ _NAMES = {
     "SOD": "stage_of_development",
     "FLOE": "floe_size",
 }
-_FLAGS = {
-    "no_sar": FLAG_NO_SAR,
-    "land": FLAG_LAND,
-    "beyond_last_block": FLAG_REMAINDER,
-}
 _CHUNK_ROWS = 512
 _AGAIN = "predict it again with `seaice predict --overwrite`"
 _LEAST_SPACING_M, _MOST_SPACING_M = 1, 1_000_000
-_MOST_TIE_POINTS = 10_000  # Sentinel-1 has 21 x 21; placing pixels costs their square
 _MOST_EPOCHS = 10_000
 
 
@@ -152,7 +162,7 @@ def _check_values(chart_map: ChartMap) -> None:
     check_planes(chart_map)
     check_tie_points(chart_map.tie_points)
     check_places(on_pixels(chart_map.tie_points, chart_map.grid), chart_map.grid.shape)
-    attributes = _global_attributes(chart_map)
+    attributes = global_attributes(chart_map)
     _pixel_spacing_m(attributes)
     _one_of(attributes, "grid_name", MapGrid)
     _provenance(attributes)
@@ -161,21 +171,23 @@ def _check_values(chart_map: ChartMap) -> None:
 
 
 def _write(file: NewFile, chart_map: ChartMap) -> None:
-    set_attributes(file, _global_attributes(chart_map))
+    set_attributes(file, {**global_attributes(chart_map), "format": _FORMAT})
     tie_points = on_pixels(chart_map.tie_points, chart_map.grid)
-    sizes = (*chart_map.grid.shape, *tie_points.latitude.shape)
-    add_dimensions(file, dict(zip(("y", "x", "tie_y", "tie_x"), sizes, strict=True)))
-    _write_geolocation(file, tie_points)
+    add_dimensions(file, dict(zip(("y", "x"), chart_map.grid.shape, strict=True)))
+    write_geolocation(file, tie_points, chart_map.grid)
     _write_time(file, chart_map.acquired)
     for chart, plane in zip(CHARTS, chart_map.charts, strict=True):
         if chart is SIC:
             percent = _to_percent(plane)
-            _write_plane(file, _NAMES["SIC"], percent, _sic_attributes(), CHART_FILL)
+            valid = {"valid_range": np.array([0, 100], np.uint8)}
+            attributes = sic_attributes() | valid
+            _write_plane(file, _NAMES["SIC"], percent, attributes, CHART_FILL)
         else:
-            _write_plane(file, _NAMES[chart.name], plane, _flag_attributes(chart))
-    _write_plane(file, "status_flag", chart_map.flags, _status_attributes())
+            attributes = class_attributes(chart, "no_data")
+            _write_plane(file, _NAMES[chart.name], plane, attributes)
+    _write_plane(file, "status_flag", chart_map.flags, status_attributes())
     if chart_map.decision is not None:
-        write_decision(file, chart_map.decision)
+        write_decision(file, chart_map.decision, chart_map.grid)
 
 
 def _write_plane(
@@ -186,36 +198,10 @@ def _write_plane(
     fill: int | None = None,
 ) -> None:
     height, width = plane.shape
-    links = {
-        "coordinates": "time",
-        "coordinate_interpolation": "latitude: longitude: geolocation",
-    }
     chunks = (min(_CHUNK_ROWS, height), width)
     add_variable(
-        file, name, ("y", "x"), plane, {**attributes, **links},
+        file, name, ("y", "x"), plane, {**attributes, **LINKS},
         level=4, chunks=chunks, fill=fill,
-    )  # fmt: skip
-
-
-def _write_geolocation(file: NewFile, tie_points: TiePoints) -> None:
-    for name, plane, unit in (
-        ("latitude", tie_points.latitude, "degrees_north"),
-        ("longitude", tie_points.longitude, "degrees_east"),
-    ):
-        attributes = {"standard_name": name, "units": unit}
-        add_variable(file, name, ("tie_y", "tie_x"), plane, attributes)
-    for axis, positions in (("y", tie_points.lines), ("x", tie_points.samples)):
-        add_variable(
-            file, f"tie_{axis}_index", (f"tie_{axis}",), positions.astype(np.int32),
-            {"long_name": f"pixel of the tie point along {axis}, from 0"},
-        )  # fmt: skip
-    add_variable(
-        file, "geolocation", (), np.array(0, np.int32),
-        {
-            "interpolation_name": "bi_linear",
-            "computational_precision": "64",
-            "tie_point_mapping": "y: tie_y_index tie_y x: tie_x_index tie_x",
-        },
     )  # fmt: skip
 
 
@@ -223,69 +209,11 @@ def _write_time(file: NewFile, acquired: datetime) -> None:
     add_variable(
         file, "time", (), np.array(int(acquired.timestamp()), np.int64),
         {
-            "standard_name": "time",
-            "long_name": "start of the acquisition",
+            **TIME,
             "units": "seconds since 1970-01-01T00:00:00Z",
             "calendar": "standard",
-            "units_metadata": "leap_seconds: none",
         },
     )  # fmt: skip
-
-
-def _global_attributes(chart_map: ChartMap) -> dict[str, Any]:
-    made = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    provenance = chart_map.provenance
-    made_by = provenance.network
-    if provenance.run not in ("", made_by):
-        made_by += f", run {provenance.run_in_words}"
-    paper = {"references": "Chen et al. (2024), doi:10.5194/tc-18-1621-2024"}
-    return {
-        "Conventions": "CF-1.11",
-        "format": _FORMAT,
-        "title": f"Predicted ice charts of Sentinel-1 scene {chart_map.scene}",
-        "source": f"{provenance.network} on a Sentinel-1 EW scene with ancillary "
-        "(AI4Arctic)",
-        **(paper if provenance.network == U_NET else {}),
-        "comment": "Not an official ice chart. Classes are decided on the grid of the "
-        "store and brought to the SAR grid by nearest neighbour.",
-        "history": f"{made} {provenance.software}: predicted by {made_by}",
-        "scene": str(chart_map.scene),
-        "acquired": chart_map.acquired.isoformat(),
-        "grid_name": chart_map.grid_name,
-        "pixel_spacing_m": chart_map.grid.pixel_spacing_m,
-        **asdict(provenance),
-        "epochs": np.array(provenance.epochs, np.int32),
-    }
-
-
-def _sic_attributes() -> dict[str, Any]:
-    return {
-        "standard_name": str(SIC.standard_name),
-        "long_name": SIC.long_name,
-        "units": "%",
-        "valid_range": np.array([0, 100], np.uint8),
-        "ancillary_variables": "status_flag",
-    }
-
-
-def _flag_attributes(chart: Chart) -> dict[str, Any]:
-    attributes = chart.cf_attributes("no_data")
-    attributes["ancillary_variables"] = "status_flag"
-    if chart.standard_name is not None:
-        attributes["standard_name"] = chart.standard_name
-    return attributes
-
-
-def _status_attributes() -> dict[str, Any]:
-    return {
-        "standard_name": "status_flag",
-        "long_name": "why a pixel has no class, or one borrowed from its neighbour",
-        "comment": "no_sar: the file has no backscatter there: outside the swath or, in a "
-        "file with an ice chart, outside the chart; land: distance zone 0; "
-        "beyond_last_block: the class is that of the neighbour",
-        "flag_masks": np.array(list(_FLAGS.values()), np.uint8),
-        "flag_meanings": " ".join(_FLAGS),
-    }
 
 
 @contextmanager
@@ -320,11 +248,11 @@ def _read(file: h5py.File) -> ChartMap:
     shape = (first.shape[0], first.shape[1])
     names = [*(_NAMES[chart.name] for chart in CHARTS), "status_flag"]
     *planes, flags = [array(file, name, shape) for name in names]
-    tie_points = _read_tie_points(file, shape)
+    tie_points = read_tie_points(file, shape)
     decision = read_decision(file, shape)
     charts = np.empty((len(CHARTS), *shape), np.uint8)
     for chart, plane, read in zip(CHARTS, planes, charts, strict=True):
-        plane.read_direct(read)
+        read[...] = read_bytes(plane)
         _check_written(chart, read)
     charts[0] = _from_percent(charts[0])
     return ChartMap(
@@ -332,7 +260,7 @@ def _read(file: h5py.File) -> ChartMap:
         acquired=_time(file.attrs),
         grid=Grid(*shape, _pixel_spacing_m(file.attrs)),
         charts=charts,
-        flags=flags[...],
+        flags=read_bytes(flags),
         tie_points=tie_points,
         provenance=_provenance(file.attrs),
         grid_name=_one_of(file.attrs, "grid_name", MapGrid),
@@ -358,23 +286,6 @@ def _check_written(chart: Chart, plane: ChartArray) -> None:
     if found.size:
         unit = " %" if chart is SIC else ""
         raise ValueError(f"{chart.name} has no class {found[0]}{unit}")
-
-
-def _read_tie_points(file: h5py.File, shape: tuple[int, int]) -> TiePoints:
-    """Read tie points of a map of this shape; reject those that cannot place pixels."""
-    lines, samples = (array(file, f"tie_{axis}_index", 1, "iu") for axis in "yx")
-    at = lines.shape + samples.shape
-    if at[0] * at[1] > _MOST_TIE_POINTS:
-        raise ValueError(f"{at[0]} x {at[1]} tie points, more than {_MOST_TIE_POINTS}")
-    points = TiePoints(
-        latitude=array(file, "latitude", at, "fiu")[...].astype(np.float64),
-        longitude=array(file, "longitude", at, "fiu")[...].astype(np.float64),
-        lines=lines[...].astype(np.float64),
-        samples=samples[...].astype(np.float64),
-    )
-    check_tie_points(points)
-    check_places(points, shape)
-    return points
 
 
 def _one_of(attributes: Mapping[str, Any], name: str, kind: Any) -> Any:

@@ -123,6 +123,8 @@ def add_variable(
     fill
         Value of ``_FillValue``, the first attribute; if not given, there is none.
     """
+    from seaice_data.system import netcdf_library as library  # late: see above
+
     if level is not None and chunks is None:
         chunks = _chunks_of_h5py(values)
     with file.changing() as dataset:
@@ -138,7 +140,7 @@ def add_variable(
         )
         variable.set_auto_maskandscale(False)  # bytes are written as they are
         variable[...] = values
-        _set(variable, attributes or {})
+        library.set_attributes(variable, attributes or {})
 
 
 def add_dimensions(file: NewFile, sizes: Mapping[str, int]) -> None:
@@ -149,17 +151,11 @@ def add_dimensions(file: NewFile, sizes: Mapping[str, int]) -> None:
 
 
 def set_attributes(file: NewFile, attributes: Mapping[str, Any]) -> None:
-    """Set attributes of a file; texts become strings of any length."""
+    """Set attributes of a file; see `netcdf_library.set_attributes`."""
+    from seaice_data.system import netcdf_library as library  # late: see above
+
     with file.changing() as dataset:
-        _set(dataset, attributes)
-
-
-def _set(owner: Any, attributes: Mapping[str, Any]) -> None:
-    for name, value in attributes.items():
-        if isinstance(value, str):
-            owner.setncattr_string(name, value)
-        else:
-            owner.setncattr(name, value)
+        library.set_attributes(dataset, attributes)
 
 
 def _chunks_of_h5py(values: NDArray[Any]) -> tuple[int, ...]:

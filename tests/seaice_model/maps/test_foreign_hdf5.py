@@ -10,11 +10,16 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+import xarray as xr
+from numpy.typing import NDArray
 from support.chart_maps import chart_map
+from support.rewriting import Model, rewrite
+from support.same_maps import assert_same
 
 from seaice_model.errors import MapError
 from seaice_model.formats.convert import convert_maps
 from seaice_model.formats.submission import Submission
+from seaice_model.maps.foreign_hdf5 import read_bytes, text
 from seaice_model.maps.netcdf import describe, read_netcdf, write_netcdf
 
 SCENE = chart_map().scene
@@ -66,7 +71,7 @@ def changes(name: str) -> list[tuple[Callable[[h5py.File], None], str]]:
         (put(name, lambda _: h5py.ExternalLink("other.nc", "secret")), "is a link"),
         (put(name, lambda _: h5py.SoftLink("/nowhere")), "is a link"),
         (put(name, lambda file: file.create_group(name) and None), "is not an array"),
-        (put(name, lambda _: np.zeros(SHAPE)), r"must be bytes \(uint8\), got float64"),
+        (put(name, lambda _: np.full(SHAPE, 0.4)), r"must be bytes \(uint8\), got"),
         (put(name, lambda _: b"text"), r"has shape \(\), not 2 axes"),
         (declared(name, SHAPE, external=raw), "has its values in other files"),
         (outside(name), "has its values in other files"),
@@ -163,11 +168,14 @@ def test_a_file_without_read_permission_is_not_called_damaged(a_map: Path) -> No
     assert done.stdout == f"MapError cannot read map '{a_map}': Permission denied None\n"
 
 
-def test_netcdf_classic_is_named(tmp_path: Path) -> None:
-    (tmp_path / "classic.nc").write_bytes(b"CDF\x01" + bytes(64))
-    with pytest.raises(MapError, match="is netCDF classic, not netCDF-4") as caught:
-        read_netcdf(tmp_path / "classic.nc")
-    assert "nccopy" in str(caught.value.hint)
+def test_a_damaged_file_of_a_classic_format_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "classic.nc"
+    path.write_bytes(b"CDF\x01" + bytes(64))
+    with pytest.raises(MapError, match="is not a map of seaice"):
+        read_netcdf(path)
+    path.write_bytes(b"CDF\x01")
+    with pytest.raises(MapError, match="the header is truncated"):
+        read_netcdf(path)
 
 
 def test_a_missing_filter_is_named_and_not_called_damage(a_map: Path) -> None:
@@ -206,3 +214,72 @@ def test_an_attribute_of_many_texts_is_not_read(a_map: Path) -> None:
         file.attrs["run"] = "run"
     with pytest.raises(MapError, match="'acquired' has 11000 values"):
         read_netcdf(a_map)
+
+
+@pytest.mark.parametrize("strings", [False, True])
+@pytest.mark.parametrize("model", ["NETCDF4", "NETCDF4_CLASSIC"])
+def test_a_map_written_again_by_netcdf_tools_is_read(
+    tmp_path: Path, a_map: Path, model: Model, strings: bool
+) -> None:
+    again = tmp_path / "again.nc"
+    rewrite(a_map, again, model, strings=strings and model == "NETCDF4")
+    assert_same(read_netcdf(again), read_netcdf(a_map))
+
+
+@pytest.mark.parametrize("engine", ["netcdf4", "h5netcdf"])
+def test_a_map_that_xarray_unpacked_and_wrote_again_is_read(
+    tmp_path: Path, a_map: Path, engine: Any
+) -> None:
+    plain = xr.load_dataset(a_map).drop_encoding()
+    is_seen = plain.status_flag == 0
+    plain["sea_ice_area_fraction"] = plain.sea_ice_area_fraction.where(is_seen)
+    again = tmp_path / "again.nc"
+    plain.to_netcdf(again, engine=engine)
+    with h5py.File(again) as file:
+        assert file[SIC].dtype == np.float32
+        assert file["entropy_sod"].dtype == np.float32
+    assert_same(read_netcdf(again), read_netcdf(a_map))
+
+
+@pytest.mark.parametrize(
+    ("stored", "fill", "scale"),
+    [
+        (np.array([0, -1], np.int16), -1, None),
+        (np.array([0, -1], np.int8), None, None),  # with _Unsigned
+        (np.array([0, 9.96e36], np.float32), np.float32(9.96e36), None),
+        (np.array([0, 255], np.float64), None, 0.5),
+        (np.array([0, np.nan], np.float32), None, None),
+    ],
+)
+def test_bytes_are_read_in_any_type(
+    tmp_path: Path, stored: NDArray[Any], fill: float | None, scale: float | None
+) -> None:
+    with h5py.File(tmp_path / "a.nc", "w") as file:
+        file["a"] = stored
+        if fill is not None:
+            file["a"].attrs["_FillValue"] = fill
+        if scale is not None:
+            file["a"].attrs["scale_factor"] = scale
+        if stored.dtype == np.int8:
+            file["a"].attrs["_Unsigned"] = "true"
+        np.testing.assert_array_equal(read_bytes(file["a"], 0.5), [0, 255])
+
+
+@pytest.mark.parametrize("wrong", [-1, 256, 37.5, np.inf])
+def test_numbers_that_are_not_bytes_are_refused(tmp_path: Path, wrong: float) -> None:
+    with h5py.File(tmp_path / "a.nc", "w") as file:
+        file["a"] = [0, wrong]
+        with pytest.raises(ValueError, match=r"'a' must be bytes \(uint8\), got"):
+            read_bytes(file["a"])
+
+
+def test_texts_of_other_programs_are_read(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.nc", "w") as file:
+        file.attrs["padded"] = np.bytes_("Grønland\0\0".encode())
+        file.attrs["array"] = np.array(["Grønland".encode()])
+        file.attrs["string"] = "Grønland"
+        file.attrs["strings"] = np.array(["Grønland"], object)
+        file.attrs["empty"] = np.array([b"\0"])
+        names = ("padded", "array", "string", "strings")
+        assert {text(file.attrs, name) for name in names} == {"Grønland"}
+        assert text(file.attrs, "empty") == ""

@@ -3,11 +3,14 @@ import os
 import resource
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
+import h5py
 import netCDF4
 import numpy as np
 import pytest
+import xarray as xr
 from support.chart_maps import chart_map
 
 from seaice_model.errors import MapError
@@ -94,3 +97,25 @@ def test_numbers_are_written_as_they_are(tmp_path: Path) -> None:
 def deflated(level: int) -> dict[str, object]:
     off = ("szip", "zstd", "bzip2", "blosc", "shuffle", "fletcher32")
     return {"zlib": True, "complevel": level, **dict.fromkeys(off, False)}
+
+
+def test_texts_are_characters_even_if_they_are_not_ascii(tmp_path: Path) -> None:
+    """NCO and CDO cannot append to strings, which the classic formats do not have."""
+    path = tmp_path / "map.nc"
+    said = replace(chart_map().provenance, run="Grønland/Qaanaaq", store="")
+    write_netcdf(replace(chart_map(), provenance=said), path)
+    with h5py.File(path) as file:
+        texts = {
+            f"{name}:{attribute}": values.attrs.get_id(attribute)
+            for name, values in {"": file, **file}.items()
+            for attribute in values.attrs
+            if h5py.check_string_dtype(values.attrs.get_id(attribute).dtype)
+        }
+        assert {":run", ":history", "latitude:units", "class_sod:comment"} <= {*texts}
+        for name, stored in texts.items():
+            kind = stored.get_type()
+            assert not kind.is_variable_str(), name
+            assert stored.shape == (), name
+    assert read_netcdf(path).provenance == said
+    with xr.open_dataset(path) as dataset:
+        assert dataset.attrs["run"] == "Grønland/Qaanaaq"

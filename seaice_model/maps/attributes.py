@@ -1,0 +1,158 @@
+"""Attributes of a map and its planes by the CF conventions, in files and in datasets."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from seaice_data.arrays import ChartArray
+from seaice_data.charts import CHARTS, SIC, Chart
+from seaice_data.conventions import CONVENTIONS
+from seaice_data.flags import FLAG_LAND, FLAG_NO_SAR, FLAG_REMAINDER
+from seaice_model.maps.chart_map import U_NET, ChartMap
+from seaice_model.maps.decision import (
+    CONCENTRATION,
+    ENTROPY,
+    PROBABILITY,
+    SPREAD,
+    Decision,
+    Steps,
+)
+
+_FLAGS = {
+    "no_sar": FLAG_NO_SAR,
+    "land": FLAG_LAND,
+    "beyond_last_block": FLAG_REMAINDER,
+}
+
+
+def global_attributes(chart_map: ChartMap) -> dict[str, Any]:
+    """Return the attributes of a map: what it shows, and what it was made from."""
+    made = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    provenance = chart_map.provenance
+    made_by = provenance.network
+    if provenance.run not in ("", made_by):
+        made_by += f", run {provenance.run_in_words}"
+    paper = {"references": "Chen et al. (2024), doi:10.5194/tc-18-1621-2024"}
+    return {
+        "Conventions": CONVENTIONS,
+        "title": f"Predicted ice charts of Sentinel-1 scene {chart_map.scene}",
+        "source": f"{provenance.network} on a Sentinel-1 EW scene with ancillary "
+        "(AI4Arctic)",
+        **(paper if provenance.network == U_NET else {}),
+        "comment": "Not an official ice chart. Classes are decided on the grid of the "
+        "store and brought to the SAR grid by nearest neighbour.",
+        "history": f"{made} {provenance.software}: predicted by {made_by}",
+        "scene": str(chart_map.scene),
+        "acquired": chart_map.acquired.isoformat(),
+        "grid_name": chart_map.grid_name,
+        "pixel_spacing_m": chart_map.grid.pixel_spacing_m,
+        **asdict(provenance),
+        "epochs": np.array(provenance.epochs, np.int32),
+    }
+
+
+def sic_attributes() -> dict[str, Any]:
+    """Return the attributes of SIC in percent."""
+    return {
+        "standard_name": str(SIC.standard_name),
+        "long_name": SIC.long_name,
+        "units": "%",
+        "ancillary_variables": "status_flag",
+    }
+
+
+def class_attributes(chart: Chart, fill: str | None = None) -> dict[str, Any]:
+    """Return the attributes of a plane of classes; `fill` is the meaning of 255, if any."""
+    attributes = chart.cf_attributes(fill)
+    attributes["ancillary_variables"] = "status_flag"
+    if chart.standard_name is not None:
+        attributes["standard_name"] = chart.standard_name
+    return attributes
+
+
+def status_attributes() -> dict[str, Any]:
+    """Return the attributes of the flags."""
+    return {
+        "standard_name": "status_flag",
+        "long_name": "why a pixel has no class, or one borrowed from its neighbour",
+        "comment": "no_sar: the file has no backscatter there: outside the swath or, in a "
+        "file with an ice chart, outside the chart; land: distance zone 0; "
+        "beyond_last_block: the class is that of the neighbour",
+        "flag_masks": np.array(list(_FLAGS.values()), np.uint8),
+        "flag_meanings": " ".join(_FLAGS),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Uncertainty:
+    """Planes of a `Decision` that say how sure it is, as they are stored."""
+
+    name: str
+    """Name of the variable."""
+
+    codes: ChartArray
+    """Bytes on the grid of the store, shape ``(y, x)`` or ``(class, y, x)``."""
+
+    steps: Steps
+    """What the bytes stand for."""
+
+    attributes: dict[str, Any]
+    """Attributes of the numbers."""
+
+    chart: Chart | None = None
+    """The chart whose classes the first axis has, if there are three axes."""
+
+    @property
+    def class_axis(self) -> str | None:
+        """Name of the axis of classes."""
+        return None if self.chart is None else f"{self.chart.name.lower()}_class"
+
+
+def uncertainties(decision: Decision) -> Iterator[Uncertainty]:
+    """Yield the planes that a decision has."""
+    yield Uncertainty(
+        "concentration", decision.concentration, CONCENTRATION,
+        {
+            "standard_name": str(SIC.standard_name),
+            "long_name": "sea ice concentration before it becomes a class",
+            "units": "%",
+        },
+    )  # fmt: skip
+    if decision.spread is not None:
+        yield Uncertainty(
+            "concentration_spread", decision.spread, SPREAD,
+            {
+                "standard_name": f"{SIC.standard_name} standard_error",
+                "long_name": "standard deviation of the sea ice concentration",
+                "units": "%",
+            },
+        )  # fmt: skip
+    for chart, plane in zip(CHARTS, decision.entropy, strict=True):
+        said = f"entropy of the class probabilities of {chart.long_name}"
+        yield Uncertainty(
+            entropy_name(chart), plane, ENTROPY,
+            {"long_name": f"{said}, 0 sure to 1 undecided", "units": "1"},
+        )  # fmt: skip
+    for chart in CHARTS:
+        if decision.probabilities and chart.name in decision.probabilities:
+            yield Uncertainty(
+                probability_name(chart), decision.probabilities[chart.name], PROBABILITY,
+                {
+                    "long_name": f"probability of each class of {chart.long_name}",
+                    "units": "1",
+                },
+                chart,
+            )  # fmt: skip
+
+
+def entropy_name(chart: Chart) -> str:
+    """Return the name of the variable for the entropy of a chart."""
+    return f"entropy_{chart.name.lower()}"
+
+
+def probability_name(chart: Chart) -> str:
+    """Return the name of the variable for the class probabilities of a chart."""
+    return f"probability_{chart.name.lower()}"

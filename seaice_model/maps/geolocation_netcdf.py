@@ -1,0 +1,124 @@
+"""Where the pixels of a map are, in its netCDF file.
+
+Latitude and longitude are tie points that CF-aware software interpolates (section 8.3): as
+vectors, like `TiePoints.places`, also where the pole or the date line is in the map.
+
+``y`` and ``x`` are distances in the swath, not a projection. They say which line is the
+upper one: GDAL turns planes without such coordinates upside down.
+"""
+
+import h5py
+import numpy as np
+
+from seaice_data.arrays import FloatArray
+from seaice_data.geolocation import TiePoints
+from seaice_data.grid import Grid
+from seaice_model.maps.chart_map import check_places, check_tie_points
+from seaice_model.maps.foreign_hdf5 import array
+from seaice_model.maps.netcdf_writer import NewFile, add_dimensions, add_variable
+
+LINKS = {
+    "coordinates": "time",
+    "coordinate_interpolation": "latitude: longitude: geolocation",
+}
+"""Attributes by which a plane on the grid of the map finds its time and its place."""
+
+_AXES = {
+    "y": "distance along the swath from the end of the last line, not projected",
+    "x": "distance across the swath from its left edge, not projected",
+}
+_MOST_TIE_POINTS = 10_000  # Sentinel-1 has 21 x 21; placing pixels costs their square
+
+
+def axis_attributes(axis: str) -> dict[str, str]:
+    """Return the attributes of the distances along ``y`` or ``x``."""
+    # GDAL does not recognise them without `axis`.
+    return {"long_name": _AXES[axis], "units": "m", "axis": axis.upper()}
+
+
+def distances_m(axis: str, n_pixels: int, spacing_m: float, length_m: float) -> FloatArray:
+    """Return distances of the centres of pixels along an axis; those along ``y`` decrease.
+
+    Examples
+    --------
+    >>> distances_m("y", 3, 80.0, 240.0)
+    array([200., 120.,  40.])
+    """
+    from_first = (np.arange(n_pixels) + 0.5) * spacing_m
+    return length_m - from_first if axis == "y" else from_first
+
+
+def write_axis(
+    file: NewFile, name: str, n_pixels: int, spacing_m: float, length_m: float
+) -> None:
+    """Write the coordinates of a dimension whose name ends in its axis, ``y`` or ``x``.
+
+    `length_m` is that of the map along the axis.
+    """
+    axis = name[-1]
+    distances = distances_m(axis, n_pixels, spacing_m, length_m)
+    add_variable(file, name, (name,), distances, axis_attributes(axis))
+
+
+def write_geolocation(file: NewFile, tie_points: TiePoints, grid: Grid) -> None:
+    """Write the axes, and tie points on pixels; the file has the dimensions of the map."""
+    shape = (len(tie_points.lines), len(tie_points.samples))
+    positions = (tie_points.lines, tie_points.samples)
+    # CF takes neighbouring pixels with tie points for a border: nothing is between them.
+    n_parts = [max(int((np.diff(at) > 1).sum()), 1) for at in positions]
+    add_dimensions(file, dict(zip(("tie_y", "tie_x"), shape, strict=True)))
+    add_dimensions(file, dict(zip(("part_y", "part_x"), n_parts, strict=True)))
+    for axis, n_pixels in zip("yx", grid.shape, strict=True):
+        spacing_m = grid.pixel_spacing_m
+        write_axis(file, axis, n_pixels, spacing_m, n_pixels * spacing_m)
+    for name, plane, unit in (
+        ("latitude", tie_points.latitude, "degrees_north"),
+        ("longitude", tie_points.longitude, "degrees_east"),
+    ):
+        attributes = {"standard_name": name, "units": unit}
+        add_variable(file, name, ("tie_y", "tie_x"), plane, attributes)
+    for axis, at in zip("yx", positions, strict=True):
+        add_variable(
+            file, f"tie_{axis}_index", (f"tie_{axis}",), at.astype(np.int32),
+            {"long_name": f"pixel of the tie point along {axis}, from 0"},
+        )  # fmt: skip
+    add_variable(
+        file, "geolocation", (), np.array(0, np.int32),
+        {
+            "interpolation_name": "bi_quadratic_latitude_longitude",
+            "computational_precision": "64",
+            "tie_point_mapping": "y: tie_y_index tie_y part_y x: tie_x_index tie_x part_x",
+            "interpolation_parameters": "interpolation_subarea_flags: geolocation_flags",
+        },
+    )  # fmt: skip
+    add_variable(
+        file, "geolocation_flags", ("part_y", "part_x"), np.ones(n_parts, np.uint8),
+        {
+            "long_name": "how to interpolate between tie points",
+            "flag_masks": np.uint8(1),
+            "flag_meanings": "location_use_3d_cartesian",
+        },
+    )  # fmt: skip
+
+
+def read_tie_points(file: h5py.File, shape: tuple[int, int]) -> TiePoints:
+    """Read tie points of a map of this shape.
+
+    Raises
+    ------
+    ValueError
+        If they are missing or cannot place pixels.
+    """
+    lines, samples = (array(file, f"tie_{axis}_index", 1, "iu") for axis in "yx")
+    at = lines.shape + samples.shape
+    if at[0] * at[1] > _MOST_TIE_POINTS:
+        raise ValueError(f"{at[0]} x {at[1]} tie points, more than {_MOST_TIE_POINTS}")
+    points = TiePoints(
+        latitude=array(file, "latitude", at)[...].astype(np.float64),
+        longitude=array(file, "longitude", at)[...].astype(np.float64),
+        lines=lines[...].astype(np.float64),
+        samples=samples[...].astype(np.float64),
+    )
+    check_tie_points(points)
+    check_places(points, shape)
+    return points
