@@ -36,7 +36,7 @@ class ConvertFailure:
     """A map that was not written in a format, and why."""
 
     scene: str
-    """Name of its file, without the suffix."""
+    """Name of its file, without the suffix; that of a submission with it."""
 
     kind: PlacedFormat | None
     """The format; None if the map could not be written in any."""
@@ -113,8 +113,8 @@ def convert_maps(
     ------
     MapError
         If there are no maps, the projection is unknown, the spacing is not finite and above
-        0, the extra ``geo`` is not installed, `out` cannot be made, or a submission is in
-        the way or cannot be written.
+        0, the extra ``geo`` cannot be used, `out` cannot be made, a submission is in the
+        way, or it alone was asked for and cannot be written.
     """
     maps_path, out = Path(maps_path), Path(out)
     start = time.perf_counter()
@@ -154,8 +154,13 @@ def convert_maps(
         if progress is not None:
             progress(n_done, len(paths), path.stem)
     if "submission" in formats:
-        write_submission(paths, out / SUBMISSION, progress)
-        written.append(out / SUBMISSION)
+        try:
+            write_submission(paths, out / SUBMISSION, progress)
+            written.append(out / SUBMISSION)
+        except SeaIceError as error:
+            if not placed:
+                raise
+            failed.append(ConvertFailure(SUBMISSION, None, str(error), error.hint))
     return ConvertReport(
         tuple(written), tuple(kept), tuple(failed), time.perf_counter() - start
     )

@@ -22,6 +22,7 @@ from seaice_data.charts import CHART_FILL, CHARTS, SIC, SIC_STEP_PERCENT, Chart
 from seaice_data.system.compiled import compiled
 from seaice_data.system.files import replacing
 from seaice_model.errors import MapError
+from seaice_model.formats.gdal import geo_libraries
 from seaice_model.formats.projection import locate
 from seaice_model.maps.chart_map import ChartMap
 from seaice_model.maps.netcdf_writer import write_errors
@@ -107,6 +108,7 @@ def raster_of(chart_map: ChartMap, crs: str, spacing_m: float) -> Raster:
     return Raster(float(left), float(top), shape, spacing_m, crs)
 
 
+@geo_libraries()
 def warp(planes: ChartArray, chart_map: ChartMap, raster: Raster) -> ChartArray:
     """Bring planes on the grid of a map to a raster, each pixel from its nearest.
 
@@ -130,6 +132,7 @@ def warp(planes: ChartArray, chart_map: ChartMap, raster: Raster) -> ChartArray:
     return warped
 
 
+@geo_libraries()
 def geolocation_error_m(chart_map: ChartMap, crs: str) -> float:
     """Return the largest distance of a warped pixel from its place, in metres.
 
@@ -158,6 +161,7 @@ def geotiff_names(scene: str) -> tuple[str, ...]:
     return tuple(f"{scene}_{chart.name}.tif" for chart in CHARTS)
 
 
+@geo_libraries()
 def write_geotiff(
     chart_map: ChartMap, folder: Path, *, crs: str, spacing_m: float | None = None
 ) -> tuple[Path, ...]:

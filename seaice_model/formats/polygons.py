@@ -23,6 +23,7 @@ from seaice_data.egg_codes import FLOE_CODES, SIC_CODES, SOD_CODES
 from seaice_data.flags import FLAG_LAND, FLAG_NO_SAR
 from seaice_data.system.files import replacing, staged
 from seaice_model.errors import MapError
+from seaice_model.formats.gdal import geo_libraries
 from seaice_model.formats.projection import locate
 from seaice_model.maps.chart_map import ChartMap
 from seaice_model.maps.decision import Decision
@@ -67,6 +68,7 @@ def polygon_names(scene: str, kind: PolygonFormat) -> tuple[str, ...]:
     return tuple(f"{scene}.{suffix}" for suffix in _SUFFIXES[kind])
 
 
+@geo_libraries()
 def write_polygons(
     chart_map: ChartMap,
     folder: Path,

@@ -9,13 +9,12 @@ import numpy as np
 from seaice_data.arrays import FloatArray
 from seaice_data.geolocation import TiePoints, tie_point_plane
 from seaice_model.errors import MapError
+from seaice_model.formats.gdal import check_packages
 
 PROJECTIONS = ("EPSG:3413", "EPSG:3995")
 """Polar stereographic: that of NSIDC (true scale at 70 degrees north, 45 degrees west at
 the bottom), and that for the whole Arctic (true scale at 71 degrees north, Greenwich at the
 bottom)."""
-
-_GEO_HINT = "install it with `pip install 'seaice[geo]'`"
 
 
 def check_projection(crs: str) -> str:
@@ -24,19 +23,13 @@ def check_projection(crs: str) -> str:
     Raises
     ------
     MapError
-        If it is not one of `PROJECTIONS`, or the extra ``geo`` is not installed.
+        If it is not one of `PROJECTIONS`, or the extra ``geo`` cannot be used.
     """
     if crs not in PROJECTIONS:
         raise MapError(
             f"unknown projection {crs!r}", hint=f"known are {', '.join(PROJECTIONS)}"
         )
-    try:
-        import pyproj  # noqa: F401 - late: an extra
-        import rasterio  # noqa: F401
-    except ImportError as error:
-        raise MapError(
-            f"the package {error.name!r} is not installed", hint=_GEO_HINT
-        ) from error
+    check_packages()
     return crs
 
 
