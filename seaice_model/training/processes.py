@@ -15,7 +15,8 @@ import atexit
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -26,6 +27,7 @@ from torch.nn.parallel import DistributedDataParallel
 from seaice_data.texts import shortened
 from seaice_model.errors import RunError
 from seaice_model.networks.device import find_device
+from seaice_model.training.rendezvous import WAIT_S, Rendezvous, is_waiting
 
 Item = TypeVar("Item")
 
@@ -75,6 +77,23 @@ class Processes:
         """Wait until all processes are here, so that none ends while others need it."""
         self.any(False)
 
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        """Turn what PyTorch raises if another process has ended into a `RunError`."""
+        try:
+            yield
+        except RuntimeError as error:
+            # gloo, which connects CPUs, has no error of its own.
+            if not (isinstance(error, distributed.DistError) or "gloo" in str(error)):
+                raise
+            # gloo says where in its code, what, and then good luck.
+            reason = re.sub(r"^\[[^]]*\] *", "", str(error)).splitlines()[0]
+            raise RunError(
+                f"rank {self.rank} of {self.count} processes has lost the others: "
+                f"{reason.partition('. ')[0]}",
+                hint="one of them has ended: look at what each of them has printed",
+            ) from error
+
     def check_batch(self, n_patches: int) -> None:
         """Refuse a batch that cannot be shared evenly.
 
@@ -122,13 +141,14 @@ def join(device: str, environment: Mapping[str, str] = os.environ) -> Processes:
         "auto", "cpu", "cuda" and so on; with several processes, each uses the GPU of its
         local rank.
     environment
-        Variables that torchrun sets.
+        Variables that torchrun sets; ``SEAICE_WAIT_S`` is how many seconds to wait for the
+        others (five minutes).
 
     Raises
     ------
     RunError
         If there is no such device, variables of torchrun are not numbers, or the other
-        processes cannot be reached.
+        processes do not come.
     """
     # An empty variable counts as not set.
     if any(not environment.get(name) for name in _VARIABLES):
@@ -137,7 +157,10 @@ def join(device: str, environment: Mapping[str, str] = os.environ) -> Processes:
     if count == 1:
         return Processes(device=find_device(device))
     rank, local_rank = (_number(environment, name, 0) for name in ("RANK", "LOCAL_RANK"))
-    _number(environment, "MASTER_PORT", 0, 2**16 - 1)
+    port = _number(environment, "MASTER_PORT", 0, 2**16 - 1)
+    wait_s = WAIT_S
+    if environment.get("SEAICE_WAIT_S"):
+        wait_s = _number(environment, "SEAICE_WAIT_S", 1)
     if rank >= count:
         raise RunError(f"RANK is {rank}, but WORLD_SIZE is {count}", hint=_UNSET)
     if device == "cuda" or (device == "auto" and torch.cuda.is_available()):
@@ -151,15 +174,16 @@ def join(device: str, environment: Mapping[str, str] = os.environ) -> Processes:
     if found.type == "cuda":
         torch.cuda.set_device(found)
     if not distributed.is_initialized():
-        try:
-            distributed.init_process_group("nccl" if found.type == "cuda" else "gloo")
-        except (distributed.DistError, ValueError) as error:
-            place = f"{environment['MASTER_ADDR']}:{environment['MASTER_PORT']}"
-            reason = str(error).partition("\n")[0]
-            raise RunError(
-                f"cannot reach the other {count - 1} processes at {place!r}: {reason}",
-                hint=_UNSET,
-            ) from error
+        rendezvous = Rendezvous(
+            host=environment["MASTER_ADDR"],
+            port=port,
+            rank=rank,
+            count=count,
+            wait_s=wait_s,
+            is_served=environment.get("TORCHELASTIC_USE_AGENT_STORE") == "True",
+            attempt=environment.get("TORCHELASTIC_RESTART_COUNT", "0"),
+        )
+        rendezvous.join("nccl" if found.type == "cuda" else "gloo")
         atexit.register(distributed.destroy_process_group)
     return Processes(rank=rank, count=count, device=found)
 
@@ -179,7 +203,7 @@ def _number(
 
 
 def leave(code: object = 0) -> None:
-    """End this process at once if it has joined others; return if it is alone.
+    """End this process at once if it has joined others, or was to; return if it is alone.
 
     Call it last. While Python shuts down, threads of PyTorch's process group sometimes
     abort the process, and torchrun then reports a finished training as failed.
@@ -189,7 +213,7 @@ def leave(code: object = 0) -> None:
     code
         Exit code or message, as for `sys.exit`.
     """
-    if distributed.is_available() and distributed.is_initialized():
+    if is_waiting() or (distributed.is_available() and distributed.is_initialized()):
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code if isinstance(code, int) else int(code is not None))

@@ -108,6 +108,7 @@ def train(
         stack.enter_context(memory_in_words("training", hint))
         stack.enter_context(compiler_errors())
         processes = join(device)
+        stack.enter_context(processes.errors())
         if processes.device.type == "cpu":
             stack.enter_context(kept_pages())
         else:  # CUDA graphs and events belong to the current GPU
