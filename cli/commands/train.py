@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 def train(
     store: Annotated[
         str | None,
-        typer.Argument(help="Store with the training scenes", show_default=False),
+        typer.Argument(
+            help="Store with the training scenes; with --resume by default that of the run",
+            show_default=False,
+        ),
     ] = None,
     run: Annotated[
         Path, typer.Option(help="Folder for settings, log and checkpoints")
@@ -94,7 +97,7 @@ def train(
         else:
             say(*as_text().split("\n"))
         return
-    if store is None:
+    if store is None and not resume:
         raise typer.BadParameter("name a store", param_hint="STORE")
     if resume and overwrite:
         raise typer.BadParameter("give either --resume or --overwrite")
@@ -107,7 +110,9 @@ def train(
     from seaice_model.training.seeds import train_seeds
     from seaice_model.training.train import train as run_training
 
-    opened = Store.open(store)
+    opened = (
+        _store_of(run, is_several=bool(numbers)) if store is None else Store.open(store)
+    )
     if resume and not (preset or profile or config):
         chosen = _resumed(run, settings or [], is_several=bool(numbers))
     else:
@@ -178,10 +183,24 @@ def _resumed(run: Path, changes: list[str], *, is_several: bool) -> "RunConfig":
     """Return the configuration of a run to resume, with changes."""
     from seaice_model.config.resolve import changed
     from seaice_model.runs.checkpoint import settings_to_resume
+
+    first = _first_run(run, is_several=is_several)
+    return changed(settings_to_resume(first).config, changes)
+
+
+def _store_of(run: Path, *, is_several: bool) -> "Store":
+    """Return the store that a run to resume was trained on."""
+    from seaice_model.training.run_settings import store_to_resume
+
+    return store_to_resume(_first_run(run, is_several=is_several))
+
+
+def _first_run(run: Path, *, is_several: bool) -> Path:
+    """Return the folder of a run, or of the first of several seeds."""
     from seaice_model.runs.folder import RunFolder
 
     started = RunFolder(run).seeds() if is_several else ()
-    return changed(settings_to_resume(started[0].path if started else run).config, changes)
+    return started[0].path if started else run
 
 
 def _say_reports(

@@ -49,7 +49,7 @@ class StoreRecord:
     """The store that a run was trained on."""
 
     path: str
-    """Path or URL as it was given, without secrets: for information only."""
+    """Absolute path or URL, without secrets; as it was given in version 0.1."""
 
     fingerprint: str
     """Fingerprint of its recipe."""

@@ -1,14 +1,17 @@
 """The settings of a new run, or of one that is resumed."""
 
 import logging
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
+from pathlib import Path
 
 from seaice_data.channels import find_channels
-from seaice_data.errors import DamageError
+from seaice_data.errors import DamageError, StoreError
 from seaice_data.scene_id import SceneId
 from seaice_data.settings import differences
+from seaice_data.store.division import divided
 from seaice_data.store.selection import select
 from seaice_data.store.split import leaking_pairs, split_scenes
 from seaice_data.store.store import Store
@@ -39,7 +42,7 @@ def new_settings(store: Store, config: RunConfig) -> RunSettings:
     return RunSettings(
         config=config,
         store=StoreRecord(
-            path=_shown(store.path),
+            path=_shown(store.storage.location),
             fingerprint=store.fingerprint,
             recipe=store.recipe,
             means=tuple(channel.mean for channel in channels),
@@ -82,6 +85,33 @@ def resumed_settings(
             hint="resume with the settings of the run, or start another run",
         )
     return replace(settings, config=continued)
+
+
+def store_to_resume(run_path: Path) -> Store:
+    """Open the store that the settings of a run name.
+
+    Raises
+    ------
+    RunError
+        If there is no run, it names a URL, or its store cannot be opened.
+    """
+    named = settings_to_resume(run_path).store.path
+    again = shlex.join(["--resume", "--run", str(run_path)])
+    if "://" in named or "::" in named:
+        # Whoever made the run would choose where requests with our credentials go.
+        raise RunError(
+            f"the run at {str(run_path)!r} was trained on {named!r}; URLs named in files "
+            "are not opened",
+            hint=f"if you trust it: `seaice train {shlex.quote(named)} {again}`",
+        )
+    try:
+        return Store.open(named)
+    except StoreError as error:
+        raise RunError(
+            f"the run at {str(run_path)!r} was trained on a store that cannot be opened: "
+            f"{error}",
+            hint=f"if it has moved, name it: `seaice train STORE {again}`",
+        ) from error
 
 
 def check_checkpoint(checkpoint: Checkpoint, settings: RunSettings, where: str) -> None:
@@ -145,14 +175,14 @@ def divide(
         "drawn": None,
         "listed": config.validation_scenes,
     }
-    divided = split_scenes(
+    split = split_scenes(
         free,
         tests=(),
         seed=config.seed,
         validation=validation[config.validation],
         allow_leaks=config.allow_leaks,
     )
-    return {**divided, "test": splits["test"]}
+    return {**split, "test": splits["test"]}
 
 
 def _scenes(store: Store, config: TrainConfig) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -160,7 +190,7 @@ def _scenes(store: Store, config: TrainConfig) -> tuple[tuple[str, ...], tuple[s
     known: Sequence[str] = store.scenes
     if config.allow_leaks:  # damaged scenes are in no split
         known = [scene.id for scene in store.open_scenes(leave_out=DamageError)[0]]
-    splits = divide(known, store.splits, config)
+    splits = divide(known, divided(store), config)
     _warn(store, splits, config)
     hints = {
         "store": "prepare more scenes: one in five is for validation",

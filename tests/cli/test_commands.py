@@ -841,6 +841,17 @@ def test_split_also_applies_to_scenes_that_are_added_later(
     assert Store.open(str(store)).splits["validation"] == ids[:2]
 
 
+def test_a_training_is_resumed_on_the_store_of_its_run(
+    seaice, run_path, tmp_path, monkeypatch
+) -> None:
+    shutil.copytree(run_path, tmp_path / "run")
+    monkeypatch.chdir(tmp_path)
+    result = seaice("train", "--resume", "--epochs", 3)
+    assert (result.code, result.out[:18]) == (0, "3 epochs in run: b")
+    assert seaice("train", "--resume", "--run", "other").code == 1
+    assert seaice("train").code == 2
+
+
 def test_score_does_not_open_a_url_that_a_map_names(
     seaice, maps_path, store_path, tmp_path
 ) -> None:

@@ -230,7 +230,8 @@ def test_neither_secrets_nor_half_characters_of_a_store_are_kept(
         "K\udcf8benhavn.zarr": r"K\udcf8benhavn.zarr",
     }.items():
         there = copy(store)
-        there.path = path
+        there.storage = copy(store.storage)
+        there.storage.location = path
         settings = new_settings(there, TINY)
         assert settings.store.path == kept
         save_settings(settings, tmp_path / "settings.json")

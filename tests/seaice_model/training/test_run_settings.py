@@ -1,16 +1,23 @@
-"""Which scenes a run trains and validates on."""
+"""Which store and which scenes a run trains and validates on."""
 
 import logging
+import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from support.learnable_scenes import SCENES, TEST_SCENE, TINY, StoreMaker
 
+from seaice_data.errors import StoreError
 from seaice_data.store.split import TEST_IDS, read_id_file, split_scenes
+from seaice_data.store.store import Store
 from seaice_model.config.presets import LISTED_VALIDATION, find_profile
 from seaice_model.config.run_config import TrainConfig
-from seaice_model.training.run_settings import divide, new_settings
+from seaice_model.errors import RunError
+from seaice_model.runs.checkpoint import load_settings, save_settings
+from seaice_model.runs.folder import RunFolder
+from seaice_model.training.run_settings import divide, new_settings, store_to_resume
 
 TRAIN_IDS = read_id_file(Path(__file__).parents[2] / "data" / "train_ids.txt")
 ALL = (*TRAIN_IDS, *TEST_IDS)
@@ -74,3 +81,41 @@ def test_scenes_of_one_pass_in_two_splits_are_named(
         "scenes of one orbit pass are in different splits, so scores may be "
         f"too high: {MATE} (validation) and {TEST_SCENE} (test)" in caplog.text
     )
+
+
+def test_the_store_of_a_run_is_found_from_any_folder(
+    store: Store, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert store_to_resume(run).storage.location == store.storage.location
+    monkeypatch.chdir(Path(store.path).parent)
+    relative = Store.open(os.path.relpath(store.path))
+    assert new_settings(relative, TINY).store.path == store.storage.location
+
+
+def test_a_store_that_has_moved_must_be_named(tmp_path: Path, run: Path) -> None:
+    shutil.copytree(run, tmp_path / "a run")
+    path = RunFolder(tmp_path / "a run").settings
+    settings = load_settings(path)
+    for named, words, hint in (
+        ("/moved/store.zarr", "cannot be opened: no store at '/moved/store.zarr'", "STORE"),
+        (
+            "s3://other/s.zarr",
+            "'s3://other/s.zarr'; URLs named in files",
+            "s3://other/s.zarr",
+        ),
+    ):
+        save_settings(replace(settings, store=replace(settings.store, path=named)), path)
+        with pytest.raises(RunError, match=words) as caught:
+            store_to_resume(tmp_path / "a run")
+        again = f"`seaice train {hint} --resume --run '{tmp_path}/a run'`"
+        assert again in str(caught.value.hint)
+
+
+def test_a_store_without_splits_is_not_one_with_too_few_scenes(
+    tmp_path: Path, make_store: StoreMaker
+) -> None:
+    store = make_store(tmp_path / "store.zarr", scenes=SCENES)
+    store.attributes.pop("splits")
+    with pytest.raises(StoreError, match=r"6 scenes .* not divided into splits") as caught:
+        new_settings(store, TINY)
+    assert "without --part" in str(caught.value.hint)
