@@ -60,6 +60,7 @@ def count_rows(
     chart: int,
     allowed: IntArray,
     pixels: IntArray,
+    valid_pixels: IntArray,
 ) -> None:
     """Count the windows of each row with enough valid pixels, and the classes in them.
 
@@ -78,6 +79,8 @@ def count_rows(
     pixels
         Zeros, shape ``(row of windows, class)``; receives the sums of pixels over these
         windows.
+    valid_pixels
+        Zeros, shape ``(chart,)``; receives the sums of valid pixels over all of them.
     """
     height, width, n_charts = charts.shape
     valid = np.zeros((width, n_charts), np.int64)
@@ -95,6 +98,8 @@ def count_rows(
             _move(left, size, classes, of_class)
             if _holds(in_window, least):
                 allowed[top] += 1
+                for k in range(n_charts):
+                    valid_pixels[k] += in_window[k]
                 for k in range(of_class.size):
                     pixels[top, k] += of_class[k]
 

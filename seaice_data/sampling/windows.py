@@ -157,13 +157,9 @@ class WindowSampler:
 
     def mean_valid(self) -> FloatArray:
         """Return the mean number of valid pixels of each chart in windows over scenes."""
-        means = np.zeros((len(self._corners), len(CHARTS)))
-        for position, row in enumerate(means):
-            charts = self._charts(position)
-            for chart in range(len(CHARTS)):
-                windows = _count_windows(charts, self._size, self._least, chart)
-                row[chart] = windows.pixels.sum() / windows.n
-        return np.asarray(means.mean(axis=0))
+        counted = map(self._counted, range(len(self._corners)))
+        means = [windows.valid / windows.n for windows in counted]
+        return np.asarray(np.mean(means, axis=0))
 
     def _sample(self, values: list[float]) -> tuple[int, tuple[int, int]]:
         """Return one scene and corner from random values in [0, 1)."""
@@ -266,6 +262,9 @@ class _Windows:
     """Pixels of each class in all of these, by row of windows, ``(row, class)``. A pixel
     counts once for each window that contains it."""
 
+    valid: IntArray
+    """Valid pixels of each chart in all of these."""
+
     n: int
     """All windows of the scene that may be sampled."""
 
@@ -321,8 +320,9 @@ def _count_windows(charts: ChartArray, size: int, least: IntArray, chart: int) -
     n_rows, _ = n_corners(charts.shape[:2], size)
     allowed = np.zeros(n_rows, np.int64)
     pixels = np.zeros((n_rows, CHARTS[chart].n_classes), np.int64)
-    count_rows(charts, size, least, chart, allowed, pixels)
-    return _Windows(allowed, pixels, int(allowed.sum()))
+    valid = np.zeros(len(CHARTS), np.int64)
+    count_rows(charts, size, least, chart, allowed, pixels, valid)
+    return _Windows(allowed, pixels, valid, int(allowed.sum()))
 
 
 def _below(value: float, n: int) -> int:

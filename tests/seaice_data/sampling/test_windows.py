@@ -76,7 +76,11 @@ def test_counts_are_those_of_every_window(
     }
     n_rows, n_columns = max(shape[0] - SIZE, 0) + 1, max(shape[1] - SIZE, 0) + 1
     rows, pixels = np.zeros(n_rows, np.int64), np.zeros((n_rows, 6), np.int64)
-    count_rows(charts, SIZE, np.array(least), 1, rows, pixels)
+    n_valid = np.zeros(3, np.int64)
+    count_rows(charts, SIZE, np.array(least), 1, rows, pixels, n_valid)
+    assert n_valid.tolist() == [
+        sum(valid(w, k) for w in allowed.values()) for k in range(3)
+    ]
     for y in range(n_rows):
         row = {x: w for (top, x), w in allowed.items() if top == y}
         assert rows[y] == len(row)
