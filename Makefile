@@ -10,7 +10,7 @@ DEMO ?= demo
 JOBS ?= 2
 PYTEST = $(BIN)/pytest --numprocesses $(JOBS) --dist loadfile
 
-.PHONY: demo models test check quick fuzz bench format clean
+.PHONY: demo models test check quick fuzz bench coverage format clean
 
 demo: $(READY)
 	PATH="$(abspath $(BIN)):$$PATH" DEMO=$(DEMO) bash tests/support/demo.sh
@@ -41,6 +41,11 @@ fuzz: $(READY)
 
 bench: $(READY)
 	PATH="$(abspath $(BIN)):$$PATH" bash tests/support/bench.sh
+
+# How often the intervals of a study contain the true difference, in simulated studies.
+REPEATS ?= 4000
+coverage: $(READY)
+	PYTHONPATH=.:tests OMP_NUM_THREADS=1 $(BIN)/python -m support.study_coverage --repeats $(REPEATS) --jobs $(JOBS)
 
 format: $(READY)
 	$(BIN)/ruff format .

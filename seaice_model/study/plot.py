@@ -19,8 +19,8 @@ _OFFSETS = {"validation": -0.14, "test": 0.14}
 def plot_study(table: StudyTable) -> "Figure":
     """Plot combined scores of runs, and differences to the baseline with intervals.
 
-    Hollow diamonds are the scores of the paper; the marker of a difference is filled if its
-    interval excludes 0.
+    Hollow diamonds are the scores of the paper; the marker of a difference is filled if the
+    difference is real, with all differences of the study tested together.
     """
     candidates = [candidate for candidate in table.candidates if candidate.n_runs]
     figure = new_figure(11, 1.9 + 0.42 * len(candidates))
@@ -76,8 +76,8 @@ def _add_legend(scores: "Axes", effects: "Axes") -> None:
     for split, colour in _COLOURS.items():
         scores.plot([], [], "o", color=colour, ms=4, label=f"{split}: run")
         scores.plot([], [], "|", color=colour, ms=10, mew=2, label=f"{split}: mean")
-        effects.plot([], [], "-o", color=colour, ms=6, label=f"{split}, excludes 0")
-    effects.plot([], [], "-o", color=_INK, mfc="white", ms=6, label="does not")
+        effects.plot([], [], "-o", color=colour, ms=6, label=f"{split}, real")
+    effects.plot([], [], "-o", color=_INK, mfc="white", ms=6, label="may be chance")
     for axes, n_columns in ((scores, 4), (effects, 2)):
         axes.plot([], [], "D", color=_FAINT, mfc="none", ms=5, label="paper")
         axes.legend(

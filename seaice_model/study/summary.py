@@ -2,7 +2,7 @@
 
 import textwrap
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,13 +12,27 @@ from seaice_model.config.presets import PRESETS, PaperScores
 from seaice_model.errors import StudyError
 from seaice_model.study.candidates import BASELINE, Candidate
 from seaice_model.study.records import SPLITS, load_record
-from seaice_model.study.statistics import SCORES, Effect, Sample, compare, run_scores
+from seaice_model.study.statistics import (
+    SCORES,
+    Effect,
+    Sample,
+    compare,
+    holm,
+    run_scores,
+)
 from seaice_model.study.study import StudyPlan
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+TESTED = (*(("test", score) for score in SCORES), ("validation", SCORES[0]))
+"""Splits and scores whose differences are tested: the columns of the table that may have a
+star. They are tested together, for all candidates."""
+
 _LONGEST_SUMMARY = 40
+
+_Effects = Mapping[str, Mapping[str, Effect]]
+"""Effects by candidate and score."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,7 +137,8 @@ class StudyTable:
         pandas.DataFrame
             Of each score, in percent: mean and standard deviation over the runs, what the
             paper reports, and the difference to the baseline (``reference``) with its
-            interval. NaN where there is none.
+            interval, its p-value and, if it was tested, whether it is real. NaN or None
+            where there is none.
         """
         from pandas import DataFrame  # late: few need it
 
@@ -146,6 +161,16 @@ class StudyTable:
     def n_finished(self) -> int:
         """Runs that are finished."""
         return sum(candidate.n_runs for candidate in self.candidates)
+
+    @property
+    def n_tested(self) -> int:
+        """Differences that are tested together."""
+        return sum(
+            effect.is_real is not None
+            for candidate in self.candidates
+            for result in candidate.splits.values()
+            for effect in (result.effects or {}).values()
+        )
 
     @property
     def title(self) -> str:
@@ -197,13 +222,16 @@ def summarise(plan: StudyPlan) -> StudyTable:
     baseline = BASELINE if BASELINE in names else names[0]
     samples = {split: _samples(plan, split) for split in SPLITS}
     _check_test_scenes(samples["test"])
+    effects = compare_all(samples, baseline)
     return StudyTable(
         candidates=tuple(
             CandidateResult(
                 candidate=candidate,
                 store=store,
                 splits={
-                    split: _result(candidate.name, split, samples[split], baseline)
+                    split: _result(
+                        candidate.name, split, samples[split], effects[split], baseline
+                    )
                     for split in SPLITS
                 },
             )
@@ -242,25 +270,83 @@ def _check_test_scenes(samples: Mapping[str, Sample]) -> None:
         )
 
 
+def compare_all(
+    samples: Mapping[str, Mapping[str, Sample]], baseline: str
+) -> dict[str, _Effects]:
+    """Compare all candidates with the baseline, and test the differences together.
+
+    Parameters
+    ----------
+    samples
+        Confusion matrices by split and candidate.
+    baseline
+        Name of the candidate that others are compared with.
+
+    Returns
+    -------
+    dict
+        Effects by split, candidate and score. Those in `TESTED` say whether they are real.
+
+    Raises
+    ------
+    StudyError
+        If runs with the same seed were scored on different scenes.
+    """
+    return _tested({split: _effects(of, baseline) for split, of in samples.items()})
+
+
+def _effects(samples: Mapping[str, Sample], baseline: str) -> _Effects:
+    """Compare the candidates that have runs in common with the baseline."""
+    compared = {
+        name: compare(sample, samples[baseline])
+        for name, sample in samples.items()
+        if name != baseline and baseline in samples
+    }
+    return {name: effects for name, effects in compared.items() if effects is not None}
+
+
+def _tested(compared: Mapping[str, _Effects]) -> dict[str, _Effects]:
+    """Decide which of the tested differences, by split, are real."""
+    tested = {
+        (split, name, score): effect.p
+        for split, effects in compared.items()
+        for name, by_score in effects.items()
+        for score, effect in by_score.items()
+        if (split, score) in TESTED and effect.p is not None
+    }
+    is_real = dict(zip(tested, holm([*tested.values()]), strict=True))
+    return {
+        split: {
+            name: {
+                score: replace(effect, is_real=is_real.get((split, name, score)))
+                for score, effect in by_score.items()
+            }
+            for name, by_score in effects.items()
+        }
+        for split, effects in compared.items()
+    }
+
+
 def _result(
-    name: str, split: str, samples: Mapping[str, Sample], baseline: str
+    name: str,
+    split: str,
+    samples: Mapping[str, Sample],
+    effects: _Effects,
+    baseline: str,
 ) -> SplitResult:
-    sample, other = samples.get(name), samples.get(baseline)
+    sample = samples.get(name)
     runs: dict[int, dict[str, float]] = {}
-    effects = None
     if sample is not None:
         runs = {
             seed: dict(zip(SCORES, scores.tolist(), strict=True))
             for seed, scores in zip(sample.seeds, run_scores(sample), strict=True)
         }
-        if other is not None and name != baseline:
-            effects = compare(sample, other)
     paper, paper_baseline = _paper(name, split), _paper(baseline, split)
     is_comparable = paper is not None and paper_baseline is not None and name != baseline
     return SplitResult(
         n_scenes=0 if sample is None else max(map(len, sample.scenes)),
         runs=runs,
-        effects=effects,
+        effects=effects.get(name),
         paper=paper,
         paper_effect=paper.combined - paper_baseline.combined  # type: ignore[union-attr]
         if is_comparable
@@ -288,8 +374,9 @@ def _flat_scores(result: SplitResult) -> dict[str, float | bool | None]:
         columns[f"{name}_effect"] = None if effect is None else effect.mean
         columns[f"{name}_effect_low"] = None if effect is None else effect.low
         columns[f"{name}_effect_high"] = None if effect is None else effect.high
+        columns[f"{name}_effect_p"] = None if effect is None else effect.p
         columns[f"{name}_effect_is_real"] = None if effect is None else effect.is_real
     return {
-        key: round(value, 4) if isinstance(value, float) else value
+        key: float(f"{value:.6g}") if isinstance(value, float) else value
         for key, value in columns.items()
     }

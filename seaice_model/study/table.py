@@ -22,7 +22,7 @@ from seaice_model.errors import PlotError
 from seaice_model.scores.report_text import aligned, decimal
 from seaice_model.study.plot import plot_study
 from seaice_model.study.records import SPLITS
-from seaice_model.study.statistics import SCORES
+from seaice_model.study.statistics import LEAST_RUNS, SCORES
 from seaice_model.study.study import TABLE_LOCK, TABLES, StudyPlan
 from seaice_model.study.summary import SplitResult, StudyTable, summarise
 from seaice_model.style import save_plot
@@ -36,7 +36,7 @@ _LATEX = {sign: f"\\{sign}" for sign in "&%$#_{}"} | {
 }
 
 MARK = "*"
-"""Mark after an interval that excludes 0."""
+"""Mark after a difference that is real."""
 
 
 def refuse_foreign_tables(out: Path, *, overwrite: bool = False) -> None:
@@ -195,9 +195,13 @@ def _paper_cells(result: SplitResult) -> list[str]:
 
 
 def _effects_title(table: StudyTable) -> str:
+    title = f"Differences to {table.baseline} in percentage points, pairs of equal seeds"
+    if not table.n_tested:
+        return f"{title}; intervals need {LEAST_RUNS} runs and 2 scenes"
     return (
-        f"Differences to {table.baseline} in percentage points, pairs of equal seeds, "
-        f"with 95 % intervals over runs and scenes; {MARK} excludes 0"
+        f"{title}, with 95 % intervals over runs and scenes. Each interval is for one "
+        f"difference alone; {MARK} is real with all {table.n_tested} tested together "
+        "(Holm, 5 %)"
     )
 
 

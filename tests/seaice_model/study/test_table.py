@@ -14,7 +14,7 @@ from seaice_model.study.candidates import Candidate, quick, read_candidates, rea
 from seaice_model.study.plot import plot_study
 from seaice_model.study.records import RunRecord, StudyRun, save_record
 from seaice_model.study.study import StudyPlan
-from seaice_model.study.summary import summarise
+from seaice_model.study.summary import StudyTable, summarise
 from seaice_model.study.table import (
     as_csv,
     as_latex,
@@ -94,6 +94,7 @@ def test_candidates_are_compared_with_model_1_on_the_seeds_of_both(plan: StudyPl
     assert model3.effects is not None
     assert model3.effects["SOD"].mean == pytest.approx(-10)
     assert model3.effects["SOD"].is_real
+    assert model3.effects["SOD"].p == pytest.approx(0, abs=1e-9)
     assert wide.effects is not None
     assert wide.effects["FLOE"].mean == pytest.approx(1)
 
@@ -118,7 +119,8 @@ def test_the_scores_of_the_paper_are_shown_with_ours(plan: StudyPlan) -> None:
 def test_real_differences_are_marked(plan: StudyPlan) -> None:
     text = as_text(summarise(plan))
     effects = text.split("Differences to model1")[1]
-    assert "excludes 0" in effects
+    # Test combined, SIC, SOD and FLOE, and validation combined; the variant has two runs.
+    assert "* is real with all 5 tested together (Holm, 5 %)" in " ".join(effects.split())
     row = next(line for line in effects.splitlines() if line.startswith("model3"))
     assert "-10.0 [-10.0, -10.0] *" in row
 
@@ -219,14 +221,38 @@ def test_a_study_without_a_finished_run_has_an_empty_table(tmp_path: Path) -> No
     assert not (tmp_path / "table.png").exists()
 
 
-def test_a_single_run_has_no_deviation_and_no_interval(tmp_path: Path) -> None:
+@pytest.mark.parametrize("n_runs", [1, 2])
+def test_one_run_and_two_have_no_interval_and_no_star(tmp_path: Path, n_runs: int) -> None:
     plan = make_plan(tmp_path, read_candidates("model1,model3"))
     for run in plan.runs:
-        if run.seed == 0:
-            finish(run, 80, [70, 80])
-    text = as_text(summarise(plan))
-    assert "(" not in text.splitlines()[-1]
-    assert "[" not in text.split("Differences")[1]
+        if run.seed < n_runs:
+            finish(run, 80 + run.seed, [70, 80])
+    text = as_text(summarise(plan)).split("Differences")[1]
+    assert "[" not in text
+    assert "*" not in text
+    assert "intervals need 3 runs and 2 scenes" in text
+
+
+def test_a_difference_that_is_one_of_many_needs_more_for_a_star(tmp_path: Path) -> None:
+    # Three runs on equal scenes: means -2, -1.8 and -1.6, t is 15.6 with 2 degrees of
+    # freedom. A star needs p below 0.05 / 5, with two more candidates below 0.05 / 15.
+    def table_of(names: str) -> StudyTable:
+        plan = make_plan(tmp_path / names.replace(",", "-"), read_candidates(names))
+        for run in plan.runs:
+            better = {"model1": 0, "model3": -2 + run.seed / 5}.get(
+                run.candidate.name, (-1) ** run.seed
+            )
+            finish(run, 80 + better, [70 + better] * 2)
+        return summarise(plan)
+
+    alone, among_many = table_of("model1,model3"), table_of("model1,model3,model4,model5")
+    for table, is_real in ((alone, True), (among_many, False)):
+        effects = table.candidates[1].splits["test"].effects
+        assert effects is not None
+        assert effects["SOD"].high is not None
+        assert effects["SOD"].high < 0
+        assert effects["SOD"].p == pytest.approx(0.0041, abs=1e-4)
+        assert effects["SOD"].is_real == is_real
 
 
 def test_runs_scored_on_other_test_scenes_are_refused(tmp_path: Path) -> None:
@@ -251,4 +277,4 @@ def test_the_figure_shows_every_run_and_every_interval(plan: StudyPlan) -> None:
     assert sum(np.size(line.get_xdata()) for line in runs) == 2 * 8  # of both splits
     assert len(scores.get_yticklabels()) == 3
     lengths = [np.size(line.get_xdata()) for line in effects.lines]
-    assert lengths.count(2) == 1 + 2 * 2  # that of zero, two rows on both splits
+    assert lengths.count(2) == 1 + 2  # that of zero, both splits; the variant has two runs
