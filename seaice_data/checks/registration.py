@@ -95,38 +95,43 @@ def _offset_km(
     known = [planes.hh, planes.hv, planes.sic]
     features = np.stack([plane for plane in known if not np.isnan(plane).all()] or known)
     smooth, is_known = _as_seen(features)
-    shifts = range(-_FURTHEST, _FURTHEST + 1, _STEP)
     rows, columns = (
         BLOCK * np.arange(n_cells) + CELL_PIXELS // BLOCK // 2
         for n_cells in brightness[0].shape
     )
-    inside = [
-        (at >= _FURTHEST) & (at < n - _FURTHEST)
-        for at, n in zip((rows, columns), is_known.shape, strict=True)
-    ]
-    rows, columns = rows[inside[0]], columns[inside[1]]
-    cells, air = (
-        [values[np.ix_(*inside)] for values in planes_of_cells]
-        for planes_of_cells in (brightness, weather)
-    )
+    # A cell is used if the SAR is known at it and at all shifts from it.
     around = minimum_filter(is_known, 2 * _FURTHEST + 1, mode="constant", cval=False)
-    usable = around[np.ix_(rows, columns)] & ~np.isnan(sum(cells + air))
+    inside = [at < n for at, n in zip((rows, columns), around.shape, strict=True)]
+    usable = np.zeros(brightness[0].shape, bool)
+    usable[np.ix_(*inside)] = around[np.ix_(rows[inside[0]], columns[inside[1]])]
+    usable &= ~np.isnan(sum([*brightness, *weather]))
     if usable.sum() < _FEWEST_CELLS:
         return None
     y, x = (np.linspace(-1, 1, n) for n in usable.shape)
     trend = [y[:, None] ** i * x[None, :] ** j for i in range(3) for j in range(3 - i)]
-    others = np.stack([term[usable] for term in trend + air], axis=1)
-    targets = np.stack([values[usable] for values in cells], axis=1)
+    others = np.stack([term[usable] for term in (*trend, *weather)], axis=1)
     basis = np.linalg.qr(others)[0]
-    targets = targets - basis @ (basis.T @ targets)
+    targets = _apart_from(basis, np.stack([term[usable] for term in brightness], axis=1))
     if (targets**2).sum() <= 1e-6 * targets.size:  # a thousandth of a deviation
         return None
-    explained = np.empty((len(shifts), len(shifts)))
-    for i, dy in enumerate(shifts):
-        for j, dx in enumerate(shifts):
-            seen = smooth[:, rows[:, None] + dy, columns + dx][:, usable].T
-            explained[i, j] = _explained(seen - basis @ (basis.T @ seen), targets)
-    return _top_km(explained, np.array(shifts))
+    i, j = np.nonzero(usable)
+    shifts = np.arange(-_FURTHEST, _FURTHEST + 1, _STEP)
+    explained = np.array(
+        [
+            [
+                _explained(_apart_from(basis, seen.T), targets)
+                for dx in shifts
+                for seen in [smooth[:, rows[i] + dy, columns[j] + dx]]
+            ]
+            for dy in shifts
+        ]
+    )
+    return _top_km(explained, shifts)
+
+
+def _apart_from(basis: FloatArray, values: FloatArray) -> FloatArray:
+    """Return what of the columns an orthonormal basis does not explain."""
+    return values - basis @ (basis.T @ values)
 
 
 def _as_seen(features: FloatArray) -> tuple[FloatArray, Mask]:
