@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import gaussian_filter, minimum_filter
 
-from seaice_data.arrays import FloatArray, Mask
+from seaice_data.arrays import FloatArray, IntArray, Mask
 from seaice_data.channels import find_channel
 from seaice_data.checks.finding import CLEAR, Finding, outcome_of
 from seaice_data.checks.survey import BLOCK, BLOCK_KM, Survey
@@ -101,13 +101,13 @@ def _offset_km(
     )
     # A cell is used if the SAR is known at it and at all shifts from it.
     around = minimum_filter(is_known, 2 * _FURTHEST + 1, mode="constant", cval=False)
-    inside = [at < n for at, n in zip((rows, columns), around.shape, strict=True)]
+    inside = [rows < around.shape[0], columns < around.shape[1]]
     usable = np.zeros(brightness[0].shape, bool)
     usable[np.ix_(*inside)] = around[np.ix_(rows[inside[0]], columns[inside[1]])]
     usable &= ~np.isnan(sum([*brightness, *weather]))
     if usable.sum() < _FEWEST_CELLS:
         return None
-    y, x = (np.linspace(-1, 1, n) for n in usable.shape)
+    y, x = (np.linspace(-1, 1, n_cells) for n_cells in brightness[0].shape)
     trend = [y[:, None] ** i * x[None, :] ** j for i in range(3) for j in range(3 - i)]
     others = np.stack([term[usable] for term in (*trend, *weather)], axis=1)
     basis = np.linalg.qr(others)[0]
@@ -155,7 +155,7 @@ def _explained(seen: FloatArray, targets: FloatArray) -> float:
     return float((fitted**2).sum() / (targets**2).sum())
 
 
-def _top_km(explained: FloatArray, shifts: FloatArray) -> tuple[float, float] | None:
+def _top_km(explained: FloatArray, shifts: IntArray) -> tuple[float, float] | None:
     """Return the top of the surface, between the shifts; None if it has none."""
     i, j = np.unravel_index(explained.argmax(), explained.shape)
     if not (0 < i < len(shifts) - 1 and 0 < j < len(shifts) - 1):

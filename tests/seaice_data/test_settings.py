@@ -38,7 +38,7 @@ def test_an_unknown_setting_names_its_neighbour() -> None:
         ({"ratio": "10"}, "ratio must be int, got '10'"),
         ({"ratio": True}, "ratio must be int, got True"),
         ({"channels": "hh"}, "channels must be a list, got 'hh'"),
-        ({"sar": "median"}, "sar must be one of mean, nearest, got 'median'"),
+        ({"sar": "median"}, "sar must be one of mean, nearest, power, got 'median'"),
         ({"ratio": 0}, "ratio must be at least 1, got 0"),
         ({"dominance_threshold": 65.0}, "at most 1, got 65"),
         ({"channels": []}, "at least one channel"),
