@@ -13,6 +13,7 @@ from .formats.convert import ConvertReport as ConvertReport
 from .formats.convert import convert_maps as convert_maps
 from .maps.chart_map import ChartMap as ChartMap
 from .maps.chart_map import Provenance as Provenance
+from .maps.dataset import open_map as open_map
 from .maps.decision import Decision as Decision
 from .maps.netcdf import read_netcdf as read_netcdf
 from .maps.netcdf import write_netcdf as write_netcdf

@@ -17,6 +17,7 @@ class Format(StrEnum):
     tif = "tif"
     gpkg = "gpkg"
     shp = "shp"
+    nc = "nc"
     submission = "submission"
 
 
@@ -39,8 +40,9 @@ def convert(
     to: Annotated[
         list[Format],
         typer.Option(
-            help="tif (GeoTIFF), gpkg or shp (polygons with egg codes), submission (file "
-            "of the AutoICE challenge); repeatable"
+            help="tif (GeoTIFF), gpkg or shp (polygons with egg codes), nc (netCDF with "
+            "latitude and longitude of every pixel), submission (file of the AutoICE "
+            "challenge); repeatable"
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder for the files")] = Path("charts"),
@@ -70,7 +72,9 @@ def convert(
 
     GeoTIFFs (one file per chart: SIC in percent, SOD and FLOE as classes, 255 where there
     are no data) and polygons with the fields of SIGRID-3 (CT, SA, FA, POLY_TYPE) are in a
-    polar stereographic projection and need the extra geo. A submission file has a class at
+    polar stereographic projection and need the extra geo. GDAL and QGIS place the netCDF
+    files of --to nc by their latitudes and longitudes; other software that follows CF
+    places the maps themselves. A submission file has a class at
     every pixel, also on land, because the challenge scores some land pixels; an existing
     one is replaced only with --overwrite. Other existing files are kept, whatever options
     they were made with, so run the same command again to continue after an interruption or

@@ -2,6 +2,8 @@
 
 - ``tif``: GeoTIFF, one file per chart, warped to a polar stereographic projection;
 - ``gpkg`` and ``shp``: polygons with egg codes;
+- ``nc``: netCDF with latitude, longitude and uncertainty at every pixel, for programs that
+  do not interpolate tie points, such as GDAL and QGIS;
 - ``submission``: all maps in one file, as the AutoICE challenge requires.
 """
 
@@ -21,10 +23,10 @@ from seaice_model.formats.projection import check_projection
 from seaice_model.formats.submission import write_submission
 from seaice_model.maps.chart_map import ChartMap
 from seaice_model.maps.listing import find_maps
-from seaice_model.maps.netcdf import describe, read_netcdf
+from seaice_model.maps.netcdf import describe, read_netcdf, write_pixels
 from seaice_model.maps.netcdf_writer import write_errors
 
-PlacedFormat = Literal["tif", "gpkg", "shp"]
+PlacedFormat = Literal["tif", "gpkg", "shp", "nc"]
 MapFormat = PlacedFormat | Literal["submission"]
 
 SUBMISSION = "submission.nc"
@@ -120,7 +122,7 @@ def convert_maps(
     start = time.perf_counter()
     paths = [maps_path] if maps_path.is_file() else find_maps(maps_path)
     placed = [kind for kind in dict.fromkeys(formats) if kind != "submission"]
-    if placed:
+    if any(kind != "nc" for kind in placed):
         check_projection(crs)
     if spacing_m is not None:
         check_spacing(spacing_m)
@@ -187,7 +189,10 @@ def _scene_of(path: Path, seen: Mapping[str, Path]) -> str:
 
 def _files(out: Path, scene: str, kind: PlacedFormat) -> tuple[Path, ...]:
     """Return the files of a complete set."""
-    names = geotiff_names(scene) if kind == "tif" else polygon_names(scene, kind)
+    if kind == "nc":
+        names: tuple[str, ...] = (f"{scene}_pixels.nc",)
+    else:
+        names = geotiff_names(scene) if kind == "tif" else polygon_names(scene, kind)
     return tuple(out / name for name in names)
 
 
@@ -217,6 +222,10 @@ def _write(
     spacing_m: float | None,
     max_kb: float | None,
 ) -> Sequence[Path]:
+    if kind == "nc":
+        (path,) = _files(out, chart_map.scene, kind)
+        write_pixels(chart_map, path)
+        return (path,)
     if kind == "tif":
         return write_geotiff(chart_map, out, crs=crs, spacing_m=spacing_m)
     return write_polygons(chart_map, out, kind=kind, crs=crs, max_kb=max_kb).paths

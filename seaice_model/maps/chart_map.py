@@ -5,7 +5,7 @@ Their tie points are at the centres of pixels, ends included, as CF requires.
 
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from seaice_data.scenes.fingerprints import UNKNOWN_FILE
 from seaice_data.texts import printable, without_secrets
 from seaice_model.errors import MapError
 from seaice_model.maps.decision import Decision, check_bytes
+
+if TYPE_CHECKING:
+    from xarray import Dataset
 
 U_NET = "multi-task U-Net"
 """Kind of the networks that seaice trains."""
@@ -116,6 +119,20 @@ class ChartMap:
     decision: Decision | None = None
     """Classes before masks and how sure they are, on the grid of the store; None in a map
     of which only the charts are known."""
+
+    def to_xarray(self) -> "Dataset":
+        """Return the map as a dataset with everything at every pixel.
+
+        ``SIC`` is in percent, ``SOD`` and ``FLOE`` are classes whose names are in their
+        ``flag_meanings``; NaN on land and without SAR. ``latitude`` and ``longitude``, in
+        degrees, are exact to a metre. If the map has a decision, there are also
+        ``entropy_sic``, ``entropy_sod``, ``entropy_floe``, ``concentration`` and, if they
+        are known, ``concentration_spread`` and ``probability_sod`` and so on. Places and
+        uncertainty are dask arrays: they are computed when they are used.
+        """
+        from seaice_model.maps.dataset import map_dataset  # late: xarray and dask
+
+        return map_dataset(self)
 
     def __post_init__(self) -> None:
         """Reject what is not a scene id: it would become part of paths and pages."""

@@ -60,11 +60,17 @@ def write_decision(file: NewFile, decision: Decision, grid: Grid) -> None:
         )
     set_attributes(file, {"n_networks": np.int32(decision.n_networks)})
     for chart, plane in zip(CHARTS, decision.classes, strict=True):
-        _write(file, _class_name(chart), plane, _class_attributes(chart))
+        attributes = {**_class_attributes(chart), "comment": _AT_PIXELS}
+        add_variable(file, _class_name(chart), _PLANE, plane, attributes, level=4)
     for found in uncertainties(decision):
-        if found.chart is not None:
-            _write_classes(file, found.chart, str(found.class_axis))
-        _write_steps(file, found)
+        _write_steps(file, found, found.codes, _PLANE, {"comment": _AT_PIXELS})
+
+
+def write_uncertainty(file: NewFile, decision: Decision, links: Mapping[str, str]) -> None:
+    """Write uncertainty at every pixel of the map; `links` name the coordinates."""
+    for found in uncertainties(decision):
+        codes = found.codes[..., decision.rows, :][..., decision.columns]
+        _write_steps(file, found, codes, ("y", "x"), links)
 
 
 def read_decision(file: h5py.File, shape: tuple[int, int]) -> Decision | None:
@@ -158,23 +164,22 @@ def holds_probabilities(file: h5py.File) -> bool:
     return any(probability_name(chart) in file for chart in CHARTS)
 
 
-def _write(
+def _write_steps(
     file: NewFile,
-    name: str,
-    plane: ChartArray,
-    attributes: Mapping[str, Any],
-    dimensions: tuple[str, ...] = _PLANE,
-    fill: int | None = None,
+    found: Uncertainty,
+    codes: ChartArray,
+    dimensions: tuple[str, str],
+    links: Mapping[str, str],
 ) -> None:
-    commented = {**attributes, "comment": _AT_PIXELS}
-    add_variable(file, name, dimensions, plane, commented, level=4, fill=fill)
-
-
-def _write_steps(file: NewFile, found: Uncertainty) -> None:
     """Write planes that CF-aware software turns into numbers and NaN."""
-    scaled = {**found.attributes, "scale_factor": np.float32(found.steps.step)}
+    if found.chart is not None:
+        _write_classes(file, found.chart, str(found.class_axis))
     leading = (found.class_axis,) if found.class_axis else ()
-    _write(file, found.name, found.codes, scaled, (*leading, *_PLANE), UNKNOWN)
+    scale = {"scale_factor": np.float32(found.steps.step)}
+    add_variable(
+        file, found.name, (*leading, *dimensions), codes,
+        {**found.attributes, **scale, **links}, level=4, fill=UNKNOWN,
+    )  # fmt: skip
 
 
 def _write_classes(file: NewFile, chart: Chart, dimension: str) -> None:

@@ -23,6 +23,12 @@ LINKS = {
 }
 """Attributes by which a plane on the grid of the map finds its time and its place."""
 
+PLACE_LINKS = {"coordinates": "time latitude longitude"}
+"""The same in a file of `write_places`."""
+
+_DEGREES = {"latitude": "degrees_north", "longitude": "degrees_east"}
+_PLACE_STEP = 2.0**-14  # degrees: rounding moves no pixel by more than 5 m
+_PLACE_CHUNK_ROWS = 128
 _AXES = {
     "y": "distance along the swath from the end of the last line, not projected",
     "x": "distance across the swath from its left edge, not projected",
@@ -36,25 +42,32 @@ def axis_attributes(axis: str) -> dict[str, str]:
     return {"long_name": _AXES[axis], "units": "m", "axis": axis.upper()}
 
 
-def distances_m(axis: str, n_pixels: int, spacing_m: float, length_m: float) -> FloatArray:
+def distances_m(
+    axis: str, n_pixels: int, spacing_m: float, length_m: float | None = None
+) -> FloatArray:
     """Return distances of the centres of pixels along an axis; those along ``y`` decrease.
+
+    `length_m` is that of the map; if not given, all its pixels have this spacing.
 
     Examples
     --------
-    >>> distances_m("y", 3, 80.0, 240.0)
+    >>> distances_m("y", 3, 80.0)
     array([200., 120.,  40.])
     """
+    if length_m is None:
+        length_m = n_pixels * spacing_m
     from_first = (np.arange(n_pixels) + 0.5) * spacing_m
     return length_m - from_first if axis == "y" else from_first
 
 
 def write_axis(
-    file: NewFile, name: str, n_pixels: int, spacing_m: float, length_m: float
+    file: NewFile,
+    name: str,
+    n_pixels: int,
+    spacing_m: float,
+    length_m: float | None = None,
 ) -> None:
-    """Write the coordinates of a dimension whose name ends in its axis, ``y`` or ``x``.
-
-    `length_m` is that of the map along the axis.
-    """
+    """Write the coordinates of a dimension named after its axis; see `distances_m`."""
     axis = name[-1]
     distances = distances_m(axis, n_pixels, spacing_m, length_m)
     add_variable(file, name, (name,), distances, axis_attributes(axis))
@@ -68,15 +81,11 @@ def write_geolocation(file: NewFile, tie_points: TiePoints, grid: Grid) -> None:
     n_parts = [max(int((np.diff(at) > 1).sum()), 1) for at in positions]
     add_dimensions(file, dict(zip(("tie_y", "tie_x"), shape, strict=True)))
     add_dimensions(file, dict(zip(("part_y", "part_x"), n_parts, strict=True)))
-    for axis, n_pixels in zip("yx", grid.shape, strict=True):
-        spacing_m = grid.pixel_spacing_m
-        write_axis(file, axis, n_pixels, spacing_m, n_pixels * spacing_m)
-    for name, plane, unit in (
-        ("latitude", tie_points.latitude, "degrees_north"),
-        ("longitude", tie_points.longitude, "degrees_east"),
+    _write_axes(file, grid)
+    for name, plane in zip(
+        _DEGREES, (tie_points.latitude, tie_points.longitude), strict=True
     ):
-        attributes = {"standard_name": name, "units": unit}
-        add_variable(file, name, ("tie_y", "tie_x"), plane, attributes)
+        add_variable(file, name, ("tie_y", "tie_x"), plane, place_attributes(name))
     for axis, at in zip("yx", positions, strict=True):
         add_variable(
             file, f"tie_{axis}_index", (f"tie_{axis}",), at.astype(np.int32),
@@ -99,6 +108,29 @@ def write_geolocation(file: NewFile, tie_points: TiePoints, grid: Grid) -> None:
             "flag_meanings": "location_use_3d_cartesian",
         },
     )  # fmt: skip
+
+
+def write_places(file: NewFile, tie_points: TiePoints, grid: Grid) -> None:
+    """Write the axes, latitudes and longitudes; the file has the dimensions of the map."""
+    _write_axes(file, grid)
+    pixels = [np.arange(n_pixels, dtype=np.float64) for n_pixels in grid.shape]
+    for name, plane in zip(_DEGREES, tie_points.places(*pixels), strict=True):
+        # Smooth planes of rounded numbers take 40 % of the space.
+        rounded = (np.rint(plane / _PLACE_STEP) * _PLACE_STEP).astype(np.float32)
+        add_variable(
+            file, name, ("y", "x"), rounded, place_attributes(name),
+            level=4, chunks=(min(_PLACE_CHUNK_ROWS, grid.height), grid.width),
+        )  # fmt: skip
+
+
+def place_attributes(name: str) -> dict[str, str]:
+    """Return the attributes of ``latitude`` or ``longitude``."""
+    return {"standard_name": name, "units": _DEGREES[name]}
+
+
+def _write_axes(file: NewFile, grid: Grid) -> None:
+    for axis, n_pixels in zip("yx", grid.shape, strict=True):
+        write_axis(file, axis, n_pixels, grid.pixel_spacing_m)
 
 
 def read_tie_points(file: h5py.File, shape: tuple[int, int]) -> TiePoints:

@@ -51,6 +51,7 @@ from seaice_model.maps.decision_netcdf import (
     holds_probabilities,
     read_decision,
     write_decision,
+    write_uncertainty,
 )
 from seaice_model.maps.foreign_hdf5 import (
     array,
@@ -62,8 +63,10 @@ from seaice_model.maps.foreign_hdf5 import (
 )
 from seaice_model.maps.geolocation_netcdf import (
     LINKS,
+    PLACE_LINKS,
     read_tie_points,
     write_geolocation,
+    write_places,
 )
 from seaice_model.maps.netcdf_writer import (
     NewFile,
@@ -100,6 +103,27 @@ def write_netcdf(chart_map: ChartMap, path: str | Path) -> None:
     _check(chart_map)
     with written_whole(Path(path), "map") as file:
         _write(file, chart_map)
+
+
+def write_pixels(chart_map: ChartMap, path: str | Path) -> None:
+    """Write a map with latitude, longitude and uncertainty at every pixel.
+
+    For programs that neither interpolate tie points nor follow indices, such as GDAL and
+    QGIS. The file is many times the size of a map, and cannot be read back as one.
+
+    Raises
+    ------
+    MapError
+        As `write_netcdf`.
+    """
+    _check(chart_map)
+    with written_whole(Path(path), "map") as file:
+        set_attributes(file, global_attributes(chart_map))
+        add_dimensions(file, dict(zip(("y", "x"), chart_map.grid.shape, strict=True)))
+        write_places(file, chart_map.tie_points, chart_map.grid)
+        _write_planes(file, chart_map, PLACE_LINKS)
+        if chart_map.decision is not None:
+            write_uncertainty(file, chart_map.decision, PLACE_LINKS)
 
 
 def read_netcdf(path: str | Path) -> ChartMap:
@@ -175,19 +199,24 @@ def _write(file: NewFile, chart_map: ChartMap) -> None:
     tie_points = on_pixels(chart_map.tie_points, chart_map.grid)
     add_dimensions(file, dict(zip(("y", "x"), chart_map.grid.shape, strict=True)))
     write_geolocation(file, tie_points, chart_map.grid)
+    _write_planes(file, chart_map, LINKS)
+    if chart_map.decision is not None:
+        write_decision(file, chart_map.decision, chart_map.grid)
+
+
+def _write_planes(file: NewFile, chart_map: ChartMap, links: Mapping[str, str]) -> None:
+    """Write the time and the planes of a map; `links` name their coordinates."""
     _write_time(file, chart_map.acquired)
     for chart, plane in zip(CHARTS, chart_map.charts, strict=True):
         if chart is SIC:
             percent = _to_percent(plane)
             valid = {"valid_range": np.array([0, 100], np.uint8)}
-            attributes = sic_attributes() | valid
+            attributes = {**sic_attributes(), **valid, **links}
             _write_plane(file, _NAMES["SIC"], percent, attributes, CHART_FILL)
         else:
-            attributes = class_attributes(chart, "no_data")
+            attributes = {**class_attributes(chart, "no_data"), **links}
             _write_plane(file, _NAMES[chart.name], plane, attributes)
-    _write_plane(file, "status_flag", chart_map.flags, status_attributes())
-    if chart_map.decision is not None:
-        write_decision(file, chart_map.decision, chart_map.grid)
+    _write_plane(file, "status_flag", chart_map.flags, {**status_attributes(), **links})
 
 
 def _write_plane(
@@ -200,7 +229,7 @@ def _write_plane(
     height, width = plane.shape
     chunks = (min(_CHUNK_ROWS, height), width)
     add_variable(
-        file, name, ("y", "x"), plane, {**attributes, **LINKS},
+        file, name, ("y", "x"), plane, attributes,
         level=4, chunks=chunks, fill=fill,
     )  # fmt: skip
 

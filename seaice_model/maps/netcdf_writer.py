@@ -134,7 +134,7 @@ def add_variable(
             dimensions,
             compression=None if level is None else "zlib",
             complevel=level,
-            shuffle=False,
+            shuffle=values.dtype.kind == "f",
             chunksizes=chunks,
             fill_value=False if fill is None else values.dtype.type(fill),
         )

@@ -8,13 +8,20 @@ import h5py
 import netCDF4
 import numpy as np
 import pytest
-from support.chart_maps import GRID, chart_map
+import rasterio
+import xarray as xr
+from rasterio.crs import CRS
+from rasterio.warp import reproject
+from scipy.ndimage import binary_dilation, binary_erosion
+from support.chart_maps import GRID, chart_map, decision
+from support.swaths import distance_m, swath, vectors
 
 from seaice_data.charts import CHART_FILL
 from seaice_data.geolocation import TiePoints
 from seaice_data.grid import Grid
 from seaice_model.errors import MapError
 from seaice_model.formats.convert import PlacedFormat, convert_maps
+from seaice_model.formats.geotiff import raster_of, warp
 from seaice_model.formats.submission import Submission, charts_everywhere
 from seaice_model.maps.chart_map import ChartMap
 from seaice_model.maps.netcdf import write_netcdf
@@ -317,3 +324,56 @@ def test_a_full_disk_leaves_no_partial_files(
         assert len(failure.reason) < len(str(tmp_path)) + 200
         assert "\n" not in failure.reason
     assert [*(tmp_path / "out").iterdir()] == []
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+def test_gdal_places_every_pixel_of_netcdf_with_places(tmp_path: Path) -> None:
+    grid = Grid(120, 150, 400.0)
+    points = swath(83.0, 179.8, grid)
+    is_marked = np.zeros(grid.shape, bool)
+    is_marked[30:60, 50:100] = True
+    wide = replace(
+        chart_map(),
+        grid=grid,
+        tie_points=points,
+        charts=np.stack([is_marked.astype(np.uint8)] * 3),
+        flags=np.zeros(grid.shape, np.uint8),
+        decision=replace(
+            decision(),
+            rows=np.arange(120) // 20,
+            columns=np.minimum(np.arange(150) // 20, 7),
+        ),
+    )
+    write_netcdf(wide, tmp_path / "map.nc")
+    report = convert_maps(tmp_path / "map.nc", tmp_path / "out", ["nc"])
+    (path,) = report.written
+    assert path.name == f"{wide.scene}_pixels.nc"
+    with rasterio.open(f"netcdf:{path}:stage_of_development") as file:
+        np.testing.assert_array_equal(file.read(1), is_marked)
+        about = file.tags(ns="GEOLOCATION")
+        assert about["GEOREFERENCING_CONVENTION"] == "PIXEL_CENTER"
+    places = []
+    for name in ("X_DATASET", "Y_DATASET"):
+        with rasterio.open(about[name]) as file:
+            places.append(file.read(1))
+    every = swath(83.0, 179.8, grid, n_points=grid.shape)
+    found, expected = vectors(*places[::-1]), vectors(every.latitude, every.longitude)
+    assert distance_m(found, expected).max() < 10
+    # As `gdalwarp -geoloc` does, within a pixel of where we place it.
+    raster = raster_of(wide, "EPSG:3413", 400.0)
+    warped = np.zeros(raster.shape, np.uint8)
+    reproject(
+        is_marked.astype(np.uint8), warped, src_geoloc_array=np.stack(places),
+        src_crs=CRS.from_epsg(4326), dst_crs=CRS.from_string(raster.crs),
+        dst_transform=raster.transform,
+    )  # fmt: skip
+    ours = warp(wide.charts[1:2], wide, raster)[0] == 1
+    square = np.ones((3, 3), bool)
+    assert ours.any()
+    assert not (binary_erosion(ours, square) & (warped == 0)).any()
+    assert not ((warped == 1) & ~binary_dilation(ours, square)).any()
+    with xr.open_dataset(path) as dataset:
+        assert {"latitude", "longitude", "time"} <= {*dataset.sea_ice_area_fraction.coords}
+        entropy = dataset.entropy_sod.values
+        np.testing.assert_allclose(entropy[45, 145], decision().entropy_of("SOD")[2, 7])
+    assert convert_maps(tmp_path / "map.nc", tmp_path / "out", ["nc"]).kept == (path,)
