@@ -196,7 +196,7 @@ def _refuse_loss(storage: Storage, is_any: bool, failed: Sequence[Failure]) -> N
             raise SceneError(
                 f"the store {storage.path!r} is left as it is: it contains a scene that "
                 f"cannot be prepared again; {failure.reason}",
-                hint="fix the file, or remove the store first",
+                hint="fix the file, then run the same command again",
             )
 
 
@@ -210,7 +210,7 @@ def _refuse_blind(
         raise SceneError(
             f"the store {storage.path!r} is left as it is: it contains {len(lost)} scenes "
             f"that were not found again, such as {min(lost)}; {folders[0].reason}",
-            hint="fix this, or remove the store first",
+            hint="fix this, then run the same command again",
         )
 
 

@@ -269,6 +269,8 @@ class StoredScene:
         if isinstance(error, RuntimeError) and "thread" in reason:
             # The system has no more threads.
             return StoreError(f"scene {self.id}: {message}")
+        if fault := _fault_of_zarr():
+            return StoreError(f"scene {self.id}: {name!r} cannot be read: {fault}")
         return self._damaged(message)
 
     def _check_unchanged(self) -> None:
@@ -302,3 +304,18 @@ class StoredScene:
                 hint=f"find what is damaged with `seaice verify {self.store.path}`",
             )
         return np.memmap(chunk, dtype, "r", shape=shape)
+
+
+def _fault_of_zarr() -> str:
+    """Return why zarr cannot read an array in memory; empty if it can.
+
+    If it cannot, because of its settings on this machine for example, nothing is known
+    about the files of a store.
+    """
+    try:
+        import zarr
+
+        zarr.create_array({}, data=np.zeros(1), compressors=None)[...]
+    except _DAMAGE as error:
+        return f"zarr does not work here: {(str(error).splitlines() or [repr(error)])[0]}"
+    return ""

@@ -72,7 +72,4 @@ def _check_surface(at: FloatArray) -> None:
         ]
     )
     if not ((turns > 0).all() or (turns < 0).all()):
-        raise MapError(
-            "tie points coincide or cross: they do not say where pixels are",
-            hint="predict the map again with `seaice predict --overwrite`",
-        )
+        raise MapError("tie points coincide or cross: they do not say where pixels are")

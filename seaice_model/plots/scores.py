@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from seaice_data.charts import CHARTS, FLOE, SOD, Chart
+from seaice_data.texts import printable
 from seaice_model.scores.calibration import Calibration, Coverage, Reliability
 from seaice_model.style import drawing, new_figure
 
@@ -47,7 +48,7 @@ def plot_confusion(
     for axes, chart in zip(panels, charts, strict=True):
         _plot_matrix(axes, chart, np.asarray(confusion[chart.name], float))
     if title:
-        figure.suptitle(title, fontsize=12, x=0.01, ha="left", parse_math=False)
+        figure.suptitle(printable(title), fontsize=12, x=0.01, ha="left", parse_math=False)
     return figure
 
 

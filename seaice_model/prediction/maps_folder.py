@@ -55,8 +55,7 @@ def look_at_maps(
         try:
             found = describe(path)
         except MapError as error:
-            hint = error.hint or "replace it with --overwrite"
-            in_the_way.append(Failure(scene, str(error), hint))
+            in_the_way.append(Failure.of(scene, error))
             continue
         _refuse_other_maps(path, found, provenance, grid)
         try:

@@ -17,7 +17,7 @@ from seaice_data.preparation.prepare import prepare
 from seaice_data.settings import from_mapping
 from seaice_data.store.recipe import Recipe
 from seaice_data.store.store import Store
-from seaice_data.store.verify import Damage, remove_damaged, verify
+from seaice_data.store.verify import Damage, VerifyReport, remove_damaged, verify
 
 IDS = ("20190114T101830_dmi", "20190214T101830_dmi")
 
@@ -202,6 +202,18 @@ def test_no_more_memory_or_threads_are_not_damage(
         kind = MemoryError if isinstance(error, MemoryError) else StoreError
         with pytest.raises(kind):
             verify(store)
+
+
+def test_a_setting_with_which_zarr_reads_nothing_is_not_damage(store: Path) -> None:
+    report = VerifyReport(2, (Damage(IDS[0], "tie_sample", "seen before"),), {}, 0.0)
+    with zarr.config.set({"async.concurrency": "many"}):
+        for ask in (lambda: verify(store), lambda: remove_damaged(store, report)):
+            with pytest.raises(
+                StoreError, match="zarr does not work here: '<' not"
+            ) as said:
+                ask()
+            assert said.value.hint is None
+    assert (scenes_in(store), found(store)) == (IDS, [])
 
 
 def test_a_scene_that_was_repaired_in_the_meantime_stays(store: Path) -> None:

@@ -40,6 +40,12 @@ def test_pixels_without_a_class_get_a_column_only_if_there_are_any() -> None:
     assert "no class" in texts(plot_confusion(confusion(unpredicted=5)))
 
 
+def test_a_title_may_be_any_bytes(tmp_path: Path) -> None:
+    figure = plot_confusion(confusion(), title="K\udcf8benhavn")
+    save_plot(figure, tmp_path / "confusion.png")
+    assert "K\\udcf8benhavn" in texts(figure)
+
+
 @pytest.mark.parametrize("charts", [(SIC,), CHARTS])
 def test_charts_without_a_pixel_can_be_plotted(charts, tmp_path: Path) -> None:
     empty = {n: m.tolist() for n, m in ChartScorer().confusion.items()}

@@ -186,6 +186,16 @@ def test_a_damaged_map_in_the_way_does_not_stop_the_others(
     assert not predict_store(store, run, tmp_path, again, scenes=scenes).failed
 
 
+def test_replacing_is_not_advised_where_the_cause_is_unknown(
+    tmp_path: Path, store: Store, run: Path
+) -> None:
+    (tmp_path / f"{TEST_SCENE}.nc").mkdir()
+    report = predict_store(store, run, tmp_path, DATA_ONLY, scenes=[TEST_SCENE])
+    (failure,) = report.failed
+    assert failure.reason.endswith("Is a directory")
+    assert failure.hint is None
+
+
 def test_a_scene_that_is_named_twice_is_predicted_once(
     tmp_path: Path, store: Store, run: Path
 ) -> None:
