@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from seaice_model.training.progress import TrainProgress
 
 _LINE_EVERY_S = 15.0
+_BAR_WIDTH = 10
 
 
 def say(*lines: str) -> None:
@@ -88,6 +89,19 @@ def seconds(elapsed_s: float) -> str:
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
+def fitting(text: str, width: int) -> str:
+    """Return as many parts of a text, between commas, as fit; no number is cut.
+
+    Examples
+    --------
+    >>> fitting("epoch 1/3, loss 66.6, SIC 23.8", 22)
+    'epoch 1/3, loss 66.6'
+    """
+    while len(text) > max(width, 0):
+        text = text.rpartition(", ")[0]
+    return text
+
+
 class Progress:
     """Shows the progress of long work; a context manager.
 
@@ -114,12 +128,13 @@ class Progress:
             )
             from rich.progress import Progress as Bar
 
+            console = Console(stderr=True)
             self._bar = Bar(
-                BarColumn(),
+                BarColumn(_BAR_WIDTH if console.width > 4 * _BAR_WIDTH else 1),
                 MofNCompleteColumn(),
                 TextColumn("{task.description}", markup=False),
                 TimeRemainingColumn(),
-                console=Console(stderr=True),
+                console=console,
                 transient=True,
             )
             self._bar.start()
@@ -136,7 +151,9 @@ class Progress:
         per_minute = 60 * done / max(now - self._start, 1e-9)
         status = f"{self._unit}, {per_minute:.3g}/min {text}".rstrip()
         if self._bar is not None:
-            status = printable(status)
+            numbers = len(f"{total}/{total} -:--:--") + 3  # and blanks between columns
+            room = self._bar.console.width - _BAR_WIDTH - numbers
+            status = fitting(printable(status), room)
             if self._task is None:
                 self._task = self._bar.add_task(status, total=total)
             self._bar.update(self._task, completed=done, total=total, description=status)

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import threading
+import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -149,8 +150,23 @@ def ending_in_words(command: Command) -> Command:
         except OSError as error:
             fail_with(error)
             raise typer.Exit(1) from None
+        except (ImportError, RuntimeError, ValueError) as error:
+            if not (library := _not_loaded(error)):
+                raise
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            hint = "it reads environment variables and configuration files of its own"
+            fail(f"{library} cannot be loaded: {reason}", hint)
+            raise typer.Exit(1) from None
 
     return run_command
+
+
+def _not_loaded(error: BaseException) -> str:
+    """Return the library of others that raised an error while it was imported; or ""."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    modules = [f.f_globals for f in frames if f.f_code.co_name == "<module>"]
+    name = str(modules[-1].get("__name__")) if modules else "__main__"
+    return "" if name == "__main__" or name.startswith("seaice") else name.partition(".")[0]
 
 
 def fail_with(error: OSError) -> None:

@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from urllib.parse import unquote
 
 _SECRET_KEYS = re.compile(
@@ -28,6 +29,18 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def time_in_words(time: datetime) -> str:
+    """Return a time to the minute, in UTC whatever its zone; one without a zone is UTC.
+
+    Examples
+    --------
+    >>> time_in_words(datetime.fromisoformat("2018-06-07T23:43:26+05:00"))
+    '2018-06-07 18:43 UTC'
+    """
+    utc = time.astimezone(UTC) if time.tzinfo else time
+    return f"{utc:%Y-%m-%d %H:%M} UTC"
 
 
 def shortened(text: str, longest: int = 200) -> str:

@@ -1,6 +1,5 @@
 """`seaice train`: train a network on the patches of a store."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean, pstdev
@@ -158,7 +157,9 @@ def _done(reports: "Sequence[TrainReport]", seeds: Sequence[int]) -> str:
 
 def _is_first() -> bool:
     """Return whether this is the one process of torchrun that prints."""
-    return os.environ.get("RANK", "0") == "0"
+    from seaice_model.training.processes import is_first
+
+    return is_first()
 
 
 def _resolved(

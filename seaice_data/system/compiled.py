@@ -6,9 +6,10 @@ is passed in. It runs without the interpreter's lock, so that threads can share 
 """
 
 from collections.abc import Callable
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numba
+from numba import config
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
@@ -32,9 +33,9 @@ def compiled(function: _Function) -> _Function:
     3.0
     """
     try:
-        compiling = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+        compiling = _jit(cache=True, nogil=True, error_model="numpy")(function)
     except RuntimeError:  # numba finds no folder to keep the result in
-        compiling = numba.njit(nogil=True, error_model="numpy")(function)
+        compiling = _jit(nogil=True, error_model="numpy")(function)
     return cast("_Function", compiling)
 
 
@@ -54,4 +55,17 @@ def inlined(function: _Function) -> _Function:
     >>> add_squares(3.0, 4.0)
     25.0
     """
-    return cast("_Function", numba.njit(inline="always", error_model="numpy")(function))
+    return cast("_Function", _jit(inline="always", error_model="numpy")(function))
+
+
+def _jit(**options: Any) -> Callable[[Callable[..., object]], Any]:
+    """Compile also with ``NUMBA_DISABLE_JIT``, which is for code without intrinsics."""
+
+    def decorate(function: Callable[..., object]) -> Any:
+        before, config.DISABLE_JIT = config.DISABLE_JIT, 0
+        try:
+            return numba.njit(**options)(function)
+        finally:
+            config.DISABLE_JIT = before
+
+    return decorate

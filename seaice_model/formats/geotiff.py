@@ -12,6 +12,7 @@ them is measured, and written into each file.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
@@ -276,7 +277,7 @@ def _tags(chart_map: ChartMap, error_m: float) -> dict[str, str]:
     provenance = chart_map.provenance
     return {
         "TITLE": f"Predicted ice chart of Sentinel-1 scene {chart_map.scene}",
-        "ACQUIRED": chart_map.acquired.isoformat(),
+        "ACQUIRED": chart_map.acquired.astimezone(UTC).isoformat(),
         "NETWORK": provenance.network,
         "RUN": provenance.run,
         "WEIGHTS": provenance.weights,

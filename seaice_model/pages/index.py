@@ -28,6 +28,7 @@ from seaice_data.sources.charts import ChartedScenes
 from seaice_data.system.documents import DocumentError, parse_json, read_text, typed
 from seaice_data.system.files import replacing
 from seaice_data.system.ownership import PAGE, refuse_foreign
+from seaice_data.texts import time_in_words
 from seaice_model.errors import MapError
 from seaice_model.maps.alignment import align
 from seaice_model.maps.chart_map import ChartMap
@@ -178,7 +179,7 @@ class _Scene:
         figure = path.with_suffix(".png")
         return cls(
             id=entry.scene,
-            acquired=_in_words(entry.scene),
+            acquired=time_in_words(entry.scene.acquired),
             map=_url(path),
             figure=_url(figure) if figure.is_file() else "",
             thumbnails={
@@ -196,10 +197,6 @@ class _Scene:
 def _url(path: Path) -> str:
     """Return the URL of a file next to the page; its name may contain any bytes."""
     return quote(os.fsencode(path.name))
-
-
-def _in_words(scene: SceneId) -> str:
-    return f"{scene.acquired:%Y-%m-%d %H:%M} UTC"
 
 
 def _entry_of(path: Path, described: MapDescription, truth: ChartedScenes | None) -> _Entry:
@@ -293,7 +290,7 @@ def _score_table(entries: Sequence[_Entry]) -> Table:
         [
             [
                 entry.scene,
-                _in_words(entry.scene),
+                time_in_words(entry.scene.acquired),
                 *(decimal(entry.scores.get(name)) for name in _NAMES),
             ]
             for entry in entries

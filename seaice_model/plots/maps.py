@@ -14,6 +14,7 @@ from seaice_data.arrays import ChartArray, FloatArray
 from seaice_data.charts import CHART_FILL, CHARTS, SIC, Chart
 from seaice_data.geolocation import TiePoints
 from seaice_data.grid import Grid
+from seaice_data.texts import printable, time_in_words
 from seaice_model.maps.chart_map import ChartMap
 from seaice_model.metrics import Scores
 from seaice_model.style import COLOURS, drawing, new_figure
@@ -112,14 +113,14 @@ def plot_comparison(
             suffix = "" if score is None else f" ({kind} {score:.1f} %)"
             axes.set_title(f"{chart.name}{suffix}", fontsize=9)
             if column == 0:
-                axes.set_ylabel(name, fontsize=10, parse_math=False)
+                axes.set_ylabel(printable(name), fontsize=10, parse_math=False)
                 if row == 0:
                     _plot_scale_bar(axes, grid)
     for column, chart in enumerate(CHARTS):
         axes = figure.add_subplot(cells[len(rows), column])
         axes.set_axis_off()
         _plot_legend(axes, chart)
-    figure.suptitle(title, fontsize=12, x=0.01, ha="left", parse_math=False)
+    figure.suptitle(printable(title), fontsize=12, x=0.01, ha="left", parse_math=False)
     return figure
 
 
@@ -319,7 +320,7 @@ def _round_length(length_km: float) -> float:
 
 
 def _title(chart_map: ChartMap, scores: Scores | None) -> str:
-    title = f"{chart_map.scene}   {chart_map.acquired:%Y-%m-%d %H:%M} UTC"
+    title = f"{chart_map.scene}   {time_in_words(chart_map.acquired)}"
     if scores is not None and scores.combined is not None:
         title += f"   combined score {scores.combined:.1f} %"
     return title

@@ -16,6 +16,7 @@ from seaice_data.errors import Failure, StoreError
 from seaice_data.sources.charts import ChartedScenes
 from seaice_data.system.ownership import FIGURE, refuse_foreign
 from seaice_data.system.workers import Progress
+from seaice_data.texts import time_in_words
 from seaice_model.errors import MapError, PlotError
 from seaice_model.plots.maps import plot_comparison
 from seaice_model.plots.scores import plot_confusion
@@ -169,7 +170,7 @@ def _plot_scene(
     scene = truth.scenes[scene_id]
     rows = {name: read_scored(path, scene) for name, path in maps.items()}
     return plot_comparison(
-        f"{scene_id}   {scene.acquired:%Y-%m-%d %H:%M} UTC",
+        f"{scene_id}   {time_in_words(scene.acquired)}",
         {**rows, "ice chart": scene.read()},
         scene.grid,
         {name: report.scenes[scene_id] for name, report in reports.items()},

@@ -188,6 +188,12 @@ def join(device: str, environment: Mapping[str, str] = os.environ) -> Processes:
     return Processes(rank=rank, count=count, device=found)
 
 
+def is_first(environment: Mapping[str, str] = os.environ) -> bool:
+    """Return whether this process prints: it trains alone, or is the first of several."""
+    is_alone = any(not environment.get(name) for name in _VARIABLES)
+    return is_alone or environment["WORLD_SIZE"] == "1" or environment["RANK"] == "0"
+
+
 def _number(
     environment: Mapping[str, str], name: str, least: int, most: int = 2**31 - 1
 ) -> int:

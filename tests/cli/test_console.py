@@ -46,6 +46,22 @@ def test_the_progress_bar_shows_markup_in_names_as_text(
     assert f"[/] [red]{SHOWN}" in terminal.getvalue()
 
 
+@pytest.mark.parametrize("columns", [30, 50, 80])
+def test_a_narrow_terminal_cuts_no_number(
+    columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("NO_COLOR", "1")
+    with Progress("batches") as progress:
+        progress(1234, 150000, "epoch 3/300, loss 66.666 (SIC 23.815, SOD 1.655)")
+    shown = terminal.getvalue()
+    assert "  1234/150000 " in shown
+    assert "\u2026" not in shown
+
+
 def test_a_log_record_is_one_line() -> None:
     record = logging.LogRecord("x", logging.WARNING, "", 0, "%s", (HOSTILE,), None)
     assert OneLine("%(levelname)s %(message)s").format(record) == f"WARNING {SHOWN}"

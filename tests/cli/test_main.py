@@ -1,6 +1,7 @@
 """Commands that are stopped, or cannot write, end with a short message and clean up."""
 
 import fcntl
+import json
 import os
 import pty
 import signal
@@ -154,6 +155,26 @@ def test_closed_and_full_streams_do_not_crash() -> None:
         assert (code, err) == (1, "error: No space left on device\n")
     code, _, err = shell('"$0" info nowhere.zarr 2>&-')
     assert (code, err) == (1, "")
+
+
+def test_a_setting_with_which_a_library_cannot_be_loaded_is_put_into_words(
+    tmp_path: Path,
+) -> None:
+    code, _, err = shell('NUMBA_NUM_THREADS=0 exec "$0" synth "$1" --jobs 1', tmp_path)
+    assert code == 1
+    assert err.splitlines() == [
+        "error: numba cannot be loaded: Number of threads specified must be > 0.",
+        "hint: it reads environment variables and configuration files of its own",
+    ]
+
+
+def test_an_error_of_our_own_is_not_blamed_on_a_library() -> None:
+    @ending_in_words
+    def wrong() -> None:
+        json.loads("{")
+
+    with pytest.raises(ValueError, match="Expecting"):
+        wrong()
 
 
 def test_synth_reports_that_it_cannot_write(tmp_path: Path) -> None:

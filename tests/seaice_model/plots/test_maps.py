@@ -1,4 +1,5 @@
 from dataclasses import replace
+from datetime import timedelta, timezone
 from pathlib import Path
 
 import matplotlib as mpl
@@ -45,6 +46,14 @@ def texts(figure: object) -> str:
     from matplotlib.text import Text
 
     return "\n".join(t.get_text() for t in figure.findobj(Text))  # type: ignore[attr-defined]
+
+
+def test_a_time_with_another_zone_is_shown_in_utc(store: Store) -> None:
+    here = map_of(store)
+    there = replace(here, acquired=here.acquired.astimezone(timezone(timedelta(hours=5))))
+    titles = [plot_map(shown).get_suptitle() for shown in (here, there)]
+    assert titles[0] == titles[1]
+    assert f"{here.acquired:%H:%M} UTC" in titles[1]
 
 
 def test_the_figure_of_a_map_names_scene_score_and_classes(
