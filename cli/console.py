@@ -11,7 +11,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
@@ -102,6 +102,26 @@ def fitting(text: str, width: int) -> str:
     return text
 
 
+class Pace:
+    """How fast long work goes, and how long the rest of it takes."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self.restart(0)
+
+    def restart(self, done: float) -> None:
+        """Measure from now on, when `done` is finished."""
+        self._since, self._from = self._clock(), done
+
+    def per_s(self, done: float) -> float:
+        """Return how much was finished in a second, now that `done` is."""
+        return (done - self._from) / max(self._clock() - self._since, 1e-9)
+
+    def left_s(self, done: float, total: float) -> float | None:
+        """Return the seconds for what is left of `total`; None if nothing was measured."""
+        return (total - done) / self.per_s(done) if done > self._from else None
+
+
 class Progress:
     """Shows the progress of long work; a context manager.
 
@@ -113,7 +133,8 @@ class Progress:
 
     def __init__(self, unit: str) -> None:
         self._unit = unit
-        self._start = self._last = time.monotonic()
+        self._last = time.monotonic()
+        self._pace = Pace()
         self._bar: Any = None
         self._task: Any = None
 
@@ -145,35 +166,71 @@ class Progress:
             with _lossy():
                 self._bar.stop()
 
-    def __call__(self, done: int, total: int, text: str = "") -> None:
+    def restart(self, done: float) -> None:
+        """Begin other work, of which `done` was finished before, as in a run to resume."""
+        self._pace.restart(done)
+        if self._bar is not None and self._task is not None:
+            self._bar.remove_task(self._task)
+            self._task = None
+
+    def left_s(self, done: float, total: float) -> float | None:
+        """Return the seconds that the rest takes at this pace; None if it is not known."""
+        return self._pace.left_s(done, total)
+
+    def __call__(self, done: float, total: float, text: str = "") -> None:
         """Report that `done` of `total` are finished; `text` names the last one."""
-        now = time.monotonic()
-        per_minute = 60 * done / max(now - self._start, 1e-9)
-        status = f"{self._unit}, {per_minute:.3g}/min {text}".rstrip()
+        left_s = self.left_s(done, total)
+        pace = "" if left_s is None else f", {60 * self._pace.per_s(done):.3g}/min"
+        status = f"{self._unit}{pace} {text}".rstrip()
         if self._bar is not None:
             numbers = len(f"{total}/{total} -:--:--") + 3  # and blanks between columns
             room = self._bar.console.width - _BAR_WIDTH - numbers
             status = fitting(printable(status), room)
             if self._task is None:
-                self._task = self._bar.add_task(status, total=total)
+                self._task = self._bar.add_task(status, total=total, completed=done)
             self._bar.update(self._task, completed=done, total=total, description=status)
-        elif now - self._last >= _LINE_EVERY_S:
-            self._last = now
-            left = seconds((now - self._start) / max(done, 1) * (total - done))
-            note(f"{done}/{total} {status}, {left} left")
+        elif time.monotonic() - self._last >= _LINE_EVERY_S:
+            self._last = time.monotonic()
+            left = "" if left_s is None else f", {seconds(left_s)} left"
+            note(f"{round(done, 1)}/{total} {status}{left}")
 
 
 class EpochLines:
-    """Shows a line for each epoch, and the batches in between."""
+    """Shows a line for each epoch, and the batches in between.
 
-    def __init__(self, progress: Progress, prefix: str = "") -> None:
+    Parameters
+    ----------
+    progress
+        Shows the batches.
+    prefix
+        What each line begins with.
+    forecast
+        Called once, after the first batches, with the seconds that the rest takes.
+    """
+
+    _FORECAST_AT = 5  # reports: the first batch takes longer than the others
+
+    def __init__(
+        self,
+        progress: Progress,
+        prefix: str = "",
+        forecast: "Callable[[TrainProgress, float], None] | None" = None,
+    ) -> None:
         self._progress = progress
         self._prefix = prefix
+        self._forecast = forecast
+        self._n_reports = 0
 
     def __call__(self, step: "TrainProgress") -> None:
         """Report how far a training is."""
+        if not self._n_reports:
+            self._progress.restart(step.n_done)
+        self._n_reports += 1
         text = f"{self._prefix}{step.in_words()}"
+        left_s = self._progress.left_s(step.n_done, step.n_total)
         if step.entry is None:
             self._progress(step.n_done, step.n_total, text)
         else:
-            note(text)
+            note(f"{text}, {seconds(left_s)} left" if left_s else text)
+        if self._n_reports == self._FORECAST_AT and self._forecast and left_s:
+            self._forecast(step, left_s)

@@ -140,15 +140,23 @@ class _Lines:
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
+        self._shares: dict[tuple[str, int], float] = {}
 
     def __call__(self, study: "StudyProgress") -> None:
         step = study.step
-        text = f"{step.candidate}, seed {step.seed}"
+        run, text = (step.candidate, step.seed), f"{step.candidate}, seed {step.seed}"
+        is_first = not self._shares
+        # Runs of other processes are counted once they are finished.
+        self._shares[run] = 0.0 if step.is_finished else step.epoch / step.n_epochs
+        done = study.n_finished + sum(self._shares.values())
+        if is_first:
+            self._progress.restart(done)
+        left_s = self._progress.left_s(done, study.n_runs)
         if step.is_finished:
-            note(f"{text}: finished")
+            note(f"{text}: finished" + (f", {seconds(left_s)} left" if left_s else ""))
         else:
             text += f", epoch {step.epoch}/{step.n_epochs}"
-        self._progress(study.n_finished, study.n_runs, text)
+        self._progress(done, study.n_runs, text)
 
 
 def _close(plan: "StudyPlan", report: "StudyReport") -> None:

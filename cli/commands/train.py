@@ -1,5 +1,6 @@
 """`seaice train`: train a network on the patches of a store."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean, pstdev
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..console import EpochLines, Progress, note, say, say_json, seconds
+from ..forecast import Forecast
 from ..options import STOPPED, AsJson, Device, read_seeds
 
 if TYPE_CHECKING:
@@ -104,7 +106,7 @@ def train(
         raise typer.BadParameter("give either --seed or --seeds")
     numbers = read_seeds(seeds)
 
-    from seaice_data.settings import assign, to_mapping, to_toml
+    from seaice_data.settings import assign
     from seaice_data.store.store import Store
     from seaice_model.training.seeds import train_seeds
     from seaice_model.training.train import train as run_training
@@ -118,8 +120,12 @@ def train(
         chosen = _resolved(opened, profile, preset, config, settings or [])
     given = {"train.n_epochs": epochs, "train.seed": seed, "train.where": where}
     chosen = assign(chosen, {k: value for k, value in given.items() if value is not None})
+    forecast = None
     if _is_first():
-        note(*to_toml(to_mapping(chosen)).split("\n"))
+        is_advised = preset != "tiny" and not resume
+        forecast = Forecast(device, n_seeds=len(numbers), is_advised=is_advised)
+        note(f"{_epochs(chosen, numbers)} on {forecast.machine}")
+        _note_settings(chosen, run)
     options: dict[str, Any] = {
         "resume": resume,
         "overwrite": overwrite,
@@ -130,18 +136,40 @@ def train(
         if numbers:
             reports = train_seeds(
                 opened, run, chosen, numbers, **options,
-                progress=lambda number: EpochLines(progress, f"seed {number}, "),
+                progress=lambda number: EpochLines(progress, f"seed {number}, ", forecast),
             )  # fmt: skip
         else:
-            reports = [
-                run_training(opened, run, chosen, **options, progress=EpochLines(progress))
-            ]
+            lines = EpochLines(progress, forecast=forecast)
+            reports = [run_training(opened, run, chosen, **options, progress=lines)]
     if _is_first():
         _say_reports(reports, is_several=bool(numbers), as_json=as_json)
         if _is_stopped(reports, numbers):
             note(f"stopped after {_done(reports, numbers)}; continue with --resume")
     if _is_stopped(reports, numbers):
         raise typer.Exit(STOPPED)
+
+
+def _epochs(config: "RunConfig", seeds: Sequence[int]) -> str:
+    epochs = f"{config.train.n_epochs} epochs of {config.train.n_iterations} batches"
+    return f"{len(seeds)} trainings of {epochs}" if seeds else epochs
+
+
+def _note_settings(config: "RunConfig", run: Path) -> None:
+    """Print the settings that differ from the defaults; with --verbose, all of them."""
+    from seaice_data.settings import to_mapping, to_toml
+    from seaice_model.config.run_config import RunConfig
+
+    shown = to_mapping(config)
+    if not logging.getLogger().isEnabledFor(logging.INFO):
+        defaults = to_mapping(RunConfig())
+        differing = {
+            table: {k: v for k, v in values.items() if v != defaults[table][k]}
+            for table, values in shown.items()
+        }
+        shown = {table: values for table, values in differing.items() if values}
+        kind = "settings that differ from the defaults" if shown else "default settings"
+        note(f"{kind} (all: `seaice --verbose train`, or {run}/settings.json)")
+    note(*to_toml(shown).splitlines())
 
 
 def _is_stopped(reports: "Sequence[TrainReport]", seeds: Sequence[int]) -> bool:

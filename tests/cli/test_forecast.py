@@ -1,0 +1,127 @@
+"""A training says at once how long it takes here, and its settings in a few lines."""
+
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from seaice.console import EpochLines, Pace, Progress
+from seaice.forecast import Forecast
+from seaice_model.training.progress import TrainProgress
+
+SEAICE = Path(sys.executable).with_name("seaice")
+STEP = TrainProgress(
+    epoch=1, n_epochs=300, iteration=4, n_iterations=500, loss=1.0, learning_rate=0.1
+)
+
+
+class Clock:
+    """Seconds, counted by the test."""
+
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_the_pace_is_that_of_what_was_done_since_the_start() -> None:
+    clock = Clock()
+    pace = Pace(clock)
+    clock.now += 60
+    pace.restart(4000)  # batches of a run to resume, done in another week
+    assert pace.left_s(4000, 5000) is None
+    clock.now += 10
+    assert pace.left_s(4005, 5000) == pytest.approx(1990)
+    assert pace.per_s(4005) == 0.5
+
+
+def test_a_long_training_on_a_cpu_says_how_long_and_what_else_to_do(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    forecast = Forecast("cpu", is_advised=True)
+    assert forecast.machine.split()[1:] in (["CPU", "core"], ["CPU", "cores"])
+    for _ in range(2):  # said once
+        forecast(STEP, (STEP.n_total - STEP.n_done) * 3.05)
+    line, hint = capsys.readouterr().err.splitlines()
+    assert line == (
+        f"the batches take about 127 h 04 min: 3.05 s each on {forecast.machine}; "
+        "validation is not included"
+    )
+    assert hint.startswith(
+        "hint: train on a GPU; or stop with Ctrl-C and use --preset tiny"
+    )
+    assert hint.endswith("480 batches of 8 patches of 96 x 96 pixels")
+
+
+def test_several_seeds_take_that_many_times_as_long(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Forecast("cpu", n_seeds=5)(STEP, 36000.0)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("the batches take about 10 h 00 min, 50 h 00 min all seeds: ")
+
+
+def test_a_short_training_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    Forecast("cpu", is_advised=True)(STEP, 59.0)
+    assert capsys.readouterr().err == ""
+
+
+def test_the_forecast_is_made_once_from_the_first_batches() -> None:
+    made: list[tuple[int, float]] = []
+    with Progress("batches") as progress:
+        lines = EpochLines(progress, forecast=lambda step, s: made.append((step.n_done, s)))
+        for iteration in range(1001, 1009):  # of a run to resume
+            lines(replace(STEP, epoch=3, iteration=iteration, n_iterations=2000))
+    ((n_done, left_s),) = made
+    assert n_done == 2 * 2000 + 1005
+    assert left_s > 0
+
+
+def started(*command: str | Path) -> tuple[str, int]:
+    """Return what a training prints until it says how long it takes, and its exit code."""
+    process = subprocess.Popen(
+        [SEAICE, *command], text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    assert process.stderr is not None
+    said = ""
+    try:
+        for line in process.stderr:
+            said += line
+            if line.startswith("the batches take about"):
+                break
+        process.send_signal(signal.SIGTERM)
+        said += process.communicate(timeout=120)[1]
+    finally:
+        process.kill()
+    return said, process.returncode
+
+
+SMALL = ["--set", "filters=[8, 8], patch_size=32, batch_size=2", "--epochs", "900000"]
+
+
+def test_a_training_says_how_long_it_takes_before_its_first_epoch_ends(
+    store_path: str, tmp_path: Path
+) -> None:
+    options = ["--run", tmp_path / "run", "--device", "cpu", *SMALL]
+    said, code = started("train", store_path, *options)
+    _note, first, settings, *shown = said.splitlines()
+    assert first.startswith("900000 epochs of 500 batches on ")
+    assert settings.startswith("settings that differ from the defaults (all: ")
+    assert shown[:6] == [
+        "[model]", "filters = [8, 8]",
+        "[train]", "patch_size = 32", "batch_size = 2", "n_epochs = 900000",
+    ]  # fmt: skip
+    assert "hint: train on a GPU; or stop with Ctrl-C and use --preset tiny" in said
+    assert code == 75
+
+
+def test_all_settings_are_shown_on_request(store_path: str, tmp_path: Path) -> None:
+    options = ["--run", tmp_path / "run", "--device", "cpu", *SMALL, "--seeds", "0-2"]
+    said, code = started("--verbose", "train", store_path, *options)
+    assert "3 trainings of 900000 epochs of 500 batches on " in said
+    for shown in ("learning_rate = 0.001", "[sampling]", "[augmentation]", "all seeds: "):
+        assert shown in said
+    assert code == 75
