@@ -29,6 +29,9 @@ def fractal(
 ) -> Float32:
     """Return a field of mean 0 and deviation 1 with detail at all scales.
 
+    Mean and deviation are those of a large field; a field that is small compared with the
+    wavelength varies less around a mean of its own.
+
     Parameters
     ----------
     rng
@@ -40,12 +43,13 @@ def fractal(
     slope
         How fast spectral density falls with the wave number: 2.5 is rugged, 5 smooth.
     """
-    # The transform is periodic: a larger field is made, so that opposite borders differ.
-    height, width = (n + int(0.6 * wavelength) + 1 for n in shape)
+    # The transform is periodic: a larger field is made, so that opposite borders differ,
+    # and so that a small field is a section of long waves.
+    height, width = (max(n + int(0.6 * wavelength) + 1, int(2 * wavelength)) for n in shape)
     whole = _filtered(
         rng, (height, width), lambda k: (wavelength**-2 + k**2) ** (-slope / 4)
     )
-    return standard(whole[: shape[0], : shape[1]])
+    return standard(whole)[: shape[0], : shape[1]]
 
 
 def texture(rng: np.random.Generator, shape: tuple[int, int], wavelength: float) -> Float32:
@@ -99,13 +103,13 @@ def blur(field: FloatArray, sigma: float) -> FloatArray:
     return _bell(height, sigma) @ field @ _bell(width, sigma).T
 
 
-def signed_distance(potential: Float32) -> Float32:
+def signed_distance(potential: Float32, reach: int) -> Float32:
     """Return the distance to where `potential` is 0, in nodes; negative where above 0.
 
-    Infinite if the potential has only one sign.
+    Infinite where it is more than `reach`.
     """
     inside = potential > 0
-    outer, inner = _distance_to(inside), _distance_to(~inside)
+    outer, inner = _distance_to(inside, reach), _distance_to(~inside, reach)
     distance = np.where(inside, 0.5 - inner, outer - 0.5)
     # Whole nodes would make the border a staircase; close to it, use the potential instead.
     slope = np.hypot(*np.gradient(potential))
@@ -183,16 +187,14 @@ def _bell(n: int, sigma: float) -> FloatArray:
     return bell
 
 
-def _distance_to(region: Mask) -> Float32:
+def _distance_to(region: Mask, reach: int) -> Float32:
     """Return the exact distance of each node to the nearest node of `region`."""
-    if not region.any():
-        return np.full(region.shape, np.inf, dtype=np.float32)
     row = np.arange(region.shape[0], dtype=np.float32)[:, None]
     before = np.maximum.accumulate(np.where(region, row, -np.inf), axis=0)
     after = np.minimum.accumulate(np.where(region, row, np.inf)[::-1], axis=0)[::-1]
     in_column = np.minimum(row - before, after - row).astype(np.float32) ** 2
     nearest = in_column.copy()
-    for shift in range(1, region.shape[1]):
+    for shift in range(1, min(region.shape[1], reach + 1)):
         if shift**2 > nearest.max():
             break
         for here, there in (
@@ -200,6 +202,7 @@ def _distance_to(region: Mask) -> Float32:
             (nearest[:, :-shift], in_column[:, shift:]),
         ):
             np.minimum(here, there + np.float32(shift**2), out=here)
+    nearest[nearest > reach**2] = np.inf
     return np.sqrt(nearest)
 
 

@@ -1,13 +1,18 @@
-"""How much ice, and of which kind, each ice service meets in each month."""
+"""How much ice, and of which kind, each ice service meets in each month and region.
+
+What a service meets in a month is that of the AI4Arctic training set. Its regions differ in
+water and in the age of the ice, and together they are what the service meets. So place and
+time say which stages there can be.
+"""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 
 from seaice_data.arrays import FloatArray
-from seaice_data.synthetic.plan import ScenePlan
-from seaice_data.synthetic.regions import REGIONS
+from seaice_data.synthetic.regions import REGIONS, Region
 
 
 class Climate(NamedTuple):
@@ -21,6 +26,9 @@ class Climate(NamedTuple):
 
     mixed: tuple[int, ...]
     """Ice without a dominant stage of development."""
+
+    formless: tuple[int, ...]
+    """Ice without a floe size: fast, of several sizes, or not described."""
 
     stages: tuple[tuple[int, ...], ...]
     """Stages 1 to 5 in the ice that has one."""
@@ -37,6 +45,7 @@ CLIMATES: Mapping[str, Climate] = {
         water=(35, 42, 45, 64, 61, 61, 66, 72, 69, 61, 75, 40),
         full=(56, 58, 58, 28, 50, 31, 11, 9, 38, 50, 37, 73),
         mixed=(21, 40, 45, 12, 3, 3, 4, 14, 35, 36, 20, 20),
+        formless=(26, 37, 30, 29, 16, 17, 9, 6, 36, 71, 66, 38),
         stages=(
             (1, 62, 35, 2, 0),
             (4, 35, 43, 18, 0),
@@ -58,6 +67,7 @@ CLIMATES: Mapping[str, Climate] = {
         water=(33, 50, 33, 34, 41, 42, 68, 77, 80, 74, 52, 36),
         full=(82, 81, 82, 53, 44, 26, 30, 26, 21, 49, 73, 73),
         mixed=(52, 40, 31, 24, 18, 25, 30, 35, 41, 50, 41, 56),
+        formless=(39, 35, 30, 33, 32, 34, 42, 29, 40, 46, 35, 41),
         stages=(
             (2, 4, 16, 28, 50),
             (0, 1, 8, 52, 39),
@@ -78,6 +88,9 @@ CLIMATES: Mapping[str, Climate] = {
 }
 """Climate of the two ice services."""
 
+# How much the regions of a service differ in the age of their ice.
+_CONTRAST = 2.5
+
 
 def sic_shares(climate: Climate, month: int) -> FloatArray:
     """Return the shares of SIC 1 to 10 in the ice."""
@@ -86,13 +99,44 @@ def sic_shares(climate: Climate, month: int) -> FloatArray:
     return np.append(partial * (1 - full), full)
 
 
-def stage_shares(plan: ScenePlan) -> FloatArray:
-    """Return the shares of stages 1 to 5: the climate, with more old ice in the north."""
-    shares = np.array(
-        CLIMATES[plan.service].stages[plan.acquired.month - 1], dtype=np.float64
+@cache
+def water_share(region: str, month: int) -> float:
+    """Return the usual share of water in a region; January is month 1."""
+    service = REGIONS[region].service
+    usual = CLIMATES[service].water[month - 1] / 100
+    shares = {name: (r.weight, r.water) for name, r in _regions(service).items()}
+    weight, shift = np.array([*shares.values()]).T
+    level = np.log(usual / (1 - usual))
+    for _ in range(20):
+        # The mean of the regions becomes that of the service.
+        water = 1 / (1 + np.exp(-level - shift))
+        level += 4 * (usual - np.average(water, weights=weight))
+    return float(water[[*shares].index(region)])
+
+
+@cache
+def stage_shares(region: str, month: int) -> FloatArray:
+    """Return the shares of stages 1 to 5 in the ice of a region; January is month 1.
+
+    The ice of a region is older or younger than that of the service. The table of regions
+    and stages is scaled until its sums are those of the service.
+    """
+    service = REGIONS[region].service
+    names = [*_regions(service)]
+    whole = _normalised(np.array(CLIMATES[service].stages[month - 1], dtype=np.float64))
+    ice = _normalised(
+        np.array([REGIONS[n].weight * (1 - water_share(n, month)) for n in names])
     )
-    shares[4] *= REGIONS[plan.region].old
-    return _normalised(shares)
+    age = np.log([REGIONS[name].old for name in names])
+    table = whole * np.exp(_CONTRAST * age[:, None] * np.arange(5))
+    for _ in range(50):
+        table *= (ice / table.sum(axis=1))[:, None]
+        table *= whole / table.sum(axis=0).clip(1e-9)
+    return _normalised(table[names.index(region)])
+
+
+def _regions(service: str) -> dict[str, Region]:
+    return {name: r for name, r in REGIONS.items() if r.service == service}
 
 
 def floe_shares(climate: Climate, month: int) -> FloatArray:

@@ -9,8 +9,9 @@ import numpy as np
 from seaice_data.arrays import FloatArray
 from seaice_data.grid import CELL_PIXELS, row_bands
 from seaice_data.synthetic.fields import Float32, interpolate, label_rows
+from seaice_data.synthetic.nodes import SPACING
 from seaice_data.synthetic.plan import ScenePlan, tie_points
-from seaice_data.synthetic.radar import Radar
+from seaice_data.synthetic.radar import Hidden, Radar
 from seaice_data.synthetic.radiometer import brightness
 from seaice_data.synthetic.surface import Cover, make_surface
 from seaice_data.synthetic.weather import make_weather
@@ -38,6 +39,8 @@ class Band(NamedTuple):
     hv: Float32
     polygon_id: Float32
     zone: Float32
+    hidden: Hidden
+    """In 80 m pixels."""
 
 
 class Observation:
@@ -45,8 +48,8 @@ class Observation:
 
     def __init__(self, plan: ScenePlan) -> None:
         self.plan = plan
-        self.ties = tie_points(plan)
         self.surface = make_surface(plan)
+        self.ties = tie_points(plan, self.surface.nodes.start)
         self.weather = make_weather(plan, self.surface)
         self.n_cells = tuple(n // (2 * CELL_PIXELS) for n in plan.raw_shape)
         self.sar_range = np.array([[np.inf, -np.inf], [np.inf, -np.inf]])
@@ -60,7 +63,7 @@ class Observation:
             seen = radar.look(half)
             self._note(seen.hh, seen.hv, seen.cover)
             rows = slice(2 * half.start, 2 * half.start + len(seen.hh))
-            yield Band(rows, seen.hh, seen.hv, *self._map_rows(rows))
+            yield Band(rows, seen.hh, seen.hv, *self._map_rows(rows), seen.hidden)
 
     def cells(self) -> dict[str, FloatArray]:
         """Return the 2 km fields, float64; to be called after all `bands`."""
@@ -70,10 +73,10 @@ class Observation:
     def _map_rows(self, rows: slice) -> tuple[Float32, Float32]:
         """Return polygon ids, NaN where there is none, and distance zones."""
         surface, width = self.surface, self.plan.raw_shape[1]
-        y = np.arange(rows.start, rows.stop) / surface.spacing
-        x = np.arange(width) / surface.spacing
+        y = np.arange(rows.start, rows.stop) / SPACING
+        x = np.arange(width) / SPACING
         chart = surface.chart
-        labels = label_rows(chart.scores, chart.labels, rows, width, surface.spacing)
+        labels = label_rows(chart.scores, chart.labels, rows, width, SPACING)
         polygon_id = surface.ids.astype(np.float32)[labels]
         polygon_id[interpolate(surface.extent, y, x) <= 0] = np.nan
         return polygon_id, distance_zones(interpolate(surface.land_km, y, x))

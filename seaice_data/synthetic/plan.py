@@ -32,8 +32,8 @@ MOST_SCENES = 10_000
 SMALLEST_HEIGHT = 25
 """Pixels of one 2 km cell."""
 
-NOMINAL_WIDTH = 5200
-"""Samples of a whole scene, about 400 km; smaller scenes are miniatures."""
+SWATH_SIZE = 10_400
+"""Lines and samples of 40 m in a whole scene, 416 km; smaller scenes are sections of it."""
 
 MONTH_WEIGHTS = (35, 31, 31, 39, 41, 34, 41, 65, 71, 51, 37, 37)
 """Scenes of the training set in January, February and so on."""
@@ -105,9 +105,10 @@ class ScenePlan:
         return 2 * self.height + int(odd[0]), 2 * self.width + int(odd[1])
 
     @property
-    def miniature(self) -> float:
-        """Size relative to a whole scene; ice and coast shrink with it."""
-        return min(1.0, self.width / NOMINAL_WIDTH)
+    def swath_shape(self) -> tuple[int, int]:
+        """Lines and samples of 40 m in the whole scene that this is a section of."""
+        height, width = self.raw_shape
+        return max(height, SWATH_SIZE), max(width, SWATH_SIZE)
 
     @property
     def upstream_id(self) -> str:
@@ -165,26 +166,31 @@ class RawTiePoints:
     """Degrees, shape ``(line, sample)``."""
 
 
-def plan_scenes(n_scenes: int, size: int, seed: int) -> tuple[ScenePlan, ...]:
+def plan_scenes(
+    n_scenes: int, size: int | tuple[int, int], seed: int, first: int = 0
+) -> tuple[ScenePlan, ...]:
     """Plan scenes that differ in place, season, size and role.
 
-    Every fifth scene is a test scene, every twelfth is short. Heights are about `size`,
-    widths about 1.04 times as much, and neither is a multiple of 2 or 5.
+    Every fifth scene is a test scene, every twelfth is short unless all are shorter than
+    half of their width. Heights are about `size`, widths about 1.04 times as much, and
+    neither is a multiple of 2 or 5.
 
     Parameters
     ----------
     n_scenes
         Number of scenes, 1 to 10 000.
     size
-        Nominal pixels of 80 m along a side, 100 to 9000; a real scene has about 5000.
-        Smaller scenes are miniatures: their ice, coast and weather shrink with them.
+        Nominal pixels of 80 m along a side, or height and width, 100 to 9000 each; a real
+        scene has about 5000. A smaller scene is a smaller area: 1000 pixels are 80 km.
     seed
         Random seed, at least 0. Scene k depends on k, `size` and `seed` alone.
+    first
+        Number of the first scene, at least 0: scenes may be planned in batches.
 
     Raises
     ------
     SettingsError
-        If `n_scenes`, `size` or `seed` is too small or too large.
+        If `n_scenes`, `size`, `seed` or `first` is too small or too large.
 
     Examples
     --------
@@ -193,15 +199,22 @@ def plan_scenes(n_scenes: int, size: int, seed: int) -> tuple[ScenePlan, ...]:
     """
     if n_scenes < 1:
         raise SettingsError(f"at least 1 scene can be planned, got {n_scenes}")
-    if n_scenes > MOST_SCENES:
-        raise SettingsError(f"at most {MOST_SCENES} scenes can be planned, got {n_scenes}")
-    if size < SMALLEST_SIZE:
-        raise SettingsError(f"size must be at least {SMALLEST_SIZE} pixels, got {size}")
-    if size > LARGEST_SIZE:
-        raise SettingsError(f"size must be at most {LARGEST_SIZE} pixels, got {size}")
+    if first < 0:
+        raise SettingsError(f"the first scene must be at least 0, got {first}")
+    if first + n_scenes > MOST_SCENES:
+        raise SettingsError(
+            f"at most {MOST_SCENES} scenes can be planned, got {first + n_scenes}"
+        )
+    sides = (size, size) if isinstance(size, int) else size
+    for side in sides:
+        if side < SMALLEST_SIZE:
+            raise SettingsError(f"size must be at least {SMALLEST_SIZE} pixels, got {side}")
+        if side > LARGEST_SIZE:
+            raise SettingsError(f"size must be at most {LARGEST_SIZE} pixels, got {side}")
     if seed < 0:
         raise SettingsError(f"seed must be at least 0, got {seed}")
-    return tuple(_plan_scene(number, size, seed) for number in range(n_scenes))
+    numbers = range(first, first + n_scenes)
+    return tuple(_plan_scene(number, sides, seed) for number in numbers)
 
 
 def heading_deg(plan: ScenePlan) -> float:
@@ -212,37 +225,46 @@ def heading_deg(plan: ScenePlan) -> float:
     return float(ascending if plan.ascending else 180 - ascending)
 
 
-def tie_points(plan: ScenePlan) -> RawTiePoints:
-    """Return position and incidence angle of 21 x 21 points of a scene."""
-    n_lines, n_samples = plan.raw_shape
-    lines, samples = _tie_positions(n_lines), _tie_positions(n_samples)
+def tie_points(plan: ScenePlan, start: tuple[int, int]) -> RawTiePoints:
+    """Return position and incidence angle of 21 x 21 points of a scene.
+
+    Parameters
+    ----------
+    plan
+        The scene.
+    start
+        Line and sample of the whole swath at which the scene begins.
+    """
+    lines, samples = map(_tie_positions, plan.raw_shape)
+    swath = plan.swath_shape
+    along, across = lines + start[0], samples + start[1]
     latitude, longitude = _on_earth(
-        plan, (lines - n_lines / 2) * 0.04, (samples - n_samples / 2) * 0.04
+        plan, (along - swath[0] / 2) * 0.04, (across - swath[1] / 2) * 0.04
     )
     near, far = plan.rng(2).uniform((18.6, 46.0), (19.6, 47.0))
-    across = samples / (n_samples - 1)
+    share = across / (swath[1] - 1)
     # The ground range per degree grows outwards, so the angle bends downwards.
-    angle = near + (far - near) * across + 2.4 * across * (1 - across)
-    incidence = angle + 0.05 * (lines / (n_lines - 1))[:, None]
+    angle = near + (far - near) * share + 2.4 * share * (1 - share)
+    incidence = angle + 0.05 * (along / (swath[0] - 1))[:, None]
     return RawTiePoints(lines, samples, latitude, longitude, incidence)
 
 
-def _plan_scene(number: int, size: int, seed: int) -> ScenePlan:
+def _plan_scene(number: int, sides: tuple[int, int], seed: int) -> ScenePlan:
     rng = np.random.default_rng((seed, number))
     start = np.random.default_rng(seed).uniform(size=2)
     month = _pick(MONTH_WEIGHTS, start[0] + number * _MONTH_STEP) + 1
     weights = [region.weight for region in REGIONS.values()]
     region = list(REGIONS)[_pick(weights, start[1] + number * _REGION_STEP)]
     ascending = bool(rng.integers(0, 2))
-    is_short = number % 12 == 8
+    is_short = number % 12 == 8 and 2 * sides[0] >= sides[1]
     share = rng.uniform(0.25, 0.33) if is_short else rng.uniform(0.97, 1.03)
-    height = _awkward_size(share * size)
+    height = _awkward_size(share * sides[0])
     return ScenePlan(
         seed=int(rng.integers(0, 2**32)),
         region=region,
         acquired=_pass_time(rng, number, month, REGIONS[region], ascending),
         height=max(height, SMALLEST_HEIGHT),
-        width=_awkward_size(rng.uniform(1.03, 1.06) * size),
+        width=_awkward_size(rng.uniform(1.03, 1.06) * sides[1]),
         is_test=number % 5 == 2,
         ascending=ascending,
     )

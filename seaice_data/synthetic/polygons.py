@@ -21,8 +21,16 @@ from seaice_data.synthetic.ice_climate import (
 )
 from seaice_data.synthetic.nodes import Nodes
 
+BERGS = 6
+"""Largest class of floe size: ice of land origin, without a stage of development."""
+
 FAST_ICE = 7
 """Form of ice after the floe sizes 1 to 6: fast to the coast, without a class."""
+
+LEVEL_ICE = 8
+"""Form of ice without floes, and without a class."""
+
+_FORMS = {FAST_ICE: [8], LEVEL_ICE: [1, 21, 22]}  # codes of ice without a class
 
 HEADER = ("poly_id", *COLUMNS, "CN", "CD", "CF", "POLY_TYPE")
 """Columns of the egg codes, as the files have them."""
@@ -42,7 +50,13 @@ class Polygon:
     """Stage of development of each type, 1 to 5."""
 
     floes: tuple[int, ...] = ()
-    """Floe size of each type, 1 to 6, or ``FAST_ICE``."""
+    """Floe size of each type, 1 to 6, or ``FAST_ICE`` or ``LEVEL_ICE``."""
+
+    @property
+    def main_types(self) -> tuple[int, int]:
+        """Numbers of the two types with most ice, the same twice if there is one type."""
+        order = sorted(range(len(self.parts)), key=lambda i: -self.parts[i])
+        return order[0], order[min(1, len(order) - 1)]
 
 
 def make_polygons(
@@ -57,7 +71,7 @@ def make_polygons(
     inner = _region_means(labels[is_charted], edge[is_charted], n)
     north = _region_means(labels.ravel(), nodes.slope(0.0).ravel(), n)
     is_pack = seeds.is_ice & ~seeds.is_fast & ~seeds.is_berg
-    stages = stage_shares(plan)
+    stages = stage_shares(plan.region, plan.acquired.month)
     tenths = _by_rank(rng, inner, 0.25, area, is_pack, sic_shares(climate, month))
     age = inner / max(float(inner[is_pack].std()), 0.1) if is_pack.any() else inner
     stage = _by_rank(rng, age + 4 * north, 0.5, area, seeds.is_ice, stages)
@@ -68,7 +82,7 @@ def make_polygons(
             polygons.append(Polygon(0))
         elif seeds.is_berg[label]:
             total = int(rng.integers(1, 4))
-            polygons.append(Polygon(total, (total,), (5,), (6,)))
+            polygons.append(Polygon(total, (total,), (5,), (BERGS,)))
         elif seeds.is_fast[label]:
             polygons.append(_fast_ice(rng, int(stage[label]) + 1, stages))
         else:
@@ -124,13 +138,16 @@ def _pack_ice(
 ) -> Polygon:
     """Return drifting ice of one to three types."""
     tenths, stage, floe = kind
+    if rng.uniform() < climate.formless[month] / 100 * (0.45 if stage <= 2 else 0.2):
+        floe = LEVEL_ICE
     parts = _parts(rng, tenths, is_mixed=rng.uniform() < climate.mixed[month] / 80)
     stages = [stage, *_others(rng, stage, shares, len(parts) - 1)]
     sizes = floe_shares(climate, month)
     floes = [floe]
     for _ in parts[1:]:
         is_other = rng.uniform() < 0.6
-        floes += _others(rng, floe, sizes, 1) if is_other else [floe]
+        is_level = floe == LEVEL_ICE
+        floes += _others(rng, floe, sizes, 1) if is_other and not is_level else [floe]
     # Analysts write the oldest ice first.
     types = sorted(zip(stages, parts, floes, strict=True), key=lambda t: -t[0])
     return Polygon(
@@ -195,11 +212,11 @@ def egg_code(rng: np.random.Generator, number: int, polygon: Polygon) -> str:
 
 def _type_codes(rng: np.random.Generator, stage: int, floe: int) -> tuple[int, int]:
     """Return codes for the stage of development and the form of an ice type."""
-    if floe == 6:
+    if floe == BERGS:
         return 98, 10  # ice of land origin has no stage
     stages = [code for code, value in SOD_CLASSES.items() if value == stage]
-    floes = [code for code, value in FLOE_CLASSES.items() if value == floe]
-    return int(rng.choice(stages)), 8 if floe == FAST_ICE else int(rng.choice(floes))
+    floes = _FORMS.get(floe) or [c for c, value in FLOE_CLASSES.items() if value == floe]
+    return int(rng.choice(stages)), int(rng.choice(floes))
 
 
 def _code(value: int) -> str:

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from seaice_data.arrays import FloatArray, Mask
 from seaice_data.grid import Window
-from seaice_data.synthetic.fields import Float32, fractal, interpolate, label_rows, texture
+from seaice_data.synthetic.fields import Float32, interpolate, label_rows, texture
+from seaice_data.synthetic.nodes import SPACING, Nodes
 from seaice_data.synthetic.plan import RawTiePoints, ScenePlan
-from seaice_data.synthetic.polygons import FAST_ICE, Polygon
+from seaice_data.synthetic.polygons import FAST_ICE, LEVEL_ICE, Polygon
 from seaice_data.synthetic.surface import Cover, Surface
 from seaice_data.synthetic.weather import RAW_CELL, Weather
 
@@ -43,6 +44,7 @@ _FLOES = {
     5: (0.0, (0.0, 0.1, 0.35, 0.93)),
     6: (0.0, (1.0, 0.0, 0.0, 0.0)),
     FAST_ICE: (-2.5, (0.0, 0.4, 0.5, 0.77)),
+    LEVEL_ICE: (-1.0, (0.0, 0.2, 0.6, 0.77)),
 }
 
 _SHARPNESS = (1.2, 3.0, 7.0, 10.0)  # of floe borders, by texture
@@ -72,8 +74,26 @@ class RadarRows(NamedTuple):
     hv: Float32
     """As `hh`."""
 
-    cover: "Cover"
+    cover: Cover
     """What is in each 80 m pixel."""
+
+    hidden: "Hidden"
+    """What is hidden in each 80 m pixel."""
+
+
+class Hidden(NamedTuple):
+    """What no instrument and no chart shows, in 80 m pixels."""
+
+    label: NDArray[np.intp]
+    """Region with its real, ragged border."""
+
+    ice: Float32
+    """Share of ice; 0 on land."""
+
+    is_first: Mask
+    """Whether the ice is of the main type of its region, rather than of the second."""
+
+    is_land: Mask
 
 
 class Radar:
@@ -94,21 +114,15 @@ class Radar:
         self._looks = _looks(plan, surface.polygons, float(weather.t2m.mean()))
         column = 2.0 * np.arange(self._n_columns) + 0.5
         self._angle = np.interp(column, ties.samples, ties.incidence[0]).astype(np.float32)
-        self._water = _water_fields(plan, surface, weather)
+        self._water = _water_fields(surface, weather)
         tile = min(_TILE, 128 * -(-plan.width // 128))
         self._tiles = [
             texture(plan.rng(50, i), (tile, tile), _WAVELENGTHS[i]) for i in (0, 1)
         ]
-        shape = surface.land_km.shape
-        self._textures = [
-            texture(plan.rng(50, i), shape, 2 * _WAVELENGTHS[i] / surface.spacing)
-            for i in (2, 3)
-        ]
-        self._patches = fractal(
-            plan.rng(51), shape, 0.12 * plan.raw_shape[1] / surface.spacing
-        )
-        self._noise_floor = _noise_floor(plan, self._n_columns)
-        self._borders = swath_borders(plan)
+        self._textures = [_coarse_texture(surface.nodes, i) for i in (2, 3)]
+        self._patches = surface.nodes.fractal(51, 0.12, 3.0)
+        self._noise_floor = _noise_floor(plan, surface.nodes.start[1], self._n_columns)
+        self._borders = swath_borders(plan, surface.nodes.start)
 
     def look(self, rows: slice) -> RadarRows:
         """Return what the radar sees in rows of 80 m, which start at a multiple of 8."""
@@ -119,7 +133,7 @@ class Radar:
             surface.truth.labels,
             rows,
             n_columns,
-            surface.spacing // 2,
+            SPACING // 2,
         ).astype(np.intp)
         is_land = self._at_nodes(surface.land_km, line) <= 0
         grains = self._grains(line)
@@ -132,14 +146,14 @@ class Radar:
         old = ice * (looks.old_b.take(labels) + first * looks.old.take(labels))
         thin = ice * (looks.thin_b.take(labels) + first * looks.thin.take(labels))
         cover = Cover(ice, old, thin, is_land.astype(np.float32))
-        return RadarRows(self._speckled(hh, 0, rows), self._speckled(hv, 1, rows), cover)
+        hidden = Hidden(labels, ice, first >= 0.5, is_land)
+        hh, hv = (self._speckled(plane, i, rows) for i, plane in enumerate((hh, hv)))
+        return RadarRows(hh, hv, cover, hidden)
 
     def _at_nodes(self, field: Float32, line: NDArray[np.integer]) -> Float32:
         """Bring a field of nodes to 80 m pixels."""
-        spacing = self._surface.spacing
-        return interpolate(
-            field, 2.0 * line / spacing, 2.0 * np.arange(self._n_columns) / spacing
-        )
+        columns = np.arange(self._n_columns)
+        return interpolate(field, 2.0 * line / SPACING, 2.0 * columns / SPACING)
 
     def _grains(self, line: NDArray[np.integer]) -> list[Float32]:
         """Return the four textures."""
@@ -202,7 +216,7 @@ class Radar:
             g[is_land] * w for g, w in zip(grains, (1.5, 2.0, 2.0, 1.0), strict=True)
         )
         hh[is_land] = -10.0 + hills
-        hv[is_land] = -17.5 + 0.9 * hills
+        hv[is_land] = -18.7 + 0.9 * hills
 
     def _add_noise_floor(self, hv: Float32, line: NDArray[np.integer]) -> None:
         """Add the noise of the receiver in place; along lines it is scalloped."""
@@ -275,9 +289,7 @@ def _look(rng: np.random.Generator, polygon: Polygon, melt: float) -> list[float
     if polygon.tenths == 0:
         return [0.0] * 4 + [0.0, -9.0, 1.0] + [0.0] * 10
     total = sum(polygon.parts)
-    main = int(np.argmax(polygon.parts))
-    others = [i for i in range(len(polygon.parts)) if i != main] or [main]
-    second = others[int(np.argmax([polygon.parts[i] for i in others]))]
+    main, second = polygon.main_types
     floe = polygon.floes[main]
     weights = np.array(_FLOES[floe][1])
     weights /= np.hypot.reduce(weights)
@@ -289,7 +301,9 @@ def _look(rng: np.random.Generator, polygon: Polygon, melt: float) -> list[float
     level = -normal.inv_cdf(1 - cover / 2) if is_close else normal.inv_cdf(cover)
     share = polygon.parts[main] / total
     first = normal.inv_cdf(min(max(share, 0.01), 0.99))
-    shift = rng.normal(0, (1.1, 0.8))
+    shift = rng.normal(0, (1.5, 1.3))
+    # Snow, melt and refreezing hide from the radiometer what ice it is, more or less.
+    old, thin = rng.uniform(0.35, 1.05, size=2)
     signs = [
         level_db
         for i in (main, second)
@@ -304,8 +318,8 @@ def _look(rng: np.random.Generator, polygon: Polygon, melt: float) -> list[float
         first,
         *signs,
         rough,
-        *(float(polygon.stages[i] == 5) for i in (main, second)),
-        *(float(polygon.stages[i] <= 2) for i in (main, second)),
+        *(old * (polygon.stages[i] == 5) for i in (main, second)),
+        *(thin * (polygon.stages[i] <= 2) for i in (main, second)),
     ]
 
 
@@ -317,13 +331,20 @@ def _backscatter(stage: int, floe: int, melt: float) -> FloatArray:
     return np.array(cold) + melt * np.array(melting) + _FLOES[floe][0]
 
 
-def _water_fields(
-    plan: ScenePlan, surface: Surface, weather: Weather
-) -> tuple[Float32, Float32]:
+def _coarse_texture(nodes: Nodes, number: int) -> Float32:
+    """Return one of the coarser textures at nodes."""
+    wavelength = 2 * _WAVELENGTHS[number] / SPACING
+    # A small scene shows a part of the texture, not a texture of its own.
+    height, width = (max(n, int(4 * wavelength)) for n in nodes.shape)
+    whole = texture(nodes.plan.rng(50, number), (height, width), wavelength)
+    return whole[: nodes.shape[0], : nodes.shape[1]]
+
+
+def _water_fields(surface: Surface, weather: Weather) -> tuple[Float32, Float32]:
     """Return HH and HV of water at 30 degrees, at nodes; gusts are finer than ERA5."""
     shape = surface.land_km.shape
     rows, columns = (
-        (np.arange(n) * surface.spacing - (RAW_CELL - 1) / 2) / RAW_CELL for n in shape
+        (np.arange(n) * SPACING - (RAW_CELL - 1) / 2) / RAW_CELL for n in shape
     )
     at_nodes = [
         interpolate(
@@ -335,43 +356,47 @@ def _water_fields(
     ]
     speed = np.hypot(*at_nodes)
     across = np.square(at_nodes[0] / np.maximum(speed, 0.5))
-    gusts = fractal(plan.rng(54), shape, 0.15 * plan.raw_shape[1] / surface.spacing, 2.6)
+    gusts = surface.nodes.fractal(54, 0.15, 2.6)
     speed = np.maximum(speed * (1 + 0.12 * gusts), 1.2)
     hh = -15.5 + 15.0 * np.log10(speed / 7) + 1.5 * across
     hv = -35.0 + 0.6 * speed
     return hh.astype(np.float32), hv.astype(np.float32)
 
 
-def _noise_floor(plan: ScenePlan, n_columns: int) -> Float32:
-    """Return the power of the noise that denoising leaves, by column."""
-    position = np.arange(n_columns) / n_columns * N_SUB_SWATHS
+def _noise_floor(plan: ScenePlan, start: int, n_columns: int) -> Float32:
+    """Return the power of the noise that denoising leaves, by column of 80 m."""
+    sample = (start + 2 * np.arange(n_columns)).clip(max=plan.swath_shape[1] - 1)
+    position = sample / plan.swath_shape[1] * N_SUB_SWATHS
     step = plan.rng(55).normal((-29.0, -31.5, -31.0, -31.5, -31.0), 0.5)
     floor_db = step[position.astype(int)] + 5.0 * (position % 1 - 0.5) ** 2
     power: Float32 = np.power(10, floor_db / 10).astype(np.float32)
     return power
 
 
-def swath_borders(plan: ScenePlan) -> list[Window]:
+def swath_borders(plan: ScenePlan, start: tuple[int, int]) -> list[Window]:
     """Return the windows of raw pixels without backscatter.
 
     A strip at near range, a thinner one at far range, and the ends of the sub-swaths,
-    which begin and end at lines of their own.
+    which begin and end at lines of their own. A scene that begins at line and sample
+    `start` of the swath has those that it contains, up to a quarter of its length.
     """
-    n_lines, n_samples = plan.raw_shape
-    rng, scale = plan.rng(56), plan.miniature
-    strips = np.linspace(0, n_lines, 5).astype(int)
+    height, width = plan.swath_shape
+    quarter = [n // 4 for n in plan.raw_shape]
+    rng = plan.rng(56)
     windows: list[Window] = []
-    for top, bottom in itertools.pairwise(strips):
-        near, far = np.ceil(rng.uniform((30, 4), (140, 40)) * scale).astype(int)
-        lines = slice(int(top), int(bottom))
-        windows += [
-            (lines, slice(0, int(near))),
-            (lines, slice(n_samples - int(far), n_samples)),
-        ]
-    edges = np.linspace(0, n_samples, N_SUB_SWATHS + 1).astype(int)
-    ends = np.ceil(rng.uniform(2, 110, size=(N_SUB_SWATHS, 2)) * scale).astype(int)
-    for left, right, (first, last) in zip(edges[:-1], edges[1:], ends, strict=True):
-        samples = slice(int(left), int(right))
-        windows.append((slice(0, int(first)), samples))
-        windows.append((slice(n_lines - int(last), n_lines), samples))
-    return windows
+    for top, bottom in itertools.pairwise(np.linspace(0, height, 5).astype(int).tolist()):
+        near, far = np.ceil(rng.uniform((30, 4), (140, 40))).clip(max=quarter[1])
+        lines = slice(top, bottom)
+        windows += [(lines, slice(0, int(near))), (lines, slice(width - int(far), width))]
+    edges = np.linspace(0, width, N_SUB_SWATHS + 1).astype(int).tolist()
+    ends = np.ceil(rng.uniform(2, 110, size=(N_SUB_SWATHS, 2))).clip(max=quarter[0])
+    for (left, right), (first, last) in zip(itertools.pairwise(edges), ends, strict=True):
+        samples = slice(left, right)
+        windows += [(slice(0, int(first)), samples)]
+        windows += [(slice(height - int(last), height), samples)]
+    return [(_moved(y, start[0]), _moved(x, start[1])) for y, x in windows]
+
+
+def _moved(window: slice, start: int) -> slice:
+    """Return a slice of the swath as one of a scene that begins at `start`."""
+    return slice(max(window.start - start, 0), max(window.stop - start, 0))

@@ -113,6 +113,8 @@ _FREQUENCIES: Mapping[str, _Frequency] = {
 
 _AIR_K = 274.0
 
+_CELL_KM = 2.0
+
 RADIOMETER_VARIABLES = tuple(
     f"btemp_{frequency}{polarisation}"
     for frequency in _FREQUENCIES
@@ -144,7 +146,7 @@ def brightness(plan: ScenePlan, cover: Cover, weather: Weather) -> dict[str, Flo
     for number, name in enumerate(RADIOMETER_VARIABLES):
         frequency = _FREQUENCIES[name.removeprefix("btemp_")[:-1]]
         surface = _emission(frequency, "hv".index(name[-1]), wet, weather)
-        sigma = frequency.footprint_km / 2.355 / 2 * plan.miniature
+        sigma = frequency.footprint_km / 2.355 / _CELL_KM
         seen = blur(surface, sigma)
         seen += frequency.noise * plan.rng(60, number).standard_normal(seen.shape)
         # The instrument counts in steps of 1/128 K.

@@ -1,5 +1,6 @@
 """The raw version of a synthetic scene: 40 m pixels with polygons and egg codes."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,13 +16,13 @@ from seaice_data.synthetic.netcdf import (
     write_cells,
     write_range,
 )
-from seaice_data.synthetic.observation import Observation
+from seaice_data.synthetic.observation import Band, Observation
 
 if TYPE_CHECKING:
     import netCDF4
 
 
-def write_raw(file: "netCDF4.Dataset", scene: Observation) -> None:
+def write_raw(file: "netCDF4.Dataset", scene: Observation, bands: Iterator[Band]) -> None:
     """Write the raw version."""
     plan, surface, ties = scene.plan, scene.surface, scene.ties
     sizes = {
@@ -60,7 +61,7 @@ def write_raw(file: "netCDF4.Dataset", scene: Observation) -> None:
     codes = create(file, "polygon_codes", ("polygon_codes",), str, chart_id)
     codes[:] = np.array(surface.rows, dtype=object)
 
-    for band in scene.bands():
+    for band in bands:
         for name, plane in (
             ("nersc_sar_primary", band.hh),
             ("nersc_sar_secondary", band.hv),

@@ -1,9 +1,11 @@
-"""The ready-to-train version of a synthetic scene.
+"""The ready-to-train version of a synthetic scene, and the hidden truth on the same grid.
 
-It is made from the raw rows by the steps of the dataset's authors: charts from polygons,
-blocks of 2 x 2 pixels, aligned masks, standardised values, fill.
+The scene is made from the raw rows by the steps of the dataset's authors: charts from
+polygons, blocks of 2 x 2 pixels, aligned masks, standardised values, fill. The truth is
+what the charts generalise.
 """
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,25 +27,22 @@ from seaice_data.synthetic.netcdf import (
     write_range,
 )
 from seaice_data.synthetic.observation import Band, Observation
+from seaice_data.synthetic.plan import ScenePlan
+from seaice_data.synthetic.polygons import BERGS
+from seaice_data.synthetic.radar import Hidden
 
 if TYPE_CHECKING:
     import netCDF4
 
 
-def write_ready(files: "list[netCDF4.Dataset]", scene: Observation) -> None:
+def write_ready(
+    files: "list[netCDF4.Dataset]", scene: Observation, bands: Iterator[Band]
+) -> None:
     """Write the ready-to-train version; the charts go to the last of the files."""
     plan = scene.plan
     main, reference = files[0], files[-1]
     for file in files:
-        file.setncatts(
-            {
-                "scene_id": f"{plan.id}_prep.nc",
-                "original_id": plan.raw_name,
-                "ice_service": plan.service,
-                "flip": 0,
-                "pixel_spacing": 80,
-            }
-        )
+        file.setncatts(_description(plan))
     sizes = dict(zip(SAR_DIMS, (plan.height, plan.width), strict=True))
     grids = dict.fromkeys(TIE_DIMS, len(scene.ties.lines)) | cell_sizes(scene)
     define_dimensions(main, sizes | grids)
@@ -59,12 +58,82 @@ def write_ready(files: "list[netCDF4.Dataset]", scene: Observation) -> None:
         fill = {} if name == "distance_map" else {"variable_fill_value": 0}
         create(main, name, SAR_DIMS, np.float32, attributes | fill)
 
-    for band in scene.bands():
+    for band in bands:
         rows, planes = _ready_planes(scene, band)
         for name, plane in planes.items():
             (reference if plane.dtype == np.uint8 else main)[name][rows] = plane
     write_range(main, scene)
     write_cells(main, scene, np.float32)
+
+
+def write_truth(
+    file: "netCDF4.Dataset", scene: Observation, bands: Iterator[Band]
+) -> Iterator[Band]:
+    """Yield the bands of a scene, and write what is hidden in each."""
+    plan = scene.plan
+    file.setncatts({"title": "What the chart of a synthetic scene generalises"})
+    file.setncatts(_description(plan))
+    define_dimensions(file, dict(zip(SAR_DIMS, (plan.height, plan.width), strict=True)))
+    long_names = {chart.name: f"{chart.long_name} of the pixel" for chart in CHARTS}
+    long_names["ice_share"] = "ice in the pixel, percent"
+    long_names["polygon_id"] = "polygon of the chart whose ice or water the pixel has"
+    for name, long_name in long_names.items():
+        attributes = {"long_name": long_name, "chart_fill_value": CHART_FILL}
+        file.createVariable(name, np.uint8, SAR_DIMS, zlib=True, complevel=1)
+        file[name].setncatts(attributes)
+    types = _true_types(scene)
+    for band in bands:
+        first = band.rows.start // 2
+        rows = slice(first, min(first + len(band.hidden.ice), plan.height))
+        for name, plane in _true_planes(scene, band.hidden, types).items():
+            file[name][rows] = plane[: rows.stop - first, : plan.width]
+        yield band
+
+
+def _true_types(scene: Observation) -> ChartArray:
+    """Return stage and floe size, ``(label, type, chart)``: second type, then main."""
+    types = np.zeros((len(scene.surface.polygons), 2, 2), np.uint8)
+    for label, polygon in enumerate(scene.surface.polygons):
+        if not polygon.tenths:
+            continue
+        for i, number in enumerate(reversed(polygon.main_types)):
+            stage, floe = polygon.stages[number], polygon.floes[number]
+            # Ice of land origin has no stage; fast and level ice have no floe size.
+            types[label, i] = (
+                CHART_FILL if floe == BERGS else stage,
+                floe if floe <= BERGS else CHART_FILL,
+            )
+    return types
+
+
+def _true_planes(
+    scene: Observation, hidden: Hidden, types: ChartArray
+) -> dict[str, NDArray[np.uint8]]:
+    """Return the planes of some rows; SIC 0 is water in all of them."""
+    sic = np.rint(10 * hidden.ice)
+    kind = types[hidden.label, hidden.is_first.astype(np.intp)]
+    planes = {
+        "SIC": sic,
+        "SOD": np.where(sic == 0, 0, kind[..., 0]),
+        "FLOE": np.where(sic == 0, 0, kind[..., 1]),
+        "ice_share": np.rint(100 * hidden.ice),
+        "polygon_id": scene.surface.ids[hidden.label],
+    }
+    return {
+        name: np.where(hidden.is_land, CHART_FILL, plane).astype(np.uint8)
+        for name, plane in planes.items()
+    }
+
+
+def _description(plan: ScenePlan) -> dict[str, str | int]:
+    """Return the global attributes."""
+    return {
+        "scene_id": f"{plan.id}_prep.nc",
+        "original_id": plan.raw_name,
+        "ice_service": plan.service,
+        "flip": 0,
+        "pixel_spacing": 80,
+    }
 
 
 def _ready_planes(

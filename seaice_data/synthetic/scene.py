@@ -15,11 +15,14 @@ from seaice_data.synthetic.netcdf import whole_file
 from seaice_data.synthetic.observation import Observation
 from seaice_data.synthetic.plan import ScenePlan
 from seaice_data.synthetic.raw import write_raw
-from seaice_data.synthetic.ready import write_ready
+from seaice_data.synthetic.ready import write_ready, write_truth
 
 
 def write_scene(
-    folder: Path, plan: ScenePlan, version: Literal["ready", "raw"] = "ready"
+    folder: Path,
+    plan: ScenePlan,
+    version: Literal["ready", "raw"] = "ready",
+    truth: Path | None = None,
 ) -> tuple[Path, ...]:
     """Write one scene; equal plans give equal files.
 
@@ -33,11 +36,16 @@ def write_scene(
         ``"ready"`` for ``<id>_prep.nc``, where a test scene has its charts in a separate
         file, ``<id>_prep_reference.nc``; ``"raw"`` for 40 m pixels with polygons and egg
         codes.
+    truth
+        Where to write the hidden truth as well, ``<id>_truth.nc`` with the planes SIC, SOD,
+        FLOE, ``ice_share`` in percent and ``polygon_id``: what each 80 m pixel of the sea
+        contains, charted or not, before analysts generalise it to polygons. It must exist.
+        The bytes of the scene are the same with and without it.
 
     Returns
     -------
     tuple of Path
-        The complete files.
+        The complete files of the scene.
 
     Raises
     ------
@@ -49,7 +57,8 @@ def write_scene(
     A scene of 5000 x 5200 pixels takes 490 MB in the ready version, 1.7 GB in the raw one.
     """
     paths = scene_paths(folder, plan, version)
-    for path in paths:
+    hidden = () if truth is None else (truth_path(truth, plan),)
+    for path in (*paths, *hidden):
         if path.exists():
             raise SceneError(
                 f"scene {plan.id} already exists: {str(path)!r}",
@@ -58,11 +67,19 @@ def write_scene(
     scene = Observation(plan)
     with contextlib.ExitStack() as stack:
         files = [stack.enter_context(whole_file(path)) for path in paths]
+        bands = scene.bands()
+        for path in hidden:
+            bands = write_truth(stack.enter_context(whole_file(path)), scene, bands)
         if version == "raw":
-            write_raw(files[0], scene)
+            write_raw(files[0], scene, bands)
         else:
-            write_ready(files, scene)
+            write_ready(files, scene, bands)
     return paths
+
+
+def truth_path(folder: Path, plan: ScenePlan) -> Path:
+    """Return the file of the hidden truth of a scene."""
+    return folder / f"{plan.id}_truth.nc"
 
 
 def scene_paths(folder: Path, plan: ScenePlan, version: str) -> tuple[Path, ...]:

@@ -1,8 +1,10 @@
 """What is under the satellite in a synthetic scene: land, ice and the chart.
 
-The region decides where the land is, the climate where the ice edge is. Seeds along the ice
-edge grow into regions, which are more ragged in reality than on the chart. Each region gets
-an egg code.
+The whole swath is made first, coarsely: the region decides where the land is, the climate
+where the ice edge is, and seeds grow into regions that get egg codes. The scene is the
+section of the swath whose classes are most like those of the whole, so that a small scene
+has an ice edge if the swath has one. There, regions are more ragged in reality than on the
+chart.
 """
 
 from dataclasses import dataclass
@@ -10,21 +12,64 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seaice_data.arrays import FloatArray
+from seaice_data.arrays import ChartArray, FloatArray
+from seaice_data.charts import CHART_FILL
+from seaice_data.egg_codes import PolygonTable
 from seaice_data.synthetic.fields import Float32, Labels, signed_distance
-from seaice_data.synthetic.ice import RegionMap, choose_seeds, grow, ice_edge
-from seaice_data.synthetic.nodes import Nodes, node_spacing
+from seaice_data.synthetic.ice import Ground, RegionMap, Seeds, choose_seeds, grow, ice_edge
+from seaice_data.synthetic.nodes import SWATH_KM, Nodes, scene_nodes, swath_nodes
 from seaice_data.synthetic.plan import ScenePlan
 from seaice_data.synthetic.polygons import HEADER, Polygon, egg_code, make_polygons
 from seaice_data.synthetic.regions import REGIONS
+
+_REACH_KM = 30
+"""Distance to land up to which it is exact; beyond, it is that of the swath's nodes."""
+
+
+class Border(NamedTuple):
+    """Straight border of a chart: how far it is along an azimuth."""
+
+    azimuth_deg: float
+    position: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Swath:
+    """The whole swath, coarsely."""
+
+    nodes: Nodes
+
+    coast: Float32 | None
+    """Above 0 on land; none if the nearest land is outside the swath."""
+
+    border: Border | None
+    """Where the footprint of the chart ends, if it does."""
+
+    ground: Ground
+
+    seeds: Seeds
+
+    labels: Labels
+    """Regions by the position of their seeds."""
+
+    polygons: tuple[Polygon, ...]
+    """The regions by label."""
+
+    @property
+    def ice(self) -> Float32:
+        """Ice that the polygons have, as a share; 0 on land."""
+        shares = np.array([p.tenths / 10 for p in self.polygons], dtype=np.float32)
+        return np.where(self.ground.land_km > 0, shares[self.labels], np.float32(0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Surface:
     """What is under the satellite, at nodes."""
 
-    spacing: int
-    """Raw pixels of 40 m from node to node: 2, 4, 8 or 16."""
+    nodes: Nodes
+
+    swath: Swath
+    """What is around it."""
 
     land_km: Float32
     """Distance to land, below 0 on land."""
@@ -59,51 +104,162 @@ class Cover(NamedTuple):
 
 def make_surface(plan: ScenePlan) -> Surface:
     """Make land, ice and chart of a scene."""
-    spacing = node_spacing(plan)
-    shape = tuple(-(-(n + 1) // spacing) + 2 for n in plan.raw_shape)
-    nodes = Nodes(plan, spacing, (shape[0], shape[1]))
-    land_km = _land_km(nodes)
-    extent = _extent(nodes, land_km)
-    edge, water_share = ice_edge(nodes, extent > 0)
-    seeds = choose_seeds(nodes, land_km, edge, extent > 0, water_share)
-    chart = grow(nodes, seeds, edge, land_km, ragged=0.0)
-    truth = grow(nodes, seeds, edge, land_km, ragged=1.0)
-    polygons = make_polygons(nodes, seeds, chart.labels, edge, extent > 0)
+    swath = _make_swath(plan)
+    polygons = swath.polygons
     rng = plan.rng(30)
     ids = np.sort(rng.permutation(np.arange(1, 251))[: len(polygons)]).astype(np.uint8)
-    rows = [";".join(HEADER)]
-    rows += [
+    rows = [
         egg_code(rng, int(number), polygon)
         for number, polygon in zip(ids, polygons, strict=True)
     ]
-    return Surface(spacing, land_km, extent, chart, truth, polygons, ids, tuple(rows))
+    classes = PolygonTable.parse([";".join(HEADER), *rows]).classes()[swath.labels]
+    is_charted = swath.ground.extent[..., None] > 0
+    start = _choose_section(swath.nodes, np.where(is_charted, classes, CHART_FILL))
+
+    nodes = scene_nodes(plan, start)
+    present = np.unique(swath.labels[_around(swath.nodes, nodes)])
+    ground, seeds = _ground(nodes, swath), swath.seeds.only(present)
+    return Surface(
+        nodes=nodes,
+        swath=swath,
+        land_km=ground.land_km,
+        extent=ground.extent,
+        chart=grow(nodes, seeds, ground, is_ragged=False),
+        truth=grow(nodes, seeds, ground, is_ragged=True),
+        polygons=tuple(polygons[label] for label in present),
+        ids=ids[present],
+        rows=(";".join(HEADER), *(rows[label] for label in present)),
+    )
 
 
-def _land_km(nodes: Nodes) -> Float32:
-    """Return the distance to land; some scenes have none."""
+def _make_swath(plan: ScenePlan) -> Swath:
+    """Make what is under the whole swath."""
+    nodes = swath_nodes(plan)
+    coast, land_km = _coast(nodes)
+    border = _border(nodes)
+    extent = _extent(nodes, land_km, border)
+    edge, water_share = ice_edge(nodes, extent > 0)
+    bend = [0.05 * nodes.fractal(stream, 0.3, 5.5) for stream in (18, 19)]
+    ground = Ground(land_km, extent, edge, bend)
+    seeds = choose_seeds(nodes, land_km, edge, extent > 0, water_share)
+    labels = grow(nodes, seeds, ground, is_ragged=False).labels
+    polygons = make_polygons(nodes, seeds, labels, edge, extent > 0)
+    return Swath(nodes, coast, border, ground, seeds, labels, polygons)
+
+
+def _ground(nodes: Nodes, swath: Swath) -> Ground:
+    """Return what regions grow on in a scene, with detail that the swath lacks."""
+    land_km = _land_km(nodes, swath)
+    # The coast of analysts is not that of the distance map.
+    coast = land_km - np.float32(0.5) * nodes.fractal(14, 0.04, 4.0)
+    return Ground(
+        land_km,
+        _extent(nodes, coast, swath.border),
+        swath.nodes.take(swath.ground.edge, nodes),
+        [swath.nodes.take(field, nodes) for field in swath.ground.bend],
+    )
+
+
+def _coast(nodes: Nodes) -> tuple[Float32 | None, Float32]:
+    """Return a field above 0 on land, none if there is no land, and the distance to it."""
     plan, region = nodes.plan, REGIONS[nodes.plan.region]
     rng = plan.rng(10)
     slope = nodes.slope(region.land_azimuth)
     if rng.uniform() < 0.25:
-        # The nearest land is outside the scene.
-        km: Float32 = (slope.max() - slope) * np.float32(plan.width * 0.08)
-        return km + np.float32(rng.uniform(15, 250))
+        # The nearest land is outside the swath.
+        km: Float32 = (slope.max() - slope) * np.float32(SWATH_KM)
+        return None, km + np.float32(rng.uniform(15, 250))
     share = 0.55 * rng.beta(1.6, 1.6)
-    potential = (
-        4.5 * slope + nodes.fractal(11, 0.6, 3.9) + 0.05 * nodes.fractal(12, 0.1, 2.8)
-    )
+    potential = 4.5 * slope + nodes.fractal(11, 0.6, 3.9)
     potential -= np.quantile(potential, 1 - share)
-    return signed_distance(potential) * np.float32(nodes.km)
+    reach = max(nodes.shape)
+    distance = signed_distance(potential, reach).clip(-reach, reach)
+    return potential, distance * np.float32(nodes.km)
 
 
-def _extent(nodes: Nodes, land_km: Float32) -> Float32:
-    """Return a field above 0 on the sea side of the chart's coast, inside its footprint."""
-    rng = nodes.plan.rng(13)
-    # The coast of analysts is not that of the distance map.
-    coast = land_km - np.float32(nodes.km * 0.8) * nodes.fractal(14, 0.04, 4.0)
+def _land_km(nodes: Nodes, swath: Swath) -> Float32:
+    """Return the distance to land in a scene, which may lie outside the scene."""
+    around = swath.nodes.take(swath.ground.land_km, nodes)
+    if swath.coast is None:
+        return around
+    reach = round(_REACH_KM / nodes.km)
+    wide = scene_nodes(nodes.plan, nodes.start, margin=reach)
+    potential = swath.nodes.take(swath.coast, wide)
+    potential += np.float32(0.06) * wide.fractal(12, 0.1, 2.8)
+    inner = slice(reach, -reach)
+    near = signed_distance(potential, reach)[inner, inner] * np.float32(nodes.km)
+    far = np.maximum(np.abs(around), np.float32(_REACH_KM))
+    return np.where(np.abs(near) <= _REACH_KM, near, np.copysign(far, near))
+
+
+def _border(swath: Nodes) -> Border | None:
+    """Return where the footprint of the chart ends, if it does."""
+    rng = swath.plan.rng(13)
     if rng.uniform() < 0.4:
-        return coast
-    border = nodes.slope(rng.uniform(0, 360))
-    border -= np.quantile(border, rng.uniform(0.04, 0.5))
-    extent: Float32 = np.minimum(coast, border * np.float32(nodes.across * nodes.km))
+        return None
+    azimuth = rng.uniform(0, 360)
+    position = np.quantile(swath.slope(azimuth), rng.uniform(0.04, 0.5))
+    return Border(azimuth, float(position))
+
+
+def _extent(nodes: Nodes, coast_km: Float32, border: Border | None) -> Float32:
+    """Return a field above 0 on the sea side of the chart's coast, inside its footprint."""
+    extent = coast_km
+    if border is not None:
+        inside = nodes.slope(border.azimuth_deg) - np.float32(border.position)
+        extent = np.minimum(extent, np.float32(SWATH_KM) * inside)
     return extent
+
+
+def _choose_section(swath: Nodes, classes: ChartArray) -> tuple[int, int]:
+    """Return the raw line and sample of the swath at which the scene begins.
+
+    The scene is where its classes, and fill, are most like those of the whole swath. One
+    scene in three lies at a border of the swath, where there are pixels without SAR.
+    """
+    plan, spacing = swath.plan, swath.spacing
+    sizes = [max(1, round(n / spacing)) for n in plan.raw_shape]
+    last = np.subtract(plan.swath_shape, plan.raw_shape)
+    n_starts = -(-last // spacing) + 1
+    sic = classes[..., 0]
+    is_charted = sic != CHART_FILL
+    places = [is_charted, is_charted & (sic > 0)]
+    places += [
+        chart == value
+        for chart in np.moveaxis(classes, -1, 0)
+        for value in np.unique(chart)
+    ]
+    difference = np.zeros(n_starts)
+    for place in places:
+        share = _window_means(place, sizes)[: n_starts[0], : n_starts[1]]
+        difference += np.abs(share - place.mean())
+        if place is is_charted:
+            # No scene is without a chart.
+            difference[share < 0.25] += 20
+    side = int(plan.rng(31).integers(0, 12))
+    if side < 4:
+        border = (slice(0, 1), slice(-1, None))[side % 2]
+        is_inner = np.ones(n_starts, dtype=bool)
+        is_inner[(border, slice(None)) if side < 2 else (slice(None), border)] = False
+        difference[is_inner] += 10
+    best = np.unravel_index(difference.argmin(), difference.shape)
+    y, x = np.minimum(np.multiply(best, spacing), last).tolist()
+    return y, x
+
+
+def _around(swath: Nodes, nodes: Nodes) -> tuple[slice, slice]:
+    """Return the nodes of the swath in a scene, and the next ones around it."""
+    y, x = (
+        slice(max(start // swath.spacing - 1, 0), (start + n) // swath.spacing + 3)
+        for start, n in zip(nodes.start, nodes.plan.raw_shape, strict=True)
+    )
+    return y, x
+
+
+def _window_means(plane: FloatArray, sizes: list[int]) -> FloatArray:
+    """Return the mean of each window of a plane, by its first row and column."""
+    height, width = sizes
+    sums = np.pad(plane, ((1, 0), (1, 0))).cumsum(axis=0).cumsum(axis=1)
+    rows = sums[height:] - sums[:-height]
+    means: FloatArray = (rows[:, width:] - rows[:, :-width]) / (height * width)
+    return means

@@ -16,6 +16,7 @@ from seaice_data.channels import CHANNELS
 from seaice_data.charts import CHARTS
 from seaice_data.egg_codes import PolygonTable, paint_charts
 from seaice_data.errors import SceneError, SettingsError
+from seaice_data.synthetic.ice_climate import CLIMATES, stage_shares, water_share
 from seaice_data.synthetic.plan import ScenePlan, plan_scenes, tie_points
 from seaice_data.synthetic.regions import REGIONS
 from seaice_data.synthetic.scene import write_scene
@@ -43,7 +44,7 @@ STANDARD = {c.variable: (c.mean, c.std) for c in CHANNELS}
 
 # 213 rows: more than one band, and a rest after the last 2 km cell.
 PLAN = ScenePlan(
-    seed=4,
+    seed=119,
     region="NorthEast",
     acquired=datetime(2019, 3, 7, 17, 59, 30, tzinfo=UTC),
     height=213,
@@ -315,10 +316,16 @@ def test_zones_follow_the_distance_to_land(raw: xr.Dataset) -> None:
     land = np.argwhere(zone == 0)
     assert len(land)
     bounds = [0, 0.5, *range(1, 20), *range(20, 50, 5)]
+    # Distances are interpolated between nodes 640 m apart.
     rng = np.random.default_rng(0)
     for y, x in rng.choice(np.argwhere(zone > 0), 200):
         km = 0.04 * np.hypot(land[:, 0] - y, land[:, 1] - x).min()
-        close = {np.searchsorted(bounds, km + error) for error in (-0.15, 0, 0.15)}
+        border = 0.04 * min(y, x, zone.shape[0] - y, zone.shape[1] - x)
+        if border < km:
+            # The nearest land may lie outside the scene.
+            assert zone[y, x] <= np.searchsorted(bounds, km + 0.5)
+            continue
+        close = {np.searchsorted(bounds, km + error) for error in (-0.5, 0, 0.5)}
         assert zone[y, x] in close
 
 
@@ -394,6 +401,24 @@ def test_scenes_do_not_depend_on_their_number() -> None:
     assert plan_scenes(3, 500, seed=2) != plan_scenes(3, 500, seed=3)
 
 
+def test_a_set_may_be_planned_in_batches() -> None:
+    whole = plan_scenes(7, (1300, 5000), seed=2)
+    batches = [plan_scenes(2, (1300, 5000), 2, first=first) for first in (0, 2, 4)]
+    assert sum(batches, ()) == whole[:6]
+    with pytest.raises(SettingsError, match="first scene must be at least 0, got -1"):
+        plan_scenes(3, 300, seed=0, first=-1)
+    with pytest.raises(
+        SettingsError, match="at most 10000 scenes can be planned, got 10001"
+    ):
+        plan_scenes(1, 300, seed=0, first=10_000)
+
+
+def test_strips_across_the_swath_are_100_km_by_400_km() -> None:
+    for plan in plan_scenes(24, (1300, 5000), seed=0):
+        assert 100 < 0.08 * plan.height < 112
+        assert 400 < 0.08 * plan.width < 440
+
+
 def test_one_in_five_is_a_test_scene() -> None:
     assert sum(plan.is_test for plan in plan_scenes(3, 300, seed=0)) == 1
     assert sum(plan.is_test for plan in plan_scenes(100, 300, seed=0)) == 20
@@ -407,7 +432,7 @@ def test_sizes_are_near_the_nominal_one_and_awkward(size: int) -> None:
         assert plan.height % 5
         assert plan.width % 2
         assert plan.width % 5
-        assert np.diff(tie_points(plan).lines).min() > 0
+        assert np.diff(tie_points(plan, (0, 0)).lines).min() > 0
         assert 1.02 * size <= plan.width <= 1.1 * size + 8
     heights = np.array([plan.height for plan in plans])
     is_short = heights < 0.45 * size
@@ -431,7 +456,7 @@ def test_scenes_are_placed_as_the_satellite_flies(region: str) -> None:
         plan = dataclasses.replace(
             PLAN, region=region, ascending=ascending, height=5003, width=5229
         )
-        ties = tie_points(plan)
+        ties = tie_points(plan, (0, 0))
         sign = 1 if ascending else -1
         assert (sign * np.diff(ties.latitude[:, 10]) > 0).all()
         assert (sign * np.diff(ties.longitude[10]) > 0).all()
@@ -464,7 +489,7 @@ def test_impossible_plans_are_refused() -> None:
 
 @pytest.fixture(scope="module")
 def year() -> list[tuple[ScenePlan, Surface]]:
-    return [(plan, make_surface(plan)) for plan in plan_scenes(60, 110, seed=1)]
+    return [(plan, make_surface(plan)) for plan in plan_scenes(120, 1000, seed=1)]
 
 
 def areas(surface: Surface, chart: int) -> FloatArray:
@@ -486,6 +511,77 @@ def test_classes_are_about_as_frequent_as_in_the_dataset(
     assert (floe[:6] > 0).all()
     assert 0.05 < sod[11] / sod.sum() < 0.3
     assert 0.05 < floe[11] / floe.sum() < 0.3
+
+
+def test_a_small_scene_is_a_section_of_the_large_one() -> None:
+    large = make_surface(dataclasses.replace(PLAN, height=5003, width=5190))
+    small = make_surface(dataclasses.replace(PLAN, height=999, width=1041))
+    assert small.nodes.km == large.nodes.km == 0.64
+    y, x = (
+        (s - t) // 16 for s, t in zip(small.nodes.start, large.nodes.start, strict=True)
+    )
+    n_y, n_x = small.land_km.shape
+    for ours, theirs in ((small.land_km, large.land_km), (small.extent, large.extent)):
+        there = theirs[y : y + n_y, x : x + n_x]
+        # Fine detail differs; coasts and borders of the chart are the same.
+        assert ((ours > 0) == (there > 0)).mean() > 0.85
+
+
+def test_a_small_scene_shows_an_edge_if_the_swath_has_one() -> None:
+    n_edges, n_classes = 0, []
+    for plan in plan_scenes(60, 1000, seed=3):
+        surface = make_surface(plan)
+        sic = areas(surface, 0)[:11]
+        assert sic.sum() > 0.1 * surface.extent.size
+        n_edges += 0.02 < sic[0] / sic.sum() < 0.98
+        n_classes.append((sic > 0).sum())
+    assert n_edges > 27
+    assert np.mean(n_classes) > 2.2
+
+
+def test_incidence_angles_are_those_of_the_place_in_the_swath() -> None:
+    plan = dataclasses.replace(PLAN, height=999, width=1041)
+    near, far = (tie_points(plan, (0, start)).incidence for start in (0, 10_400 - 2083))
+    assert 18.5 < near.min() < 20
+    assert near.max() < 27
+    assert far.min() > 41
+    assert 45.9 < far.max() < 47.5
+
+
+def test_truth_is_what_the_chart_generalises(tmp_path: Path, ready_path: Path) -> None:
+    (tmp_path / "truth").mkdir()
+    (scene,) = write_scene(tmp_path, PLAN, truth=tmp_path / "truth")
+    assert scene.read_bytes() == ready_path.read_bytes()
+    path = tmp_path / "truth" / "20190307T175930_dmi_truth.nc"
+    assert [*path.parent.iterdir()] == [path]
+    truth, chart = xr.load_dataset(path), xr.load_dataset(scene)
+    assert truth.attrs["scene_id"] == chart.attrs["scene_id"]
+    planes = {name: truth[name].to_numpy() for name in truth}
+    assert list(planes) == ["SIC", "SOD", "FLOE", "ice_share", "polygon_id"]
+    is_sea = planes["SIC"] != 255
+    for name in ("SOD", "FLOE"):
+        np.testing.assert_array_equal(planes[name] == 0, planes["SIC"] == 0)
+    np.testing.assert_allclose(
+        planes["ice_share"][is_sea] / 10, planes["SIC"][is_sea], atol=0.55
+    )
+    # Borders are more ragged than on the chart, and ice of ten tenths has leads.
+    sic = chart["SIC"].to_numpy()
+    assert is_sea[(sic == 10)].mean() > 0.9
+    assert 75 < planes["ice_share"][(sic == 10) & is_sea].mean() < 100
+    # The sea outside the chart has a truth too.
+    assert (is_sea & (sic == 255)).any()
+    with netCDF4.Dataset(path) as file:
+        assert all(isinstance(file[name].long_name, str) for name in planes)
+
+
+def test_truth_goes_with_raw_scenes_and_test_scenes_too(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+    raw = write_scene(tmp_path, TEST_PLAN, "raw", truth=tmp_path / "a")
+    ready = write_scene(tmp_path, TEST_PLAN, truth=tmp_path / "b")
+    assert (len(raw), len(ready)) == (1, 2)
+    a, b = (next((tmp_path / folder).iterdir()) for folder in "ab")
+    assert a.read_bytes() == b.read_bytes()
 
 
 def test_season_rules_out_stages(year: list[tuple[ScenePlan, Surface]]) -> None:
@@ -515,18 +611,34 @@ def test_month_and_latitude_decide_the_stage(year: list[tuple[ScenePlan, Surface
     )
 
 
+@pytest.mark.parametrize("service", ["cis", "dmi"])
+def test_regions_differ_and_are_together_what_the_service_meets(service: str) -> None:
+    regions = {name: r for name, r in REGIONS.items() if r.service == service}
+    climate = CLIMATES[service]
+    for month in range(1, 13):
+        weight = np.array([region.weight for region in regions.values()])
+        water = np.array([water_share(name, month) for name in regions])
+        stages = np.array([stage_shares(name, month) for name in regions])
+        usual = climate.water[month - 1] / 100
+        assert np.average(water, weights=weight) == pytest.approx(usual, abs=0.002)
+        met = np.average(stages, axis=0, weights=weight * (1 - water))
+        expected = np.array(climate.stages[month - 1]) / sum(climate.stages[month - 1])
+        np.testing.assert_allclose(met, expected, atol=0.005)
+        np.testing.assert_allclose(stages.sum(axis=1), 1)
+
+
 def test_some_scenes_are_water_and_some_have_no_land(
     year: list[tuple[ScenePlan, Surface]],
 ) -> None:
     is_water = [areas(surface, 0)[1:].sum() == 0 for _, surface in year]
     is_sea = [surface.land_km.min() > 0 for _, surface in year]
-    assert 0 < sum(is_water) < 20
-    assert 5 < sum(is_sea) < 30
+    assert 0 < sum(is_water) < 40
+    assert 20 < sum(is_sea) < 80
 
 
 def test_radiometer_distinguishes_ice_from_water_and_hh_does_not(tmp_path: Path) -> None:
     samples = []
-    for plan in plan_scenes(12, 200, seed=6):
+    for plan in plan_scenes(12, 400, seed=6):
         paths = write_scene(tmp_path, plan)
         scene, reference = xr.load_dataset(paths[0]), xr.load_dataset(paths[-1])
         centres = {"sar_lines": slice(12, None, 25), "sar_samples": slice(12, None, 25)}

@@ -1,0 +1,40 @@
+"""The radiometer blurs over kilometres, whatever the size of the scene."""
+
+import dataclasses
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from seaice_data.synthetic.plan import ScenePlan
+from seaice_data.synthetic.radiometer import brightness
+from seaice_data.synthetic.surface import Cover
+from seaice_data.synthetic.weather import Weather
+
+PLAN = ScenePlan(
+    seed=0,
+    region="NorthEast",
+    acquired=datetime(2019, 3, 7, 17, 59, 30, tzinfo=UTC),
+    height=1001,
+    width=1041,
+)
+
+
+@pytest.mark.parametrize(("name", "footprint_km"), [("18_7", 18), ("36_5", 9), ("89_0", 4)])
+@pytest.mark.parametrize("width", [1041, 5229])
+def test_an_edge_is_blurred_over_the_footprint(
+    name: str, footprint_km: float, width: int
+) -> None:
+    plan = dataclasses.replace(PLAN, width=width)
+    shape = (40, width // 25)
+    ice = np.zeros(shape)
+    ice[:, shape[1] // 2 :] = 1
+    none = np.zeros(shape)
+    calm = {field.name: none for field in dataclasses.fields(Weather)}
+    weather = Weather(**(calm | {"t2m": none + 255.0, "skt": none + 255.0}))
+    seen = brightness(plan, Cover(ice, none, none, none), weather)[f"btemp_{name}h"]
+    profile = seen.mean(axis=0)
+    low, high = profile[:3].mean(), profile[-3:].mean()
+    # A Gaussian is half as high at half its footprint: 12 and 88 % of the step.
+    inside = (profile > low + 0.12 * (high - low)) & (profile < low + 0.88 * (high - low))
+    assert 2 * inside.sum() == pytest.approx(footprint_km, abs=2.1)
