@@ -21,12 +21,27 @@ def synth(
     out: Annotated[Path, typer.Argument(help="Folder to write to")],
     scenes: Annotated[int, typer.Option(min=1, help="Number of scenes")] = 12,
     size: Annotated[
-        int, typer.Option(help="Nominal number of 80 m pixels along a side")
-    ] = 1500,
+        str,
+        typer.Option(
+            help="Nominal number of 80 m pixels along a side, or height x width as "
+            "1300x5000; a small scene is a small area"
+        ),
+    ] = "1500",
     version: Annotated[
         Version, typer.Option(help="80 m ready-to-train files, or 40 m raw files")
     ] = Version.ready,
     seed: Annotated[int, typer.Option(min=0, help="Another seed gives other scenes")] = 0,
+    first: Annotated[
+        int, typer.Option(min=0, help="Number of the first scene, to write in batches")
+    ] = 0,
+    truth: Annotated[
+        bool,
+        typer.Option(
+            "--truth",
+            help="Also write what each pixel contains, to a folder whose name is that of "
+            "the scenes and -truth",
+        ),
+    ] = False,
     jobs: Jobs = 0,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace existing files")
@@ -40,6 +55,10 @@ def synth(
     five is a test scene, whose charts are in a separate file. Existing files are kept, so
     run the same command again to continue after an interruption.
 
+    With --truth, what each pixel contains before analysts generalise it to polygons is
+    written beside the scenes: maps can be scored against it (`seaice score maps/ --truth
+    raw-truth/`).
+
     Example: seaice synth raw/ --scenes 12 --size 1500
     """
     from seaice_data.synthetic.scene_set import write_scenes
@@ -49,9 +68,13 @@ def synth(
         report = write_scenes(
             out,
             scenes,
-            size,
+            _pixels(size),
             version.value,
             seed=seed,
+            first=first,
+            truth=out.absolute().with_name(f"{out.absolute().name}-truth")
+            if truth
+            else None,
             jobs=n_processes(jobs),
             overwrite=overwrite,
             progress=progress,
@@ -73,3 +96,23 @@ def synth(
         f"written to {printable(str(out))}, {len(report.kept)} kept, "
         f"in {seconds(report.elapsed_s)}"
     )
+
+
+def _pixels(size: str) -> int | tuple[int, int]:
+    """Return one number, or height and width."""
+    try:
+        height, *width = map(int, size.split("x"))
+        if not width:
+            return height
+        (samples,) = width
+    except ValueError as error:
+        raise typer.BadParameter(
+            f"{size!r} is neither a number nor height x width",
+            param_hint="--size",
+        ) from error
+    return height, samples
+
+
+def _beside(out: Path) -> Path:
+    """Return the folder of the hidden truth, beside that of the scenes."""
+    return out.resolve().with_name(f"{out.resolve().name}-truth")

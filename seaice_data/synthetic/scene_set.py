@@ -2,14 +2,15 @@
 
 import shutil
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from seaice_data.errors import SceneError
+from seaice_data.errors import SceneError, SettingsError
 from seaice_data.scenes.files import open_scene
 from seaice_data.synthetic.plan import ScenePlan, plan_scenes
-from seaice_data.synthetic.scene import n_bytes, scene_paths, write_scene
+from seaice_data.synthetic.scene import n_bytes, scene_paths, truth_path, write_scene
 from seaice_data.system.files import HIDDEN, drop_abandoned, staged
 from seaice_data.system.workers import Progress, run_tasks
 
@@ -36,10 +37,12 @@ class SetReport:
 def write_scenes(
     folder: str | Path,
     n_scenes: int,
-    size: int,
+    size: int | tuple[int, int],
     version: Literal["ready", "raw"] = "ready",
     *,
     seed: int = 0,
+    first: int = 0,
+    truth: str | Path | None = None,
     jobs: int = 1,
     overwrite: bool = False,
     progress: Progress | None = None,
@@ -53,11 +56,17 @@ def write_scenes(
     n_scenes
         Number of scenes; the first 3 of 30 are the same as all of 3.
     size
-        Nominal number of 80 m pixels along a side.
+        Nominal number of 80 m pixels along a side, or height and width. A small scene is
+        a small area: 1000 pixels are 80 km.
     version
         ``"ready"`` to train, or ``"raw"``.
     seed
         Random seed of the scenes.
+    first
+        Number of the first scene: a set may be written in batches.
+    truth
+        Where to write the hidden truth of each scene as well, ``<id>_truth.nc``: what each
+        pixel contains, before analysts generalise it to polygons. Created if needed.
     jobs
         Number of processes.
     overwrite
@@ -77,22 +86,36 @@ def write_scenes(
         scenes should not be mixed, and files of others are never deleted. Also if the
         scenes do not fit on the disk.
     SettingsError
-        If `n_scenes`, `size` or `seed` is too small or too large.
+        If `n_scenes`, `size`, `seed` or `first` is too small or too large, or `truth` is in
+        `folder`, where its files would be taken for scenes.
     """
     folder = Path(folder)
     start = time.monotonic()
-    plans = plan_scenes(n_scenes, size, seed)
+    plans = plan_scenes(n_scenes, size, seed, first)
     folder.mkdir(parents=True, exist_ok=True)
     paths = {plan.id: scene_paths(folder, plan, version) for plan in plans}
     _refuse_others(folder, {path for scene in paths.values() for path in scene})
+    if truth is not None:
+        truth = Path(truth)
+        if truth.resolve().is_relative_to(folder.resolve()):
+            raise SettingsError(
+                f"{str(truth)!r} is in the folder of the scenes",
+                hint="choose a folder beside it, where truth is not taken for scenes",
+            )
+        truth.mkdir(parents=True, exist_ok=True)
+        for plan in plans:
+            paths[plan.id] += (truth_path(truth, plan),)
     there = {path for scene in paths.values() for path in scene if path.is_file()}
     for plan in plans:
         if not overwrite and paths[plan.id][0] in there:
             _refuse_other_size(plan, paths[plan.id][0])
     kept = {i for i, files in paths.items() if not overwrite and there.issuperset(files)}
-    arguments = {plan.id: (folder, plan, version) for plan in plans if plan.id not in kept}
+    arguments = {
+        plan.id: (folder, plan, version, truth) for plan in plans if plan.id not in kept
+    }
     replaced = there if overwrite else ()
-    drop_abandoned(folder.glob(f"{HIDDEN}.*"))
+    for place in filter(None, (folder, truth)):
+        drop_abandoned(place.glob(f"{HIDDEN}.*"))
     _refuse_full_disk(
         folder,
         sum(n_bytes(plan, version) for plan in plans if plan.id not in kept),
@@ -109,18 +132,21 @@ def write_scenes(
 
 
 def _write(
-    folder: Path, plan: ScenePlan, version: Literal["ready", "raw"]
+    folder: Path, plan: ScenePlan, version: Literal["ready", "raw"], truth: Path | None
 ) -> tuple[Path, ...]:
     """Write the files of a scene that do not exist."""
-    paths = scene_paths(folder, plan, version)
-    absent = [path for path in paths if not path.is_file()]
-    if len(absent) == len(paths):
-        return write_scene(folder, plan, version)
-    if absent:
-        with staged(folder) as beside:
-            write_scene(beside, plan, version)
+    places = dict.fromkeys(scene_paths(folder, plan, version), folder)
+    if truth is not None:
+        places[truth_path(truth, plan)] = truth
+    absent = [path for path in places if not path.is_file()]
+    if len(absent) == len(places):
+        write_scene(folder, plan, version, truth)
+    elif absent:
+        with ExitStack() as stack:
+            beside = {p: stack.enter_context(staged(p)) for p in {*places.values()}}
+            write_scene(beside[folder], plan, version, truth and beside[truth])
             for path in absent:
-                (beside / path.name).replace(path)
+                (beside[places[path]] / path.name).replace(path)
     return tuple(absent)
 
 
