@@ -1,5 +1,6 @@
 """Attributes of a map and its planes by the CF conventions, in files and in datasets."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -131,11 +132,8 @@ def uncertainties(decision: Decision) -> Iterator[Uncertainty]:
             },
         )  # fmt: skip
     for chart, plane in zip(CHARTS, decision.entropy, strict=True):
-        said = f"entropy of the class probabilities of {chart.long_name}"
-        yield Uncertainty(
-            entropy_name(chart), plane, ENTROPY,
-            {"long_name": f"{said}, 0 sure to 1 undecided", "units": "1"},
-        )  # fmt: skip
+        attributes = {"long_name": _entropy_in_words(chart, decision), "units": "1"}
+        yield Uncertainty(entropy_name(chart), plane, ENTROPY, attributes)
     for chart in CHARTS:
         if decision.probabilities and chart.name in decision.probabilities:
             yield Uncertainty(
@@ -146,6 +144,18 @@ def uncertainties(decision: Decision) -> Iterator[Uncertainty]:
                 },
                 chart,
             )  # fmt: skip
+
+
+def _entropy_in_words(chart: Chart, decision: Decision) -> str:
+    if chart is SIC and decision.sic_basis == "votes":
+        n_different = min(decision.n_networks, chart.n_classes)
+        highest = math.log(n_different) / math.log(chart.n_classes)
+        return (
+            f"entropy of the votes of {decision.n_networks} networks for classes of "
+            f"{chart.long_name}, 0 if all agree, {highest:.2f} if they differ as much as "
+            "they can"
+        )
+    return f"entropy of the class probabilities of {chart.long_name}, 0 sure to 1 undecided"
 
 
 def entropy_name(chart: Chart) -> str:

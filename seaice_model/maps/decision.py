@@ -6,7 +6,7 @@ that `Steps` turns into numbers and back. 255 means "not known" everywhere.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -15,6 +15,10 @@ from seaice_data.charts import CHARTS
 
 UNKNOWN = 255
 """Byte for a value that is not known."""
+
+SicBasis = Literal["votes", "probabilities"]
+"""What the uncertainty of SIC comes from: the numbers that several networks predict, or
+class probabilities."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,8 @@ class Decision:
 
     entropy: ChartArray
     """Entropy of the class probabilities in steps `ENTROPY`, shape ``(chart, y, x)``. 255
-    for SIC where there are no probabilities."""
+    for SIC where there are no probabilities. Votes of n networks for classes of SIC have an
+    entropy of at most log(min(n, 11)) / log(11): 0.29 for two networks, 0.67 for five."""
 
     spread: ChartArray | None
     """Standard deviation of the ice concentration, in steps `SPREAD`: of the numbers that
@@ -90,6 +95,10 @@ class Decision:
 
     n_networks: int
     """Networks that took part."""
+
+    sic_basis: SicBasis | None = None
+    """What the uncertainty of SIC comes from; None if there is none or, with several
+    networks, if a map does not say (those of version 0.1)."""
 
     rows: IntArray
     """Row of these planes that each row of the map shows."""

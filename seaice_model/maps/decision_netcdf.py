@@ -1,7 +1,7 @@
 """The planes of a `Decision` in the netCDF file of a map, on dimensions of their own."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast, get_args
 
 import h5py
 import numpy as np
@@ -22,9 +22,10 @@ from seaice_model.maps.decision import (
     SPREAD,
     UNKNOWN,
     Decision,
+    SicBasis,
     check_bytes,
 )
-from seaice_model.maps.foreign_hdf5 import array, number, read_bytes
+from seaice_model.maps.foreign_hdf5 import array, number, read_bytes, text
 from seaice_model.maps.geolocation_netcdf import write_axis
 from seaice_model.maps.netcdf_writer import (
     NewFile,
@@ -59,6 +60,8 @@ def write_decision(file: NewFile, decision: Decision, grid: Grid) -> None:
             file, name, (axis,), positions.astype(np.int32), {"long_name": text}, level=4
         )
     set_attributes(file, {"n_networks": np.int32(decision.n_networks)})
+    if decision.sic_basis is not None:
+        set_attributes(file, {"sic_basis": decision.sic_basis})
     for chart, plane in zip(CHARTS, decision.classes, strict=True):
         attributes = {**_class_attributes(chart), "comment": _AT_PIXELS}
         add_variable(file, _class_name(chart), _PLANE, plane, attributes, level=4)
@@ -114,6 +117,7 @@ def read_decision(file: h5py.File, shape: tuple[int, int]) -> Decision | None:
         else None,
         probabilities=_read_probabilities(file, on_store),
         n_networks=int(number(file.attrs, "n_networks", 1, _MOST_NETWORKS)),
+        sic_basis=_sic_basis(file),
         rows=rows,
         columns=columns,
     )
@@ -157,6 +161,16 @@ def check_decision(decision: Decision, shape: tuple[int, int]) -> None:
         _INDEX, (decision.rows, decision.columns), shape, on_store, strict=True
     ):
         _check_index(name, positions, n_pixels, n_store)
+
+
+def _sic_basis(file: h5py.File) -> SicBasis | None:
+    if "sic_basis" not in file.attrs:  # version 0.1, or no uncertainty
+        return None
+    found = text(file.attrs, "sic_basis")
+    for basis in get_args(SicBasis):
+        if found == basis:
+            return cast("SicBasis", basis)
+    raise ValueError(f"attribute 'sic_basis' must be votes or probabilities, got {found!r}")
 
 
 def holds_probabilities(file: h5py.File) -> bool:

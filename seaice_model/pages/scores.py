@@ -24,10 +24,12 @@ from seaice_model.scores.report_text import (
     GRID_TITLES,
     UNPREDICTED,
     class_lines,
+    coverage_in_words,
     decimal,
     edge_in_words,
     score_cells,
     seen_in_words,
+    uncalibrated_in_words,
 )
 from seaice_model.scores.score import GridScores, ScoreReport
 from seaice_model.scores.scored_maps import read_scored
@@ -75,6 +77,7 @@ def write_report(
         edge=_edge_table(report.edge),
         edge_percent=EDGE_PERCENT,
         calibration=calibration and _calibration_figure(calibration, failed),
+        uncalibrated=uncalibrated_in_words(report),
         calibration_tables=[] if calibration is None else _calibration_tables(calibration),
         groups=[
             _group_table(f"By {by}, original grid, %", by_group[by], {})
@@ -205,14 +208,25 @@ def _calibration_tables(calibration: Calibration) -> list[Table]:
         columns = ["", "calibration error", "mean probability", "right", "mean of classes"]
         tables.append(Table("Class probabilities, %", columns, rows))
     if (coverage := calibration.coverage) is not None:
+        expected = coverage.expected or (None,) * len(coverage.within)
         covered = [
-            [f"{within:g} spreads", decimal(100 * expected), decimal(100 * observed)]
-            for within, expected, observed in zip(
-                coverage.within, coverage.expected, coverage.observed, strict=True
+            [f"{within:g} spreads", decimal(e and 100 * e), decimal(100 * observed)]
+            for within, e, observed in zip(
+                coverage.within, expected, coverage.observed, strict=True
             )
         ]
-        columns = ["within", "if errors are normal", "observed"]
-        caption = "Pixels whose SIC is within the spread, %; charts have steps of 10 %"
+        covered.append(
+            [
+                "root mean square error of SIC",
+                decimal(coverage.expected_error_percent),
+                decimal(coverage.mean_error_percent),
+            ]
+        )
+        columns = ["within", "if the spread is right", "observed"]
+        caption = (
+            "Pixels whose SIC is within the spread, %; charts have steps of 10 %. "
+            f"{coverage_in_words(coverage)}"
+        )
         tables.append(Table(caption, columns, covered))
     return tables
 

@@ -118,18 +118,20 @@ def _plot_reliability(axes: "Axes", chart: Chart, reliability: Reliability) -> N
 
 
 def _plot_coverage(axes: "Axes", coverage: Coverage) -> None:
-    axes.plot(
-        coverage.within, np.multiply(100, coverage.expected), "--", color="#999999",
-        label="normal errors",
-    )  # fmt: skip
+    if coverage.expected is not None:
+        axes.plot(
+            coverage.within, np.multiply(100, coverage.expected), "--", color="#999999",
+            label="if the spread is right",
+        )  # fmt: skip
     axes.plot(
         coverage.within, np.multiply(100, coverage.observed), "o-", color=_COLOUR,
         label="observed",
     )  # fmt: skip
     axes.set(ylim=(0, 102), xlabel="spreads around the map", ylabel="pixels within (%)")
+    expected = coverage.expected_error_percent
     axes.set_title(
-        f"SIC: spread {coverage.mean_spread_percent:.1f} %, "
-        f"error {coverage.mean_error_percent:.1f} %",
+        f"SIC: error {coverage.mean_error_percent:.1f} %"
+        + (f", {expected:.1f} % expected" if expected is not None else ""),
         fontsize=10,
     )
     _finish(axes)

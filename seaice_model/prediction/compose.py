@@ -188,6 +188,7 @@ def _decision(classes: ChartArray, shares: Mapping[str, Tensor]) -> Decision:
         spread=spread_of(moments) if knows_sic else None,
         probabilities={n: probabilities_of(s) for n, s in shares.items()} or None,
         n_networks=1,
+        sic_basis="probabilities" if knows_sic else None,
         rows=np.arange(classes.shape[1]),
         columns=np.arange(classes.shape[2]),
     )

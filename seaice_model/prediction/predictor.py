@@ -26,7 +26,7 @@ from seaice_data.store.stored_scene import StoredScene
 from seaice_model.config.run_config import Precision
 from seaice_model.errors import RunError
 from seaice_model.maps.chart_map import SceneUse
-from seaice_model.maps.decision import Decision
+from seaice_model.maps.decision import Decision, SicBasis
 from seaice_model.networks.device import arithmetic, to_device
 from seaice_model.networks.unet import MultiTaskUNet, Prediction, on_device
 from seaice_model.networks.upsampling import Place
@@ -149,6 +149,13 @@ class Predictor:
         return len(self._networks)
 
     @property
+    def _sic_basis(self) -> SicBasis | None:
+        """What the uncertainty of SIC comes from; there is none of a single number."""
+        if self._networks[0].config.sic != "regression":
+            return "probabilities"
+        return "votes" if self.n_networks > 1 else None
+
+    @property
     def weights(self) -> str:
         """Fingerprint of the weights of all networks, in any order."""
         prints = sorted(map(weights_fingerprint, self.checkpoints))
@@ -206,6 +213,7 @@ class Predictor:
             spread=decided.get("spread"),
             probabilities=shares or None,
             n_networks=self.n_networks,
+            sic_basis=self._sic_basis,
             rows=np.arange(planes.shape[0]),
             columns=np.arange(planes.shape[1]),
         )

@@ -3,14 +3,18 @@
 - *Reliability*: of the pixels with a probability of 0.8, four in five should be right. The
   expected calibration error is the mean gap between probability and share, weighted by
   pixels, over ten bins (Guo et al. 2017, arXiv:1706.04599).
-- *Coverage*: if errors are normal, the concentration that the chart shows should be within
-  one spread of that of the map for 68 % of the pixels, and within two for 95 %. Charts give
-  SIC in steps of 10 %, which alone amounts to a spread of 2.9 %.
+- *Coverage*: the share of the pixels for which the concentration that the chart shows is
+  within k spreads of that of the map. What is expected depends on where the spread comes
+  from. If chart and n networks deviate from the same mean in the same normal way, and the
+  spread divides by n, it is the share of Student's t with n - 1 degrees of freedom within
+  k sqrt((n - 1) / (n + 1)): for k = 1, 33 % for 2 networks, 54 % for 5, 65 % for 20, and
+  68 % only for very many. A spread of class probabilities is judged by the probabilities
+  themselves. Charts give SIC in steps of 10 %, which alone amounts to a spread of 2.9 %.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import erf, sqrt
+from math import sqrt
 from typing import Self
 
 import numpy as np
@@ -25,8 +29,12 @@ N_BINS = 10
 WITHIN = (0.5, 1.0, 1.5, 2.0, 3.0)
 """Numbers of spreads for which the coverage is reported."""
 
+FAIR = 0.05
+"""A spread is as expected if the share within one spread differs by no more than this."""
+
 _Z_STEP = 0.05
 _N_Z = 100
+_ROUNDING = 1e-5  # percent
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +87,10 @@ class Coverage:
     within: tuple[float, ...]
     """Numbers of spreads."""
 
-    expected: tuple[float, ...]
-    """Share of the pixels within so many spreads, if errors are normal."""
+    expected: tuple[float, ...] | None
+    """Share of the pixels within so many spreads, if the spread is right. None if that is
+    not known: of class probabilities that are not in the maps, and of several networks in
+    maps of version 0.1."""
 
     observed: tuple[float, ...]
     """Share of the pixels that are within them."""
@@ -88,11 +98,26 @@ class Coverage:
     mean_spread_percent: float
     """Root mean square of the spread, in percent of SIC."""
 
+    expected_error_percent: float | None
+    """Root mean square of the error, in percent of SIC, if the spread is right: for n
+    networks sqrt((n + 1) / (n - 1)) times the spread. None if `expected` is."""
+
     mean_error_percent: float
-    """Root mean square of the error, in percent of SIC; ideally equal to the spread."""
+    """Root mean square of the error, in percent of SIC."""
 
     n_pixels: int
     """Pixels with a class in the chart and a spread in the map."""
+
+    @property
+    def verdict(self) -> str:
+        """Whether the spread agrees with the errors, in words; empty if not known."""
+        if self.expected is None:
+            return ""
+        place = self.within.index(1.0)
+        surplus = self.observed[place] - self.expected[place]
+        if abs(surplus) <= FAIR:
+            return "as expected"
+        return "too large" if surplus > 0 else "too small"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +155,10 @@ class CalibrationScorer:
         }
         self._within = np.zeros(_N_Z + 1, np.int64)
         self._squares = np.zeros(2)  # of spread and error
+        # Of pixels whose expectation is known: their number, and sums over them of the
+        # share that is expected within each number of spreads and of the squared error.
+        self._n_judged = 0
+        self._expected = np.zeros(len(WITHIN) + 1)
 
     def add_probabilities(
         self,
@@ -177,8 +206,14 @@ class CalibrationScorer:
         spread_percent: FloatArray,
         rows: IntArray | None = None,
         columns: IntArray | None = None,
+        *,
+        n_votes: int | None = None,
+        probabilities: FloatArray | None = None,
     ) -> None:
         """Count the errors of SIC, in units of the spread.
+
+        What the spread comes from decides how it is judged: `n_votes` or `probabilities`;
+        with neither, errors are counted but not judged.
 
         Parameters
         ----------
@@ -189,6 +224,11 @@ class CalibrationScorer:
             where there is none.
         rows, columns
             As in `add_probabilities`.
+        n_votes
+            Networks, at least two, whose numbers have this mean and deviation (divided by
+            their number).
+        probabilities
+            Class probabilities that have this mean and deviation, ``(class, y, x)``.
 
         Raises
         ------
@@ -200,15 +240,24 @@ class CalibrationScorer:
                 f"shapes differ: {mean_percent.shape} and {spread_percent.shape}"
             )
         rows, columns = _places(truth, mean_percent.shape, rows, columns)
-        _count_spreads(
-            np.ascontiguousarray(truth),
-            np.ascontiguousarray(mean_percent, np.float32),
-            np.ascontiguousarray(spread_percent, np.float32),
-            rows,
-            columns,
-            self._within,
-            self._squares,
-        )
+        truth = np.ascontiguousarray(truth)
+        mean = np.ascontiguousarray(mean_percent, np.float32)
+        spread = np.ascontiguousarray(spread_percent, np.float32)
+        before, squares = self._within.sum(), self._squares[0]
+        _count_spreads(truth, mean, spread, rows, columns, self._within, self._squares)
+        n_pixels, squares = self._within.sum() - before, self._squares[0] - squares
+        if n_votes is not None:
+            inflation = (n_votes + 1) / (n_votes - 1)
+            shares = _shares_of_votes(n_votes)
+            self._expected += [*(n_pixels * shares), inflation * squares]
+        elif probabilities is not None:
+            hits = np.zeros(probabilities.shape, np.int32)
+            _count_truth(truth, rows, columns, hits)
+            shares = _shares_of_classes(probabilities, mean, spread)
+            self._expected += [*np.nansum(shares * hits.sum(axis=0), axis=(1, 2)), squares]
+        else:
+            return
+        self._n_judged += n_pixels
 
     def merge(self, other: Self) -> None:
         """Add what `other` has counted."""
@@ -216,6 +265,8 @@ class CalibrationScorer:
             self._counts[name] += other._counts[name]
         self._within += other._within
         self._squares += other._squares
+        self._n_judged += other._n_judged
+        self._expected += other._expected
 
     def calibration(self) -> Calibration | None:
         """Return the calibration of everything counted so far; None if nothing was."""
@@ -235,11 +286,14 @@ class CalibrationScorer:
             return None
         seen = self._within.cumsum() / n_pixels
         spread, error = np.sqrt(self._squares / n_pixels).tolist()
+        *shares, square = (self._expected / n_pixels).tolist()
+        is_judged = self._n_judged == n_pixels
         return Coverage(
             within=WITHIN,
-            expected=tuple(erf(k / sqrt(2)) for k in WITHIN),
+            expected=tuple(shares) if is_judged else None,
             observed=tuple(float(seen[round(k / _Z_STEP) - 1]) for k in WITHIN),
             mean_spread_percent=spread,
+            expected_error_percent=sqrt(square) if is_judged else None,
             mean_error_percent=error,
             n_pixels=n_pixels,
         )
@@ -268,6 +322,32 @@ def _reliability(counts: FloatArray) -> Reliability:
         accuracy=float(hits.sum() / total),
         n_pixels=int(total),
     )
+
+
+def _shares_of_votes(n_votes: int) -> FloatArray:
+    """Return the shares expected within numbers of spreads of networks."""
+    from scipy.special import stdtr  # late: few need it
+
+    reach = np.array(WITHIN) * sqrt((n_votes - 1) / (n_votes + 1))
+    shares: FloatArray = 1 - 2 * stdtr(n_votes - 1, -reach)
+    return shares
+
+
+def _shares_of_classes(
+    probabilities: FloatArray, mean_percent: FloatArray, spread_percent: FloatArray
+) -> FloatArray:
+    """Return the shares expected within numbers of spreads of classes, ``(number, y, x)``.
+
+    NaN where there are no probabilities.
+    """
+    total = probabilities.sum(axis=0)  # rounding makes it differ from 1
+    shares = np.zeros((len(WITHIN), *mean_percent.shape), np.float32)
+    for number, probability in enumerate(probabilities):
+        error = np.abs(number * SIC_STEP_PERCENT - mean_percent)
+        for share, k in zip(shares, WITHIN, strict=True):
+            share += np.where(error <= k * spread_percent + _ROUNDING, probability, 0)
+    shares /= total
+    return shares
 
 
 def _places(

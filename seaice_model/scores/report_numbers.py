@@ -174,6 +174,14 @@ def _numbers_of_calibration(calibration: Calibration) -> Iterator[Number]:
         ):
             yield Number(*key, name, "", measure, 100 * share, "%")
     if (coverage := calibration.coverage) is not None:
-        for within, observed in zip(coverage.within, coverage.observed, strict=True):
+        for place, within in enumerate(coverage.within):
             measure = f"covered_by_{within:g}_spreads"
-            yield Number(*key, "SIC", "", measure, 100 * observed, "%")
+            observed = 100 * coverage.observed[place]
+            yield Number(*key, "SIC", "", measure, observed, "%")
+            expected = 100 * coverage.expected[place] if coverage.expected else None
+            yield Number(*key, "SIC", "", f"{measure}_expected", expected, "%")
+        for measure, value in (
+            ("error_rms", coverage.mean_error_percent),
+            ("error_rms_expected", coverage.expected_error_percent),
+        ):
+            yield Number(*key, "SIC", "", measure, value, "%")

@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Sequence
 from html import escape
 from itertools import chain, islice
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from seaice_data.charts import CHARTS, Chart
 from seaice_data.texts import printable
 from seaice_model.metrics import ChartScore, Scores
-from seaice_model.scores.calibration import Calibration
+from seaice_model.scores.calibration import Calibration, Coverage
 from seaice_model.scores.edge import EDGE_PERCENT, EdgeScore
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ UNPREDICTED = (
     "there the class is missed, and such a pixel explains nothing in R2."
 )
 """How pixels without a class in the map count, in words."""
+
+_WIDTH = 80
 
 _Lines = list[list[str]]
 """Cells, line by line."""
@@ -129,6 +132,34 @@ def seen_in_words(report: "ScoreReport") -> str:
     )
 
 
+def coverage_in_words(coverage: Coverage) -> str:
+    """Return how well the spread of SIC agrees with the errors."""
+    place = coverage.within.index(1.0)
+    found = f"{100 * coverage.observed[place]:.0f} % of the pixels within one"
+    if coverage.expected is None:
+        return (
+            f"{found}; what to expect is not known: the maps lack class probabilities of "
+            "SIC, or do not say what their spread comes from; predict them again with "
+            "--probabilities"
+        )
+    return f"{found}, {100 * coverage.expected[place]:.0f} % if it is right: " + (
+        coverage.verdict
+        if coverage.verdict == "as expected"
+        else f"the spread is {coverage.verdict}"
+    )
+
+
+def uncalibrated_in_words(report: "ScoreReport") -> str:
+    """Return why nothing is known about the uncertainty of maps, and what to do."""
+    if not report.run:
+        return "A submission file contains classes alone: their uncertainty is not known."
+    return (
+        "The maps contain neither class probabilities nor a spread of SIC, by which their "
+        "uncertainty could be judged: predict them again with --probabilities, or with "
+        "several runs."
+    )
+
+
 def _tables(report: "ScoreReport") -> list[tuple[list[str], list[_Lines]]]:
     """Return headings and groups of lines of each table."""
     pooled = [[GRID_TITLES[n], *score_cells(g.pooled)] for n, g in report.grids.items()]
@@ -174,6 +205,8 @@ def _remarks(report: "ScoreReport") -> Iterator[str]:
     yield from _edge_remarks(report.edge)
     if report.calibration is not None:
         yield from _calibration_remarks(report.calibration)
+    else:
+        yield from wrap(uncalibrated_in_words(report), _WIDTH)
     for name, chart in report.pooled.charts.items():
         if chart.n_unpredicted:
             share = 100 * chart.n_unpredicted / chart.n_pixels
@@ -211,7 +244,4 @@ def _calibration_remarks(calibration: Calibration) -> Iterator[str]:
             f"right {100 * reliability.accuracy:.1f})"
         )
     if (coverage := calibration.coverage) is not None:
-        yield (
-            f"SIC spread: {100 * coverage.observed[1]:.0f} % of the pixels within one, "
-            f"{100 * coverage.expected[1]:.0f} % if it is right"
-        )
+        yield from wrap(f"SIC spread: {coverage_in_words(coverage)}", _WIDTH)

@@ -342,9 +342,19 @@ def _count_uncertainty(
         if probabilities is not None:
             scorer.add_probabilities(chart, truth, probabilities, *places)
     spread = decision.spread_percent()
-    if spread is not None:
-        sic = charts[CHARTS.index(SIC)]
-        scorer.add_spread(sic, decision.concentration_percent(), spread, *places)
+    if spread is None:
+        return
+    n_networks = decision.n_networks
+    is_single = n_networks == 1  # its number has no spread, so it predicts classes
+    of_classes = is_single or decision.sic_basis == "probabilities"
+    scorer.add_spread(
+        charts[CHARTS.index(SIC)],
+        decision.concentration_percent(),
+        spread,
+        *places,
+        n_votes=n_networks if decision.sic_basis == "votes" and not is_single else None,
+        probabilities=decision.probabilities_of(SIC.name) if of_classes else None,
+    )
 
 
 def _count_officially(

@@ -30,6 +30,7 @@ def decision() -> Decision:
         spread=steps(),
         probabilities={chart.name: steps(chart.n_classes) for chart in CHARTS},
         n_networks=3,
+        sic_basis="votes",
         rows=np.arange(GRID.height) // RATIO,
         columns=np.arange(GRID.width) // RATIO,
     )

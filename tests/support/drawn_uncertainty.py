@@ -5,6 +5,9 @@ import numpy as np
 from seaice_data.arrays import ChartArray, FloatArray
 from seaice_data.charts import SOD
 
+MANY = 10**6
+"""So many networks know the mean, and the deviation, of what they predict."""
+
 
 def drawn(seed: int = 0, sharpness: float = 1.0) -> tuple[ChartArray, FloatArray]:
     """Return a sampled chart and its probabilities, which are right if `sharpness` is 1."""

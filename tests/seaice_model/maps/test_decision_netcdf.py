@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import xarray as xr
 from support.chart_maps import chart_map, decision
 
 from seaice_model.errors import MapError
-from seaice_model.maps.decision import Decision
+from seaice_model.maps.decision import Decision, SicBasis
 from seaice_model.maps.netcdf import describe, read_netcdf, write_netcdf
 
 
@@ -28,8 +29,43 @@ def test_a_decision_survives_being_written_and_read(path: Path) -> None:
     assert expected.probabilities is not None
     assert again.probabilities.keys() == expected.probabilities.keys()
     np.testing.assert_array_equal(again.probabilities["SOD"], expected.probabilities["SOD"])
-    assert again.n_networks == 3
+    assert (again.n_networks, again.sic_basis) == (3, "votes")
     assert describe(path).has_probabilities
+
+
+@pytest.mark.parametrize(
+    ("basis", "n_networks", "words"),
+    [
+        ("votes", 2, "votes of 2 networks for classes of sea ice .*, 0.29 if they differ"),
+        (
+            "votes",
+            20,
+            "votes of 20 networks for classes of sea ice .*, 1.00 if they differ",
+        ),
+        ("probabilities", 2, "class probabilities of sea ice .*, 0 sure to 1 undecided"),
+        (None, 1, "class probabilities of sea ice .*, 0 sure to 1 undecided"),
+    ],
+)
+def test_the_entropy_of_sic_says_what_it_is_and_how_high_it_can_be(
+    tmp_path: Path, basis: SicBasis | None, n_networks: int, words: str
+) -> None:
+    decided = replace(decision(), sic_basis=basis, n_networks=n_networks)
+    write_netcdf(replace(chart_map(), decision=decided), tmp_path / "map.nc")
+    again = read_netcdf(tmp_path / "map.nc").decision
+    assert again is not None
+    assert again.sic_basis == basis
+    with xr.open_dataset(tmp_path / "map.nc") as dataset:
+        assert re.search(words, dataset.entropy_sic.attrs["long_name"])
+        assert "class probabilities" in dataset.entropy_sod.attrs["long_name"]
+
+
+def test_an_unknown_basis_of_the_uncertainty_is_named(path: Path) -> None:
+    with h5py.File(path, "a") as file:
+        file.attrs["sic_basis"] = "tea leaves"
+    with pytest.raises(
+        MapError, match=r"'sic_basis' must be votes or .*, got 'tea leaves'"
+    ):
+        read_netcdf(path)
 
 
 def test_unknown_planes_are_absent(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 from matplotlib.figure import Figure
-from support.drawn_uncertainty import drawn, errors
+from support.drawn_uncertainty import MANY, drawn, errors
 from support.learnable_scenes import SCENES, TEST_SCENE
 from support.webpages import check_page
 
@@ -38,7 +38,7 @@ def test_the_report_is_one_valid_page(
     for words in (
         "original charts (the challenge)", "charts enlarged again (official test)",
         "baseline: climatology", "the class is missed", TEST_SCENE, "medium floe",
-        "nothing can be said about their uncertainty",
+        "predict them again with --probabilities",
     ):  # fmt: skip
         assert words in text
     assert f"<td>{report.pooled.combined:.1f}</td>" in text
@@ -63,8 +63,23 @@ def test_the_report_shows_calibration(
 ) -> None:
     scorer = CalibrationScorer()
     scorer.add_probabilities(SOD, *drawn())
-    scorer.add_spread(*errors(0))
+    scorer.add_spread(*errors(0), n_votes=MANY)
     sure = replace(report, calibration=scorer.calibration())
     write_report(sure, tmp_path / "scores.html", charts_of(store))
     assert len(check_page(tmp_path / "scores.html")) == 5
-    assert "if errors are normal" in (tmp_path / "scores.html").read_text()
+    text = (tmp_path / "scores.html").read_text()
+    assert "if the spread is right" in text
+    assert "68 % if it is right: as expected" in text
+
+
+def test_a_spread_of_unknown_origin_is_reported_but_not_judged(
+    report: ScoreReport, store: Store, tmp_path: Path
+) -> None:
+    scorer = CalibrationScorer()
+    scorer.add_spread(*errors(0))
+    sure = replace(report, calibration=scorer.calibration())
+    write_report(sure, tmp_path / "scores.html", charts_of(store))
+    check_page(tmp_path / "scores.html")
+    text = (tmp_path / "scores.html").read_text()
+    assert "what to expect is not known" in text
+    assert "as expected" not in text

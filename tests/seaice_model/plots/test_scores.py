@@ -60,10 +60,11 @@ def test_calibration_has_panels_for_probabilities_and_spread(tmp_path: Path) -> 
     found = scorer.calibration()
     assert found is not None
     assert len(plot_calibration(found).axes) == 1
-    scorer.add_spread(*errors(0))
+    scorer.add_spread(*errors(0), n_votes=5)
     found = scorer.calibration()
     assert found is not None
     figure = plot_calibration(found)
     save_plot(figure, tmp_path / "calibration.png")
     assert len(figure.axes) == 2
     assert any(text.startswith("SOD: calibration error") for text in texts(figure))
+    assert any(text.startswith("SIC: error") for text in texts(figure))

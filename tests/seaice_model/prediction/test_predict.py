@@ -285,7 +285,7 @@ def test_several_runs_decide_together(
     chart_map = read_netcdf(tmp_path / f"{TEST_SCENE}.nc")
     decision = chart_map.decision
     assert decision is not None
-    assert decision.n_networks == 2
+    assert (decision.n_networks, decision.sic_basis) == (2, "votes")
     inputs = np.asarray(store.scene(TEST_SCENE).inputs)[..., 1:]
     networks = [load_best(path).network() for path in (run, other_run)]
     sic = [sic_of(network, inputs).clip(0, 10) for network in networks]

@@ -1,11 +1,22 @@
 import numpy as np
 import pytest
+import torch
 from sklearn.calibration import calibration_curve
-from support.drawn_uncertainty import drawn, errors
+from support.drawn_uncertainty import MANY, drawn, errors
 
 from seaice_data.arrays import ChartArray, FloatArray
 from seaice_data.charts import FLOE, SOD
+from seaice_model.maps.decision import CONCENTRATION, PROBABILITY, SPREAD
+from seaice_model.networks.unet import Prediction
+from seaice_model.prediction.ballot import (
+    Ballot,
+    concentration_of,
+    moments_of,
+    probabilities_of,
+    spread_of,
+)
 from seaice_model.scores.calibration import CalibrationScorer, Coverage, Reliability
+from seaice_model.scores.report_text import coverage_in_words
 
 
 def reliability(truth: ChartArray, probabilities: FloatArray) -> Reliability:
@@ -74,7 +85,7 @@ def test_scorers_merge_to_the_same() -> None:
     for scorer, seed in ((first, 1), (second, 2)):
         for target in (scorer, both):
             target.add_probabilities(SOD, *drawn(seed))
-            target.add_spread(*errors(seed))
+            target.add_spread(*errors(seed), n_votes=3 + seed)
     first.merge(second)
     merged, at_once = first.calibration(), both.calibration()
     assert merged is not None
@@ -85,6 +96,7 @@ def test_scorers_merge_to_the_same() -> None:
     assert merged.coverage is not None
     assert at_once.coverage is not None
     assert merged.coverage.observed == at_once.coverage.observed
+    assert merged.coverage.expected == pytest.approx(at_once.coverage.expected)
 
 
 def test_without_pixels_there_is_no_calibration() -> None:
@@ -102,9 +114,11 @@ def test_shapes_that_do_not_fit_are_refused() -> None:
         scorer.add_spread(truth, np.zeros((2, 2)), np.zeros((2, 3)))
 
 
-def coverage(truth: ChartArray, mean: FloatArray, spread: FloatArray) -> Coverage:
+def coverage(
+    truth: ChartArray, mean: FloatArray, spread: FloatArray, n_votes: int | None = MANY
+) -> Coverage:
     scorer = CalibrationScorer()
-    scorer.add_spread(truth, mean, spread)
+    scorer.add_spread(truth, mean, spread, n_votes=n_votes)
     found = scorer.calibration()
     assert found is not None
     assert found.coverage is not None
@@ -113,14 +127,106 @@ def coverage(truth: ChartArray, mean: FloatArray, spread: FloatArray) -> Coverag
 
 def test_a_fair_spread_covers_what_it_promises() -> None:
     result = coverage(*errors(0))
+    assert result.expected is not None
     assert result.expected[1] == pytest.approx(0.6827, abs=1e-4)
     np.testing.assert_allclose(result.observed, result.expected, atol=0.01)
     assert result.mean_spread_percent == pytest.approx(result.mean_error_percent, rel=0.02)
+    assert result.expected_error_percent == pytest.approx(
+        result.mean_spread_percent, rel=1e-5
+    )
 
 
 def test_a_spread_that_is_too_small_covers_less() -> None:
     result = coverage(*errors(0, told=0.5))
+    assert result.expected is not None
     assert result.observed[1] == pytest.approx(result.expected[0], abs=0.01)
+    assert result.verdict == "too small"
+    assert coverage(*errors(0, told=2)).verdict == "too large"
+
+
+def ensemble(n_networks: int) -> tuple[ChartArray, Ballot]:
+    """Return charts and votes of networks with the same mean and deviation as the truth."""
+    rng = np.random.default_rng(n_networks)
+    mean = rng.uniform(4, 6, (1, 150, 200))
+    truth = np.rint(mean[0] + 1.5 * rng.normal(size=mean.shape[1:])).clip(0, 10)
+    ballot, even = Ballot(), torch.zeros(1, 6, 150, 200)
+    for _ in range(n_networks):
+        number = torch.tensor(mean + 1.5 * rng.normal(size=mean.shape))
+        ballot.add(Prediction(number, even, torch.zeros(1, 7, 150, 200)))
+    return truth.astype(np.uint8), ballot
+
+
+@pytest.mark.parametrize(
+    ("n_networks", "within_one"), [(2, 0.33), (3, 0.45), (5, 0.54), (20, 0.65)]
+)
+def test_the_spread_of_a_perfect_ensemble_is_as_expected(
+    n_networks: int, within_one: float
+) -> None:
+    truth, ballot = ensemble(n_networks)
+    spread = ballot.spread()
+    assert spread is not None
+    percent = CONCENTRATION.decode(ballot.concentration())
+    result = coverage(truth, percent, SPREAD.decode(spread), n_networks)
+    assert result.expected is not None
+    assert result.expected[1] == pytest.approx(within_one, abs=0.006)
+    # Charts in steps of 10 % widen errors of 15 % a little.
+    np.testing.assert_allclose(result.observed, result.expected, atol=0.02)
+    assert result.mean_error_percent == pytest.approx(
+        result.expected_error_percent, rel=0.03
+    )
+    assert result.verdict == "as expected"
+    words = coverage_in_words(result)
+    assert words.endswith(f"{100 * result.expected[1]:.0f} % if it is right: as expected")
+
+
+@pytest.mark.parametrize("n_networks", [2, 3, 5, 20])
+def test_half_the_spread_of_a_perfect_ensemble_is_too_small(n_networks: int) -> None:
+    truth, ballot = ensemble(n_networks)
+    spread = ballot.spread()
+    assert spread is not None
+    percent = CONCENTRATION.decode(ballot.concentration())
+    result = coverage(truth, percent, SPREAD.decode(spread) / 2, n_networks)
+    assert coverage_in_words(result).endswith("the spread is too small")
+
+
+@pytest.mark.parametrize("concentration", [0.05, 1.0])
+def test_a_spread_of_class_probabilities_is_judged_by_them(concentration: float) -> None:
+    # With two probable classes far apart, no or all pixels are within one spread.
+    rng = np.random.default_rng(0)
+    true = rng.dirichlet(np.full(11, concentration), (100, 150))
+    truth = (rng.random((100, 150, 1)) > true.cumsum(axis=2)).sum(axis=2).clip(max=10)
+    shares = torch.tensor(np.moveaxis(true, 2, 0), dtype=torch.float32)
+    probabilities = PROBABILITY.decode(probabilities_of(shares))
+    moments = moments_of(shares)
+    percent = CONCENTRATION.decode(concentration_of(moments))
+    spread = SPREAD.decode(spread_of(moments))
+    scorer = CalibrationScorer()
+    fine = np.arange(200) // 2, np.arange(150)
+    rows = truth.astype(np.uint8).repeat(2, axis=0)
+    scorer.add_spread(rows, percent, spread, *fine, probabilities=probabilities)
+    found = scorer.calibration()
+    assert found is not None
+    assert found.coverage is not None
+    result = found.coverage
+    assert result.expected is not None
+    np.testing.assert_allclose(result.observed, result.expected, atol=0.015)
+    assert result.expected_error_percent == pytest.approx(
+        result.mean_error_percent, rel=0.03
+    )
+    assert result.verdict == "as expected"
+    assert abs(result.expected[1] - 0.6827) > 0.02  # that of normal errors
+
+
+def test_a_spread_of_unknown_origin_is_not_judged() -> None:
+    scorer = CalibrationScorer()
+    scorer.add_spread(*errors(0), n_votes=5)
+    scorer.add_spread(*errors(1))
+    found = scorer.calibration()
+    assert found is not None
+    assert found.coverage is not None
+    assert (found.coverage.expected, found.coverage.verdict) == (None, "")
+    assert found.coverage.expected_error_percent is None
+    assert "what to expect is not known" in coverage_in_words(found.coverage)
 
 
 def test_spreads_by_hand() -> None:

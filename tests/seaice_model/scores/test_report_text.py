@@ -27,6 +27,11 @@ def test_a_report_shows_itself_in_a_terminal(report: ScoreReport) -> None:
     *_, floes, remarks = text.split("\n\n")
     assert floes.startswith("FLOE open water")
     assert remarks.startswith("ice in the map only")
+    assert "predict them again with --probabilities" in " ".join(remarks.split())
+
+
+def test_a_submission_says_why_its_uncertainty_is_not_known(report: ScoreReport) -> None:
+    assert "A submission file contains classes alone" in as_text(replace(report, run=""))
 
 
 def test_cells_are_aligned_and_shown_as_they_are() -> None:
