@@ -49,8 +49,8 @@ def measure(path: Path, rounds: int) -> None:
     # Both others have one process: seconds of one core are compared, not of all jobs.
     ours, rate = jobs * median(per_scene["prepare"]), jobs * median(rates)
     say(
-        f"per core, prepare is {official / ours:.1f} x as fast as the official code with its "
-        f"start, {official / rate:.1f} x without; it takes {rate / floor:.1f} x the floor"
+        f"per core, prepare is {official / ours:.1f} x as fast as the official code with "
+        f"its start, {official / rate:.1f} x without; it takes {rate / floor:.1f} x the floor"
     )
 
 
