@@ -50,7 +50,8 @@ def measure(path: Path, rounds: int) -> None:
     ours, rate = jobs * median(per_scene["prepare"]), jobs * median(rates)
     say(
         f"per core, prepare is {official / ours:.1f} x as fast as the official code with "
-        f"its start, {official / rate:.1f} x without; it takes {rate / floor:.1f} x the floor"
+        f"its start, {official / rate:.1f} x without; it takes {rate / floor:.1f} x the "
+        "floor"
     )
 
 
