@@ -245,6 +245,17 @@ def test_the_polygon_of_a_nearest_pixel_is_that_of_its_class(
     tmp_path: Path, sar: str
 ) -> None:
     (path,) = write_scenes(tmp_path, 1, 300, "raw").written
+    with h5py.File(path, "a") as file:  # polygons of 31 x 37 pixels of 40 m
+        known = ~np.isnan(file["polygon_icechart"][...])
+        y, x = np.indices(known.shape)
+        ids = np.where((y // 31 + x // 37) % 2, 4, 9)
+        file["polygon_icechart"][...] = np.where(known, ids, np.nan)
+        del file["polygon_codes"]
+        file["polygon_codes"] = [
+            "poly_id;CT;CA;SA;FA;CB;SB;FB;CC;SC;FC;CN;CD;CF;POLY_TYPE",
+            "4;90;-9;95;05;-9;-9;-9;-9;-9;-9;-9;-9;-9;I",
+            "9;30;-9;87;04;-9;-9;-9;-9;-9;-9;-9;-9;-9;I",
+        ]
     full = prepared(path, Recipe(ratio=1))
     recipe = Recipe(ratio=7, charts="nearest", sar=sar)  # type: ignore[arg-type]
     found = prepared(path, recipe)
@@ -256,7 +267,7 @@ def test_the_polygon_of_a_nearest_pixel_is_that_of_its_class(
     np.testing.assert_array_equal(found.charts, full.charts[picked])
     most = prepared(path, Recipe(ratio=7)).polygon_ids
     assert most is not None
-    assert 0.001 < np.mean(most != found.polygon_ids) < 0.2
+    assert 0.01 < np.mean(most != found.polygon_ids) < 0.5
 
 
 def test_a_most_frequent_polygon_need_not_have_the_most_frequent_class() -> None:
