@@ -5,6 +5,7 @@ Their tie points are at the centres of pixels, ends included, as CF requires.
 
 from dataclasses import dataclass, fields
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -52,7 +53,7 @@ class Provenance:
     """Epoch of the weights of each run, from 1; empty if there are none."""
 
     store: str
-    """Path or URL of the store, or of the netCDF files, as it was given."""
+    """Absolute path or URL of the store, or of the netCDF files; see `absolute`."""
 
     store_fingerprint: str
     """Fingerprint of the recipe that the scenes were prepared with."""
@@ -81,6 +82,17 @@ class Provenance:
         """Run and epochs, as far as they are known."""
         epochs = ", ".join(map(str, self.epochs))
         return f"{self.run}, epoch {epochs}" if epochs else self.run
+
+
+def absolute(place: str) -> str:
+    """Return a path that is valid in any working directory; a URL as it is.
+
+    Examples
+    --------
+    >>> absolute("s3://bucket/store.zarr")
+    's3://bucket/store.zarr'
+    """
+    return place if "://" in place or "::" in place else str(Path(place).absolute())
 
 
 TEXTS = tuple(field.name for field in fields(Provenance) if field.name != "epochs")

@@ -21,7 +21,7 @@ from seaice_data.settings import nearest
 from seaice_data.sources.inputs import SceneInputs, StoreSource
 from seaice_data.store.store import Store
 from seaice_model.errors import MapError
-from seaice_model.maps.chart_map import ChartMap, MapGrid, Provenance, SceneUse
+from seaice_model.maps.chart_map import ChartMap, MapGrid, Provenance, SceneUse, absolute
 from seaice_model.maps.decision import UNKNOWN, Decision
 from seaice_model.maps.placement import place
 from seaice_model.prediction.ballot import (
@@ -106,7 +106,7 @@ def compose_chart_map(
         network=network,
         run=network,
         weights=network,
-        store=source.name,
+        store=absolute(source.name),
         store_fingerprint=source.fingerprint,
         software=f"seaice {version('seaice')}",
         scene_use=scene_use,

@@ -22,7 +22,7 @@ from seaice_data.system.workers import Progress
 from seaice_data.texts import printable
 from seaice_model.errors import MapError, PlotError, RunError
 from seaice_model.maps.alignment import align
-from seaice_model.maps.chart_map import ChartMap, MapGrid, Provenance
+from seaice_model.maps.chart_map import ChartMap, MapGrid, Provenance, absolute
 from seaice_model.maps.netcdf import read_netcdf, write_netcdf
 from seaice_model.metrics import ChartScorer
 from seaice_model.networks.device import find_device, memory_in_words
@@ -407,7 +407,7 @@ def provenance_of(source: Source, predictor: Predictor) -> Provenance:
         run=printable(predictor.name),
         weights=predictor.weights,
         epochs=tuple(checkpoint.state.n_epochs for checkpoint in predictor.checkpoints),
-        store=printable(source.name),
+        store=printable(absolute(source.name)),
         store_fingerprint=source.fingerprint,
         software=f"seaice {version('seaice')}",
     )

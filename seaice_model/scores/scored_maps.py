@@ -56,7 +56,8 @@ def find_truth(maps_path: str | Path, path: str = "") -> ChartedScenes:
     Raises
     ------
     MapError
-        If `path` is empty, and the maps do not name a store that can be opened.
+        If `path` is empty, and the maps do not name a store that can be opened, or one
+        whose recipe is not that which they were made with.
     StoreError, SceneError
         If there are no charts at `path`.
     """
@@ -112,7 +113,8 @@ def _store_of(maps: Path) -> Store:
     described, failed = describe_maps(maps)
     if not described:
         raise MapError(failed[0].reason, hint=failed[0].hint)
-    named = next(iter(described.values())).provenance.store
+    made_of = [found.provenance for found in described.values()]
+    named = made_of[0].store
     if "://" in named or "::" in named:
         # Whoever made the map would choose where requests with our credentials go.
         raise MapError(
@@ -121,13 +123,22 @@ def _store_of(maps: Path) -> Store:
             hint=f"if you trust it, pass --truth {named}",
         )
     try:
-        return Store.open(named)
+        store = Store.open(named)
     except StoreError as error:
         raise MapError(
             f"the maps in {str(maps)!r} were made from a store that cannot be opened: "
             f"{error}",
             hint="pass the store with the charts as --truth",
         ) from error
+    for provenance in made_of:
+        # Maps of version 0.1 name their store relative to a folder that may be another.
+        if provenance.store_fingerprint != store.fingerprint:
+            raise MapError(
+                f"the maps in {str(maps)!r} were made from a store of recipe "
+                f"{provenance.store_fingerprint!r}; {named!r} has {store.fingerprint!r}",
+                hint="pass the store with the charts as --truth",
+            )
+    return store
 
 
 def _in_folder(folder: Path, truth: ChartedScenes) -> FoundMaps:
