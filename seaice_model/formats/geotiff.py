@@ -137,7 +137,7 @@ def warp(planes: ChartArray, chart_map: ChartMap, raster: Raster) -> ChartArray:
 def geolocation_error_m(chart_map: ChartMap, crs: str) -> float:
     """Return the largest distance of a warped pixel from its place, in metres.
 
-    Measured at the tie points and, against bilinear interpolation between them, at a
+    Measured at the tie points and, against the great circles between them, at a
     hundred positions along each axis. Nearest neighbours add up to half a pixel.
     """
     from rasterio.transform import GCPTransformer  # late: an extra

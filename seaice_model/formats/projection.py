@@ -1,13 +1,9 @@
-"""Positions of the pixels of a map in a polar stereographic projection.
-
-Tie points are projected first, then interpolated bilinearly in the projection, where no
-longitude wraps around.
-"""
+"""Positions of the pixels of a map in a polar stereographic projection."""
 
 import numpy as np
 
 from seaice_data.arrays import FloatArray
-from seaice_data.geolocation import TiePoints, tie_point_plane
+from seaice_data.geolocation import TiePoints
 from seaice_model.errors import MapError
 from seaice_model.formats.gdal import check_packages
 
@@ -51,12 +47,11 @@ def locate(
     MapError
         If a tie point is south of the equator, or the points do not span a surface.
     """
-    lines, samples = tie_points.lines, tie_points.samples
     if (south := tie_points.latitude.min()) < 0:
         raise MapError(f"{crs} is for the Arctic, but a tie point is at latitude {south:g}")
-    at = project(tie_points.longitude, tie_points.latitude, crs)
-    _check_surface(at)
-    return np.stack([tie_point_plane(v, lines, samples, rows, columns) for v in at])
+    _check_surface(project(tie_points.longitude, tie_points.latitude, crs))
+    latitude, longitude = tie_points.places(rows, columns)
+    return project(longitude, latitude, crs)
 
 
 def _check_surface(at: FloatArray) -> None:
