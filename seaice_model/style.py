@@ -78,8 +78,11 @@ def plot_errors() -> Iterator[None]:
         ArithmeticError, AttributeError, ImportError, LookupError, RuntimeError, TypeError,
         ValueError,
     ) as error:  # fmt: skip
-        first, *_ = str(error).strip().splitlines() or [type(error).__name__]
-        raise PlotError(f"cannot plot: {first}") from error
+        raise PlotError(f"cannot plot: {_first_line(error)}") from error
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _imported() -> Any:
@@ -88,6 +91,11 @@ def _imported() -> Any:
     backend = os.environ.pop("MPLBACKEND", "") if is_new else ""
     try:
         import matplotlib as mpl
+    except (ImportError, OSError, RuntimeError, ValueError) as error:
+        raise PlotError(
+            f"matplotlib cannot be loaded: {_first_line(error)}",
+            hint="it reads `matplotlibrc` in this folder, or in that of its configuration",
+        ) from error
     finally:
         if backend:
             os.environ["MPLBACKEND"] = backend

@@ -30,16 +30,24 @@ def info(
     """
     from seaice_data.store.description import describe_store
     from seaice_data.store.store import Store
+    from seaice_model.errors import PlotError
 
     opened = Store.open(store)
     description = describe_store(opened)
     plots: list[str] = []
+    failed: PlotError | None = None
     if plot:
         from seaice_model.plots.store import save_store_plots
 
-        plots = [str(path) for path in save_store_plots(opened, plot, overwrite=overwrite)]
+        try:
+            saved = save_store_plots(opened, plot, overwrite=overwrite)
+            plots = [str(path) for path in saved]
+        except PlotError as error:  # what the store contains is shown all the same
+            failed = error
     if as_json:
         say_json(description.to_mapping() | ({"pictures": plots} if plots else {}))
-        return
-    rows = description.to_rows() | ({"plots": " ".join(plots)} if plots else {})
-    say(*(f"{name:<10} {text}" for name, text in rows.items()))
+    else:
+        rows = description.to_rows() | ({"plots": " ".join(plots)} if plots else {})
+        say(*(f"{name:<10} {text}" for name, text in rows.items()))
+    if failed is not None:
+        raise failed

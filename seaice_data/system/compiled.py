@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 import numba
-from numba import config
 
+_CONFIG: Any = numba.config
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
 
@@ -62,10 +62,10 @@ def _jit(**options: Any) -> Callable[[Callable[..., object]], Any]:
     """Compile also with ``NUMBA_DISABLE_JIT``, which is for code without intrinsics."""
 
     def decorate(function: Callable[..., object]) -> Any:
-        before, config.DISABLE_JIT = config.DISABLE_JIT, 0
+        before, _CONFIG.DISABLE_JIT = _CONFIG.DISABLE_JIT, 0
         try:
             return numba.njit(**options)(function)
         finally:
-            config.DISABLE_JIT = before
+            _CONFIG.DISABLE_JIT = before
 
     return decorate
