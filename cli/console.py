@@ -180,8 +180,8 @@ class Progress:
     def __call__(self, done: float, total: float, text: str = "") -> None:
         """Report that `done` of `total` are finished; `text` names the last one."""
         left_s = self.left_s(done, total)
-        pace = "" if left_s is None else f", {60 * self._pace.per_s(done):.3g}/min"
-        status = f"{self._unit}{pace} {text}".rstrip()
+        pace = "" if left_s is None else f"{60 * self._pace.per_s(done):.3g}/min "
+        status = f"{self._unit}, {pace}{text}".rstrip(", ")
         if self._bar is not None:
             numbers = len(f"{total}/{total} -:--:--") + 3  # and blanks between columns
             room = self._bar.console.width - _BAR_WIDTH - numbers
@@ -208,7 +208,8 @@ class EpochLines:
         Called once, after the first batches, with the seconds that the rest takes.
     """
 
-    _FORECAST_AT = 5  # reports: the first batch takes longer than the others
+    # The first batch takes longer than the others, and is not counted.
+    _ENOUGH_REPORTS, _ENOUGH_S = 5, 5.0
 
     def __init__(
         self,
@@ -220,17 +221,24 @@ class EpochLines:
         self._prefix = prefix
         self._forecast = forecast
         self._n_reports = 0
+        self._start = 0.0
 
     def __call__(self, step: "TrainProgress") -> None:
         """Report how far a training is."""
         if not self._n_reports:
             self._progress.restart(step.n_done)
+            self._start = time.monotonic()
         self._n_reports += 1
+        is_enough = (
+            self._n_reports >= self._ENOUGH_REPORTS
+            or time.monotonic() - self._start > self._ENOUGH_S
+        )
         text = f"{self._prefix}{step.in_words()}"
         left_s = self._progress.left_s(step.n_done, step.n_total)
         if step.entry is None:
             self._progress(step.n_done, step.n_total, text)
         else:
             note(f"{text}, {seconds(left_s)} left" if left_s else text)
-        if self._n_reports == self._FORECAST_AT and self._forecast and left_s:
+        if self._forecast and is_enough and left_s:
             self._forecast(step, left_s)
+            self._forecast = None

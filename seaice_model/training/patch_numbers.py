@@ -7,6 +7,7 @@ training would see no more than `n` patches.
 """
 
 from collections.abc import Iterator
+from operator import index
 from typing import TYPE_CHECKING, Any, cast
 
 from torch import distributed
@@ -63,6 +64,7 @@ class PatchNumbers(DistributedSampler[int]):
     def __init__(
         self, n_patches: int, num_replicas: int | None = None, rank: int | None = None
     ) -> None:
+        n_patches = index(n_patches)  # of numpy, too: states are plain numbers
         if n_patches < 1:
             raise SettingsError(f"n_patches must be at least 1, got {n_patches}")
         if (num_replicas is None) != (rank is None):
@@ -109,6 +111,7 @@ class PatchNumbers(DistributedSampler[int]):
         SettingsError
             If `epoch` is negative.
         """
+        epoch = index(epoch)
         if epoch < 0:
             raise SettingsError(f"epoch must be at least 0, got {epoch}")
         if epoch != self.epoch or epoch != self._next_patch // self.n_patches:

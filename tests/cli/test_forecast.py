@@ -76,7 +76,7 @@ def test_the_forecast_is_made_once_from_the_first_batches() -> None:
         for iteration in range(1001, 1009):  # of a run to resume
             lines(replace(STEP, epoch=3, iteration=iteration, n_iterations=2000))
     ((n_done, left_s),) = made
-    assert n_done == 2 * 2000 + 1005
+    assert 2 * 2000 + 1001 < n_done <= 2 * 2000 + 1005
     assert left_s > 0
 
 

@@ -12,7 +12,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from seaice.commands.study import _Lines
+from seaice.console import Progress
 from seaice.main import app
+from seaice_model.study.runs import RunProgress
+from seaice_model.study.study import StudyProgress
 
 SMALL = "filters=[8, 8], patch_size=32, batch_size=4, n_iterations=6, n_epochs=1"
 VARIANTS = (
@@ -52,6 +56,16 @@ def test_a_study_prints_its_table_and_writes_it(seaice, store_path, out) -> None
         ("png", b"\x89PNG"), ("tex", b"% needs \\usepackage{booktabs}"),
     ):  # fmt: skip
         assert (out / f"table.{end}").read_bytes().startswith(start)
+
+
+def test_the_time_left_counts_the_epochs_of_unfinished_runs(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    lines = _Lines(Progress("runs"))
+    for epoch in (1, 2, 3):
+        lines(StudyProgress(0, 4, RunProgress("model1", 0, epoch, 3, False)))
+    lines(StudyProgress(1, 4, RunProgress("model1", 0, 3, 3, True)))
+    assert re.fullmatch("model1, seed 0: finished, .* left\n", capsys.readouterr().err)
 
 
 def test_the_table_can_be_printed_as_json(seaice, store_path, out) -> None:

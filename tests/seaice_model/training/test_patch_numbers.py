@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import pytest
 import torch
 from torch.utils.data import BatchSampler, DataLoader, Dataset, DistributedSampler
@@ -113,6 +114,16 @@ def test_a_loop_that_names_its_epochs_resumes_in_the_middle_of_one() -> None:
     assert list(numbers) == [6, 7]
     numbers.set_epoch(1)  # again, and from its start
     assert list(numbers) == [4, 5, 6, 7]
+
+
+def test_numbers_of_numpy_leave_plain_states() -> None:
+    numbers = PatchNumbers(cast("int", np.int64(4)))
+    numbers.set_epoch(cast("int", np.int64(2)))
+    assert (
+        json.dumps([next(iter(numbers)), numbers.state_dict()]) == '[8, {"next_patch": 9}]'
+    )
+    with pytest.raises(TypeError, match="float"):
+        PatchNumbers(cast("int", 8e3))
 
 
 def test_a_state_after_a_chosen_epoch_is_its_start() -> None:
