@@ -12,6 +12,7 @@ from seaice_data.errors import SeaIceError, is_of_disk
 from seaice_data.sources.inputs import StoreSource
 from seaice_data.store.store import Store
 from seaice_data.system.files import claimed
+from seaice_model.errors import StudyError
 from seaice_model.metrics import ChartScorer
 from seaice_model.networks.device import find_device, memory_in_words
 from seaice_model.prediction.predict import predict_scene, provenance_of
@@ -139,10 +140,22 @@ def score_run(store: Store, run_path: Path, device: str = "auto") -> RunRecord:
 
     On the 80 m grid of the scenes, as `seaice_model.scores.score` does; scenes without a
     chart are skipped. Maps are not kept: `seaice predict` makes them from the run.
+
+    Raises
+    ------
+    StudyError
+        If the run has seen a test scene, because the store was divided again since.
     """
     predictor = Predictor.load([run_path], find_device(device))
     checkpoint = predictor.checkpoints[0]
-    scenes = (checkpoint.settings.validation_scenes, store.splits["test"])
+    tests = store.splits["test"]
+    if seen := [scene for scene in tests if predictor.use_of(scene) != "unseen"]:
+        raise StudyError(
+            f"the run {str(run_path)!r} was trained or validated on {len(seen)} of the "
+            f"{len(tests)} test scenes of {store.path!r}: it was divided again since",
+            hint="divide the store as it was, or choose another folder with --out",
+        )
+    scenes = (checkpoint.settings.validation_scenes, tests)
     confusion: dict[str, dict[str, Confusion]] = {split: {} for split in SPLITS}
     for split, ids in zip(SPLITS, scenes, strict=True):
         source = StoreSource(store, ids)
