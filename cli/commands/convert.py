@@ -76,10 +76,10 @@ def convert(
     files of --to nc by their latitudes and longitudes; other software that follows CF
     places the maps themselves. A submission file has a class at
     every pixel, also on land, because the challenge scores some land pixels; an existing
-    one is replaced only with --overwrite. Other existing files are kept, whatever options
-    they were made with, so run the same command again to continue after an interruption or
-    to add a format. Maps that cannot be written in a format are listed at the end and do
-    not stop the others.
+    one is replaced only with --overwrite. Other existing files are kept, so run the same
+    command again to continue after an interruption or to add a format; polygons larger than
+    --max-kb are written again. --crs and --spacing apply to new files only. Maps that
+    cannot be written in a format are listed at the end and do not stop the others.
 
     Example: seaice convert maps/ --to tif --to gpkg --max-kb 200 --out charts/
     """
@@ -99,6 +99,11 @@ def convert(
     for failure in report.failed:
         what = f"{failure.scene} as {failure.kind}" if failure.kind else failure.scene
         note(f"left out: {what}: {with_hint(failure.reason, failure.hint)}")
+    if report.kept and (spacing is not None or crs is not Projection.nsidc):
+        note(
+            f"note: {len(report.kept)} files are kept as they were written, whatever --crs "
+            "and --spacing are now; replace them with --overwrite"
+        )
     if as_json:
         say_json(
             {

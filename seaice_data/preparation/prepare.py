@@ -129,14 +129,16 @@ def prepare(
         if overwrite:
             raise StoreError(
                 "one part of the scenes cannot replace a store of all scenes",
-                hint="remove the store before the first part, or choose another path",
+                hint="leave out --overwrite: remove an old store before the first part, or "
+                "choose another path",
             )
     storage = open_storage(store_path)
     if isinstance(storage, LocalFolder):
         storage.put_back()
     if not storage.is_shared and (jobs > 1 or scheduler):
         raise StoreError(
-            f"other processes cannot write to {storage.path!r}", hint="use --jobs 1"
+            f"other processes cannot write to {storage.path!r}",
+            hint="leave out --scheduler" if scheduler else "use --jobs 1",
         )
     found = identify(listing)
     fill = partial(
@@ -348,7 +350,8 @@ def _share(paths: Sequence[Path], number: int, n_parts: int) -> tuple[Path, ...]
     """Return one of equal shares of the files; the same in every process."""
     if not 1 <= number <= n_parts:
         raise StoreError(
-            f"there is no part {number} of {n_parts}", hint="parts are 1/8, 2/8 ... 8/8"
+            f"there is no part {number} of {n_parts}",
+            hint=f"parts are 1/{n_parts} to {n_parts}/{n_parts}" if n_parts else None,
         )
     return tuple(sorted(paths)[number - 1 :: n_parts])
 

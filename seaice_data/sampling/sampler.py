@@ -52,6 +52,7 @@ from seaice_data.sampling.planes import KEPT_BYTES, open_planes
 from seaice_data.sampling.random_numbers import check_seed
 from seaice_data.sampling.windows import Sampling, WindowSampler, has_windows
 from seaice_data.settings import nearest
+from seaice_data.store.division import divided
 from seaice_data.store.store import Store
 from seaice_data.store.stored_scene import StoredScene
 
@@ -167,7 +168,7 @@ class PatchSampler:
             *sorted({*self.wind[:, 1:].ravel().tolist()} - {*columns}),
         )
         """Positions in the store of the channels, and of what they are computed from."""
-        ids = store.splits["train"] if scenes is None else scenes
+        ids = divided(store)["train"] if scenes is None else scenes
         wanted = [store.scene(scene_id) for scene_id in ids]
         usable = self._find_usable(wanted, kept_bytes)
         self.scenes = tuple(wanted[k].id for k in usable)

@@ -8,6 +8,8 @@ from typing import Any
 from seaice_data.channels import find_channel
 from seaice_data.charts import CHARTS
 from seaice_data.storage.local_folder import LocalFolder
+from seaice_data.store.division import is_unfinished
+from seaice_data.store.split import orbit_passes
 from seaice_data.store.store import Store
 from seaice_data.store.stored_scene import StoredScene
 
@@ -47,6 +49,9 @@ class StoreDescription:
     services: Mapping[str, int]
     """Scenes of each ice service."""
 
+    regions: Mapping[str, int]
+    """Scenes of each region; ``unknown`` if their files name none."""
+
     months: Mapping[int, int]
     """Scenes of each month, from 1."""
 
@@ -69,7 +74,8 @@ class StoreDescription:
     """By channel, of those that have valid values."""
 
     class_percent: Mapping[str, Mapping[str, float]]
-    """Share of each class among the labelled pixels of the training scenes, by chart."""
+    """Share of each class among the labelled pixels of the training scenes at 80 m, as
+    `seaice info --plot` shows them, by chart; empty without such pixels."""
 
     recipe: Mapping[str, Any]
     """What decided its bytes, as it is written in the store; channels left out."""
@@ -85,6 +91,7 @@ class StoreDescription:
             "scenes": self.n_scenes,
             "splits": dict(self.splits),
             "services": dict(self.services),
+            "regions": dict(self.regions),
             "months": {str(month): n for month, n in self.months.items()},
             "smallest_shape": self.smallest_shape,
             "largest_shape": self.largest_shape,
@@ -107,6 +114,7 @@ class StoreDescription:
             "scenes": str(self.n_scenes),
             "splits": _listed(self.splits),
             "services": _listed(self.services),
+            "regions": _listed(self.regions),
             "months": _listed(self.months),
             "sizes": f"{sizes} pixels" if sizes else "",
             "labelled": f"{self.labelled_percent:.0f} % of the pixels",
@@ -114,6 +122,9 @@ class StoreDescription:
             if n_bytes is None
             else f"{n_bytes / 1e9:.2f} GB",
             **self._channels_by_group(),
+            "classes": "below: of the labelled pixels of the training scenes, at 80 m"
+            if self.class_percent
+            else "not known: no training scene has labels",
             **{
                 chart: "  ".join(f"{name}: {share:.1f} %" for name, share in shares.items())
                 for chart, shares in self.class_percent.items()
@@ -155,6 +166,7 @@ def describe_store(store: Store) -> StoreDescription:
         n_scenes=len(store.scenes),
         splits={name: len(ids) for name, ids in store.splits.items()},
         services=dict(Counter(scene.service for scene in scenes)),
+        regions=dict(sorted(Counter(s.region or "unknown" for s in scenes).items())),
         months={month: months[month] for month in sorted(months)},
         smallest_shape=min(shapes, default=None),
         largest_shape=max(shapes, default=None),
@@ -197,14 +209,14 @@ def _channel_ranges(store: Store) -> dict[str, ChannelRange]:
 
 
 def _class_percent(store: Store) -> dict[str, dict[str, float]]:
-    counts = store.class_counts or {}
+    counts = store.full_class_counts or {}
     shares = {}
     for chart in CHARTS:
-        if chart.name in counts:
-            *labelled, _fill = counts[chart.name]
+        *labelled, _fill = counts.get(chart.name, [0])
+        if any(labelled):
             named = zip(chart.class_names, labelled, strict=True)
             shares[chart.name] = {
-                name: 100 * count / max(sum(labelled), 1) for name, count in named
+                name: 100 * count / sum(labelled) for name, count in named
             }
     return shares
 
@@ -212,13 +224,23 @@ def _class_percent(store: Store) -> dict[str, dict[str, float]]:
 def _oddities_of_splits(store: Store, scenes: Sequence[StoredScene]) -> Iterator[str]:
     splits = store.splits
     divided = {scene for ids in splits.values() for scene in ids}
-    left = {scene.id for scene in scenes} - divided
     if absent := sorted(divided - {*store.scenes}):
         yield f"{len(absent)} scenes of the splits are not in the store: {absent[0]}"
-    if store.scenes and not any(splits.values()):
-        yield "it has no splits yet: run `seaice prepare` again to finish it"
-    elif left:
-        yield f"{len(left)} scenes are in no split: their orbit pass has a test scene"
+    if is_unfinished(store):
+        yield "it has no splits yet: run `seaice prepare` without --part to finish it"
+    elif left := {scene.id for scene in scenes} - divided:
+        passes = orbit_passes({*left} | divided)
+        beside = {i for group in passes if divided.intersection(group) for i in group}
+        if n_beside := len(left & beside):
+            yield (
+                f"{n_beside} scenes are in no split: others of their orbit pass are in a "
+                "split without them"
+            )
+        if new := sorted(left - beside):
+            yield (
+                f"{len(new)} scenes are in no split yet, such as {new[0]}: run `seaice "
+                "prepare` without --part to finish the store"
+            )
     if pairs := store.splits_leak:
         yield f"{len(pairs)} pairs of scenes of one orbit pass are in different splits"
 

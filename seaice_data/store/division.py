@@ -61,6 +61,11 @@ def split_store(store: Store, settings: SplitSettings) -> SplitReport:
     )
 
 
+def is_unfinished(store: Store) -> bool:
+    """Return whether a store has scenes that were never divided into splits."""
+    return bool(store.scenes) and store.attributes.get("splits") is None
+
+
 def divided(store: Store) -> Mapping[str, tuple[SceneId, ...]]:
     """Return the scenes of each split of a store that is finished.
 
@@ -69,7 +74,7 @@ def divided(store: Store) -> Mapping[str, tuple[SceneId, ...]]:
     StoreError
         If it has scenes, but they have not been divided yet.
     """
-    if store.scenes and store.attributes.get("splits") is None:
+    if is_unfinished(store):
         raise StoreError(
             f"the {len(store.scenes)} scenes of {store.path!r} are not divided into splits "
             "yet: parts of it have been prepared, or a run was interrupted",

@@ -87,8 +87,8 @@ def convert_maps(
 
     Each format of each map is written on its own: a failure does not stop the others. Files
     that exist are kept, whatever their settings, so an interrupted call continues when it
-    is repeated. If only some files of a format exist, all are written again, unless seaice
-    did not write them.
+    is repeated. If only some files of a format exist, or polygons are larger than `max_kb`,
+    all are written again, unless seaice did not write them.
 
     Parameters
     ----------
@@ -137,7 +137,11 @@ def convert_maps(
     for n_done, path in enumerate(paths if placed else (), start=1):
         try:
             scene = _scene_of(path, seen)
-            todo = [k for k in placed if overwrite or not _is_there(_files(out, scene, k))]
+            todo = [
+                kind
+                for kind in placed
+                if overwrite or not _is_there(_files(out, scene, kind), kind, max_kb)
+            ]
             # A map of which every file exists is not read.
             chart_map = read_netcdf(path) if todo else None
             seen[scene] = path
@@ -209,9 +213,13 @@ def _refuse_foreign(files: Sequence[Path], kind: PlacedFormat, *, overwrite: boo
         refuse_foreign(path, (), overwrite=overwrite)
 
 
-def _is_there(files: Sequence[Path]) -> bool:
+def _is_there(files: Sequence[Path], kind: PlacedFormat, max_kb: float | None) -> bool:
+    """Return whether a set is complete and, if it is of polygons, small enough."""
     # One by one: a killed call may have left some of them.
-    return all(path.exists() for path in files)
+    if not all(path.exists() for path in files):
+        return False
+    n_bytes = sum(path.stat().st_size for path in files)
+    return kind == "tif" or max_kb is None or n_bytes <= 1000 * max_kb
 
 
 def _write(

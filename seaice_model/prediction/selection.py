@@ -10,6 +10,7 @@ import logging
 from seaice_data.errors import SettingsError
 from seaice_data.scene_id import SceneId
 from seaice_data.settings import nearest
+from seaice_data.store.division import divided
 from seaice_data.store.selection import select
 from seaice_data.store.store import Store
 from seaice_data.texts import shortened
@@ -77,7 +78,8 @@ def scenes_to_predict(
         raise RunError(
             f"none of the {len(splits[split])} scenes {_in_words(split, predictor)} "
             f"satisfies {shortened(where)!r}, but {len(chosen)} others do",
-            hint="choose from others with --split: train, validation, unseen or all",
+            hint="they are in --split "
+            + " and ".join(name for name in SPLITS if chosen.intersection(splits[name])),
         )
     return ids
 
@@ -111,6 +113,8 @@ def _none_in(
     store: Store,
     predictor: Predictor,
 ) -> RunError:
+    if split == "test":
+        divided(store)  # an error if the store has no splits
     filled = ", ".join(name for name, scenes in splits.items() if scenes)
     return RunError(
         f"the store {store.path!r} has no scene {_in_words(split, predictor)}",

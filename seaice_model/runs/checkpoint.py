@@ -7,6 +7,7 @@ needed to predict (network, channels and their standardisation) and to resume th
 
 import hashlib
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -269,15 +270,19 @@ def load_best(run_path: str | Path) -> Checkpoint:
         if last is not None and last.is_best:
             raise RunError(
                 f"the best checkpoint of the run at {str(run_path)!r} is missing",
-                hint="write it again with `seaice train --resume`",
+                hint=f"write it again with `{_resume(run_path)}`",
             )
         if last is not None and last.state.best_epoch is not None:
             raise lost_best_error(folder, last)
         raise RunError(
             f"the run at {str(run_path)!r} has no finished epoch",
-            hint="continue with `seaice train --resume`",
+            hint=f"continue with `{_resume(run_path)}`",
         )
     return load(folder.best)
+
+
+def _resume(run_path: str | Path) -> str:
+    return shlex.join(["seaice", "train", "--resume", "--run", str(run_path)])
 
 
 def lost_best_error(folder: RunFolder, last: Checkpoint) -> RunError:

@@ -23,6 +23,7 @@ from typing import cast
 import torch
 
 from seaice_data.errors import SeaIceError
+from seaice_data.store.division import divided
 from seaice_data.store.store import Store
 from seaice_data.system.process import n_cores
 from seaice_data.system.workers import WorkerContext, begin_worker, end_in_words
@@ -82,7 +83,10 @@ class StudyPlan:
             If there is no such share.
         """
         if not 1 <= number <= n_parts:
-            raise StudyError(f"there is no part {number} of {n_parts}")
+            raise StudyError(
+                f"there is no part {number} of {n_parts}",
+                hint=f"parts are 1/{n_parts} to {n_parts}/{n_parts}" if n_parts else None,
+            )
         dealt = self.runs[number - 1 :: n_parts]
         # The first seed of each candidate before the second of any, for an early table.
         return tuple(sorted(dealt, key=lambda run: run.seed))
@@ -280,10 +284,14 @@ def _no_store(candidates: Sequence[Candidate]) -> StudyError:
 def _check_scenes(stores: Sequence[Store]) -> None:
     """Make sure that candidates on different stores have the same scenes."""
     first = stores[0]
-    if not any(first.scene(scene).has_charts for scene in first.splits["test"]):
+    tests = divided(first)["test"]
+    if not any(first.scene(scene).has_charts for scene in tests):
+        absent = "`_prep_reference.nc` files of the test scenes" if tests else "test files"
+        again = " again, with --overwrite" if tests else ""
         raise StudyError(
             f"the store {first.path!r} has no test scenes with charts to score on",
-            hint="prepare the test files too, or choose test scenes with `seaice split`",
+            hint=f"prepare it with the {absent}{again}, or choose test scenes with "
+            "`seaice split`",
         )
     for store in stores[1:]:
         for split in ("train", "validation", "test"):

@@ -13,7 +13,7 @@ from seaice_data.scene_id import SceneId
 from seaice_data.settings import differences
 from seaice_data.store.division import divided
 from seaice_data.store.selection import select
-from seaice_data.store.split import leaking_pairs, split_scenes
+from seaice_data.store.split import leaking_pairs, orbit_passes, split_scenes
 from seaice_data.store.store import Store
 from seaice_data.texts import printable, without_secrets
 from seaice_model.config.run_config import RunConfig, TrainConfig
@@ -192,11 +192,7 @@ def _scenes(store: Store, config: TrainConfig) -> tuple[tuple[str, ...], tuple[s
         known = [scene.id for scene in store.open_scenes(leave_out=DamageError)[0]]
     splits = divide(known, divided(store), config)
     _warn(store, splits, config)
-    hints = {
-        "store": "prepare more scenes: one in five is for validation",
-        "drawn": "prepare more scenes: one in five is for validation",
-        "listed": "list others, or set validation to 'store' or 'drawn'",
-    }
+    both = (*splits["train"], *splits["validation"])
     if config.where:
         chosen = set(select(store, config.where))
         splits = {**splits, "train": tuple(s for s in splits["train"] if s in chosen)}
@@ -210,7 +206,7 @@ def _scenes(store: Store, config: TrainConfig) -> tuple[tuple[str, ...], tuple[s
             listed_too = "listed " if config.validation == "listed" else ""
             raise RunError(
                 f"the store {store.path!r} has no {listed_too}{kind} scenes",
-                hint=hints[config.validation],
+                hint=_too_few(store, both, config),
             )
     return splits["train"], splits["validation"]
 
@@ -239,6 +235,21 @@ def _warn(store: Store, splits: Mapping[str, tuple[str, ...]], config: TrainConf
             "%s",
             "; ".join(shown),
         )
+
+
+def _too_few(store: Store, both: Sequence[str], config: TrainConfig) -> str:
+    """Return what to do if scenes to train or to validate on are missing."""
+    if config.validation == "listed":
+        return "list others, or set validation to 'store' or 'drawn'"
+    is_listed = (store.attributes.get("split_settings") or {}).get("validation") is not None
+    if is_listed and config.validation == "store":
+        return "divide the store again with `seaice split`, or set validation to 'drawn'"
+    hint = (
+        f"prepare more: {len(both)} of its {len(store.scenes)} scenes may train or validate"
+    )
+    if config.allow_leaks:
+        return hint
+    return f"{hint}, in {len(orbit_passes(both))} orbit passes, which are not divided"
 
 
 def _shown(path: str) -> str:

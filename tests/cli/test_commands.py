@@ -241,7 +241,8 @@ def test_parts_and_a_last_run_make_a_store(seaice, raw_folder, tmp_path) -> None
 @pytest.mark.parametrize(
     ("options", "code", "message"),
     [
-        (["--part", "3/2"], 1, "there is no part 3 of 2"),
+        (["--part", "3/2"], 1, "there is no part 3 of 2\nhint: parts are 1/2 to 2/2"),
+        (["--part", "0/4"], 1, "there is no part 0 of 4\nhint: parts are 1/4 to 4/4"),
         (["--part", "half"], 2, "'half' is not a part"),
         (["--part", "1/2", "--overwrite"], 1, "cannot replace a store of all"),
         (["--zarr-format", "4"], 1, "zarr_format must be one of 2, 3, got 4"),
@@ -297,9 +298,10 @@ def test_info_shows_a_store_on_one_screen(seaice, store_path) -> None:
     assert result.code == 0
     assert result.out.count("\n") < 25
     described = json.loads(seaice("info", store_path, "--json").out)
-    assert described["scenes"] == 6
+    assert described["scenes"] == sum(described["regions"].values()) == 6
     for shown in (
         f"labelled   {described['labelled_percent']:.0f} % of the pixels",
+        "regions    " + ", ".join(f"{k} {n}" for k, n in described["regions"].items()),
         f"disk use   {described['disk_use_bytes'] / 1e9:.2f} GB",
         "{} x {} to ".format(*described["smallest_shape"]),
         f"t2m {described['channel_ranges']['t2m']['lowest']:.4g}..",
@@ -543,6 +545,7 @@ def test_convert_adds_a_format_and_counts_the_files_it_keeps(
     assert result.code == 0
     assert "1 files written" in result.out
     assert "3 kept, 0 left out" in result.out
+    assert "note: 3 files are kept as they were written" in result.err
     result = seaice(*arguments, "--to", "gpkg", "--json")
     report = json.loads(result.out)
     assert (result.code, report["files"], report["failed"]) == (0, [], [])

@@ -9,8 +9,11 @@ from support.coded_scenes import write_coded
 
 from seaice_data.channels import find_channel
 from seaice_data.preparation.prepare import prepare
+from seaice_data.scene_id import SceneId
 from seaice_data.store.description import describe_store
+from seaice_data.store.division import split_store
 from seaice_data.store.recipe import Recipe
+from seaice_data.store.split import SplitSettings
 from seaice_data.store.store import Store
 
 IDS = ("20190114T101830_dmi", "20190214T101830_cis", "20190215T101830_cis")
@@ -30,6 +33,8 @@ def test_scenes_are_counted_by_split_service_and_month(whole: Path) -> None:
     assert described.n_scenes == 3
     assert described.splits == {"train": 2, "validation": 1, "test": 0}
     assert described.services == {"dmi": 1, "cis": 2}
+    assert described.regions == {"unknown": 3}
+    assert described.to_rows()["regions"] == "unknown 3"
     assert described.months == {1: 1, 2: 2}
     assert (described.smallest_shape, described.largest_shape) == ((15, 25), (20, 25))
     assert described.oddities == ()
@@ -75,6 +80,38 @@ def test_a_part_of_a_store_has_no_splits_yet(tmp_path: Path) -> None:
     described = describe_store(Store.open(tmp_path / "store.zarr"))
     assert (described.channel_ranges, described.class_percent) == ({}, {})
     assert "no splits yet" in described.oddities[0]
+    assert "without --part" in described.oddities[0]
+
+
+def test_scenes_in_no_split_are_there_for_a_reason(tmp_path: Path) -> None:
+    """Beside a scene of another split, or added by a run that is not finished."""
+    for scene_id in (*IDS, "20190215T101930_cis"):
+        write_coded(tmp_path / "raw", 150, 251, scene_id)
+    path = str(tmp_path / "store.zarr")
+    prepare(tmp_path / "raw", path)
+    split_store(Store.open(path), SplitSettings(validation=(SceneId(IDS[2]),)))
+    write_coded(tmp_path / "more", 150, 251, "20190414T101830_dmi")
+    prepare(tmp_path / "more", path, part=(1, 1))
+    beside, new = describe_store(Store.open(path)).oddities
+    assert beside.startswith("1 scenes are in no split: others of their orbit pass")
+    assert new.startswith("1 scenes are in no split yet, such as 20190414T101830_dmi")
+    assert "without --part" in new
+
+
+def test_shares_are_those_of_the_plot_or_not_known(whole: Path, tmp_path: Path) -> None:
+    described = describe_store(Store.open(whole))
+    assert described.to_rows()["classes"].endswith("of the training scenes, at 80 m")
+    counts = Store.open(whole).full_class_counts
+    assert counts is not None
+    *labelled, _ = counts["SIC"]
+    shares = [100 * count / sum(labelled) for count in labelled]
+    assert list(described.class_percent["SIC"].values()) == pytest.approx(shares)
+    write_coded(tmp_path / "raw", 203, 251, "20180124T194759_dmi")  # a test scene
+    prepare(tmp_path / "raw", str(tmp_path / "store.zarr"))
+    described = describe_store(Store.open(tmp_path / "store.zarr"))
+    assert described.class_percent == {}
+    assert described.to_rows()["classes"] == "not known: no training scene has labels"
+    assert "SIC" not in described.to_rows()
 
 
 def test_a_description_is_a_mapping_and_rows(whole: Path) -> None:

@@ -125,6 +125,16 @@ def test_a_bad_map_does_not_stop_the_others(maps: Path, tmp_path: Path) -> None:
     assert [step[:2] for step in steps] == [(1, 3), (2, 3), (3, 3)]
 
 
+def test_polygons_that_are_too_large_are_written_again(maps: Path, tmp_path: Path) -> None:
+    before = convert_maps(maps, tmp_path / "out", ["shp"])
+    assert convert_maps(maps, tmp_path / "out", ["shp"], max_kb=1e6).written == ()
+    most_kb = 0.9 * before.n_bytes / 2 / 1000
+    again = convert_maps(maps, tmp_path / "out", ["shp"], max_kb=most_kb)
+    assert (len(again.written), again.kept, again.failed) == (len(before.written), (), ())
+    assert again.n_bytes <= 2 * 1000 * most_kb
+    assert convert_maps(maps, tmp_path / "out", ["shp"], max_kb=most_kb).written == ()
+
+
 def test_files_that_exist_are_kept_unless_asked(maps: Path, tmp_path: Path) -> None:
     formats = ("tif", "submission")
     convert_maps(maps, tmp_path / "out", formats, spacing_m=400.0)

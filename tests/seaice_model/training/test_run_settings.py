@@ -10,7 +10,9 @@ import pytest
 from support.learnable_scenes import SCENES, TEST_SCENE, TINY, StoreMaker
 
 from seaice_data.errors import StoreError
-from seaice_data.store.split import TEST_IDS, read_id_file, split_scenes
+from seaice_data.scene_id import SceneId
+from seaice_data.store.division import split_store
+from seaice_data.store.split import TEST_IDS, SplitSettings, read_id_file, split_scenes
 from seaice_data.store.store import Store
 from seaice_model.config.presets import LISTED_VALIDATION, find_profile
 from seaice_model.config.run_config import TrainConfig
@@ -83,6 +85,9 @@ def test_scenes_of_one_pass_in_two_splits_are_named(
     )
 
 
+SAME_PASS = ("20190101T120000_dmi", "20190101T120100_dmi")
+
+
 def test_the_store_of_a_run_is_found_from_any_folder(
     store: Store, run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -119,3 +124,27 @@ def test_a_store_without_splits_is_not_one_with_too_few_scenes(
     with pytest.raises(StoreError, match=r"6 scenes .* not divided into splits") as caught:
         new_settings(store, TINY)
     assert "without --part" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("scenes", "validation", "hint"),
+    [
+        ((TEST_SCENE,), None, "0 of its 1 scenes may train or validate, in 0 orbit passes"),
+        (SAME_PASS, None, "2 of its 2 scenes may train or validate, in 1 orbit passes"),
+        (SCENES[:2], SCENES[:2], "divide the store again with `seaice split`"),
+    ],
+)
+def test_missing_scenes_are_explained_by_the_store(
+    tmp_path: Path,
+    make_store: StoreMaker,
+    scenes: tuple[str, ...],
+    validation: tuple[str, ...] | None,
+    hint: str,
+) -> None:
+    store = make_store(tmp_path / "store.zarr", scenes=scenes)
+    if validation:
+        split_store(store, SplitSettings(validation=tuple(map(SceneId, validation))))
+        store = Store.open(store.path)
+    with pytest.raises(RunError, match=r"has no (training|validation) scenes") as caught:
+        new_settings(store, TINY)
+    assert hint in str(caught.value.hint)
