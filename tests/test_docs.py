@@ -1,9 +1,11 @@
 """The documents agree with the code."""
 
+import os
 import re
 import shlex
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,8 @@ from seaice_data.synthetic.scene_set import write_scenes
 from seaice_model.study.candidates import QUESTIONS
 
 ROOT = Path(__file__).parent.parent
+MOST_SECONDS = 60
+"""What a snippet may take, also on scenes of full size."""
 
 
 def table(title: str) -> dict[str, list[str]]:
@@ -87,34 +91,56 @@ def blocks(kind: str, document: str = "README.md") -> list[str]:
     return re.findall(rf"```{kind}\n(.*?)```", (ROOT / document).read_text(), re.DOTALL)
 
 
-def test_store_md_runs_on_any_store(store_path: str) -> None:
+def run_python(code: str, folder: Path) -> None:
+    """Run a snippet in a folder, without warnings; print how long it took."""
+    start = time.perf_counter()
+    subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=folder, check=True)
+    elapsed_s = time.perf_counter() - start
+    print(f"{elapsed_s:.1f} s: {code.strip().splitlines()[-1]}")  # noqa: T201
+    assert elapsed_s < MOST_SECONDS
+
+
+def run_store_md(folder: Path) -> None:
+    """Run the snippets of STORE.md on the store of a folder."""
     code = [
         block for block in blocks("python", "seaice_data/STORE.md") if "s3://" not in block
     ]
     assert len(code) == 2
-    folder = Path(store_path).parent
-    subprocess.run(
-        [sys.executable, "-W", "error", "-c", "".join(code)], cwd=folder, check=True
-    )
+    run_python("".join(code), folder)
 
 
-def test_the_readme_runs_in_order(
-    raw_folder: Path, config_path: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "raw").symlink_to(raw_folder)
+def run_readme(folder: Path, config_path: Path) -> None:
+    """Run the commands and snippets of the README on the scenes of a folder."""
     commands = [shlex.split(c) for c in re.findall(r"\$ (.*)", "".join(blocks("console")))]
     assert [command[1] for command in commands] == ["prepare", "train", "predict"]
     # The recipe of the paper takes days on a CPU: train a small network instead.
     commands[1] += ["--config", str(config_path)]
     for command in commands:
         seaice = Path(sys.executable).with_name(command[0])
-        subprocess.run([seaice, *command[1:]], cwd=tmp_path, check=True)
+        subprocess.run([seaice, *command[1:]], cwd=folder, check=True)
     for code in blocks("python"):
-        subprocess.run(
-            [sys.executable, "-W", "error", "-c", code], cwd=tmp_path, check=True
-        )
-    assert len(list((tmp_path / "maps").glob("*.png"))) == 1
+        run_python(code, folder)
+    assert len(list((folder / "maps").glob("*.png"))) == 1
+
+
+def test_store_md_runs_on_any_store(store_path: str) -> None:
+    run_store_md(Path(store_path).parent)
+
+
+def test_the_readme_runs_in_order(
+    raw_folder: Path, config_path: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "raw").symlink_to(raw_folder)
+    run_readme(tmp_path, config_path)
     assert "(128, 128, 3) (128, 128, 3)" in capfd.readouterr().out
+
+
+@pytest.mark.skipif("SEAICE_DOCS_FULL_SIZE" not in os.environ, reason="takes minutes, 4 GB")
+def test_documents_run_on_scenes_of_full_size(tmp_path: Path, config_path: Path) -> None:
+    """``SEAICE_DOCS_FULL_SIZE=1 pytest -s tests/test_docs.py`` runs it, with times."""
+    write_scenes(tmp_path / "raw", 6, 5000)
+    run_readme(tmp_path, config_path)
+    run_store_md(tmp_path)
 
 
 def test_the_readme_names_files_that_exist() -> None:
