@@ -19,6 +19,21 @@ from seaice_model.config.run_config import Compile, Precision
 from seaice_model.errors import RunError
 
 
+@contextmanager
+def usual_torch() -> Iterator[None]:
+    """Use PyTorch with its own defaults, not those of the caller; also as a decorator.
+
+    A caller may have changed the type of new tensors, or switched gradients off.
+    """
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        with torch.enable_grad():
+            yield
+    finally:
+        torch.set_default_dtype(before)
+
+
 def find_device(name: str = "auto") -> torch.device:
     """Return the device called `name`; "auto" is a CUDA GPU if there is one, else the CPU.
 

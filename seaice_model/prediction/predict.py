@@ -6,8 +6,7 @@ of the stored pixel that represents it (Chen et al. 2024, section 3.2).
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -20,15 +19,17 @@ from seaice_data.store.store import Store
 from seaice_data.system.memory import return_pages
 from seaice_data.system.workers import Progress
 from seaice_data.texts import printable
-from seaice_model.errors import MapError, PlotError, RunError
-from seaice_model.maps.alignment import align
+from seaice_model.errors import MapError, RunError
 from seaice_model.maps.chart_map import ChartMap, MapGrid, Provenance, absolute
-from seaice_model.maps.netcdf import read_netcdf, write_netcdf
-from seaice_model.metrics import ChartScorer
-from seaice_model.networks.device import find_device, memory_in_words
-from seaice_model.pages.index import add_entry, write_index
-from seaice_model.plots.maps import plot_map
+from seaice_model.maps.netcdf import write_netcdf
+from seaice_model.networks.device import find_device, memory_in_words, usual_torch
 from seaice_model.prediction.compose import compose_map
+from seaice_model.prediction.map_figures import (
+    add_figure,
+    in_words,
+    write_figure,
+    write_page,
+)
 from seaice_model.prediction.maps_folder import (
     look_at_maps,
     make_folder,
@@ -37,7 +38,6 @@ from seaice_model.prediction.maps_folder import (
 from seaice_model.prediction.predictor import Predictor, recipe_differences
 from seaice_model.prediction.selection import scenes_to_predict
 from seaice_model.runs.checkpoint import Checkpoint
-from seaice_model.style import save_plot
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +86,7 @@ class PredictSettings:
     pictures = former_attribute("pictures", "plots")
 
 
+@usual_torch()
 def predict_store(
     store: Store,
     run_paths: str | Path | Sequence[str | Path],
@@ -160,6 +161,7 @@ def predict_store(
     return _predict(source, predictor, Path(maps_path), settings, progress, start)
 
 
+@usual_torch()
 def predict_files(
     path: str | Path,
     run_paths: str | Path | Sequence[str | Path],
@@ -301,7 +303,7 @@ def _predict(
                         source, scene, predictor, path, provenance, settings
                     )
                 elif scene in kept and settings.plots:
-                    plots_failed += _add_plot(source, scene, path)
+                    plots_failed += add_figure(source, scene, path)
         except (SceneError, StoreError, RecipeError, MapError) as error:
             if is_of_disk(error):
                 raise
@@ -310,13 +312,13 @@ def _predict(
         except OSError as error:
             if is_of_disk(error):
                 raise
-            failed.append(Failure(scene, _in_words(error)))
+            failed.append(Failure(scene, in_words(error)))
         if progress is not None:
             progress(n_done, len(paths), scene)
     without = {entry.name for entry in failed}
     maps = tuple(path for scene, path in paths.items() if scene not in without)
     if settings.plots and maps:
-        plots_failed += _write_index(maps_path, settings)
+        plots_failed += write_page(maps_path, overwrite=settings.overwrite)
     return PredictReport(
         maps=maps,
         n_written=len(maps) - len(kept - without),
@@ -325,25 +327,6 @@ def _predict(
         elapsed_s=time.perf_counter() - start,
         plots_failed=tuple(plots_failed),
     )
-
-
-@contextmanager
-def _collecting(failed: list[Failure], name: str) -> Iterator[None]:
-    """List a figure or page that fails, unless nothing at all can be written."""
-    try:
-        yield
-    except PlotError as error:
-        if is_of_disk(error):
-            raise
-        failed.append(Failure.of(name, error))
-    except OSError as error:
-        if is_of_disk(error):
-            raise
-        failed.append(Failure(name, _in_words(error)))
-
-
-def _in_words(error: OSError) -> str:
-    return f"{error.filename!r}: {error.strerror}" if error.filename else str(error)
 
 
 def _predict_map(
@@ -355,7 +338,6 @@ def _predict_map(
     settings: PredictSettings,
 ) -> list[Failure]:
     """Predict the map of a scene, and plot it; return what could not be plotted."""
-    failed: list[Failure] = []
     scene = source.read(scene_id, charts=settings.plots)
     chart_map = predict_scene(
         predictor,
@@ -364,23 +346,9 @@ def _predict_map(
         grid=settings.grid,
         probabilities=settings.probabilities,
     )
-    if settings.plots:
-        with _collecting(failed, scene_id):
-            _write_plot(chart_map, scene, path.with_suffix(".png"))
-            add_entry(path.parent, chart_map, scene.grid, scene.charts)
+    failed = write_figure(chart_map, scene, path) if settings.plots else []
     # The map comes last: if it exists, so does its figure, if requested and possible.
     write_netcdf(chart_map, path)
-    return failed
-
-
-def _add_plot(source: Source, scene_id: str, path: Path) -> list[Failure]:
-    """Plot a kept map if its figure is missing; return what could not be plotted."""
-    failed: list[Failure] = []
-    figure = path.with_suffix(".png")
-    if not figure.exists():
-        chart_map, scene = read_netcdf(path), source.read(scene_id, charts=True)
-        with _collecting(failed, scene_id):
-            _write_plot(chart_map, scene, figure)
     return failed
 
 
@@ -411,24 +379,3 @@ def provenance_of(source: Source, predictor: Predictor) -> Provenance:
         store_fingerprint=source.fingerprint,
         software=f"seaice {version('seaice')}",
     )
-
-
-def _write_index(maps_path: Path, settings: PredictSettings) -> list[Failure]:
-    """Write index.html; other files in the folder are not a reason to fail."""
-    failed: list[Failure] = []
-    try:
-        with _collecting(failed, "index.html"):
-            write_index(maps_path, overwrite=settings.overwrite)
-    except MapError as error:
-        log.warning("index.html is not written: %s", error)
-    return failed
-
-
-def _write_plot(chart_map: ChartMap, scene: SceneInputs, path: Path) -> None:
-    scores = None
-    if scene.charts is not None and chart_map.grid_name != "store":
-        scorer = ChartScorer()
-        scorer.add(scene.charts, align(chart_map, scene.grid).charts)
-        scores = scorer.scores()
-    figure = plot_map(chart_map, sar=scene.decibels(), charts=scene.charts, scores=scores)
-    save_plot(figure, path)

@@ -28,7 +28,12 @@ from seaice_data.system.memory import kept_pages
 from seaice_model.config.run_config import RunConfig, TrainConfig
 from seaice_model.errors import RunError
 from seaice_model.metrics import Scores
-from seaice_model.networks.device import compiler_errors, is_compiled, memory_in_words
+from seaice_model.networks.device import (
+    compiler_errors,
+    is_compiled,
+    memory_in_words,
+    usual_torch,
+)
 from seaice_model.prediction.predictor import TILE
 from seaice_model.runs.checkpoint import RunSettings, TrainState
 from seaice_model.runs.folder import RunFolder, locked
@@ -49,6 +54,7 @@ _CHECK_EVERY = {"cpu": 1}
 _CHECK_EVERY_ELSEWHERE = 25
 
 
+@usual_torch()
 def train(
     store: Store,
     run_path: str | Path,

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from matplotlib.figure import Figure
 from support.learnable_scenes import RECIPE, SCENES, TEST_SCENE, TINY, UNCHARTED, StoreMaker
 
 from seaice_data import errors
@@ -424,18 +423,6 @@ def sic_of(network: MultiTaskUNet, inputs: np.ndarray) -> np.ndarray:
         return network(batch.permute(2, 0, 1)[None]).sic[0].numpy()
 
 
-def test_an_entry_of_the_page_that_cannot_be_written_does_not_cost_the_map(
-    tmp_path: Path, store: Store, run: Path
-) -> None:
-    in_the_way = tmp_path / "index" / f"{SCENES[0]}.json"
-    in_the_way.mkdir(parents=True)
-    report = predict_store(store, run, tmp_path, scenes=(SCENES[0], TEST_SCENE))
-    assert (report.n_written, report.failed) == (2, ())
-    failure, page = report.plots_failed
-    assert (failure.name, page.name) == (SCENES[0], "index.html")
-    assert str(in_the_way) in failure.reason
-
-
 def test_a_full_disk_stops_at_the_first_scene(
     tmp_path: Path, store: Store, run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -458,21 +445,3 @@ def test_a_full_disk_stops_at_the_first_scene(
         )  # fmt: skip
     assert done == []
     assert [*tmp_path.iterdir()] == []
-
-
-def no_latex(*_arguments: object, **_options: object) -> None:
-    raise RuntimeError("latex could not be found")
-
-
-def test_a_plot_that_fails_does_not_cost_the_map(
-    tmp_path: Path, store: Store, run: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as without_latex:
-        without_latex.setattr(Figure, "savefig", no_latex)
-        report = predict_store(store, run, tmp_path / "maps", device="cpu")
-    assert (report.n_written, report.failed) == (2, ())
-    assert {failure.name for failure in report.plots_failed} == {TEST_SCENE, UNCHARTED}
-    assert report.plots_failed[0].reason == "cannot plot: latex could not be found"
-    again = predict_store(store, run, tmp_path / "maps", device="cpu")
-    assert (again.n_kept, again.plots_failed) == (2, ())
-    assert (tmp_path / "maps" / f"{TEST_SCENE}.png").is_file()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from matplotlib.figure import Figure
 from support.learnable_scenes import TINY
 from support.other_systems import OtherSystem
@@ -17,7 +18,8 @@ from seaice_data.settings import read_toml
 from seaice_data.store.store import Store
 from seaice_model.config.run_config import RunConfig
 from seaice_model.errors import RunError
-from seaice_model.runs.checkpoint import load, save, weights_fingerprint
+from seaice_model.prediction.predict import predict_store
+from seaice_model.runs.checkpoint import load, load_best, save, weights_fingerprint
 from seaice_model.runs.folder import RunFolder
 from seaice_model.runs.log import read_log
 from seaice_model.training import recorder
@@ -162,6 +164,23 @@ def test_a_full_disk_is_reported_before_the_old_checkpoint_is_touched(
     train(store, folder.path, config, resume=True)
     assert load(folder.last).state.n_epochs == 2
     assert len(read_log(folder.log)) == 2
+
+
+def test_defaults_of_the_caller_do_not_change_the_weights(
+    store: Store, run: Path, tmp_path: Path
+) -> None:
+    torch.set_default_dtype(torch.float64)
+    try:
+        with torch.no_grad():
+            train(store, tmp_path / "run", TINY, device="cpu")
+            report = predict_store(store, run, tmp_path / "maps", device="cpu")
+            assert not torch.is_grad_enabled()
+        assert torch.get_default_dtype() == torch.float64
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert report.n_written == 2
+    ours, theirs = (weights_fingerprint(load_best(r)) for r in (run, tmp_path / "run"))
+    assert ours == theirs
 
 
 def test_a_learning_curve_that_cannot_be_plotted_does_not_end_a_training(
