@@ -20,7 +20,7 @@ def check(
     inferred about them. This command tests it, from the place of 2 km cells to the axes of
     the wind, and says what holds, what does not, and what these files cannot decide, with
     the numbers. Some inferences need ten scenes or more, some both versions of a scene.
-    The exit code is 1 only if a file cannot be read.
+    The exit code is 1 only if a file is left out because it cannot be read or compared.
 
     Example: seaice check raw/
     """
@@ -31,7 +31,7 @@ def check(
     with Progress("files") as progress:
         report = check_scenes(raw, jobs=n_processes(jobs), progress=progress)
     for failure in report.failed:
-        note(f"cannot be read: {with_hint(failure.reason, failure.hint)}")
+        note(f"left out: {with_hint(failure.reason, failure.hint)}")
     counts = {
         outcome: sum(finding.outcome == outcome for finding in report.findings)
         for outcome in ("holds", "does not hold", "cannot tell")

@@ -28,7 +28,7 @@ class CheckReport:
     """Raw files that were read."""
 
     failed: tuple[Failure, ...]
-    """Files that could not be read."""
+    """Files that could not be read, or compared with their raw version."""
 
     elapsed_s: float
     """Seconds in all."""

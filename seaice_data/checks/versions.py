@@ -12,6 +12,7 @@ from seaice_data.channels import find_channel
 from seaice_data.charts import CHARTS
 from seaice_data.checks.finding import Finding, outcome_of
 from seaice_data.egg_codes import PolygonTable, paint_charts
+from seaice_data.errors import SceneError
 from seaice_data.scenes.files import open_scene
 from seaice_data.scenes.netcdf import NetcdfFile
 
@@ -55,7 +56,7 @@ def compare_versions(ready: Path, raw: Path) -> Twins:
     Raises
     ------
     SceneError
-        If a file cannot be read.
+        If a file cannot be read, or they are not of the same size.
     """
     hh = find_channel("hh")
     charts_by_rule, by_threshold = np.zeros(3, np.int64), np.zeros(2, np.int64)
@@ -66,8 +67,14 @@ def compare_versions(ready: Path, raw: Path) -> Twins:
         open_scene(raw) as other,
         closing(NetcdfFile(raw)) as file,
     ):
-        table = other.polygons
         height, width = scene.grid.shape
+        if other.grid.shape != (height, width):
+            halves = " x ".join(map(str, other.grid.shape))
+            raise SceneError(
+                f"{str(ready)!r}: it has {height} x {width} pixels of 80 m, but those of "
+                f"its raw version {str(raw)!r} make {halves}, so they are not compared"
+            )
+        table = other.polygons
         fills = scene.fills
         for rows in _bands(height):
             charts = np.empty((len(CHARTS), rows.stop - rows.start, width), np.uint8)

@@ -26,7 +26,7 @@ def test_a_file_that_cannot_be_read_gives_exit_code_1(tmp_path: Path) -> None:
     (tmp_path / "broken.nc").write_bytes(b"no netCDF")
     result = CliRunner().invoke(app, ["check", str(tmp_path), "--jobs", "1", "--json"])
     assert result.exit_code == 1
-    assert "cannot be read: " in result.stderr
+    assert "left out: " in result.stderr
     printed = json.loads(result.stdout)
     assert (printed["ready"], printed["raw"]) == (1, 0)
     assert {*printed["findings"][0]} == {"name", "inferred", "outcome", "evidence"}

@@ -1,5 +1,6 @@
 """Ready-to-train files are compared with the raw ones from which they were made."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -107,3 +108,15 @@ def test_the_threshold_of_the_first_edition_is_found_out(
         sod = file["SOD"][...]
         file["SOD"][...] = np.where(sod == 5, 255, sod)  # no stage has 0.70 of the ice
     assert outcomes(tmp_path)["threshold of dominance"] == "does not hold"
+
+
+def test_files_of_different_sizes_are_not_compared(both: Paths, tmp_path: Path) -> None:
+    (raw,) = write_scenes(tmp_path, 1, 260, "raw").written
+    ready = Path(shutil.copy(both[0], tmp_path))
+    assert raw.name == both[1].name
+    report = check_scenes(tmp_path)
+    (failure,) = report.failed
+    assert failure.name == str(ready)
+    shapes = r"\d+ x \d+ pixels of 80 m, but .* of its raw version '.*' make \d+ x \d+"
+    assert re.search(shapes, failure.reason)
+    assert (report.n_ready, report.n_raw) == (1, 1)
