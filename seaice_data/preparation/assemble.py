@@ -13,7 +13,7 @@ from seaice_data.channels import Group, find_channel
 from seaice_data.charts import CHART_FILL, CHARTS
 from seaice_data.errors import SceneError
 from seaice_data.flags import FLAG_NO_SAR, FLAG_REMAINDER
-from seaice_data.grid import Grid, block_centres, cell_centres, nearest_indices, row_bands
+from seaice_data.grid import Grid, cell_centres, nearest_indices, row_bands
 from seaice_data.preparation.blocks import (
     add_up,
     average_blocks,
@@ -238,7 +238,7 @@ def _stack(
 ) -> tuple[FloatArray, ChannelStats]:
     """Interleave all channels, as patches need them, and add up their statistics."""
     planes = {c.name: plane for c, plane in zip(SAR_GRID, sar, strict=True)}
-    to = pixel_positions(scene.grid, recipe)
+    to = recipe.positions(scene.grid.height), recipe.positions(scene.grid.width)
     cells = _Cells(scene, recipe, to)
     wanted = [name for name in recipe.channels if name not in cells.names]
     planes |= cells.planes
@@ -305,14 +305,6 @@ class _Cells:
             pixels,
             np.empty(self._cells.shape[1:], np.float32),
         )
-
-
-def pixel_positions(full: Grid, recipe: Recipe) -> tuple[FloatArray, FloatArray]:
-    """Return the positions of the pixels of the store on the 80 m grid, along y and x."""
-    if recipe.sar == "nearest":
-        rows = nearest_indices(full.height, recipe.ratio).astype(np.float64)
-        return rows, nearest_indices(full.width, recipe.ratio).astype(np.float64)
-    return block_centres(full.height, recipe.ratio), block_centres(full.width, recipe.ratio)
 
 
 def _positions(recipe: Recipe, names: list[str]) -> IntArray:

@@ -15,6 +15,7 @@ from seaice_data.settings import fingerprint
 from seaice_data.store.group import SOURCE
 from seaice_data.store.recipe import Recipe
 
+_PLACES = ("latitude", "longitude")
 _ICE_SERVICES = {
     "cis": "Canadian Ice Service (ice chart)",
     "dmi": "Danish Meteorological Institute (ice chart)",
@@ -25,6 +26,7 @@ def scene_dataset(
     scene_id: SceneId,
     inputs: FloatArray,
     charts: ChartArray,
+    places: tuple[FloatArray, FloatArray],
     recipe: Recipe,
     attributes: Mapping[str, Any],
     software: str,
@@ -43,6 +45,9 @@ def scene_dataset(
         Standardised planes, shape ``(y, x, channel)``; NaN is fill.
     charts
         Classes, shape ``(y, x, chart)``; 255 is fill.
+    places
+        Latitudes and longitudes of the pixels, each of shape ``(y, x)``. The channels of
+        these names are left out: they are rounded, and interpolated in degrees.
     recipe
         Recipe of the store.
     attributes
@@ -54,6 +59,8 @@ def scene_dataset(
     variables: dict[str, Any] = {}
     for position, name in enumerate(recipe.channels):
         channel = find_channel(name)
+        if channel.name in _PLACES:
+            continue
         values = inputs[..., position].astype(np.float32) * channel.std + channel.mean
         variables[name] = (pixels, values.astype(np.float32), _channel_attributes(channel))
     for position, chart in enumerate(CHARTS):
@@ -64,7 +71,8 @@ def scene_dataset(
         variables[chart.name] = (pixels, values, _value_attributes(chart))
         variables[f"{chart.name}_class"] = (pixels, classes, _class_attributes(chart))
     coordinates: dict[str, Any] = {
-        n: variables.pop(n) for n in ("latitude", "longitude") if n in variables
+        name: (pixels, plane.astype(np.float32), _channel_attributes(find_channel(name)))
+        for name, plane in zip(_PLACES, places, strict=True)
     }
     acquired = np.datetime64(scene_id.acquired.replace(tzinfo=None), "ns")
     coordinates["time"] = ((), acquired, dict(TIME))

@@ -3,10 +3,17 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from seaice_data.arrays import IntArray
+import numpy as np
+
+from seaice_data.arrays import FloatArray, IntArray
 from seaice_data.channels import CHANNEL_NAMES, find_channels
 from seaice_data.errors import RecipeError
-from seaice_data.grid import blocks_of_pixels, picks_of_pixels
+from seaice_data.grid import (
+    block_centres,
+    blocks_of_pixels,
+    nearest_indices,
+    picks_of_pixels,
+)
 from seaice_data.settings import ADDED
 
 
@@ -74,6 +81,18 @@ class Recipe:
         find_channels(self.channels)
         if len(set(self.channels)) < len(self.channels):
             raise RecipeError("a channel is named twice in the recipe")
+
+    def positions(self, n_pixels: int) -> FloatArray:
+        """Return the position of each stored pixel along an axis of the 80 m grid.
+
+        Examples
+        --------
+        >>> Recipe(ratio=3).positions(7)
+        array([1., 4.])
+        """
+        if self.sar == "nearest":
+            return nearest_indices(n_pixels, self.ratio).astype(np.float64)
+        return block_centres(n_pixels, self.ratio)
 
     def stand_ins(self, n_pixels: int) -> IntArray:
         """Return the stored pixel that represents each pixel of an axis of the 80 m grid.

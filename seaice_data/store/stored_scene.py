@@ -162,7 +162,8 @@ class StoredScene:
         ``flag_meanings``. NaN is where there is no class, as in channels. `SIC_class`,
         `SOD_class` and `FLOE_class` are classes as they are stored: uint8, 255 is fill.
         The texts and numbers of the scene are its attributes. It can be written as netCDF
-        that follows CF 1.12.
+        that follows CF 1.12. The coordinates `latitude` and `longitude` are exact: they are
+        interpolated between the tie points, not taken from the channels of these names.
         """
         from seaice_data.store.dataset import scene_dataset  # late: imports xarray
 
@@ -170,10 +171,16 @@ class StoredScene:
             self.id,
             self.inputs,
             self.charts,
+            self._places(),
             self.store.recipe,
             self.attributes,
             self.store.attributes["software"],
         )
+
+    def _places(self) -> tuple[FloatArray, FloatArray]:
+        """Return the latitude and longitude of each stored pixel."""
+        lines, samples = map(self.store.recipe.positions, self.source_grid.shape)
+        return self.tie_points.places(lines, samples)
 
     def whole_array(self, name: str) -> "zarr.Array[Any]":
         """Open an array of the scene with zarr, and check that no chunk is missing.

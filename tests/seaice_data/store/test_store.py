@@ -77,6 +77,20 @@ def test_xarray_in_physical_units(store: Store, scene: PreparedScene) -> None:
     assert {"latitude", "longitude"} <= set(dataset.coords)
 
 
+def test_places_in_xarray_are_exact(store: Store, tmp_path: Path) -> None:
+    recipe = Recipe(channels=("hh",))  # the places are known without their channels, too
+    with open_scene(write_coded(tmp_path, 203, 251)) as opened:
+        made = assemble(opened, recipe)
+        exact = opened.tie_points.places(np.arange(20) * 10 + 4.5, np.arange(25) * 10 + 4.5)
+    bare = Store.create(str(tmp_path / "bare.zarr"), recipe)
+    bare.write(made, {})
+    for dataset in (store.scene(SCENE_ID).to_xarray(), bare.scene(SCENE_ID).to_xarray()):
+        np.testing.assert_array_equal(dataset.latitude, exact[0].astype(np.float32))
+        np.testing.assert_array_equal(dataset.longitude, exact[1].astype(np.float32))
+    latitudes = store.scene(SCENE_ID).inputs[..., store.channels.index("latitude")]
+    assert latitudes.dtype == np.float16  # whose steps are a kilometre
+
+
 def test_charts_in_xarray_are_percent_and_classes_with_nan_for_fill(
     store_path: str,
 ) -> None:
