@@ -47,7 +47,7 @@ Size = tuple[int, int]
 """Runs and scenes."""
 
 SIZES = ((3, 20), (3, 80), (5, 20), (5, 80), (8, 40), (20, 20))
-OWN_SIZES = ((3, 20), (5, 20), (8, 20), (20, 20))
+OWN_SIZES = ((3, 20), (5, 20), (20, 20))
 POOLED_SIZES = ((3, 20), (5, 20), (5, 80), (20, 20))
 STAR_SIZES = ((3, 20), (5, 20))
 
@@ -173,7 +173,8 @@ def main() -> None:
         )
         _say(show(means_covered, MEANS, SIZES, **of_charts))
         _say("", f"The same, each run on scenes of its own, sampled from {N_POOL}")
-        _say(show(own, MEANS, OWN_SIZES, **of_charts))
+        both = {name: MEANS[name] for name in POOLED}
+        _say(show(own, both, OWN_SIZES, **of_charts))
         _say("", "Intervals that contain the truth, pixels of all scenes pooled (log-odds)")
         _say(show(pooled_covered, POOLED, POOLED_SIZES, n, what=SCORES))
         _say("", f"Studies of {N_CANDIDATES} candidates without a difference (log-odds)")
