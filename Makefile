@@ -1,6 +1,6 @@
 # `make demo` shows the whole job on synthetic scenes, `make test` runs every check.
 # Both make a virtual environment first; set VENV to use another one. JOBS files of tests run
-# at the same time.
+# at the same time. `make lowest` runs the quick tests with the lowest versions allowed.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -10,7 +10,7 @@ DEMO ?= demo
 JOBS ?= 2
 PYTEST = $(BIN)/pytest --numprocesses $(JOBS) --dist loadfile
 
-.PHONY: demo models test check quick fuzz bench coverage format clean
+.PHONY: demo models test check quick lowest fuzz bench coverage format clean
 
 demo: $(READY)
 	PATH="$(abspath $(BIN)):$$PATH" DEMO=$(DEMO) bash tests/support/demo.sh
@@ -33,6 +33,27 @@ quick: $(READY)
 	$(BIN)/ruff check .
 	$(PYTEST) -q -m "not slow"
 
+# The lowest versions that pyproject.toml allows, of core and all extras, and the quick tests,
+# in an environment of their own. torch is the version TORCH: the lowest has no CPU build on
+# PyPI. Old libraries warn beside newer ones, so warnings are not errors here.
+LOWEST ?= .venv-lowest
+TORCH ?= 2.13.0+cpu
+UV = UV_FIND_LINKS="$(PIP_FIND_LINKS)" $(LOWEST)/bin/uv pip
+
+lowest: $(LOWEST)/.ready
+	PATH="$(abspath $(LOWEST)/bin):$$PATH" $(LOWEST)/bin/pytest -q -m "not slow" -W default \
+	    --numprocesses $(JOBS) --dist loadfile
+
+$(LOWEST)/.ready: pyproject.toml
+	$(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/pip install --quiet uv
+	echo "torch==$(TORCH)" > $(LOWEST)/torch.txt
+	$(UV) compile pyproject.toml --all-extras --resolution lowest-direct --quiet \
+	    --constraint $(LOWEST)/torch.txt --output-file $(LOWEST)/versions.txt
+	$(UV) install --quiet --python $(LOWEST) --requirement $(LOWEST)/versions.txt
+	$(UV) install --quiet --python $(LOWEST) --no-deps --editable .
+	touch $@
+
 # Hostile variants of every kind of file; another SEED makes others.
 N ?= 3000
 SEED ?= 0
@@ -52,7 +73,7 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf $(VENV) $(DEMO) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .coverage
+	rm -rf $(VENV) $(LOWEST) $(DEMO) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .coverage
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -43,6 +43,9 @@ _LIBRARY_ERRORS = (
 
 _CONNECT_S = 3
 _ATTEMPTS = 3
+# Before fsspec 2026.9 an archive raises what its library does.
+_ABSENT = (FileNotFoundError, NotADirectoryError, KeyError)
+
 _AWS_HINT = (
     "credentials and endpoint are those of the AWS tools: AWS_ACCESS_KEY_ID, "
     "AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL, or ~/.aws"
@@ -86,7 +89,7 @@ class ObjectStore:
             for name, content in zip(names, answers, strict=True):
                 if isinstance(content, bytes):
                     contents[name] = content
-                elif not isinstance(content, (FileNotFoundError, NotADirectoryError)):
+                elif not isinstance(content, _ABSENT):
                     raise content
             return contents
 

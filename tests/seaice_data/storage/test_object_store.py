@@ -173,7 +173,9 @@ def test_scenes_are_listed_in_few_round_trips(
     store = Store.open(url)
     assert len([store.scene(scene_id) for scene_id in store.scenes]) == 3
     # Up to three files of the root, one listing, then those of all scenes at once.
-    assert sorted(calls) == ["get_object"] * (3 + 3) + ["list_objects_v2"]
+    # (Before 2026.9 s3fs lists without the method that is counted here.)
+    assert calls.count("get_object") == 3 + 3
+    assert len(calls) <= 3 + 3 + 1
 
 
 def test_a_missing_bucket_is_reported(raw: Path, bucket: str) -> None:
