@@ -219,7 +219,7 @@ def _is_there(files: Sequence[Path], kind: PlacedFormat, max_kb: float | None) -
     if not all(path.exists() for path in files):
         return False
     n_bytes = sum(path.stat().st_size for path in files)
-    return kind == "tif" or max_kb is None or n_bytes <= 1000 * max_kb
+    return kind in ("tif", "nc") or max_kb is None or n_bytes <= 1000 * max_kb
 
 
 def _write(

@@ -135,6 +135,14 @@ def test_polygons_that_are_too_large_are_written_again(maps: Path, tmp_path: Pat
     assert convert_maps(maps, tmp_path / "out", ["shp"], max_kb=most_kb).written == ()
 
 
+def test_a_size_of_polygons_does_not_touch_other_formats(
+    maps: Path, tmp_path: Path
+) -> None:
+    convert_maps(maps, tmp_path / "out", ["nc"])
+    again = convert_maps(maps, tmp_path / "out", ["nc"], max_kb=0.1)
+    assert (len(again.kept), again.failed) == (2, ())
+
+
 def test_files_that_exist_are_kept_unless_asked(maps: Path, tmp_path: Path) -> None:
     formats = ("tif", "submission")
     convert_maps(maps, tmp_path / "out", formats, spacing_m=400.0)
