@@ -33,10 +33,13 @@ POLYGONS: Marks = (b"FA".ljust(11, b"\0") + b"C\0\0\0\0\2".ljust(21, b"\0") + b"
 """Mark of tables of polygons: the last two of their fields. Other ice charts have more
 fields between these."""
 
+GEOPACKAGE: Marks = (b'"CT" TEXT, "SA" TEXT, "FA" TEXT, "POLY_TYPE" TEXT)',)
+"""Mark of GeoPackages: all the fields of their table."""
+
 SUBMIT_SCRIPT: Marks = (b"#SBATCH --job-name=seaice-study",)
 """Mark of submit scripts."""
 
-_HEAD_BYTES = 64 * 1024
+_HEAD_BYTES = 128 * 1024  # tables of a GeoPackage are described after 64 KiB or so
 
 
 def refuse_foreign(path: Path, marks: Marks, *, overwrite: bool = False) -> None:

@@ -14,7 +14,13 @@ from pathlib import Path
 from typing import Literal
 
 from seaice_data.errors import SeaIceError
-from seaice_data.system.ownership import GEOTIFF, POLYGONS, is_marked, refuse_foreign
+from seaice_data.system.ownership import (
+    GEOPACKAGE,
+    GEOTIFF,
+    POLYGONS,
+    is_marked,
+    refuse_foreign,
+)
 from seaice_data.system.workers import Progress
 from seaice_model.errors import MapError
 from seaice_model.formats.geotiff import check_spacing, geotiff_names, write_geotiff
@@ -202,15 +208,16 @@ def _files(out: Path, scene: str, kind: PlacedFormat) -> tuple[Path, ...]:
 
 def _refuse_foreign(files: Sequence[Path], kind: PlacedFormat, *, overwrite: bool) -> None:
     """Refuse to replace files of a set that seaice did not write."""
-    if kind == "tif":
-        for path in files:
-            refuse_foreign(path, GEOTIFF, overwrite=overwrite)
-        return
     # Only the table of a shapefile has a mark; it is written first.
-    if not overwrite and is_marked(files[0].with_suffix(".dbf"), POLYGONS):
+    if (
+        not overwrite
+        and kind == "shp"
+        and is_marked(files[0].with_suffix(".dbf"), POLYGONS)
+    ):
         return
+    marks = {"tif": GEOTIFF, "gpkg": GEOPACKAGE}.get(kind, ())
     for path in files:
-        refuse_foreign(path, (), overwrite=overwrite)
+        refuse_foreign(path, marks, overwrite=overwrite)
 
 
 def _is_there(files: Sequence[Path], kind: PlacedFormat, max_kb: float | None) -> bool:

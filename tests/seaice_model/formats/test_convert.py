@@ -4,6 +4,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import geopandas as gpd
 import h5py
 import netCDF4
 import numpy as np
@@ -13,6 +14,7 @@ import xarray as xr
 from rasterio.crs import CRS
 from rasterio.warp import reproject
 from scipy.ndimage import binary_dilation, binary_erosion
+from shapely import box
 from support.chart_maps import GRID, chart_map, decision
 from support.swaths import distance_m, swath, vectors
 
@@ -133,6 +135,28 @@ def test_polygons_that_are_too_large_are_written_again(maps: Path, tmp_path: Pat
     assert (len(again.written), again.kept, again.failed) == (len(before.written), (), ())
     assert again.n_bytes <= 2 * 1000 * most_kb
     assert convert_maps(maps, tmp_path / "out", ["shp"], max_kb=most_kb).written == ()
+
+
+def test_a_geopackage_that_is_too_large_is_written_again(
+    maps: Path, tmp_path: Path
+) -> None:
+    large, small = convert_maps(maps, tmp_path / "out", ["gpkg"]).written
+    with large.open("ab") as file:
+        file.write(bytes(100_000))
+    again = convert_maps(maps, tmp_path / "out", ["gpkg"], max_kb=150)
+    assert (again.written, again.kept, again.failed) == ((large,), (small,), ())
+    assert again.n_bytes < 150_000
+
+
+def test_a_geopackage_of_others_is_left_alone(maps: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    theirs = tmp_path / "out" / f"{OTHER}.gpkg"
+    frame = gpd.GeoDataFrame({"CT": ["92"], "POLY_TYPE": ["I"]}, geometry=[box(0, 0, 1, 1)])
+    frame.set_crs("EPSG:3413").to_file(theirs)
+    before = theirs.read_bytes()
+    report = convert_maps(maps, tmp_path / "out", ["gpkg"], max_kb=1)
+    assert "did not write" in report.failed[-1].reason
+    assert theirs.read_bytes() == before
 
 
 def test_a_size_of_polygons_does_not_touch_other_formats(
