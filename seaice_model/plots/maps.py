@@ -297,14 +297,22 @@ def _halo() -> Any:
 
 
 def _north(tie_points: TiePoints, grid: Grid) -> tuple[float, float]:
-    """Return the direction of north as a step along x and y of length 1."""
-    rows = np.array([0.4, 0.6]) * (grid.height - 1)
-    columns = np.array([0.4, 0.6]) * (grid.width - 1)
-    latitude = tie_points.latitudes(rows, columns)
-    per_row = (latitude[1] - latitude[0]).mean() / max(rows[1] - rows[0], 1)
-    per_column = (latitude[:, 1] - latitude[:, 0]).mean() / max(columns[1] - columns[0], 1)
-    length = float(np.hypot(per_row, per_column)) or 1.0
-    return float(per_column) / length, float(per_row) / length
+    """Return the direction of north in the middle: a step along x and y of length 1.
+
+    Examples
+    --------
+    >>> ends = np.array([0.0, 9.0])
+    >>> beyond_the_pole = np.array([[0.0, 0.0], [180.0, 180.0]])
+    >>> latitude = np.array([[89.5, 89.5], [88.5, 88.5]])
+    >>> points = TiePoints(latitude, beyond_the_pole, ends, ends)
+    >>> _north(points, Grid(10, 10, 80.0))
+    (0.0, -1.0)
+    """
+    rows, columns = ((n - 1) / 2 + np.array([-0.5, 0.5]) for n in grid.shape)
+    latitude, _ = tie_points.places(rows, columns)
+    step = np.array([np.diff(latitude, axis=1).mean(), np.diff(latitude, axis=0).mean()])
+    along_x, along_y = step / (np.hypot(*step) or 1.0)
+    return float(along_x), float(along_y)
 
 
 def _round_length(length_km: float) -> float:
