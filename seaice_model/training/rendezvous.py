@@ -80,6 +80,8 @@ class Rendezvous:
             distributed.init_process_group(
                 backend, store=store, rank=self.rank, world_size=self.count
             )
+            # NCCL connects GPUs through the store at their first sum, which may be later.
+            store.set_timeout(distributed.default_pg_timeout)
 
         try:
             _in_thread(meet, self.wait_s + _GRACE_S)

@@ -146,6 +146,17 @@ def test_processes_meet_without_torchrun_in_any_order() -> None:
     assert together(JOIN + TOGETHER) == ["0 3\n", "1 3\n", "2 3\n"]
 
 
+LATE = """
+from torch.distributed.distributed_c10d import _get_default_store
+print(_get_default_store().timeout)
+leave()
+"""
+
+
+def test_the_time_to_come_does_not_limit_what_follows() -> None:
+    assert together(JOIN + LATE) == ["0:30:00\n"] * 3
+
+
 DESERTED = """
 from seaice_model.errors import RunError
 try:
