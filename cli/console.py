@@ -242,3 +242,5 @@ class EpochLines:
         if self._forecast and is_enough and left_s:
             self._forecast(step, left_s)
             self._forecast = None
+        if self._forecast and step.entry is not None:  # validation is not a batch
+            self._progress.restart(step.n_done)

@@ -123,9 +123,11 @@ def train(
     forecast = None
     if _is_first():
         is_advised = preset != "tiny" and not resume
-        forecast = Forecast(device, n_seeds=len(numbers), is_advised=is_advised)
+        # Of a run to resume, nobody knows here which seeds are done.
+        n_seeds = 0 if resume else len(numbers)
+        forecast = Forecast(device, n_seeds=n_seeds, is_advised=is_advised)
         note(f"{_epochs(chosen, numbers)} on {forecast.machine}")
-        _note_settings(chosen, run)
+        _note_settings(chosen, run / "seed-*" if numbers else run)
     options: dict[str, Any] = {
         "resume": resume,
         "overwrite": overwrite,

@@ -10,12 +10,18 @@ import pytest
 
 from seaice.console import EpochLines, Pace, Progress
 from seaice.forecast import Forecast
+from seaice_model.runs.log import LogEntry
 from seaice_model.training.progress import TrainProgress
 
 SEAICE = Path(sys.executable).with_name("seaice")
 STEP = TrainProgress(
     epoch=1, n_epochs=300, iteration=4, n_iterations=500, loss=1.0, learning_rate=0.1
 )
+ENTRY = LogEntry(
+    epoch=1, loss=1, loss_sic=1, loss_sod=1, loss_floe=1, learning_rate=0.1, combined=50,
+    sic=50, sod=50, floe=50, is_best=True, train_s=2, wait_s=0, validation_s=100,
+    n_patches=32,
+)  # fmt: skip
 
 
 class Clock:
@@ -80,6 +86,21 @@ def test_the_forecast_is_made_once_from_the_first_batches() -> None:
     assert left_s > 0
 
 
+def test_the_validation_between_short_epochs_is_not_taken_for_batches() -> None:
+    clock, made = Clock(), list[float]()
+    with Progress("batches") as progress:
+        progress._pace = Pace(clock)
+        lines = EpochLines(progress, forecast=lambda _step, left_s: made.append(left_s))
+        for epoch in (1, 2, 3):
+            for iteration in (1, 2):
+                clock.now += 1
+                step = replace(STEP, epoch=epoch, iteration=iteration, n_iterations=2)
+                lines(step)
+            clock.now += 100
+            lines(replace(step, entry=ENTRY))
+    assert made == [pytest.approx(600 - 4)]
+
+
 def started(*command: str | Path) -> tuple[str, int]:
     """Return what a training prints until it says how long it takes, and its exit code."""
     process = subprocess.Popen(
@@ -125,3 +146,6 @@ def test_all_settings_are_shown_on_request(store_path: str, tmp_path: Path) -> N
     for shown in ("learning_rate = 0.001", "[sampling]", "[augmentation]", "all seeds: "):
         assert shown in said
     assert code == 75
+    said, _code = started("train", store_path, *options, "--resume")  # some may be done
+    assert "all seeds" not in said
+    assert f"{tmp_path}/run/seed-*/settings.json)" in said
