@@ -145,7 +145,9 @@ class _SarGrid:
         flags = self.full_flags[rows]
         fills = self._fills.copy()
         if self._recipe.sar == "power":
-            to_power(band.planes[:2], self._stds, fills[:2])
+            masked = band.planes[:3]
+            is_fill = (masked == fills[:, None, None]) | np.isnan(masked)
+            to_power(masked[:2], self._stds, is_fill.all(axis=0))
             fills[:2] = 0
         is_finite = average_blocks(
             band.planes, fills, ratio, self._land_below, means, flags, self._sums

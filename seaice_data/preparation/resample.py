@@ -70,7 +70,7 @@ def downscale_chart(chart: Labels, ratio: int, fill: int = CHART_FILL) -> Labels
     return coarse
 
 
-def to_power(planes: FloatArray, stds: FloatArray, fills: FloatArray) -> None:
+def to_power(planes: FloatArray, stds: FloatArray, is_fill: Mask) -> None:
     """Turn standardised decibels into backscatter relative to its mean, in place.
 
     Parameters
@@ -79,22 +79,21 @@ def to_power(planes: FloatArray, stds: FloatArray, fills: FloatArray) -> None:
         float32, shape ``(k, y, x)``.
     stds
         Standard deviation of each plane in dB.
-    fills
-        Fill values of the planes; fill becomes 0.
+    is_fill
+        Where they are fill, which becomes 0; shape ``(y, x)``.
 
     Examples
     --------
     >>> planes = np.array([[[-1.0, 1.0, 9.0]]], dtype=np.float32)
-    >>> to_power(planes, np.array([10.0]), np.array([9.0]))
+    >>> to_power(planes, np.array([10.0]), planes[0] == 9)
     >>> planes.round(4)
     array([[[ 0.1, 10. ,  0. ]]], dtype=float32)
     """
-    for plane, std, fill in zip(planes, stds, fills, strict=True):
-        is_known = plane != np.float32(fill)
+    for plane, std in zip(planes, stds, strict=True):
         plane *= np.float32(std * np.log(10) / 10)
         with np.errstate(over="ignore"):  # infinite values are found with the averages
             np.exp(plane, out=plane)
-        plane *= is_known
+        plane[is_fill] = 0
 
 
 def to_decibel(planes: FloatArray, stds: FloatArray) -> None:

@@ -224,6 +224,7 @@ def test_fill_has_no_power(tmp_path: Path, fill: float) -> None:
     charts = {name: np.zeros((40, 40), np.uint8) for name in ("SIC", "SOD", "FLOE")}
     for values in planes.values():
         values[:20, :15] = fill
+    planes["nersc_sar_primary"][5, 5] = np.nan
     for values in charts.values():
         values[:20, :15] = 255
     path = write_coded(tmp_path, 40, 40, **planes, **charts)
@@ -235,6 +236,14 @@ def test_fill_has_no_power(tmp_path: Path, fill: float) -> None:
     expected = np.full((4, 4), 0.5)
     expected[:2, 0] = np.nan
     np.testing.assert_allclose(hh, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("ratio", [1, 10])
+def test_a_valid_pixel_that_is_0_by_rounding_has_power(tmp_path: Path, ratio: int) -> None:
+    hh = np.zeros((40, 40), np.float32)  # the published mean everywhere
+    path = write_coded(tmp_path, 40, 40, nersc_sar_primary=hh)
+    recipe = Recipe(ratio=ratio, dtype="float32", sar="power")
+    np.testing.assert_array_equal(plane(prepared(path, recipe), recipe, "hh"), 0)
 
 
 # ---- polygons of pixels
