@@ -158,7 +158,8 @@ class TrainConfig:
     scenes, and that of a batch by the number of valid pixels that it has on average over
     scenes. Whatever ``sampling.over`` is, the expected loss is then that of a very large
     batch sampled over scenes, in batches of any size, and only its noise differs. (Batch
-    norm still sees the patches as they are sampled.)"""
+    norm still sees the patches as they are sampled. Valid pixels are counted before patches
+    are turned: with ``beyond = "fill"``, losses of all charts are about 6 % lower.)"""
 
     validation: ValidationSource = "store"
     """Scenes to validate on. "store": the validation split of the store. "drawn": as many
