@@ -26,7 +26,7 @@ from seaice_model.maps.decision import (
     check_bytes,
 )
 from seaice_model.maps.foreign_hdf5 import array, number, read_bytes, text
-from seaice_model.maps.geolocation_netcdf import write_axis
+from seaice_model.maps.geolocation_netcdf import check_axis, write_axis
 from seaice_model.maps.netcdf_writer import (
     NewFile,
     add_dimensions,
@@ -97,6 +97,8 @@ def read_decision(file: h5py.File, shape: tuple[int, int]) -> Decision | None:
     on_store = concentration.shape
     if any(n_store > n for n_store, n in zip(on_store, shape, strict=True)):
         raise ValueError(f"concentration has shape {on_store}, its map {shape}")
+    for name, n_store in zip(_PLANE, on_store, strict=True):
+        check_axis(file, name, n_store)
     rows, columns = (
         array(file, name, (n_pixels,), "iu")[...].astype(np.int64)
         for name, n_pixels in zip(_INDEX, shape, strict=True)

@@ -37,6 +37,8 @@ _MOST_NUMBERS = 10_000
 _MOST_TEXTS = 100
 _MOST_CHUNK = 2**24
 _FILL = 255
+_FILLS = ("_FillValue", "missing_value")
+_MOST_SCALE = 1e6
 _ROUNDING = 0.01  # of a step: what is left of a packed number in single precision
 _BROKEN = (
     OSError,
@@ -151,24 +153,30 @@ def read_bytes(dataset: h5py.Dataset, step: float = 1.0) -> ChartArray:
     Parameters
     ----------
     dataset
-        An `array`: bytes, other whole numbers, or floats with NaN for fill.
+        An `array`: bytes, other whole numbers, or floats with NaN for fill. Its attributes
+        say how its numbers are packed.
     step
-        Difference that one byte makes, for floats of which packing has been undone.
+        Difference that one byte makes, in the numbers that the array stands for.
 
     Raises
     ------
     ValueError
         If a number is not a byte.
     """
-    values = dataset[...]
-    if values.dtype == np.int8 and "_Unsigned" in dataset.attrs:
+    values, attributes = dataset[...], dataset.attrs
+    scale, offset = (
+        number(attributes, name, -_MOST_SCALE, _MOST_SCALE) if name in attributes else usual
+        for name, usual in (("scale_factor", 1.0), ("add_offset", 0.0))
+    )
+    if values.dtype == np.int8 and "_Unsigned" in attributes:
         values = values.view(np.uint8)
-    if values.dtype == np.uint8:
+    if values.dtype == np.uint8 and np.float32(scale) == np.float32(step) and not offset:
         return np.asarray(values)
-    is_fill = np.isnan(values)
-    if "_FillValue" in dataset.attrs:
-        is_fill |= values == attribute(dataset.attrs, "_FillValue")
-    codes = values if "scale_factor" in dataset.attrs else values / step
+    is_fill = values == _FILL if values.dtype == np.uint8 else np.isnan(values)
+    for name in _FILLS:
+        if name in attributes:
+            is_fill |= np.isin(values, attribute(attributes, name))
+    codes = (np.where(is_fill, 0, values) * scale + offset) / step
     codes = np.clip(np.where(is_fill, _FILL, codes), -1, _FILL + 1)
     whole = np.rint(codes)
     is_wrong = ~((np.abs(codes - whole) < _ROUNDING) & (whole >= 0) & (whole <= _FILL))

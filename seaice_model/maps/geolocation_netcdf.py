@@ -33,6 +33,7 @@ _AXES = {
     "y": "distance along the swath from the end of the last line, not projected",
     "x": "distance across the swath from its left edge, not projected",
 }
+_NO_VARIABLE = "not a netCDF variable"  # how netCDF marks a dimension without coordinates
 _MOST_TIE_POINTS = 10_000  # Sentinel-1 has 21 x 21; placing pixels costs their square
 
 
@@ -71,6 +72,24 @@ def write_axis(
     axis = name[-1]
     distances = distances_m(axis, n_pixels, spacing_m, length_m)
     add_variable(file, name, (name,), distances, axis_attributes(axis))
+
+
+def check_axis(file: h5py.File, name: str, n_pixels: int) -> None:
+    """Reject a file whose pixels another program has sorted by their coordinates.
+
+    Maps of version 0.1 have no coordinates.
+
+    Raises
+    ------
+    ValueError
+        If distances along ``y`` do not decrease, or those along ``x`` do not increase.
+    """
+    if name not in file or _NO_VARIABLE in str(file[name].attrs.get("NAME")):
+        return
+    steps = np.diff(array(file, name, (n_pixels,))[...].astype(np.float64))
+    decreases = name.endswith("y")
+    if not ((steps < 0) if decreases else (steps > 0)).all():
+        raise ValueError(f"{name!r} must {'de' if decreases else 'in'}crease")
 
 
 def write_geolocation(file: NewFile, tie_points: TiePoints, grid: Grid) -> None:
@@ -139,8 +158,10 @@ def read_tie_points(file: h5py.File, shape: tuple[int, int]) -> TiePoints:
     Raises
     ------
     ValueError
-        If they are missing or cannot place pixels.
+        If they are missing or cannot place pixels, or pixels were sorted.
     """
+    for axis, n_pixels in zip("yx", shape, strict=True):
+        check_axis(file, axis, n_pixels)
     lines, samples = (array(file, f"tie_{axis}_index", 1, "iu") for axis in "yx")
     at = lines.shape + samples.shape
     if at[0] * at[1] > _MOST_TIE_POINTS:

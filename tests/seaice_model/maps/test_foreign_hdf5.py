@@ -242,6 +242,50 @@ def test_a_map_that_xarray_unpacked_and_wrote_again_is_read(
 
 
 @pytest.mark.parametrize(
+    ("name", "packing"),
+    [
+        (SIC, {"dtype": "uint8", "scale_factor": 10.0, "_FillValue": 255}),
+        (SIC, {"dtype": "int8", "add_offset": 50.0, "_FillValue": -128}),
+        ("concentration", {"dtype": "int16", "scale_factor": 0.01, "_FillValue": -1}),
+        ("concentration", {"dtype": "uint8", "scale_factor": 0.4, "_FillValue": 255}),
+        (
+            "entropy_sod",
+            {
+                "dtype": "int16",
+                "scale_factor": 2e-5,
+                "add_offset": 0.5,
+                "_FillValue": -32768,
+            },
+        ),
+    ],
+)
+def test_a_map_that_was_packed_in_another_way_is_read(
+    tmp_path: Path, name: str, packing: dict[str, Any]
+) -> None:
+    original, again = chart_map(), tmp_path / "again.nc"
+    assert original.decision is not None
+    original.charts[0, original.charts[0] < 11] = 10  # bytes that look like 10 %
+    original.decision.concentration[...] = np.arange(48).reshape(6, 8) * 4  # in 2 %
+    write_netcdf(original, tmp_path / "map.nc")
+    plain = xr.load_dataset(tmp_path / "map.nc").drop_encoding()
+    plain.to_netcdf(again, encoding={name: packing})
+    assert_same(read_netcdf(again), read_netcdf(tmp_path / "map.nc"))
+
+
+@pytest.mark.parametrize("axis", ["y", "x", "store_y", "store_x"])
+def test_a_map_whose_pixels_were_sorted_is_refused(
+    tmp_path: Path, a_map: Path, axis: str
+) -> None:
+    again = tmp_path / "again.nc"
+    ascending = not axis.endswith("y")
+    xr.load_dataset(a_map).sortby(axis, ascending=not ascending).to_netcdf(again)
+    with pytest.raises(
+        MapError, match=f"'{axis}' must {'in' if ascending else 'de'}crease"
+    ):
+        read_netcdf(again)
+
+
+@pytest.mark.parametrize(
     ("stored", "fill", "scale"),
     [
         (np.array([0, -1], np.int16), -1, None),
