@@ -103,7 +103,7 @@ def fitting(text: str, width: int) -> str:
 
 
 class Pace:
-    """How fast long work goes, and how long the rest of it takes."""
+    """The pace of long work, and the time that is left."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -114,11 +114,11 @@ class Pace:
         self._since, self._from = self._clock(), done
 
     def per_s(self, done: float) -> float:
-        """Return how much was finished in a second, now that `done` is."""
+        """Return how much is finished per second; `done` is finished now."""
         return (done - self._from) / max(self._clock() - self._since, 1e-9)
 
     def left_s(self, done: float, total: float) -> float | None:
-        """Return the seconds for what is left of `total`; None if nothing was measured."""
+        """Return the seconds left of `total`; None if nothing was measured."""
         return (total - done) / self.per_s(done) if done > self._from else None
 
 
@@ -167,7 +167,7 @@ class Progress:
                 self._bar.stop()
 
     def restart(self, done: float) -> None:
-        """Begin other work, of which `done` was finished before, as in a run to resume."""
+        """Begin other work, of which `done` is already finished, as in a resumed run."""
         self._pace.restart(done)
         if self._bar is not None and self._task is not None:
             self._bar.remove_task(self._task)

@@ -1,4 +1,4 @@
-"""How long a training takes on this machine: said once, as soon as its pace is known."""
+"""How long a training takes on this machine, printed once its pace is known."""
 
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ _LONG_S = 3600.0
 
 
 class Forecast:
-    """Prints how long the batches of a training take, and for long ones what else to do.
+    """Prints how long the batches of a training take, and what to do if that is long.
 
     Parameters
     ----------
@@ -21,7 +21,7 @@ class Forecast:
     n_seeds
         How many such trainings there are, if there are several.
     is_advised
-        Whether the small network for CPUs is named to those who train on one.
+        Whether to suggest the small network for CPUs when training on one.
     """
 
     def __init__(self, device: str, *, n_seeds: int = 0, is_advised: bool = False) -> None:
@@ -45,7 +45,8 @@ class Forecast:
             return
         self._is_said = True
         pace_s = left_s / (step.n_total - step.n_done)
-        seeds = f", {seconds(left_s * self._n_seeds)} all seeds" if self._n_seeds else ""
+        all_s = left_s * self._n_seeds
+        seeds = f", {seconds(all_s)} for all seeds" if self._n_seeds else ""
         note(
             f"the batches take about {seconds(left_s)}{seeds}: {pace_s:.3g} s each on "
             f"{self.machine}; validation is not included"

@@ -154,7 +154,7 @@ def ending_in_words(command: Command) -> Command:
             if not (library := _not_loaded(error)):
                 raise
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            hint = "it reads environment variables and configuration files of its own"
+            hint = "check the environment variables and configuration files that it reads"
             fail(f"{library} cannot be loaded: {reason}", hint)
             raise typer.Exit(1) from None
 
@@ -162,7 +162,7 @@ def ending_in_words(command: Command) -> Command:
 
 
 def _not_loaded(error: BaseException) -> str:
-    """Return the library of others that raised an error while it was imported; or ""."""
+    """Return the third-party library that raised an error on import; or ""."""
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
     modules = [f.f_globals for f in frames if f.f_code.co_name == "<module>"]
     name = str(modules[-1].get("__name__")) if modules else "__main__"

@@ -1,4 +1,4 @@
-"""`seaice check`: test on real files what is inferred about them."""
+"""`seaice check`: test what is inferred about files on the files themselves."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,13 +14,14 @@ def check(
     jobs: Jobs = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Test on real files what seaice infers about them.
+    """Test what seaice infers about AI4Arctic files on your files.
 
-    No real file of AI4Arctic has been read with seaice yet; docs/unchecked.md lists what is
-    inferred about them. This command tests it, from the place of 2 km cells to the axes of
-    the wind, and says what holds, what does not, and what these files cannot decide, with
-    the numbers. Some inferences need ten scenes or more, some both versions of a scene.
-    The exit code is 1 only if a file is left out because it cannot be read or compared.
+    No real AI4Arctic file has been read with seaice yet; docs/unchecked.md lists what is
+    inferred, from the position of the 2 km cells to the axes of the wind. This command
+    says for each inference, with numbers, whether it holds, does not hold or cannot be
+    decided from your files. Some inferences need ten scenes or more, some need both
+    versions of a scene. The exit code is 1 only if a file is left out because it cannot be
+    read or compared.
 
     Example: seaice check raw/
     """

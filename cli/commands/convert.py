@@ -72,10 +72,10 @@ def convert(
 
     GeoTIFFs (one file per chart: SIC in percent, SOD and FLOE as classes, 255 where there
     are no data) and polygons with the fields of SIGRID-3 (CT, SA, FA, POLY_TYPE) are in a
-    polar stereographic projection and need the extra geo. GDAL and QGIS place the netCDF
-    files of --to nc by their latitudes and longitudes; other software that follows CF
-    places the maps themselves. A submission file has a class at
-    every pixel, also on land, because the challenge scores some land pixels; an existing
+    polar stereographic projection and need the extra geo. GDAL and QGIS use the latitudes
+    and longitudes of --to nc to place its files; software that follows the CF conventions
+    can place the maps themselves. A submission file has a class at every pixel, also on
+    land, because the challenge scores some land pixels; an existing
     one is replaced only with --overwrite. Other existing files are kept, so run the same
     command again to continue after an interruption or to add a format; polygons larger than
     --max-kb are written again. --crs and --spacing apply to new files only. Maps that
@@ -101,8 +101,8 @@ def convert(
         note(f"left out: {what}: {with_hint(failure.reason, failure.hint)}")
     if report.kept and (spacing is not None or crs is not Projection.nsidc):
         note(
-            f"note: {len(report.kept)} files are kept as they were written, whatever --crs "
-            "and --spacing are now; replace them with --overwrite"
+            f"note: {len(report.kept)} existing files are kept; --crs and --spacing do not "
+            "change them; replace them with --overwrite"
         )
     if as_json:
         say_json(

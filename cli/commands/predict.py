@@ -33,13 +33,13 @@ def predict(
     split: Annotated[
         str,
         typer.Option(
-            help="train, validation, test, unseen or all, as the run used them; if not "
-            "given, scenes that it has not seen"
+            help="train, validation, test, unseen or all, as the run used them; by "
+            "default, scenes that it has not seen"
         ),
     ] = "",
     where: Annotated[
         str,
-        typer.Option(help='Only scenes of this split with "month in 5..9"; see train'),
+        typer.Option(help='Narrow the split, as "month in 5..9"; see train'),
     ] = "",
     scene: Annotated[
         list[str] | None, typer.Option(help="Only this scene; repeatable")
@@ -72,12 +72,12 @@ def predict(
     and a PNG are written. Unless you choose scenes of a store, those that were not used to
     train or validate any of the runs are predicted: the test scenes, if the runs were
     trained on this store. --split follows the lists that the runs keep, whatever the splits
-    of the store are now: validation means the scenes that a run was validated on and none
-    was trained on, unseen all that none has seen. --where chooses among the scenes of the
-    split. netCDF files are prepared in memory with the recipe of the run.
+    of the store are now: validation means the scenes that a run was validated on and no run
+    was trained on; unseen means those that no run has seen. --where chooses among the
+    scenes of the split. netCDF files are prepared in memory with the recipe of the run.
     Existing maps are kept, so run the same command again to continue after an interruption.
-    Scenes that cannot be predicted are listed at the end and do not stop the others; a plot
-    that fails does not cost its map.
+    Scenes that cannot be predicted are listed at the end and do not stop the others. If
+    only a plot fails, the map is written without it.
 
     Example: seaice predict store.zarr --out maps/
     """

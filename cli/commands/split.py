@@ -35,10 +35,12 @@ def split(
         int | None,
         typer.Option(
             min=2,
-            help="Write the settings of a cross-validation of this many folds instead",
+            help="Write the settings of a cross-validation with this many folds instead",
         ),
     ] = None,
-    out: Annotated[Path, typer.Option(help="Folder for these files")] = Path("folds"),
+    out: Annotated[Path, typer.Option(help="Folder for the files of --folds")] = Path(
+        "folds"
+    ),
     as_json: AsJson = False,
 ) -> None:
     """Divide the scenes of a store into train, validation and test.
@@ -50,10 +52,10 @@ def split(
     new division.
 
     With --folds the store stays as it is. Its training and validation scenes are divided
-    into folds, orbit pass by orbit pass, and OUT/fold-1.toml and so on let a training
-    validate on one fold and train on the others: `seaice train store.zarr --config
-    folds/fold-1.toml --run run-1`. Then `seaice predict store.zarr --run run-1 --split
-    validation` predicts the scenes of the fold.
+    into folds of whole orbit passes. With the settings in OUT/fold-1.toml a training
+    validates on the first fold and trains on the others, and so on: `seaice train
+    store.zarr --config folds/fold-1.toml --run run-1`. Then `seaice predict store.zarr
+    --run run-1 --split validation` predicts the scenes of the fold.
 
     Example: seaice split store.zarr --validation valset2.json
     """
@@ -64,7 +66,9 @@ def split(
     opened = Store.open(store)
     if folds is not None:
         if test or validation or allow_leaks:
-            raise typer.BadParameter("--folds divides by --seed alone")
+            raise typer.BadParameter(
+                "--folds cannot be combined with --test, --validation or --allow-leaks"
+            )
         _write_folds(opened, folds, seed, out, as_json=as_json)
         return
     settings = SplitSettings(

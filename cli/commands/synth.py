@@ -23,7 +23,7 @@ def synth(
     size: Annotated[
         str,
         typer.Option(
-            help="Nominal number of 80 m pixels along a side, or height x width as "
+            help="Nominal number of 80 m pixels along a side, or height x width, such as "
             "1300x5000; a small scene is a small area"
         ),
     ] = "1500",
@@ -32,14 +32,15 @@ def synth(
     ] = Version.ready,
     seed: Annotated[int, typer.Option(min=0, help="Another seed gives other scenes")] = 0,
     first: Annotated[
-        int, typer.Option(min=0, help="Number of the first scene, to write in batches")
+        int,
+        typer.Option(min=0, help="Number of the first scene, to write a set in batches"),
     ] = 0,
     truth: Annotated[
         bool,
         typer.Option(
             "--truth",
-            help="Also write what each pixel contains, to a folder whose name is that of "
-            "the scenes and -truth",
+            help="Also write what each pixel contains, to a folder beside the scenes: "
+            "raw-truth/ for raw/",
         ),
     ] = False,
     jobs: Jobs = 0,
@@ -55,9 +56,9 @@ def synth(
     five is a test scene, whose charts are in a separate file. Existing files are kept, so
     run the same command again to continue after an interruption.
 
-    With --truth, what each pixel contains before analysts generalise it to polygons is
-    written beside the scenes: maps can be scored against it (`seaice score maps/ --truth
-    raw-truth/`).
+    --truth also writes what each pixel contains before analysts generalise it to polygons,
+    to a folder beside the scenes. Maps can be scored against it: `seaice score maps/
+    --truth raw-truth/`.
 
     Example: seaice synth raw/ --scenes 12 --size 1500
     """

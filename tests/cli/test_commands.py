@@ -545,7 +545,7 @@ def test_convert_adds_a_format_and_counts_the_files_it_keeps(
     assert result.code == 0
     assert "1 files written" in result.out
     assert "3 kept, 0 left out" in result.out
-    assert "note: 3 files are kept as they were written" in result.err
+    assert "note: 3 existing files are kept" in result.err
     result = seaice(*arguments, "--to", "gpkg", "--json")
     report = json.loads(result.out)
     assert (result.code, report["files"], report["failed"]) == (0, [], [])

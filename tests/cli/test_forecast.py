@@ -67,7 +67,9 @@ def test_several_seeds_take_that_many_times_as_long(
 ) -> None:
     Forecast("cpu", n_seeds=5)(STEP, 36000.0)
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("the batches take about 10 h 00 min, 50 h 00 min all seeds: ")
+    assert line.startswith(
+        "the batches take about 10 h 00 min, 50 h 00 min for all seeds: "
+    )
 
 
 def test_a_short_training_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
@@ -143,7 +145,12 @@ def test_all_settings_are_shown_on_request(store_path: str, tmp_path: Path) -> N
     options = ["--run", tmp_path / "run", "--device", "cpu", *SMALL, "--seeds", "0-2"]
     said, code = started("--verbose", "train", store_path, *options)
     assert "3 trainings of 900000 epochs of 500 batches on " in said
-    for shown in ("learning_rate = 0.001", "[sampling]", "[augmentation]", "all seeds: "):
+    for shown in (
+        "learning_rate = 0.001",
+        "[sampling]",
+        "[augmentation]",
+        "for all seeds: ",
+    ):
         assert shown in said
     assert code == 75
     said, _code = started("train", store_path, *options, "--resume")  # some may be done

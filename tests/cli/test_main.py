@@ -164,7 +164,7 @@ def test_a_setting_with_which_a_library_cannot_be_loaded_is_put_into_words(
     assert code == 1
     assert err.splitlines() == [
         "error: numba cannot be loaded: Number of threads specified must be > 0.",
-        "hint: it reads environment variables and configuration files of its own",
+        "hint: check the environment variables and configuration files that it reads",
     ]
 
 
