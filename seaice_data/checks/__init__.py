@@ -1,1 +1,1 @@
-"""Tests on real files of what is inferred about them; see docs/unchecked.md."""
+"""Tests of what is inferred about AI4Arctic files; see docs/unchecked.md."""

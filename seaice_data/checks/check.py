@@ -28,10 +28,10 @@ class CheckReport:
     """Raw files that were read."""
 
     failed: tuple[Failure, ...]
-    """Files that could not be read, or compared with their raw version."""
+    """Files that could not be read, or not compared with their raw version."""
 
     elapsed_s: float
-    """Seconds in all."""
+    """Total time in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +50,10 @@ class _Scene:
 def check_scenes(
     folder: str | Path, *, jobs: int = 1, progress: Progress | None = None
 ) -> CheckReport:
-    """Test on real files what is inferred about them (docs/unchecked.md).
+    """Test what is inferred about AI4Arctic files on real ones (docs/unchecked.md).
 
-    Each file is read once, band by band; scenes that are there in both versions are also
-    compared.
+    Each file is read once, band by band. If a scene exists in both versions, bands of them
+    are also compared.
 
     Parameters
     ----------
@@ -67,8 +67,8 @@ def check_scenes(
     Returns
     -------
     CheckReport
-        For each inference whether it holds, does not hold, or cannot be told from these
-        files, with the numbers.
+        For each inference, with numbers: it holds, does not hold, or cannot be decided
+        from these files.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def _findings(
     raw: Sequence[_Scene],
     pairs: Sequence[versions.Twins],
 ) -> tuple[Finding, ...]:
-    # A scene that is there in both versions has one wind.
+    # A scene that exists in both versions has one wind.
     single = {scene.id: scene for scene in scenes}.values()
     winds = [scene.wind for scene in single]
     return (
@@ -136,7 +136,7 @@ def _findings(
 
 
 def _measure(path: Path) -> _Scene | Failure:
-    """Measure all that checks need in one file."""
+    """Measure everything that the checks need in one file."""
     try:
         with open_scene(path) as scene:
             planes = survey(scene)

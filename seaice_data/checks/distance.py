@@ -18,7 +18,7 @@ _LAST_ZONE = 41
 
 @dataclass(frozen=True, slots=True)
 class Distances:
-    """Distance zones of a scene against the distances to its land."""
+    """Distance zones of a scene, compared with the distances to its land."""
 
     n_blocks: int
     """Blocks of 400 m whose nearest land is certainly in the scene."""
@@ -79,7 +79,7 @@ def check_zones(scenes: Sequence[Distances]) -> Finding:
 
 
 def check_fractions(ready: Sequence[Distances]) -> Finding:
-    """Check that zones of ready-to-train files are means of four."""
+    """Check that zones of ready-to-train files are means of four pixels."""
     name = "means of zones"
     inferred = (
         "zones of ready-to-train files are means of 2 x 2 pixels, so some are fractions"

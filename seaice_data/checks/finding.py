@@ -1,4 +1,4 @@
-"""What a check found out about an inference."""
+"""The result of checking an inference."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from seaice_data.arrays import FloatArray
 Outcome = Literal["holds", "does not hold", "cannot tell"]
 
 CLEAR = 3.0
-"""Standard errors by which a difference must exceed chance to decide something."""
+"""Standard errors that a difference must exceed to decide something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +22,13 @@ class Finding:
     """A word or two."""
 
     inferred: str
-    """What seaice takes for granted."""
+    """What seaice assumes."""
 
     outcome: Outcome
-    """Whether the files bear it out."""
+    """Whether the files confirm it."""
 
     evidence: str
-    """Why, with numbers and units."""
+    """The reason, with numbers and units."""
 
 
 def outcome_of(holds: bool) -> Outcome:

@@ -1,4 +1,4 @@
-"""Where the 2 km cells are: the SAR must resemble the radiometer most where they are."""
+"""Position of the 2 km cells: at the right one, SAR and radiometer are most alike."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ _HALF_KM = 0.08 * (CELL_PIXELS - 1) / 2
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """The 2 km grid of a scene against its SAR."""
+    """The 2 km grid of a scene, compared with its SAR."""
 
     shape: tuple[int, int]
     """Cells along y and x."""
@@ -66,15 +66,15 @@ def check_registration(scenes: Sequence[Cells]) -> Finding:
     if len(found) < _FEWEST_SCENES:
         evidence = (
             f"{len(found)} of {len(scenes)} scenes have edges in SAR and 89 GHz that can "
-            f"be compared; it takes {_FEWEST_SCENES}"
+            f"be compared; at least {_FEWEST_SCENES} are needed"
         )
         return Finding(name, inferred, "cannot tell", evidence)
-    # Drift of the ice between the satellites spoils single scenes: medians.
+    # The ice drifts between the two satellites' passes, so single scenes may be far off.
     middle = np.median(found, axis=0)
     spread = 1.4826 * np.median(np.abs(found - middle), axis=0)
     error = 1.2533 * spread / len(found) ** 0.5
     evidence = (
-        f"in {len(found)} scenes 89 GHz fits the SAR best {middle[0]:+.2f} km along the "
+        f"in {len(found)} scenes, 89 GHz fits the SAR best {middle[0]:+.2f} km along the "
         f"lines and {middle[1]:+.2f} km along the samples from the centre (standard errors "
         f"{error[0]:.2f} and {error[1]:.2f} km); a corner would be {_HALF_KM:.2f} km away"
     )
@@ -130,7 +130,7 @@ def _offset_km(
 
 
 def _apart_from(basis: FloatArray, values: FloatArray) -> FloatArray:
-    """Return what of the columns an orthonormal basis does not explain."""
+    """Return the part of the columns that an orthonormal basis does not explain."""
     return values - basis @ (basis.T @ values)
 
 
@@ -156,7 +156,7 @@ def _explained(seen: FloatArray, targets: FloatArray) -> float:
 
 
 def _top_km(explained: FloatArray, shifts: IntArray) -> tuple[float, float] | None:
-    """Return the top of the surface, between the shifts; None if it has none."""
+    """Return the maximum of the surface, between the shifts; None if it has none."""
     i, j = np.unravel_index(explained.argmax(), explained.shape)
     if not (0 < i < len(shifts) - 1 and 0 < j < len(shifts) - 1):
         return None

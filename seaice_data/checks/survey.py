@@ -48,10 +48,10 @@ class Survey:
     """Highest zone of all pixels."""
 
     n_unseen: int
-    """Pixels with a class of SIC, but no SAR."""
+    """Pixels with a class of SIC but no SAR."""
 
     n_unlabelled: int
-    """Pixels with SAR, but no class of SIC."""
+    """Pixels with SAR but no class of SIC."""
 
     n_water_differs: int
     """Pixels that are water in one chart and a class of ice in another."""

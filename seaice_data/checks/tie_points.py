@@ -64,7 +64,7 @@ class Placement:
 
     @property
     def is_forward(self) -> bool:
-        """Whether later lines are where Sentinel-1 flies to, not where it comes from."""
+        """Whether later lines are further along the orbit of Sentinel-1."""
         cosine = np.cos(np.deg2rad(self.latitude))
         ascending = np.rad2deg(np.arcsin(np.clip(_INCLINATION_COSINE / cosine, -1, 1)))
         ways = np.array([ascending, 180 - ascending])
@@ -94,15 +94,15 @@ def measure_placement(scene: Scene) -> Placement:
 
 
 def check_positions(raw: Sequence[Placement]) -> Finding:
-    """Check that tie points of raw files are where those of ready ones are rebuilt."""
+    """Check that tie points of raw files are at the positions rebuilt for ready ones."""
     name = "positions of tie points"
     inferred = (
-        "on the 40 m grid they are ceil(n / 20) apart, the last one on the last pixel"
+        "on the 40 m grid they are ceil(n / 20) pixels apart, the last on the last pixel"
     )
     if not raw:
-        return Finding(name, inferred, "cannot tell", "no raw file says their positions")
+        return Finding(name, inferred, "cannot tell", "no raw file has their positions")
     furthest = max(scene.misplaced_pixels for scene in raw)
-    evidence = f"in {len(raw)} raw files they are at most {furthest:g} pixels from there"
+    evidence = f"in {len(raw)} raw files they are at most {furthest:g} pixels off"
     return Finding(name, inferred, outcome_of(furthest <= 0.5), evidence)
 
 
@@ -115,14 +115,14 @@ def check_spacing(scenes: Sequence[Placement]) -> Finding:
     wrong = (np.abs(spacings / SPACING_M - 1) > _NEAR_SHARE).any(axis=1).sum()
     evidence = (
         f"a pixel is {y:.1f} m along the lines and {x:.1f} m along the samples (medians of "
-        f"{len(scenes)} scenes); it is not {SPACING_M:.0f} m within {_NEAR_SHARE:.0%} in "
-        f"{wrong}"
+        f"{len(scenes)} scenes); {wrong} scenes differ from {SPACING_M:.0f} m by more than "
+        f"{_NEAR_SHARE:.0%}"
     )
     return Finding(name, inferred, outcome_of(wrong == 0), evidence)
 
 
 def check_last_interval(ready: Sequence[Placement]) -> Finding:
-    """Check that the last interval of ready-to-train files is as short as rebuilt."""
+    """Check that the last interval of ready-to-train files is as short as we assume."""
     name = "last interval of tie points"
     inferred = "in ready-to-train files the last interval is shorter, as in raw ones"
     pairs = [
@@ -139,8 +139,8 @@ def check_last_interval(ready: Sequence[Placement]) -> Finding:
     shares, pixels = np.array(pairs).T
     rebuilt, even = np.median(np.abs(shares - 1)), np.median(np.abs(shares * pixels - 1))
     evidence = (
-        f"with rebuilt positions a pixel of the last interval is off by {rebuilt:.2%}, "
-        f"with even ones by {even:.2%} (medians of {len(pairs)} axes)"
+        f"the pixel spacing of the last interval is off by {rebuilt:.2%} with a shorter "
+        f"one, by {even:.2%} with equal ones (medians of {len(pairs)} axes)"
     )
     if abs(rebuilt - even) < _CLEAR_SHARE / 2:
         return Finding(name, inferred, "cannot tell", evidence)
@@ -153,19 +153,20 @@ def check_orientation(scenes: Sequence[Placement]) -> Finding:
     n_forward = sum(scene.is_forward for scene in scenes)
     n_south = sum(not scene.is_ascending for scene in scenes)
     evidence = (
-        f"of {len(scenes)} scenes ({n_south} descending) later samples are to the right of "
-        f"later lines in {n_right}, and later lines along the orbit in {n_forward}"
+        f"of {len(scenes)} scenes ({n_south} descending), {n_right} have later samples to "
+        f"the right of later lines, and {n_forward} later lines further along the orbit"
     )
     return Finding(
         "orientation",
-        "row 0 is the first line in time, column 0 is near range, also when descending",
+        "row 0 is the first line in time and column 0 is near range, also in descending "
+        "scenes",
         outcome_of(n_right == n_forward == len(scenes)),
         evidence,
     )
 
 
 def _along(points: TiePoints, axis: int) -> tuple[float, float, float]:
-    """Return metres per pixel, and the last interval against the others."""
+    """Return metres per pixel, and the last interval relative to the others."""
     places = _on_sphere(points)
     gaps = np.linalg.norm(np.diff(places, axis=axis), axis=-1) * _EARTH_RADIUS_M
     metres = np.median(gaps, axis=1 - axis)

@@ -42,13 +42,13 @@ class Values:
     """Fill values of HH, HV and incidence angle."""
 
     n_wrong: int
-    """Pixels of charts that are not classes."""
+    """Pixels of charts whose value is not a class."""
 
     n_water_differs: int
     """Pixels that are water in one chart only."""
 
     moments: dict[str, tuple[float, float]]
-    """Mean and deviation of variables, standardised."""
+    """Mean and standard deviation of each variable, standardised."""
 
     range_errors: tuple[float, ...]
     """How far extremes of radiometer channels are from the attributes ``min`` and ``max``,
@@ -108,7 +108,7 @@ def check_masks(ready: Sequence[Values]) -> Finding:
     unseen = sum(scene.n_unseen for scene in charted)
     unlabelled = sum(scene.n_unlabelled for scene in charted)
     evidence = (
-        f"of {n_pixels} pixels in {len(charted)} scenes {unseen} have a class but no SAR, "
+        f"of {n_pixels} pixels in {len(charted)} scenes, {unseen} have a class but no SAR, "
         f"{unlabelled} SAR but no class"
     )
     holds = max(unseen, unlabelled) <= _MOST_UNALIKE * n_pixels
@@ -126,7 +126,7 @@ def check_fills(ready: Sequence[Values]) -> Finding:
 
 
 def check_scales(scenes: Sequence[Values]) -> Finding:
-    """Check units: values standardised in ready files, decibel, K, m/s and kg/m2 in raw."""
+    """Check units: standardised in ready files; dB, K, m/s and kg/m2 in raw ones."""
     strange = sorted(
         {
             f"{name} of a {scene.version} file {mean:.1f} +- {std:.2f}"
@@ -136,10 +136,10 @@ def check_scales(scenes: Sequence[Values]) -> Finding:
         }
     )
     evidence = (
-        f"mean and deviation are {'; '.join(strange[:5])} (published deviations)"
+        f"mean and std are {'; '.join(strange[:5])} (in published standard deviations)"
         if strange
-        else f"in {len(scenes)} scenes all means are within {_FURTHEST_MEAN:.0f} published "
-        "deviations of the published ones"
+        else f"in {len(scenes)} scenes, all means are within {_FURTHEST_MEAN:.0f} "
+        "published standard deviations of the published means"
     )
     return Finding(
         "units",
@@ -159,8 +159,8 @@ def check_constants(scenes: Sequence[Values]) -> Finding:
             name, inferred, "cannot tell", "no variable has attributes min and max"
         )
     evidence = (
-        f"{len(errors)} minima and maxima are at most {max(errors):.4f} deviations from "
-        "the attributes of their variables"
+        f"{len(errors)} minima and maxima are at most {max(errors):.4f} standard "
+        "deviations from the attributes of their variables"
     )
     return Finding(name, inferred, outcome_of(max(errors) < _SAME_STDS), evidence)
 
@@ -175,8 +175,8 @@ def check_classes(scenes: Sequence[Values]) -> Finding:
     wrong = sum(scene.n_wrong for scene in charted)
     differs = sum(scene.n_water_differs for scene in charted)
     evidence = (
-        f"in {len(charted)} scenes {wrong} pixels are not classes, and {differs} are water "
-        "in one chart and ice in another"
+        f"in {len(charted)} scenes, {wrong} pixels are not classes, and {differs} are "
+        "water in one chart and ice in another"
     )
     return Finding(name, inferred, outcome_of(wrong == differs == 0), evidence)
 

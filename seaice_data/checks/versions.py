@@ -29,7 +29,7 @@ THRESHOLDS = ((0.65, 0.65), (0.70, 0.50))
 
 @dataclass(frozen=True, slots=True)
 class Twins:
-    """A ready-to-train scene against its raw version."""
+    """A ready-to-train scene, compared with its raw version."""
 
     n_mixed: int
     """Pixels of charts whose four 40 m pixels differ in class."""
@@ -71,8 +71,8 @@ def compare_versions(ready: Path, raw: Path) -> Twins:
         if other.grid.shape != (height, width):
             halves = " x ".join(map(str, other.grid.shape))
             raise SceneError(
-                f"{str(ready)!r}: it has {height} x {width} pixels of 80 m, but those of "
-                f"its raw version {str(raw)!r} make {halves}, so they are not compared"
+                f"{str(ready)!r} has {height} x {width} pixels of 80 m, but those of its "
+                f"raw version {str(raw)!r} make {halves}, so they are not compared"
             )
         table = other.polygons
         fills = scene.fills
@@ -108,7 +108,7 @@ def check_chart_rule(pairs: Sequence[Twins]) -> Finding:
     """Check that a chart pixel has the highest class of its four."""
     name, inferred = (
         "2 x 2 of charts",
-        "80 m pixels have the highest of four classes, 255 included",
+        "an 80 m pixel has the highest of its four classes, 255 included",
     )
     counts = np.array([twins.n_by_rule for twins in pairs]).reshape(-1, 3).sum(axis=0)
     n_mixed = sum(twins.n_mixed for twins in pairs)
@@ -118,7 +118,7 @@ def check_chart_rule(pairs: Sequence[Twins]) -> Finding:
 def check_threshold(pairs: Sequence[Twins]) -> Finding:
     """Check the share of the ice that a type needs to give a polygon its class."""
     name = "threshold of dominance"
-    inferred = "a type of ice gives its class from 65 % of the ice on, in SOD and in FLOE"
+    inferred = "SOD and FLOE are those of an ice type that is at least 65 % of the ice"
     counts = np.array([twins.n_by_threshold for twins in pairs]).reshape(-1, 2).sum(axis=0)
     names = [f"{sod:.2f} for SOD and {floe:.2f} for FLOE" for sod, floe in THRESHOLDS]
     n_decisive = sum(twins.n_decisive for twins in pairs)
@@ -127,7 +127,7 @@ def check_threshold(pairs: Sequence[Twins]) -> Finding:
 
 def check_sar_rule(pairs: Sequence[Twins]) -> Finding:
     """Check that HH is the mean of four decibels."""
-    name, inferred = "2 x 2 of SAR", "80 m pixels are the mean of four values in dB"
+    name, inferred = "2 x 2 of SAR", "an 80 m pixel is the mean of four values in dB"
     n_sar = sum(twins.n_sar for twins in pairs)
     if n_sar < _FEWEST_PIXELS:
         return Finding(name, inferred, "cannot tell", _no_pairs(pairs))
@@ -162,7 +162,7 @@ def _of_counts(
 
 
 def _no_pairs(pairs: Sequence[Twins]) -> str:
-    return f"{len(pairs)} scenes are there in both versions, ready-to-train and raw"
+    return f"{len(pairs)} scenes exist in both versions, ready-to-train and raw"
 
 
 def _bands(height: int) -> list[slice]:

@@ -1,13 +1,13 @@
 """The wind: which axes and signs u and v have in the scene.
 
-The authors say that it is "rotated to account for flight direction", no more. Three
-properties of wind tell the possibilities apart, however few files there are of one kind:
+The authors say only that it is "rotated to account for flight direction". Three properties
+of wind distinguish the possibilities:
 
 - wind near the surface turns (vorticity) more than it spreads (divergence), so the axes
   for which it spreads least are the right ones, up to the sign of both;
 - the mean wind over these seas is from the north, which gives that sign;
 - ascending and descending scenes have the same wind, above all if they are close in time
-  and place. This tells a mirrored wind, or one that was not rotated, from one that was.
+  and place. This shows whether the wind was rotated, mirrored or left as it was.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -97,19 +97,21 @@ def check_axes(scenes: Sequence[Wind]) -> Finding:
     """Check which axes u and v are along, by the divergence of the wind."""
     name = "axes of the wind"
     inferred = (
-        "u10m_rotated is along the samples, v10m_rotated along the lines, or both against"
+        "u10m_rotated is along the samples and v10m_rotated along the lines, up to the "
+        "sign of both"
     )
     found = [wind.spreading for wind in scenes if wind.spreading]
     if len(found) < _FEWEST_SCENES:
         evidence = (
-            f"it takes {_FEWEST_SCENES} scenes with a wind that varies; {len(found)} have"
+            f"{len(found)} scenes have a wind that varies; at least {_FEWEST_SCENES} are "
+            "needed"
         )
         return Finding(name, inferred, "cannot tell", evidence)
     least = _least_spreading(found)
     evidence = (
-        f"in {len(found)} scenes wind along {_words(least.axes)} spreads least: its "
-        f"divergence is {least.ratio:.2f} times that along {_words(least.next_axes)} (mean "
-        f"squares; {least.n_errors:.1f} standard errors)"
+        f"in {len(found)} scenes, the divergence is smallest for axes "
+        f"{_words(least.axes)}: {least.ratio:.2f} times that for "
+        f"{_words(least.next_axes)} (mean squares; {least.n_errors:.1f} standard errors)"
     )
     if least.n_errors < CLEAR:
         return Finding(name, inferred, "cannot tell", evidence)
@@ -118,7 +120,8 @@ def check_axes(scenes: Sequence[Wind]) -> Finding:
 
 def check_sign(scenes: Sequence[Wind]) -> Finding:
     """Check which way u and v are positive, by the prevailing wind from the north."""
-    name, inferred = "sign of the wind", "positive u and v blow to later samples and lines"
+    name = "sign of the wind"
+    inferred = "positive u and v blow towards later samples and lines"
     found = [wind.spreading for wind in scenes if wind.spreading]
     least = _least_spreading(found) if len(found) >= _FEWEST_SCENES else None
     if least is None or least.n_errors < CLEAR:
@@ -129,10 +132,10 @@ def check_sign(scenes: Sequence[Wind]) -> Finding:
         return Finding(name, inferred, "cannot tell", _too_few_of_each(kinds))
     (up, up_error), (down, down_error) = (mean_and_error(north[kind]) for kind in kinds)
     evidence = (
-        f"along {_words(least.axes)} the mean wind to the north is {up:+.1f} m/s (standard "
-        f"error {up_error:.1f}) in ascending scenes and {down:+.1f} m/s ({down_error:.1f}) "
-        "in descending ones; over the seas around Greenland and northern Canada it is from "
-        "the north"
+        f"for axes {_words(least.axes)} the mean wind to the north is {up:+.1f} m/s "
+        f"(standard error {up_error:.1f}) in ascending scenes and {down:+.1f} m/s "
+        f"({down_error:.1f}) in descending ones; in the climate of the seas around "
+        "Greenland and northern Canada it is from the north"
     )
     if up * down < 0 or abs(up + down) < CLEAR * np.hypot(up_error, down_error):
         return Finding(name, inferred, "cannot tell", evidence)
@@ -142,10 +145,10 @@ def check_sign(scenes: Sequence[Wind]) -> Finding:
 
 
 def check_rotation(scenes: Sequence[Wind]) -> Finding:
-    """Check that scenes of all flight directions have the same wind, turned back.
+    """Check that scenes of all flight directions have the same wind once it is turned back.
 
-    Pairs of scenes that are close in time and place decide, or else the mean winds of
-    ascending and descending scenes.
+    Pairs of scenes that are close in time and place decide; without them, the mean winds
+    of ascending and descending scenes.
     """
     name = "rotation of the wind"
     inferred = (
@@ -174,7 +177,7 @@ def check_rotation(scenes: Sequence[Wind]) -> Finding:
     else:
         evidence = (
             f"{len(pairs)} pairs of scenes within {_CLOSE_HOURS:.0f} hours and "
-            f"{_CLOSE_KM:.0f} km cross each other; it takes {_FEWEST_PAIRS}; "
+            f"{_CLOSE_KM:.0f} km cross each other, at least {_FEWEST_PAIRS} are needed; "
         ) + _too_few_of_each(kinds)
         return Finding(name, inferred, "cannot tell", evidence)
     if not is_clear:
@@ -189,7 +192,7 @@ _WAYS: Mapping[str, Callable[[Wind], FloatArray]] = MappingProxyType(
         "not rotated": lambda wind: np.array([wind.u, wind.v]),
     }
 )
-"""Winds towards east and north, up to a turn that is the same in all scenes."""
+"""Winds towards east and north, up to a rotation that is the same in all scenes."""
 
 
 def _ranked(order: IntArray, differences: Sequence[str]) -> str:
@@ -206,7 +209,8 @@ def _by_direction(scenes: Sequence[Wind]) -> tuple[IntArray, IntArray]:
 def _too_few_of_each(kinds: tuple[IntArray, IntArray]) -> str:
     up, down = map(len, kinds)
     return (
-        f"{up} scenes are ascending, {down} descending; it takes {_FEWEST_OF_EACH} of each"
+        f"{up} scenes are ascending, {down} descending; at least {_FEWEST_OF_EACH} of each "
+        "are needed"
     )
 
 

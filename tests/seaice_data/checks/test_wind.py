@@ -85,4 +85,4 @@ def test_few_scenes_or_pairs_do_not_decide(tmp_path: Path) -> None:
     ascending = scenes[::2] * 2
     for finding in (check_rotation(ascending), check_sign(ascending)):
         assert finding.outcome == "cannot tell"
-        assert "12 scenes are ascending, 0 descending; it takes 3" in finding.evidence
+        assert "12 scenes are ascending, 0 descending; at least 3" in finding.evidence
