@@ -1,4 +1,4 @@
-"""What our netCDF files and datasets have in common by the CF conventions."""
+"""CF attributes that all our netCDF files and datasets have in common."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

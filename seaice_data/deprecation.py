@@ -58,7 +58,7 @@ def former_arguments(
     Parameters
     ----------
     values
-        Present values by those that went with the old names.
+        New values by the old ones, where the values have changed with the name.
     **names
         New names by old ones.
 

@@ -1,9 +1,9 @@
 """Latitudes and longitudes of pixels, interpolated between the tie points of a scene.
 
-- ``TiePoints.places`` is where pixels are: it interpolates vectors, which neither the pole
-  nor the date line disturbs.
-- ``TiePoints.latitudes`` and ``longitudes`` interpolate degrees. The inputs of networks are
-  defined so, and networks have learned from them. Between tie points 20 km apart they are
+- ``TiePoints.places`` gives exact positions: it interpolates vectors, which works at the
+  pole and at the date line.
+- ``TiePoints.latitudes`` and ``longitudes`` interpolate degrees. This defines the inputs of
+  networks, which have learned from them. Between tie points 20 km apart they are
   100 m off at 83 degrees north, and hundreds of kilometres next to the pole.
 """
 

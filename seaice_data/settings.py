@@ -9,7 +9,7 @@ keep their fingerprints::
     despeckle: bool = field(default=False, metadata=ADDED)
 
 A field with a new name, or new values, is declared with `formerly`: files with the old ones
-can be read, and people who write them get a warning for one version.
+can be read, and people who still write the old ones get a warning for one version.
 """
 
 import dataclasses
@@ -47,7 +47,7 @@ versions without it did, because files that lack the field are read with the def
 def formerly(name: str, values: Mapping[bool, Any] | None = None) -> Mapping[str, Any]:
     """Return the metadata of a field that had another name; fingerprints still use it.
 
-    `values` has the present values by those that went with the old name.
+    `values` maps the values that the field had under its old name to those of today.
     """
     return types.MappingProxyType({"formerly": name, "values": values or {}})
 
@@ -283,7 +283,7 @@ def _identity(settings: Any) -> dict[str, Any]:
 
 
 Former = Mapping[str, "dataclasses.Field[Any]"]
-"""Fields by the names that they had, including those of parts."""
+"""Fields by their former names, including those of parts."""
 
 
 def _former(kind: Any) -> Former:

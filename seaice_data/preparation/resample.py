@@ -5,7 +5,7 @@ blends cells of 2 km that have no gap.
 
 - ``downscale_chart`` shrinks planes of any labels, such as polygon ids, to the most
   frequent one, never to an average; ``blocks.vote_blocks`` does the same to classes.
-- ``to_power`` and ``to_decibel`` change the scale of SAR, before and after it is averaged;
+- ``to_power`` and ``to_decibel`` change the scale of SAR before and after averaging;
 - ``pick`` shrinks any plane by taking single pixels, as the official code does.
 - ``interpolate`` interpolates planes on a coarse grid to any positions, bilinearly;
   ``interpolate_nearest`` takes the nearest value instead.

@@ -83,9 +83,9 @@ class Augmentation:
         default=(), metadata=formerly("turn_wind", _TURN_WIND)
     )
     """Directions in the scene in which positive u10m and v10m blow, such as ``("samples",
-    "lines")``, or against an axis, ``("lines", "-samples")``. If given, the wind turns with
-    the patch. If not, it stays as it is in the scene: the authors of the dataset do not say
-    which axes they mean, and `check_scenes` tests it on their files."""
+    "lines")``; a minus is against the axis, as in ``("lines", "-samples")``. If given, the
+    wind turns with the patch. If not, it stays as it is in the scene: the authors of the
+    dataset do not say which axes they mean; `check_scenes` tests this on their files."""
 
     turn_wind = former_attribute("turn_wind", "wind_axes")
 

@@ -190,7 +190,7 @@ def turned_wind(
 ) -> FloatArray:
     """Return `Cuts.wind` of turned patches: standardised, like the values in m s-1."""
     axes = augmentation.wind_directions
-    matrices = axes.T @ turns.of_vectors() @ axes  # they turn (u, v)
+    matrices = axes.T @ turns.of_vectors() @ axes  # these turn (u, v)
     u, v = _WIND_CHANNELS
     turned = np.empty((len(matrices), len(components), 3))
     for k, name in enumerate(components):

@@ -9,7 +9,7 @@ in whatever batch, on one machine or two. The rest is arithmetic on numbers:
   together the ranks see what one process sees in batches of ``w * b``.
 
 ``torch.utils.data.DataLoader(patches, sampler=PatchNumbers(n), batch_size=16)`` loads
-other patches in each epoch (`seaice_model.training.patch_numbers`). With
+different patches in each epoch (`seaice_model.training.patch_numbers`). With
 ``sampler=range(n)`` every epoch has the same `n` patches, augmented in the same way: right
 for validation only. Without ``sampler=`` PyTorch asks for a length, which patches do not
 have. `PatchSampler.batch` is faster: it fills the same memory again and again (`empty`),
@@ -124,8 +124,8 @@ class PatchSampler:
     >>> patches.batch(range(16), out)["inputs"].shape  # doctest: +SKIP
     (16, 256, 256, 31)
 
-    In PyTorch, epochs of 8000 patches, other ones each time (``sampler=range(8000)`` would
-    load the same ones in every epoch). ``next(iter(loader))`` costs an epoch:
+    In PyTorch, epochs of 8000 patches, different ones each time (``sampler=range(8000)``
+    would load the same ones in every epoch). ``next(iter(loader))`` uses up an epoch:
 
     >>> loader = DataLoader(  # doctest: +SKIP
     ...     patches, sampler=PatchNumbers(8000), batch_size=16

@@ -34,7 +34,7 @@ def scene_dataset(
     """Return a scene in physical units.
 
     There is one variable for each channel, and two for each chart: `SIC` in percent, `SOD`
-    and `FLOE` as numbers of classes, all float32 with NaN where there is no class; and
+    and `FLOE` as class numbers, all float32 with NaN where there is no class; and
     `SIC_class` and so on, the classes as they are stored.
 
     Parameters
@@ -116,11 +116,11 @@ def _channel_attributes(channel: Channel) -> dict[str, Any]:
 
 
 def _value_attributes(chart: Chart) -> dict[str, Any]:
-    """Return the CF attributes of a chart in percent or as numbers of classes, with NaN."""
+    """Return the CF attributes of a chart in percent or as class numbers, with NaN."""
     attributes = chart.cf_attributes()
     if chart is SIC:
         attributes = {"long_name": chart.long_name, "units": "%"}
-    else:  # CF: in the type of the variable
+    else:  # CF: flag values have the type of the variable
         attributes["flag_values"] = attributes["flag_values"].astype(np.float32)
     if chart.standard_name:
         attributes["standard_name"] = chart.standard_name

@@ -122,7 +122,7 @@ class StoreDescription:
             if n_bytes is None
             else f"{n_bytes / 1e9:.2f} GB",
             **self._channels_by_group(),
-            "classes": "below: of the labelled pixels of the training scenes, at 80 m"
+            "classes": "see below, of the labelled pixels of the training scenes at 80 m"
             if self.class_percent
             else "not known: no training scene has labels",
             **{
@@ -233,8 +233,7 @@ def _oddities_of_splits(store: Store, scenes: Sequence[StoredScene]) -> Iterator
         beside = {i for group in passes if divided.intersection(group) for i in group}
         if n_beside := len(left & beside):
             yield (
-                f"{n_beside} scenes are in no split: others of their orbit pass are in a "
-                "split without them"
+                f"{n_beside} scenes are in no split: others of their orbit pass are in one"
             )
         if new := sorted(left - beside):
             yield (

@@ -77,7 +77,7 @@ def divided(store: Store) -> Mapping[str, tuple[SceneId, ...]]:
     if is_unfinished(store):
         raise StoreError(
             f"the {len(store.scenes)} scenes of {store.path!r} are not divided into splits "
-            "yet: parts of it have been prepared, or a run was interrupted",
+            "yet: only parts of it have been prepared, or `prepare` was interrupted",
             hint=f"finish it with `seaice prepare raw/ {store.path}`, without --part",
         )
     return store.splits

@@ -33,8 +33,8 @@ class Recipe:
     choose later."""
 
     sar: Literal["mean", "nearest", "power"] = "mean"
-    """How SAR, incidence angle and distance map are downscaled. The mean of SAR is that of
-    decibels, as in the files; ``power`` takes the decibels of its mean backscatter."""
+    """How SAR, incidence angle and distance map are downscaled. ``mean`` averages SAR in
+    decibels, as in the files; ``power`` averages its backscatter."""
 
     charts: Literal["most-frequent", "nearest"] = "most-frequent"
     """How charts are downscaled."""

@@ -76,8 +76,8 @@ def select(
     where
         As ``split == 'train' and month in 5..9``; see `seaice_data.store.selection`.
     splits
-        What ``split`` means: ids by the name of their split; the splits of the store if
-        not given.
+        What ``split`` means: ids by name of the split. If not given, the splits of the
+        store.
 
     Raises
     ------

@@ -135,13 +135,13 @@ def split_folds(
 ) -> tuple[tuple[SceneId, ...], ...]:
     """Divide scenes into folds for cross-validation, each scene into one.
 
-    Scenes of one orbit pass are in the same fold. Ice services, their months, and then all
-    scenes, are spread as evenly over the folds as whole passes allow.
+    Scenes of one orbit pass are in the same fold. The scenes of each ice service and month
+    are spread over the folds as evenly as whole passes allow, and then all scenes are.
 
     Parameters
     ----------
     ids
-        Scene ids; leave out test scenes and others of their passes.
+        Scene ids, without test scenes and other scenes of their passes.
     n_folds
         Number of folds, at least 2.
     seed
@@ -166,7 +166,7 @@ def split_folds(
     passes = orbit_passes(ids)
     if not 2 <= n_folds <= len(passes):
         raise SettingsError(
-            f"{len(passes)} orbit passes of scenes that are not for testing cannot be "
+            f"{len(passes)} orbit passes of training and validation scenes cannot be "
             f"divided into {n_folds} folds",
             hint=f"ask for 2 to {len(passes)} folds" if len(passes) > 1 else None,
         )
@@ -184,8 +184,8 @@ def split_folds(
 def orbit_passes(ids: Iterable[str]) -> list[tuple[SceneId, ...]]:
     """Group scenes whose acquisitions follow each other within an orbit pass.
 
-    Each starts at most ten minutes after another. They overlap, so scores on one are too
-    good if another was trained on.
+    Each scene starts at most ten minutes after another. Such scenes overlap, so scores on
+    one are too high if another was used for training.
 
     Parameters
     ----------

@@ -158,9 +158,9 @@ class StoredScene:
     def to_xarray(self) -> "xr.Dataset":
         """Return the scene in physical units, by the names of channels and charts.
 
-        `SIC` is in percent; `SOD` and `FLOE` are numbers of classes, whose names are in
-        ``flag_meanings``. NaN is where there is no class, as in channels. `SIC_class`,
-        `SOD_class` and `FLOE_class` are classes as they are stored: uint8, 255 is fill.
+        `SIC` is in percent; `SOD` and `FLOE` are class numbers, whose names are in
+        ``flag_meanings``. They are NaN where there is no class. `SIC_class`, `SOD_class`
+        and `FLOE_class` are classes as they are stored: uint8, 255 is fill.
         The texts and numbers of the scene are its attributes. It can be written as netCDF
         that follows CF 1.12. The coordinates `latitude` and `longitude` are exact: they are
         interpolated between the tie points, not taken from the channels of these names.

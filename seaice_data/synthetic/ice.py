@@ -30,7 +30,7 @@ class RegionMap:
 
 
 class Ground(NamedTuple):
-    """What regions grow on, at nodes."""
+    """The ground on which regions grow, at nodes."""
 
     land_km: Float32
     """Distance to land, below 0 on land."""
@@ -94,7 +94,7 @@ def choose_seeds(
         (shore & (edge > 0), int(rng.integers(1, 4)) if has_fast else 0),
         (shore, 1 if has_berg and plan.service == "dmi" else 0),
     )
-    # Polygons are smaller at the edge of the ice, where it changes within few kilometres.
+    # Polygons are smaller at the ice edge, where the ice changes within a few kilometres.
     weight = np.exp(-np.abs(edge) / 0.3) + 0.2
     found = [_sample_nodes(rng, place, weight, n) for place, n in places]
     if not any(map(len, found)):
@@ -109,7 +109,7 @@ def choose_seeds(
 def _sample_nodes(
     rng: np.random.Generator, place: Mask, weight: FloatArray, n: int
 ) -> NDArray[np.intp]:
-    """Sample `n` nodes of a place by their weight; none if it has fewer than 60."""
+    """Sample `n` nodes of a place by weight; none if the place has fewer than 60."""
     candidates = np.flatnonzero(place)
     if len(candidates) < 60 or not n:
         chosen = candidates[:0]

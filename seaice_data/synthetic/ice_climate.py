@@ -1,8 +1,8 @@
-"""How much ice, and of which kind, each ice service meets in each month and region.
+"""How much ice, and of which kind, each ice service charts in each month and region.
 
-What a service meets in a month is that of the AI4Arctic training set. Its regions differ in
-water and in the age of the ice, and together they are what the service meets. So place and
-time say which stages there can be.
+The shares of a service in a month are those of the AI4Arctic training set. Its regions
+differ in water and in the age of the ice, and their mean is that of the service. So place
+and time limit which stages can occur.
 """
 
 from collections.abc import Mapping

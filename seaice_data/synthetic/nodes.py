@@ -1,8 +1,8 @@
 """The nodes of a synthetic scene: coarse grids on which land, ice and weather are made.
 
-What is large is made for the whole swath, 416 km wide, on nodes 2.56 km apart; the scene is
-a section of it, with nodes 640 m apart. Lengths are in widths of a whole swath, so that a
-small scene is a small area.
+Large features are made for the whole swath, 416 km wide, on nodes 2.56 km apart; the scene
+is a section of it, with nodes 640 m apart. Lengths are in widths of a whole swath, so that
+a small scene is a small area.
 """
 
 from typing import NamedTuple

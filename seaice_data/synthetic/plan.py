@@ -185,7 +185,7 @@ def plan_scenes(
     seed
         Random seed, at least 0. Scene k depends on k, `size` and `seed` alone.
     first
-        Number of the first scene, at least 0: scenes may be planned in batches.
+        Number of the first scene, at least 0, to plan scenes in batches.
 
     Raises
     ------

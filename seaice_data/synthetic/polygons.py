@@ -54,7 +54,7 @@ class Polygon:
 
     @property
     def main_types(self) -> tuple[int, int]:
-        """Numbers of the two types with most ice, the same twice if there is one type."""
+        """Numbers of the two types with the most ice, the same twice if there is one."""
         order = sorted(range(len(self.parts)), key=lambda i: -self.parts[i])
         return order[0], order[min(1, len(order) - 1)]
 

@@ -78,11 +78,11 @@ class RadarRows(NamedTuple):
     """What is in each 80 m pixel."""
 
     hidden: "Hidden"
-    """What is hidden in each 80 m pixel."""
+    """The hidden truth of each 80 m pixel."""
 
 
 class Hidden(NamedTuple):
-    """What no instrument and no chart shows, in 80 m pixels."""
+    """The truth that no instrument or chart shows, in 80 m pixels."""
 
     label: NDArray[np.intp]
     """Region with its real, ragged border."""
@@ -302,7 +302,7 @@ def _look(rng: np.random.Generator, polygon: Polygon, melt: float) -> list[float
     share = polygon.parts[main] / total
     first = normal.inv_cdf(min(max(share, 0.01), 0.99))
     shift = rng.normal(0, (1.5, 1.3))
-    # Snow, melt and refreezing hide from the radiometer what ice it is, more or less.
+    # Snow, melt and refreezing partly hide the type of the ice from the radiometer.
     old, thin = rng.uniform(0.35, 1.05, size=2)
     signs = [
         level_db

@@ -1,8 +1,8 @@
 """The ready-to-train version of a synthetic scene, and the hidden truth on the same grid.
 
 The scene is made from the raw rows by the steps of the dataset's authors: charts from
-polygons, blocks of 2 x 2 pixels, aligned masks, standardised values, fill. The truth is
-what the charts generalise.
+polygons, blocks of 2 x 2 pixels, aligned masks, standardised values, fill. The hidden truth
+is the ice that the charts generalise.
 """
 
 from collections.abc import Iterator
@@ -69,7 +69,7 @@ def write_ready(
 def write_truth(
     file: "netCDF4.Dataset", scene: Observation, bands: Iterator[Band]
 ) -> Iterator[Band]:
-    """Yield the bands of a scene, and write what is hidden in each."""
+    """Yield the bands of a scene, and write the hidden truth of each."""
     plan = scene.plan
     file.setncatts({"title": "What the chart of a synthetic scene generalises"})
     file.setncatts(_description(plan))

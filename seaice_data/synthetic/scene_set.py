@@ -63,7 +63,7 @@ def write_scenes(
     seed
         Random seed of the scenes.
     first
-        Number of the first scene: a set may be written in batches.
+        Number of the first scene, to write a set in batches.
     truth
         Where to write the hidden truth of each scene as well, ``<id>_truth.nc``: what each
         pixel contains, before analysts generalise it to polygons. Created if needed.
@@ -100,7 +100,7 @@ def write_scenes(
         if truth.resolve().is_relative_to(folder.resolve()):
             raise SettingsError(
                 f"{str(truth)!r} is in the folder of the scenes",
-                hint="choose a folder beside it, where truth is not taken for scenes",
+                hint="choose a folder beside it: truth files would be taken for scenes",
             )
         truth.mkdir(parents=True, exist_ok=True)
         for plan in plans:

@@ -1,4 +1,4 @@
-"""What is under the satellite in a synthetic scene: land, ice and the chart.
+"""The surface under the satellite in a synthetic scene: land, ice and the chart.
 
 The whole swath is made first, coarsely: the region decides where the land is, the climate
 where the ice edge is, and seeds grow into regions that get egg codes. The scene is the
@@ -133,7 +133,7 @@ def make_surface(plan: ScenePlan) -> Surface:
 
 
 def _make_swath(plan: ScenePlan) -> Swath:
-    """Make what is under the whole swath."""
+    """Make the surface under the whole swath."""
     nodes = swath_nodes(plan)
     coast, land_km = _coast(nodes)
     border = _border(nodes)
@@ -150,7 +150,7 @@ def _make_swath(plan: ScenePlan) -> Swath:
 def _ground(nodes: Nodes, swath: Swath) -> Ground:
     """Return what regions grow on in a scene, with detail that the swath lacks."""
     land_km = _land_km(nodes, swath)
-    # The coast of analysts is not that of the distance map.
+    # Analysts chart another coast than that of the distance map.
     coast = land_km - np.float32(0.5) * nodes.fractal(14, 0.04, 4.0)
     return Ground(
         land_km,
@@ -234,7 +234,7 @@ def _choose_section(swath: Nodes, classes: ChartArray) -> tuple[int, int]:
         share = _window_means(place, sizes)[: n_starts[0], : n_starts[1]]
         difference += np.abs(share - place.mean())
         if place is is_charted:
-            # No scene is without a chart.
+            # Every scene has a chart.
             difference[share < 0.25] += 20
     side = int(plan.rng(31).integers(0, 12))
     if side < 4:

@@ -49,9 +49,9 @@ def open_dataset(
 def set_attributes(
     owner: "netCDF4.Dataset | netCDF4.Variable[Any]", attributes: Mapping[str, Any]
 ) -> None:
-    """Set attributes of an open file or variable; texts become characters, in UTF-8.
+    """Set attributes of an open file or variable; text is written as characters, in UTF-8.
 
-    netCDF4 would make strings of texts that are not ASCII. The classic formats do not have
+    netCDF4 would write text that is not ASCII as strings. The classic formats do not have
     strings, and NCO and CDO cannot append to them.
     """
     for name, value in attributes.items():
