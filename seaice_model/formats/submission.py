@@ -238,7 +238,7 @@ class Submission:
             charts = found.setdefault(scene_id, {})
             if chart in charts:
                 raise MapError(f"{str(self.path)!r} contains {chart} of {scene_id} twice")
-            charts[chart] = array(self._file, name, 2, "u")
+            charts[chart] = array(self._file, name, 2, "iu")
         if not found:
             raise MapError(
                 f"{str(self.path)!r} is not a submission file: it contains no charts"

@@ -106,7 +106,7 @@ def test_files_that_are_not_submissions_are_refused(tmp_path: Path) -> None:
     lacking = {n: v for n, v in whole.items() if n != f"{SCENES[1]}_SOD"}
     refused(f"lacks SOD of scene '{SCENES[1]}'", lacking)
     floats = {n: v.astype(np.float32) for n, v in whole.items()}
-    refused(r"must be bytes \(uint8\), got float32", floats)
+    refused(r"must be whole numbers, got float32", floats)
     twice = {**whole, f"{SCENES[0]}_prep_SIC": whole[f"{SCENES[0]}_SIC"]}
     refused(f"contains SIC of {SCENES[0]} twice", twice)
 

@@ -24,11 +24,14 @@ def test_a_map_in_a_classic_format_is_read(tmp_path: Path, model: Model) -> None
     assert describe(again).has_probabilities
 
 
-def test_a_submission_file_in_a_classic_format_is_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize("model", [*CLASSIC, "NETCDF4_CLASSIC"])
+def test_a_submission_file_in_a_classic_format_is_read(
+    tmp_path: Path, model: Model
+) -> None:
     write_netcdf(chart_map(), tmp_path / "map.nc")
     (whole,) = convert_maps(tmp_path / "map.nc", tmp_path, ["submission"]).written
     again = tmp_path / "again.nc"
-    rewrite(whole, again, "NETCDF3_64BIT_DATA")
+    rewrite(whole, again, model)
     with Submission(again) as found, Submission(whole) as expected:
         (scene,) = found.scenes
         shape = chart_map().grid.shape
