@@ -112,8 +112,3 @@ def _pixels(size: str) -> int | tuple[int, int]:
             param_hint="--size",
         ) from error
     return height, samples
-
-
-def _beside(out: Path) -> Path:
-    """Return the folder of the hidden truth, beside that of the scenes."""
-    return out.resolve().with_name(f"{out.resolve().name}-truth")
