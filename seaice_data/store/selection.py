@@ -132,7 +132,9 @@ class _Reader:
         """Read the whole condition."""
         condition = self._either()
         if (rest := self._peek()) is not None:
-            raise self._refuse(f"{shortened(rest)!r} is unexpected", "join with and, or")
+            is_minus = rest.startswith("-")
+            hint = "write a range as 5..9" if is_minus else "join with and, or"
+            raise self._refuse(f"{shortened(rest)!r} is unexpected", hint)
         return condition
 
     def _split(self, where: str) -> Iterable[tuple[str, str]]:

@@ -94,6 +94,7 @@ def test_by_ids_and_lists_of_them(store: Store, tmp_path: Path) -> None:
         ("month in [5 6]", "a list is not closed", "for example month"),
         ("(month == 5", "a parenthesis is not closed", "for example month"),
         ("month == 5 service == cis", "'service' is unexpected", "join with and"),
+        ("month in 5-9", "'-9' is unexpected", "write a range as 5..9"),
         ("month == 5 and", "it ends too early", "for example month"),
         ("service == 'dni'", "no scene has service 'dni'", "did you mean 'dmi'?"),
         ("split == 'validaton'", "no scene has split", "did you mean 'validation'?"),
