@@ -100,7 +100,7 @@ def test_scenes_in_no_split_are_there_for_a_reason(tmp_path: Path) -> None:
 
 def test_shares_are_those_of_the_plot_or_not_known(whole: Path, tmp_path: Path) -> None:
     described = describe_store(Store.open(whole))
-    assert described.to_rows()["classes"].endswith("of the training scenes, at 80 m")
+    assert described.to_rows()["classes"].endswith("of the training scenes at 80 m")
     counts = Store.open(whole).full_class_counts
     assert counts is not None
     *labelled, _ = counts["SIC"]
