@@ -27,4 +27,4 @@ class MemoryNeededError(RunError):
 
 
 class PlotError(SeaIceError):
-    """A figure cannot be drawn or written; what it shows is not affected."""
+    """A figure cannot be plotted or written; the data that it shows are not affected."""

@@ -1,11 +1,11 @@
-"""Colours of figures, pages and GeoTIFF files, and how figures are drawn and saved.
+"""Colours of figures, pages and GeoTIFF files, and how figures are plotted and saved.
 
 Colours follow the charts of the World Meteorological Organization (WMO No. 1215) where
 readers with colour-blindness can tell them apart: concentration goes from blue to dark
 red without the green in between, ice types differ in lightness too.
 
-matplotlib is imported here, in `drawing`, and only where something is drawn: its settings
-are global, and those of the machine (``matplotlibrc``, ``MPLBACKEND``) can be unreadable.
+matplotlib is imported only in `drawing` here, when something is plotted: its settings are
+global, and those of the machine (``matplotlibrc``, ``MPLBACKEND``) can be unreadable.
 """
 
 import os
@@ -39,23 +39,23 @@ COLOURS = {
 """Colour of each class, by chart; open water is light blue, no data stays white."""
 
 
-_ONE_AT_A_TIME = threading.RLock()  # settings of matplotlib are those of all threads
+_ONE_AT_A_TIME = threading.RLock()  # all threads share the settings of matplotlib
 
 
 @contextmanager
 def drawing() -> Iterator[None]:
-    """Draw with the default settings of matplotlib; also as a decorator.
+    """Plot with the default settings of matplotlib; also as a decorator.
 
-    The settings of the machine and of the caller are those of other figures: an origin
-    below would turn a map upside down. They are as they were afterwards.
+    The settings of the machine and of the caller are meant for other figures: an origin at
+    the bottom would turn a map upside down. They are restored afterwards.
 
     Raises
     ------
     PlotError
-        If matplotlib cannot be imported, or cannot draw.
+        If matplotlib cannot be imported, or cannot plot.
     """
     with plot_errors(), _ONE_AT_A_TIME, warnings.catch_warnings():
-        # Letters that the font lacks: they are drawn as boxes.
+        # Letters that the font lacks are shown as boxes.
         warnings.filterwarnings("ignore", "Glyph", UserWarning)
         mpl = _imported()
         defaults = dict(mpl.rcParamsDefault.copy())
@@ -66,7 +66,7 @@ def drawing() -> Iterator[None]:
 
 @contextmanager
 def plot_errors() -> Iterator[None]:
-    """Translate all that matplotlib raises into a `PlotError`, in one line."""
+    """Translate everything that matplotlib raises into a `PlotError` of one line."""
     try:
         yield
     except MemoryError as error:
@@ -94,7 +94,7 @@ def _imported() -> Any:
     except (ImportError, OSError, RuntimeError, ValueError) as error:
         raise PlotError(
             f"matplotlib cannot be loaded: {_first_line(error)}",
-            hint="it reads `matplotlibrc` in this folder, or in that of its configuration",
+            hint="check `matplotlibrc` in this folder, or in that of its configuration",
         ) from error
     finally:
         if backend:
@@ -106,7 +106,7 @@ def _imported() -> Any:
 
 
 def new_figure(width: float, height: float) -> "Figure":
-    """Return an empty figure of a size in inches, which needs no display and no pyplot."""
+    """Return an empty figure, its size in inches; it needs no display and no pyplot."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # late: see above
     from matplotlib.figure import Figure
 
@@ -121,7 +121,7 @@ def as_png(figure: "Figure", dpi: int) -> bytes:
     Raises
     ------
     PlotError
-        If matplotlib cannot draw it.
+        If matplotlib cannot plot it.
     """
     stream = BytesIO()
     with drawing():
@@ -137,7 +137,7 @@ def save_plot(figure: "Figure", path: Path) -> None:
     Raises
     ------
     PlotError
-        If it cannot be drawn or written.
+        If it cannot be plotted or written.
     """
     content = as_png(figure, dpi=110)
     with plot_errors(), replacing(path) as new:

@@ -13,8 +13,8 @@ from seaice_model.errors import ConfigError
 def write_folds(folds: Sequence[Sequence[SceneId]], folder: str | Path) -> tuple[Path, ...]:
     """Write ``fold-1.toml`` and so on, for ``seaice train --config``.
 
-    A training with such a file validates on the scenes of its fold and is trained on those
-    of the others.
+    A training with such a file validates on the scenes of its fold and trains on those of
+    the others.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def write_folds(folds: Sequence[Sequence[SceneId]], folder: str | Path) -> tuple
     Raises
     ------
     ConfigError
-        If there is a file with other content in the place of one.
+        If a file of one of these names exists with other content.
     """
     texts = {
         Path(folder) / f"fold-{number}.toml": _text(number, len(folds), fold)

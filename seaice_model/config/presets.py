@@ -143,9 +143,9 @@ LISTED_VALIDATION = tuple(
 )
 """The 17 validation scenes of the configuration that won the challenge."""
 
-# docs/profiles.md lists what differs between them, and what of the official code and of the
-# text none of them does. All validate on the grid of the store: counting 20 scenes of 80 m
-# pixels would take longer than an epoch on a GPU.
+# docs/profiles.md lists what differs between them, and from the official code and the text.
+# All validate on the grid of the store: counting 20 scenes of 80 m pixels would take longer
+# than an epoch on a GPU.
 _PROFILES = (
     Profile(
         name="default",

@@ -59,9 +59,10 @@ class ModelConfig:
     grid of the bridge and appended to its planes (future work in section 3.3)."""
 
     fill_class: bool = field(default=False, metadata=ADDED)
-    """Whether heads of classes have one more output, for fill, as in the official code. No
-    labelled pixel is fill, but the output is in the softmax of the losses and is trained to
-    be small. In evaluation mode the network leaves it out, so no map has it as a class."""
+    """Whether heads that predict classes have one more output, for fill, as in the official
+    code. No labelled pixel is fill, but the output is in the softmax of the losses and is
+    trained to be small. In evaluation mode the network leaves it out, so no map contains
+    it."""
 
     def __post_init__(self) -> None:
         """Refuse a network that cannot be built."""
@@ -155,11 +156,11 @@ class TrainConfig:
 
     divide_by_probability: bool = False
     """Divide the loss of each patch by how often it is sampled, relative to sampling over
-    scenes, and that of a batch by the number of valid pixels that it has on average over
-    scenes. Whatever ``sampling.over`` is, the expected loss is then that of a very large
-    batch sampled over scenes, in batches of any size, and only its noise differs. (Batch
-    norm still sees the patches as they are sampled. Valid pixels are counted before patches
-    are turned: with ``beyond = "fill"``, losses of all charts are about 6 % lower.)"""
+    scenes, and that of a batch by the mean number of valid pixels of a batch sampled over
+    scenes. Whatever ``sampling.over`` and the batch size are, the expected loss is then
+    that of a very large batch sampled over scenes; only its noise differs. (Batch norm
+    still sees the patches as they are sampled. Valid pixels are counted before patches are
+    turned: with ``beyond = "fill"``, losses of all charts are about 6 % lower.)"""
 
     validation: ValidationSource = "store"
     """Scenes to validate on. "store": the validation split of the store. "drawn": as many
@@ -167,14 +168,14 @@ class TrainConfig:
     its 20 runs (section 3.5). "listed": those in `validation_scenes`."""
 
     validation_scenes: tuple[SceneId, ...] = ()
-    """Ids of the scenes to validate on, if they are listed. The other scenes of both splits
-    are trained on, except those of the same orbit passes (see `allow_leaks`)."""
+    """Ids of the scenes to validate on, if they are listed. The run trains on the other
+    scenes of both splits, except those of the same orbit passes (see `allow_leaks`)."""
 
     allow_leaks: bool = field(default=False, metadata=ADDED)
     """Whether to divide scene by scene, as in the official code, which trains on scenes of
-    the orbit passes of validation and test scenes. They overlap, or nearly so, which may
-    raise scores. By default a run uses no scene of the pass of a test scene, and trains on
-    none of the pass of a validation scene."""
+    the orbit passes of validation and test scenes. Such scenes overlap, or nearly so, which
+    may raise scores. By default a run uses no scene from the pass of a test scene, and does
+    not train on scenes from the passes of validation scenes."""
 
     seed: int = 0
     """Decides the initial weights, the patches, and the validation scenes if sampled."""

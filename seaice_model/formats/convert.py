@@ -121,8 +121,8 @@ def convert_maps(
     ------
     MapError
         If there are no maps, the projection is unknown, the spacing is not finite and above
-        0, the extra ``geo`` cannot be used, `out` cannot be made, a submission is in the
-        way, or it alone was asked for and cannot be written.
+        0, the extra ``geo`` cannot be used, `out` cannot be made, a submission file is in
+        the way, or only a submission was requested and it cannot be written.
     """
     maps_path, out = Path(maps_path), Path(out)
     start = time.perf_counter()

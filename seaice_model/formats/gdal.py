@@ -21,15 +21,15 @@ _VARIABLES = ("PROJ_DATA", "PROJ_LIB", "GDAL_DATA", "GDAL_DRIVER_PATH")
 def geo_libraries() -> Iterator[None]:
     """Use GDAL, PROJ and GEOS; also as a decorator.
 
-    Wheels contain the data of their libraries. Variables such as ``PROJ_LIB``, which
-    another installation has set, would replace them by data of another version, and are
-    left aside here. A rasterio of conda or of the system has no data of its own, and
-    follows them.
+    Wheels contain the data of their libraries. Variables such as ``PROJ_LIB`` that another
+    installation has set would replace these by data of another version, and are ignored
+    here. A rasterio from conda or from the system has no data of its own, and follows the
+    variables.
 
     Raises
     ------
     MapError
-        Whatever the libraries raise. Errors of ours pass.
+        For any error of these libraries. Errors of seaice are passed on.
     """
     aside = {}
     if _has_own_data():

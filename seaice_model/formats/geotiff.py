@@ -135,7 +135,7 @@ def warp(planes: ChartArray, chart_map: ChartMap, raster: Raster) -> ChartArray:
 
 @geo_libraries()
 def geolocation_error_m(chart_map: ChartMap, crs: str) -> float:
-    """Return the largest distance of a warped pixel from its place, in metres.
+    """Return the largest distance of a warped pixel from its true position, in metres.
 
     Measured at the tie points and, against the great circles between them, at a
     hundred positions along each axis. Nearest neighbours add up to half a pixel.

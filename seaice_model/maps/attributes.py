@@ -89,7 +89,7 @@ def status_attributes() -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Uncertainty:
-    """Planes of a `Decision` that say how sure it is, as they are stored."""
+    """Planes of a `Decision` with its uncertainty, as they are stored."""
 
     name: str
     """Name of the variable."""

@@ -139,7 +139,7 @@ class ChartMap:
         ``flag_meanings``; NaN on land and without SAR. ``latitude`` and ``longitude``, in
         degrees, are exact to a metre. If the map has a decision, there are also
         ``entropy_sic``, ``entropy_sod``, ``entropy_floe``, ``concentration`` and, if they
-        are known, ``concentration_spread`` and ``probability_sod`` and so on. Places and
+        are known, ``concentration_spread``, ``probability_sod`` and so on. Positions and
         uncertainty are dask arrays: they are computed when they are used.
         """
         from seaice_model.maps.dataset import map_dataset  # late: xarray and dask
@@ -182,7 +182,7 @@ def on_pixels(tie_points: TiePoints, grid: Grid) -> TiePoints:
     latitude, longitude = tie_points.places(lines, samples)
     return TiePoints(
         latitude=latitude,
-        # Some readers interpolate longitudes like any number: they should not wrap around.
+        # Some readers interpolate longitudes like other numbers: they must not wrap around.
         longitude=unrolled(longitude),
         lines=lines,
         samples=samples,

@@ -1,7 +1,7 @@
 """A map as an xarray dataset: everything at every pixel, with the attributes of CF.
 
-Planes that take long to compute (places, uncertainty) are dask arrays: they are computed
-when they are used, by all cores.
+Planes that take long to compute (positions, uncertainty) are dask arrays: they are computed
+on all cores when they are used.
 """
 
 from collections.abc import Callable
@@ -91,7 +91,7 @@ def map_dataset(chart_map: ChartMap) -> xr.Dataset:
 
 
 def _chart(chart: Chart, plane: ChartArray) -> tuple[FloatArray, dict[str, Any]]:
-    """Return a chart as numbers, NaN where there is no class, and its attributes."""
+    """Return a chart as numbers, NaN where there is no class, with its attributes."""
     numbers = np.arange(256, dtype=np.float32)
     numbers[CHART_FILL] = np.nan
     if chart is SIC:
@@ -119,6 +119,6 @@ def _places(chart_map: ChartMap, band: slice) -> FloatArray:
 
 
 def _numbers(decision: Decision, found: Uncertainty, band: slice) -> FloatArray:
-    """Return what bytes on the grid of the store stand for, for rows of the map."""
+    """Return the values of bytes on the grid of the store, for rows of the map."""
     codes = found.codes[..., decision.rows[band], :][..., decision.columns]
     return found.steps.decode(codes)

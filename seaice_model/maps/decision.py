@@ -17,8 +17,8 @@ UNKNOWN = 255
 """Byte for a value that is not known."""
 
 SicBasis = Literal["votes", "probabilities"]
-"""What the uncertainty of SIC comes from: the numbers that several networks predict, or
-class probabilities."""
+"""Source of the uncertainty of SIC: the numbers that several networks predict, or class
+probabilities."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +97,8 @@ class Decision:
     """Networks that took part."""
 
     sic_basis: SicBasis | None = None
-    """What the uncertainty of SIC comes from; None if there is none or, with several
-    networks, if a map does not say (those of version 0.1)."""
+    """Source of the uncertainty of SIC; None if there is none, or if the map of several
+    networks does not record it (version 0.1)."""
 
     rows: IntArray
     """Row of these planes that each row of the map shows."""

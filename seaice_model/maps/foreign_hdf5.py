@@ -5,8 +5,8 @@
 have. Whatever is wrong raises a `ValueError`, which ``read_errors`` turns into a `MapError`
 that names the file.
 
-Other programs write the same file in other types: text as characters or strings, bytes as
-wider integers or, where they have undone the packing, as floats. All of these are read.
+Other programs rewrite a file in other types: text as characters or strings, bytes as wider
+integers or, if they have unpacked them, as floats. All of these are read.
 """
 
 import math
@@ -148,7 +148,7 @@ def array(
 
 
 def read_bytes(dataset: h5py.Dataset, step: float = 1.0) -> ChartArray:
-    """Read an array of bytes, 255 for fill, in whatever type a program wrote it again.
+    """Read an array of bytes, 255 for fill, whatever type a program has rewritten it in.
 
     Parameters
     ----------
@@ -213,7 +213,7 @@ def text(attributes: Mapping[str, Any], name: str) -> str:
     """
     value = attribute(attributes, name)
     if isinstance(value, bytes):
-        # netCDF writes a zero for an empty text, and some programs after each.
+        # netCDF writes a zero byte for an empty text; some programs add one to every text.
         value = value.rstrip(b"\0").decode("utf-8", "surrogateescape")
     if not isinstance(value, str):
         raise ValueError(f"attribute {name!r} must be text, got {_shown(value)}")

@@ -1,10 +1,10 @@
-"""Where the pixels of a map are, in its netCDF file.
+"""Positions of the pixels of a map, in its netCDF file.
 
-Latitude and longitude are tie points that CF-aware software interpolates (section 8.3): as
-vectors, like `TiePoints.places`, also where the pole or the date line is in the map.
+Latitude and longitude are tie points that CF-aware software interpolates (section 8.3) as
+vectors, like `TiePoints.places`, even if the pole or the date line is in the map.
 
-``y`` and ``x`` are distances in the swath, not a projection. They say which line is the
-upper one: GDAL turns planes without such coordinates upside down.
+``y`` and ``x`` are distances in the swath, not a projection. They say which line is at the
+top: GDAL turns planes without such coordinates upside down.
 """
 
 import h5py
@@ -96,7 +96,7 @@ def write_geolocation(file: NewFile, tie_points: TiePoints, grid: Grid) -> None:
     """Write the axes, and tie points on pixels; the file has the dimensions of the map."""
     shape = (len(tie_points.lines), len(tie_points.samples))
     positions = (tie_points.lines, tie_points.samples)
-    # CF takes neighbouring pixels with tie points for a border: nothing is between them.
+    # In CF, neighbouring pixels with tie points are a border: nothing is between them.
     n_parts = [max(int((np.diff(at) > 1).sum()), 1) for at in positions]
     add_dimensions(file, dict(zip(("tie_y", "tie_x"), shape, strict=True)))
     add_dimensions(file, dict(zip(("part_y", "part_x"), n_parts, strict=True)))

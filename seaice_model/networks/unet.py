@@ -28,8 +28,8 @@ class Prediction(NamedTuple):
 
     sic: Tensor
     """Class as a real number, shape ``(batch, y, x)``; or logits, shape
-    ``(batch, class, y, x)``, if SIC is predicted as classes. In training, logits include
-    that of fill, the last one, if the network has it."""
+    ``(batch, class, y, x)``, if SIC is predicted as classes. In training, the last logit is
+    that of fill, if the network has it."""
 
     sod: Tensor
     """Logits, shape ``(batch, class, y, x)``."""

@@ -56,7 +56,7 @@ class PageFigure:
         Raises
         ------
         PlotError
-            If it cannot be drawn.
+            If it cannot be plotted.
         """
         data = base64.b64encode(as_png(figure, dpi=100)).decode("ascii")
         return cls(f"data:image/png;base64,{data}", alternative, caption)

@@ -58,7 +58,7 @@ def write_report(
     Returns
     -------
     tuple
-        Figures that could not be plotted; the page says so in their places.
+        Figures that could not be plotted; the page says so in their place.
     """
     failed: list[Failure] = []
     original = report.grids["original"]

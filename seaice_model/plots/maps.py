@@ -297,7 +297,7 @@ def _halo() -> Any:
 
 
 def _north(tie_points: TiePoints, grid: Grid) -> tuple[float, float]:
-    """Return the direction of north in the middle: a step along x and y of length 1.
+    """Return the direction of north in the middle, as a unit vector along x and y.
 
     Examples
     --------

@@ -47,7 +47,7 @@ def save_store_plots(
     ForeignFileError
         If a file of one of these names is in the way.
     PlotError
-        If a figure cannot be drawn or written.
+        If a figure cannot be plotted or written.
     """
     for name in ("scenes.png", "classes.png"):
         refuse_foreign(folder / name, FIGURE, overwrite=overwrite)

@@ -3,9 +3,9 @@
 SOD and FLOE, and SIC if it is predicted as classes: the mean of the networks' class
 probabilities; the most probable class wins. SIC as a number: the mean of the numbers, then
 rounded; each network votes for the class it would have decided on, and votes count as
-probabilities. A single number says nothing about its uncertainty. The deviation of n
-numbers divides by n: it describes the networks that voted, and the truth is usually further
-from their mean (`seaice_model.scores.calibration`).
+probabilities. A single number has no uncertainty. The standard deviation of n numbers
+divides by n: it describes the networks that voted, and the truth is usually further from
+their mean (`seaice_model.scores.calibration`).
 
 The ``*_of`` functions turn probabilities into the bytes of a `Decision`.
 """

@@ -1,4 +1,4 @@
-"""The figure of a map, and the page of all maps; one that fails never costs a map."""
+"""The figure of a map, and the page of all maps; maps are written even if these fail."""
 
 import logging
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ def write_figure(chart_map: ChartMap, scene: SceneInputs, path: Path) -> list[Fa
     Raises
     ------
     PlotError, OSError
-        If the disk is full: then the map cannot be written either.
+        If the disk is full, because the map cannot be written then either.
     """
     failed: list[Failure] = []
     with _collecting(failed, chart_map.scene):
@@ -40,7 +40,7 @@ def write_figure(chart_map: ChartMap, scene: SceneInputs, path: Path) -> list[Fa
 
 
 def add_figure(source: Source, scene_id: str, path: Path) -> list[Failure]:
-    """Plot a kept map if its figure is missing; as `write_figure`."""
+    """Plot a kept map, as `write_figure` does, if its figure is missing."""
     failed: list[Failure] = []
     figure = path.with_suffix(".png")
     if not figure.exists():
@@ -51,7 +51,7 @@ def add_figure(source: Source, scene_id: str, path: Path) -> list[Failure]:
 
 
 def write_page(maps_path: Path, *, overwrite: bool) -> list[Failure]:
-    """Write index.html; other files in the folder are not a reason to fail."""
+    """Write index.html; other files in the folder do not make it fail."""
     failed: list[Failure] = []
     try:
         with _collecting(failed, "index.html"):
@@ -62,7 +62,7 @@ def write_page(maps_path: Path, *, overwrite: bool) -> list[Failure]:
 
 
 def in_words(error: OSError) -> str:
-    """Return an error of the system with the name of its file."""
+    """Return the text of a system error with the name of its file."""
     return f"{error.filename!r}: {error.strerror}" if error.filename else str(error)
 
 

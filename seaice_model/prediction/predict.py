@@ -62,7 +62,7 @@ class PredictReport:
     """Seconds in all."""
 
     plots_failed: tuple[Failure, ...] = ()
-    """Figures that could not be written, by scene, and the page; their maps are there."""
+    """Figures that could not be written, by scene, and the page; their maps exist."""
 
 
 @former_arguments(pictures="plots")
@@ -103,10 +103,10 @@ def predict_store(
 
     Each map is a netCDF file with a figure of the same name. Existing maps of the same
     weights and the same store are kept, so an interrupted call continues when it is
-    repeated; a missing figure of such a map is plotted. A figure that fails does not cost
-    the map, and is listed in the report. A scene is left out, and listed in
-    the report, if it cannot be read, does not fit into memory, or another file is in the
-    place of its map; the other scenes are predicted.
+    repeated; a missing figure of such a map is plotted. If a figure fails, the map is
+    written all the same, and the figure is listed in the report. A scene is left out, and
+    listed in the report, if it cannot be read, does not fit into memory, or another file is
+    in the place of its map; the other scenes are predicted.
 
     Parameters
     ----------

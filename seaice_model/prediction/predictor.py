@@ -150,7 +150,7 @@ class Predictor:
 
     @property
     def _sic_basis(self) -> SicBasis | None:
-        """What the uncertainty of SIC comes from; there is none of a single number."""
+        """Source of the uncertainty of SIC; None for a single number."""
         if self._networks[0].config.sic != "regression":
             return "probabilities"
         return "votes" if self.n_networks > 1 else None

@@ -1,8 +1,8 @@
 """Which scenes of a store are predicted: splits are those of the runs, not of the store.
 
-A run keeps the lists of the scenes that it was trained and validated on. They may differ
-from the splits of the store, which may have been divided again since. With several runs a
-scene counts as trained on if one of them was trained on it.
+A run keeps lists of the scenes that it was trained and validated on. They differ from the
+splits of the store if it was divided again since. With several runs, a scene counts as
+trained on if any of them was trained on it.
 """
 
 import logging
@@ -26,7 +26,7 @@ SPLITS = {
     "unseen": "that {run} has not seen",
     "all": "at all",
 }
-"""Splits of a store from the view of runs, and which scenes are in each."""
+"""Splits of a store as runs used it, and which scenes are in each."""
 
 
 def scenes_to_predict(
@@ -41,8 +41,8 @@ def scenes_to_predict(
     predictor
         The networks of one run, or of several.
     split
-        One of `SPLITS`. If empty, the unseen scenes; of a store that a run was trained on
-        only its test scenes, since another run would leave out others.
+        One of `SPLITS`. If empty, the unseen scenes; if a run was trained on the store,
+        only its test scenes, because the other unseen scenes differ from run to run.
     where
         Condition that narrows the split, see `seaice_data.store.selection`; ``split`` is
         that of the runs. All scenes of the split if empty.

@@ -3,13 +3,13 @@
 - *Reliability*: of the pixels with a probability of 0.8, four in five should be right. The
   expected calibration error is the mean gap between probability and share, weighted by
   pixels, over ten bins (Guo et al. 2017, arXiv:1706.04599).
-- *Coverage*: the share of the pixels for which the concentration that the chart shows is
-  within k spreads of that of the map. What is expected depends on where the spread comes
-  from. If chart and n networks deviate from the same mean in the same normal way, and the
-  spread divides by n, it is the share of Student's t with n - 1 degrees of freedom within
-  k sqrt((n - 1) / (n + 1)): for k = 1, 33 % for 2 networks, 54 % for 5, 65 % for 20, and
-  68 % only for very many. A spread of class probabilities is judged by the probabilities
-  themselves. Charts give SIC in steps of 10 %, which alone amounts to a spread of 2.9 %.
+- *Coverage*: the share of the pixels for which the concentration of the chart is within k
+  spreads of that of the map. The expected share depends on where the spread comes from. If
+  the chart and n networks deviate from the same mean with the same normal distribution, and
+  the spread divides by n, it is the share of Student's t with n - 1 degrees of freedom
+  within k sqrt((n - 1) / (n + 1)): for k = 1, 33 % for 2 networks, 54 % for 5, 65 % for 20,
+  and 68 % only for very many. A spread of class probabilities is judged by these
+  probabilities. Charts give SIC in steps of 10 %, which alone amounts to a spread of 2.9 %.
 """
 
 from collections.abc import Mapping
@@ -88,8 +88,8 @@ class Coverage:
     """Numbers of spreads."""
 
     expected: tuple[float, ...] | None
-    """Share of the pixels within so many spreads, if the spread is right. None if that is
-    not known: of class probabilities that are not in the maps, and of several networks in
+    """Share of the pixels within so many spreads, if the spread is right. None if it is not
+    known: for class probabilities that are not in the maps, and for several networks in
     maps of version 0.1."""
 
     observed: tuple[float, ...]
@@ -212,7 +212,7 @@ class CalibrationScorer:
     ) -> None:
         """Count the errors of SIC, in units of the spread.
 
-        What the spread comes from decides how it is judged: `n_votes` or `probabilities`;
+        The source of the spread decides how it is judged: `n_votes` or `probabilities`;
         with neither, errors are counted but not judged.
 
         Parameters

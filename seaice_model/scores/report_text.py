@@ -135,12 +135,12 @@ def seen_in_words(report: "ScoreReport") -> str:
 def coverage_in_words(coverage: Coverage) -> str:
     """Return how well the spread of SIC agrees with the errors."""
     place = coverage.within.index(1.0)
-    found = f"{100 * coverage.observed[place]:.0f} % of the pixels within one"
+    found = f"{100 * coverage.observed[place]:.0f} % of the pixels are within one spread"
     if coverage.expected is None:
         return (
-            f"{found}; what to expect is not known: the maps lack class probabilities of "
-            "SIC, or do not say what their spread comes from; predict them again with "
-            "--probabilities"
+            f"{found}; what to expect is not known, because the maps lack class "
+            "probabilities of SIC or do not say what their spread comes from: predict them "
+            "again with --probabilities"
         )
     return f"{found}, {100 * coverage.expected[place]:.0f} % if it is right: " + (
         coverage.verdict
@@ -152,10 +152,10 @@ def coverage_in_words(coverage: Coverage) -> str:
 def uncalibrated_in_words(report: "ScoreReport") -> str:
     """Return why nothing is known about the uncertainty of maps, and what to do."""
     if not report.run:
-        return "A submission file contains classes alone: their uncertainty is not known."
+        return "A submission file contains only classes: their uncertainty is not known."
     return (
-        "The maps contain neither class probabilities nor a spread of SIC, by which their "
-        "uncertainty could be judged: predict them again with --probabilities, or with "
+        "The maps contain neither class probabilities nor a spread of SIC, so their "
+        "uncertainty cannot be judged: predict them again with --probabilities, or with "
         "several runs."
     )
 

@@ -56,8 +56,8 @@ def find_truth(maps_path: str | Path, path: str = "") -> ChartedScenes:
     Raises
     ------
     MapError
-        If `path` is empty, and the maps do not name a store that can be opened, or one
-        whose recipe is not that which they were made with.
+        If `path` is empty, and the maps name no store that can be opened, or a store with
+        another recipe than the one they were made from.
     StoreError, SceneError
         If there are no charts at `path`.
     """
@@ -131,10 +131,10 @@ def _store_of(maps: Path) -> Store:
             hint="pass the store with the charts as --truth",
         ) from error
     for provenance in made_of:
-        # Maps of version 0.1 name their store relative to a folder that may be another.
+        # Maps of version 0.1 name their store relative to what may be another folder.
         if provenance.store_fingerprint != store.fingerprint:
             raise MapError(
-                f"the maps in {str(maps)!r} were made from a store of recipe "
+                f"the maps in {str(maps)!r} were made from a store with recipe "
                 f"{provenance.store_fingerprint!r}; {named!r} has {store.fingerprint!r}",
                 hint="pass the store with the charts as --truth",
             )

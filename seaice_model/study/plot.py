@@ -19,8 +19,8 @@ _OFFSETS = {"validation": -0.14, "test": 0.14}
 def plot_study(table: StudyTable) -> "Figure":
     """Plot combined scores of runs, and differences to the baseline with intervals.
 
-    Hollow diamonds are the scores of the paper; the marker of a difference is filled if the
-    difference is real, with all differences of the study tested together.
+    Hollow diamonds are the scores of the paper. A filled marker is a difference that is
+    real when all differences of the study are tested together.
     """
     candidates = [candidate for candidate in table.candidates if candidate.n_runs]
     figure = new_figure(11, 1.9 + 0.42 * len(candidates))

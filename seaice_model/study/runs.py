@@ -144,7 +144,7 @@ def score_run(store: Store, run_path: Path, device: str = "auto") -> RunRecord:
     Raises
     ------
     StudyError
-        If the run has seen a test scene, because the store was divided again since.
+        If the run has seen a test scene because the store was divided again since.
     """
     predictor = Predictor.load([run_path], find_device(device))
     checkpoint = predictor.checkpoints[0]
@@ -152,7 +152,7 @@ def score_run(store: Store, run_path: Path, device: str = "auto") -> RunRecord:
     if seen := [scene for scene in tests if predictor.use_of(scene) != "unseen"]:
         raise StudyError(
             f"the run {str(run_path)!r} was trained or validated on {len(seen)} of the "
-            f"{len(tests)} test scenes of {store.path!r}: it was divided again since",
+            f"{len(tests)} test scenes of {store.path!r}: the store was divided again",
             hint="divide the store as it was, or choose another folder with --out",
         )
     scenes = (checkpoint.settings.validation_scenes, tests)

@@ -27,7 +27,7 @@ SCORES = ("combined", *(chart.name for chart in CHARTS))
 """Names of the scores, in the order of the last axis of arrays of scores."""
 
 LEAST_RUNS = 3
-"""Runs that an interval needs. From two, the variance between seeds is so poorly known that
+"""Runs that an interval needs. Two runs determine the variance between seeds so poorly that
 an interval would either miss the true difference too often or be useless."""
 
 _CONFIDENCE = 0.95
@@ -83,15 +83,15 @@ class Effect:
     """Mean over the runs."""
 
     low: float | None = None
-    """Lower end of the 95 % interval; None with fewer than three runs or two scenes, and
-    if all pixels of the chart are in one scene."""
+    """Lower end of the 95 % interval; None with fewer than three runs or two scenes, or if
+    all pixels of the chart are in one scene."""
 
     high: float | None = None
     """Upper end."""
 
     p: float | None = None
-    """Probability of a difference of at least this size, in either direction, if there is
-    none between the configurations; None without an interval."""
+    """Probability of a difference of at least this size, in either direction, if the
+    configurations do not differ; None without an interval."""
 
     is_real: bool | None = None
     """Whether the difference is real, with all tested differences of a study considered
@@ -117,8 +117,8 @@ def compare(sample: Sample, baseline: Sample) -> dict[str, Effect] | None:
     Parameters
     ----------
     sample, baseline
-        Runs on the same scenes, seed by seed. Runs of different seeds may have the same
-        scenes, other ones, or some in common.
+        Runs on the same scenes, seed by seed. Runs of different seeds may have all, some or
+        none of their scenes in common.
 
     Returns
     -------
@@ -135,14 +135,16 @@ def compare(sample: Sample, baseline: Sample) -> dict[str, Effect] | None:
     -----
     If all runs had scenes of their own, the variance of their mean difference would be
     that between runs divided by their number. Runs with common scenes are correlated: the
-    mean covariance of two runs is added, with the influence of each scene from leaving it
-    out (delete-one jackknife; Efron and Stein 1981, doi:10.1214/aos/1176345462). If all
+    mean covariance of two runs is added. It follows from the influence of each scene,
+    which is found by leaving the scene out (delete-one jackknife; Efron and Stein 1981,
+    doi:10.1214/aos/1176345462). If all
     runs have the same scenes and a score is a mean over scenes, this is the analysis of
     variance with two crossed random factors.
 
     The interval is that of Student's t. Satterthwaite's (1946) degrees of freedom add the
-    squared shares of the two parts, each divided by its own. Estimated shares of a few runs
-    are too uncertain for a square: with three runs, intervals would contain the true value
+    squared shares of the two parts, each divided by its own degrees of freedom. Shares
+    estimated from a few runs are too uncertain to be squared: with three runs, intervals
+    would contain the true value
     in 92 to 95 % of cases. The exponent is therefore 1 with three runs and approaches 2
     with many. ``make coverage`` simulates studies and counts how often the intervals
     contain the true value.
@@ -173,16 +175,16 @@ def compare(sample: Sample, baseline: Sample) -> dict[str, Effect] | None:
 
 
 def holm(p_values: Sequence[float], level: float = 1 - _CONFIDENCE) -> list[bool]:
-    """Return which of several differences are real.
+    """Return which of several differences are real (Holm 1979).
 
-    If none is, one or more are called real in at most 5 % of studies (Holm 1979).
+    If none is real, one or more are called real in at most 5 % of studies.
 
     Parameters
     ----------
     p_values
         Probability of each difference (`Effect.p`).
     level
-        Share of studies in which a difference may be called real although none is.
+        Largest share of studies in which a difference is called real although none is.
 
     Examples
     --------
@@ -222,7 +224,7 @@ def _variance(
     scenes = Counter(scene for ids in ours.scenes for scene in ids)
     influence = _influence(ours, [*scenes]) - _influence(theirs, [*scenes])
     between_runs = differences.var(axis=0, ddof=1) / n_runs
-    # Products of two different runs at a scene: those of all, minus those with itself.
+    # Products of two different runs at a scene: those of all pairs, minus the squares.
     products = influence.sum(axis=0) ** 2 - (influence**2).sum(axis=0)  # (scene, score)
     shared = (products.sum(axis=0) / (n_runs * (n_runs - 1))).clip(min=0)
     n_shared = max(sum(n > 1 for n in scenes.values()), 2)

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 TESTED = (*(("test", score) for score in SCORES), ("validation", SCORES[0]))
-"""Splits and scores whose differences are tested: the columns of the table that may have a
-star. They are tested together, for all candidates."""
+"""Splits and scores whose differences are tested together, for all candidates: the columns
+of the table that may have a star."""
 
 _LONGEST_SUMMARY = 40
 
@@ -135,8 +135,8 @@ class StudyTable:
         Returns
         -------
         pandas.DataFrame
-            Of each score, in percent: mean and standard deviation over the runs, what the
-            paper reports, and the difference to the baseline (``reference``) with its
+            For each score, in percent: mean and standard deviation over the runs, the value
+            in the paper, and the difference to the baseline (``reference``) with its
             interval, its p-value and, if it was tested, whether it is real. NaN or None
             where there is none.
         """
@@ -306,7 +306,7 @@ def _effects(samples: Mapping[str, Sample], baseline: str) -> _Effects:
 
 
 def _tested(compared: Mapping[str, _Effects]) -> dict[str, _Effects]:
-    """Decide which of the tested differences, by split, are real."""
+    """Decide which of the tested differences are real, by split."""
     tested = {
         (split, name, score): effect.p
         for split, effects in compared.items()

@@ -200,8 +200,8 @@ def _effects_title(table: StudyTable) -> str:
         return f"{title}; intervals need {LEAST_RUNS} runs and 2 scenes"
     return (
         f"{title}, with 95 % intervals over runs and scenes. Each interval is for one "
-        f"difference alone; {MARK} marks differences that are real with all "
-        f"{table.n_tested} tested together (Holm, 5 %)"
+        f"difference alone; {MARK} marks differences that are real when all "
+        f"{table.n_tested} are tested together (Holm, 5 %)"
     )
 
 

@@ -38,7 +38,7 @@ class Learner:
 
     Notes
     -----
-    Where the network is compiled, `torch.compiler.reset` is called: functions that the
+    If the network is compiled, `torch.compiler.reset` is called first: functions that the
     caller has compiled are compiled again when they are next called.
     """
 

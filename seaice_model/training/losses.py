@@ -95,9 +95,10 @@ def total_loss(
         divides by the mean over all processes, so that the mean of their losses is the
         loss of the batch.
     weights
-        Weight of the pixels of each patch, shape ``(batch,)``; 1 if not given. With them,
-        `n_valid` should be an expected number: dividing by the number in the batch, or by
-        the sum of its weights, favours patches of batches with few.
+        Weight of the pixels of each patch, shape ``(batch,)``; 1 if not given. With
+        weights, `n_valid` should be an expected number: dividing by the number in the
+        batch, or by the sum of its weights, favours patches of batches with few valid
+        pixels.
     """
     planes = list(zip(prediction, charts.unbind(dim=1), strict=True))
     if n_valid is None:

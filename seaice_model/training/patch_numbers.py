@@ -1,9 +1,9 @@
-"""The numbers of the patches that a PyTorch `DataLoader` loads, other ones in each epoch.
+"""The numbers of the patches that a PyTorch `DataLoader` loads, new ones in each epoch.
 
-Patches are numbered and endless (`seaice_data.sampling.sampler`), so an epoch is whatever
-numbers somebody asks for. A bare ``range(n)`` asks for the same ones in every epoch: the
-same windows, turned, scaled and mixed in the same way. That is right for validation; a
-training would see no more than `n` patches.
+The series of patches has no end (`seaice_data.sampling.sampler`), so an epoch is any set of
+numbers. A bare ``range(n)`` asks for the same ones in every epoch: the same windows,
+turned, scaled and mixed in the same way. That is right for validation, but a training would
+see only `n` patches.
 """
 
 from collections.abc import Iterator
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 class PatchNumbers(DistributedSampler[int]):
     """Numbers of patches for a `DataLoader`: epoch ``e`` is ``range(e * n, (e + 1) * n)``.
 
-    Each iterator takes the next epoch; `set_epoch` chooses another one. An epoch counts
-    once the first number of an iterator has been asked for: ``next(iter(loader))`` costs
-    an epoch, ``iter(loader)`` does so only with worker processes, which load ahead.
+    Each iterator takes the next epoch; `set_epoch` chooses another one. An epoch counts as
+    started when the first number of its iterator is asked for: ``next(iter(loader))`` uses
+    up an epoch, ``iter(loader)`` does so only with worker processes, which load ahead.
 
     Of several processes (PyTorch's DDP), each takes every `num_replicas`-th number, so that
     together they see what one process sees in batches that many times as large. All have
@@ -36,14 +36,14 @@ class PatchNumbers(DistributedSampler[int]):
         Patches in an epoch, of all processes together.
     num_replicas, rank
         How many processes there are, and which one this is. If not given, what
-        `torch.distributed` says when an iterator starts; without it, 1 and 0.
+        `torch.distributed` reports when an iterator starts; without it, 1 and 0.
 
     Raises
     ------
     SettingsError
         If `n_patches` is not positive, only one of `num_replicas` and `rank` is given, or
-        they do not go together. When an iterator starts: if there are more processes than
-        patches.
+        `rank` is not below `num_replicas`. When an iterator starts: if there are more
+        processes than patches.
 
     Notes
     -----
@@ -104,7 +104,7 @@ class PatchNumbers(DistributedSampler[int]):
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch of the next iterator, from 0; those after it follow.
 
-        The epoch that a state was loaded for is not started from its beginning again.
+        If it is the epoch of a loaded state, it continues from there, not from its start.
 
         Raises
         ------
@@ -121,15 +121,15 @@ class PatchNumbers(DistributedSampler[int]):
     def state_dict(self) -> dict[str, int]:
         """Return what `load_state_dict` needs to continue, even in the middle of an epoch.
 
-        It is the first number that no process has been given, so a training may continue
+        This is the first number that no process has been given, so a training may continue
         with another number of processes. Worker processes load some batches ahead, which
         would be skipped; ``torchdata.stateful_dataloader.StatefulDataLoader`` returns the
-        state at the batch that it has yielded last.
+        state at the last batch that it has yielded.
         """
         return {"next_patch": self._next_patch}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Continue where a state was saved: the next iterator has the rest of its epoch.
+        """Continue where a state was saved: the next iterator yields the rest of its epoch.
 
         Raises
         ------

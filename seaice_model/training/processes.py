@@ -86,12 +86,12 @@ class Processes:
             # gloo, which connects CPUs, has no error of its own.
             if not (isinstance(error, distributed.DistError) or "gloo" in str(error)):
                 raise
-            # gloo says where in its code, what, and then good luck.
+            # A message of gloo: [place in its code] what happened. general advice.
             reason = re.sub(r"^\[[^]]*\] *", "", str(error)).splitlines()[0]
             raise RunError(
                 f"rank {self.rank} of {self.count} processes has lost the others: "
                 f"{reason.partition('. ')[0]}",
-                hint="one of them has ended: look at what each of them has printed",
+                hint="one of them has ended: see what each of them has printed",
             ) from error
 
     def check_batch(self, n_patches: int) -> None:
@@ -132,8 +132,8 @@ class Processes:
 def join(device: str, environment: Mapping[str, str] = os.environ) -> Processes:
     """Join the other processes that torchrun started; without torchrun, train alone.
 
-    Processes stay joined until they end. If they left and joined again, they would find
-    the state of the first time, and wait for each other forever.
+    Processes stay joined until they end. If they left and joined again, they would find the
+    state of the first time, and wait for each other forever.
 
     Parameters
     ----------
@@ -148,7 +148,7 @@ def join(device: str, environment: Mapping[str, str] = os.environ) -> Processes:
     ------
     RunError
         If there is no such device, variables of torchrun are not numbers, or the other
-        processes do not come.
+        processes do not join in time.
     """
     # An empty variable counts as not set.
     if any(not environment.get(name) for name in _VARIABLES):

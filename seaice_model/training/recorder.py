@@ -125,7 +125,7 @@ class Recorder:
             self._plot_learning_curve(logging.WARNING)
 
     def _plot_learning_curve(self, level: int) -> None:
-        """Plot the log, or log at this level why not: a figure never ends a training."""
+        """Plot the log; if that fails, log why at this level and let the training go on."""
         self.plotted = time.perf_counter()
         if entries := runlog.read_log(self.folder.log):
             try:

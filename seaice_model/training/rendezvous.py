@@ -1,6 +1,6 @@
-"""Where the processes of one training meet: join the others, or say who is missing.
+"""Where the processes of one training meet: join the others, or say which are missing.
 
-PyTorch waits for missing processes in code of its own, in which Python handles no signal:
+PyTorch waits for missing processes in native code, during which Python handles no signals:
 SIGTERM would be ignored for half an hour. Here a thread waits, so that signals act at once.
 """
 
@@ -31,7 +31,7 @@ _THREAD = "rendezvous"
 
 @dataclass(kw_only=True, slots=True)
 class Rendezvous:
-    """A place where processes meet, and who has come so far."""
+    """A place where processes meet, and which have come so far."""
 
     host: str
     """Machine of the first process, or of torchrun."""
@@ -140,7 +140,7 @@ class Rendezvous:
         return RunError(
             message,
             hint="start all processes with the same MASTER_ADDR and MASTER_PORT, or with "
-            "torchrun; SEAICE_WAIT_S is how many seconds to wait; to train alone, unset "
+            "torchrun; set SEAICE_WAIT_S to the seconds to wait; to train alone, unset "
             "WORLD_SIZE",
         )
 
@@ -151,7 +151,7 @@ def is_waiting() -> bool:
 
 
 def _in_thread(call: Callable[[], None], wait_s: float) -> None:
-    """Make a call that handles no signals, in a thread; TimeoutError if it takes longer."""
+    """Run a call that blocks signals in a thread; TimeoutError if it takes longer."""
     done: Future[None] = Future()
 
     def work() -> None:

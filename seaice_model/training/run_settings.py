@@ -88,7 +88,7 @@ def resumed_settings(
 
 
 def store_to_resume(run_path: Path) -> Store:
-    """Open the store that the settings of a run name.
+    """Open the store that is named in the settings of a run.
 
     Raises
     ------
@@ -245,7 +245,8 @@ def _too_few(store: Store, both: Sequence[str], config: TrainConfig) -> str:
     if is_listed and config.validation == "store":
         return "divide the store again with `seaice split`, or set validation to 'drawn'"
     hint = (
-        f"prepare more: {len(both)} of its {len(store.scenes)} scenes may train or validate"
+        f"prepare more: {len(both)} of its {len(store.scenes)} scenes may be trained or "
+        "validated on"
     )
     if config.allow_leaks:
         return hint

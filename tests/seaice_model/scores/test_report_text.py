@@ -31,7 +31,7 @@ def test_a_report_shows_itself_in_a_terminal(report: ScoreReport) -> None:
 
 
 def test_a_submission_says_why_its_uncertainty_is_not_known(report: ScoreReport) -> None:
-    assert "A submission file contains classes alone" in as_text(replace(report, run=""))
+    assert "A submission file contains only classes" in as_text(replace(report, run=""))
 
 
 def test_cells_are_aligned_and_shown_as_they_are() -> None:

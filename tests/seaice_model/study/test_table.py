@@ -120,7 +120,7 @@ def test_real_differences_are_marked(plan: StudyPlan) -> None:
     text = as_text(summarise(plan))
     effects = text.split("Differences to model1")[1]
     # Test combined, SIC, SOD and FLOE, and validation combined; the variant has two runs.
-    words = "* marks differences that are real with all 5 tested together (Holm, 5 %)"
+    words = "* marks differences that are real when all 5 are tested together (Holm, 5 %)"
     assert words in " ".join(effects.split())
     row = next(line for line in effects.splitlines() if line.startswith("model3"))
     assert "-10.0 [-10.0, -10.0] *" in row

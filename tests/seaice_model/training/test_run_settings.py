@@ -129,8 +129,16 @@ def test_a_store_without_splits_is_not_one_with_too_few_scenes(
 @pytest.mark.parametrize(
     ("scenes", "validation", "hint"),
     [
-        ((TEST_SCENE,), None, "0 of its 1 scenes may train or validate, in 0 orbit passes"),
-        (SAME_PASS, None, "2 of its 2 scenes may train or validate, in 1 orbit passes"),
+        (
+            (TEST_SCENE,),
+            None,
+            "0 of its 1 scenes may be trained or validated on, in 0 orbit passes",
+        ),
+        (
+            SAME_PASS,
+            None,
+            "2 of its 2 scenes may be trained or validated on, in 1 orbit passes",
+        ),
         (SCENES[:2], SCENES[:2], "divide the store again with `seaice split`"),
     ],
 )
