@@ -185,11 +185,11 @@ def check_ids(scenes: Sequence[Values]) -> Finding:
     """Check that all names of a scene have the same time and service."""
     name = "ids"
     inferred = "file name, scene_id and original_id have one acquisition time and service"
-    told = [scene.is_named_alike for scene in scenes if scene.is_named_alike is not None]
-    if not told:
+    alike = [scene.is_named_alike for scene in scenes if scene.is_named_alike is not None]
+    if not alike:
         return Finding(name, inferred, "cannot tell", "no file has more than one name")
-    evidence = f"they agree in {sum(told)} of {len(told)} files"
-    return Finding(name, inferred, outcome_of(all(told)), evidence)
+    evidence = f"they agree in {sum(alike)} of {len(alike)} files"
+    return Finding(name, inferred, outcome_of(all(alike)), evidence)
 
 
 def _id_in(name: str) -> str | None:
