@@ -56,7 +56,7 @@ class Forecast:
 
             tiny = find_preset("tiny").config.train
             note(
-                "hint: train on a GPU; or stop with Ctrl-C and use --preset tiny, a small "
-                f"network for CPUs: {tiny.n_epochs * tiny.n_iterations} batches of "
+                "hint: train on a GPU; or stop with Ctrl-C and use --preset tiny --run "
+                f"tiny, a small network for CPUs: {tiny.n_epochs * tiny.n_iterations} batches of "
                 f"{tiny.batch_size} patches of {tiny.patch_size} x {tiny.patch_size} pixels"
             )
