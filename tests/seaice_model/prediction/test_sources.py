@@ -109,7 +109,7 @@ def test_maps_of_a_corrected_file_with_equal_samples_are_not_kept(
         predict_files(path, seen_run, tmp_path / name, DATA_ONLY)
     old = tmp_path / "old" / f"{file.name[:19]}.nc"
     with h5py.File(old, "a") as opened:  # as version 0.1 wrote it
-        samples = opened.attrs["file_hash"][0].split()[0]
+        samples = opened.attrs["file_hash"].decode().split()[0]
         opened.attrs["file_hash"] = samples
 
     def from_store(maps: str) -> PredictReport:
