@@ -57,6 +57,7 @@ class Forecast:
             tiny = find_preset("tiny").config.train
             note(
                 "hint: train on a GPU; or stop with Ctrl-C and use --preset tiny --run "
-                f"tiny, a small network for CPUs: {tiny.n_epochs * tiny.n_iterations} batches of "
-                f"{tiny.batch_size} patches of {tiny.patch_size} x {tiny.patch_size} pixels"
+                "tiny, a small network for CPUs: "
+                f"{tiny.n_epochs * tiny.n_iterations} batches of {tiny.batch_size} patches "
+                f"of {tiny.patch_size} x {tiny.patch_size} pixels"
             )
