@@ -57,7 +57,7 @@ def test_a_long_training_on_a_cpu_says_how_long_and_what_else_to_do(
         "validation is not included"
     )
     assert hint.startswith(
-        "hint: train on a GPU; or stop with Ctrl-C and use --preset tiny --run tiny, a small"
+        "hint: train on a GPU; or stop with Ctrl-C and use --preset tiny --run tiny, a"
     )
     assert hint.endswith("480 batches of 8 patches of 96 x 96 pixels")
 
@@ -137,7 +137,10 @@ def test_a_training_says_how_long_it_takes_before_its_first_epoch_ends(
         "[model]", "filters = [8, 8]",
         "[train]", "patch_size = 32", "batch_size = 2", "n_epochs = 900000",
     ]  # fmt: skip
-    assert "hint: train on a GPU; or stop with Ctrl-C and use --preset tiny --run tiny, a small" in said
+    assert (
+        "hint: train on a GPU; or stop with Ctrl-C and use --preset tiny --run tiny, a"
+        in said
+    )
     assert code == 75
 
 
