@@ -116,9 +116,11 @@ def started(*command: str | Path) -> tuple[str, int]:
             if line.startswith("the batches take about"):
                 break
         process.send_signal(signal.SIGTERM)
-        said += process.communicate(timeout=120)[1]
+        said += process.stderr.read()  # `communicate` would lose what has been buffered
+        process.wait(timeout=120)
     finally:
         process.kill()
+        process.stderr.close()
     return said, process.returncode
 
 

@@ -159,6 +159,7 @@ def test_the_time_to_come_does_not_limit_what_follows() -> None:
 
 DESERTED = """
 from seaice_model.errors import RunError
+processes.barrier()  # all have connected
 try:
     if processes.rank:
         with processes.errors():
