@@ -150,8 +150,7 @@ def join(device: str, environment: Mapping[str, str] = os.environ) -> Processes:
         If there is no such device, variables of torchrun are not numbers, or the other
         processes do not join in time.
     """
-    # An empty variable counts as not set.
-    if any(not environment.get(name) for name in _VARIABLES):
+    if _is_alone(environment):
         return Processes(device=find_device(device))
     count = _number(environment, "WORLD_SIZE", 1)
     if count == 1:
@@ -190,8 +189,14 @@ def join(device: str, environment: Mapping[str, str] = os.environ) -> Processes:
 
 def is_first(environment: Mapping[str, str] = os.environ) -> bool:
     """Return whether this process prints: it trains alone, or is the first of several."""
-    is_alone = any(not environment.get(name) for name in _VARIABLES)
-    return is_alone or environment["WORLD_SIZE"] == "1" or environment["RANK"] == "0"
+    if _is_alone(environment):
+        return True
+    return environment["WORLD_SIZE"] == "1" or environment["RANK"] == "0"
+
+
+def _is_alone(environment: Mapping[str, str]) -> bool:
+    """Return whether a variable of torchrun is not set; an empty one counts as not set."""
+    return any(not environment.get(name) for name in _VARIABLES)
 
 
 def _number(

@@ -1,13 +1,8 @@
 """Cross-validation from the command line: folds, their trainings, maps of their scenes."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-from typer.testing import CliRunner
-
-from seaice.main import app
 from seaice_data.store.store import Store
 from seaice_model.maps.netcdf import describe
 
@@ -15,17 +10,6 @@ TINY = (
     *("--preset", "tiny", "--set", "filters=[4, 8], patch_size=16, batch_size=2"),
     *("--set", "n_iterations=2, n_epochs=1"),
 )
-
-
-class Result:
-    def __init__(self, *arguments: object) -> None:
-        result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-        self.code, self.out, self.err = result.exit_code, result.stdout, result.stderr
-
-
-@pytest.fixture
-def seaice() -> Callable[..., Result]:
-    return Result
 
 
 def test_a_fold_is_predicted_by_the_network_that_was_not_trained_on_it(

@@ -6,15 +6,13 @@ import os
 import re
 import shlex
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+from support.command_results import Result
 
 from seaice.commands.study import _Lines
 from seaice.console import Progress
-from seaice.main import app
 from seaice_model.study.runs import RunProgress
 from seaice_model.study.study import StudyProgress
 
@@ -24,17 +22,6 @@ VARIANTS = (
     "--variant", f"model1: ratio=5, {SMALL}",
     "--variant", f"model3: preset=model3, ratio=5, {SMALL}",
 )  # fmt: skip
-
-
-class Result:
-    def __init__(self, *arguments: object) -> None:
-        result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-        self.code, self.out, self.err = result.exit_code, result.stdout, result.stderr
-
-
-@pytest.fixture
-def seaice() -> Callable[..., Result]:
-    return Result
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,13 @@
+"""What a command prints in process, and its exit code."""
+
+from typer.testing import CliRunner
+
+from seaice.main import app
+
+
+class Result:
+    """Runs a command; its exit code, stdout and stderr."""
+
+    def __init__(self, *arguments: object) -> None:
+        result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+        self.code, self.out, self.err = result.exit_code, result.stdout, result.stderr
