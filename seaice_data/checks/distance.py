@@ -8,7 +8,7 @@ from scipy.ndimage import distance_transform_edt
 
 from seaice_data.checks.finding import Finding, outcome_of
 from seaice_data.checks.survey import BLOCK_KM, Survey
-from seaice_data.synthetic.observation import distance_zones
+from seaice_data.zones import distance_zones
 
 _TOLERANCE_KM = 0.6  # blocks of 400 m, and zones of pixels beside the middle one
 _FEWEST_BLOCKS = 1000

@@ -10,10 +10,11 @@ import numpy as np
 
 from seaice_data.channels import CHANNELS
 from seaice_data.errors import SceneError
-from seaice_data.synthetic.observation import Observation, zone_description
+from seaice_data.synthetic.observation import Observation
 from seaice_data.synthetic.plan import ScenePlan
 from seaice_data.synthetic.radiometer import RADIOMETER_VARIABLES
 from seaice_data.system.files import staged
+from seaice_data.zones import zone_description
 
 if TYPE_CHECKING:
     import netCDF4

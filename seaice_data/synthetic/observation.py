@@ -15,20 +15,10 @@ from seaice_data.synthetic.radar import Hidden, Radar
 from seaice_data.synthetic.radiometer import brightness
 from seaice_data.synthetic.surface import Cover, make_surface
 from seaice_data.synthetic.weather import make_weather
+from seaice_data.zones import distance_zones
 
 # Lines of 80 m made at a time: whole 2 km cells, and whole distances between nodes.
 _BAND = 8 * CELL_PIXELS
-
-# Upper bounds of the distance zones in km; zone 0 is land.
-_ZONE_BOUNDS_KM = np.concatenate(
-    [
-        [0, 0.5],
-        np.arange(1, 20),
-        np.arange(20, 50, 5),
-        np.arange(50, 100, 10),
-        np.arange(100, 301, 25),
-    ]
-)
 
 
 class Band(NamedTuple):
@@ -101,24 +91,3 @@ def _cell_means(plane: FloatArray, n_cells: tuple[int, int]) -> FloatArray:
     columns = whole.reshape(n_y, CELL_PIXELS, whole.shape[1]).sum(axis=1, dtype=np.float64)
     means: FloatArray = columns.reshape(n_y, n_x, CELL_PIXELS).mean(axis=2) / CELL_PIXELS
     return means
-
-
-def distance_zones(km: Float32) -> Float32:
-    """Return the zones of distances to land, 0 to 41.
-
-    Examples
-    --------
-    >>> distance_zones(np.array([-2, 0.3, 0.5, 0.6, 1.5, 20, 21, 300, 301], np.float32))
-    array([ 0.,  1.,  1.,  2.,  3., 21., 22., 40., 41.], dtype=float32)
-    """
-    # All bounds are whole halves of a kilometre, so a look-up replaces the search.
-    halves = np.arange(2 * int(_ZONE_BOUNDS_KM[-1]) + 2)
-    zone = np.searchsorted(_ZONE_BOUNDS_KM, halves / 2).astype(np.float32)
-    return zone.take(np.ceil(2 * km).clip(0, halves[-1]).astype(np.intp))
-
-
-def zone_description() -> str:
-    """Return the bounds of the zones as text."""
-    bounds = [f"{bound:g}" for bound in _ZONE_BOUNDS_KM]
-    zones = [f"{i}: {bounds[i - 1]}-{bounds[i]} km" for i in range(1, len(bounds))]
-    return "; ".join(["0: land", *zones, f"{len(bounds)}: beyond {bounds[-1]} km"])

@@ -11,7 +11,7 @@ from scipy.ndimage import gaussian_filter
 from seaice_data.channels import CHANNELS, Group, find_channel
 from seaice_data.geolocation import tie_point_positions
 from seaice_data.grid import cell_centres
-from seaice_data.synthetic.observation import distance_zones
+from seaice_data.zones import distance_zones
 
 SHAPE = (602, 647)
 LAND = 70

@@ -1,0 +1,1 @@
+"""Synthetic scenes as the products that people download: SAFE, swaths, weather, charts."""
