@@ -1,10 +1,8 @@
 """Where and when a scene was acquired: what every source is brought to."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -54,15 +52,3 @@ class Frame:
     def pixel_columns(self) -> FloatArray:
         """Positions of the columns of pixels, for `TiePoints.places`."""
         return np.arange(self.grid.width, dtype=np.float64)
-
-
-@dataclass(frozen=True, slots=True)
-class CellFields:
-    """Fields of one group on the 2 km cells of a scene, and where they come from."""
-
-    fields: Mapping[str, FloatArray]
-    """Shape `Frame.cell_shape`, float32, by the netCDF variable of the channel
-    (`btemp_18_7h`, `u10m_rotated`); physical units; NaN where nothing was measured."""
-
-    attributes: Mapping[str, Any]
-    """Attributes of all variables of the group: names of files, delays, what was chosen."""

@@ -202,6 +202,20 @@ class Scene(ABC):
                 raise not_a_class(self._file, chart, chart.n_classes + int(wrong[0]))
 
     @property
+    def absent_channels(self) -> tuple[str, ...]:
+        """Channels that the file lacks, in catalogue order; they are read as NaN."""
+        return ()
+
+    @property
+    def denoising(self) -> str:
+        """How noise was removed: ``nersc``, ``esa`` or ``none``.
+
+        It is about HV, or HH if there is no HV. The files of AI4Arctic were denoised by
+        NERSC.
+        """
+        return "nersc"
+
+    @property
     def service(self) -> str:
         """Ice service that made the chart: ``cis`` or ``dmi``."""
         return self.id.service
