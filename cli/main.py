@@ -33,6 +33,7 @@ from .commands import (
     export,
     figures,
     info,
+    ingest,
     predict,
     prepare,
     score,
@@ -52,6 +53,7 @@ INTERRUPTED = 130
 _AGAIN = "nothing is lost: run the same command again to continue"
 _HINTS = {
     "synth": _AGAIN,
+    "ingest": _AGAIN,
     "prepare": _AGAIN,
     "predict": _AGAIN,
     "convert": _AGAIN,

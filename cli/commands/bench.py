@@ -23,12 +23,16 @@ class Step(StrEnum):
     train = "train"
     predict = "predict"
     score = "score"
+    ingest = "ingest"
 
 
 def bench(
     step: Annotated[Step, typer.Argument(help="What to measure")],
     path: Annotated[
-        Path, typer.Argument(help="Folder of netCDF files (prepare, predict), or a store")
+        Path, typer.Argument(
+            help="Folder of netCDF files (prepare, predict), of a product (ingest), or a "
+            "store"
+        ),
     ],
     rounds: Annotated[int, typer.Option(min=1, help="Number of rounds")] = 7,
 ) -> None:
@@ -38,7 +42,8 @@ def bench(
     compared with what the official code does at every start (open with xarray, stack, pick
     every tenth pixel), and with reading and inflating alone; `sampler` is compared with the
     official code re-created, and with copying the same windows. `layouts` writes the corner
-    of a scene in several chunk layouts, in the folder of the store.
+    of a scene in several chunk layouts, in the folder of the store. `ingest` takes a folder of `seaice synth
+    --version products`, and is compared with reading the pixels alone.
 
     Example: seaice bench sampler store.zarr
     """

@@ -18,3 +18,7 @@ seaice bench sampler "$folder/store16.zarr"
 seaice bench train "$folder/store.zarr" --rounds 3
 seaice bench predict "$folder/raw" --rounds 3
 seaice bench score "$folder/store.zarr" --rounds 3
+seaice synth "$folder/products" --version products --scenes 2 --size 5250 >&2
+for scene in "$folder"/products/*/; do  # one is a zip, one a folder
+    seaice bench ingest "$scene" --rounds 3
+done

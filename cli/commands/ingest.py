@@ -1,0 +1,124 @@
+"""`seaice ingest`: turn Sentinel-1 products into scene files."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..console import Progress, note, say, say_json, seconds, with_hint
+from ..options import AsJson, Jobs, n_processes
+
+
+class Denoise(StrEnum):
+    """How noise is removed."""
+
+    esa = "esa"
+    nersc = "nersc"
+    none = "none"
+
+
+def ingest(
+    products: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Sentinel-1 EW GRDM products: .SAFE folders, zips, or folders of them"
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for the scene files")] = Path("raw"),
+    amsr2: Annotated[
+        list[Path] | None,
+        typer.Option(help="AMSR2 swaths: L1R or L1B files, or folders of them; repeatable"),
+    ] = None,
+    era5: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="ERA5 files (netCDF, GRIB or zip), or folders of them; repeatable"
+        ),
+    ] = None,
+    chart: Annotated[
+        Path | None,
+        typer.Option(
+            help="Ice chart (SIGRID-3: shapefile, GeoPackage, zip or tar), or a folder of "
+            "charts, of which the nearest in time is taken"
+        ),
+    ] = None,
+    service: Annotated[
+        str,
+        typer.Option(
+            help="Ice service that drew the chart, in small letters",
+            show_default="from the name of the chart",
+        ),
+    ] = "",
+    coast: Annotated[
+        Path | None,
+        typer.Option(
+            help="Polygons of land for the distance map", show_default="OpenStreetMap"
+        ),
+    ] = None,
+    denoise: Annotated[
+        Denoise,
+        typer.Option(
+            help="esa: as the product says; nersc: HV balanced between sub-swaths, as in "
+            "AI4Arctic; none"
+        ),
+    ] = Denoise.esa,
+    max_delay_hours: Annotated[
+        float,
+        typer.Option(min=0, help="Longest time between a swath of AMSR2 and the scene"),
+    ] = 12.0,
+    jobs: Jobs = 1,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace existing scene files")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Turn Sentinel-1 products into scene files, for `prepare` and `predict`.
+
+    A scene file contains backscatter at 80 m, the distance to land, and what you give
+    besides: brightness temperatures of AMSR2, weather of ERA5, the polygons of an ice
+    chart. What is not given is absent from the file, and its channels are missing in maps
+    and stores. Existing files are kept, so run the same command again to continue after an
+    interruption. Products that cannot be read are listed at the end and do not stop the
+    others. A process needs up to 1 GB of memory.
+
+    Needs pip install 'seaice[ingest]'.
+
+    Example: seaice ingest S1A_EW_GRDM_1SDH_....SAFE.zip --amsr2 amsr2/ --era5 era5.nc
+    --out raw/
+    """
+    from seaice_data.ingest.ingest import Sources
+    from seaice_data.ingest.ingest import ingest as run
+
+    sources = Sources(
+        amsr2=tuple(amsr2 or ()),
+        era5=tuple(era5 or ()),
+        chart=chart,
+        service=service,
+        coast=coast,
+        denoise=denoise.value,
+        max_delay_hours=max_delay_hours,
+    )
+    with Progress("scenes") as progress:
+        report = run(
+            products,
+            out,
+            sources,
+            jobs=n_processes(jobs),
+            overwrite=overwrite,
+            progress=progress,
+        )
+    for scene in report.scenes:
+        for line in scene.notes:
+            note(f"{scene.id}: {line}")
+    for failure in report.failed:
+        note(f"left out: {with_hint(failure.reason, failure.hint)}")
+    if as_json:
+        say_json(report.to_mapping())
+    else:
+        say(
+            f"{report.n_written} scene files written to {out}, {report.n_kept} kept, "
+            f"{len(report.failed)} products left out, in {seconds(report.elapsed_s)}"
+        )
+    if report.failed:
+        raise typer.Exit(1)

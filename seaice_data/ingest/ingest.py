@@ -1,0 +1,257 @@
+"""Turn Sentinel-1 products, and what belongs to them, into scene files.
+
+``ingest_scene`` makes one file; ``ingest_products`` finds all products of a folder, makes a
+file of each, several at a time, and names those that failed at the end. A file is complete
+or absent: an interrupted run continues where it stopped.
+"""
+
+import json
+import math
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from seaice_data.errors import Failure, SceneError, SeaIceError, SettingsError, is_of_disk
+from seaice_data.ingest.amsr2 import read_amsr2
+from seaice_data.ingest.chart import read_chart
+from seaice_data.ingest.era5 import read_era5
+from seaice_data.ingest.land import read_land
+from seaice_data.ingest.parts import Backscatter, BurntChart, CellFields
+from seaice_data.ingest.scene_file import write_scene_file
+from seaice_data.ingest.sentinel1 import Product, find_products, open_product, read_pixels
+from seaice_data.scene_id import SceneId
+from seaice_data.settings import nearest
+from seaice_data.system.files import HIDDEN, drop_abandoned, file_errors
+from seaice_data.system.workers import Progress, run_tasks
+
+Paths = str | Path | Iterable[str | Path]
+"""A file or folder, or several."""
+
+DENOISINGS = ("esa", "nersc", "none")
+"""How noise can be removed."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sources:
+    """What a scene file is made from, beside the product."""
+
+    amsr2: tuple[str, ...] = ()
+    """Swaths, or folders of them."""
+
+    era5: tuple[str, ...] = ()
+    """Files of weather, or folders of them."""
+
+    chart: str = ""
+    """Ice chart, or a folder of charts."""
+
+    service: str = ""
+    """Ice service that drew the chart; from its name if empty."""
+
+    coast: str = ""
+    """Polygons of land; those of OpenStreetMap if empty."""
+
+    denoise: str = "esa"
+    """How noise is removed: one of `DENOISINGS`."""
+
+    max_delay_hours: float = 12.0
+    """Longest time between a swath and the scene."""
+
+    def __post_init__(self) -> None:
+        """Reject what no product can be ingested with."""
+        if self.denoise not in DENOISINGS:
+            raise SettingsError(
+                f"denoise must be one of {', '.join(DENOISINGS)}, got {self.denoise!r}",
+                hint=nearest(self.denoise, DENOISINGS),
+            )
+        if not (math.isfinite(self.max_delay_hours) and self.max_delay_hours >= 0):
+            raise SettingsError(
+                f"max_delay_hours must be at least 0, got {self.max_delay_hours}"
+            )
+        if self.service and not self.chart:
+            raise SettingsError(
+                f"service {self.service!r} is given without a chart",
+                hint="name the chart with --chart",
+            )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IngestedFile:
+    """A scene file, and what to know about it."""
+
+    id: SceneId
+
+    product: str
+    """Name of the product, without ``.SAFE``."""
+
+    path: Path
+
+    is_new: bool
+    """Whether it was written now; otherwise it was there already."""
+
+    notes: tuple[str, ...] = ()
+    """What is missing or unusual, in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class IngestReport:
+    """What `ingest_products` did."""
+
+    scenes: tuple[IngestedFile, ...]
+    """Scene files in the order of their products."""
+
+    failed: tuple[Failure, ...]
+    """Products left out, by their paths."""
+
+    elapsed_s: float
+
+    @property
+    def n_written(self) -> int:
+        """Number of files written."""
+        return sum(scene.is_new for scene in self.scenes)
+
+    @property
+    def n_kept(self) -> int:
+        """Number of files that were there already."""
+        return len(self.scenes) - self.n_written
+
+
+def ingest_scene(
+    product: str | Path,
+    out: str | Path,
+    *,
+    amsr2: Paths = (),
+    era5: Paths = (),
+    chart: str | Path | None = None,
+    service: str = "",
+    coast: str | Path | None = None,
+    denoise: str = "esa",
+    max_delay_hours: float = 12.0,
+    overwrite: bool = False,
+) -> Path:
+    """Turn a Sentinel-1 product into a scene file, which `prepare` and `predict` read.
+
+    Parameters
+    ----------
+    product
+        EW GRDM product with HH, or HH and HV: a SAFE folder, or a zip of one.
+    out
+        Folder to write to; created if needed.
+    amsr2
+        L1R or L1B swaths, or folders of them. Those nearest in time are taken.
+    era5
+        Weather in netCDF, GRIB or zips of the data store, or folders of them: ERA5, or
+        another analysis with the same six fields.
+    chart
+        SIGRID-3 chart, or a folder of charts, of which the nearest in time is taken.
+    service
+        Ice service that drew the chart, in small letters; from its name if not given.
+    coast
+        Polygons of land; those of OpenStreetMap if not given.
+    denoise
+        How noise is removed: ``esa``, as the product says; ``nersc``, HV balanced between
+        sub-swaths, as in AI4Arctic; ``none``.
+    max_delay_hours
+        Longest time between a swath and the scene, in hours.
+    overwrite
+        Replace an existing file.
+
+    Returns
+    -------
+    Path
+        The scene file, ``<time>_<service>.nc``, or ``<time>_<satellite>.nc`` without a
+        chart. It is kept if it was made from the same product in the same way.
+
+    Raises
+    ------
+    SceneError
+        If the product or what belongs to it cannot be read, does not belong together, or
+        does not cover the scene; if the file exists, but was made in another way.
+    SettingsError
+        If `denoise` or `max_delay_hours` is not possible.
+
+    Notes
+    -----
+    A product of 10 000 x 10 000 pixels takes up to 1 GB of memory.
+    """
+    sources = Sources(
+        amsr2=_as_texts(amsr2),
+        era5=_as_texts(era5),
+        chart=str(chart or ""),
+        service=service,
+        coast=str(coast or ""),
+        denoise=denoise,
+        max_delay_hours=max_delay_hours,
+    )
+    folder = Path(out)
+    with file_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    return _ingest(Path(product), folder, sources, overwrite=overwrite).path
+
+
+def _as_texts(paths: Paths) -> tuple[str, ...]:
+    one = isinstance(paths, str | Path)
+    return tuple(map(str, (paths,) if one else paths))
+
+
+def ingest_products(
+    products: Paths,
+    out: str | Path,
+    sources: Sources | None = None,
+    *,
+    jobs: int = 1,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> IngestReport:
+    """Turn all Sentinel-1 products of some folders into scene files.
+
+    Parameters
+    ----------
+    products
+        SAFE folders, zips of them, or folders that contain them, at any depth.
+    out
+        Folder to write to; created if needed.
+    sources
+        What belongs to the scenes, and how they are made.
+    jobs
+        Number of processes; each takes up to 1 GB of memory.
+    overwrite
+        Replace existing files.
+    progress
+        Called after each product.
+
+    Raises
+    ------
+    SceneError
+        If there is no product, or nothing can be written to `out`.
+    """
+    start = time.monotonic()
+    folder = Path(out)
+    found = [product for path in _as_texts(products) for product in find_products(path)]
+    paths = tuple(dict.fromkeys(found))
+    with file_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    drop_abandoned(folder.glob(f"{HIDDEN}.*"))
+    arguments = {
+        str(path): (path, folder, sources or Sources(), overwrite) for path in paths
+    }
+    outcomes = run_tasks(_try, arguments, jobs, progress)
+    failed = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
+    return IngestReport(
+        scenes=tuple(o for o in outcomes if isinstance(o, IngestedFile)),
+        failed=tuple(failed),
+        elapsed_s=time.monotonic() - start,
+    )
+
+
+def _try(
+    product: Path, folder: Path, sources: Sources, overwrite: bool
+) -> IngestedFile | Failure:
+    """Ingest a product; a bad one does not stop the others, a full disk does."""
+    try:
+        return _ingest(product, folder, sources, overwrite=overwrite)
+    except SeaIceError as error:
+        if is_of_disk(error):
+            raise
+        return Failure.of(product, error)
