@@ -29,7 +29,8 @@ class Step(StrEnum):
 def bench(
     step: Annotated[Step, typer.Argument(help="What to measure")],
     path: Annotated[
-        Path, typer.Argument(
+        Path,
+        typer.Argument(
             help="Folder of netCDF files (prepare, predict), of a product (ingest), or a "
             "store"
         ),

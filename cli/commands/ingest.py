@@ -1,5 +1,6 @@
 """`seaice ingest`: turn Sentinel-1 products into scene files."""
 
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -87,20 +88,19 @@ def ingest(
     Example: seaice ingest S1A_EW_GRDM_1SDH_....SAFE.zip --amsr2 amsr2/ --era5 era5.nc
     --out raw/
     """
-    from seaice_data.ingest.ingest import Sources
-    from seaice_data.ingest.ingest import ingest as run
+    from seaice_data.ingest.ingest import Sources, ingest_products
 
     sources = Sources(
-        amsr2=tuple(amsr2 or ()),
-        era5=tuple(era5 or ()),
-        chart=chart,
+        amsr2=tuple(map(str, amsr2 or ())),
+        era5=tuple(map(str, era5 or ())),
+        chart=str(chart or ""),
         service=service,
-        coast=coast,
+        coast=str(coast or ""),
         denoise=denoise.value,
         max_delay_hours=max_delay_hours,
     )
     with Progress("scenes") as progress:
-        report = run(
+        report = ingest_products(
             products,
             out,
             sources,
@@ -114,7 +114,16 @@ def ingest(
     for failure in report.failed:
         note(f"left out: {with_hint(failure.reason, failure.hint)}")
     if as_json:
-        say_json(report.to_mapping())
+        say_json(
+            {
+                "out": out,
+                "scenes": [asdict(scene) for scene in report.scenes],
+                "written": report.n_written,
+                "kept": report.n_kept,
+                "failed": [{"product": f.name, "reason": f.reason} for f in report.failed],
+                "elapsed_s": round(report.elapsed_s, 3),
+            }
+        )
     else:
         say(
             f"{report.n_written} scene files written to {out}, {report.n_kept} kept, "

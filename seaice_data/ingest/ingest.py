@@ -8,29 +8,37 @@ or absent: an interrupted run continues where it stopped.
 import json
 import math
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import numpy as np
+
+from seaice_data.channels import CHANNELS, Group
 from seaice_data.errors import Failure, SceneError, SeaIceError, SettingsError, is_of_disk
 from seaice_data.ingest.amsr2 import read_amsr2
 from seaice_data.ingest.chart import read_chart
 from seaice_data.ingest.era5 import read_era5
+from seaice_data.ingest.frame import Frame
 from seaice_data.ingest.land import read_land
 from seaice_data.ingest.parts import Backscatter, BurntChart, CellFields
-from seaice_data.ingest.scene_file import write_scene_file
-from seaice_data.ingest.sentinel1 import Product, find_products, open_product, read_pixels
+from seaice_data.ingest.scene_file import scene_id_of, write_scene_file
+from seaice_data.ingest.sentinel1 import (
+    DENOISING,
+    Sentinel1Product,
+    find_products,
+    open_sentinel1,
+    read_product,
+)
 from seaice_data.scene_id import SceneId
+from seaice_data.scenes.netcdf import NetcdfFile
 from seaice_data.settings import nearest
 from seaice_data.system.files import HIDDEN, drop_abandoned, file_errors
 from seaice_data.system.workers import Progress, run_tasks
 
 Paths = str | Path | Iterable[str | Path]
 """A file or folder, or several."""
-
-DENOISINGS = ("esa", "nersc", "none")
-"""How noise can be removed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,17 +61,17 @@ class Sources:
     """Polygons of land; those of OpenStreetMap if empty."""
 
     denoise: str = "esa"
-    """How noise is removed: one of `DENOISINGS`."""
+    """How noise is removed: one of `DENOISING`."""
 
     max_delay_hours: float = 12.0
     """Longest time between a swath and the scene."""
 
     def __post_init__(self) -> None:
         """Reject what no product can be ingested with."""
-        if self.denoise not in DENOISINGS:
+        if self.denoise not in DENOISING:
             raise SettingsError(
-                f"denoise must be one of {', '.join(DENOISINGS)}, got {self.denoise!r}",
-                hint=nearest(self.denoise, DENOISINGS),
+                f"denoise must be one of {', '.join(DENOISING)}, got {self.denoise!r}",
+                hint=nearest(self.denoise, DENOISING),
             )
         if not (math.isfinite(self.max_delay_hours) and self.max_delay_hours >= 0):
             raise SettingsError(
@@ -74,6 +82,23 @@ class Sources:
                 f"service {self.service!r} is given without a chart",
                 hint="name the chart with --chart",
             )
+
+    @property
+    def options(self) -> str:
+        """What decides a scene file beside its product, as a line of JSON.
+
+        Paths are left out but for names: files may be moved.
+        """
+        made: dict[str, object] = {"denoise": self.denoise}
+        if self.amsr2:
+            made["amsr2_max_delay_hours"] = self.max_delay_hours
+        if self.era5:
+            made["era5"] = True
+        if self.chart:
+            made |= {"chart": Path(self.chart).name, "service": self.service}
+        if self.coast:
+            made["coast"] = Path(self.coast).name
+        return json.dumps(made)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -190,11 +215,6 @@ def ingest_scene(
     return _ingest(Path(product), folder, sources, overwrite=overwrite).path
 
 
-def _as_texts(paths: Paths) -> tuple[str, ...]:
-    one = isinstance(paths, str | Path)
-    return tuple(map(str, (paths,) if one else paths))
-
-
 def ingest_products(
     products: Paths,
     out: str | Path,
@@ -255,3 +275,143 @@ def _try(
         if is_of_disk(error):
             raise
         return Failure.of(product, error)
+
+
+def _ingest(path: Path, folder: Path, sources: Sources, *, overwrite: bool) -> IngestedFile:
+    """Turn a product into a scene file, or find the one that was made from it."""
+    product = open_sentinel1(path)
+    known = _made_from(product, folder)
+    options = sources.options
+    if known is not None and not overwrite:
+        _refuse_other_options(known, options)
+        return IngestedFile(
+            id=SceneId(known.stem), product=product.name, path=known, is_new=False
+        )
+    # What takes seconds comes before what takes most of the time, and may fail.
+    frame = product.frame
+    amsr2 = _read_swaths(sources, frame)
+    era5 = _read_weather(sources, frame)
+    chart = (
+        read_chart(sources.chart, frame, sources.service or None) if sources.chart else None
+    )
+    zones = read_land(frame, Path(sources.coast) if sources.coast else None)
+    backscatter = read_product(product, sources.denoise)
+    scene_id = scene_id_of(backscatter, chart)
+    target = folder / f"{scene_id}.nc"
+    if target.exists() and not overwrite:
+        raise SceneError(
+            f"{str(target)!r} exists, but was not made from {product.name}",
+            hint="move it away, choose another folder, or replace it with --overwrite",
+        )
+    write_scene_file(
+        target,
+        backscatter,
+        zones,
+        amsr2=amsr2 if amsr2 and not _is_empty(amsr2) else None,
+        era5=era5,
+        chart=chart,
+        made_with=options,
+    )
+    if known is not None and known != target:
+        known.unlink(missing_ok=True)  # the same scene with another chart, or without
+    notes = _notes(backscatter, amsr2, era5, chart)
+    return IngestedFile(
+        id=scene_id, product=product.name, path=target, is_new=True, notes=tuple(notes)
+    )
+
+
+def _made_from(product: Sentinel1Product, folder: Path) -> Path | None:
+    """Return the scene file in a folder that was made from a product, if there is one."""
+    for path in sorted(folder.glob(f"{product.frame.acquired:%Y%m%dT%H%M%S}_*.nc")):
+        if SceneId.is_one(path.stem):
+            with closing(NetcdfFile(path)) as file:
+                if file.text("source_product") == product.name:
+                    return path
+    return None
+
+
+def _refuse_other_options(path: Path, options: str) -> None:
+    """Reject a scene file that was made in another way."""
+    with closing(NetcdfFile(path)) as file:
+        made_with = file.text("made_with")
+    if made_with != options:
+        raise SceneError(
+            f"{str(path)!r} exists and was made with other options: {made_with!r}, "
+            f"not {options!r}",
+            hint="choose another folder, or replace it with --overwrite",
+        )
+
+
+def _read_swaths(sources: Sources, frame: Frame) -> CellFields | None:
+    if not sources.amsr2:
+        return None
+    return read_amsr2(sources.amsr2, frame, sources.max_delay_hours)
+
+
+def _read_weather(sources: Sources, frame: Frame) -> CellFields | None:
+    """Read the weather; a scene has all six fields or none."""
+    if not sources.era5:
+        return None
+    found = read_era5(sources.era5, frame)
+    names = [str(c.variable) for c in CHANNELS if c.group is Group.ERA5]
+    if missing := [name for name in names if name not in found.fields]:
+        raise SceneError(
+            f"the weather files lack {', '.join(missing)}",
+            hint="scenes have all six fields or none: name all files with --era5, or none",
+        )
+    return found
+
+
+def _is_empty(found: CellFields) -> bool:
+    """Return whether nothing was measured in a scene."""
+    return all(bool(np.isnan(field).all()) for field in found.fields.values())
+
+
+def _notes(
+    backscatter: Backscatter,
+    amsr2: CellFields | None,
+    era5: CellFields | None,
+    chart: BurntChart | None,
+) -> Iterator[str]:
+    """Yield what is missing in a scene or unusual, in words."""
+    if "hv" not in backscatter.sigma0:
+        yield "the product has no HV"
+    if amsr2 is None or era5 is None:
+        absent = {"AMSR2": amsr2, "ERA5": era5}
+        yield f"without {' and '.join(n for n, found in absent.items() if found is None)}"
+    if amsr2 is not None:
+        yield from _notes_of_swaths(amsr2)
+    if backscatter.denoising_note:
+        yield backscatter.denoising_note
+    for name, share in backscatter.not_positive.items():
+        if share:
+            yield (
+                f"{share:.1%} of the {name.upper()} pixels have no more power than the noise"
+            )
+    if chart is not None:
+        yield from _notes_of_chart(chart, backscatter.frame)
+
+
+def _notes_of_swaths(amsr2: CellFields) -> Iterator[str]:
+    if note := amsr2.attributes.get("AMSR2_note"):
+        yield f"without AMSR2: {note}"
+        return
+    shares = [float(np.isnan(field).mean()) for field in amsr2.fields.values()]
+    if max(shares) > 0:
+        yield f"no AMSR2 swath covers {max(shares):.1%} of the scene"
+
+
+def _notes_of_chart(chart: BurntChart, frame: Frame) -> Iterator[str]:
+    if chart.valid is not None:
+        hours = (chart.valid - frame.middle).total_seconds() / 3600
+        when = "after" if hours > 0 else "before"
+        yield f"chart {chart.name}, valid {abs(hours):.1f} h {when} the scene"
+    for name, areas in chart.without_class_km2.items():
+        if areas:
+            codes = ", ".join(f"{code} {area:.0f} km2" for code, area in areas.items())
+            yield f"no {name} class for the codes {codes}"
+
+
+def _as_texts(paths: Paths) -> tuple[str, ...]:
+    one = isinstance(paths, str | Path)
+    return tuple(map(str, (paths,) if one else paths))
