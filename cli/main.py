@@ -238,6 +238,7 @@ def options(
 
 _COMMANDS: tuple[Command, ...] = (
     synth.synth,
+    ingest.ingest,
     check.check,
     prepare.prepare,
     info.info,

@@ -385,9 +385,7 @@ def _notes(
         yield backscatter.denoising_note
     for name, share in backscatter.not_positive.items():
         if share:
-            yield (
-                f"{share:.1%} of the {name.upper()} pixels have no more power than the noise"
-            )
+            yield f"{share:.1%} of the {name.upper()} pixels are not above the noise"
     if chart is not None:
         yield from _notes_of_chart(chart, backscatter.frame)
 
