@@ -5,7 +5,8 @@ mask of a scene would need eight bytes per pixel.
 """
 
 FLAG_NO_SAR = 1
-"""No SAR, or masked: outside the chart in AI4Arctic files with one; on land in own scenes."""
+"""No SAR, or masked: outside the chart in AI4Arctic files with one, on land in own
+scenes."""
 
 FLAG_LAND = 2
 """Distance zone 0, land."""

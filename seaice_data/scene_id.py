@@ -17,22 +17,9 @@ NO_SERVICE = "none"
 """What tables and conditions call the service of a scene without a chart."""
 
 RESERVED = frozenset(
-    (
-        *("backup", "chart", "charts", "codes", "copy", "floe", "icechart", "index"),
-        *(
-            "ingested",
-            "map",
-            "maps",
-            "new",
-            "old",
-            "original",
-            "plot",
-            "prep",
-            "probability",
-        ),
-        *("raw", "ready", "reference", "scene", "sic", "sod", "status", "submission"),
-        *("temp", "test", "testdata", "tmp", "truth", "uncertainty", NO_SERVICE),
-    )
+    "backup chart charts codes copy floe icechart index ingested map maps new old original "
+    "plot prep probability raw ready reference scene sic sod status store submission temp "
+    f"test testdata tmp truth uncertainty {NO_SERVICE}".split()
 )
 """Words that follow the time in names of files, so that no ice service has them."""
 

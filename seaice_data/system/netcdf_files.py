@@ -1,13 +1,13 @@
 """Write netCDF-4 files of scenes: complete or absent.
 
-``whole_file`` opens a file that gets its name when it is complete, ``define_dimensions`` and
-``create`` add to it. netCDF4 takes 0.1 s to import, and is imported when a file is opened.
+``whole_file`` opens a file that gets its name when it is complete, ``define_dimensions``
+and ``create`` add to it. netCDF4 takes 0.1 s to import: it is imported by the first file.
 """
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from seaice_data.system.files import staged
 if TYPE_CHECKING:
     import netCDF4
 
-_LEVEL = 1
+_LEVEL: Literal[1] = 1
 """Of deflate: higher ones take longer, and save a few percent of planes of labels."""
 
 
@@ -98,12 +98,13 @@ def create(
     """
     from seaice_data.system.netcdf_library import set_attributes  # late: see above
 
+    compression: Literal["zlib"] | None = None if chunks is None else "zlib"
     variable = file.createVariable(
         name,
         dtype,
         dims,
         contiguous=chunks is None,
-        compression=None if chunks is None else "zlib",
+        compression=compression,
         complevel=_LEVEL,
         chunksizes=chunks,
         fill_value=np.nan if dtype in (np.float32, np.float64) else fill,
