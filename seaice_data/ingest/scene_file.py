@@ -20,7 +20,6 @@ from seaice_data.ingest.parts import Backscatter, BurntChart, CellFields, Distan
 from seaice_data.scene_id import SceneId
 from seaice_data.scenes.ingested import HH, HV
 from seaice_data.scenes.scene import FLOOR_DB, NO_POLYGON
-from seaice_data.system.files import HIDDEN, drop_abandoned, file_errors
 from seaice_data.system.netcdf_files import create, define_dimensions, whole_file
 from seaice_data.zones import zone_description
 
@@ -92,8 +91,6 @@ def write_scene_file(
     fields = {group: found for group, found in groups.items() if found is not None}
     _check_parts(backscatter, zones, fields, chart)
     scene_id = scene_id_of(backscatter, chart)
-    with file_errors(path.parent):
-        drop_abandoned(path.parent.glob(f"{HIDDEN}.*"))
     with whole_file(path) as file:
         define_dimensions(file, _sizes(backscatter, chart))
         _set(file, _global_attributes(scene_id, backscatter, fields, chart))

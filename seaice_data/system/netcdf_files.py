@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from seaice_data.errors import SceneError
-from seaice_data.system.files import staged
+from seaice_data.system.files import replacing
 
 if TYPE_CHECKING:
     import netCDF4
@@ -25,7 +25,7 @@ _LEVEL: Literal[1] = 1
 def whole_file(path: Path) -> Iterator["netCDF4.Dataset"]:
     """Open a file that gets its name when it is complete, and is removed otherwise.
 
-    Other threads cannot use the netCDF library meanwhile.
+    A file of this name is replaced. Other threads cannot use the netCDF library meanwhile.
 
     Raises
     ------
@@ -35,13 +35,16 @@ def whole_file(path: Path) -> Iterator["netCDF4.Dataset"]:
     # Late: takes 0.1 s.
     from seaice_data.system.netcdf_library import disk_errors, one_at_a_time, open_dataset
 
-    with _naming(path.parent), staged(path.parent) as place:
-        part = place / path.name
-        with one_at_a_time, disk_errors(part), open_dataset(part, "w") as file:
-            # Every value is written, so files need not be filled with NaN first.
-            file.set_fill_off()
-            yield file
-        part.replace(path)
+    with (
+        _naming(path.parent),
+        replacing(path) as part,
+        one_at_a_time,
+        disk_errors(part),
+        open_dataset(part, "w") as file,
+    ):
+        # Every value is written, so files need not be filled with NaN first.
+        file.set_fill_off()
+        yield file
 
 
 @contextmanager

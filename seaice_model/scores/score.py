@@ -271,7 +271,7 @@ class _Scored:
             pooled=pooled.scores(),
             scenes=_grouped([scene.id for scene in self.scenes], scorers),
             months=_grouped([f"{s.acquired.month:02d}" for s in self.scenes], scorers),
-            services=_grouped([scene.service or NO_SERVICE for scene in self.scenes], scorers),
+            services=_grouped([s.service or NO_SERVICE for s in self.scenes], scorers),
             regions=_grouped([s.region or "unknown" for s in self.scenes], scorers),
             confusion={
                 name: tuple(tuple(row) for row in matrix.tolist())

@@ -74,10 +74,13 @@ def zones(shape: tuple[int, int] = SHAPE, n_land: int = 0) -> DistanceZones:
 
 
 def cells(group: Group, shape: tuple[int, int] = CELLS, **attributes: Any) -> CellFields:
-    """Return fields whose cells are their numbers, plus 100 for each next channel."""
-    numbers = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
-    channels = [channel for channel in CHANNELS if channel.group == group]
-    fields = {str(c.variable): numbers + 100 * k for k, c in enumerate(channels)}
+    """Return fields that are the number of the cell / 1024, once they are standardised."""
+    numbers = np.arange(np.prod(shape)).reshape(shape) / 1024
+    fields = {
+        str(c.variable): (c.mean + c.std * numbers).astype(np.float32)
+        for c in CHANNELS
+        if c.group == group
+    }
     return CellFields(fields, attributes)
 
 
