@@ -31,8 +31,8 @@ def frame(shape: tuple[int, int] = SHAPE) -> Frame:
     lines = np.array([-0.25, 0.5 * shape[0], shape[0] - 0.75])
     samples = np.array([-0.25, 0.25 * shape[1], 0.75 * shape[1], shape[1] - 0.75])
     north, east = lines[:, None] * 0.08, samples * 0.08
-    latitude = 79.5 - north / 111.2 + 0 * east
-    longitude = 90 - east / (111.2 * np.cos(np.deg2rad(79.5))) + 0 * north
+    latitude = 70 - north / 111.2 + 0 * east
+    longitude = 90 - east / (111.2 * np.cos(np.deg2rad(70))) + 0 * north
     return Frame(
         Grid(*shape, SPACING_M),
         TiePoints(latitude, longitude, lines, samples),
