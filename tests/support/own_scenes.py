@@ -30,9 +30,12 @@ def frame(shape: tuple[int, int] = SHAPE) -> Frame:
     """Return a frame with 3 x 4 tie points, of which the last row is nearer."""
     lines = np.array([-0.25, 0.5 * shape[0], shape[0] - 0.75])
     samples = np.array([-0.25, 0.25 * shape[1], 0.75 * shape[1], shape[1] - 0.75])
-    north, east = lines[:, None] * 0.08, samples * 0.08
-    latitude = 70 - north / 111.2 + 0 * east
-    longitude = 90 - east / (111.2 * np.cos(np.deg2rad(70))) + 0 * north
+    # The satellite flies south-west; later samples are to its right, in the north-west.
+    heading, along, across = np.deg2rad(205), lines[:, None] * 0.08, samples * 0.08
+    north = along * np.cos(heading) - across * np.sin(heading)
+    east = along * np.sin(heading) + across * np.cos(heading)
+    latitude = 70 + north / 111.2
+    longitude = 90 + east / (111.2 * np.cos(np.deg2rad(latitude)))
     return Frame(
         Grid(*shape, SPACING_M),
         TiePoints(latitude, longitude, lines, samples),
