@@ -49,10 +49,10 @@ def prepare(
     accept_masks: AcceptMasks = False,
     as_json: AsJson = False,
 ) -> None:
-    """Convert AI4Arctic netCDF files into a patch store, once.
+    """Convert netCDF files of scenes into a patch store, once.
 
-    Reads ready-to-train and raw files as they are distributed, and follows links. Run it
-    again to continue after an interruption or to add files: scenes in the store are kept,
+    Reads ready-to-train and raw AI4Arctic files as they are distributed, and own scenes;
+    follows links. Run it again to continue after an interruption or to add files: scenes in the store are kept,
     and files that have been corrected since are reported. Files and folders that cannot be
     read are listed at the end and do not stop the others.
 
