@@ -138,7 +138,7 @@ class IngestedScene(PhysicalScene):
             ids[invalid] = NO_POLYGON
             charts[:, invalid] = CHART_FILL
         np.copyto(power, np.nan, where=invalid)
-        for plane, values, channel in zip(planes, power, _SAR, strict=False):
+        for plane, values, channel in zip(planes[:2], power, _SAR, strict=True):
             np.log(np.maximum(values, _FLOOR), out=plane)
             plane *= np.float32(_DECIBELS / channel.std)
             plane -= np.float32(channel.mean / channel.std)
