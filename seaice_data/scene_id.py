@@ -10,10 +10,21 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Self
 
-SERVICES = ("cis", "dmi")
-"""Ice services of the dataset."""
+SATELLITES = ("s1a", "s1b", "s1c", "s1d")
+"""What ids end in, instead of an ice service, if a scene has no chart."""
 
-_SERVICE = f"({'|'.join(SERVICES)})"
+NO_SERVICE = "none"
+"""What tables and conditions call the service of a scene without a chart."""
+
+RESERVED = frozenset(
+    "backup chart charts codes copy floe icechart index ingested map maps new old original "
+    "plot prep probability raw ready reference scene sic sod status store submission temp "
+    f"test testdata tmp truth uncertainty {NO_SERVICE}".split()
+)
+"""Words that follow the time in names of files, so that no ice service has them."""
+
+# Letters and digits of ASCII only: ids are names of folders and parts of pages.
+_SERVICE = f"((?!(?:{'|'.join(sorted(RESERVED))})(?![a-z0-9]))[a-z][a-z0-9]{{1,11}})"
 _TIME = "([0-9]{8}T[0-9]{6})"  # not \d, which is any digit of Unicode
 _ID = re.compile(f"{_TIME}_{_SERVICE}")
 # Names of raw files have the end of the acquisition and more between time and service.
@@ -30,7 +41,9 @@ class SceneId(str):
     Parameters
     ----------
     text
-        Time of acquisition (UTC, ASCII digits) and ice service.
+        Time of acquisition (UTC, ASCII digits), and the ice service that made the chart: 2
+        to 12 small letters and digits, of which the first is a letter, and not one of
+        `RESERVED`. A scene without a chart has its satellite instead: ``s1a``.
 
     Raises
     ------
@@ -41,6 +54,8 @@ class SceneId(str):
     --------
     >>> SceneId("20180607T184326_dmi").service
     'dmi'
+    >>> SceneId("20221130T014342_s1a").service
+    ''
     >>> SceneId("../20180607T184326_dmi")
     Traceback (most recent call last):
     ValueError: '../20180607T184326_dmi' is not a scene id like '20180607T184326_dmi'
@@ -72,8 +87,9 @@ class SceneId(str):
 
     @property
     def service(self) -> str:
-        """Ice service that made the chart: ``cis`` or ``dmi``."""
-        return self[16:]
+        """Ice service that made the chart, such as ``dmi``; empty if there is no chart."""
+        name = self[16:]
+        return "" if name in SATELLITES else name
 
     @classmethod
     def is_one(cls, text: str) -> bool:

@@ -42,6 +42,7 @@ def check(
             {
                 "ready": report.n_ready,
                 "raw": report.n_raw,
+                "ingested": report.n_ingested,
                 "findings": [asdict(finding) for finding in report.findings],
                 "failed": [{"file": f.name, "reason": f.reason} for f in report.failed],
                 "elapsed_s": round(report.elapsed_s, 3),
@@ -55,8 +56,8 @@ def check(
                 f"    found: {finding.evidence}",
             )
         say(
-            f"{report.n_ready} ready-to-train and {report.n_raw} raw files in "
-            f"{seconds(report.elapsed_s)}: "
+            f"{report.n_ready} ready-to-train files, {report.n_raw} raw files and "
+            f"{report.n_ingested} own scenes in {seconds(report.elapsed_s)}: "
             + ", ".join(f"{outcome} {n}" for outcome, n in counts.items())
         )
     if report.failed:

@@ -49,12 +49,12 @@ def prepare(
     accept_masks: AcceptMasks = False,
     as_json: AsJson = False,
 ) -> None:
-    """Convert AI4Arctic netCDF files into a patch store, once.
+    """Convert netCDF files of scenes into a patch store, once.
 
-    Reads ready-to-train and raw files as they are distributed, and follows links. Run it
-    again to continue after an interruption or to add files: scenes in the store are kept,
-    and files that have been corrected since are reported. Files and folders that cannot be
-    read are listed at the end and do not stop the others.
+    Reads ready-to-train and raw AI4Arctic files as they are distributed, and own scenes;
+    follows links. Run it again to continue after an interruption or to add files: scenes in
+    the store are kept, and files that have been corrected since are reported. Files and
+    folders that cannot be read are listed at the end and do not stop the others.
 
     On a cluster, pass each task of a job array its part with --part. After all tasks have
     ended, run once without --part: this adds scenes that are missing, and writes splits and

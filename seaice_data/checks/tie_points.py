@@ -26,7 +26,7 @@ class Placement:
     """The tie points of a scene."""
 
     version: str
-    """``ready`` or ``raw``."""
+    """``ready``, ``raw`` or ``ingested``."""
 
     misplaced_pixels: float
     """How far recorded positions are from the rebuilt ones, in 40 m pixels; 0 in

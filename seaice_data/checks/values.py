@@ -25,7 +25,7 @@ class Values:
     """Values of a scene."""
 
     version: str
-    """``ready`` or ``raw``."""
+    """``ready``, ``raw`` or ``ingested``."""
 
     has_charts: bool
     """Whether there is a chart."""
@@ -64,6 +64,8 @@ def measure_values(path: Path, scene: Scene, planes: Survey) -> Values:
     ranges: list[float] = []
     with closing(NetcdfFile(path)) as file:
         for channel in CELL_GRID:
+            if channel.name in scene.absent_channels:
+                continue
             stored = scene.read_cells(channel)
             moments[channel.name] = _moments(stored)
             variable = file.variable(str(channel.variable))
@@ -143,7 +145,8 @@ def check_scales(scenes: Sequence[Values]) -> Finding:
     )
     return Finding(
         "units",
-        "ready-to-train files are (value - mean) / std, raw ones dB, K, m/s and kg/m2",
+        "ready-to-train files are (value - mean) / std, raw ones dB, K, m/s and kg/m2 (own "
+        "scenes: linear power)",
         outcome_of(not strange),
         evidence,
     )

@@ -9,10 +9,10 @@ import logging
 import numpy as np
 
 from seaice_data.arrays import FloatArray, IntArray
-from seaice_data.channels import Group, find_channel
+from seaice_data.channels import Group, find_channel, find_channels
 from seaice_data.charts import CHART_FILL, CHARTS
 from seaice_data.errors import SceneError
-from seaice_data.flags import FLAG_NO_SAR, FLAG_REMAINDER
+from seaice_data.flags import FLAG_BELOW_NOISE, FLAG_NO_SAR, FLAG_REMAINDER
 from seaice_data.grid import Grid, cell_centres, nearest_indices, row_bands
 from seaice_data.preparation.blocks import (
     add_up,
@@ -33,7 +33,7 @@ from seaice_data.preparation.resample import (
     to_decibel,
     to_power,
 )
-from seaice_data.scenes.scene import NO_POLYGON, SAR_GRID, Band, Scene
+from seaice_data.scenes.scene import FLOOR_DB, NO_POLYGON, SAR_GRID, Band, Scene
 from seaice_data.store.prepared_scene import PreparedScene
 from seaice_data.store.recipe import Recipe
 from seaice_data.store.statistics import ChannelStats, count_classes
@@ -132,7 +132,11 @@ class _SarGrid:
         distance = find_channel("distance_map")
         self._land_below = np.float32((_LAND_BELOW - distance.mean) / distance.std)
         self._fills = np.array(scene.fills, np.float32)
-        self._stds = np.array([find_channel(name).std for name in ("hh", "hv")])
+        sar = find_channels(("hh", "hv"))
+        self._stds = np.array([channel.std for channel in sar])
+        means = np.array([channel.mean for channel in sar])[:, None, None]
+        self._means = (10 ** (means / 10)).astype(np.float32)
+        self._floors = (10 ** ((FLOOR_DB - means) / 10)).astype(np.float32)
         self._sums = np.empty((2 * len(SAR_GRID), scene.grid.width), np.float32)
         self._differs = np.empty(scene.grid.width, np.uint8)
 
@@ -143,22 +147,32 @@ class _SarGrid:
         blocks = slice(rows.start // ratio, rows.stop // ratio)
         means = self.planes[:, blocks]
         flags = self.full_flags[rows]
-        fills = self._fills.copy()
-        if self._recipe.sar == "power":
-            masked = band.planes[:3]
-            is_fill = (masked == fills[:, None, None]) | np.isnan(masked)
-            to_power(masked[:2], self._stds, is_fill.all(axis=0))
-            fills[:2] = 0
+        fills = self._to_power(band) if self._recipe.sar == "power" else self._fills
         is_finite = average_blocks(
             band.planes, fills, ratio, self._land_below, means, flags, self._sums
         )
         if not is_finite:
             self._scene.check_planes(band)
+        if band.is_below_noise is not None:
+            flags[band.is_below_noise] |= FLAG_BELOW_NOISE
         if self._recipe.sar == "power":
+            if band.power is not None:
+                np.maximum(means[:2], self._floors, out=means[:2])
             to_decibel(means[:2], self._stds)
         if band.polygon_ids is not None and len(means[0]):
             self.ids[blocks] = downscale_chart(band.polygon_ids, ratio, NO_POLYGON)
         self._pick(band, rows)
+
+    def _to_power(self, band: Band) -> FloatArray:
+        """Turn a band into backscatter relative to its mean; return the fills."""
+        masked, fills = band.planes[:3], self._fills.copy()
+        if band.power is None:
+            is_fill = (masked == fills[:, None, None]) | np.isnan(masked)
+            to_power(masked[:2], self._stds, is_fill.all(axis=0))
+            fills[:2] = 0
+        else:  # not from decibels: below the floor, they know nothing of the power
+            np.divide(band.power, self._means, out=masked[:2])
+        return fills
 
     def add_charts(self, rows: slice) -> None:
         """Read the charts of a band, and bring them to the grid of the store."""

@@ -1,25 +1,28 @@
-"""Find and open AI4Arctic netCDF files of either version.
+"""Find and open netCDF files of scenes: AI4Arctic's of either version, and own ones.
 
 ``open_scene`` looks into the file to see which it is:
 
 - *ready* ("ready to train"): 80 m, standardised, fill 0, charts painted as classes; test
   files have no charts, which then come from the ``_reference`` file beside them;
 - *raw*: 40 m, physical units, NaN as fill, a polygon map with a table of egg codes. It is
-  converted to the form of a ready file by the steps that the dataset's authors describe.
+  converted to the form of a ready file by the steps that the dataset's authors describe;
+- *ingested* (own scenes): 80 m, backscatter as linear power, a polygon map with a table of
+  egg codes or no chart; channels may be absent (docs/scene-file.md).
 
-Both return standardised planes on the 80 m grid, and charts with 255 as fill, in bands of
+All return standardised planes on the 80 m grid, and charts with 255 as fill, in bands of
 rows, so that memory does not grow with the scene.
 """
 
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from seaice_data.errors import Failure, SceneError, SeaIceError
 from seaice_data.scene_id import SceneId
-from seaice_data.scenes import raw, ready
+from seaice_data.scenes import ingested, raw, ready
+from seaice_data.scenes.ingested import IngestedScene
 from seaice_data.scenes.listing import (
     Listing,
     list_files,
@@ -45,14 +48,15 @@ __all__ = [
 
 
 def open_scene(path: str | Path, dominance_threshold: float = 0.65) -> Scene:
-    """Open an AI4Arctic file of either version.
+    """Open a file of any version.
 
     Parameters
     ----------
     path
         A netCDF file of any format.
     dominance_threshold
-        Share of the ice in a polygon at which a type becomes its class; raw files only.
+        Share of the ice in a polygon at which a type becomes its class; files with polygons
+        only.
 
     Raises
     ------
@@ -64,7 +68,10 @@ def open_scene(path: str | Path, dominance_threshold: float = 0.65) -> Scene:
         file = NetcdfFile(path)
         opened.callback(file.close)
         scene: Scene
-        if _is_ready(file):
+        version = _version_of(file)
+        if version == IngestedScene.version:
+            scene = IngestedScene(file, dominance_threshold)
+        elif version == ReadyScene.version:
             reference = None
             beside = reference_file_of(path)
             if beside is not None and not contains_classes(file):
@@ -86,19 +93,28 @@ def find_scene_id(path: Path) -> SceneId:
         If the file cannot be read, is not a scene, or does not say its id.
     """
     with closing(NetcdfFile(path)) as file:
-        return ready.find_id(file) if _is_ready(file) else raw.find_id(file)
+        return _FIND_ID[_version_of(file)](file)
 
 
-def _is_ready(file: NetcdfFile) -> bool:
-    """Return whether a file is ready to train rather than raw; reject any other file."""
+_FIND_ID: Mapping[str, Callable[[NetcdfFile], SceneId]] = {
+    ReadyScene.version: ready.find_id,
+    RawScene.version: raw.find_id,
+    IngestedScene.version: ingested.find_id,
+}
+
+
+def _version_of(file: NetcdfFile) -> str:
+    """Return which version of a scene a file is; reject any other file."""
+    if ingested.HH in file:
+        return IngestedScene.version
     if "sar_grid2d_latitude" in file:
-        return True
+        return ReadyScene.version
     if "sar_grid_latitude" in file:
-        return False
+        return RawScene.version
     raise file.error(
-        "not an AI4Arctic scene",
-        hint="it has neither 'sar_grid2d_latitude' (ready to train) nor "
-        "'sar_grid_latitude' (raw)",
+        "not a scene",
+        hint="it has neither 'sar_grid2d_latitude' (AI4Arctic, ready to train) nor "
+        f"'sar_grid_latitude' (AI4Arctic, raw) nor {ingested.HH!r} (seaice ingest)",
     )
 
 

@@ -5,20 +5,16 @@ from functools import cached_property
 import numpy as np
 
 from seaice_data.arrays import ChartArray, FloatArray, IntArray, Values
-from seaice_data.channels import Channel
 from seaice_data.charts import CHART_FILL
-from seaice_data.egg_codes import PolygonTable, paint_charts
-from seaice_data.errors import SceneError
-from seaice_data.geolocation import TiePoints, tie_point_plane
 from seaice_data.grid import SPACING_M, Grid
 from seaice_data.scene_id import SceneId
 from seaice_data.scenes.netcdf import NetcdfFile, Variable
+from seaice_data.scenes.physical import PhysicalScene
 from seaice_data.scenes.scene import (
     KEPT_BESIDE_CHARTS_BYTES,
     NO_POLYGON,
     SAR_GRID,
     Band,
-    Scene,
     VariablesAtOnce,
     id_in,
 )
@@ -42,7 +38,7 @@ def find_id(file: NetcdfFile) -> SceneId:
     return scene_id
 
 
-class RawScene(Scene):
+class RawScene(PhysicalScene):
     """A raw file, brought to the form of a ready one as the dataset's authors describe.
 
     SAR is the mean of 2 x 2 pixels, NaN if any of them is; charts are the highest of 2 x 2
@@ -51,11 +47,6 @@ class RawScene(Scene):
     """
 
     version = "raw"
-
-    def __init__(self, file: NetcdfFile, dominance_threshold: float) -> None:
-        super().__init__(file)
-        self._threshold = dominance_threshold
-        self._check()
 
     @cached_property
     def id(self) -> SceneId:
@@ -78,42 +69,6 @@ class RawScene(Scene):
         """Grid of the SAR planes, 40 m."""
         height, width = self._variable_of(SAR_GRID[0]).shape
         return Grid(height, width, SPACING_M / 2)
-
-    @cached_property
-    def tie_points(self) -> TiePoints:
-        """Geolocation grid at its recorded positions."""
-        lines, samples = self._tie_positions
-        return self._checked_tie_points(
-            self._tie_plane("sar_grid_latitude"),
-            self._tie_plane("sar_grid_longitude"),
-            lines,
-            samples,
-        )
-
-    @cached_property
-    def has_charts(self) -> bool:
-        """Whether the file contains polygons and their codes; only one of them fails."""
-        names = ("polygon_icechart", "polygon_codes")
-        absent = [name for name in names if name not in self._file]
-        if len(absent) == 1:
-            raise self._error(f"variable {absent[0]!r} is missing")
-        return not absent
-
-    @property
-    def is_test_file(self) -> bool:
-        """Whether there are no polygons."""
-        return not self.has_charts
-
-    @cached_property
-    def polygons(self) -> PolygonTable | None:
-        """Egg codes of the polygons; None without a chart."""
-        if not self.has_charts:
-            return None
-        rows = self._file.strings("polygon_codes")
-        try:
-            return PolygonTable.parse(rows)
-        except SceneError as error:
-            raise self._error(f"cannot read 'polygon_codes': {error}") from error
 
     def read_band(self, rows: slice, charts: ChartArray) -> Band:
         """Read a band; a pixel is valid if its four 40 m pixels are and it has a chart."""
@@ -141,9 +96,6 @@ class RawScene(Scene):
             charts[:, invalid] = CHART_FILL
         return Band(planes, ids)
 
-    def read_charts(self, rows: slice, charts: ChartArray) -> None:
-        """Do nothing: `read_band` has painted them to find the valid pixels."""
-
     def _paint(self, rows: slice, charts: ChartArray) -> IntArray:
         """Paint polygons; keep the highest of 2 x 2 classes, and the first id."""
         ids = self._raw_band(self._file.variable("polygon_icechart"), rows)
@@ -162,14 +114,6 @@ class RawScene(Scene):
             np.int32
         )
         return ids_of_band
-
-    def _classes_of(self, ids: FloatArray) -> ChartArray:
-        """Return the classes of polygon ids, the charts along the last axis."""
-        assert self.polygons is not None  # noqa: S101 - the caller asked
-        try:
-            return paint_charts(ids, self.polygons, self._threshold)
-        except SceneError as error:
-            raise self._error(f"'polygon_icechart': {error}", error.hint) from error
 
     def _raw_band(self, variable: Variable, rows: slice) -> Values:
         """Read the 40 m pixels under a band of 80 m rows."""
@@ -201,29 +145,6 @@ class RawScene(Scene):
             raise self._error(f"{name!r} contains values that are not finite")
         plane: FloatArray = values.reshape(side, side)
         return plane
-
-    @cached_property
-    def _tie_angles(self) -> FloatArray:
-        """Incidence angles of the tie points."""
-        angles = self._tie_plane("sar_grid_incidenceangle")
-        if angles.size != self.tie_points.latitude.size:
-            raise self._error("'sar_grid_incidenceangle' differs in size from other points")
-        if not ((angles >= 0) & (angles <= 90)).all():
-            raise self._error("'sar_grid_incidenceangle' contains angles outside 0..90")
-        return angles
-
-    def _incidence_angles(self, rows: slice) -> FloatArray:
-        """Interpolate the tie points' angles to the centres of 80 m pixels."""
-        return tie_point_plane(
-            self._tie_angles,
-            self.tie_points.lines,
-            self.tie_points.samples,
-            np.arange(rows.start, rows.stop, dtype=np.float64),
-            np.arange(self.grid.width, dtype=np.float64),
-        )
-
-    def _standardise(self, values: FloatArray, channel: Channel) -> FloatArray:
-        return np.asarray((values - channel.mean) / channel.std)
 
     def _sar_variables(self) -> tuple[VariablesAtOnce, ...]:
         if min(self.grid.shape) < 1:

@@ -1,6 +1,7 @@
-"""What scenes of both versions have in common; they are read in bands of rows.
+"""What scenes of all versions have in common; they are read in bands of rows.
 
-``ReadyScene`` and ``RawScene`` fill in the rest; `files.open_scene` chooses between them.
+``ReadyScene``, ``RawScene`` and ``IngestedScene`` fill in the rest; `files.open_scene`
+chooses between them.
 """
 
 import re
@@ -11,7 +12,7 @@ from typing import Self
 
 import numpy as np
 
-from seaice_data.arrays import ChartArray, FloatArray, IntArray
+from seaice_data.arrays import ChartArray, FloatArray, IntArray, Mask
 from seaice_data.channels import CHANNELS, Channel, Group, find_channels
 from seaice_data.charts import CHART_FILL, CHARTS, Chart
 from seaice_data.egg_codes import PolygonTable
@@ -29,6 +30,10 @@ CELL_GRID = tuple(c for c in CHANNELS if c.group in (Group.AMSR2, Group.ERA5))
 
 NO_POLYGON = -1
 """Marks pixels without a polygon in planes of polygon ids."""
+
+FLOOR_DB = -45.0
+"""Decibels of backscatter that is 0, negative or below this value after noise removal; own
+scenes only (docs/scene-file.md says why)."""
 
 KEPT_BYTES = 148 * 2**20
 """Bytes of compressed planes that a scene keeps inflated until charts are read: a third of
@@ -82,14 +87,22 @@ class Band:
     the first three are all fill or NaN are not valid."""
 
     polygon_ids: IntArray | None
-    """Shape ``(rows, x)``; `NO_POLYGON` where there is none. Raw files only."""
+    """Shape ``(rows, x)``; `NO_POLYGON` where there is none. None if the file has classes
+    instead, or no chart."""
+
+    power: FloatArray | None = None
+    """Backscatter of HH and HV as linear power, without a floor, shape ``(2, rows, x)``;
+    NaN where a pixel is not valid. None if the file has decibels."""
+
+    is_below_noise: Mask | None = None
+    """Pixels that `FLAG_BELOW_NOISE` marks, shape ``(rows, x)``; None if there are none."""
 
 
 class Scene(ABC):
     """One open netCDF file; a context manager. Made by `open_scene`."""
 
     version: str
-    """``ready`` or ``raw``."""
+    """``ready``, ``raw`` or ``ingested``."""
 
     fills: tuple[float, ...] = (0.0, 0.0, 0.0)
     """Fill values of the channels before the distance map in `Band.planes`."""
@@ -116,7 +129,7 @@ class Scene(ABC):
     @property
     @abstractmethod
     def original_name(self) -> str:
-        """Name of the raw file; empty if unknown."""
+        """Name of the raw file, or of the satellite product; empty if unknown."""
 
     @property
     @abstractmethod
@@ -146,7 +159,7 @@ class Scene(ABC):
     @property
     @abstractmethod
     def polygons(self) -> PolygonTable | None:
-        """Egg codes of the polygons of the chart. Raw files only."""
+        """Egg codes of the polygons of the chart; None if it is painted, or missing."""
 
     @abstractmethod
     def read_band(self, rows: slice, charts: ChartArray) -> Band:
@@ -157,8 +170,9 @@ class Scene(ABC):
         rows
             The rows of the band. What is returned is valid until the next band is read.
         charts
-            Where to write the charts, shape ``(chart, rows, x)``. Raw files need them to
-            find the valid pixels, and fill them in; others leave them to `read_charts`.
+            Where to write the charts, shape ``(chart, rows, x)``. Files with polygons need
+            them to find the valid pixels, and fill them in; others leave them to
+            `read_charts`.
         """
 
     @abstractmethod
@@ -186,7 +200,7 @@ class Scene(ABC):
     def check_planes(self, band: Band) -> None:
         """Reject a band that contains infinite values."""
         for channel, plane in zip(SAR_GRID, band.planes, strict=True):
-            self._refuse_infinite(plane, str(channel.variable))
+            self._refuse_infinite(plane, self._name_of(channel))
 
     def check_classes(self, counts: IntArray) -> None:
         """Reject charts with values that are not classes, given the counts of all values.
@@ -217,7 +231,7 @@ class Scene(ABC):
 
     @property
     def service(self) -> str:
-        """Ice service that made the chart: ``cis`` or ``dmi``."""
+        """Ice service that made the chart, such as ``dmi``; empty if there is no chart."""
         return self.id.service
 
     @property
@@ -233,15 +247,20 @@ class Scene(ABC):
     @property
     def cell_shape(self) -> tuple[int, int]:
         """Shape of the 2 km grid."""
-        height, width = self._variable_of(CELL_GRID[0]).shape
-        return height, width
+        for channel in CELL_GRID:
+            if channel.name not in self.absent_channels:
+                height, width = self._variable_of(channel).shape
+                return height, width
+        return self.grid.height // CELL_PIXELS, self.grid.width // CELL_PIXELS
 
     def read_cells(self, channel: Channel) -> FloatArray:
         """Read a channel of `CELL_GRID`: standardised, float32, NaN is fill."""
+        if channel.name in self.absent_channels:
+            return np.full(self.cell_shape, np.nan, np.float32)
         values = self._standardise(self._variable_of(channel).read(), channel)
         with np.errstate(over="ignore"):
             cells: FloatArray = values.astype(np.float32)
-        self._refuse_infinite(cells, str(channel.variable))
+        self._refuse_infinite(cells, self._name_of(channel))
         return cells
 
     @abstractmethod
@@ -257,7 +276,7 @@ class Scene(ABC):
         sar = self._variable_of(SAR_GRID[0]).shape
         if self.grid.height * self.grid.width > _MOST_PIXELS:
             raise self._error(
-                f"{SAR_GRID[0].variable!r} has shape {sar}, too large for SAR"
+                f"{self._name_of(SAR_GRID[0])!r} has shape {sar}, too large for SAR"
             )
         for variables, kept_bytes in self._sar_variables():
             row_bytes = sum(variable.row_bytes for variable in variables)
@@ -273,6 +292,8 @@ class Scene(ABC):
         """Reject planes on the 2 km grid that are missing or differ in shape."""
         expected = (self.grid.height // CELL_PIXELS, self.grid.width // CELL_PIXELS)
         for channel in CELL_GRID:
+            if channel.name in self.absent_channels:
+                continue
             shape = self._variable_of(channel).shape
             if any(abs(n - e) > 1 for n, e in zip(shape, expected, strict=True)):
                 raise self._error(
@@ -282,8 +303,12 @@ class Scene(ABC):
             if shape != self.cell_shape:
                 raise self._error(f"{channel.variable!r} differs in shape from other cells")
 
+    def _name_of(self, channel: Channel) -> str:
+        """Return the name of the variable that contains a channel."""
+        return str(channel.variable)
+
     def _variable_of(self, channel: Channel) -> Variable:
-        return self._file.variable(str(channel.variable))
+        return self._file.variable(self._name_of(channel))
 
     def _refuse_infinite(self, values: FloatArray, name: str) -> bool:
         """Reject infinite values; return whether there is a NaN."""

@@ -58,7 +58,7 @@ class ChartedScene:
 
     @property
     def service(self) -> str:
-        """Ice service that made the chart: ``cis`` or ``dmi``."""
+        """Ice service that made the chart, such as ``dmi``; empty if there is no chart."""
         return self.id.service
 
 

@@ -97,12 +97,20 @@ def _global_attributes(
     return {
         "Conventions": CONVENTIONS,
         "title": f"Sentinel-1 scene {scene_id} with ancillary data and ice charts",
-        "institution": _ICE_SERVICES[scene_id.service],
+        **_institution(scene_id.service),
         "history": history,
         "comment": "in physical units; NaN is fill, and 255 in classes",
         **SOURCE,
         **plain,
     }
+
+
+def _institution(service: str) -> dict[str, str]:
+    """Return who made the chart; nothing if there is no chart."""
+    if not service:
+        return {}
+    named = _ICE_SERVICES.get(service, f"ice service {service!r} (ice chart)")
+    return {"institution": named}
 
 
 def _channel_attributes(channel: Channel) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from seaice_data.channels import find_channel
 from seaice_data.charts import CHARTS
+from seaice_data.scene_id import NO_SERVICE
 from seaice_data.storage.local_folder import LocalFolder
 from seaice_data.store.division import is_unfinished
 from seaice_data.store.split import orbit_passes
@@ -47,7 +48,7 @@ class StoreDescription:
     """Scenes of each split."""
 
     services: Mapping[str, int]
-    """Scenes of each ice service."""
+    """Scenes of each ice service; ``none`` if they have no chart."""
 
     regions: Mapping[str, int]
     """Scenes of each region; ``unknown`` if their files name none."""
@@ -165,7 +166,7 @@ def describe_store(store: Store) -> StoreDescription:
         software=store.attributes["software"],
         n_scenes=len(store.scenes),
         splits={name: len(ids) for name, ids in store.splits.items()},
-        services=dict(Counter(scene.service for scene in scenes)),
+        services=dict(Counter(scene.service or NO_SERVICE for scene in scenes)),
         regions=dict(sorted(Counter(s.region or "unknown" for s in scenes).items())),
         months={month: months[month] for month in sorted(months)},
         smallest_shape=min(shapes, default=None),

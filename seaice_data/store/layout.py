@@ -13,7 +13,7 @@ from dataclasses import asdict
 from functools import partial
 from itertools import product
 from math import ceil
-from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 import google_crc32c
 import numpy as np
@@ -68,7 +68,7 @@ class SceneAttributes(TypedDict):
     """Attributes of the group of a scene that seaice reads."""
 
     id: SceneId
-    service: Literal["cis", "dmi"]
+    service: str
     region: str
     has_charts: bool
     is_test_file: bool

@@ -18,13 +18,13 @@ class PreparedScene:
     """As ``20180607T184326_dmi``."""
 
     version: str
-    """Version of the file it came from: ``ready`` or ``raw``."""
+    """Version of the file it came from: ``ready``, ``raw`` or ``ingested``."""
 
     region: str
     """Chart region of the ice service; empty if unknown."""
 
     original_name: str
-    """Name of the raw file; empty if unknown."""
+    """Name of the raw file, or of the satellite product; empty if unknown."""
 
     has_charts: bool
     """Whether an ice chart belongs to the scene."""

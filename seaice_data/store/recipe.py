@@ -49,8 +49,8 @@ class Recipe:
 
     dominance_threshold: float = 0.65
     """Share of the ice in a polygon that a stage or floe size needs to become its class;
-    raw files only (Chen et al. 2024, section 2). The first edition of the dataset used 0.70
-    for SOD and 0.50 for FLOE."""
+    files with polygons only (Chen et al. 2024, section 2). The first edition of the dataset
+    used 0.70 for SOD and 0.50 for FLOE."""
 
     dtype: Literal["float16", "float32"] = "float16"
     """Type of the stored inputs. Standardised values rarely leave -8..8, where float16

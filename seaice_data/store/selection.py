@@ -17,6 +17,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 
 from seaice_data.errors import DamageError, SettingsError, StoreError
+from seaice_data.scene_id import NO_SERVICE
 from seaice_data.settings import nearest
 from seaice_data.store.split import read_id_file
 from seaice_data.store.store import Store
@@ -111,7 +112,7 @@ def _facts_of(store: Store, splits: Mapping[str, Collection[str]]) -> dict[str, 
         facts[scene.id] = {
             "id": scene.id.casefold(),
             "split": split_of.get(scene.id, "none"),
-            "service": scene.service.casefold(),
+            "service": scene.service.casefold() or NO_SERVICE,
             "region": scene.region.casefold(),
             "month": scene.acquired.month,
             "year": scene.acquired.year,

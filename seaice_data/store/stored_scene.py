@@ -68,7 +68,7 @@ class StoredScene:
 
     @property
     def service(self) -> str:
-        """Ice service that made the chart: ``cis`` or ``dmi``."""
+        """Ice service that made the chart, such as ``dmi``; empty if there is no chart."""
         return self.id.service
 
     @property

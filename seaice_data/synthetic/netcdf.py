@@ -1,19 +1,16 @@
 """What the netCDF files of both versions of a synthetic scene have in common."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from seaice_data.channels import CHANNELS
-from seaice_data.errors import SceneError
 from seaice_data.synthetic.observation import Observation
 from seaice_data.synthetic.plan import ScenePlan
 from seaice_data.synthetic.radiometer import RADIOMETER_VARIABLES
-from seaice_data.system.files import staged
+from seaice_data.system.netcdf_files import create
 from seaice_data.zones import zone_description
 
 if TYPE_CHECKING:
@@ -37,70 +34,6 @@ _WEATHER_ATTRIBUTES: Mapping[str, tuple[str, str]] = MappingProxyType(
 )
 
 STANDARD = {c.variable: (c.mean, c.std) for c in CHANNELS if c.variable}
-
-
-@contextmanager
-def whole_file(path: Path) -> Iterator["netCDF4.Dataset"]:
-    """Open a file that gets its name when it is complete, and is removed otherwise.
-
-    Other threads cannot use the netCDF library meanwhile.
-
-    Raises
-    ------
-    SceneError
-        If it cannot be written to the disk.
-    """
-    # Late: takes 0.1 s.
-    from seaice_data.system.netcdf_library import disk_errors, one_at_a_time, open_dataset
-
-    with staged(path.parent) as place:
-        part = place / path.name
-        with (
-            one_at_a_time,
-            _naming(path.parent),
-            disk_errors(part),
-            open_dataset(part, "w") as file,
-        ):
-            # Every value is written, so files need not be filled with NaN first.
-            file.set_fill_off()
-            yield file
-        part.replace(path)
-
-
-@contextmanager
-def _naming(folder: Path) -> Iterator[None]:
-    """Turn errors of writing a file into a `SceneError` that names its folder."""
-    try:
-        yield
-    except (OSError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and not str(error).startswith("NetCDF:"):
-            raise
-        raise SceneError(
-            f"cannot write {str(folder)!r}: {getattr(error, 'strerror', None) or error}",
-            hint="fix this, then run the same command again to continue",
-        ) from error
-
-
-def define_dimensions(file: "netCDF4.Dataset", sizes: Mapping[str, int]) -> None:
-    """Define the dimensions of a file."""
-    for name, size in sizes.items():
-        file.createDimension(name, size)
-
-
-def create(
-    file: "netCDF4.Dataset",
-    name: str,
-    dims: tuple[str, ...],
-    dtype: Any,
-    attributes: Mapping[str, Any],
-) -> Any:
-    """Create a contiguous variable; the fill of floats is NaN."""
-    from seaice_data.system.netcdf_library import set_attributes  # late: see above
-
-    fill = np.nan if dtype in (np.float32, np.float64) else None
-    variable = file.createVariable(name, dtype, dims, contiguous=True, fill_value=fill)
-    set_attributes(variable, attributes)
-    return variable
 
 
 def cell_sizes(scene: Observation) -> dict[str, int]:

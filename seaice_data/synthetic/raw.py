@@ -9,14 +9,13 @@ from seaice_data.synthetic.netcdf import (
     CELL_DIMS,
     SAR_DIMS,
     cell_sizes,
-    create,
-    define_dimensions,
     sar_attributes,
     swaths,
     write_cells,
     write_range,
 )
 from seaice_data.synthetic.observation import Band, Observation
+from seaice_data.system.netcdf_files import create, define_dimensions
 
 if TYPE_CHECKING:
     import netCDF4

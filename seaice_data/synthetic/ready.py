@@ -20,8 +20,6 @@ from seaice_data.synthetic.netcdf import (
     STANDARD,
     TIE_DIMS,
     cell_sizes,
-    create,
-    define_dimensions,
     sar_attributes,
     write_cells,
     write_range,
@@ -30,6 +28,7 @@ from seaice_data.synthetic.observation import Band, Observation
 from seaice_data.synthetic.plan import ScenePlan
 from seaice_data.synthetic.polygons import BERGS
 from seaice_data.synthetic.radar import Hidden
+from seaice_data.system.netcdf_files import create, define_dimensions
 
 if TYPE_CHECKING:
     import netCDF4

@@ -11,7 +11,7 @@ import numpy as np
 from seaice_data.arrays import ChartArray
 from seaice_data.charts import CHARTS, SIC, Chart
 from seaice_data.conventions import CONVENTIONS
-from seaice_data.flags import FLAG_LAND, FLAG_NO_SAR, FLAG_REMAINDER
+from seaice_data.flags import FLAG_BELOW_NOISE, FLAG_LAND, FLAG_NO_SAR, FLAG_REMAINDER
 from seaice_model.maps.chart_map import U_NET, ChartMap
 from seaice_model.maps.decision import (
     CONCENTRATION,
@@ -26,6 +26,7 @@ _FLAGS = {
     "no_sar": FLAG_NO_SAR,
     "land": FLAG_LAND,
     "beyond_last_block": FLAG_REMAINDER,
+    "below_noise": FLAG_BELOW_NOISE,
 }
 
 
@@ -78,10 +79,11 @@ def status_attributes() -> dict[str, Any]:
     """Return the attributes of the flags."""
     return {
         "standard_name": "status_flag",
-        "long_name": "why a pixel has no class, or one borrowed from its neighbour",
-        "comment": "no_sar: the file has no backscatter there: outside the swath or, in a "
-        "file with an ice chart, outside the chart; land: distance zone 0; "
-        "beyond_last_block: the class is that of the neighbour",
+        "long_name": "why a pixel has no class, or one to be used with care",
+        "comment": "no_sar: no backscatter, or masked: outside the swath, in an AI4Arctic "
+        "file with an ice chart outside the chart, in an own scene on land; land: distance "
+        "zone 0; beyond_last_block: the class is that of the neighbour; below_noise: HH or "
+        "HV is not above the noise, which is usual over calm water",
         "flag_masks": np.array(list(_FLAGS.values()), np.uint8),
         "flag_meanings": " ".join(_FLAGS),
     }

@@ -12,7 +12,7 @@ import numpy as np
 from seaice_data.arrays import ChartArray, FloatArray, IntArray, Mask
 from seaice_data.charts import CHART_FILL
 from seaice_data.errors import SceneError
-from seaice_data.flags import FLAG_LAND, FLAG_NO_SAR, FLAG_REMAINDER
+from seaice_data.flags import FLAG_BELOW_NOISE, FLAG_LAND, FLAG_NO_SAR, FLAG_REMAINDER
 from seaice_data.geolocation import TiePoints
 from seaice_data.grid import Grid
 from seaice_data.settings import nearest
@@ -121,7 +121,7 @@ def _on_store(scene: SceneInputs) -> Placement:
     wanted = np.ones(scene.grid.shape, bool)
     n_pixels = count_pixels(wanted, scene.rows, scene.columns, (height, width))
     flags = np.zeros((height, width), np.uint8)
-    for bit in (FLAG_NO_SAR, FLAG_LAND):
+    for bit in (FLAG_NO_SAR, FLAG_LAND, FLAG_BELOW_NOISE):
         np.not_equal(scene.flags & bit, 0, out=wanted)
         n_flagged = count_pixels(wanted, scene.rows, scene.columns, (height, width))
         flags[2 * n_flagged >= n_pixels] |= bit

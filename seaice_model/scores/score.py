@@ -25,6 +25,7 @@ from seaice_data.charts import CHARTS, SIC
 from seaice_data.deprecation import former_arguments, former_attribute
 from seaice_data.errors import Failure, SceneError, StoreError
 from seaice_data.grid import picks_of_pixels
+from seaice_data.scene_id import NO_SERVICE
 from seaice_data.sources.charts import ChartedScene, ChartedScenes
 from seaice_data.system.memory import out_of_memory_errors
 from seaice_data.system.workers import Progress
@@ -270,7 +271,7 @@ class _Scored:
             pooled=pooled.scores(),
             scenes=_grouped([scene.id for scene in self.scenes], scorers),
             months=_grouped([f"{s.acquired.month:02d}" for s in self.scenes], scorers),
-            services=_grouped([scene.service for scene in self.scenes], scorers),
+            services=_grouped([s.service or NO_SERVICE for s in self.scenes], scorers),
             regions=_grouped([s.region or "unknown" for s in self.scenes], scorers),
             confusion={
                 name: tuple(tuple(row) for row in matrix.tolist())

@@ -17,7 +17,7 @@ def test_each_inference_has_an_outcome(tmp_path: Path) -> None:
     assert lines[0] == "holds: 2 km grid"
     assert lines[1].startswith("    inferred: the 2 km grid has one cell per 25 x 25")
     assert lines[2] == "    found: the shape fits in 1 of 1 scenes"
-    assert lines[-1].startswith("1 ready-to-train and 0 raw files in ")
+    assert lines[-1].startswith("1 ready-to-train files, 0 raw files and 0 own scenes in ")
     assert ": holds " in lines[-1]
 
 
@@ -28,6 +28,6 @@ def test_a_file_that_cannot_be_read_gives_exit_code_1(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert "left out: " in result.stderr
     printed = json.loads(result.stdout)
-    assert (printed["ready"], printed["raw"]) == (1, 0)
+    assert [printed[n] for n in ("ready", "raw", "ingested")] == [1, 0, 0]
     assert {*printed["findings"][0]} == {"name", "inferred", "outcome", "evidence"}
     assert "broken.nc" in printed["failed"][0]["file"]

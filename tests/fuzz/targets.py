@@ -10,6 +10,8 @@ from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
 
+from support.own_scenes import backscatter, chart, write_own
+
 from seaice.main import app
 from seaice_data.synthetic.scene_set import write_scenes
 
@@ -56,6 +58,7 @@ def make_base(folder: Path) -> Path:
     folder.mkdir(parents=True)
     write_scenes(folder / "ready", 5, 200)
     write_scenes(folder / "raw", 1, 200, version="raw")
+    write_own(folder / "own", backscatter((180, 210)), n_land=20, burnt=chart((180, 210)))
     (folder / "config.toml").write_text(_CONFIG)
     commands = (
         "prepare ready store.zarr --ratio 5 --jobs 1",
@@ -242,6 +245,7 @@ TARGETS = {
     for target in (
         Target("ready", ("ready", "run"), _attack_scenes("ready")),
         Target("raw", ("raw", "run"), _attack_scenes("raw")),
+        Target("own", ("own", "run"), _attack_scenes("own")),
         Target(
             "store",
             ("store.zarr", "ready", "run", "maps", "config.toml"),

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.checked_scenes import LAND, Arrays, write_checked
+from support.own_scenes import backscatter, chart, write_own
 
 from seaice_data.checks.check import CheckReport, check_scenes
 from seaice_data.checks.finding import Finding
@@ -205,3 +206,33 @@ def test_nothing_that_can_be_read_is_an_error(tmp_path: Path) -> None:
         check_scenes(tmp_path)
     with pytest.raises(SceneError, match="no folder at"):
         check_scenes(tmp_path / "absent")
+
+
+# ---- own scenes
+
+
+def test_own_scenes_are_checked_for_what_holds_in_every_scene(tmp_path: Path) -> None:
+    sar = np.random.default_rng(0).gamma(4, 0.02, (250, 300))
+    write_own(tmp_path, backscatter(sar.shape, hh=sar, hv=sar / 9 - 0.002))
+    bare = backscatter(sar.shape, hh=sar, has_hv=False)
+    write_own(tmp_path, bare, has_cells=False, burnt=chart(sar.shape))
+    report = check_scenes(tmp_path)
+    assert (report.n_ready, report.n_raw, report.n_ingested) == (0, 0, 2)
+    assert report.failed == ()
+    found = findings(report)
+    for name in ("2 km grid", "span of tie points", "units", "classes"):
+        assert found[name].outcome == "holds", name
+    for name in ("2 km registration", "axes of the wind", "rotation of the wind"):
+        assert found[name].outcome == "cannot tell"
+        assert "only own scenes" in found[name].evidence
+    assert "does not hold" not in {finding.outcome for finding in report.findings}
+
+
+def test_own_scenes_do_not_decide_about_files_of_the_dataset(tmp_path: Path) -> None:
+    write_own(tmp_path)
+    write_checked(tmp_path, 0)
+    report = check_scenes(tmp_path)
+    assert (report.n_ready, report.n_ingested) == (1, 1)
+    found = findings(report)
+    assert found["2 km grid"].evidence == "the shape fits in 2 of 2 scenes"
+    assert "1 of 1 scenes" in found["2 km registration"].evidence

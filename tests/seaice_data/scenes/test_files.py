@@ -80,7 +80,7 @@ def test_a_folder_without_scenes_is_refused(tmp_path: Path) -> None:
     [
         (b"", "cannot read it as netCDF"),
         (b"hello, not a netCDF file here", "cannot read it as netCDF"),
-        (b"CDF\x01" + bytes(60), "not an AI4Arctic scene"),
+        (b"CDF\x01" + bytes(60), "not a scene"),
     ],
 )
 def test_what_is_not_netcdf_is_refused(
@@ -103,7 +103,7 @@ def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
 def test_a_netcdf_file_of_something_else_is_refused(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "other.nc", "w") as file:
         file["temperature"] = np.zeros(3)
-    with pytest.raises(SceneError, match="not an AI4Arctic scene"):
+    with pytest.raises(SceneError, match="not a scene"):
         open_scene(tmp_path / "other.nc")
 
 

@@ -1,0 +1,110 @@
+"""What files in physical units have in common: tie points with angles, and polygons."""
+
+from abc import abstractmethod
+from functools import cached_property
+
+import numpy as np
+
+from seaice_data.arrays import ChartArray, FloatArray, IntArray
+from seaice_data.channels import Channel
+from seaice_data.egg_codes import PolygonTable, paint_charts
+from seaice_data.errors import SceneError
+from seaice_data.geolocation import TiePoints, tie_point_plane
+from seaice_data.scenes.netcdf import NetcdfFile
+from seaice_data.scenes.scene import Scene
+
+
+class PhysicalScene(Scene):
+    """A file whose values are standardised, and whose charts are painted, by seaice.
+
+    Parameters
+    ----------
+    file
+        The open file.
+    dominance_threshold
+        Share of the ice in a polygon at which a type becomes its class.
+    """
+
+    def __init__(self, file: NetcdfFile, dominance_threshold: float) -> None:
+        super().__init__(file)
+        self._threshold = dominance_threshold
+        self._check()
+
+    @cached_property
+    def tie_points(self) -> TiePoints:
+        """Geolocation grid at its recorded positions."""
+        lines, samples = self._tie_positions
+        return self._checked_tie_points(
+            self._tie_plane("sar_grid_latitude"),
+            self._tie_plane("sar_grid_longitude"),
+            lines,
+            samples,
+        )
+
+    @cached_property
+    def has_charts(self) -> bool:
+        """Whether the file contains polygons and their codes; only one of them fails."""
+        names = ("polygon_icechart", "polygon_codes")
+        absent = [name for name in names if name not in self._file]
+        if len(absent) == 1:
+            raise self._error(f"variable {absent[0]!r} is missing")
+        return not absent
+
+    @property
+    def is_test_file(self) -> bool:
+        """Whether there are no polygons."""
+        return not self.has_charts
+
+    @cached_property
+    def polygons(self) -> PolygonTable | None:
+        """Egg codes of the polygons; None without a chart."""
+        if not self.has_charts:
+            return None
+        rows = self._file.strings("polygon_codes")
+        try:
+            return PolygonTable.parse(rows)
+        except SceneError as error:
+            raise self._error(f"cannot read 'polygon_codes': {error}") from error
+
+    def read_charts(self, rows: slice, charts: ChartArray) -> None:
+        """Do nothing: `read_band` has painted them to find the valid pixels."""
+
+    def _classes_of(self, ids: FloatArray | IntArray) -> ChartArray:
+        """Return the classes of polygon ids, the charts along the last axis."""
+        assert self.polygons is not None  # noqa: S101 - the caller asked
+        try:
+            return paint_charts(ids, self.polygons, self._threshold)
+        except SceneError as error:
+            raise self._error(f"'polygon_icechart': {error}", error.hint) from error
+
+    @property
+    @abstractmethod
+    def _tie_positions(self) -> tuple[FloatArray, FloatArray]:
+        """Positions of the tie points along y and x, in 80 m pixels."""
+
+    @abstractmethod
+    def _tie_plane(self, name: str) -> FloatArray:
+        """Read tie points as a plane, lines first; reject what is not finite."""
+
+    @cached_property
+    def _tie_angles(self) -> FloatArray:
+        """Incidence angles of the tie points."""
+        angles = self._tie_plane("sar_grid_incidenceangle")
+        if angles.size != self.tie_points.latitude.size:
+            raise self._error("'sar_grid_incidenceangle' differs in size from other points")
+        if not ((angles >= 0) & (angles <= 90)).all():
+            raise self._error("'sar_grid_incidenceangle' contains angles outside 0..90")
+        return angles
+
+    def _incidence_angles(self, rows: slice) -> FloatArray:
+        """Interpolate the tie points' angles to the centres of 80 m pixels."""
+        return tie_point_plane(
+            self._tie_angles,
+            self.tie_points.lines,
+            self.tie_points.samples,
+            np.arange(rows.start, rows.stop, dtype=np.float64),
+            np.arange(self.grid.width, dtype=np.float64),
+        )
+
+    def _standardise(self, values: FloatArray, channel: Channel) -> FloatArray:
+        return np.asarray((values - channel.mean) / channel.std)
