@@ -12,7 +12,8 @@ from seaice_data.charts import CHART_FILL, CHARTS, SIC, SIC_STEP_PERCENT, Chart
 from seaice_data.conventions import CONVENTIONS, TIME
 from seaice_data.scene_id import SceneId
 from seaice_data.settings import fingerprint
-from seaice_data.store.group import SOURCE
+from seaice_data.store.group import OWN_SOURCE, SOURCE
+from seaice_data.store.origin import read_origin
 from seaice_data.store.recipe import Recipe
 
 _PLACES = ("latitude", "longitude")
@@ -89,6 +90,7 @@ def _global_attributes(
     scene_id: SceneId, history: str, attributes: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return the CF attributes of the scene, and its texts and numbers."""
+    origin = read_origin(attributes)
     plain = {
         name: int(value) if isinstance(value, bool) else value
         for name, value in attributes.items()
@@ -97,11 +99,13 @@ def _global_attributes(
     return {
         "Conventions": CONVENTIONS,
         "title": f"Sentinel-1 scene {scene_id} with ancillary data and ice charts",
-        "institution": _ICE_SERVICES[scene_id.service],
+        "institution": _ICE_SERVICES.get(scene_id.service, "unknown ice service"),
         "history": history,
         "comment": "in physical units; NaN is fill, and 255 in classes",
-        **SOURCE,
+        **(SOURCE if origin.is_ai4arctic else {"source": OWN_SOURCE}),
         **plain,
+        "absent_channels": ", ".join(origin.absent_channels),
+        "denoising": origin.denoising,
     }
 
 

@@ -7,6 +7,7 @@ from seaice_data.egg_codes import PolygonTable
 from seaice_data.geolocation import TiePoints
 from seaice_data.grid import Grid
 from seaice_data.scene_id import SceneId
+from seaice_data.store.origin import DENOISINGS, Origin
 from seaice_data.store.statistics import ChannelStats
 
 
@@ -18,13 +19,13 @@ class PreparedScene:
     """As ``20180607T184326_dmi``."""
 
     version: str
-    """Version of the file it came from: ``ready`` or ``raw``."""
+    """Version of the file it came from, as ``ready`` or ``raw``."""
 
     region: str
     """Chart region of the ice service; empty if unknown."""
 
     original_name: str
-    """Name of the raw file; empty if unknown."""
+    """Name of the raw file or of the Sentinel-1 product; empty if unknown."""
 
     has_charts: bool
     """Whether an ice chart belongs to the scene."""
@@ -70,3 +71,19 @@ class PreparedScene:
 
     n_unseen: int = 0
     """Pixels on the 80 m grid that have a class but no SAR."""
+
+    absent_channels: tuple[str, ...] = ()
+    """Channels that its file lacks, in catalogue order; those among the inputs are NaN."""
+
+    denoising: str = DENOISINGS[0]
+    """How noise was removed from HV, or from HH if there is no HV."""
+
+    @property
+    def origin(self) -> Origin:
+        """What it says of its file."""
+        return Origin(
+            version=self.version,
+            original_name=self.original_name,
+            absent_channels=self.absent_channels,
+            denoising=self.denoising,
+        )

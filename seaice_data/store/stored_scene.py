@@ -17,6 +17,7 @@ from seaice_data.storage.local_folder import LocalFolder
 from seaice_data.store.array_files import ARRAY_DOCUMENTS, read_array_document
 from seaice_data.store.group import StoreRoot, whole_documents
 from seaice_data.store.layout import SceneAttributes, array_forms, chunk_names
+from seaice_data.store.origin import Origin, read_origin
 from seaice_data.store.statistics import ChannelStats
 from seaice_data.system.documents import Document, DocumentError
 
@@ -68,13 +69,28 @@ class StoredScene:
 
     @property
     def service(self) -> str:
-        """Ice service that made the chart: ``cis`` or ``dmi``."""
+        """Ice service that made the chart, as ``cis`` or ``dmi``."""
         return self.id.service
 
     @property
     def region(self) -> str:
         """Chart region of the ice service; empty if unknown."""
         return self.known["region"]
+
+    @property
+    def origin(self) -> Origin:
+        """What the scene says of its file."""
+        return read_origin(self.attributes)
+
+    @property
+    def absent_channels(self) -> tuple[str, ...]:
+        """Channels that its file lacks, in catalogue order; those in the store are NaN."""
+        return self.origin.absent_channels
+
+    @property
+    def denoising(self) -> str:
+        """How noise was removed from HV, or from HH if there is no HV."""
+        return self.origin.denoising
 
     @property
     def has_charts(self) -> bool:
