@@ -36,6 +36,7 @@ from seaice_model.maps.attributes import (
     status_attributes,
 )
 from seaice_model.maps.chart_map import (
+    ADDED_TEXTS,
     TEXTS,
     ChartMap,
     MapGrid,
@@ -298,7 +299,8 @@ def _read(file: h5py.File) -> ChartMap:
 
 
 def _provenance(attributes: Mapping[str, Any]) -> Provenance:
-    texts: dict[str, Any] = {name: text(attributes, name) for name in TEXTS}
+    names = [n for n in TEXTS if n in attributes or n not in ADDED_TEXTS]
+    texts: dict[str, Any] = {name: text(attributes, name) for name in names}
     texts["scene_use"] = _one_of(attributes, "scene_use", SceneUse)
     epochs = whole_numbers(attributes, "epochs", 0, 2**31 - 1)
     if len(epochs) > _MOST_EPOCHS:
