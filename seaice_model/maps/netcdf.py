@@ -10,6 +10,11 @@ information. ``store_row`` and ``store_column`` contain the row and column of th
 each row and column of the map shows; in xarray
 ``entropy_sod.isel(store_y=dataset.store_row, store_x=dataset.store_column)`` is a plane on
 the grid of the map.
+
+Global attributes say what a map was made from: the fields of `Provenance`, one attribute
+each. Among them are ``original_name``, the product; ``denoising`` and
+``trained_on_denoising``, how noise was removed from the SAR of the scene and of the scenes
+that the networks know; and ``drawn_without``, what the scene lacks, as ``hv, amsr2``.
 """
 
 from collections.abc import Iterator, Mapping
