@@ -58,6 +58,11 @@ class StoredScene:
         """All attributes of the scene's group, as found."""
         self._documents = tuple(documents)
 
+    def __repr__(self) -> str:
+        """Say which scene it is, of which store, and how large."""
+        height, width = self.grid.shape
+        return f"<StoredScene {self.id} of {self.store.path!r}: {height} x {width} pixels>"
+
     def closed(self) -> "StoredScene":
         """Return the same scene without its open arrays."""
         return StoredScene(self.store, self.known, self.attributes, self._documents)

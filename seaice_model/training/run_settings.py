@@ -107,16 +107,17 @@ def check_channels(store: Store, settings: RunSettings) -> None:
     if not lacking:
         return
     named = [f"{scene} ({absent})" for scene, absent in [*lacking.items()][:_N_NAMED]]
-    hint = "leave these channels out with --set channels=[...]"
+    others = []
     if lacking.keys() & {*settings.train_scenes}:
-        hint += ", or these scenes with --where 'absent == none'"
+        others.append("train on others with --where 'absent == none'")
     if lacking.keys() & {*settings.validation_scenes}:
-        hint += ", or validate on others (`seaice split`)"
+        others.append("validate on others (`seaice split`)")
     raise RunError(
         f"{len(lacking)} of the {len(scenes)} scenes of {store.path!r} to train and "
         "validate on lack channels that the network reads: "
         f"{', '.join(named)}{' ...' if len(lacking) > _N_NAMED else ''}",
-        hint=hint,
+        hint="leave these channels out with --set channels=[...], or "
+        + " and ".join(others),
     )
 
 
