@@ -43,6 +43,17 @@ def time_in_words(time: datetime) -> str:
     return f"{utc:%Y-%m-%d %H:%M} UTC"
 
 
+def counted(n: int, noun: str, plural: str = "") -> str:
+    """Return a number of things; their plural ends in s unless given.
+
+    Examples
+    --------
+    >>> counted(1, "epoch"), counted(2, "epoch"), counted(0, "batch", "batches")
+    ('1 epoch', '2 epochs', '0 batches')
+    """
+    return f"{n} {noun if n == 1 else plural or noun + 's'}"
+
+
 def shortened(text: str, longest: int = 200) -> str:
     """Return a text, or its beginning if it is too long for a message.
 

@@ -76,8 +76,9 @@ def predict(
     was trained on; unseen means those that no run has seen. --where chooses among the
     scenes of the split. netCDF files are prepared in memory with the recipe of the run.
     Existing maps are kept, so run the same command again to continue after an interruption.
-    Scenes that cannot be predicted are listed at the end and do not stop the others. If
-    only a plot fails, the map is written without it.
+    Scenes that cannot be predicted, because they lack a channel of the network for example,
+    are listed at the end and do not stop the others. If only a plot fails, the map is
+    written without it.
 
     Example: seaice predict store.zarr --out maps/
     """
@@ -137,6 +138,7 @@ def predict(
                 "plots_failed": [
                     {"plot": f.name, "reason": f.reason} for f in report.plots_failed
                 ],
+                "denoised_otherwise": dict(report.denoised_otherwise),
                 "elapsed_s": round(report.elapsed_s, 3),
             }
         )

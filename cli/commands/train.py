@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from seaice_data.texts import counted
+
 from ..console import EpochLines, Progress, note, say, say_json, seconds
 from ..forecast import Forecast
 from ..options import STOPPED, AsJson, Device, read_seeds
@@ -152,7 +154,8 @@ def train(
 
 
 def _epochs(config: "RunConfig", seeds: Sequence[int]) -> str:
-    epochs = f"{config.train.n_epochs} epochs of {config.train.n_iterations} batches"
+    batches = counted(config.train.n_iterations, "batch", "batches")
+    epochs = f"{counted(config.train.n_epochs, 'epoch')} of {batches}"
     return f"{len(seeds)} trainings of {epochs}" if seeds else epochs
 
 
@@ -182,7 +185,7 @@ def _is_stopped(reports: "Sequence[TrainReport]", seeds: Sequence[int]) -> bool:
 def _done(reports: "Sequence[TrainReport]", seeds: Sequence[int]) -> str:
     if reports[-1].is_complete:
         return f"{len(reports)} of {len(seeds)} seeds"
-    return f"{reports[-1].n_epochs} epochs"
+    return counted(reports[-1].n_epochs, "epoch")
 
 
 def _is_first() -> bool:
@@ -243,8 +246,9 @@ def _say_reports(
     else:
         for report in reports:
             if report.best_score is not None:
+                epochs = counted(report.n_epochs, "epoch")
                 say(
-                    f"{report.n_epochs} epochs in {report.run}: best combined score "
+                    f"{epochs} in {report.run}: best combined score "
                     f"{report.best_score:.1f} % on validation (epoch {report.best_epoch}), "
                     f"{report.patches_per_s:.1f} patches/s, in {seconds(report.elapsed_s)}"
                 )

@@ -61,7 +61,7 @@ def assemble(scene: Scene, recipe: Recipe, *, accept_masks: bool = False) -> Pre
     Parameters
     ----------
     scene
-        An open scene.
+        An open scene. Channels that its file lacks become NaN throughout.
     recipe
         How to prepare it.
     accept_masks
@@ -111,6 +111,8 @@ def assemble(scene: Scene, recipe: Recipe, *, accept_masks: bool = False) -> Pre
         class_counts=count_classes(np.moveaxis(sar.charts, -1, 0)),
         full_class_counts=sar.full_class_counts,
         n_unseen=sar.n_unseen,
+        absent_channels=scene.absent_channels,
+        denoising=scene.denoising,
     )
 
 

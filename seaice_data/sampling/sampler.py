@@ -55,6 +55,7 @@ from seaice_data.settings import nearest
 from seaice_data.store.division import divided
 from seaice_data.store.store import Store
 from seaice_data.store.stored_scene import StoredScene
+from seaice_data.texts import counted
 
 
 class Patch(TypedDict):
@@ -193,6 +194,16 @@ class PatchSampler:
 
     draw = former_attribute("draw", "place")
     drawing = former_attribute("drawing", "sampling")
+
+    def __repr__(self) -> str:
+        """Say what it samples, and from where."""
+        about = (
+            counted(len(self.scenes), "scene"),
+            counted(len(self.channels), "channel"),
+            f"{self.size} x {self.size} pixels",
+            f"seed {self.seed}",
+        )
+        return f"<PatchSampler of {self.store.path!r}: {', '.join(about)}>"
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what is open: threads and files belong to one process."""

@@ -5,7 +5,8 @@ same code as in `seaice prepare`.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -28,7 +29,9 @@ from seaice_data.scenes.fingerprints import (
     file_fingerprint,
     unchanged,
 )
+from seaice_data.scenes.scene import Scene
 from seaice_data.settings import fingerprint
+from seaice_data.store.origin import Origin
 from seaice_data.store.recipe import Recipe
 from seaice_data.store.store import Store
 from seaice_data.store.stored_scene import StoredScene
@@ -78,6 +81,9 @@ class SceneInputs:
     charts: ChartArray | None
     """Ice charts on the 80 m grid, shape ``(chart, y, x)``, if there are any."""
 
+    origin: Origin
+    """What it says of its file."""
+
     def decibels(self) -> dict[str, FloatArray]:
         """Return backscatter in dB by channel name, for the SAR channels of the scene."""
         return {name: self._in_unit(name) for name in SHOWN if name in self.channels}
@@ -105,6 +111,9 @@ class Source(Protocol):
 
     def file_hash(self, scene_id: str) -> str:
         """Return the hash of the netCDF file that a scene comes from."""
+
+    def origin(self, scene_id: str) -> Origin:
+        """Return what a scene says of its file, without reading its planes."""
 
     def read(self, scene_id: str, *, charts: bool) -> SceneInputs:
         """Read a scene, with its ice charts if asked for and there are any."""
@@ -138,6 +147,10 @@ class StoreSource:
         # Maps are made from the first file; a second one contains charts.
         return f"{_samples_in(files[0])} store-{google_crc32c.value(checksums):08x}"
 
+    def origin(self, scene_id: str) -> Origin:
+        """Return what a scene says of its file, without reading its planes."""
+        return self._store.scene(scene_id).origin
+
     def read(self, scene_id: str, *, charts: bool) -> SceneInputs:
         """Read a scene of the store.
 
@@ -165,6 +178,7 @@ class StoreSource:
             tie_points=scene.tie_points,
             file_hash=self.file_hash(scene.id),
             charts=scene.full_charts() if charts and scene.has_charts else None,
+            origin=scene.origin,
         )
 
 
@@ -215,6 +229,16 @@ class FileSource:
         with file_errors(path):
             return f"{_samples_in(file_fingerprint(path))} file-{file_checksum(path)}"
 
+    def origin(self, scene_id: str) -> Origin:
+        """Return what a scene says of its file, without reading its planes."""
+        with self._opened(scene_id) as scene:
+            return Origin(
+                version=scene.version,
+                original_name=scene.original_name,
+                absent_channels=scene.absent_channels,
+                denoising=scene.denoising,
+            )
+
     def read(self, scene_id: str, *, charts: bool) -> SceneInputs:
         """Prepare a scene.
 
@@ -223,12 +247,7 @@ class FileSource:
         SceneError
             If the file is damaged, or smaller than one pixel of the store.
         """
-        path = self._files[SceneId(scene_id)]
-        with (
-            file_errors(path),
-            unchanged(path),
-            open_scene(path, self._recipe.dominance_threshold) as scene,
-        ):
+        with self._opened(scene_id) as scene:
             original_grid = scene.original_grid
             prepared = assemble(scene, self._recipe, accept_masks=self._accept_masks)
             file_hash = self.file_hash(scene_id)
@@ -246,7 +265,19 @@ class FileSource:
             tie_points=prepared.tie_points,
             file_hash=file_hash,
             charts=prepared.full_charts if charts and prepared.has_charts else None,
+            origin=prepared.origin,
         )
+
+    @contextmanager
+    def _opened(self, scene_id: str) -> Iterator[Scene]:
+        """Open the file of a scene; reject one that changes while it is read."""
+        path = self._files[SceneId(scene_id)]
+        with (
+            file_errors(path),
+            unchanged(path),
+            open_scene(path, self._recipe.dominance_threshold) as scene,
+        ):
+            yield scene
 
 
 def _samples_in(fingerprint_of_file: Mapping[str, Any]) -> str:

@@ -12,7 +12,8 @@ from seaice_data.charts import CHART_FILL, CHARTS, SIC, SIC_STEP_PERCENT, Chart
 from seaice_data.conventions import CONVENTIONS, TIME
 from seaice_data.scene_id import SceneId
 from seaice_data.settings import fingerprint
-from seaice_data.store.group import SOURCE
+from seaice_data.store.group import OWN_SOURCE, SOURCE
+from seaice_data.store.origin import read_origin
 from seaice_data.store.recipe import Recipe
 
 _PLACES = ("latitude", "longitude")
@@ -89,6 +90,7 @@ def _global_attributes(
     scene_id: SceneId, history: str, attributes: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return the CF attributes of the scene, and its texts and numbers."""
+    origin = read_origin(attributes)
     plain = {
         name: int(value) if isinstance(value, bool) else value
         for name, value in attributes.items()
@@ -100,8 +102,10 @@ def _global_attributes(
         **_institution(scene_id.service),
         "history": history,
         "comment": "in physical units; NaN is fill, and 255 in classes",
-        **SOURCE,
+        **(SOURCE if origin.is_ai4arctic else {"source": OWN_SOURCE}),
         **plain,
+        "absent_channels": ", ".join(origin.absent_channels),
+        "denoising": origin.denoising,
     }
 
 

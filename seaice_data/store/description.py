@@ -16,6 +16,8 @@ from seaice_data.store.stored_scene import StoredScene
 
 Shape = tuple[int, int]
 
+_N_NAMED = 3
+
 
 @dataclass(frozen=True, slots=True)
 class ChannelRange:
@@ -49,6 +51,13 @@ class StoreDescription:
 
     services: Mapping[str, int]
     """Scenes of each ice service; ``none`` if they have no chart."""
+
+    denoising: Mapping[str, int]
+    """Scenes by how noise was removed from their SAR."""
+
+    absent: Mapping[str, tuple[str, ...]]
+    """Ids of the scenes whose files lack something, by what they lack: a group, or a
+    channel."""
 
     regions: Mapping[str, int]
     """Scenes of each region; ``unknown`` if their files name none."""
@@ -92,6 +101,8 @@ class StoreDescription:
             "scenes": self.n_scenes,
             "splits": dict(self.splits),
             "services": dict(self.services),
+            "denoising": dict(self.denoising),
+            "absent": {name: list(ids) for name, ids in self.absent.items()},
             "regions": dict(self.regions),
             "months": {str(month): n for month, n in self.months.items()},
             "smallest_shape": self.smallest_shape,
@@ -115,6 +126,12 @@ class StoreDescription:
             "scenes": str(self.n_scenes),
             "splits": _listed(self.splits),
             "services": _listed(self.services),
+            "denoising": _listed(self.denoising),
+            "absent": "; ".join(
+                f"{name} in {len(ids)}: {', '.join(ids[:_N_NAMED])}"
+                f"{' ...' if len(ids) > _N_NAMED else ''}"
+                for name, ids in self.absent.items()
+            ),
             "regions": _listed(self.regions),
             "months": _listed(self.months),
             "sizes": f"{sizes} pixels" if sizes else "",
@@ -167,6 +184,8 @@ def describe_store(store: Store) -> StoreDescription:
         n_scenes=len(store.scenes),
         splits={name: len(ids) for name, ids in store.splits.items()},
         services=dict(Counter(scene.service or NO_SERVICE for scene in scenes)),
+        denoising=dict(sorted(Counter(scene.denoising for scene in scenes).items())),
+        absent=_absent(scenes),
         regions=dict(sorted(Counter(s.region or "unknown" for s in scenes).items())),
         months={month: months[month] for month in sorted(months)},
         smallest_shape=min(shapes, default=None),
@@ -184,6 +203,15 @@ def describe_store(store: Store) -> StoreDescription:
             *_oddities_of_values(store, scenes),
         ),
     )
+
+
+def _absent(scenes: Sequence[StoredScene]) -> dict[str, tuple[str, ...]]:
+    """Return the scenes that lack each group or channel."""
+    lacking: dict[str, list[str]] = {}
+    for scene in scenes:
+        for name in scene.origin.absent:
+            lacking.setdefault(name, []).append(scene.id)
+    return {name: tuple(ids) for name, ids in sorted(lacking.items())}
 
 
 def _listed(values: Mapping[Any, Any]) -> str:
@@ -251,7 +279,7 @@ def _oddities_of_values(store: Store, scenes: Sequence[StoredScene]) -> Iterator
         if scene.valid_share == 0:
             without.setdefault("labels", []).append(scene.id)
         for name, n_values in zip(store.channels, scene.stats.count, strict=True):
-            if n_values == 0:
+            if n_values == 0 and name not in scene.absent_channels:
                 without.setdefault(name, []).append(scene.id)
     for name, ids in without.items():
-        yield f"{len(ids)} scenes have no {name}: {', '.join(ids[:3])}"
+        yield f"{len(ids)} scenes have no {name}: {', '.join(ids[:_N_NAMED])}"

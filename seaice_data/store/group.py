@@ -35,6 +35,9 @@ SOURCE = {
 }
 """Where the data come from, for the root attributes."""
 
+OWN_SOURCE = "Sentinel-1 EW products with ancillary data, not of AI4Arctic"
+"""Attribute ``source`` for own scenes."""
+
 DOCUMENTS = {2: (".zattrs", ".zgroup"), 3: ("zarr.json",)}
 """Files of a group by zarr format: the first has attributes, the last makes it a group."""
 

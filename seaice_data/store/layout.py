@@ -29,6 +29,7 @@ from seaice_data.grid import Grid
 from seaice_data.scene_id import SceneId
 from seaice_data.store.array_files import ArrayFiles, ArrayForm
 from seaice_data.store.group import group_files
+from seaice_data.store.origin import read_origin
 from seaice_data.store.prepared_scene import PreparedScene
 from seaice_data.store.recipe import Recipe
 from seaice_data.system.documents import Content, DocumentError, typed
@@ -138,6 +139,7 @@ def scene_attributes(scene: PreparedScene) -> dict[str, Any]:
         "class_counts": scene.class_counts,
         "full_class_counts": scene.full_class_counts,
         "stats": scene.stats.to_mapping(),
+        **scene.origin.unusual(),
     }
 
 
@@ -372,6 +374,7 @@ def read_scene_attributes(table: Any, scene_id: SceneId, recipe: Recipe) -> Scen
         raise DocumentError(f"it belongs to scene {attributes['id']!r}")
     if attributes["service"] != scene_id.service:
         raise DocumentError(f"its service is {attributes['service']!r}")
+    read_origin(table)
     _check_counts(attributes["class_counts"], "class_counts")
     _check_counts(attributes["full_class_counts"], "full_class_counts")
     _check_stats(attributes["stats"], recipe)

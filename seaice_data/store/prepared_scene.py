@@ -7,6 +7,7 @@ from seaice_data.egg_codes import PolygonTable
 from seaice_data.geolocation import TiePoints
 from seaice_data.grid import Grid
 from seaice_data.scene_id import SceneId
+from seaice_data.store.origin import DENOISINGS, Origin
 from seaice_data.store.statistics import ChannelStats
 
 
@@ -70,3 +71,19 @@ class PreparedScene:
 
     n_unseen: int = 0
     """Pixels on the 80 m grid that have a class but no SAR."""
+
+    absent_channels: tuple[str, ...] = ()
+    """Channels that its file lacks, in catalogue order; those among the inputs are NaN."""
+
+    denoising: str = DENOISINGS[0]
+    """How noise was removed from HV, or from HH if there is no HV."""
+
+    @property
+    def origin(self) -> Origin:
+        """What it says of its file."""
+        return Origin(
+            version=self.version,
+            original_name=self.original_name,
+            absent_channels=self.absent_channels,
+            denoising=self.denoising,
+        )

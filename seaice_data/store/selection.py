@@ -26,6 +26,9 @@ from seaice_data.texts import shortened
 
 log = logging.getLogger(__name__)
 
+COMPLETE = "none"
+"""What is absent from scenes that lack nothing."""
+
 Value = str | int | float
 _Facts = Mapping[str, Value]
 _Condition = Callable[[_Facts], bool]
@@ -38,10 +41,13 @@ FIELDS: Mapping[str, type] = {
     "month": int,
     "year": int,
     "valid_share": float,
+    "denoising": str,
+    "absent": str,
 }
 """What a condition can ask of a scene: its id; its split, which may be ``none``; the ice
 service and region of its chart; when it was acquired; the share of its pixels that have a
-SIC class."""
+SIC class; how noise was removed from its SAR; what its file lacks, as ``amsr2`` or
+``'hv, amsr2'``, which is ``none`` if it lacks nothing."""
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<text>'[^']*'|\"[^\"]*\")|(?P<range>[0-9]+\s*\.\.\s*[0-9]+)"
@@ -117,6 +123,8 @@ def _facts_of(store: Store, splits: Mapping[str, Collection[str]]) -> dict[str, 
             "month": scene.acquired.month,
             "year": scene.acquired.year,
             "valid_share": scene.valid_share,
+            "denoising": scene.denoising,
+            "absent": ", ".join(scene.origin.absent) or COMPLETE,
         }
     return facts
 

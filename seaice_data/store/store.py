@@ -44,6 +44,7 @@ from seaice_data.store.prepared_scene import PreparedScene
 from seaice_data.store.recipe import Recipe
 from seaice_data.store.stored_scene import StoredScene
 from seaice_data.system.documents import Document, DocumentError, naming_version, typed
+from seaice_data.texts import counted
 
 _SPLITS = ("train", "validation", "test")
 
@@ -136,6 +137,11 @@ class Store(StoreRoot):
     def is_absent(cls, path: str) -> bool:
         """Return whether nothing is at `path`, so that `create` would make a new store."""
         return is_blank(open_storage(path))
+
+    def __repr__(self) -> str:
+        """Say where it is and what is in a scene; nothing is read."""
+        about = f"ratio {self.recipe.ratio}, {counted(len(self.channels), 'channel')}"
+        return f"<Store {self.path!r}: {about}>"
 
     @cached_property
     def scenes(self) -> tuple[SceneId, ...]:

@@ -17,6 +17,7 @@ from seaice_data.storage.local_folder import LocalFolder
 from seaice_data.store.array_files import ARRAY_DOCUMENTS, read_array_document
 from seaice_data.store.group import StoreRoot, whole_documents
 from seaice_data.store.layout import SceneAttributes, array_forms, chunk_names
+from seaice_data.store.origin import Origin, read_origin
 from seaice_data.store.statistics import ChannelStats
 from seaice_data.system.documents import Document, DocumentError
 
@@ -57,6 +58,11 @@ class StoredScene:
         """All attributes of the scene's group, as found."""
         self._documents = tuple(documents)
 
+    def __repr__(self) -> str:
+        """Say which scene it is, of which store, and how large."""
+        height, width = self.grid.shape
+        return f"<StoredScene {self.id} of {self.store.path!r}: {height} x {width} pixels>"
+
     def closed(self) -> "StoredScene":
         """Return the same scene without its open arrays."""
         return StoredScene(self.store, self.known, self.attributes, self._documents)
@@ -75,6 +81,21 @@ class StoredScene:
     def region(self) -> str:
         """Chart region of the ice service; empty if unknown."""
         return self.known["region"]
+
+    @property
+    def origin(self) -> Origin:
+        """What the scene says of its file."""
+        return read_origin(self.attributes)
+
+    @property
+    def absent_channels(self) -> tuple[str, ...]:
+        """Channels that its file lacks, in catalogue order; those in the store are NaN."""
+        return self.origin.absent_channels
+
+    @property
+    def denoising(self) -> str:
+        """How noise was removed from HV, or from HH if there is no HV."""
+        return self.origin.denoising
 
     @property
     def has_charts(self) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 from seaice_data.errors import DamageError, Failure, StoreError
 from seaice_data.settings import from_mapping, to_mapping
+from seaice_data.store.group import OWN_SOURCE, SOURCE
 from seaice_data.store.split import TEST_IDS, SplitSettings, leaking_pairs, split_scenes
 from seaice_data.store.statistics import ChannelStats, add_counts
 from seaice_data.store.store import Store
@@ -36,6 +37,7 @@ def finish(store: Store) -> list[Failure]:
 def summarise(store: Store) -> tuple[dict[str, Any], list[Failure]]:
     """Return splits, statistics and class counts of all scenes, and the damaged scenes.
 
+    Where the data come from is part of it if they are not only those of AI4Arctic.
     Damaged scenes are left out. A scene that cannot be read for another reason is an error,
     because the splits would lose it.
     """
@@ -63,4 +65,10 @@ def summarise(store: Store) -> tuple[dict[str, Any], list[Failure]]:
     if training:
         parts = (scene.stats for scene in training)
         summary["stats"] = ChannelStats.merge(parts).to_mapping()
+    are_own = {not scene.origin.is_ai4arctic for scene in scenes}
+    if True in are_own:
+        of_both = f"{SOURCE['source']}; {OWN_SOURCE}"
+        summary["source"] = of_both if False in are_own else OWN_SOURCE
+        if False not in are_own:
+            summary["source_doi"] = None
     return summary, damaged

@@ -12,7 +12,6 @@ them is measured, and written into each file.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from seaice_data.system.files import replacing
 from seaice_model.errors import MapError
 from seaice_model.formats.gdal import geo_libraries
 from seaice_model.formats.projection import locate
+from seaice_model.maps.attributes import text_attributes
 from seaice_model.maps.chart_map import ChartMap
 from seaice_model.maps.netcdf_writer import write_errors
 from seaice_model.style import COLOURS
@@ -274,17 +274,8 @@ def _control_points(chart_map: ChartMap, crs: str) -> Sequence[Any]:
 
 
 def _tags(chart_map: ChartMap, error_m: float) -> dict[str, str]:
-    provenance = chart_map.provenance
-    return {
-        "TITLE": f"Predicted ice chart of Sentinel-1 scene {chart_map.scene}",
-        "ACQUIRED": chart_map.acquired.astimezone(UTC).isoformat(),
-        "NETWORK": provenance.network,
-        "RUN": provenance.run,
-        "WEIGHTS": provenance.weights,
-        "SOFTWARE": provenance.software,
-        "GEOLOCATION_ERROR_M": f"{error_m:.1f}",
-        "COMMENT": "Not an official ice chart",
-    }
+    said = {name.upper(): text for name, text in text_attributes(chart_map).items()}
+    return {**said, "GEOLOCATION_ERROR_M": f"{error_m:.1f}"}
 
 
 def _encoded(

@@ -25,6 +25,7 @@ from seaice_data.system.files import replacing, staged
 from seaice_model.errors import MapError
 from seaice_model.formats.gdal import geo_libraries
 from seaice_model.formats.projection import locate
+from seaice_model.maps.attributes import text_attributes
 from seaice_model.maps.chart_map import ChartMap
 from seaice_model.maps.decision import Decision
 from seaice_model.maps.netcdf_writer import write_errors
@@ -127,7 +128,7 @@ def write_polygons(
                 outlines, shown != _NOTHING, tolerance_m, _STRAIGHT * pixel_m, area_change
             )
             table = _table(simple, shown, crs)
-            tried = _encoded(table, chart_map.scene, kind, folder)
+            tried = _encoded(table, chart_map, kind, folder)
             n_bytes = sum(map(len, tried.values()))
             smallest = min(smallest, n_bytes)
             if n_bytes > most:
@@ -246,11 +247,18 @@ def _table(polygons: Any, keys: IntArray, crs: str) -> Any:
     return geopandas.GeoDataFrame(fields, geometry=polygons[kept], crs=crs)
 
 
-def _encoded(table: Any, scene: str, kind: PolygonFormat, folder: Path) -> dict[str, bytes]:
+def _encoded(
+    table: Any, chart_map: ChartMap, kind: PolygonFormat, folder: Path
+) -> dict[str, bytes]:
     """Return the contents of the files of a table by name, the main one last."""
-    main = f"{scene}.{kind}"
-    # Fields of a shapefile are 80 bytes wide unless they may shrink.
-    options = {"SPATIAL_INDEX": "NO"} if kind == "gpkg" else {"RESIZE": "YES"}
+    main = f"{chart_map.scene}.{kind}"
+    options: dict[str, Any]
+    if kind == "gpkg":
+        said = text_attributes(chart_map)
+        options = {"SPATIAL_INDEX": "NO", "layer_metadata": said}
+    else:  # which has no place for texts
+        # Fields of a shapefile are 80 bytes wide unless they may shrink.
+        options = {"RESIZE": "YES"}
     with write_errors(f"polygons to {str(folder)!r}"), staged(_for_gdal(folder)) as place:
         path = place / main
         table.to_file(path, driver=_DRIVERS[kind], engine="pyogrio", **options)

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from seaice_data.arrays import ChartArray
+from seaice_data.channels import Group
 from seaice_data.charts import CHARTS, SIC, Chart
 from seaice_data.conventions import CONVENTIONS
 from seaice_data.flags import FLAG_BELOW_NOISE, FLAG_LAND, FLAG_NO_SAR, FLAG_REMAINDER
-from seaice_model.maps.chart_map import U_NET, ChartMap
+from seaice_data.store.origin import Origin
+from seaice_model.maps.chart_map import U_NET, ChartMap, Provenance
 from seaice_model.maps.decision import (
     CONCENTRATION,
     ENTROPY,
@@ -41,8 +43,7 @@ def global_attributes(chart_map: ChartMap) -> dict[str, Any]:
     return {
         "Conventions": CONVENTIONS,
         "title": f"Predicted ice charts of Sentinel-1 scene {chart_map.scene}",
-        "source": f"{provenance.network} on a Sentinel-1 EW scene with ancillary "
-        "(AI4Arctic)",
+        "source": _source(provenance),
         **(paper if provenance.network == U_NET else {}),
         "comment": "Not an official ice chart. Classes are decided on the grid of the "
         "store and brought to the SAR grid by nearest neighbour.",
@@ -54,6 +55,36 @@ def global_attributes(chart_map: ChartMap) -> dict[str, Any]:
         **asdict(provenance),
         "epochs": np.array(provenance.epochs, np.int32),
     }
+
+
+def _source(provenance: Provenance) -> str:
+    """Return what the map was predicted from; AI4Arctic is named if it was."""
+    if Origin(version=provenance.file_version).is_ai4arctic:
+        return f"{provenance.network} on a Sentinel-1 EW scene with ancillary (AI4Arctic)"
+    absent = provenance.drawn_without.split(", ")
+    present = [g.upper() for g in (Group.AMSR2, Group.ERA5) if g not in absent]
+    said = f"{provenance.network} on the Sentinel-1 EW product {provenance.original_name}"
+    return f"{said} with {' and '.join(present)}" if present else said
+
+
+def text_attributes(chart_map: ChartMap) -> dict[str, str]:
+    """Return attributes of a map for formats that contain only text; none is empty."""
+    provenance = chart_map.provenance
+    found = {
+        "title": f"Predicted ice chart of Sentinel-1 scene {chart_map.scene}",
+        "acquired": chart_map.acquired.astimezone(UTC).isoformat(),
+        "source": _source(provenance),
+        "network": provenance.network,
+        "run": provenance.run,
+        "weights": provenance.weights,
+        "software": provenance.software,
+        "original_name": provenance.original_name,
+        "denoising": provenance.denoising,
+        "trained_on_denoising": provenance.trained_on_denoising,
+        "drawn_without": provenance.drawn_without,
+        "comment": "Not an official ice chart",
+    }
+    return {name: said for name, said in found.items() if said}
 
 
 def sic_attributes() -> dict[str, Any]:

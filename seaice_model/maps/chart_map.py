@@ -3,7 +3,7 @@
 Their tie points are at the centres of pixels, ends included, as CF requires.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -16,7 +16,8 @@ from seaice_data.geolocation import TiePoints, unrolled
 from seaice_data.grid import Grid
 from seaice_data.scene_id import SceneId
 from seaice_data.scenes.fingerprints import UNKNOWN_FILE
-from seaice_data.texts import printable, without_secrets
+from seaice_data.store.origin import DENOISINGS, Origin
+from seaice_data.texts import printable, shortened, without_secrets
 from seaice_model.errors import MapError
 from seaice_model.maps.decision import Decision, check_bytes
 
@@ -71,11 +72,47 @@ class Provenance:
     network: str = U_NET
     """Kind or name of the network."""
 
+    file_version: str = ""
+    """Version of the netCDF file, as ``ready``; empty if unknown."""
+
+    original_name: str = ""
+    """Name of the raw file or of the Sentinel-1 product; empty if unknown."""
+
+    denoising: str = DENOISINGS[0]
+    """How noise was removed from the SAR of the scene: ``nersc``, ``esa`` or ``none``."""
+
+    trained_on_denoising: str = DENOISINGS[0]
+    """The same for the scenes that the networks were trained on, separated by commas; empty
+    if unknown."""
+
+    drawn_without: str = ""
+    """What the scene lacks: groups of channels, or channels, separated by commas."""
+
     def __post_init__(self) -> None:
         """Remove secrets of URLs from all texts, and escape unprintable characters."""
         for name in TEXTS:
             if isinstance(said := getattr(self, name), str):
                 object.__setattr__(self, name, printable(without_secrets(said)))
+
+    def of_scene(self, file_hash: str, origin: Origin) -> "Provenance":
+        """Return the same with what a scene says of its file."""
+        return replace(
+            self,
+            file_hash=file_hash,
+            file_version=origin.version,
+            original_name=shortened(origin.original_name),
+            denoising=origin.denoising,
+            drawn_without=", ".join(origin.absent),
+        )
+
+    @property
+    def remarks(self) -> str:
+        """What a reader of the map must know of it, on one line; mostly empty."""
+        said = [f"without {self.drawn_without}"] if self.drawn_without else []
+        trained_on = self.trained_on_denoising
+        if trained_on and self.denoising not in trained_on.split(", "):
+            said.append(f"denoising {self.denoising}, trained on {trained_on}")
+        return "; ".join(said)
 
     @property
     def run_in_words(self) -> str:
@@ -97,6 +134,15 @@ def absolute(place: str) -> str:
 
 TEXTS = tuple(field.name for field in fields(Provenance) if field.name != "epochs")
 """Fields of `Provenance` that are text."""
+
+ADDED_TEXTS = (
+    "file_version",
+    "original_name",
+    "denoising",
+    "trained_on_denoising",
+    "drawn_without",
+)
+"""Those that maps of versions up to 0.2 lack: their defaults are true of these maps."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,6 +10,11 @@ information. ``store_row`` and ``store_column`` contain the row and column of th
 each row and column of the map shows; in xarray
 ``entropy_sod.isel(store_y=dataset.store_row, store_x=dataset.store_column)`` is a plane on
 the grid of the map.
+
+Global attributes say what a map was made from: the fields of `Provenance`, one attribute
+each. Among them are ``original_name``, the product; ``denoising`` and
+``trained_on_denoising``, how noise was removed from the SAR of the scene and of the scenes
+that the networks know; and ``drawn_without``, what the scene lacks, as ``hv, amsr2``.
 """
 
 from collections.abc import Iterator, Mapping
@@ -36,6 +41,7 @@ from seaice_model.maps.attributes import (
     status_attributes,
 )
 from seaice_model.maps.chart_map import (
+    ADDED_TEXTS,
     TEXTS,
     ChartMap,
     MapGrid,
@@ -298,7 +304,8 @@ def _read(file: h5py.File) -> ChartMap:
 
 
 def _provenance(attributes: Mapping[str, Any]) -> Provenance:
-    texts: dict[str, Any] = {name: text(attributes, name) for name in TEXTS}
+    names = [n for n in TEXTS if n in attributes or n not in ADDED_TEXTS]
+    texts: dict[str, Any] = {name: text(attributes, name) for name in names}
     texts["scene_use"] = _one_of(attributes, "scene_use", SceneUse)
     epochs = whole_numbers(attributes, "epochs", 0, 2**31 - 1)
     if len(epochs) > _MOST_EPOCHS:

@@ -153,7 +153,10 @@ def write_index(
         charts=CHARTS,
         legends={chart.name: _legend(chart) for chart in CHARTS},
         made_by=described[next(iter(paths.values()))].provenance,
-        scenes=[_Scene.of(entry, paths[scene]) for scene, entry in shown.items()],
+        scenes=[
+            _Scene.of(entry, paths[scene], described[paths[scene]].provenance.remarks)
+            for scene, entry in shown.items()
+        ],
         scores=_score_table([*shown.values()]),
     )
     return page
@@ -165,6 +168,7 @@ class _Scene:
 
     id: SceneId
     acquired: str
+    remarks: str
     map: str
     figure: str
     thumbnails: Mapping[tuple[str, str], str]
@@ -174,12 +178,13 @@ class _Scene:
     height: int
 
     @classmethod
-    def of(cls, entry: _Entry, path: Path) -> "_Scene":
+    def of(cls, entry: _Entry, path: Path, remarks: str) -> "_Scene":
         """Return the scene of a map and its entry."""
         figure = path.with_suffix(".png")
         return cls(
             id=entry.scene,
             acquired=time_in_words(entry.scene.acquired),
+            remarks=remarks,
             map=_url(path),
             figure=_url(figure) if figure.is_file() else "",
             thumbnails={

@@ -68,7 +68,8 @@ def plot_map(
     first = next(iter(panels.sar.values()), panels.charts[0][SIC.name])
     _plot_scale_bar(first, chart_map.grid)
     _plot_north_arrow(first, chart_map.tie_points, chart_map.grid)
-    figure.suptitle(_title(chart_map, scores), fontsize=13, x=0.01, ha="left")
+    title = _title(chart_map, scores)
+    figure.suptitle(title, fontsize=13, x=0.01, ha="left", parse_math=False)
     return figure
 
 
@@ -331,6 +332,8 @@ def _title(chart_map: ChartMap, scores: Scores | None) -> str:
     title = f"{chart_map.scene}   {time_in_words(chart_map.acquired)}"
     if scores is not None and scores.combined is not None:
         title += f"   combined score {scores.combined:.1f} %"
+    if remarks := chart_map.provenance.remarks:
+        title += f"   {remarks}"
     return title
 
 

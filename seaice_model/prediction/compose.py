@@ -110,6 +110,7 @@ def compose_chart_map(
         store_fingerprint=source.fingerprint,
         software=f"seaice {version('seaice')}",
         scene_use=scene_use,
+        trained_on_denoising="",
     )
     return compose_map(scene, _decision(decided, shares), provenance, grid=grid)
 
@@ -134,7 +135,7 @@ def compose_map(
         On the grid of its planes. Uncertainty is overwritten with `UNKNOWN` (in place)
         wherever every pixel of the map is masked.
     provenance
-        What to write into the map; the hash of the scene's file is added.
+        What to write into the map; what the scene says of its file is added.
     grid
         Grid of the map.
 
@@ -154,7 +155,7 @@ def compose_map(
         charts=placed.show(decision.classes, is_masked),
         flags=placed.flags,
         tie_points=placed.tie_points,
-        provenance=replace(provenance, file_hash=scene.file_hash),
+        provenance=provenance.of_scene(scene.file_hash, scene.origin),
         grid_name=grid,
         decision=replace(decision, rows=placed.rows, columns=placed.columns),
     )

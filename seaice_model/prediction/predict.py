@@ -6,8 +6,8 @@ of the stored pixel that represents it (Chen et al. 2024, section 3.2).
 
 import logging
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -36,6 +36,11 @@ from seaice_model.prediction.maps_folder import (
     refuse_foreign_files,
 )
 from seaice_model.prediction.predictor import Predictor, recipe_differences
+from seaice_model.prediction.requirements import (
+    check_channels,
+    look_at_scenes,
+    warn_of_denoising,
+)
 from seaice_model.prediction.selection import scenes_to_predict
 from seaice_model.runs.checkpoint import Checkpoint
 
@@ -63,6 +68,10 @@ class PredictReport:
 
     plots_failed: tuple[Failure, ...] = ()
     """Figures that could not be written, by scene, and the page; their maps exist."""
+
+    denoised_otherwise: Mapping[str, str] = field(default_factory=dict)
+    """How noise was removed from the SAR of scenes that have a map, where a network was not
+    trained on any scene like that."""
 
 
 @former_arguments(pictures="plots")
@@ -105,8 +114,10 @@ def predict_store(
     weights and the same store are kept, so an interrupted call continues when it is
     repeated; a missing figure of such a map is plotted. If a figure fails, the map is
     written all the same, and the figure is listed in the report. A scene is left out, and
-    listed in the report, if it cannot be read, does not fit into memory, or another file is
-    in the place of its map; the other scenes are predicted.
+    listed in the report, if it cannot be read, lacks a channel that a network reads, does
+    not fit into memory, or another file is in the place of its map; the other scenes are
+    predicted. Of scenes whose SAR was denoised in another way than that of all training
+    scenes, a warning says how many there are.
 
     Parameters
     ----------
@@ -227,8 +238,14 @@ def predict_scene(
         Grid of the map.
     probabilities
         Whether to keep the class probabilities.
+
+    Raises
+    ------
+    SceneError
+        If the scene lacks a channel that the networks need.
     """
     start = time.perf_counter()
+    check_channels(scene.id, scene.origin, predictor)
     decision = predictor.decide(scene.planes, scene.channels, probabilities=probabilities)
     log.info("%s: predicted in %.2f s", scene.id, time.perf_counter() - start)
     used = replace(provenance, scene_use=predictor.use_of(scene.id))
@@ -288,17 +305,22 @@ def _predict(
         grid=settings.grid,
         probabilities=settings.probabilities,
     )
-    without = {entry.name for entry in in_the_way}
+    taken = {entry.name for entry in in_the_way}
+    suited = look_at_scenes(source, predictor, [s for s in paths if s not in taken])
+    warn_of_denoising(suited.denoised_otherwise, predictor, len(paths))
+    without = taken | {*suited.failed}
+    failed = [*source.failed, *in_the_way]
     if settings.plots:
         new = [path for scene, path in paths.items() if scene not in kept | without]
         refuse_foreign_files(maps_path, new, overwrite=settings.overwrite)
     make_folder(maps_path)
-    failed = [*source.failed, *in_the_way]
     plots_failed: list[Failure] = []
     for n_done, (scene, path) in enumerate(paths.items(), start=1):
         try:
             with memory_in_words(f"scene {scene}", kind=SceneError):
-                if scene not in kept | without:
+                if scene in suited.failed:
+                    raise suited.failed[scene]
+                if scene not in kept | taken:
                     plots_failed += _predict_map(
                         source, scene, predictor, path, provenance, settings
                     )
@@ -326,6 +348,11 @@ def _predict(
         failed=tuple(failed),
         elapsed_s=time.perf_counter() - start,
         plots_failed=tuple(plots_failed),
+        denoised_otherwise={
+            scene: how
+            for scene, how in suited.denoised_otherwise.items()
+            if scene not in without
+        },
     )
 
 
@@ -378,4 +405,5 @@ def provenance_of(source: Source, predictor: Predictor) -> Provenance:
         store=printable(absolute(source.name)),
         store_fingerprint=source.fingerprint,
         software=f"seaice {version('seaice')}",
+        trained_on_denoising=predictor.trained_on_denoising,
     )

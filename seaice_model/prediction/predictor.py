@@ -127,6 +127,16 @@ class Predictor:
             return "validated"
         return "unseen"
 
+    def knows(self, denoising: str) -> bool:
+        """Return whether each network was trained on scenes denoised in this way, too."""
+        return all(denoising in c.settings.denoisings for c in self.checkpoints)
+
+    @property
+    def trained_on_denoising(self) -> str:
+        """Ways in which noise was removed from training scenes, separated by commas."""
+        known = {name for c in self.checkpoints for name in c.settings.denoisings}
+        return ", ".join(sorted(known))
+
     @property
     def name(self) -> str:
         """The folders, separated by commas."""

@@ -21,7 +21,8 @@ from torch import Tensor
 
 from seaice_data.charts import CHARTS
 from seaice_data.scene_id import SceneId
-from seaice_data.settings import from_mapping, to_mapping
+from seaice_data.settings import ADDED, from_mapping, to_mapping
+from seaice_data.store.origin import DENOISINGS
 from seaice_data.store.recipe import Recipe
 from seaice_data.system.documents import (
     MOST_BYTES,
@@ -83,6 +84,15 @@ class RunSettings:
 
     software: str
     """Version of this package."""
+
+    denoising: Mapping[str, int] = field(default_factory=dict, metadata=ADDED)
+    """Scenes that patches are sampled from, by how noise was removed from their SAR. Empty
+    in runs of versions that read only scenes of AI4Arctic: see `denoisings`."""
+
+    @property
+    def denoisings(self) -> tuple[str, ...]:
+        """Ways in which noise was removed from the SAR of the training scenes, sorted."""
+        return tuple(sorted(self.denoising)) or DENOISINGS[:1]
 
     def __post_init__(self) -> None:
         """Refuse a standardisation that does not fit the channels."""

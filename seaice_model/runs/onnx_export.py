@@ -125,7 +125,8 @@ def onnx_metadata(checkpoint: Checkpoint, run_path: Path) -> dict[str, str]:
 
     ``channels`` are the names on the channel axis, with ``units``, ``means`` and ``stds``:
     ``input = (value in its unit - mean) / std``. ``recipe`` has the resampling of planes,
-    ``pixel_spacing_m`` their spacing; ``classes`` names the classes of each chart.
+    ``pixel_spacing_m`` their spacing; ``classes`` names the classes of each chart;
+    ``trained_on_denoising`` says how noise was removed from the SAR of training scenes.
     """
     settings = checkpoint.settings
     model, record = settings.config.model, settings.store
@@ -142,6 +143,7 @@ def onnx_metadata(checkpoint: Checkpoint, run_path: Path) -> dict[str, str]:
         "classes": {chart.name: chart.class_names for chart in CHARTS},
         "sic_output": "class number" if model.sic == "regression" else "logits",
         "epoch": checkpoint.state.n_epochs,
+        "trained_on_denoising": settings.denoisings,
     }
     return {
         **{name: json.dumps(value) for name, value in values.items()},

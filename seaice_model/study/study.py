@@ -157,8 +157,8 @@ def plan_study(
     Raises
     ------
     StudyError
-        If candidates lack a store, stores contain different scenes or no test charts, or
-        the folder has runs with other settings.
+        If candidates lack a store, stores contain different scenes or no test charts, test
+        scenes lack channels, or the folder has runs with other settings.
     """
     out = Path(out)
     if not 1 <= n_runs <= _MOST_RUNS:
@@ -175,6 +175,9 @@ def plan_study(
         raise _no_store(missing)
     chosen = {name: store for name, store in found.items() if store is not None}
     _check_scenes([store for store in stores if store in chosen.values()])
+    for candidate in candidates:
+        if candidate.name in chosen:
+            _check_channels(candidate, chosen[candidate.name])
     plan = StudyPlan(
         out=out,
         candidates=tuple(candidate for candidate in candidates if candidate.name in chosen),
@@ -301,6 +304,18 @@ def _check_scenes(stores: Sequence[Store]) -> None:
                     f"scenes: {', '.join(differ[:3])}{' ...' if differ[3:] else ''}",
                     hint="prepare both from the same files, and split them the same way",
                 )
+
+
+def _check_channels(candidate: Candidate, store: Store) -> None:
+    """Make sure that test scenes have the channels of a candidate, before it is trained."""
+    channels = candidate.settings.config.model.channels
+    for scene in map(store.scene, store.splits["test"]):
+        if scene.has_charts and (absent := scene.origin.absent_among(channels)):
+            raise StudyError(
+                f"the test scene {scene.id} of {store.path!r} has no {', '.join(absent)}, "
+                f"which the network of {candidate.name!r} reads",
+                hint="choose other test scenes with `seaice split`, or other candidates",
+            )
 
 
 def _work_in_processes(

@@ -2,6 +2,7 @@
 
 import logging
 import shlex
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
@@ -28,6 +29,8 @@ from seaice_model.runs.folder import RunFolder
 
 log = logging.getLogger(__name__)
 
+_N_NAMED = 3
+
 
 def new_settings(store: Store, config: RunConfig) -> RunSettings:
     """Return the settings of a new run of `config` on `store`.
@@ -38,6 +41,7 @@ def new_settings(store: Store, config: RunConfig) -> RunSettings:
         If the store has no scenes to train or validate on.
     """
     train_scenes, validation_scenes = _scenes(store, config.train)
+    denoising = Counter(store.scene(scene).denoising for scene in train_scenes)
     channels = find_channels(config.model.channels)
     return RunSettings(
         config=config,
@@ -51,6 +55,7 @@ def new_settings(store: Store, config: RunConfig) -> RunSettings:
         train_scenes=tuple(map(SceneId, train_scenes)),
         validation_scenes=tuple(map(SceneId, validation_scenes)),
         software=f"seaice {version('seaice')}",
+        denoising=dict(sorted(denoising.items())),
     )
 
 
@@ -85,6 +90,35 @@ def resumed_settings(
             hint="resume with the settings of the run, or start another run",
         )
     return replace(settings, config=continued)
+
+
+def check_channels(store: Store, settings: RunSettings) -> None:
+    """Refuse to train or validate on scenes that lack a channel of the network.
+
+    Raises
+    ------
+    RunError
+        If there are such scenes.
+    """
+    channels = settings.config.model.channels
+    scenes = (*settings.train_scenes, *settings.validation_scenes)
+    found = {scene: store.scene(scene).origin.absent_among(channels) for scene in scenes}
+    lacking = {scene: ", ".join(absent) for scene, absent in found.items() if absent}
+    if not lacking:
+        return
+    named = [f"{scene} ({absent})" for scene, absent in [*lacking.items()][:_N_NAMED]]
+    others = []
+    if lacking.keys() & {*settings.train_scenes}:
+        others.append("train on others with --where 'absent == none'")
+    if lacking.keys() & {*settings.validation_scenes}:
+        others.append("validate on others (`seaice split`)")
+    raise RunError(
+        f"{len(lacking)} of the {len(scenes)} scenes of {store.path!r} to train and "
+        "validate on lack channels that the network reads: "
+        f"{', '.join(named)}{' ...' if len(lacking) > _N_NAMED else ''}",
+        hint="leave these channels out with --set channels=[...], or "
+        + " and ".join(others),
+    )
 
 
 def store_to_resume(run_path: Path) -> Store:

@@ -44,7 +44,11 @@ from seaice_model.training.learner import Learner
 from seaice_model.training.processes import Processes, join
 from seaice_model.training.progress import Timing, TrainCallback, TrainProgress, TrainReport
 from seaice_model.training.recorder import Recorder
-from seaice_model.training.run_settings import new_settings, resumed_settings
+from seaice_model.training.run_settings import (
+    check_channels,
+    new_settings,
+    resumed_settings,
+)
 from seaice_model.training.stop import StopRequest, stop_on_signals
 from seaice_model.training.validation import Validation
 
@@ -98,8 +102,8 @@ def train(
     RunError
         If a run is in the way, or the one to resume is missing, damaged, being trained by
         another process, or does not fit `store` or `config`; if the store has no scenes to
-        train or validate on, the loss is not finite, memory runs out, or a file of the run
-        cannot be written.
+        train or validate on, or one of them lacks a channel that the network reads; if the
+        loss is not finite, memory runs out, or a file of the run cannot be written.
     StoreError
         If the store lacks channels or labels.
     """
@@ -109,6 +113,7 @@ def train(
         settings = resumed_settings(store, folder, config)
     else:
         settings = new_settings(store, config or RunConfig())
+    check_channels(store, settings)
     with ExitStack() as stack:
         hint = "use a smaller batch_size or patch_size, or fewer filters"
         stack.enter_context(memory_in_words("training", hint))

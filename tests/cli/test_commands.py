@@ -413,6 +413,8 @@ def test_a_preset_that_does_not_fit_the_store_is_noted(
     assert result.code == 0
     assert "note: this store was not prepared as preset 'model2'" in result.err
     assert "ratio: 5 instead of 1" in result.err
+    assert "1 epoch of 1 batch on " in result.err
+    assert result.out.startswith("1 epoch in ")
 
 
 def test_an_epoch_is_reported_in_a_line(seaice, store_path, config_path, tmp_path) -> None:

@@ -1,6 +1,6 @@
 """A store of small scenes that can be learned, and a run trained on it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -11,10 +11,12 @@ from support.learnable_scenes import (
     TEST_SCENE,
     TINY,
     UNCHARTED,
+    WHOLE,
     StoreMaker,
     prepared_scene,
 )
 
+from seaice_data.store.origin import Origin
 from seaice_data.store.recipe import Recipe
 from seaice_data.store.store import Store
 from seaice_data.store.summary import finish
@@ -39,11 +41,14 @@ def make_store() -> StoreMaker:
         scenes: Sequence[str] = (*SCENES, TEST_SCENE),
         recipe: Recipe = RECIPE,
         uncharted: Sequence[str] = (),
+        origins: Mapping[str, Origin] | None = None,
     ) -> Store:
         store = Store.create(str(path), recipe)
         for scene_id in (*scenes, *uncharted):
             has_charts = scene_id not in uncharted
-            store.write(prepared_scene(scene_id, recipe, has_charts=has_charts), {})
+            origin = (origins or {}).get(scene_id, WHOLE)
+            scene = prepared_scene(scene_id, recipe, has_charts=has_charts, origin=origin)
+            store.write(scene, {})
         finish(Store.open(str(path)))
         return Store.open(str(path))
 

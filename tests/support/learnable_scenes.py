@@ -6,12 +6,14 @@ from typing import Any
 import numpy as np
 
 from seaice_data.arrays import ChartArray, FloatArray
+from seaice_data.channels import CHANNELS, Group
 from seaice_data.charts import CHART_FILL
 from seaice_data.flags import FLAG_LAND, FLAG_NO_SAR, FLAG_REMAINDER
 from seaice_data.geolocation import TiePoints
 from seaice_data.grid import Grid
 from seaice_data.preparation.blocks import add_up
 from seaice_data.scene_id import SceneId
+from seaice_data.store.origin import Origin
 from seaice_data.store.prepared_scene import PreparedScene
 from seaice_data.store.recipe import Recipe
 from seaice_data.store.statistics import ChannelStats, count_classes
@@ -26,6 +28,9 @@ SOURCE = Grid(81, 90, 80.0)
 SCENES = tuple(f"2019010{day}T120000_dmi" for day in range(1, 7))
 TEST_SCENE = "20180124T194759_dmi"
 UNCHARTED = "20180903T123331_cis"
+
+WHOLE = Origin(version="ready")
+ERA5 = tuple(channel.name for channel in CHANNELS if channel.group == Group.ERA5)
 
 TINY = RunConfig(
     model=ModelConfig(channels=("hh", "hv"), filters=(4, 8)),
@@ -76,6 +81,7 @@ def prepared_scene(
     source: Grid = SOURCE,
     *,
     has_charts: bool = True,
+    origin: Origin = WHOLE,
 ) -> PreparedScene:
     seed = sum(map(ord, scene_id))
     field, full_charts = scene_fields(seed, source.shape)
@@ -93,14 +99,16 @@ def prepared_scene(
     inputs = np.repeat(field[rows, columns, None], len(recipe.channels), axis=2)
     inputs += np.random.default_rng(seed).normal(0, 0.05, inputs.shape)
     inputs[flags[rows, columns] & FLAG_NO_SAR != 0] = np.nan
+    for name in {*recipe.channels}.intersection(origin.absent_channels):
+        inputs[..., recipe.channels.index(name)] = np.nan
     inputs = inputs.astype(recipe.dtype)
     sums = ChannelStats.empty_sums(len(recipe.channels))
     add_up(inputs.astype(np.float64), sums)
     return PreparedScene(
         id=SceneId(scene_id),
-        version="ready",
+        version=origin.version,
         region="",
-        original_name="",
+        original_name=origin.original_name,
         has_charts=has_charts,
         is_test_file=False,
         grid=grid,
@@ -115,6 +123,8 @@ def prepared_scene(
         stats=ChannelStats.from_sums(sums),
         class_counts=count_classes(charts),
         full_class_counts=count_classes(full_charts),
+        absent_channels=origin.absent_channels,
+        denoising=origin.denoising,
     )
 
 

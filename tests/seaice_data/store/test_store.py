@@ -14,6 +14,7 @@ from seaice_data.channels import find_channel
 from seaice_data.errors import StoreError
 from seaice_data.preparation.assemble import assemble
 from seaice_data.preparation.prepare import prepare
+from seaice_data.sampling.sampler import PatchSampler
 from seaice_data.scenes.files import open_scene
 from seaice_data.settings import from_mapping
 from seaice_data.store.layout import checksum
@@ -317,3 +318,17 @@ def test_what_is_not_part_of_a_store_is_not_deleted(store: Store, name: str) -> 
         Store.erase(store.path)
     assert Store.open(store.path).scenes == (SCENE_ID,)
     assert Path(store.path, name).read_text() == "mine"
+
+
+def test_stores_and_scenes_say_what_they_are(tmp_path: Path) -> None:
+    write_coded(tmp_path / "raw", 203, 251)
+    path = str(tmp_path / "store.zarr")
+    prepare(tmp_path / "raw", path, Recipe(ratio=5, channels=("hh", "hv")))
+    store = Store.open(path)
+    assert repr(store) == f"<Store '{path}': ratio 5, 2 channels>"
+    scene = store.scene(SCENE_ID)
+    assert repr(scene) == f"<StoredScene {SCENE_ID} of '{path}': 40 x 50 pixels>"
+    patches = PatchSampler(store, scenes=[SCENE_ID], size=24, seed=3)
+    assert repr(patches) == (
+        f"<PatchSampler of '{path}': 1 scene, 2 channels, 24 x 24 pixels, seed 3>"
+    )

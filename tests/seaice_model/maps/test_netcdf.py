@@ -15,7 +15,7 @@ from seaice_data.charts import CHART_FILL
 from seaice_data.geolocation import TiePoints
 from seaice_data.grid import Grid
 from seaice_model.errors import MapError
-from seaice_model.maps.chart_map import ChartMap, Provenance
+from seaice_model.maps.chart_map import ADDED_TEXTS, ChartMap, Provenance
 from seaice_model.maps.netcdf import describe, read_netcdf, write_netcdf
 
 GRID = Grid(60, 80, 80.0)
@@ -358,3 +358,49 @@ def test_the_history_says_which_network_predicted(
         assert dataset.history.endswith(f" seaice 0: {words}")
         assert dataset.source.startswith(f"{provenance.network} on a Sentinel-1 EW scene")
     assert read_netcdf(tmp_path / "map.nc").provenance == provenance
+
+
+def test_maps_of_earlier_versions_are_of_ai4arctic(path: Path) -> None:
+    """Version 0.1 read no other scenes, and wrote no attributes about them."""
+    with h5py.File(path, "a") as file:
+        for name in ADDED_TEXTS:
+            del file.attrs[name]
+    provenance = read_netcdf(path).provenance
+    assert provenance == describe(path).provenance
+    assert (provenance.denoising, provenance.trained_on_denoising) == ("nersc", "nersc")
+    assert (provenance.drawn_without, provenance.original_name) == ("", "")
+    assert "(AI4Arctic)" in read_netcdf(path).to_xarray().attrs["source"]
+
+
+@pytest.mark.parametrize(
+    ("absent", "end"),
+    [
+        ("", "BB15 with AMSR2 and ERA5"),
+        ("hv, amsr2", "BB15 with ERA5"),
+        ("hv, amsr2, era5", "BB15"),
+    ],
+)
+def test_what_own_scenes_say_survives(
+    tmp_path: Path, chart_map: ChartMap, absent: str, end: str
+) -> None:
+    known = replace(
+        chart_map.provenance,
+        file_version="ingested",
+        original_name="S1A_EW_GRDM_1SDH_20221130T014342_BB15",
+        denoising="none",
+        trained_on_denoising="esa, nersc",
+        drawn_without=absent,
+    )
+    write_netcdf(replace(chart_map, provenance=known), tmp_path / "map.nc")
+    assert read_netcdf(tmp_path / "map.nc").provenance == known
+    source = read_netcdf(tmp_path / "map.nc").to_xarray().attrs["source"]
+    assert source.endswith(end)
+
+
+def test_remarks_are_what_readers_must_know(chart_map: ChartMap) -> None:
+    known = chart_map.provenance
+    assert known.remarks == ""
+    assert replace(known, denoising="esa").remarks == "denoising esa, trained on nersc"
+    assert replace(known, denoising="esa", trained_on_denoising="").remarks == ""
+    either = replace(known, denoising="esa", trained_on_denoising="esa, nersc")
+    assert replace(either, drawn_without="hv").remarks == "without hv"

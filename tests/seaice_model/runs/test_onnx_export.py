@@ -75,6 +75,7 @@ def test_the_metadata_are_enough_to_predict_the_same_map(
     assert json.loads(known["units"]) == [find_channel("hh").unit, find_channel("hv").unit]
     assert json.loads(known["pixel_spacing_m"]) == 160
     assert json.loads(known["recipe"])["ratio"] == 2
+    assert json.loads(known["trained_on_denoising"]) == ["nersc"]
     assert json.loads(known["classes"])["SOD"][5] == "old ice"
     assert known["weights"] == read_netcdf(tmp_path / f"{TEST_SCENE}.nc").provenance.weights
 

@@ -12,6 +12,7 @@ import pytest
 from support.learnable_scenes import RECIPE, SCENES, TEST_SCENE, TINY, UNCHARTED, StoreMaker
 
 from seaice_data.sources.charts import charts_of
+from seaice_data.store.origin import Origin
 from seaice_data.store.store import Store
 from seaice_data.system.files import claimed
 from seaice_model.config.run_config import ModelConfig, RunConfig
@@ -456,3 +457,15 @@ def test_tables_of_a_study_are_written_again(plan: StudyPlan, store: Store) -> N
         texts.append((plan.out / "table.md").read_text())
     assert texts[0] == texts[1]
     assert "| model1 | model1 in short | 2 |" in texts[0]
+
+
+def test_test_scenes_that_lack_channels_are_found_before_training(
+    tmp_path: Path, make_store: StoreMaker
+) -> None:
+    bare = Origin(version="ingested", absent_channels=("hv",))
+    store = make_store(tmp_path / "store.zarr", origins={TEST_SCENE: bare})
+    match = f"the test scene {TEST_SCENE} of '.*' has no hv, which the network of 'model1'"
+    with pytest.raises(StudyError, match=match):
+        plan_study(tmp_path / "study", [store], CANDIDATES, n_runs=1)
+    plan = plan_study(tmp_path / "study", [store], CANDIDATES[1:], n_runs=1)
+    assert len(plan.runs) == 1

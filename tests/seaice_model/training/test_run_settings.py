@@ -1,5 +1,6 @@
 """Which store and which scenes a run trains and validates on."""
 
+import json
 import logging
 import os
 import shutil
@@ -7,19 +8,26 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.learnable_scenes import SCENES, TEST_SCENE, TINY, StoreMaker
+from support.learnable_scenes import ERA5, SCENES, TEST_SCENE, TINY, StoreMaker
 
 from seaice_data.errors import StoreError
 from seaice_data.scene_id import SceneId
 from seaice_data.store.division import split_store
+from seaice_data.store.origin import Origin
 from seaice_data.store.split import TEST_IDS, SplitSettings, read_id_file, split_scenes
 from seaice_data.store.store import Store
 from seaice_model.config.presets import LISTED_VALIDATION, find_profile
-from seaice_model.config.run_config import TrainConfig
+from seaice_model.config.run_config import ModelConfig, TrainConfig
 from seaice_model.errors import RunError
 from seaice_model.runs.checkpoint import load_settings, save_settings
 from seaice_model.runs.folder import RunFolder
-from seaice_model.training.run_settings import divide, new_settings, store_to_resume
+from seaice_model.training.run_settings import (
+    check_channels,
+    divide,
+    new_settings,
+    store_to_resume,
+)
+from seaice_model.training.train import train
 
 TRAIN_IDS = read_id_file(Path(__file__).parents[2] / "data" / "train_ids.txt")
 ALL = (*TRAIN_IDS, *TEST_IDS)
@@ -156,3 +164,93 @@ def test_missing_scenes_are_explained_by_the_store(
     with pytest.raises(RunError, match=r"has no (training|validation) scenes") as caught:
         new_settings(store, TINY)
     assert hint in str(caught.value.hint)
+
+
+def test_a_run_counts_how_its_training_scenes_were_denoised(
+    tmp_path: Path, make_store: StoreMaker
+) -> None:
+    esa = Origin(version="ingested", denoising="esa")
+    whole = make_store(tmp_path / "whole.zarr")
+    store = make_store(tmp_path / "mixed.zarr", origins=dict.fromkeys(SCENES[:3], esa))
+    assert new_settings(whole, TINY).denoising == {"nersc": 5}
+    settings = new_settings(store, TINY)
+    n_esa = len({*SCENES[:3]} & {*settings.train_scenes})
+    assert settings.denoising == {"esa": n_esa, "nersc": 5 - n_esa}
+    assert settings.denoisings == ("esa", "nersc")
+    save_settings(settings, tmp_path / "settings.json")
+    assert load_settings(tmp_path / "settings.json") == settings
+
+
+def test_runs_of_earlier_versions_were_trained_on_scenes_of_ai4arctic(
+    tmp_path: Path, store: Store
+) -> None:
+    settings = new_settings(store, TINY)
+    save_settings(settings, tmp_path / "settings.json")
+    mapping = json.loads((tmp_path / "settings.json").read_text())
+    del mapping["denoising"]
+    (tmp_path / "settings.json").write_text(json.dumps(mapping))
+    earlier = load_settings(tmp_path / "settings.json")
+    assert earlier == replace(settings, denoising={})
+    assert earlier.denoisings == ("nersc",)
+
+
+def test_scenes_that_lack_a_channel_are_refused_before_training(
+    tmp_path: Path, make_store: StoreMaker
+) -> None:
+    bare = Origin(version="ingested", absent_channels=("hv", *ERA5))
+    store = make_store(tmp_path / "store.zarr", origins=dict.fromkeys(SCENES[:5], bare))
+    used = {*store.splits["train"], *store.splits["validation"]}
+    n_bare = len({*SCENES[:5]} & used)
+    match = rf"{n_bare} of the 6 scenes of '.*store\.zarr' to train and validate on lack "
+    with pytest.raises(RunError, match=match) as caught:
+        train(store, tmp_path / "run", TINY, device="cpu")
+    assert "(hv), " in str(caught.value)  # ERA5 is not read
+    assert str(caught.value).endswith(" ...")
+    assert "\n" not in str(caught.value)
+    assert "--set channels=[...]" in str(caught.value.hint)
+    assert not (tmp_path / "run").exists()
+    # What the hint says helps.
+    alone = ModelConfig(channels=("hh",), filters=(4, 8))
+    check_channels(store, new_settings(store, replace(TINY, model=alone)))
+
+
+def test_only_whole_scenes_are_trained_on_if_asked(
+    tmp_path: Path, make_store: StoreMaker
+) -> None:
+    bare = Origin(version="ingested", absent_channels=("hv",))
+    complete = make_store(tmp_path / "complete.zarr")
+    lacking = complete.splits["train"][:2]
+    store = make_store(tmp_path / "store.zarr", origins=dict.fromkeys(lacking, bare))
+    with pytest.raises(RunError, match="2 of the 6 scenes") as caught:
+        check_channels(store, new_settings(store, TINY))
+    assert caught.value.hint == (
+        "leave these channels out with --set channels=[...], or train on others with "
+        "--where 'absent == none'"
+    )
+    chosen = replace(TINY, train=replace(TINY.train, where="absent == none"))
+    settings = new_settings(store, chosen)
+    check_channels(store, settings)
+    assert {*settings.train_scenes} == {*store.splits["train"]} - {*lacking}
+
+
+def test_validation_scenes_need_the_channels_too(
+    tmp_path: Path, make_store: StoreMaker
+) -> None:
+    bare = Origin(version="ingested", absent_channels=("hv",))
+    (validated,) = make_store(tmp_path / "complete.zarr").splits["validation"]
+    store = make_store(tmp_path / "store.zarr", origins={validated: bare})
+    with pytest.raises(RunError, match=rf"1 of the 6 .*: {validated} \(hv\)$") as caught:
+        check_channels(store, new_settings(store, TINY))
+    assert "seaice split" in str(caught.value.hint)
+    assert "--where" not in str(caught.value.hint)
+
+
+def test_a_resumed_run_needs_the_channels_too(
+    tmp_path: Path, store: Store, make_store: StoreMaker
+) -> None:
+    config = replace(TINY, train=replace(TINY.train, n_epochs=1))
+    train(store, tmp_path / "run", config, device="cpu")
+    bare = Origin(version="ingested", absent_channels=("hv",))
+    other = make_store(tmp_path / "store.zarr", origins=dict.fromkeys(SCENES, bare))
+    with pytest.raises(RunError, match="6 of the 6 scenes"):
+        train(other, tmp_path / "run", resume=True, device="cpu")
