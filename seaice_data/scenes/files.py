@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from seaice_data.errors import Failure, SceneError, SeaIceError
 from seaice_data.scene_id import SceneId
@@ -44,7 +45,11 @@ __all__ = [
 ]
 
 
-def open_scene(path: str | Path, dominance_threshold: float = 0.65) -> Scene:
+def open_scene(
+    path: str | Path,
+    dominance_threshold: float = 0.65,
+    interval_codes: Literal["own", "all", "none"] = "own",
+) -> Scene:
     """Open an AI4Arctic file of either version.
 
     Parameters
@@ -53,6 +58,9 @@ def open_scene(path: str | Path, dominance_threshold: float = 0.65) -> Scene:
         A netCDF file of any format.
     dominance_threshold
         Share of the ice in a polygon at which a type becomes its class; raw files only.
+    interval_codes
+        In which scenes codes for intervals of concentration stand for their mid-points, as
+        in `seaice_data.store.recipe.Recipe`.
 
     Raises
     ------
@@ -72,7 +80,8 @@ def open_scene(path: str | Path, dominance_threshold: float = 0.65) -> Scene:
                 opened.callback(reference.close)
             scene = ReadyScene(file, reference)
         else:
-            scene = RawScene(file, dominance_threshold)
+            midpoints = interval_codes == "all"
+            scene = RawScene(file, dominance_threshold, midpoints=midpoints)
         opened.pop_all()
         return scene
 

@@ -52,9 +52,12 @@ class RawScene(Scene):
 
     version = "raw"
 
-    def __init__(self, file: NetcdfFile, dominance_threshold: float) -> None:
+    def __init__(
+        self, file: NetcdfFile, dominance_threshold: float, *, midpoints: bool = False
+    ) -> None:
         super().__init__(file)
         self._threshold = dominance_threshold
+        self._midpoints = midpoints
         self._check()
 
     @cached_property
@@ -167,7 +170,9 @@ class RawScene(Scene):
         """Return the classes of polygon ids, the charts along the last axis."""
         assert self.polygons is not None  # noqa: S101 - the caller asked
         try:
-            return paint_charts(ids, self.polygons, self._threshold)
+            return paint_charts(
+                ids, self.polygons, self._threshold, midpoints=self._midpoints
+            )
         except SceneError as error:
             raise self._error(f"'polygon_icechart': {error}", error.hint) from error
 

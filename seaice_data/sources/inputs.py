@@ -223,14 +223,14 @@ class FileSource:
         SceneError
             If the file is damaged, or smaller than one pixel of the store.
         """
-        path = self._files[SceneId(scene_id)]
+        path, recipe = self._files[SceneId(scene_id)], self._recipe
         with (
             file_errors(path),
             unchanged(path),
-            open_scene(path, self._recipe.dominance_threshold) as scene,
+            open_scene(path, recipe.dominance_threshold, recipe.interval_codes) as scene,
         ):
             original_grid = scene.original_grid
-            prepared = assemble(scene, self._recipe, accept_masks=self._accept_masks)
+            prepared = assemble(scene, recipe, accept_masks=self._accept_masks)
             file_hash = self.file_hash(scene_id)
         grid = prepared.source_grid
         return SceneInputs(
