@@ -79,7 +79,8 @@ def _in_plane(polygons: NDArray[Any], crs: Any, placing: Placing) -> NDArray[Any
     if not np.nansum(shapely.length(polygons)) / step < _MOST_VERTICES:
         raise SceneError("the polygons are larger than the Earth")
     crosses = _crosses_the_date_line(polygons) & bool(crs.is_geographic)
-    polygons[~crosses] = shapely.segmentize(polygons[~crosses], step)
+    # GEOS would lose parts of an invalid polygon while it adds points to it.
+    polygons[~crosses] = shapely.segmentize(_made_valid(polygons[~crosses]), step)
     for number in np.flatnonzero(crosses):
         polygons[number] = _segmentized(polygons[number], step)
     to_degrees = pyproj.Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
@@ -92,6 +93,18 @@ def _in_plane(polygons: NDArray[Any], crs: Any, placing: Placing) -> NDArray[Any
         )
     plane = placing.plane(unit_vectors(latitude, longitude))
     return _moved(polygons, plane)
+
+
+def _made_valid(polygons: NDArray[Any]) -> NDArray[Any]:
+    """Return polygons without crossings and spikes, those that overlap merged."""
+    import shapely  # late: an extra
+
+    valid = polygons.copy()
+    is_broken = ~shapely.is_valid(polygons)
+    valid[is_broken] = shapely.make_valid(
+        polygons[is_broken], method="structure", keep_collapsed=False
+    )
+    return valid
 
 
 def _moved(polygons: NDArray[Any], coordinates: FloatArray) -> NDArray[Any]:
@@ -151,11 +164,7 @@ def _clipped(polygons: NDArray[Any], outline: Any) -> tuple[NDArray[Any], IntArr
     numbers = np.flatnonzero(
         shapely.intersects(shapely.box(*shapely.bounds(polygons).T), outline)
     )
-    near = polygons[numbers]
-    is_broken = ~shapely.is_valid(near)
-    near[is_broken] = shapely.make_valid(
-        near[is_broken], method="structure", keep_collapsed=False
-    )
+    near = _made_valid(polygons[numbers])
     is_cut = ~shapely.contains_properly(outline, near)
     near[is_cut] = shapely.intersection(near[is_cut], outline)
     # Polygons that touch the outline leave lines and points, within collections too.

@@ -429,13 +429,14 @@ def test_what_is_not_a_chart_is_refused(tmp_path: Path) -> None:
         tmp_path / "egg.gpkg"
     )
     lines = [shapely.LineString(shape.exterior) for shape in halves()]
-    assert "it has no polygon" in refused(write(tmp_path / "lines.gpkg", lines))
+    assert "contains no ice chart" in refused(write(tmp_path / "a.gpkg", lines))
+    assert "it has no polygon" in refused(write(tmp_path / "b.shp", lines))
     assert "no chart at" in refused(tmp_path / "absent.shp")
     (tmp_path / "text.shp").write_text("no shapes")
     assert "contains no ice chart" in refused(tmp_path / "text.shp")
     (tmp_path / "empty").mkdir()
     assert "contains no ice chart" in refused(tmp_path / "empty")
-    path = write(tmp_path / "a.gpkg", halves())
+    path = write(tmp_path / "c.gpkg", halves())
     with pytest.raises(SceneError, match=r"service '\.\./cis' is not a name in letters"):
         read_chart(path, FRAME, service="../cis")
 
