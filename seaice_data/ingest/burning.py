@@ -52,25 +52,31 @@ def burn(polygons: NDArray[Any], crs: Any, is_shown: Mask, frame: Frame) -> IntA
     import shapely  # late: an extra
 
     placing = Placing(frame)
-    flat = _in_plane(polygons, crs, placing)
+    parts, numbers = shapely.get_parts(shapely.force_2d(polygons), return_index=True)
+    has_area = ~shapely.is_empty(parts)
+    parts, numbers = _in_plane(parts[has_area], crs, placing), numbers[has_area]
     outline = shapely.Polygon(placing.outline())
     if not shapely.is_valid(outline):
         raise SceneError("the tie points of the scene are not in order: it crosses itself")
-    parts, numbers = _clipped(flat, outline)
-    coordinates = shapely.get_coordinates(parts)
+    parts, inside = _clipped(parts, outline)
+    numbers = numbers[inside]
+    if not len(parts):
+        return np.full(frame.grid.shape, NO_POLYGON, np.int32)
+    kind, points, (rings, wholes) = shapely.to_ragged_array(parts)
     # Rasters have their first corner at 0, scenes the centre of their first pixel.
-    parts = _moved(parts, placing.positions(coordinates) + 0.5)
+    points = placing.positions(points) + 0.5
+    _close(points, rings)
+    parts = shapely.from_ragged_array(kind, points, (rings, wholes))
     order = np.lexsort((numbers, ~is_shown[numbers]))
     values = np.where(is_shown, np.arange(len(polygons)), NO_POLYGON)[numbers]
     return _rasterised(parts[order], values[order], frame.grid.shape)
 
 
 def _in_plane(polygons: NDArray[Any], crs: Any, placing: Placing) -> NDArray[Any]:
-    """Project polygons to the plane of a scene."""
+    """Project polygons (of one part) to the plane of a scene."""
     import pyproj  # late: an extra
     import shapely
 
-    polygons = shapely.force_2d(polygons)
     step = _STEP_M / crs.axis_info[0].unit_conversion_factor
     if crs.is_geographic:
         step /= _EARTH_M
@@ -78,21 +84,64 @@ def _in_plane(polygons: NDArray[Any], crs: Any, placing: Placing) -> NDArray[Any
     # fit into memory.
     if not np.nansum(shapely.length(polygons)) / step < _MOST_VERTICES:
         raise SceneError("the polygons are larger than the Earth")
-    crosses = _crosses_the_date_line(polygons) & bool(crs.is_geographic)
-    # GEOS would lose parts of an invalid polygon while it adds points to it.
-    polygons[~crosses] = shapely.segmentize(_made_valid(polygons[~crosses]), step)
-    for number in np.flatnonzero(crosses):
-        polygons[number] = _segmentized(polygons[number], step)
+    kind, points, (rings, parts) = shapely.to_ragged_array(polygons)
+    points, rings = _densified(points, rings, step, is_degrees=crs.is_geographic)
     to_degrees = pyproj.Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
-    longitude, latitude = to_degrees.transform(*shapely.get_coordinates(polygons).T)
+    longitude, latitude = to_degrees.transform(*points.T)
     is_wrong = ~np.isfinite(longitude) | ~(np.abs(latitude) <= 90)
     if is_wrong.any():
-        x, y = shapely.get_coordinates(polygons)[is_wrong.argmax()]
+        x, y = points[is_wrong.argmax()]
         raise SceneError(
             f"coordinates {x:g}, {y:g} of a polygon are not on the Earth in {crs.name!r}"
         )
     plane = placing.plane(unit_vectors(latitude, longitude))
-    return _moved(polygons, plane)
+    _close(plane, rings)
+    return np.asarray(shapely.from_ragged_array(kind, plane, (rings, parts)))
+
+
+def _densified(
+    points: FloatArray, rings: IntArray, step: float, *, is_degrees: bool
+) -> tuple[FloatArray, IntArray]:
+    """Add points to the edges of rings; in degrees, the shorter way around the Earth.
+
+    GEOS would repair polygons meanwhile, and lose parts of them.
+
+    Parameters
+    ----------
+    points
+        Shape ``(point, 2)``.
+    rings
+        Where each ring begins, and the end of the last one.
+    step
+        Longest distance between points.
+    is_degrees
+        Whether they are longitudes and latitudes.
+
+    Returns
+    -------
+    tuple
+        Points and rings, longitudes perhaps beyond 180 degrees.
+    """
+    edges = np.diff(points, axis=0, append=points[-1:])
+    edges[rings[1:] - 1] = 0  # the last point of a ring is its first one
+    if is_degrees:
+        turns = np.where(np.abs(edges[:, 0]) < _WHOLE_TURN, np.rint(edges[:, 0] / 360), 0)
+        edges[:, 0] -= 360 * turns
+    n_steps = np.ceil(np.hypot(*edges.T) / step).clip(1).astype(np.int64)
+    starts = np.append(0, np.cumsum(n_steps))
+    share = np.arange(starts[-1]) - np.repeat(starts[:-1], n_steps)
+    share = share / np.repeat(n_steps, n_steps)
+    dense = np.repeat(points, n_steps, axis=0)
+    dense += share[:, np.newaxis] * np.repeat(edges, n_steps, axis=0)
+    return dense, starts[rings]
+
+
+def _close(points: FloatArray, rings: IntArray) -> None:
+    """Make the last point of each ring its first one, in place.
+
+    The same place may be rounded otherwise in the middle of an array than at its end.
+    """
+    points[rings[1:] - 1] = points[rings[:-1]]
 
 
 def _made_valid(polygons: NDArray[Any]) -> NDArray[Any]:
@@ -105,55 +154,6 @@ def _made_valid(polygons: NDArray[Any]) -> NDArray[Any]:
         polygons[is_broken], method="structure", keep_collapsed=False
     )
     return valid
-
-
-def _moved(polygons: NDArray[Any], coordinates: FloatArray) -> NDArray[Any]:
-    """Return polygons with other coordinates, their rings closed."""
-    import shapely  # late: an extra
-
-    # The same place may be rounded otherwise in the middle of an array than at its end.
-    _, ring = shapely.get_coordinates(shapely.get_rings(polygons), return_index=True)
-    first = np.flatnonzero(np.diff(ring, prepend=-1))
-    last = np.flatnonzero(np.diff(ring, append=-1))
-    coordinates[last] = coordinates[first]
-    return np.asarray(shapely.set_coordinates(polygons, coordinates))
-
-
-def _crosses_the_date_line(polygons: NDArray[Any]) -> Mask:
-    """Return which polygons have an edge that is shorter across the date line."""
-    import shapely  # late: an extra
-
-    rings, polygon = shapely.get_rings(polygons, return_index=True)
-    points, ring = shapely.get_coordinates(rings, return_index=True)
-    step = np.abs(np.diff(points[:, 0]))
-    is_jump = (step > 180) & (step < _WHOLE_TURN) & (ring[1:] == ring[:-1])
-    crosses = np.zeros(len(polygons), bool)
-    crosses[polygon[ring[1:][is_jump]]] = True
-    return crosses
-
-
-def _segmentized(polygon: Any, step: float) -> Any:
-    """Add points to the edges of a polygon in degrees, the shorter way around the Earth."""
-    import shapely  # late: an extra
-
-    parts = []
-    for part in shapely.get_parts(polygon):
-        rings = []
-        for ring in shapely.get_rings(part):
-            points = shapely.get_coordinates(ring)
-            edges = np.diff(points, axis=0)
-            turns = np.where(
-                np.abs(edges[:, 0]) < _WHOLE_TURN, np.rint(edges[:, 0] / 360), 0
-            )
-            edges[:, 0] -= 360 * turns
-            n_steps = np.ceil(np.hypot(*edges.T) / step).clip(1).astype(int)
-            first = np.repeat(np.cumsum(n_steps) - n_steps, n_steps)
-            share = (np.arange(n_steps.sum()) - first) / np.repeat(n_steps, n_steps)
-            dense = np.repeat(points[:-1], n_steps, axis=0)
-            dense += share[:, np.newaxis] * np.repeat(edges, n_steps, axis=0)
-            rings.append(np.concatenate([dense, dense[:1]]))
-        parts.append(shapely.Polygon(rings[0], rings[1:]))
-    return shapely.MultiPolygon(parts)
 
 
 def _clipped(polygons: NDArray[Any], outline: Any) -> tuple[NDArray[Any], IntArray]:

@@ -114,7 +114,7 @@ def read_chart(path: str | Path, frame: Frame, service: str | None = None) -> Bu
     SceneError
         If there is no chart, it cannot be read or has no field ``CT``, does not say where
         it is, contains a value that is not a code, or shows no ice and no water in the
-        scene.
+        scene. A damaged chart in a folder, too, unless one nearer in time is taken.
 
     Notes
     -----

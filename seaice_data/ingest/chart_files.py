@@ -12,7 +12,7 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -33,11 +33,12 @@ _PARTS = (".shp", ".shx", ".dbf", ".prj", ".cpg")
 _MOST_BYTES = 2 * 10**9  # of a file in an archive: charts have a few million
 _FORMS = "a chart is a shapefile, a GeoPackage, or a zip or tar file with one of them"
 
-# Year 19.. or 20.., month and day; hour and minute after T, or directly.
-_DAY = r"((?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01]))"
+# Year, month and day; hour and perhaps minute and second after T, or directly.
+_DAY = r"(?<!\d)((?:19|20)\d\d)(-?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])"
+_HOUR = r"[Tt]?([01]\d|2[0-3])(?:([0-5]\d)(?:[0-5]\d)?)?"
 _TIMES = (
-    re.compile(rf"(?<!\d){_DAY}[Tt]?([01]\d|2[0-3])([0-5]\d)(?:[0-5]\d)?(?!\d)", re.ASCII),
-    re.compile(rf"(?<!\d){_DAY}(?!\d)", re.ASCII),
+    re.compile(rf"{_DAY}{_HOUR}(?!\d)", re.ASCII),
+    re.compile(rf"{_DAY}(?!\d)", re.ASCII),
 )
 
 
@@ -94,19 +95,17 @@ def time_in(name: str) -> datetime | None:
     '2020-11-02T18:00:00+00:00'
     >>> time_in("dmi_201801241947_NorthEast_RIC").isoformat()
     '2018-01-24T19:47:00+00:00'
-    >>> time_in("arctic_20201102").isoformat()
-    '2020-11-02T12:00:00+00:00'
-    >>> time_in("chart_20209902"), time_in("eastern_arctic")
-    (None, None)
+    >>> time_in("arctic_20201102").isoformat(), time_in("2020-11-02T06Z").isoformat()
+    ('2020-11-02T12:00:00+00:00', '2020-11-02T06:00:00+00:00')
+    >>> time_in("chart_20209902"), time_in("chart_20200231"), time_in("eastern_arctic")
+    (None, None, None)
     """
     for pattern in _TIMES:
         for match in pattern.finditer(name):
-            day, hour, minute = (*match.groups(), "12", "00")[:3]
-            try:
-                found = datetime.strptime(f"{day}{hour}{minute}", "%Y%m%d%H%M")
-            except ValueError:  # the 31st of a shorter month
-                continue
-            return found.replace(tzinfo=UTC)
+            year, _, month, day, hour, minute = (*match.groups(), "12", "0")[:6]
+            with suppress(ValueError):  # the 31st of a shorter month
+                numbers = map(int, (year, month, day, hour, minute or "0"))
+                return datetime(*numbers, tzinfo=UTC)
     return None
 
 
