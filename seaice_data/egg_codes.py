@@ -2,10 +2,13 @@
 
 - ``PolygonTable`` reads the ``polygon_codes`` of a raw scene, one row per polygon;
 - ``PolygonTable.classes`` decides which ice type dominates a polygon, if any does;
-- ``paint_charts`` gives each pixel the classes of its polygon.
+- ``paint_charts`` gives each pixel the classes of its polygon;
+- ``PolygonTable.bounds`` returns concentrations as ranges, exact for every code.
 
 Tables and rules are those of the authors' published script, quirks included: polygons
 get the same classes. Whether that script made the charts of the dataset is inferred.
+Codes for intervals of concentration, which the script does not know, become a class only
+if asked to (``midpoints``).
 """
 
 import re
@@ -31,6 +34,28 @@ SIC_CLASSES: Mapping[int, int] = {
     **dict.fromkeys((91, 92), 10),
 }
 """Class of each concentration code; all others have none."""
+
+INTERVAL_CODES: Mapping[int, tuple[int, int]] = {
+    **{10 * low + high: (low, high) for high in range(2, 10) for low in range(1, high)},
+    **{10 * low + 1: (low, 10) for low in range(2, 9)},
+}
+"""Lowest and highest tenths of each code for an interval of concentration.
+
+The first digit is the lowest, the second one the highest, where 1 stands for ten tenths:
+46 is 4 to 6, 71 is 7 to 10. 91 (more than nine tenths), 92 and 55 (ice free) are codes of
+their own (SIGRID-3, table of concentrations)."""
+
+_BOUNDS: Mapping[int, tuple[int, int]] = {
+    **dict.fromkeys((0, 55), (0, 0)),
+    **dict.fromkeys((1, 2), (0, 1)),  # open water and bergy water: below one tenth
+    **{10 * tenths: (tenths, tenths) for tenths in range(1, 10)},
+    91: (9, 10),
+    92: (10, 10),
+    **INTERVAL_CODES,
+}
+
+CONCENTRATIONS = ("CT", "CA", "CB", "CC")
+"""Columns with codes of concentration."""
 
 SOD_CLASSES: Mapping[int, int] = {
     **dict.fromkeys((0, 80), 0),
@@ -143,7 +168,43 @@ class PolygonTable:
         """Return the codes of one column, for instance ``"CT"``."""
         return self.codes[:, COLUMNS.index(name)]
 
-    def classes(self, threshold: float = 0.65) -> ChartArray:
+    def bounds(self, name: str) -> FloatArray:
+        """Return the lowest and highest concentration of a column, in tenths.
+
+        Parameters
+        ----------
+        name
+            One of ``CONCENTRATIONS``.
+
+        Returns
+        -------
+        FloatArray
+            Shape ``(polygon, 2)``; NaN where no concentration is given, or an unknown one.
+
+        Raises
+        ------
+        SettingsError
+            If the column does not contain concentrations.
+
+        Examples
+        --------
+        >>> header = "poly_id;CT;CA;SA;FA;CB;SB;FB;CC;SC;FC;CN;CD;CF;POLY_TYPE"
+        >>> table = PolygonTable.parse(
+        ...     [header, "7;79;46;95;05;30;87;04;-9;-9;-9;-9;-9;-9;I"]
+        ... )
+        >>> table.bounds("CT"), table.bounds("CA"), table.bounds("CC")
+        (array([[7., 9.]]), array([[4., 6.]]), array([[nan, nan]]))
+        """
+        if name not in CONCENTRATIONS:
+            raise SettingsError(
+                f"column {name!r} does not contain concentrations",
+                hint=f"columns that do: {', '.join(CONCENTRATIONS)}",
+            )
+        unknown = (np.nan, np.nan)
+        codes = self.column(name).tolist()
+        return np.array([_BOUNDS.get(code, unknown) for code in codes], dtype=np.float64)
+
+    def classes(self, threshold: float = 0.65, *, midpoints: bool = False) -> ChartArray:
         """Return the classes of every polygon.
 
         Parameters
@@ -151,6 +212,10 @@ class PolygonTable:
         threshold
             Share of the total concentration at which an ice type dominates. If none
             does (mixed ice), the stage of development or floe size is 255.
+        midpoints
+            Whether a code for an interval of concentration (``INTERVAL_CODES``) stands for
+            its mid-point. Otherwise such a total has no class, as in the published
+            script, and such a part counts as no ice.
 
         Returns
         -------
@@ -166,14 +231,20 @@ class PolygonTable:
         -----
         The published charts were made with 0.65, as far as we know; the first edition of
         the dataset used 0.70 for SOD and 0.50 for FLOE.
+
+        Exact are the bounds of an interval; a mid-point is a choice. SIC is the class of
+        the mid-point, halves rounded up (12, one to two tenths: 2); shares of ice types
+        are those of the mid-points themselves (1.5). Whether a type dominates may
+        therefore differ from what every concentration within the bounds would give.
         """
         if not 0 < threshold <= 1:
             raise SettingsError(f"threshold must be in (0, 1], got {threshold}")
-        total = _classes_of(self.column("CT"), SIC_CLASSES)
-        total[self.is_water] = 0
-        partials = self._partials(total)
-        sod = _dominant(self._types("S"), SOD_CLASSES, partials, total, threshold)
-        floe = _dominant(self._types("F"), FLOE_CLASSES, partials, total, threshold)
+        tenths = self._tenths("CT", midpoints=midpoints)
+        tenths[self.is_water] = 0
+        partials = self._partials(tenths, midpoints=midpoints)
+        total = np.floor(tenths + 0.5).astype(np.int64)
+        sod = _dominant(self._types("S"), SOD_CLASSES, partials, tenths, threshold)
+        floe = _dominant(self._types("F"), FLOE_CLASSES, partials, tenths, threshold)
         # One type without a floe class, such as fast ice, leaves the polygon without one.
         fill_codes = [code for code, value in FLOE_CLASSES.items() if value == CHART_FILL]
         floe[np.isin(self._types("F"), fill_codes).any(axis=1)] = CHART_FILL
@@ -183,21 +254,68 @@ class PolygonTable:
         sic = np.where(total > _LARGEST_SIC, CHART_FILL, total)
         return np.stack([sic, sod, floe], axis=-1).astype(np.uint8)
 
+    def codes_without_class(
+        self, *, midpoints: bool = False
+    ) -> dict[str, dict[int, IntArray]]:
+        """Return the codes that leave polygons without a class.
+
+        Parameters
+        ----------
+        midpoints
+            As in `classes`.
+
+        Returns
+        -------
+        dict
+            Positions in the table of the polygons that have no class and the code, by
+            chart and code. Mixed ice, whose codes all have classes, is not among them; -9
+            is if an ice type of the polygon lacks its code.
+        """
+        classes = self.classes(midpoints=midpoints)
+        found: dict[str, dict[int, IntArray]] = {chart.name: {} for chart in CHARTS}
+        has_type = self._types("C") != NOT_GIVEN
+        has_type[:, 0] = True
+        columns = {
+            "SIC": (self.codes[:, :1], has_type[:, :1], {}),
+            "SOD": (self._types("S"), has_type, SOD_CLASSES),
+            "FLOE": (self._types("F"), has_type, FLOE_CLASSES),
+        }
+        for position, (chart, (codes, is_used, table)) in enumerate(columns.items()):
+            has_none = (classes[:, position] == CHART_FILL)[:, np.newaxis]
+            for code in np.unique(codes[is_used & has_none]).tolist():
+                if table.get(code, CHART_FILL) == CHART_FILL:
+                    is_here = (codes == code) & is_used & has_none
+                    found[chart][code] = np.flatnonzero(is_here.any(axis=1))
+        return found
+
     def _types(self, kind: str) -> IntArray:
         """Return the columns of ice types A, B and C, shape ``(polygon, 3)``."""
         return np.stack([self.column(kind + letter) for letter in "ABC"], axis=-1)
 
-    def _partials(self, total: IntArray) -> IntArray:
+    def _tenths(self, name: str, *, midpoints: bool) -> NDArray[np.float64]:
+        """Return concentrations in tenths, above ten where a code has no class."""
+        tenths = _classes_of(self.column(name), SIC_CLASSES).astype(np.float64)
+        if midpoints:
+            is_interval = np.isin(self.column(name), [*INTERVAL_CODES])
+            tenths[is_interval] = self.bounds(name)[is_interval].mean(axis=1)
+        return tenths
+
+    def _partials(self, total: FloatArray, *, midpoints: bool) -> NDArray[np.float64]:
         """Return partial concentrations in tenths; a lone type covers the total."""
-        codes = self._types("C")
-        partials = _classes_of(codes, SIC_CLASSES)
+        parts = [self._tenths(name, midpoints=midpoints) for name in CONCENTRATIONS[1:]]
+        partials = np.stack(parts, axis=-1)
         partials[partials > _LARGEST_SIC] = 0
-        partials[:, 0] = np.where(codes[:, 0] == NOT_GIVEN, total, partials[:, 0])
+        is_alone = self.column("CA") == NOT_GIVEN
+        partials[:, 0] = np.where(is_alone, total, partials[:, 0])
         return partials
 
 
 def paint_charts(
-    polygon_id: FloatArray | IntArray, table: PolygonTable, threshold: float = 0.65
+    polygon_id: FloatArray | IntArray,
+    table: PolygonTable,
+    threshold: float = 0.65,
+    *,
+    midpoints: bool = False,
 ) -> ChartArray:
     """Give each pixel the classes of its polygon.
 
@@ -208,7 +326,7 @@ def paint_charts(
         pixel has one.
     table
         The polygons of the chart.
-    threshold
+    threshold, midpoints
         As in `PolygonTable.classes`.
 
     Returns
@@ -237,7 +355,7 @@ def paint_charts(
     # The look-up tables have one more row after all ids: no polygon.
     no_polygon = int(table.ids.max()) + 1
     classes = np.full((no_polygon + 1, len(CHARTS)), CHART_FILL, dtype=np.uint8)
-    classes[table.ids] = table.classes(threshold)
+    classes[table.ids] = table.classes(threshold, midpoints=midpoints)
     is_listed = np.zeros(no_polygon + 1, dtype=np.bool_)
     is_listed[table.ids] = True
 
@@ -303,8 +421,8 @@ def _classes_of(codes: IntArray, table: Mapping[int, int]) -> NDArray[np.int64]:
 def _dominant(
     codes: IntArray,
     table: Mapping[int, int],
-    partials: IntArray,
-    total: IntArray,
+    partials: NDArray[np.float64],
+    total: NDArray[np.float64],
     threshold: float,
 ) -> NDArray[np.int64]:
     """Return the class whose types cover `threshold` of the ice, 255 where none does."""

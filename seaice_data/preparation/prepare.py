@@ -407,9 +407,10 @@ def _read_scene(
     path: Path, store: Store, *, accept_masks: bool
 ) -> tuple[PreparedScene, dict[str, Any]] | None:
     """Prepare a file, and return further attributes; None if its scene is already there."""
+    recipe = store.recipe
     with (
         unchanged(path),
-        open_scene(path, store.recipe.dominance_threshold) as scene,
+        open_scene(path, recipe.dominance_threshold, recipe.interval_codes) as scene,
     ):
         is_stored = store.has_scene(scene.id)
         if is_stored and is_unchanged(path, store, scene.id, store.source_times):

@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from seaice_data.errors import Failure, SceneError, SeaIceError
 from seaice_data.scene_id import SceneId
@@ -47,7 +48,11 @@ __all__ = [
 ]
 
 
-def open_scene(path: str | Path, dominance_threshold: float = 0.65) -> Scene:
+def open_scene(
+    path: str | Path,
+    dominance_threshold: float = 0.65,
+    interval_codes: Literal["own", "all", "none"] = "own",
+) -> Scene:
     """Open a file of any version.
 
     Parameters
@@ -57,6 +62,9 @@ def open_scene(path: str | Path, dominance_threshold: float = 0.65) -> Scene:
     dominance_threshold
         Share of the ice in a polygon at which a type becomes its class; files with polygons
         only.
+    interval_codes
+        In which scenes codes for intervals of concentration stand for their mid-points, as
+        in `seaice_data.store.recipe.Recipe`.
 
     Raises
     ------
@@ -70,7 +78,8 @@ def open_scene(path: str | Path, dominance_threshold: float = 0.65) -> Scene:
         scene: Scene
         version = _version_of(file)
         if version == IngestedScene.version:
-            scene = IngestedScene(file, dominance_threshold)
+            midpoints = interval_codes != "none"
+            scene = IngestedScene(file, dominance_threshold, midpoints=midpoints)
         elif version == ReadyScene.version:
             reference = None
             beside = reference_file_of(path)
@@ -79,7 +88,8 @@ def open_scene(path: str | Path, dominance_threshold: float = 0.65) -> Scene:
                 opened.callback(reference.close)
             scene = ReadyScene(file, reference)
         else:
-            scene = RawScene(file, dominance_threshold)
+            midpoints = interval_codes == "all"
+            scene = RawScene(file, dominance_threshold, midpoints=midpoints)
         opened.pop_all()
         return scene
 

@@ -23,11 +23,16 @@ class PhysicalScene(Scene):
         The open file.
     dominance_threshold
         Share of the ice in a polygon at which a type becomes its class.
+    midpoints
+        Whether codes for intervals of concentration stand for their mid-points.
     """
 
-    def __init__(self, file: NetcdfFile, dominance_threshold: float) -> None:
+    def __init__(
+        self, file: NetcdfFile, dominance_threshold: float, *, midpoints: bool = False
+    ) -> None:
         super().__init__(file)
         self._threshold = dominance_threshold
+        self._midpoints = midpoints
         self._check()
 
     @cached_property
@@ -73,7 +78,9 @@ class PhysicalScene(Scene):
         """Return the classes of polygon ids, the charts along the last axis."""
         assert self.polygons is not None  # noqa: S101 - the caller asked
         try:
-            return paint_charts(ids, self.polygons, self._threshold)
+            return paint_charts(
+                ids, self.polygons, self._threshold, midpoints=self._midpoints
+            )
         except SceneError as error:
             raise self._error(f"'polygon_icechart': {error}", error.hint) from error
 

@@ -271,11 +271,11 @@ class FileSource:
     @contextmanager
     def _opened(self, scene_id: str) -> Iterator[Scene]:
         """Open the file of a scene; reject one that changes while it is read."""
-        path = self._files[SceneId(scene_id)]
+        path, recipe = self._files[SceneId(scene_id)], self._recipe
         with (
             file_errors(path),
             unchanged(path),
-            open_scene(path, self._recipe.dominance_threshold) as scene,
+            open_scene(path, recipe.dominance_threshold, recipe.interval_codes) as scene,
         ):
             yield scene
 

@@ -52,6 +52,12 @@ class Recipe:
     files with polygons only (Chen et al. 2024, section 2). The first edition of the dataset
     used 0.70 for SOD and 0.50 for FLOE."""
 
+    interval_codes: Literal["own", "all", "none"] = field(default="own", metadata=ADDED)
+    """In which scenes a code for an interval of concentration (46: four to six tenths)
+    stands for its mid-point, halves rounded up: ``own``, in those made by `seaice ingest`
+    but not in raw files of AI4Arctic, whose authors' script leaves such polygons without
+    a class; ``all``, in both; ``none``, in neither."""
+
     dtype: Literal["float16", "float32"] = "float16"
     """Type of the stored inputs. Standardised values rarely leave -8..8, where float16
     rounds by at most 0.002 standard deviations."""

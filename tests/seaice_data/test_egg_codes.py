@@ -5,6 +5,7 @@ from seaice_data.charts import CHART_FILL, CHARTS
 from seaice_data.egg_codes import (
     FLOE_CLASSES,
     FLOE_CODES,
+    INTERVAL_CODES,
     SIC_CLASSES,
     SIC_CODES,
     SOD_CLASSES,
@@ -24,10 +25,16 @@ def row(number: int, total: str, *types: str, kind: str = "I") -> str:
     return ";".join([str(number), total, *codes, "-9", "-9", "-9-9", kind])
 
 
-def classes(total: str, *types: str, kind: str = "I", threshold: float = 0.65) -> list[int]:
+def classes(
+    total: str,
+    *types: str,
+    kind: str = "I",
+    threshold: float = 0.65,
+    midpoints: bool = False,
+) -> list[int]:
     """Return SIC, SOD and FLOE of one polygon."""
     table = PolygonTable.parse([HEADER, row(1, total, *types, kind=kind)])
-    return [int(value) for value in table.classes(threshold)[0]]
+    return [int(value) for value in table.classes(threshold, midpoints=midpoints)[0]]
 
 
 @pytest.mark.parametrize(
@@ -256,3 +263,82 @@ def test_each_class_has_a_code_that_means_it() -> None:
         assert SOD_CLASSES[int(code)] == number
     for number, code in enumerate(FLOE_CODES[1:], start=1):
         assert FLOE_CLASSES[int(code)] == number
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    zip(
+        ("12", "13", "23", "24", "46", "67", "79", "78", "71", "81", "89"),
+        (2, 2, 3, 3, 5, 7, 8, 8, 9, 9, 9),
+        strict=True,
+    ),
+)
+def test_interval_has_the_class_of_its_mid_point_if_asked(code: str, expected: int) -> None:
+    assert classes(code, "-9;95;05") == [255, 255, 255]
+    assert classes(code, "-9;95;05", midpoints=True) == [expected, 5, 4]
+
+
+@pytest.mark.parametrize(
+    "code", ["00", "01", "02", "50", "55", "91", "92", "99", "-9", "11"]
+)
+def test_other_codes_do_not_change_with_mid_points(code: str) -> None:
+    types = ("50;95;05", "30;87;04")
+    assert classes(code, *types) == classes(code, *types, midpoints=True)
+
+
+def test_only_two_digits_are_an_interval() -> None:
+    assert not INTERVAL_CODES.keys() & SIC_CLASSES.keys()
+    assert len(INTERVAL_CODES) == 8 * 9 // 2 + 7
+    assert all(low < high <= 10 for low, high in INTERVAL_CODES.values())
+    # 11, 22, ... name no interval, 91 and 92 are codes of their own.
+    assert not INTERVAL_CODES.keys() & {*range(0, 100, 11), *range(12), *range(90, 100)}
+
+
+def test_parts_count_with_their_mid_points() -> None:
+    # 5 of 8 tenths are too little, 7 are enough.
+    assert classes("79", "46;95;05", "30;87;04", midpoints=True) == [8, 255, 255]
+    assert classes("79", "68;95;05", "12;87;04", midpoints=True) == [8, 5, 4]
+    # 1.5 of 2.5 tenths: the rounded ones, 2 of 3, would pass.
+    assert classes("23", "12;95;05", "10;87;04", midpoints=True) == [3, 255, 255]
+    # Without mid-points a part with such a code counts as no ice.
+    assert classes("80", "68;95;05", "12;87;04") == [8, 255, 255]
+
+
+def test_bounds_are_exact() -> None:
+    codes = ["00", "01", "02", "55", "30", "91", "92", "46", "81", "99", "-9", "45", "11"]
+    table = PolygonTable.parse([HEADER, *(row(n, c) for n, c in enumerate(codes))])
+    none = [np.nan, np.nan]
+    expected = [[0, 0], [0, 1], [0, 1], [0, 0], [3, 3], [9, 10], [10, 10], [4, 6], [8, 10]]
+    expected += [none, none, [4, 5], none]
+    np.testing.assert_array_equal(table.bounds("CT"), expected)
+    with pytest.raises(SettingsError, match="'SA' does not contain concentrations"):
+        table.bounds("SA")
+
+
+def test_codes_without_class_are_found_by_chart() -> None:
+    rows = [
+        row(4, "99", "-9;95;05"),  # unknown total
+        row(9, "90", "80;98;05", "10;81;22"),  # stage of bergs, and pancakes
+        row(2, "46", "-9;95;-9"),  # an interval
+        row(7, "90", "50;95;05", "40;87;04"),  # mixed ice: all codes have classes
+        row(8, "02", "-9;98;10", kind="W"),
+        row(1, "80", "70;-9;04", "10;95;04"),  # type A without a stage
+    ]
+    table = PolygonTable.parse([HEADER, *rows])
+    found = {
+        chart: {code: places.tolist() for code, places in codes.items()}
+        for chart, codes in table.codes_without_class().items()
+    }
+    assert found == {
+        "SIC": {99: [0], 46: [2]},
+        "SOD": {98: [1], -9: [5]},
+        "FLOE": {22: [1], -9: [2]},
+    }
+    assert list(table.codes_without_class(midpoints=True)["SIC"]) == [99]
+
+
+def test_mid_points_reach_the_map() -> None:
+    table = PolygonTable.parse([HEADER, row(1, "46", "-9;95;05")])
+    one = np.ones((1, 1), dtype=np.float32)
+    assert paint_charts(one, table)[0, 0].tolist() == [255, 255, 255]
+    assert paint_charts(one, table, midpoints=True)[0, 0].tolist() == [5, 5, 4]
