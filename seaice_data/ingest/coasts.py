@@ -6,10 +6,9 @@ near a pole or the date line, polygons in degrees are not what they seem.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 from zipfile import BadZipFile, ZipFile
 
 import numpy as np
@@ -19,7 +18,6 @@ from seaice_data.errors import SceneError
 from seaice_data.ingest.ellipsoid import Float64
 from seaice_data.system.compiled import compiled
 from seaice_data.texts import printable
-from seaice_data.zones import LARGEST_KM
 
 Polygons = NDArray[np.object_]
 """Polygons of shapely: longitude and latitude of WGS84. An edge is at most about 1 km long,
@@ -31,6 +29,9 @@ _EDGE_DEG = 0.01
 _POLYGON, _COLLECTION = 3, 7  # types of shapely
 
 _RADIUS_KM = 6357.0  # the smallest: angles are never too small
+
+_FAR_KM = 2000
+"""Distance of a coast that does not belong to the scene, but to another one."""
 
 _HINT = "install it with `pip install 'seaice[ingest]'`"
 
@@ -114,14 +115,14 @@ def installed_coast(area: Area) -> tuple[Polygons, str]:
 def coast_of_file(path: Path, area: Area) -> Polygons:
     """Return the land in an area, from a file of polygons.
 
-    Any vector file that GDAL reads, in any coordinate reference system, also in a zip. Holes
-    of a polygon are water.
+    Any vector file that GDAL reads, in any coordinate reference system, also in a zip.
+    Holes of a polygon are water.
 
     Raises
     ------
     SceneError
         If the file is missing, damaged, does not say where it is, has something else than
-        polygons, or does not reach the area. Also if the extra ``ingest`` is not installed.
+        polygons, or ends farther than 2000 km from the area. Also if the extra ``ingest`` is not installed.
     """
     if not path.exists():
         raise SceneError(f"there is no coast {str(path)!r}")
@@ -140,14 +141,15 @@ def coast_of_file(path: Path, area: Area) -> Polygons:
         if not about["features"]:
             raise SceneError(f"coast {str(path)!r} has no polygons")
         extent = np.array(about["total_bounds"])
-        boxes, edge = _boxes(about["crs"], area)
-        boxes = boxes[_meet(boxes, extent)]
-        if not len(boxes):
+        far = replace(area, radius_km=area.radius_km + _FAR_KM)
+        if not _meet(_boxes(about["crs"], far)[0], extent).any():
             raise SceneError(
-                f"coast {str(path)!r} ends more than {LARGEST_KM} km from the scene",
+                f"coast {str(path)!r} ends more than {_FAR_KM} km from the scene",
                 hint="take a coast of the area of the scene, or leave out --coast",
             )
-        parts = []
+        boxes, edge = _boxes(about["crs"], area)
+        boxes = boxes[_meet(boxes, extent)]
+        parts = [np.empty(0, dtype=np.object_)]
         for box in boxes:
             _, _, found, _ = pyogrio.raw.read(
                 place, layer=layer, columns=[], bbox=tuple(box), force_2d=True
@@ -226,15 +228,15 @@ def _only_polygons(path: Path, found: Polygons) -> Polygons:
     others = shapely.get_type_id(parts) != _POLYGON
     if others.any():
         raise SceneError(
-            f"coast {str(path)!r} has {int(others.sum())} geometries that are not polygons, "
-            f"the first a {parts[others][0].geom_type}",
+            f"coast {str(path)!r} has {int(others.sum())} geometries that are not "
+            f"polygons, the first a {parts[others][0].geom_type}",
             hint="lines do not say on which side the land is: take polygons of land",
         )
     return parts
 
 
 def _boxes(crs: str, area: Area) -> tuple[Float64, float]:
-    """Return boxes that cover an area, and a length of about 1 km, in the units of a CRS."""
+    """Return boxes that cover an area, and about 1 km, in the units of a CRS."""
     import pyproj
 
     system = pyproj.CRS.from_user_input(crs)

@@ -93,7 +93,7 @@ def _distances(ties: TieVectors, coast_km: Float64, is_land: Mask) -> _Float32:
     n_y, n_x = is_done[_SIDE].shape
     km = np.full((n_y * _SIDE + 1, n_x * _SIDE + 1), np.nan, dtype=np.float32)
     y, x = (_SIDE * grid.ravel() for grid in np.mgrid[:n_y, :n_x])
-    side, nodes = _SIDE, _CORNERS
+    side = _SIDE
     while side > 1:
         half = side // 2
         is_left = ~is_done[side][y // side, x // side]

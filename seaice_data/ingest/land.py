@@ -65,9 +65,9 @@ def read_land(frame: Frame, coast: Path | None = None) -> DistanceZones:
     ------
     SceneError
         If `coast` is missing, damaged, does not say where it is, has something else than
-        polygons, or ends more than 300 km from the scene. Also if the extra ``ingest`` is
-        not installed. A coast that surrounds the scene without land within 300 km is no
-        error: all zones are 41, and the words say so.
+        polygons, or ends more than 2000 km from the scene. Also if the extra ``ingest`` is
+        not installed. A coast that is nearer, but has no land within 300 km, is accepted:
+        all zones are 41, and the words say so.
     """
     ties = TieVectors.of(frame.tie_points)
     area = _area(ties, frame.grid.shape)
