@@ -26,7 +26,7 @@ so its shape does not matter; it may cross the date line."""
 _EDGE_M = 1000.0
 _EDGE_DEG = 0.01
 
-_POLYGON, _COLLECTION = 3, 7  # types of shapely
+_POLYGON, _SEVERAL = 3, 4  # types of shapely; the latter and higher ones have parts
 
 _RADIUS_KM = 6357.0  # the smallest: angles are never too small
 
@@ -167,15 +167,11 @@ def _libraries(subject: str) -> Iterator[None]:
         import pyproj.exceptions
         import shapely.errors
     except ImportError as error:
-        raise SceneError(
-            f"{subject} needs the package {error.name!r}", hint=_HINT
-        ) from error
+        raise _missing(subject, error) from error
     try:
         yield
     except ImportError as error:
-        raise SceneError(
-            f"{subject} needs the package {error.name!r}", hint=_HINT
-        ) from error
+        raise _missing(subject, error) from error
     except (
         pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError,
         pyogrio.errors.FeatureError, pyogrio.errors.GeometryError,
@@ -183,6 +179,11 @@ def _libraries(subject: str) -> Iterator[None]:
     ) as error:  # fmt: skip
         words = printable(" ".join(str(error).split()))
         raise SceneError(f"{subject} cannot be read: {words}") from error
+
+
+def _missing(subject: str, error: ImportError) -> SceneError:
+    name = (error.name or "").split(".")[0]
+    return SceneError(f"{subject} needs the package {name!r}", hint=_HINT)
 
 
 def _place(path: Path) -> str:
@@ -222,9 +223,7 @@ def _only_polygons(path: Path, found: Polygons) -> Polygons:
     """Return polygons, not several in one; refuse all else."""
     import shapely
 
-    parts: Polygons = shapely.get_parts(found[~shapely.is_missing(found)])
-    while (shapely.get_type_id(parts) == _COLLECTION).any():
-        parts = shapely.get_parts(parts)
+    parts = _parts(found)
     others = shapely.get_type_id(parts) != _POLYGON
     if others.any():
         raise SceneError(
@@ -232,7 +231,11 @@ def _only_polygons(path: Path, found: Polygons) -> Polygons:
             f"polygons, the first a {parts[others][0].geom_type}",
             hint="lines do not say on which side the land is: take polygons of land",
         )
-    return parts
+    # A polygon that crosses itself cannot be clipped.
+    is_crossed = ~shapely.is_valid(parts)
+    crossed = _parts(shapely.make_valid(parts[is_crossed]))
+    areas = crossed[shapely.get_type_id(crossed) == _POLYGON]
+    return np.concatenate([parts[~is_crossed], areas])
 
 
 def _boxes(crs: str, area: Area) -> tuple[Float64, float]:
@@ -263,19 +266,19 @@ def clipped(polygons: Polygons, boxes: Float64) -> Polygons:
     """Return what of polygons is in any of the boxes (west, south, east, north)."""
     import shapely
 
-    parts = []
-    for box in boxes:
-        try:
-            inside = shapely.clip_by_rect(polygons, *box)
-        except shapely.errors.GEOSException:  # a polygon that crosses itself
-            inside = shapely.clip_by_rect(shapely.make_valid(polygons), *box)
-        whole = shapely.get_parts(inside)
-        while (shapely.get_type_id(whole) == _COLLECTION).any():
-            whole = shapely.get_parts(whole)
-        parts.append(
-            whole[(shapely.get_type_id(whole) == _POLYGON) & ~shapely.is_empty(whole)]
-        )
-    return np.concatenate(parts)
+    parts = [_parts(shapely.clip_by_rect(polygons, *box)) for box in boxes]
+    found = np.concatenate(parts)
+    return np.asarray(found[shapely.get_type_id(found) == _POLYGON])
+
+
+def _parts(found: Polygons) -> Polygons:
+    """Return geometries without several in one, and without empty ones."""
+    import shapely
+
+    parts = shapely.get_parts(found[~shapely.is_missing(found)])
+    while (shapely.get_type_id(parts) >= _SEVERAL).any():
+        parts = shapely.get_parts(parts)
+    return np.asarray(parts[~shapely.is_empty(parts)])
 
 
 def _in_degrees(polygons: Polygons, crs: str) -> Polygons:
