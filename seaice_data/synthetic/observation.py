@@ -8,6 +8,7 @@ import numpy as np
 
 from seaice_data.arrays import FloatArray
 from seaice_data.grid import CELL_PIXELS, row_bands
+from seaice_data.synthetic.coastline import LAND_SPACING, land_distances
 from seaice_data.synthetic.fields import Float32, interpolate, label_rows
 from seaice_data.synthetic.nodes import SPACING
 from seaice_data.synthetic.plan import ScenePlan, tie_points
@@ -43,6 +44,7 @@ class Observation:
         self.weather = make_weather(plan, self.surface)
         self.n_cells = tuple(n // (2 * CELL_PIXELS) for n in plan.raw_shape)
         self.sar_range = np.array([[np.inf, -np.inf], [np.inf, -np.inf]])
+        self._land_km = land_distances(self.surface)
         self._cover: list[Cover] = []
 
     def bands(self) -> Iterator[Band]:
@@ -63,13 +65,13 @@ class Observation:
     def _map_rows(self, rows: slice) -> tuple[Float32, Float32]:
         """Return polygon ids, NaN where there is none, and distance zones."""
         surface, width = self.surface, self.plan.raw_shape[1]
-        y = np.arange(rows.start, rows.stop) / SPACING
-        x = np.arange(width) / SPACING
+        y, x = np.arange(rows.start, rows.stop), np.arange(width)
         chart = surface.chart
         labels = label_rows(chart.scores, chart.labels, rows, width, SPACING)
         polygon_id = surface.ids.astype(np.float32)[labels]
-        polygon_id[interpolate(surface.extent, y, x) <= 0] = np.nan
-        return polygon_id, distance_zones(interpolate(surface.land_km, y, x))
+        polygon_id[interpolate(surface.extent, y / SPACING, x / SPACING) <= 0] = np.nan
+        km = interpolate(self._land_km, y / LAND_SPACING, x / LAND_SPACING)
+        return polygon_id, distance_zones(km)
 
     def _note(self, hh: Float32, hv: Float32, cover: Cover) -> None:
         """Note the range of the backscatter and the mean cover of cells."""

@@ -225,6 +225,15 @@ def heading_deg(plan: ScenePlan) -> float:
     return float(ascending if plan.ascending else 180 - ascending)
 
 
+def swath_middle(plan: ScenePlan) -> tuple[float, float]:
+    """Return latitude and longitude of the middle of the whole swath.
+
+    Distances from it are true, on a sphere of 6371 km (azimuthal equidistant projection).
+    """
+    latitude, longitude = _on_earth(plan, np.zeros(1), np.zeros(1))
+    return float(latitude[0, 0]), float(longitude[0, 0])
+
+
 def tie_points(plan: ScenePlan, start: tuple[int, int]) -> RawTiePoints:
     """Return position and incidence angle of 21 x 21 points of a scene.
 

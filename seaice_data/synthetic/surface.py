@@ -23,11 +23,12 @@ from seaice_data.synthetic.polygons import HEADER, Polygon, egg_code, make_polyg
 from seaice_data.synthetic.regions import REGIONS
 
 _REACH_KM = 30
-"""Distance to land up to which it is exact; beyond, it is that of the swath's nodes."""
+"""Distance to land up to which ice is made by that of the scene's own coast; beyond, by that
+of the swath."""
 
 
 class Border(NamedTuple):
-    """Straight border of a chart: how far it is along an azimuth."""
+    """Straight border of a chart or of land: how far it is along an azimuth."""
 
     azimuth_deg: float
     position: float
@@ -41,6 +42,9 @@ class Swath:
 
     coast: Float32 | None
     """Above 0 on land; none if the nearest land is outside the swath."""
+
+    shore: Border | None
+    """Where the nearest land begins if it is outside the swath."""
 
     border: Border | None
     """Where the footprint of the chart ends, if it does."""
@@ -72,7 +76,13 @@ class Surface:
     """What is around it."""
 
     land_km: Float32
-    """Distance to land, below 0 on land."""
+    """About the distance to land, below 0 on land; `coastline` knows it better."""
+
+    around: Nodes
+    """The nodes of the scene, and those around it up to where its coast is the swath's."""
+
+    around_km: Float32
+    """About the distance to land there, below 0 on land; infinite if it is far."""
 
     extent: Float32
     """Above 0 where the chart has polygons."""
@@ -118,11 +128,17 @@ def make_surface(plan: ScenePlan) -> Surface:
 
     nodes = scene_nodes(plan, start)
     present = np.unique(swath.labels[_around(swath.nodes, nodes)])
-    ground, seeds = _ground(nodes, swath), swath.seeds.only(present)
+    reach = round(_REACH_KM / nodes.km)
+    around = scene_nodes(plan, start, margin=reach)
+    around_km = _around_km(around, swath, reach)
+    land_km = _land_km(nodes, swath, around_km[reach:-reach, reach:-reach])
+    ground, seeds = _ground(nodes, swath, land_km), swath.seeds.only(present)
     return Surface(
         nodes=nodes,
         swath=swath,
-        land_km=ground.land_km,
+        land_km=land_km,
+        around=around,
+        around_km=around_km,
         extent=ground.extent,
         chart=grow(nodes, seeds, ground, is_ragged=False),
         truth=grow(nodes, seeds, ground, is_ragged=True),
@@ -135,7 +151,7 @@ def make_surface(plan: ScenePlan) -> Surface:
 def _make_swath(plan: ScenePlan) -> Swath:
     """Make the surface under the whole swath."""
     nodes = swath_nodes(plan)
-    coast, land_km = _coast(nodes)
+    coast, shore, land_km = _coast(nodes)
     border = _border(nodes)
     extent = _extent(nodes, land_km, border)
     edge, water_share = ice_edge(nodes, extent > 0)
@@ -144,12 +160,11 @@ def _make_swath(plan: ScenePlan) -> Swath:
     seeds = choose_seeds(nodes, land_km, edge, extent > 0, water_share)
     labels = grow(nodes, seeds, ground, is_ragged=False).labels
     polygons = make_polygons(nodes, seeds, labels, edge, extent > 0)
-    return Swath(nodes, coast, border, ground, seeds, labels, polygons)
+    return Swath(nodes, coast, shore, border, ground, seeds, labels, polygons)
 
 
-def _ground(nodes: Nodes, swath: Swath) -> Ground:
+def _ground(nodes: Nodes, swath: Swath, land_km: Float32) -> Ground:
     """Return what regions grow on in a scene, with detail that the swath lacks."""
-    land_km = _land_km(nodes, swath)
     # Analysts chart another coast than that of the distance map.
     coast = land_km - np.float32(0.5) * nodes.fractal(14, 0.04, 4.0)
     return Ground(
@@ -160,35 +175,40 @@ def _ground(nodes: Nodes, swath: Swath) -> Ground:
     )
 
 
-def _coast(nodes: Nodes) -> tuple[Float32 | None, Float32]:
-    """Return a field above 0 on land, none if there is no land, and the distance to it."""
+def _coast(nodes: Nodes) -> tuple[Float32 | None, Border | None, Float32]:
+    """Return a field above 0 on land, or where land begins outside, and its distance."""
     plan, region = nodes.plan, REGIONS[nodes.plan.region]
     rng = plan.rng(10)
     slope = nodes.slope(region.land_azimuth)
     if rng.uniform() < 0.25:
         # The nearest land is outside the swath.
         km: Float32 = (slope.max() - slope) * np.float32(SWATH_KM)
-        return None, km + np.float32(rng.uniform(15, 250))
+        beyond = rng.uniform(15, 250)
+        shore = Border(region.land_azimuth, float(slope.max()) + beyond / SWATH_KM)
+        return None, shore, km + np.float32(beyond)
     share = 0.55 * rng.beta(1.6, 1.6)
     potential = 4.5 * slope + nodes.fractal(11, 0.6, 3.9)
     potential -= np.quantile(potential, 1 - share)
     reach = max(nodes.shape)
     distance = signed_distance(potential, reach).clip(-reach, reach)
-    return potential, distance * np.float32(nodes.km)
+    return potential, None, distance * np.float32(nodes.km)
 
 
-def _land_km(nodes: Nodes, swath: Swath) -> Float32:
-    """Return the distance to land in a scene, which may lie outside the scene."""
-    around = swath.nodes.take(swath.ground.land_km, nodes)
+def _around_km(around: Nodes, swath: Swath, reach: int) -> Float32:
+    """Return the distance to the coast that a scene has in and around it."""
     if swath.coast is None:
-        return around
-    reach = round(_REACH_KM / nodes.km)
-    wide = scene_nodes(nodes.plan, nodes.start, margin=reach)
-    potential = swath.nodes.take(swath.coast, wide)
-    potential += np.float32(0.06) * wide.fractal(12, 0.1, 2.8)
-    inner = slice(reach, -reach)
-    near = signed_distance(potential, reach)[inner, inner] * np.float32(nodes.km)
-    far = np.maximum(np.abs(around), np.float32(_REACH_KM))
+        return np.full(around.shape, np.inf, dtype=np.float32)
+    potential = swath.nodes.take(swath.coast, around)
+    potential += np.float32(0.06) * around.fractal(12, 0.1, 2.8)
+    return signed_distance(potential, reach) * np.float32(around.km)
+
+
+def _land_km(nodes: Nodes, swath: Swath, near: Float32) -> Float32:
+    """Return the distance to land in a scene, which may lie outside the scene."""
+    wide = swath.nodes.take(swath.ground.land_km, nodes)
+    if swath.coast is None:
+        return wide
+    far = np.maximum(np.abs(wide), np.float32(_REACH_KM))
     return np.where(np.abs(near) <= _REACH_KM, near, np.copysign(far, near))
 
 
