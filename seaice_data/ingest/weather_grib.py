@@ -101,10 +101,7 @@ class WeatherGrib:
             if layer is not None:
                 found.append(layer)
         if self._content.find(b"GRIB", end) >= 0:
-            raise SceneError(
-                f"{self._name!r}: the last message is incomplete",
-                hint="the file is truncated; fetch it again",
-            )
+            raise self._incomplete()
         return tuple(found)
 
     def _messages(self) -> Iterator[Any]:
@@ -216,11 +213,19 @@ class WeatherGrib:
         """Turn errors of ecCodes into a `SceneError`."""
         try:
             yield
+        except self._eccodes.PrematureEndOfFileError as error:
+            raise self._incomplete() from error
         except self._eccodes.CodesInternalError as error:
             raise SceneError(
                 f"{self._name!r}: cannot read it as GRIB: {printable(str(error))}",
                 hint="the file may be damaged; fetch it again",
             ) from error
+
+    def _incomplete(self) -> SceneError:
+        return SceneError(
+            f"{self._name!r}: the last message is incomplete",
+            hint="the file is truncated; fetch it again",
+        )
 
     def _error(self, message: str) -> SceneError:
         return SceneError(f"{self._name!r}: {message}")

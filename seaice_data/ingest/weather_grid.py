@@ -218,12 +218,13 @@ def axis_vectors(
     >>> axis_vectors(np.zeros(()), np.zeros(()), "east").tolist()
     [-0.0, 1.0, 0.0]
     """
+    latitude, longitude = np.broadcast_arrays(latitude, longitude)
     if direction == "east":
-        parts = (-np.sin(longitude), np.cos(longitude), np.zeros(()))
+        parts = (-np.sin(longitude), np.cos(longitude), np.zeros(latitude.shape))
     else:
         tilt = -np.sin(latitude)
         parts = (tilt * np.cos(longitude), tilt * np.sin(longitude), np.cos(latitude))
-    return np.stack(np.broadcast_arrays(*parts), axis=-1)
+    return np.stack(parts, axis=-1)
 
 
 def _rising(axis: FloatArray, name: str) -> tuple[bool, FloatArray]:

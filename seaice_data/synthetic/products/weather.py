@@ -101,8 +101,8 @@ def write_weather(folder: Path, scene: Observation) -> tuple[Path, ...]:
     netcdf, grib = folder / "era5.nc", folder / "era5.grib"
     with whole_file(netcdf) as file:
         _write_netcdf(file, hours)
-    with file_errors(grib), replacing(grib) as new, new.open("wb") as stream:
-        stream.writelines(_grib_messages(hours))
+        with file_errors(grib), replacing(grib) as new, new.open("wb") as stream:
+            stream.writelines(_grib_messages(hours))
     return netcdf, grib
 
 
