@@ -2,7 +2,7 @@
 
 - ``plan_scenes`` spreads scenes over the regions and months of the AI4Arctic dataset;
 - ``ScenePlan`` decides everything about a scene: equal plans give equal files;
-- ``tie_points`` places a scene on the Earth.
+- ``tie_points`` places a scene on the Earth, ``swath_position`` the Earth in a swath.
 """
 
 from collections.abc import Sequence
@@ -45,6 +45,8 @@ _MONTH_STEP = 0.7548776662466927
 _REGION_STEP = 0.5698402909980532
 
 _EARTH_RADIUS_KM = 6371.0
+
+_RAW_KM = 0.04
 
 _INCLINATION_COSINE = -0.1423  # of the Sentinel-1 orbit, 98.18 degrees
 
@@ -247,15 +249,46 @@ def tie_points(plan: ScenePlan, start: tuple[int, int]) -> RawTiePoints:
     lines, samples = map(_tie_positions, plan.raw_shape)
     swath = plan.swath_shape
     along, across = lines + start[0], samples + start[1]
-    latitude, longitude = _on_earth(
-        plan, (along - swath[0] / 2) * 0.04, (across - swath[1] / 2) * 0.04
-    )
+    latitude, longitude = earth_position(plan, along, across)
     near, far = plan.rng(2).uniform((18.6, 46.0), (19.6, 47.0))
     share = across / (swath[1] - 1)
     # The ground range per degree grows outwards, so the angle bends downwards.
     angle = near + (far - near) * share + 2.4 * share * (1 - share)
     incidence = angle + 0.05 * (along / (swath[0] - 1))[:, None]
     return RawTiePoints(lines, samples, latitude, longitude, incidence)
+
+
+def earth_position(
+    plan: ScenePlan, lines: FloatArray, samples: FloatArray
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return latitude and longitude of raw lines x samples of the whole swath."""
+    height, width = plan.swath_shape
+    along, across = (lines - height / 2) * _RAW_KM, (samples - width / 2) * _RAW_KM
+    return _on_earth(plan, along, across)
+
+
+def swath_position(
+    plan: ScenePlan, latitude: FloatArray, longitude: FloatArray
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return raw line and sample of places, counted from the first of the whole swath.
+
+    Places of any shape, in degrees; positions outside the swath are continued.
+    """
+    # Azimuthal equidistant projection: true distances from the middle.
+    centre, middle = _centre(plan)
+    north = np.deg2rad(latitude)
+    east = np.deg2rad(longitude - middle)
+    to_east = np.cos(north) * np.sin(east)
+    to_north = np.cos(centre) * np.sin(north)
+    to_north = to_north - np.sin(centre) * np.cos(north) * np.cos(east)
+    up = np.sin(centre) * np.sin(north) + np.cos(centre) * np.cos(north) * np.cos(east)
+    km = _EARTH_RADIUS_KM * np.arctan2(np.hypot(to_east, to_north), up)
+    azimuth = np.arctan2(to_east, to_north) - np.deg2rad(heading_deg(plan))
+    height, width = plan.swath_shape
+    return (
+        km * np.cos(azimuth) / _RAW_KM + height / 2,
+        km * np.sin(azimuth) / _RAW_KM + width / 2,
+    )
 
 
 def _plan_scene(number: int, sides: tuple[int, int], seed: int) -> ScenePlan:
@@ -314,9 +347,7 @@ def _on_earth(
     plan: ScenePlan, along_km: FloatArray, across_km: FloatArray
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return latitude and longitude of distances from the middle of the scene."""
-    region = REGIONS[plan.region]
-    shift = plan.rng(3).uniform(-1, 1, size=2)
-    centre = np.deg2rad(region.latitude + 1.2 * shift[0])
+    centre, middle = _centre(plan)
     heading = np.deg2rad(heading_deg(plan))
     along, across = along_km[:, None] / _EARTH_RADIUS_KM, across_km / _EARTH_RADIUS_KM
     north = along * np.cos(heading) - across * np.sin(heading)
@@ -328,8 +359,15 @@ def _on_earth(
         east * np.sin(arc),
         arc * np.cos(centre) * np.cos(arc) - north * np.sin(centre) * np.sin(arc),
     )
-    longitude = region.longitude + 2.5 * shift[1] + np.rad2deg(turned)
-    return np.rad2deg(np.arcsin(sine)), longitude
+    return np.rad2deg(np.arcsin(sine)), middle + np.rad2deg(turned)
+
+
+def _centre(plan: ScenePlan) -> tuple[float, float]:
+    """Return the middle of the swath: latitude in radians, longitude in degrees."""
+    region = REGIONS[plan.region]
+    shift = plan.rng(3).uniform(-1, 1, size=2)
+    latitude = np.deg2rad(region.latitude + 1.2 * shift[0])
+    return float(latitude), float(region.longitude + 2.5 * shift[1])
 
 
 def _stamp(time: datetime) -> str:
