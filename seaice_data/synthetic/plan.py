@@ -249,6 +249,46 @@ def tie_points(plan: ScenePlan, start: tuple[int, int]) -> RawTiePoints:
     return RawTiePoints(lines, samples, latitude, longitude, incidence)
 
 
+def image_position(
+    plan: ScenePlan,
+    start: tuple[int, int],
+    latitude: FloatArray,
+    longitude: FloatArray,
+) -> tuple[FloatArray, FloatArray]:
+    """Return raw lines and samples of places, inside the scene or not.
+
+    Parameters
+    ----------
+    plan
+        The scene.
+    start
+        Line and sample of the whole swath at which the scene begins.
+    latitude, longitude
+        Degrees, of any shape.
+
+    Examples
+    --------
+    >>> plan = plan_scenes(1, 300, seed=1)[0]
+    >>> ties = tie_points(plan, (0, 0))
+    >>> line, sample = image_position(plan, (0, 0), ties.latitude, ties.longitude)
+    >>> bool(abs(line - ties.lines[:, None]).max() < 1e-6)
+    True
+    """
+    centre, meridian = _middle(plan)
+    up, turned = np.deg2rad(latitude), np.deg2rad(longitude - meridian)
+    east = np.cos(up) * np.sin(turned)
+    north = np.cos(centre) * np.sin(up) - np.sin(centre) * np.cos(up) * np.cos(turned)
+    cosine = np.sin(centre) * np.sin(up) + np.cos(centre) * np.cos(up) * np.cos(turned)
+    # Azimuthal equidistant projection; the sine is that of the arc.
+    sine = np.hypot(east, north)
+    pixels = np.arctan2(sine, cosine) / np.maximum(sine, 1e-12) * _EARTH_RADIUS_KM / 0.04
+    heading = np.deg2rad(heading_deg(plan))
+    line = pixels * (north * np.cos(heading) + east * np.sin(heading))
+    sample = pixels * (east * np.cos(heading) - north * np.sin(heading))
+    height, width = plan.swath_shape
+    return line + height / 2 - start[0], sample + width / 2 - start[1]
+
+
 def _plan_scene(number: int, sides: tuple[int, int], seed: int) -> ScenePlan:
     rng = np.random.default_rng((seed, number))
     start = np.random.default_rng(seed).uniform(size=2)
@@ -305,9 +345,7 @@ def _on_earth(
     plan: ScenePlan, along_km: FloatArray, across_km: FloatArray
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return latitude and longitude of distances from the middle of the scene."""
-    region = REGIONS[plan.region]
-    shift = plan.rng(3).uniform(-1, 1, size=2)
-    centre = np.deg2rad(region.latitude + 1.2 * shift[0])
+    centre, meridian = _middle(plan)
     heading = np.deg2rad(heading_deg(plan))
     along, across = along_km[:, None] / _EARTH_RADIUS_KM, across_km / _EARTH_RADIUS_KM
     north = along * np.cos(heading) - across * np.sin(heading)
@@ -319,8 +357,15 @@ def _on_earth(
         east * np.sin(arc),
         arc * np.cos(centre) * np.cos(arc) - north * np.sin(centre) * np.sin(arc),
     )
-    longitude = region.longitude + 2.5 * shift[1] + np.rad2deg(turned)
-    return np.rad2deg(np.arcsin(sine)), longitude
+    return np.rad2deg(np.arcsin(sine)), meridian + np.rad2deg(turned)
+
+
+def _middle(plan: ScenePlan) -> tuple[float, float]:
+    """Return the middle of the whole swath: latitude in radians, longitude in degrees."""
+    region = REGIONS[plan.region]
+    shift = plan.rng(3).uniform(-1, 1, size=2)
+    latitude = np.deg2rad(region.latitude + 1.2 * shift[0])
+    return float(latitude), float(region.longitude + 2.5 * shift[1])
 
 
 def _stamp(time: datetime) -> str:
