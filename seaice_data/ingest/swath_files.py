@@ -23,7 +23,6 @@ from typing import NamedTuple
 import numpy as np
 
 from seaice_data.arrays import FloatArray
-from seaice_data.errors import SceneError
 from seaice_data.ingest.footprints import unit_vectors
 from seaice_data.scenes.netcdf import NetcdfFile
 from seaice_data.texts import printable, shortened
@@ -122,8 +121,8 @@ _L1B = Layout(
 
 _AMSR3 = Layout(
     "AMSR3 L1R",
-    "AMSR3 L1R, experimental: no file could be checked; footprints FOV06 (6.9 and 7.3 GHz), "
-    "FOV10 (10.7), FOV23 (18.7 and 23.8), FOV36 (36.5 and 89)",
+    "AMSR3 L1R, experimental: no file could be checked; footprints FOV06 (6.9 and 7.3 "
+    "GHz), FOV10 (10.7), FOV23 (18.7 and 23.8), FOV36 (36.5 and 89)",
     "ScanTimeTAI93",
     "{0}_P89o",
     (
@@ -256,7 +255,8 @@ class SwathFile:
             numbers = dict(_PARAMETER.findall(text))
             if name not in numbers:
                 raise self._file.error(
-                    f"attribute {attribute!r} has no number for {name}G: {shortened(text)!r}"
+                    f"attribute {attribute!r} has no number for '{name}G': "
+                    f"{printable(shortened(text))!r}"
                 )
             found.append(float(numbers[name]))
         return found[0], found[1]

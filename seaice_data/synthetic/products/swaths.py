@@ -80,10 +80,14 @@ class Pass(NamedTuple):
     track: FloatArray
     """Angles along the track of all scans; 0 is that scan."""
 
-    def points(self, horn: str, n_points: int = N_POINTS) -> FloatArray:
+    density: int = 1
+    """Scans and points where the instrument has one."""
+
+    def points(self, horn: str) -> FloatArray:
         """Return unit vectors, shape ``(scan, point, 3)``."""
-        cone = _CONE - (_HORN_B_KM / _EARTH_KM if horn == "B" else 0.0)
-        turn = np.linspace(-_HALF_SCAN, _HALF_SCAN, n_points)[:, None]
+        ahead_km = _HORN_B_KM / self.density
+        cone = _CONE - (ahead_km / _EARTH_KM if horn == "B" else 0.0)
+        turn = np.linspace(-_HALF_SCAN, _HALF_SCAN, N_POINTS * self.density)[:, None]
         right = np.cross(self.forward, self.nadir)
         along = self.track[:, None, None]
         below = np.cos(along) * self.nadir + np.sin(along) * self.forward
@@ -92,7 +96,7 @@ class Pass(NamedTuple):
         return np.asarray(np.cos(cone) * below + np.sin(cone) * side)
 
 
-def write_swaths(folder: Path, scene: Observation) -> tuple[Path, ...]:
+def write_swaths(folder: Path, scene: Observation, *, density: int = 1) -> tuple[Path, ...]:
     """Write the AMSR2 passes over a scene as ``amsr2/*.h5`` and ``amsr2-l1b/*.h5``.
 
     Parameters
@@ -101,6 +105,9 @@ def write_swaths(folder: Path, scene: Observation) -> tuple[Path, ...]:
         Where to write; both folders are made.
     scene
         The scene, after its `bands` have been made.
+    density
+        Samples along and across a scan where the instrument takes one: what is wrong in
+        denser swaths is not due to the distance between samples.
 
     Returns
     -------
@@ -119,7 +126,7 @@ def write_swaths(folder: Path, scene: Observation) -> tuple[Path, ...]:
     first = min(delays.values(), key=abs)
     paths = []
     for name, delay in delays.items():
-        shape = pass_over(scene, cuts=len(delays) > 1 and delay == first)
+        shape = pass_over(scene, cuts=len(delays) > 1 and delay == first, density=density)
         for level, sub in (("R", "amsr2"), ("B", "amsr2-l1b")):
             path = folder / sub / f"{name}_L1SG{level}TBR_2220220.h5"
             content = _content(scene, shape, fields, path.stem, delay)
@@ -131,7 +138,7 @@ def write_swaths(folder: Path, scene: Observation) -> tuple[Path, ...]:
     return tuple(paths)
 
 
-def pass_over(scene: Observation, *, cuts: bool = False, scan_km: float = _SCAN_KM) -> Pass:
+def pass_over(scene: Observation, *, cuts: bool = False, density: int = 1) -> Pass:
     """Return a pass that sees a scene.
 
     Parameters
@@ -140,8 +147,8 @@ def pass_over(scene: Observation, *, cuts: bool = False, scan_km: float = _SCAN_
         The scene.
     cuts
         Whether the border of the swath goes through the scene.
-    scan_km
-        Distance from scan to scan.
+    density
+        See `write_swaths`.
     """
     plan, ties = scene.plan, scene.ties
     corners = _vectors(ties.latitude, ties.longitude)
@@ -168,10 +175,10 @@ def pass_over(scene: Observation, *, cuts: bool = False, scan_km: float = _SCAN_
     behind = np.arccos(np.clip(np.cos(_CONE) / np.cos(across), -1, 1))
     along = np.arctan2(corners @ forward, corners @ nadir) - behind
     begin, end = along.min(), along.max()
-    step = scan_km / _EARTH_KM
+    step = _SCAN_KM / density / _EARTH_KM
     margin = _MARGIN_KM / _EARTH_KM
     numbers = np.arange(np.floor((begin - margin) / step), (end + margin) / step)
-    return Pass(nadir, forward, numbers * step)
+    return Pass(nadir, forward, numbers * step, density)
 
 
 def _content(
