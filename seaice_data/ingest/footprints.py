@@ -4,8 +4,8 @@ A sample is already an average over a footprint. Averaging samples again, with G
 weights for instance, would blur a second time. Here the value of a cell is the best linear
 estimate of what the same footprint would see there (Backus and Gilbert 1970; Stogryn 1978):
 two footprints are alike as far as they overlap, so the weights solve a small system of
-equations whose coefficients are the overlaps of neighbouring samples. They add up to 1, and
-some are negative.
+equations whose coefficients are the overlaps of neighbouring samples. They add up to 1, a
+field with a constant slope stays as it is, and some weights are negative.
 
 How far this is better is measured in `docs/ingest.md`.
 """
@@ -20,6 +20,11 @@ N_NEIGHBOURS = 20
 
 NOISE_SHARE = 1e-3
 """Variance of the noise of a sample, as a share of that of the scene."""
+
+SLOPES = 1.0
+"""Variance of slopes over a kilometre, as a share of that of the scene: so large that a
+slope is not taken for a detail. With neighbours in one row, an exact condition would have
+no solution."""
 
 _WIDTH_PER_DEVIATION = 2 * np.sqrt(2 * np.log(2))
 _EARTH_KM = 6371.0
@@ -121,24 +126,24 @@ def overlap_weights(
     n = near.shape[1]
     # Two equal Gaussians overlap like one that is wider by the square root of 2.
     scale = -0.25 / deviation**2
+    at = np.empty((n, 3))
     lower = np.empty((n, n))
     a, b = np.empty(n), np.empty(n)
     for number in range(len(chosen)):
         cell = chosen[number]
         for i in range(n):
-            p = near[cell, i]
-            square = 0.0
             for axis in range(3):
-                square += (samples[p, axis] - cells[cell, axis]) ** 2
-            a[i] = np.exp(scale * square)
+                at[i, axis] = samples[near[cell, i], axis] - cells[cell, axis]
+            own = at[i, 0] ** 2 + at[i, 1] ** 2 + at[i, 2] ** 2
+            a[i] = np.exp(scale * own)
             b[i] = 1.0
+            lower[i, i] = 1.0 + NOISE_SHARE + SLOPES * own
             for j in range(i):
-                q = near[cell, j]
-                square = 0.0
+                square, product = 0.0, 0.0
                 for axis in range(3):
-                    square += (samples[p, axis] - samples[q, axis]) ** 2
-                lower[i, j] = np.exp(scale * square)
-            lower[i, i] = 1.0 + NOISE_SHARE
+                    square += (at[i, axis] - at[j, axis]) ** 2
+                    product += at[i, axis] * at[j, axis]
+                lower[i, j] = np.exp(scale * square) + SLOPES * product
         solve_both(lower, a, b)
         missing = 1.0 - a.sum()
         share = missing / b.sum()
