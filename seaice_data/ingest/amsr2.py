@@ -46,8 +46,8 @@ def read_amsr2(
 
     Of all swaths that see a part of the scene at most `max_delay_hours` before or after its
     middle, each cell is taken from the nearest in time. Cells that none of them covers are
-    NaN: those farther from every sample than half the distance between samples. L1R and L1B
-    of the same granule count once, as L1R.
+    NaN: more than 2.5 km beside a swath (89 GHz: 2 km), or where samples are missing. L1R
+    and L1B of the same granule count once, as L1R.
 
     Flags of radio interference (``Pixel Data Quality``) are not applied.
 
@@ -190,7 +190,8 @@ def _open_swaths(paths: list[Path], window: _Window, opened: ExitStack) -> list[
                 opened.push(closing.pop_all())
     if not best and not window.granules:
         there = ", ".join(repr(str(path)) for path in paths)
-        more = f"; {n_other} files there are of other kinds" if n_other else ""
+        files = "1 file there is" if n_other == 1 else f"{n_other} files there are"
+        more = f"; {files} of another kind" if n_other else ""
         raise SceneError(
             f"no AMSR2 swath in {there or 'no path'}{more}",
             hint="L1R and L1B files end in .h5; unpack those that end in .gz",

@@ -12,7 +12,7 @@ How far this is better is measured in `docs/ingest.md`.
 
 import numpy as np
 
-from seaice_data.arrays import FloatArray, IntArray
+from seaice_data.arrays import FloatArray, IntArray, Mask
 from seaice_data.system.compiled import compiled
 
 N_NEIGHBOURS = 20
@@ -21,6 +21,9 @@ N_NEIGHBOURS = 20
 NOISE_SHARE = 1e-3
 """Variance of the noise of a sample, as a share of that of the scene."""
 
+BESIDE = 1 / 3
+"""Share of the reach at the border of a swath, where nothing says how the field goes on."""
+
 SLOPES = 1.0
 """Variance of slopes over a kilometre, as a share of that of the scene: so large that a
 slope is not taken for a detail. With neighbours in one row, an exact condition would have
@@ -28,6 +31,7 @@ no solution."""
 
 _WIDTH_PER_DEVIATION = 2 * np.sqrt(2 * np.log(2))
 _EARTH_KM = 6371.0
+_HALF_TURN = np.pi + 0.01  # a cell may be on the line between two samples
 
 
 def unit_vectors(latitude: FloatArray, longitude: FloatArray) -> FloatArray:
@@ -48,7 +52,8 @@ class Neighbours:
     cells
         Unit vectors, shape ``(cell, 3)``.
     reach_km
-        Cells without a sample within this distance are not covered.
+        Cells without a sample within this distance are not covered. Beside the samples,
+        where there are none on the other side, it is `BESIDE` of that distance.
     """
 
     def __init__(self, samples: FloatArray, cells: FloatArray, reach_km: float) -> None:
@@ -67,6 +72,22 @@ class Neighbours:
             )
             self.nearest = self._near[:, 0]
             self.is_covered = distance[:, 0] <= reach_km
+            self.is_covered &= (distance[:, 0] <= BESIDE * reach_km) | self._is_between()
+
+    def _is_between(self) -> Mask:
+        """Return which cells have neighbours all around, less than half a turn apart."""
+        up = self._cells / _EARTH_KM
+        # Any axis that is not close to the vertical gives two directions on the ground.
+        axis = np.eye(3)[np.abs(up).argmin(axis=1)]
+        right = np.cross(up, axis)
+        right /= np.linalg.norm(right, axis=1, keepdims=True)
+        away = self._samples[self._near] - self._cells[:, None]
+        x = np.einsum("ijk,ik->ij", away, right)
+        y = np.einsum("ijk,ik->ij", away, np.cross(up, right))
+        turns = np.sort(np.arctan2(y, x), axis=1)
+        gaps = np.diff(turns, axis=1, append=turns[:, :1] + 2 * np.pi)
+        between: Mask = gaps.max(axis=1) < _HALF_TURN
+        return between
 
     def estimate(self, values: FloatArray, footprint_km: float) -> FloatArray:
         """Estimate what a footprint sees at each cell.

@@ -58,8 +58,8 @@ class Frequency(NamedTuple):
     """Name of its co-registration parameters, if it has any."""
 
     reach_km: float = 7.5
-    """Cells without a sample within this distance are not covered. Between samples it is
-    6.8 km at most."""
+    """Cells without a sample within this distance are not covered. Between samples the
+    nearest is at most 6.8 km away, 3.5 km for two horns."""
 
 
 class Layout(NamedTuple):

@@ -76,12 +76,29 @@ def test_weights_are_what_the_equations_ask_for() -> None:
     np.testing.assert_allclose(weights[0], np.linalg.solve(system, right)[:3])
 
 
-def test_a_cell_far_from_all_samples_is_not_covered() -> None:
+def test_cells_beside_all_samples_are_covered_a_third_as_far() -> None:
+    samples = places(*grid(10, 20))  # up to 20 km
+    at = np.array([20, 22.4, 22.6, 27])
+    near = Neighbours(samples, places(np.zeros(4), at), 7.5)
+    seen = near.estimate(np.full((1, len(samples)), 250.0), 47)
+    np.testing.assert_array_equal(near.is_covered, [True, True, False, False])
+    np.testing.assert_allclose(seen, [[250, 250, np.nan, np.nan]])
+
+
+def test_cells_between_samples_are_covered_as_far_as_the_reach() -> None:
+    y, x = grid(10, 40)
+    hole = np.hypot(y, x) > 1  # without the sample in the middle
+    samples = places(y[hole], x[hole])
+    at = np.array([0, 2.4, 2.6, 5])
+    near = Neighbours(samples, places(np.zeros(4), at), 7.5)
+    np.testing.assert_array_equal(near.is_covered, [False, False, True, True])
+    assert Neighbours(samples, places(np.zeros(4), at), 10.1).is_covered.all()
+
+
+def test_a_single_sample_covers_its_own_cell() -> None:
     samples = places(np.zeros(1), np.zeros(1))
-    near = Neighbours(samples, places(np.zeros(2), np.array([7.4, 7.6])), 7.5)
-    seen = near.estimate(np.array([[250.0]]), 47)
+    near = Neighbours(samples, places(np.zeros(2), np.array([2.4, 2.6])), 7.5)
     np.testing.assert_array_equal(near.is_covered, [True, False])
-    np.testing.assert_allclose(seen, [[250, np.nan]])
 
 
 def test_without_samples_nothing_is_covered() -> None:
