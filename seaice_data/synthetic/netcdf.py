@@ -1,6 +1,7 @@
 """What the netCDF files of both versions of a synthetic scene have in common."""
 
 from collections.abc import Mapping
+from datetime import UTC, timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -86,9 +87,16 @@ def write_cells(
 
 def swaths(plan: ScenePlan) -> tuple[str, list[float]]:
     """Return the names of one or two AMSR2 swaths, and their delays in seconds."""
+    names, delays = zip(*passes(plan).items(), strict=True)
+    return (names[0] if len(names) == 1 else str([*names])), [*delays]
+
+
+def passes(plan: ScenePlan) -> dict[str, float]:
+    """Return how many seconds after the scene each AMSR2 pass sees it, by its name."""
     rng = plan.rng(70)
     delays = rng.uniform(-7000, 7000, size=rng.integers(1, 3)).round().tolist()
-    names = [
-        f"GW1AM2_{plan.acquired:%Y%m%d}_{number:03d}D" for number in range(len(delays))
-    ]
-    return (names[0] if len(names) == 1 else str(names)), delays
+    times = [plan.acquired.astimezone(UTC) + timedelta(seconds=delay) for delay in delays]
+    return {
+        f"GW1AM2_{time:%Y%m%d%H%M}_{number:03d}D": delay
+        for number, (time, delay) in enumerate(zip(times, delays, strict=True))
+    }

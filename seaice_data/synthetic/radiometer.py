@@ -1,7 +1,8 @@
 """What the radiometer sees of a synthetic scene: brightness of 2 km cells.
 
 It distinguishes ice from windy water, which the radar does not, but it blurs. The constants
-are typical values, rounded.
+are typical values, rounded. Noise is as smooth as in fields that were brought to 2 km: the
+instrument takes a sample every 5 or 10 km.
 """
 
 from collections.abc import Mapping
@@ -115,6 +116,9 @@ _AIR_K = 274.0
 
 _CELL_KM = 2.0
 
+_SAMPLE_KM = {"89_0": 5.0}
+"""Kilometres between samples of the instrument, where it is not 10."""
+
 RADIOMETER_VARIABLES = tuple(
     f"btemp_{frequency}{polarisation}"
     for frequency in _FREQUENCIES
@@ -148,10 +152,23 @@ def brightness(plan: ScenePlan, cover: Cover, weather: Weather) -> dict[str, Flo
         surface = _emission(frequency, "hv".index(name[-1]), wet, weather)
         sigma = frequency.footprint_km / 2.355 / _CELL_KM
         seen = blur(surface, sigma)
-        seen += frequency.noise * plan.rng(60, number).standard_normal(seen.shape)
+        sample_km = _SAMPLE_KM.get(name.removeprefix("btemp_")[:-1], 10.0)
+        rng = plan.rng(60, number)
+        seen += frequency.noise * _noise(rng, seen.shape, sample_km / 2 / _CELL_KM)
         # The instrument counts in steps of 1/128 K.
         temperatures[name] = np.round(seen * 128) / 128
     return temperatures
+
+
+def _noise(rng: np.random.Generator, shape: tuple[int, int], sigma: float) -> FloatArray:
+    """Return Gaussian noise of deviation 1, blurred over `sigma` cells."""
+    margin = int(4 * sigma) + 1
+    white = rng.standard_normal(tuple(n + 2 * margin for n in shape))
+    # What is left of the deviation of white noise along one axis, squared.
+    bell = np.exp(-0.5 * (np.arange(-margin, margin + 1) / sigma) ** 2)
+    left = np.sum((bell / bell.sum()) ** 2)
+    noise: FloatArray = blur(white, sigma)[margin:-margin, margin:-margin] / left
+    return noise
 
 
 def _emission(
