@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seaice_data.arrays import FloatArray, IntArray
+from seaice_data.arrays import FloatArray, IntArray, Mask
 from seaice_data.errors import SceneError
 from seaice_data.ingest.annotation import (
     AzimuthNoise,
@@ -133,9 +133,7 @@ def block_noise(
     """
     units = units or {}
     by_swath = {
-        swath: _swath_vectors(
-            noise.along_range, [b for b in blocks if b.swath == swath], error
-        )
+        swath: _swath_vectors(noise.along_range, blocks, swath, error)
         for swath in {block.swath for block in blocks}
     }
     return tuple(
@@ -167,23 +165,36 @@ def early_units(noise: Noise, dn: float) -> dict[str, float] | None:
 
 
 def _swath_vectors(
-    vectors: Vectors, blocks: Sequence[SwathBlock], error: MakeError
+    vectors: Vectors, blocks: Sequence[SwathBlock], swath: str, error: MakeError
 ) -> Vectors:
-    """Return the values that belong to one sub-swath, without those that are missing."""
+    """Return the values that belong to one sub-swath, without those that are missing.
+
+    At a line where the sub-swath has not begun, values belong to it where it will be, as
+    far as no other sub-swath is there: borders are elsewhere then.
+    """
+    ours = [block for block in blocks if block.swath == swath]
+    first, last = min(b.first_line for b in blocks), max(b.last_line for b in blocks)
     lines, samples_of, values_of = [], [], []
     for line, samples, values in zip(
         vectors.lines, vectors.samples, vectors.values, strict=True
     ):
-        block = min(blocks, key=lambda block: _lines_apart(block, line))
-        is_ours = (samples >= block.first_sample) & (samples <= block.last_sample)
-        is_ours &= values > 0
-        if is_ours.any():
+        at = min(max(line, first), last)
+        block = min(ours, key=lambda block: _lines_apart(block, at))
+        belongs = _is_within(samples, block) & (values > 0)
+        for other in blocks:
+            if other.swath != swath and _lines_apart(other, at) == 0:
+                belongs &= ~_is_within(samples, other)
+        if belongs.any():
             lines.append(line)
-            samples_of.append(samples[is_ours])
-            values_of.append(values[is_ours])
+            samples_of.append(samples[belongs])
+            values_of.append(values[belongs])
     if not lines:
-        raise _no_noise(blocks[0].swath, error)
+        raise _no_noise(swath, error)
     return Vectors(np.array(lines), tuple(samples_of), tuple(values_of))
+
+
+def _is_within(samples: IntArray, block: SwathBlock) -> Mask:
+    return (samples >= block.first_sample) & (samples <= block.last_sample)
 
 
 def _no_noise(swath: str, error: MakeError) -> SceneError:
@@ -193,6 +204,7 @@ def _no_noise(swath: str, error: MakeError) -> SceneError:
 
 
 def _lines_apart(block: SwathBlock, line: float) -> float:
+    """Return how far a line is from those of a block; 0 if it is one of them."""
     return max(block.first_line - line, line - block.last_line, 0)
 
 

@@ -6,7 +6,6 @@ noise is 100 in EW1 and 200 in EW2, times 1 along azimuth: sigma nought 1 and 2.
 """
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -95,7 +94,8 @@ def _annotation(header: str) -> str:
     )
     points = "".join(
         f"<geolocationGridPoint><line>{line}</line><pixel>{pixel}</pixel>"
-        f"<latitude>{80 - line / 1000}</latitude><longitude>{100 + pixel / 1000}</longitude>"
+        f"<latitude>{80 - line / 1000}</latitude>"
+        f"<longitude>{100 + pixel / 1000}</longitude>"
         f"<height>{pixel}</height><incidenceAngle>{20 + pixel}</incidenceAngle>"
         "</geolocationGridPoint>"
         for line in (0, 8, 11)
@@ -115,9 +115,7 @@ def _annotation(header: str) -> str:
 
 
 def _bounds(first_line: int, first_sample: int) -> str:
-    return (
-        f"<swathBounds>{_corners(first_line, first_sample)}</swathBounds>"
-    )  # fmt: skip
+    return f"<swathBounds>{_corners(first_line, first_sample)}</swathBounds>"
 
 
 def _corners(first_line: int, first_sample: int) -> str:
@@ -167,7 +165,3 @@ def _manifest(names: list[str], ipf: str) -> str:
 <safe:software name="Sentinel-1 IPF" version="{ipf}"/>
 <safe:startTime>{START}</safe:startTime><safe:productClass>S</safe:productClass>
 {located}</xfdu:XFDU>"""
-
-
-Change = Callable[[Path], object]
-"""What makes a good product a bad one."""

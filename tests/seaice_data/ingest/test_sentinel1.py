@@ -66,7 +66,7 @@ def test_noise_of_old_versions_has_no_azimuth(tmp_path: Path) -> None:
 
 
 def test_noise_before_2_5_is_in_another_unit(tmp_path: Path) -> None:
-    """ESA's factor of the sub-swath and the square of the table `dn`, which is 5, are missing."""
+    """ESA's factor of the sub-swath is missing, and the square of `dn`, which is 5."""
     product = write_product(tmp_path, ipf="002.43", azimuth=False)
     for swath, noise in (
         ("100 100 ", 100 / (56065.87 * 25)),
@@ -117,7 +117,7 @@ def test_border_between_sub_swaths_within_a_pixel(tmp_path: Path) -> None:
 
 
 def test_border_that_moves_between_noise_vectors(tmp_path: Path) -> None:
-    """From line 6 on, EW2 begins at sample 8; the vector at line 0 has EW1 up to sample 9."""
+    """From line 6 on, EW2 begins at sample 8; vectors before have EW1 up to sample 9."""
     product = write_product(tmp_path)
     first = (
         "<firstAzimuthLine>0</firstAzimuthLine><firstRangeSample>0</firstRangeSample>"
@@ -144,6 +144,25 @@ def test_border_that_moves_between_noise_vectors(tmp_path: Path) -> None:
     plane = read_sentinel1(product).sigma0["hh"]
     np.testing.assert_array_equal(plane[2], [3, 3, 3, 3, 3, 2, 2, 2, 2, 2])
     np.testing.assert_array_equal(plane[3:], [[3, 3, 3, 3, 2, 2, 2, 2, 2, 2]] * 3)
+
+
+def test_noise_of_a_neighbour_is_not_that_of_a_later_sub_swath(tmp_path: Path) -> None:
+    """At line 0, EW1 reaches into what EW2 will be from line 4 on."""
+    product = write_product(tmp_path, {"HH": filled(20)})
+    one = "<swath>EW1</swath><swathBoundsList><swathBounds>{}</swathBounds>"
+    whole = (
+        "<firstAzimuthLine>0</firstAzimuthLine><firstRangeSample>0</firstRangeSample>"
+        "<lastAzimuthLine>11</lastAzimuthLine><lastRangeSample>9</lastRangeSample>"
+    )
+    wider = whole.replace(">11<", ">3<").replace(">9<", ">13<")
+    later = whole.replace("Line>0<", "Line>4<")
+    edit(product, "s1a*001.xml", one.format(whole),
+         one.format(f"{wider}</swathBounds><swathBounds>{later}"))  # fmt: skip
+    edit(product, "noise-*001.xml", "<pixel>0 9 10 19</pixel><noiseRangeLut>100 100 0 0<",
+         "<pixel>0 13 14 19</pixel><noiseRangeLut>100 100 0 0<")  # fmt: skip
+    plane = read_sentinel1(product).sigma0["hh"]
+    np.testing.assert_array_equal(plane[:2, :7], 3)
+    np.testing.assert_array_equal(plane[EW2], 2)
 
 
 def test_artefacts_at_the_edges_of_old_versions_are_masked(tmp_path: Path) -> None:
@@ -292,7 +311,7 @@ def test_tiff_that_is_cut_off(tmp_path: Path, in_zip: bool) -> None:
 def test_what_is_not_a_tiff(tmp_path: Path) -> None:
     product = write_product(tmp_path)
     next(product.rglob("*001.tiff")).write_text("<VRTDataset/>")
-    with pytest.raises(SceneError, match="001.tiff' cannot be read as a TIFF"):
+    with pytest.raises(SceneError, match=r"001\.tiff' cannot be read as a TIFF"):
         read_sentinel1(product)
 
 
@@ -312,7 +331,7 @@ def test_damaged_zip_is_noticed_by_its_checksum(tmp_path: Path) -> None:
     start = at + len("s1a-ew-grd-hh-20221130t014342-001.tiff")
     content[start + 60] ^= 255
     path.write_bytes(content)
-    with pytest.raises(SceneError, match="001.tiff' is damaged in the zip"):
+    with pytest.raises(SceneError, match=r"001\.tiff' is damaged in the zip"):
         read_sentinel1(path)
 
 
