@@ -57,7 +57,7 @@ def whole_file(path: Path) -> Iterator["netCDF4.Dataset"]:
         part = place / path.name
         with (
             one_at_a_time,
-            _naming(path.parent),
+            writing_to(path.parent),
             disk_errors(part),
             open_dataset(part, "w") as file,
         ):
@@ -68,8 +68,14 @@ def whole_file(path: Path) -> Iterator["netCDF4.Dataset"]:
 
 
 @contextmanager
-def _naming(folder: Path) -> Iterator[None]:
-    """Turn errors of writing a file into a `SceneError` that names its folder."""
+def writing_to(folder: Path) -> Iterator[None]:
+    """Turn errors of writing a file into a `SceneError` that names its folder.
+
+    Raises
+    ------
+    SceneError
+        If the system or the netCDF library cannot write.
+    """
     try:
         yield
     except (OSError, RuntimeError) as error:
