@@ -1,4 +1,4 @@
-"""Real files that some tests use, which are not part of the repository."""
+"""Real files that tests read where they exist."""
 
 import os
 from pathlib import Path
@@ -10,5 +10,5 @@ ROOT = Path(__file__).parents[2]
 SHARED = Path(os.environ.get("SEAICE_SHARED", ROOT.parent / "shared" / "data"))
 
 needs_shared = pytest.mark.skipif(
-    not SHARED.is_dir(), reason=f"there are no real files at {str(SHARED)!r}"
+    not SHARED.is_dir(), reason=f"the real files are not at {str(SHARED)!r}"
 )
