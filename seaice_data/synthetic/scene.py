@@ -136,7 +136,11 @@ def _whole_folder(path: Path) -> Iterator[Path]:
     with writing_to(path.parent), staged(path.parent) as place:
         part = place / path.name
         part.mkdir()
-        yield part
+        try:
+            yield part
+        except SceneError as error:
+            named = str(error).replace(str(part), str(path))
+            raise SceneError(named, hint=error.hint) from error
         try:
             part.rename(path)
         except OSError:
