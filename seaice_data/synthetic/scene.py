@@ -140,7 +140,7 @@ def _whole_folder(path: Path) -> Iterator[Path]:
             yield part
         except SceneError as error:
             named = str(error).replace(str(part), str(path))
-            raise SceneError(named, hint=error.hint) from error
+            raise SceneError(named, hint=error.hint) from error.__cause__ or error
         try:
             part.rename(path)
         except OSError:

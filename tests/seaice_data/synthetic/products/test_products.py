@@ -13,7 +13,7 @@ from seaice.main import app
 from seaice_data.errors import SceneError
 from seaice_data.synthetic.plan import plan_scenes
 from seaice_data.synthetic.products.products import is_zipped
-from seaice_data.synthetic.scene import n_bytes, write_scene
+from seaice_data.synthetic.scene import _whole_folder, n_bytes, write_scene
 from seaice_data.synthetic.scene_set import write_scenes
 
 PLANS = plan_scenes(2, 200, seed=0)
@@ -142,6 +142,18 @@ def test_disk_that_takes_no_more_is_named_and_nothing_is_left(tmp_path: Path) ->
     assert ended.returncode == 1
     assert ended.stderr.splitlines()[0] == f"error: cannot write '{out}': File too large"
     assert not list(out.iterdir())
+
+
+def test_errors_name_the_folder_of_the_scene(tmp_path: Path) -> None:
+    words = f"cannot write '{tmp_path}/scene/era5.nc'"
+    with (
+        pytest.raises(SceneError, match=f"^{re.escape(words)}$") as refusal,
+        _whole_folder(tmp_path / "scene") as part,
+    ):
+        raise SceneError(f"cannot write '{part}/era5.nc'", hint="mend it") from OSError(28)
+    assert refusal.value.hint == "mend it"
+    assert isinstance(refusal.value.__cause__, OSError)
+    assert not list(tmp_path.iterdir())
 
 
 def test_two_commands_at_the_same_time_write_one_set(out: Path, tmp_path: Path) -> None:

@@ -298,8 +298,8 @@ def test_hv_is_often_below_zero_over_water_once_noise_is_removed(tmp_path: Path)
     for plan in plan_scenes(12, 200, seed=1):
         image = read_image(write_safe(tmp_path, Observation(plan), zipped=False), "hv")
         shares.append(float((image.sigma0 <= 0).sum() / (image.dn > 0).sum()))
-    assert max(shares) > 0.1
-    assert np.mean(shares) > 0.03
+    assert max(shares) > 0.15
+    assert np.mean(shares) > 0.05
 
 
 def test_clock_agrees_with_the_name() -> None:
