@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.ingest_twins import write_twins
 
 from seaice.main import app
 from seaice_data.errors import SceneError
@@ -171,3 +172,12 @@ def test_space_on_disk_is_not_underestimated(out: Path) -> None:
     whole = plan_scenes(2, 5000, seed=0)
     # Measured: the images of the first take 407 MB, and their zip 254 MB more.
     assert n_bytes(whole[0], "products") == pytest.approx(700e6, rel=0.02)
+
+
+def test_twins_are_three_versions_of_a_scene(tmp_path: Path) -> None:
+    first, second = write_twins(tmp_path, size=150)
+    assert (first.sentinel1.suffix, second.sentinel1.suffix) == (".zip", ".SAFE")
+    assert (first.plan.service, second.plan.service) == ("cis", "dmi")
+    assert all(
+        path.is_file() for twin in (first, second) for path in (twin.raw, *twin.ready)
+    )
