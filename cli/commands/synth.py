@@ -11,10 +11,11 @@ from ..options import AsJson, Jobs, n_processes
 
 
 class Version(StrEnum):
-    """The two versions of AI4Arctic files."""
+    """The two versions of AI4Arctic files, and what they are made from."""
 
     ready = "ready"
     raw = "raw"
+    products = "products"
 
 
 def synth(
@@ -28,7 +29,11 @@ def synth(
         ),
     ] = "1500",
     version: Annotated[
-        Version, typer.Option(help="80 m ready-to-train files, or 40 m raw files")
+        Version,
+        typer.Option(
+            help="80 m ready-to-train files, 40 m raw files, or what users have of a "
+            "scene: Sentinel-1, AMSR2 and ERA5 products, chart and coast"
+        ),
     ] = Version.ready,
     seed: Annotated[int, typer.Option(min=0, help="Another seed gives other scenes")] = 0,
     first: Annotated[
@@ -59,6 +64,8 @@ def synth(
     --truth also writes what each pixel contains before analysts generalise it to polygons,
     to a folder beside the scenes. Maps can be scored against it: `seaice score maps/
     --truth raw-truth/`.
+
+    --version products writes a folder a scene, to try how own scenes are processed.
 
     Example: seaice synth raw/ --scenes 12 --size 1500
     """
@@ -92,9 +99,10 @@ def synth(
             }
         )
         return
+    things = "files and folders" if version is Version.products else "files"
     say(
-        f"{len(report.written)} files ({report.n_bytes / 1e9:.2f} GB) of {scenes} scenes "
-        f"written to {printable(str(out))}, {len(report.kept)} kept, "
+        f"{len(report.written)} {things} ({report.n_bytes / 1e9:.2f} GB) of {scenes} "
+        f"scenes written to {printable(str(out))}, {len(report.kept)} kept, "
         f"in {seconds(report.elapsed_s)}"
     )
 

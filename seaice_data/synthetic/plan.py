@@ -8,7 +8,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +49,34 @@ _EARTH_RADIUS_KM = 6371.0
 _RAW_KM = 0.04
 
 _INCLINATION_COSINE = -0.1423  # of the Sentinel-1 orbit, 98.18 degrees
+
+
+class ProductName(NamedTuple):
+    """What the name of a Sentinel-1 product says."""
+
+    satellite: str
+    """``S1A`` or ``S1B``."""
+
+    start: datetime
+    """Second in which the acquisition starts."""
+
+    stop: datetime
+    """Second in which it ends."""
+
+    orbit: int
+    """Absolute orbit number."""
+
+    data_take: int
+
+    check: int
+    """What makes the name unique: a checksum of the manifest."""
+
+    def __str__(self) -> str:
+        """Return the name."""
+        return (
+            f"{self.satellite}_EW_GRDM_1SDH_{_stamp(self.start)}_{_stamp(self.stop)}"
+            f"_{self.orbit:06d}_{self.data_take:06X}_{self.check:04X}"
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -113,16 +141,19 @@ class ScenePlan:
         return max(height, SWATH_SIZE), max(width, SWATH_SIZE)
 
     @property
+    def product(self) -> ProductName:
+        """What the name of the Sentinel-1 product says."""
+        rng = self.rng(1)
+        start = self.acquired.replace(microsecond=0)
+        stop = start + timedelta(seconds=max(1, round(self.height / 85)))
+        orbit, take, check = rng.integers((20000, 0x20000, 0), (40000, 0x60000, 0x10000))
+        satellite = f"S1{'AB'[int(rng.integers(0, 2))]}"
+        return ProductName(satellite, start, stop, int(orbit), int(take), int(check))
+
+    @property
     def upstream_id(self) -> str:
         """Name of the Sentinel-1 product."""
-        rng = self.rng(1)
-        stop = self.acquired + timedelta(seconds=max(1, round(self.height / 85)))
-        orbit, take, check = rng.integers((20000, 0x20000, 0), (40000, 0x60000, 0x10000))
-        platform = "AB"[int(rng.integers(0, 2))]
-        return (
-            f"S1{platform}_EW_GRDM_1SDH_{_stamp(self.acquired)}_{_stamp(stop)}"
-            f"_{orbit:06d}_{take:06X}_{check:04X}"
-        )
+        return str(self.product)
 
     @property
     def chart_name(self) -> str:
@@ -232,8 +263,8 @@ def swath_middle(plan: ScenePlan) -> tuple[float, float]:
 
     Distances from it are true, on a sphere of 6371 km (azimuthal equidistant projection).
     """
-    latitude, longitude = _on_earth(plan, np.zeros(1), np.zeros(1))
-    return float(latitude[0, 0]), float(longitude[0, 0])
+    centre, middle = _centre(plan)
+    return float(np.rad2deg(centre)), middle
 
 
 def tie_points(plan: ScenePlan, start: tuple[int, int]) -> RawTiePoints:

@@ -5,12 +5,18 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from seaice_data.errors import SceneError, SettingsError
 from seaice_data.scenes.files import open_scene
 from seaice_data.synthetic.plan import ScenePlan, plan_scenes
-from seaice_data.synthetic.scene import n_bytes, scene_paths, truth_path, write_scene
+from seaice_data.synthetic.products.products import require_ours, shape_of
+from seaice_data.synthetic.scene import (
+    Version,
+    n_bytes,
+    scene_paths,
+    truth_path,
+    write_scene,
+)
 from seaice_data.system.files import HIDDEN, drop_abandoned, staged
 from seaice_data.system.workers import Progress, run_tasks
 
@@ -20,25 +26,25 @@ class SetReport:
     """What `write_scenes` did."""
 
     written: tuple[Path, ...]
-    """Files written: two for a test scene that is ready to train."""
+    """Files written: two for a test scene that is ready to train. Products are folders."""
 
     kept: tuple[Path, ...]
-    """Files of this set that already existed."""
+    """Files, or folders, of this set that already existed."""
 
     elapsed_s: float
     """Seconds in all."""
 
     @property
     def n_bytes(self) -> int:
-        """Size of the files written."""
-        return sum(path.stat().st_size for path in self.written)
+        """Size of what was written."""
+        return sum(map(_n_bytes_on_disk, self.written))
 
 
 def write_scenes(
     folder: str | Path,
     n_scenes: int,
     size: int | tuple[int, int],
-    version: Literal["ready", "raw"] = "ready",
+    version: Version = "ready",
     *,
     seed: int = 0,
     first: int = 0,
@@ -47,7 +53,7 @@ def write_scenes(
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> SetReport:
-    """Write `n_scenes` synthetic scenes in the format of AI4Arctic.
+    """Write `n_scenes` synthetic scenes in the format of AI4Arctic, or as a user's inputs.
 
     Parameters
     ----------
@@ -59,7 +65,8 @@ def write_scenes(
         Nominal number of 80 m pixels along a side, or height and width. A small scene is
         a small area: 1000 pixels are 80 km.
     version
-        ``"ready"`` to train, or ``"raw"``.
+        ``"ready"`` to train, ``"raw"``, or ``"products"``: a folder a scene with what a
+        user has of it, `seaice_data.synthetic.products`.
     seed
         Random seed of the scenes.
     first
@@ -83,8 +90,8 @@ def write_scenes(
     ------
     SceneError
         If the folder contains other netCDF files, or those of a set of another size:
-        scenes should not be mixed, and files of others are never deleted. Also if the
-        scenes do not fit on the disk.
+        scenes should not be mixed, and files of others are never deleted. This holds for
+        folders of products, too. Also if the scenes do not fit on the disk.
     SettingsError
         If `n_scenes`, `size`, `seed` or `first` is too small or too large, or `truth` is in
         `folder`, where its files would be taken for scenes.
@@ -105,7 +112,10 @@ def write_scenes(
         truth.mkdir(parents=True, exist_ok=True)
         for plan in plans:
             paths[plan.id] += (truth_path(truth, plan),)
-    there = {path for scene in paths.values() for path in scene if path.is_file()}
+    there = {path for scene in paths.values() for path in scene if path.exists()}
+    for path in there:
+        if overwrite and path.is_dir():
+            require_ours(path)
     for plan in plans:
         if not overwrite and paths[plan.id][0] in there:
             _refuse_other_size(plan, paths[plan.id][0])
@@ -119,10 +129,13 @@ def write_scenes(
     _refuse_full_disk(
         folder,
         sum(n_bytes(plan, version) for plan in plans if plan.id not in kept),
-        sum(path.stat().st_size for path in replaced),
+        sum(map(_n_bytes_on_disk, replaced)),
     )
     for path in replaced:
-        path.unlink(missing_ok=True)
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
     written = run_tasks(_write, arguments, jobs, progress)
     return SetReport(
         written=tuple(path for files in written for path in files),
@@ -132,13 +145,13 @@ def write_scenes(
 
 
 def _write(
-    folder: Path, plan: ScenePlan, version: Literal["ready", "raw"], truth: Path | None
+    folder: Path, plan: ScenePlan, version: Version, truth: Path | None
 ) -> tuple[Path, ...]:
     """Write the files of a scene that do not exist."""
     places = dict.fromkeys(scene_paths(folder, plan, version), folder)
     if truth is not None:
         places[truth_path(truth, plan)] = truth
-    absent = [path for path in places if not path.is_file()]
+    absent = [path for path in places if not path.exists()]
     if len(absent) == len(places):
         write_scene(folder, plan, version, truth)
     elif absent:
@@ -152,8 +165,11 @@ def _write(
 
 def _refuse_other_size(plan: ScenePlan, path: Path) -> None:
     """Reject a file of another size: sets that differ only in size have the same names."""
-    with open_scene(path) as scene:
-        height, width = scene.grid.shape
+    if path.is_dir():
+        height, width = shape_of(path)
+    else:
+        with open_scene(path) as scene:
+            height, width = scene.grid.shape
     if (height, width) != (plan.height, plan.width):
         raise SceneError(
             f"{str(path)!r} has {height} x {width} pixels, "
@@ -182,3 +198,10 @@ def _refuse_others(folder: Path, ours: set[Path]) -> None:
             f"{others[0].name!r}",
             hint="choose an empty folder, so that synthetic and other scenes do not mix",
         )
+
+
+def _n_bytes_on_disk(path: Path) -> int:
+    """Return the size of a file, or of all files in a folder."""
+    if not path.is_dir():
+        return path.stat().st_size
+    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
