@@ -411,5 +411,6 @@ def _notes_of_chart(chart: BurntChart, frame: Frame) -> Iterator[str]:
 
 
 def _as_texts(paths: Paths) -> tuple[str, ...]:
-    one = isinstance(paths, str | Path)
-    return tuple(map(str, (paths,) if one else paths))
+    if isinstance(paths, str | Path):
+        return (str(paths),)
+    return tuple(map(str, paths))

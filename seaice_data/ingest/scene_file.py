@@ -62,6 +62,7 @@ def write_scene_file(
     amsr2: CellFields | None = None,
     era5: CellFields | None = None,
     chart: BurntChart | None = None,
+    made_with: str = "",
 ) -> None:
     """Write an own scene; the file is complete or absent, also if this process is killed.
 
@@ -80,6 +81,8 @@ def write_scene_file(
         All fields of these groups of channels on the cells of the frame.
     chart
         Ice chart on the 80 m grid.
+    made_with
+        The options of the command that writes it, in one line.
 
     Raises
     ------
@@ -93,7 +96,8 @@ def write_scene_file(
     scene_id = scene_id_of(backscatter, chart)
     with whole_file(path) as file:
         define_dimensions(file, _sizes(backscatter, chart))
-        _set(file, _global_attributes(scene_id, backscatter, fields, chart))
+        about = _global_attributes(scene_id, backscatter, fields, chart)
+        _set(file, about | ({"made_with": made_with} if made_with else {}))
         _write_time(file, backscatter)
         _write_backscatter(file, backscatter)
         _write_labels(
