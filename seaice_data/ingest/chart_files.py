@@ -239,7 +239,7 @@ def _crs(text: str | None, chart: ChartFile, shapes: NDArray[Any]) -> Any:
     raise SceneError(
         f"{chart.shown}: the chart does not say its coordinate reference system, and its "
         f"coordinates ({left:g} to {right:g}, {bottom:g} to {top:g}) are not in degrees",
-        hint="put the .prj file of the shapefile beside it, with the same name",
+        hint="give the chart one: a shapefile by its .prj file, with the same name",
     )
 
 
