@@ -97,8 +97,8 @@ def read_chart(path: str | Path, frame: Frame, service: str | None = None) -> Bu
     frame
         The scene.
     service
-        Ice service that made the chart, in letters; by default the one in the name of the
-        chart or its file, else ``other``.
+        Ice service that made the chart, 2 to 12 letters and digits; by default the one in
+        the name of the chart or its file, else ``other``.
 
     Returns
     -------
@@ -127,9 +127,9 @@ def read_chart(path: str | Path, frame: Frame, service: str | None = None) -> Bu
     ones. Borders are exact to about a metre.
     """
     path = Path(path)
-    if service is not None and not re.fullmatch(r"[A-Za-z]+", service):
+    if service is not None and not re.fullmatch(r"[A-Za-z][A-Za-z0-9]{1,11}", service):
         raise SceneError(
-            f"service {printable(service)!r} is not a name in letters",
+            f"service {printable(service)!r} is not a name of 2 to 12 letters and digits",
             hint="give a short one, such as cis, dmi or nic",
         )
     with tempfile.TemporaryDirectory() as scratch:

@@ -11,7 +11,7 @@ import tarfile
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -104,8 +104,8 @@ def time_in(name: str) -> datetime | None:
         for match in pattern.finditer(name):
             year, _, month, day, hour, minute = (*match.groups(), "12", "0")[:6]
             with suppress(ValueError):  # the 31st of a shorter month
-                numbers = map(int, (year, month, day, hour, minute or "0"))
-                return datetime(*numbers, tzinfo=UTC)
+                time = datetime(int(year), int(month), int(day), int(hour), tzinfo=UTC)
+                return time.replace(minute=int(minute or 0))
     return None
 
 
@@ -150,37 +150,46 @@ def read_polygons(chart: ChartFile, scratch: Path) -> ChartPolygons:
     NoChartError
         If it has no polygons, or no field ``CT``.
     """
-    import pyogrio  # late: an extra
-    import pyproj
-    import shapely
+    import shapely  # late: an extra
 
     with chart_errors(chart.shown):
         file = _unpacked(chart, scratch)
         if file.suffix.lower() == ".shp":
             _check_shapefile(file, chart.shown)
-        meta, _, wkb, values = pyogrio.raw.read(file, layer=chart.layer)
-        names = [str(name) for name in meta["fields"]]
-        # A field in capitals comes after others of that name, and so prevails.
-        order = sorted(range(len(names)), key=lambda i: (names[i].isupper(), -i))
-        fields = {names[i].upper(): np.asarray(values[i], object) for i in order}
+        meta, wkb, values = _contents(file, chart)
+        fields = _fields([str(name) for name in meta["fields"]], values)
         if "CT" not in fields:
-            listed = shortened(", ".join(printable(name) for name in names)) or "no fields"
+            names = shortened(", ".join(map(printable, fields))) or "no fields"
             raise NoChartError(
                 f"{chart.shown}: not an ice chart in SIGRID-3: it has no field 'CT' "
-                f"(total concentration), but {listed}"
+                f"(total concentration), but {names}"
             )
-        shapes = shapely.from_wkb(wkb) if wkb is not None else np.array([], object)
-        if not len(shapes):
-            raise NoChartError(f"{chart.shown}: it has no polygon")
-        shapes = np.array([_polygonal(shape) for shape in shapes], object)
+        shapes = np.array([_polygonal(shape) for shape in shapely.from_wkb(wkb)], object)
         if shapely.is_empty(shapes).all():
             raise NoChartError(f"{chart.shown}: it has no polygon")
-        crs = (
-            pyproj.CRS.from_user_input(meta["crs"])
-            if meta["crs"]
-            else _degrees(chart, shapes)
-        )
-    return ChartPolygons(shapes, crs, fields)
+        return ChartPolygons(shapes, _crs(meta["crs"], chart, shapes), fields)
+
+
+def _contents(
+    file: Path, chart: ChartFile
+) -> tuple[dict[str, Any], NDArray[Any], Sequence[NDArray[Any]]]:
+    """Return the description, the shapes and the values of the fields of a file."""
+    import pyogrio  # late: an extra
+
+    try:
+        meta, _, wkb, values = pyogrio.raw.read(file, layer=chart.layer)
+    except UnboundLocalError as error:  # of pyogrio, which cannot parse it
+        raise SceneError(
+            f"{chart.shown}: its coordinate reference system cannot be read",
+            hint="get the chart, or the .prj file of its shapefile, again",
+        ) from error
+    return meta, np.array([], object) if wkb is None else wkb, values
+
+
+def _fields(names: list[str], values: Sequence[NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Return fields by names in capitals; a name that was in capitals prevails."""
+    order = sorted(range(len(names)), key=lambda i: names[i].isupper())
+    return {names[i].upper(): np.asarray(values[i], object) for i in order}
 
 
 def _check_shapefile(file: Path, shown: str) -> None:
@@ -216,11 +225,13 @@ def _polygonal(shape: Any) -> Any:
     return shapely.MultiPolygon(parts) if parts else shapely.Polygon()
 
 
-def _degrees(chart: ChartFile, shapes: NDArray[Any]) -> Any:
-    """Return WGS 84 for a chart without a reference system if it must be in degrees."""
+def _crs(text: str | None, chart: ChartFile, shapes: NDArray[Any]) -> Any:
+    """Return a reference system; without one WGS 84, if the chart must be in degrees."""
     import pyproj  # late: an extra
     import shapely
 
+    if text:
+        return pyproj.CRS.from_user_input(text)
     left, bottom, right, top = shapely.total_bounds(shapes)
     # In metres the whole chart would be smaller than a kilometre.
     if -180.01 <= left < right <= 360.01 and -90 <= bottom < top <= 90:
@@ -228,7 +239,7 @@ def _degrees(chart: ChartFile, shapes: NDArray[Any]) -> Any:
     raise SceneError(
         f"{chart.shown}: the chart does not say its coordinate reference system, and its "
         f"coordinates ({left:g} to {right:g}, {bottom:g} to {top:g}) are not in degrees",
-        hint="put the .prj file of the shapefile beside it, with the same name",
+        hint="give the chart one: a shapefile by its .prj file, with the same name",
     )
 
 
@@ -381,8 +392,9 @@ def chart_errors(shown: str) -> Iterator[None]:
     )  # fmt: skip
     try:
         with warnings.catch_warnings():
-            # GDAL warns of much that has no effect on codes and outlines.
+            # GDAL warns of what has no effect on codes and outlines, such as measures.
             warnings.simplefilter("ignore", RuntimeWarning)
+            warnings.simplefilter("ignore", UserWarning)
             yield
     except errors as error:
         reason = shortened(printable(" ".join(str(error).split()))) or type(error).__name__

@@ -324,6 +324,22 @@ def test_a_shapefile_in_the_archives_that_services_publish(tmp_path: Path) -> No
         assert found.valid == datetime(2020, 11, 2, 18, tzinfo=UTC)
 
 
+def test_heights_and_measures_of_points_are_ignored(tmp_path: Path) -> None:
+    high = [shapely.force_3d(shape, 12.5) for shape in halves()]
+    path = write(tmp_path / "chart.shp", high)
+    for part in (path, path.with_suffix(".shx")):  # polygons with measures: 25, not 15
+        contents = bytearray(part.read_bytes())
+        contents[32] = 25
+        if part == path:
+            contents[108] = 25
+            second = 100 + 8 + 2 * int.from_bytes(contents[104:108], "big")
+            contents[second + 8] = 25
+        part.write_bytes(contents)
+    with pytest.warns(UserWarning, match="Measured"):
+        pyogrio.list_layers(path)
+    np.testing.assert_array_equal(read_chart(path, FRAME).polygon_ids, expected_halves())
+
+
 def test_other_layers_are_passed_over(tmp_path: Path) -> None:
     path = write(tmp_path / "dmi_202011021750_North_RIC.gpkg", halves(), layer="ice")
     box = [area(FRAME, ALL, ALL)]
@@ -437,7 +453,7 @@ def test_what_is_not_a_chart_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert "contains no ice chart" in refused(tmp_path / "empty")
     path = write(tmp_path / "c.gpkg", halves())
-    with pytest.raises(SceneError, match=r"service '\.\./cis' is not a name in letters"):
+    with pytest.raises(SceneError, match=r"service '\.\./cis' is not a name of 2 to 12"):
         read_chart(path, FRAME, service="../cis")
 
 
@@ -464,6 +480,13 @@ def test_files_that_are_cut_off_are_refused(
     whole = cut.read_bytes()
     cut.write_bytes(whole[: int(share * len(whole))])
     refused(path)
+
+
+@pytest.mark.parametrize("text", ["no projection", ""])
+def test_a_damaged_reference_system_is_refused(tmp_path: Path, text: str) -> None:
+    path = write(tmp_path / "chart.shp", halves())
+    (tmp_path / "chart.prj").write_text(text)
+    assert "coordinate reference system" in refused(path)
 
 
 def test_coordinates_off_the_earth_are_refused(tmp_path: Path) -> None:

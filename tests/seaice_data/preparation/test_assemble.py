@@ -12,10 +12,13 @@ from seaice_data.errors import RecipeError
 from seaice_data.flags import FLAG_LAND, FLAG_NO_SAR, FLAG_REMAINDER
 from seaice_data.grid import block_centres, nearest_indices
 from seaice_data.preparation.assemble import assemble
+from seaice_data.preparation.prepare import prepare
 from seaice_data.preparation.resample import downscale_chart
 from seaice_data.scenes.files import open_scene
+from seaice_data.sources.inputs import FileSource
 from seaice_data.store.prepared_scene import PreparedScene
 from seaice_data.store.recipe import Recipe
+from seaice_data.store.store import Store
 from seaice_data.synthetic.scene_set import write_scenes
 
 FIGURES = Path(__file__).parents[2] / "data" / "reference_places.npz"
@@ -277,6 +280,28 @@ def test_the_polygon_of_a_nearest_pixel_is_that_of_its_class(
     most = prepared(path, Recipe(ratio=7)).polygon_ids
     assert most is not None
     assert 0.01 < np.mean(most != found.polygon_ids) < 0.5
+
+
+def test_a_recipe_decides_whether_intervals_have_a_class(tmp_path: Path) -> None:
+    (path,) = write_scenes(tmp_path, 1, 300, "raw").written
+    with h5py.File(path, "a") as file:
+        ids = file["polygon_icechart"][...]
+        halves = np.where(np.arange(ids.shape[1]) < 300, 4, 9)
+        file["polygon_icechart"][...] = np.where(np.isnan(ids), np.nan, halves)
+        del file["polygon_codes"]
+        file["polygon_codes"] = [
+            "poly_id;CT;CA;SA;FA;CB;SB;FB;CC;SC;FC;CN;CD;CF;POLY_TYPE",
+            "4;79;68;95;05;12;87;04;-9;-9;-9;-9;-9;-9;I",
+            "9;30;-9;87;03;-9;-9;-9;-9;-9;-9;-9;-9;-9;I",
+        ]
+    for choice, expected in (("own", [3, 255]), ("none", [3, 255]), ("all", [3, 8, 255])):
+        recipe = Recipe(interval_codes=choice)  # type: ignore[arg-type]
+        store = str(tmp_path / f"{choice}.zarr")
+        (scene_id,) = prepare(path, store, recipe).written
+        full = Store.open(store).scene(scene_id).full_charts()
+        assert np.unique(full[0]).tolist() == expected
+        inputs = FileSource(path, recipe).read(scene_id, charts=True)
+        np.testing.assert_array_equal(inputs.charts, full)
 
 
 def test_a_most_frequent_polygon_need_not_have_the_most_frequent_class() -> None:
