@@ -272,7 +272,8 @@ def _azimuth_factors(
         apart.append(beyond.clip(0))
         factors.append(np.interp(lines, vector.lines[known], vector.factors[known]))
     nearest = np.argmin(apart, axis=0)
-    return np.array(factors, np.float32)[nearest, np.arange(len(lines))]
+    of_lines: FloatArray = np.array(factors, np.float32)[nearest, np.arange(len(lines))]
+    return of_lines
 
 
 def _shared_samples(one: SwathBlock, other: SwathBlock) -> int:
