@@ -19,6 +19,8 @@ from seaice_data.arrays import FloatArray, IntArray
 from seaice_data.errors import SceneError
 from seaice_data.texts import printable, shortened
 
+_MOST_POWER = 1e12  # squares of pixel values are below 5e9
+
 MOST_PIXELS = 2**16
 """Lines or samples that a product has at most; the largest EW GRDM has 15 000 lines."""
 
@@ -366,6 +368,8 @@ def _check_pair(at: FloatArray, values: FloatArray, name: str, error: MakeError)
         raise error(f"has {len(values)} values of {name!r} at {len(at)} positions")
     if np.abs(at).max() > 2**31 or (np.diff(at) <= 0).any():
         raise error(f"has values of {name!r} at positions that do not increase")
+    if np.abs(values).max() > _MOST_POWER:
+        raise error(f"has a value of {name!r} that is too large: {np.abs(values).max():g}")
 
 
 def _find(element: ET.Element, path: str, error: MakeError) -> ET.Element:

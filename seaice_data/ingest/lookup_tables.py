@@ -249,27 +249,34 @@ def _continued(samples: IntArray, at: IntArray, values: FloatArray) -> FloatArra
 def _azimuth_factors(
     azimuth: Sequence[AzimuthNoise], block: SwathBlock, error: MakeError
 ) -> FloatArray:
-    """Return the factors of the lines of a block; 1 if the version has none."""
+    """Return the factors of the lines of a block; 1 if the version has none.
+
+    Each line takes the vector that is for it, or else for the lines nearest to it.
+    """
     lines = np.arange(block.first_line, block.last_line + 1)
     if not azimuth:
         return np.ones(len(lines), np.float32)
-    ours = [vector for vector in azimuth if vector.block.swath == block.swath]
-    factors = np.full(len(lines), np.nan, np.float32)
-    # The best match comes last: vectors of this block, then those nearest to its lines.
-    for vector in sorted(ours, key=lambda v: _overlap(v.block, block)):
-        has_value = vector.factors > 0
-        if has_value.any():
-            inside = (lines >= vector.block.first_line) & (lines <= vector.block.last_line)
-            values = np.interp(lines, vector.lines[has_value], vector.factors[has_value])
-            factors = np.where(inside | np.isnan(factors), values, factors)
-    if np.isnan(factors).any():
+    ours = [
+        vector
+        for vector in azimuth
+        if vector.block.swath == block.swath and (vector.factors > 0).any()
+    ]
+    if not ours:
         raise _no_noise(block.swath, error)
-    return factors.astype(np.float32)
+    # Of two vectors for the same lines, the first one with most samples in common.
+    ours.sort(key=lambda vector: _shared_samples(vector.block, block), reverse=True)
+    apart, factors = [], []
+    for vector in ours:
+        bounds, known = vector.block, vector.factors > 0
+        beyond = np.maximum(bounds.first_line - lines, lines - bounds.last_line)
+        apart.append(beyond.clip(0))
+        factors.append(np.interp(lines, vector.lines[known], vector.factors[known]))
+    nearest = np.argmin(apart, axis=0)
+    of_lines: FloatArray = np.array(factors, np.float32)[nearest, np.arange(len(lines))]
+    return of_lines
 
 
-def _overlap(one: SwathBlock, other: SwathBlock) -> tuple[int, int]:
-    """Return how many lines and samples two blocks have in common; negative if apart."""
-    return (
-        min(one.last_line, other.last_line) - max(one.first_line, other.first_line),
-        min(one.last_sample, other.last_sample) - max(one.first_sample, other.first_sample),
-    )
+def _shared_samples(one: SwathBlock, other: SwathBlock) -> int:
+    """Return how many samples two blocks have in common; negative if they are apart."""
+    first = max(one.first_sample, other.first_sample)
+    return min(one.last_sample, other.last_sample) - first + 1

@@ -67,6 +67,8 @@ def open_measurement(
     n_bytes = 2 * shape[0] * shape[1]
     if files.size(name) > _MOST_RATIO * n_bytes + 2**20:
         raise error(f"is too long for {shape[0]} x {shape[1]} pixels")
+    if not files.size(name):  # GDAL would open it to write
+        raise error("is empty")
     with ExitStack() as opened:
         with _tiff_errors(files, name):
             rasterio = _rasterio()

@@ -30,6 +30,7 @@ MOST_XML_BYTES = 64 * 2**20
 
 _ZIP_START = b"PK\x03\x04"
 _CHUNK = 2**20
+_ZIP_ERRORS = (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError)
 
 
 class ProductFiles(ABC):
@@ -202,7 +203,7 @@ class ZipFiles(ProductFiles):
         try:
             with file_errors(self.path):
                 yield
-        except (zipfile.BadZipFile, EOFError, ValueError) as error:
+        except _ZIP_ERRORS as error:
             raise self.error(
                 "the zip is cut off or damaged: its list of files cannot be read",
                 hint="copy or download it again",
@@ -298,7 +299,7 @@ def _is_product_zip(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except (zipfile.BadZipFile, EOFError, ValueError):
+    except _ZIP_ERRORS:
         n_name = int.from_bytes(start[26:28], "little")
         names = [start[30 : 30 + n_name].decode("utf-8", "replace")]
     return any(_is_of_product(name.replace("\\", "/")) for name in names)
