@@ -57,7 +57,7 @@ def whole_file(path: Path) -> Iterator["netCDF4.Dataset"]:
         part = place / path.name
         with (
             one_at_a_time,
-            writing_to(path.parent),
+            _naming(path.parent),
             disk_errors(part),
             open_dataset(part, "w") as file,
         ):
@@ -68,14 +68,8 @@ def whole_file(path: Path) -> Iterator["netCDF4.Dataset"]:
 
 
 @contextmanager
-def writing_to(folder: Path) -> Iterator[None]:
-    """Turn errors of writing a file into a `SceneError` that names its folder.
-
-    Raises
-    ------
-    SceneError
-        If the system or the netCDF library cannot write.
-    """
+def _naming(folder: Path) -> Iterator[None]:
+    """Turn errors of writing a file into a `SceneError` that names its folder."""
     try:
         yield
     except (OSError, RuntimeError) as error:

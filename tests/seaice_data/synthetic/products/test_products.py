@@ -159,10 +159,10 @@ def test_errors_name_the_folder_of_the_scene(tmp_path: Path) -> None:
 
 def test_two_commands_at_the_same_time_write_one_set(out: Path, tmp_path: Path) -> None:
     seaice = Path(sys.executable).with_name("seaice")
-    options = ["--version", "products", "--scenes", "2", "--size", "200", "--jobs", "1"]
+    options = ["--version", "products", "--scenes", "1", "--size", "200", "--jobs", "1"]
     both = [subprocess.Popen([seaice, "synth", tmp_path, *options]) for _ in range(2)]
     assert [process.wait() for process in both] == [0, 0]
-    assert content(tmp_path) == content(out)
+    assert content(tmp_path / PLANS[0].id) == content(out / PLANS[0].id)
 
 
 def test_space_on_disk_is_not_underestimated(out: Path) -> None:
