@@ -24,7 +24,7 @@ from seaice_data.system.files import staged
 Version = Literal["ready", "raw", "products"]
 """Form of a scene: ready to train, raw, or the products that users have."""
 
-_OTHER_PRODUCTS_BYTES = 20_000_000  # all but the images
+_OTHER_PRODUCTS_BYTES = 25_000_000  # all but the images
 
 
 def write_scene(

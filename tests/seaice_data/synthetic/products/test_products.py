@@ -171,7 +171,7 @@ def test_space_on_disk_is_not_underestimated(out: Path) -> None:
         assert n_bytes(plan, "products") > written
     whole = plan_scenes(2, 5000, seed=0)
     # Measured: the images of the first take 407 MB, and their zip 254 MB more.
-    assert n_bytes(whole[0], "products") == pytest.approx(700e6, rel=0.02)
+    assert n_bytes(whole[0], "products") == pytest.approx(717e6, rel=0.02)
 
 
 def test_twins_are_three_versions_of_a_scene(tmp_path: Path) -> None:
