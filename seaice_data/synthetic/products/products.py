@@ -13,7 +13,12 @@ from typing import Any, NamedTuple
 from seaice_data.errors import SceneError
 from seaice_data.synthetic.observation import Band, Observation
 from seaice_data.synthetic.plan import ScenePlan
+from seaice_data.synthetic.products.chart import write_chart
+from seaice_data.synthetic.products.coast import write_coast
+from seaice_data.synthetic.products.gdal_dates import dated
 from seaice_data.synthetic.products.safe import write_safe
+from seaice_data.synthetic.products.swaths import write_swaths
+from seaice_data.synthetic.products.weather import write_weather
 from seaice_data.system.documents import DocumentError, parse_json, read_text
 
 DESCRIPTION = "synthetic.json"
@@ -48,8 +53,14 @@ def write_products(
     OSError
         If a file cannot be written.
     """
-    # First: the other products need to know what all bands contain.
+    # First those that need libraries of extras, which may be missing. The radiometer needs
+    # to know what all bands contain.
+    write_weather(folder, scene)
+    write_chart(folder, scene)
+    with dated(scene.plan):
+        write_coast(folder, scene)
     write_safe(folder, scene, zipped=is_zipped(scene.plan), bands=bands)
+    write_swaths(folder, scene)
     _describe(folder, scene.plan)
 
 

@@ -61,6 +61,19 @@ def test_each_scene_is_a_folder_with_a_product(out: Path) -> None:
         assert (out.with_name("out-truth") / f"{plan.id}_truth.nc").is_file()
 
 
+def test_each_folder_has_all_that_belongs_to_a_scene(out: Path) -> None:
+    for plan in PLANS:
+        names = {path.name for path in (out / plan.id).iterdir()}
+        (product,) = (name for name in names if name.startswith(plan.upstream_id))
+        assert names == {
+            product,
+            *("amsr2", "amsr2-l1b", "era5.nc", "era5.grib", "coast.gpkg", "synthetic.json"),
+            *(f"{plan.chart_name}.gpkg", f"{plan.chart_name}.zip"),
+        }
+        for level in ("amsr2", "amsr2-l1b"):
+            assert list((out / plan.id / level).glob("*.h5"))
+
+
 def test_half_of_a_set_are_zips() -> None:
     plans = plan_scenes(40, 200, seed=3)
     assert [is_zipped(plan) for plan in plans] == [True, False] * 20
