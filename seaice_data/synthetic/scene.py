@@ -24,7 +24,7 @@ from seaice_data.system.netcdf_files import whole_file, writing_to
 Version = Literal["ready", "raw", "products"]
 """Form of a scene: ready to train, raw, or the products that users have."""
 
-_OTHER_PRODUCTS_BYTES = 20_000_000  # all but the images
+_OTHER_PRODUCTS_BYTES = 25_000_000  # all but the images
 
 
 def write_scene(
@@ -133,17 +133,26 @@ def _whole_folder(path: Path) -> Iterator[Path]:
     SceneError
         If it cannot be written to the disk.
     """
-    with writing_to(path.parent), staged(path.parent) as place:
+    with staged(path.parent) as place:
         part = place / path.name
         part.mkdir()
         try:
             yield part
+            _rename(part, path)
         except SceneError as error:
             named = str(error).replace(str(part), str(path))
             raise SceneError(named, hint=error.hint) from error.__cause__ or error
-        try:
-            part.rename(path)
-        except OSError:
-            # Another process may have been quicker; equal plans give equal folders.
-            if not path.is_dir():
-                raise
+        except OSError as error:
+            raise SceneError(
+                f"cannot write {str(path.parent)!r}: {error.strerror or error}",
+                hint="fix this, then run the same command again to continue",
+            ) from error
+
+
+def _rename(part: Path, path: Path) -> None:
+    """Give a folder its name, unless another process was quicker to write an equal one."""
+    try:
+        part.rename(path)
+    except OSError:
+        if not path.is_dir():
+            raise

@@ -1,4 +1,4 @@
-"""Dates in files that GDAL writes: that of the scene, so that equal plans give equal files."""
+"""Dates in files of GDAL: that of the scene, so that equal plans give equal files."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
