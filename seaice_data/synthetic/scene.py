@@ -19,7 +19,7 @@ from seaice_data.synthetic.products.products import is_zipped, write_products
 from seaice_data.synthetic.raw import write_raw
 from seaice_data.synthetic.ready import write_ready, write_truth
 from seaice_data.system.files import staged
-from seaice_data.system.netcdf_files import whole_file, writing_to
+from seaice_data.system.netcdf_files import whole_file
 
 Version = Literal["ready", "raw", "products"]
 """Form of a scene: ready to train, raw, or the products that users have."""

@@ -36,7 +36,7 @@ def whole_file(path: Path) -> Iterator["netCDF4.Dataset"]:
     from seaice_data.system.netcdf_library import disk_errors, one_at_a_time, open_dataset
 
     with (
-        writing_to(path.parent),
+        _naming(path.parent),
         replacing(path) as part,
         one_at_a_time,
         disk_errors(part),
@@ -48,14 +48,8 @@ def whole_file(path: Path) -> Iterator["netCDF4.Dataset"]:
 
 
 @contextmanager
-def writing_to(folder: Path) -> Iterator[None]:
-    """Turn errors of writing a file into a `SceneError` that names its folder.
-
-    Raises
-    ------
-    SceneError
-        If the system or the netCDF library cannot write.
-    """
+def _naming(folder: Path) -> Iterator[None]:
+    """Turn errors of writing a file into a `SceneError` that names its folder."""
     try:
         yield
     except (OSError, RuntimeError) as error:

@@ -16,11 +16,11 @@ import numpy as np
 
 from seaice_data.arrays import FloatArray
 from seaice_data.errors import SceneError
-from seaice_data.system.netcdf_files import define_dimensions, whole_file
 from seaice_data.synthetic.observation import Observation
 from seaice_data.synthetic.plan import ScenePlan, swath_position
 from seaice_data.synthetic.weather import GRID_DEG, analyse
 from seaice_data.system.files import file_errors, replacing
+from seaice_data.system.netcdf_files import define_dimensions, whole_file
 
 if TYPE_CHECKING:
     import netCDF4
