@@ -75,9 +75,9 @@ def on_ellipsoid(vectors: Float64) -> Float64:
 
     Examples
     --------
-    >>> on_ellipsoid(np.array([[2.0, 0.0, 0.0], [0.0, 0.0, 1.0]]))
-    array([[6378.137     ,    0.        ,    0.        ],
-           [   0.        ,    0.        , 6356.75231425]])
+    >>> on_ellipsoid(np.array([[2.0, 0.0, 0.0], [0.0, 0.0, 1.0]])).round(3)
+    array([[6378.137,    0.   ,    0.   ],
+           [   0.   ,    0.   , 6356.752]])
     """
     squares = np.array([_A_KM**2, _A_KM**2, _B_KM**2])
     length = np.sqrt((vectors**2 * squares).sum(axis=-1, keepdims=True))

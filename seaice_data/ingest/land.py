@@ -58,8 +58,7 @@ def read_land(frame: Frame, coast: Path | None = None) -> DistanceZones:
     -------
     DistanceZones
         Zones 0 (land) to 41 (beyond 300 km), see `seaice_data.zones`, and the coast in
-        words. Without ``coast`` it is OpenStreetMap's, as in AI4Arctic, or GSHHG's if the
-        installed version of ``roaring-landmask`` has no other.
+        words. Without ``coast`` it is OpenStreetMap's, as in AI4Arctic.
 
     Raises
     ------
