@@ -54,8 +54,7 @@ class TieVectors(NamedTuple):
     def axes(self) -> Float64:
         """Three perpendicular unit vectors, shape ``(3, 3)``; the last is `middle`."""
         middle = self.middle
-        # Any direction will do that is not that of the middle.
-        beside = np.cross(np.roll(np.abs(middle) == np.abs(middle).max(), 1), middle)
+        beside = np.cross(np.eye(3)[np.abs(middle).argmin()], middle)
         beside /= np.linalg.norm(beside)
         return np.stack([beside, np.cross(middle, beside), middle])
 
