@@ -54,8 +54,7 @@ class TieVectors(NamedTuple):
     def axes(self) -> Float64:
         """Three perpendicular unit vectors, shape ``(3, 3)``; the last is `middle`."""
         middle = self.middle
-        # Any direction will do that is not that of the middle.
-        beside = np.cross(np.roll(np.abs(middle) == np.abs(middle).max(), 1), middle)
+        beside = np.cross(np.eye(3)[np.abs(middle).argmin()], middle)
         beside /= np.linalg.norm(beside)
         return np.stack([beside, np.cross(middle, beside), middle])
 
@@ -75,9 +74,9 @@ def on_ellipsoid(vectors: Float64) -> Float64:
 
     Examples
     --------
-    >>> on_ellipsoid(np.array([[2.0, 0.0, 0.0], [0.0, 0.0, 1.0]]))
-    array([[6378.137     ,    0.        ,    0.        ],
-           [   0.        ,    0.        , 6356.75231425]])
+    >>> on_ellipsoid(np.array([[2.0, 0.0, 0.0], [0.0, 0.0, 1.0]])).round(3)
+    array([[6378.137,    0.   ,    0.   ],
+           [   0.   ,    0.   , 6356.752]])
     """
     squares = np.array([_A_KM**2, _A_KM**2, _B_KM**2])
     length = np.sqrt((vectors**2 * squares).sum(axis=-1, keepdims=True))

@@ -23,6 +23,7 @@ from seaice_data.ingest.ellipsoid import (
 )
 from seaice_data.ingest.frame import Frame
 from seaice_data.ingest.parts import DistanceZones
+from seaice_data.system.memory import give_back
 from seaice_data.zones import LARGEST_KM
 
 _LAST_ZONE = 41
@@ -58,8 +59,7 @@ def read_land(frame: Frame, coast: Path | None = None) -> DistanceZones:
     -------
     DistanceZones
         Zones 0 (land) to 41 (beyond 300 km), see `seaice_data.zones`, and the coast in
-        words. Without ``coast`` it is OpenStreetMap's, as in AI4Arctic, or GSHHG's if the
-        installed version of ``roaring-landmask`` has no other.
+        words. Without ``coast`` it is OpenStreetMap's, as in AI4Arctic.
 
     Raises
     ------
@@ -77,6 +77,7 @@ def read_land(frame: Frame, coast: Path | None = None) -> DistanceZones:
         land, name = coast_of_file(coast, area), coast.name
     shape = frame.grid.shape
     zones = zones_of_pixels(ties, _points(land, area), _is_land(land, ties, shape))
+    give_back()  # 0.1 GB of polygons
     if zones.min() == _LAST_ZONE:
         name += f", which has no land within {LARGEST_KM} km"
     return DistanceZones(zones, name)

@@ -35,7 +35,7 @@ _BEND_SHARE = 0.008
 """The same as a share of the distance: zones are wider far from land."""
 
 _INLAND_KM = 1.5
-"""Stands for any distance from the coast that is larger, on land, where there is one zone."""
+"""Stands for any larger distance from the coast on land, where there is one zone."""
 
 _RADIUS_KM = 6371.0
 
@@ -54,11 +54,12 @@ def land_distances(surface: Surface) -> Float32:
     fine = Nodes(plan, LAND_SPACING, nodes.start, (height, width))
     scale = np.float32(_ellipsoid_scale(plan))
     rough = nodes.take(surface.land_km, fine)
-    if surface.swath.coast is None:
+    coast = surface.swath.coast
+    if coast is None:
         return rough * scale
     from scipy.spatial import cKDTree  # late: half a second
 
-    tree = cKDTree(_points(surface), balanced_tree=False, compact_nodes=False)
+    tree = cKDTree(_points(surface, coast), balanced_tree=False, compact_nodes=False)
     y, x = positions_km(nodes)
     rows, columns = np.nonzero(surface.land_km > -_INLAND_KM)
     km = np.full(nodes.shape, _INLAND_KM, dtype=np.float32)
@@ -82,12 +83,10 @@ def coast_field(surface: Surface) -> Float32:
     return np.clip(surface.around_km, -largest, largest)
 
 
-def _points(surface: Surface) -> Float64:
+def _points(surface: Surface, coast: Float32) -> Float64:
     """Return points along the coast, shape ``(n, 2)``."""
-    swath = surface.swath
-    assert swath.coast is not None
     near = _along(_lines(surface.around, coast_field(surface)), _DENSE_KM)
-    far = _along(_lines(swath.nodes, swath.coast), _SPARSE_KM)
+    far = _along(_lines(surface.swath.nodes, coast), _SPARSE_KM)
     y, x = positions_km(surface.around)
     is_inside = (far > (y[0, 0], x[0])).all(axis=1) & (far < (y[-1, 0], x[-1])).all(axis=1)
     return np.concatenate([near, far[~is_inside]])

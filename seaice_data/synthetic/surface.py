@@ -23,8 +23,7 @@ from seaice_data.synthetic.polygons import HEADER, Polygon, egg_code, make_polyg
 from seaice_data.synthetic.regions import REGIONS
 
 _REACH_KM = 30
-"""Distance to land up to which ice is made by that of the scene's own coast; beyond, by that
-of the swath."""
+"""Distance to land up to which ice follows the scene's own coast; beyond, the swath's."""
 
 
 class Border(NamedTuple):

@@ -10,7 +10,7 @@ from seaice_data.synthetic.fields import Float32
 from seaice_data.synthetic.nodes import SWATH_KM, Nodes
 from seaice_data.synthetic.observation import Observation
 from seaice_data.synthetic.plan import ScenePlan, heading_deg, swath_middle
-from seaice_data.synthetic.surface import Surface
+from seaice_data.synthetic.surface import Border, Surface
 
 _CRS = "EPSG:3413"
 """Polar stereographic, as charts of the Arctic are: coasts may cross the date line."""
@@ -65,8 +65,10 @@ def _land(surface: Surface) -> Any:
     import shapely
 
     swath = surface.swath
+    if swath.shore is not None:
+        return np.array([_straight_coast(surface.nodes.plan, swath.shore)])
     if swath.coast is None:
-        return np.array([_straight_coast(surface)])
+        return np.empty(0, dtype=np.object_)
     near = _polygons(surface.around, coast_field(surface))
     far = _polygons(swath.nodes, -swath.coast)
     y, x = positions_km(surface.around)
@@ -93,13 +95,11 @@ def _polygons(nodes: Nodes, field: Float32) -> Any:
     )
 
 
-def _straight_coast(surface: Surface) -> Any:
+def _straight_coast(plan: ScenePlan, shore: Border) -> Any:
     """Return the land beyond a straight coast outside the swath."""
     import shapely
 
-    shore = surface.swath.shore
-    assert shore is not None
-    along, across = surface.nodes.plan.image_direction(shore.azimuth_deg)
+    along, across = plan.image_direction(shore.azimuth_deg)
     inland, sideways = np.array([across, along]), np.array([along, -across])
     start = inland * shore.position * SWATH_KM
     corners = [
