@@ -96,7 +96,7 @@ def read_era5(paths: str | Path | Iterable[str | Path], frame: Frame) -> CellFie
     if not fields:
         raise SceneError("the weather files have only one component of the wind")
     attributes = {
-        "weather_files": ", ".join(dict.fromkeys(Path(n).name for n in reader.files)),
+        "weather_files": ", ".join(dict.fromkeys(map(_short_name, reader.files))),
         "weather_times": ", ".join(map(_stamp, sorted(reader.times))),
         "weather_interpolation": "bilinear in space, linear in time, to "
         + _stamp(_seconds(frame.middle)),
@@ -128,27 +128,43 @@ class _Reader:
 
         Components of the wind are vectors in space, with an axis for x, y, z.
         """
-        covering = [layer for layer in layers if self._covers(layer.grid)]
-        if not covering:
-            raise self._not_there(layers[0])
-        before, after = self._around(covering)
+        near = [
+            layer
+            for layer in layers
+            if abs(layer.time_s - self._middle_s) <= _LONGEST_GAP_S
+        ]
+        covering = [layer for layer in near if self._covers(layer.grid)]
+        if near and not covering:
+            raise self._not_there(near[0])
+        before, after = self._around(covering, layers)
         values = self._at(covering, before)
         if after > before:
             share = (self._middle_s - before) / (after - before)
             values = values * (1 - share) + self._at(covering, after) * share
         return values
 
-    def _around(self, layers: Sequence[Layer]) -> tuple[float, float]:
-        """Return the times before and after the middle, or twice the one that it is."""
-        times = np.array([layer.time_s for layer in layers])
-        nearest = float(times[np.abs(times - self._middle_s).argmin()])
-        if abs(nearest - self._middle_s) <= _SAME_S:
-            return nearest, nearest
-        before = float(times.max(initial=-np.inf, where=times < self._middle_s))
-        after = float(times.min(initial=np.inf, where=times > self._middle_s))
+    def _around(
+        self, covering: Sequence[Layer], layers: Sequence[Layer]
+    ) -> tuple[float, float]:
+        """Return the times before and after the middle, or twice the one that it is.
+
+        They are among those that cover the scene; errors name all.
+        """
+        before, after = self._neighbours(covering)
         if after - before > _LONGEST_GAP_S:
-            raise self._not_then(layers, before, after)
+            raise self._not_then(layers, *self._neighbours(layers))
         return before, after
+
+    def _neighbours(self, layers: Sequence[Layer]) -> tuple[float, float]:
+        """Return the last time before the middle and the first after it, or infinity."""
+        times = np.array([layer.time_s for layer in layers])
+        same = times[np.abs(times - self._middle_s) <= _SAME_S]
+        if same.size:
+            return float(same[0]), float(same[0])
+        return (
+            float(times.max(initial=-np.inf, where=times < self._middle_s)),
+            float(times.min(initial=np.inf, where=times > self._middle_s)),
+        )
 
     def _at(self, layers: Sequence[Layer], time_s: float) -> FloatArray:
         """Return a field at a time; a gap in ERA5 is filled by its preliminary version."""
@@ -348,6 +364,12 @@ def _layers_in_zip(path: Path, opened: ExitStack) -> Iterator[Layer]:
             f"{str(path)!r}: cannot read it as a zip: {error}",
             hint="the file may be damaged; fetch it again",
         ) from error
+
+
+def _short_name(file: str) -> str:
+    """Return the name of a file without its folder; that of a zip before its member's."""
+    path = Path(file)
+    return f"{path.parent.name}/{path.name}" if path.parent.is_file() else path.name
 
 
 def _seconds(time: datetime) -> float:

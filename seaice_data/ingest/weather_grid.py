@@ -199,7 +199,8 @@ class Corners:
             for column, weight_x in ((self._left, 1 - right), (self._right, right)):
                 weight = (weight_y * weight_x)[..., np.newaxis]
                 # NaN beside a place that is exactly on a point has no part in it.
-                total += np.where(weight == 0, 0.0, weight * block[row, column])
+                with np.errstate(invalid="ignore", over="ignore"):
+                    total += np.where(weight == 0, 0.0, weight * block[row, column])
         return total
 
 

@@ -10,7 +10,7 @@
 import math
 import re
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
@@ -29,6 +29,7 @@ from seaice_data.ingest.weather_layers import (
     offset_of,
 )
 from seaice_data.scenes.decoding import ATTRIBUTES, Decoding
+from seaice_data.scenes.hdf5 import Hdf5Reader
 from seaice_data.scenes.netcdf_errors import netcdf_errors
 
 if TYPE_CHECKING:
@@ -258,21 +259,17 @@ class _Axes:
 
 def _refuse_truncated(path: Path, name: str) -> None:
     """Raise an error with the reason where the netCDF library has none, or reads on."""
+    from seaice_data.scenes.classic import ClassicReader  # late: loads the library
+
     with path.open("rb") as stream:
         is_classic = stream.read(3) == b"CDF"
-    if is_classic:
-        from seaice_data.scenes.classic import ClassicReader  # late: few files need it
-
-        try:
-            ClassicReader(path).close()
-        except SceneError as error:
-            message = str(error).replace(repr(str(path)), repr(name))
-            raise SceneError(message, hint=error.hint) from error
-        return
-    import h5py  # late: takes 0.1 s
-
-    with closing(h5py.File(path, "r", locking=False)):
-        pass
+    reader: type[ClassicReader] | type[Hdf5Reader]
+    reader = ClassicReader if is_classic else Hdf5Reader
+    try:
+        reader(path).close()
+    except SceneError as error:
+        message = str(error).replace(repr(str(path)), repr(name))
+        raise SceneError(message, hint=error.hint) from error
 
 
 def _field_of(variable: "netCDF4.Variable[Any]") -> str | None:
