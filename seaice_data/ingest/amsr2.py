@@ -252,7 +252,7 @@ def _smallest(times: FloatArray) -> float:
 def _rows_near(swath: SwathFile, cells: _Cells, n_scans: int) -> slice | None:
     """Return the scans that may see the scene, or None."""
     # Every fourth scan and every eighth point are less than 45 km apart.
-    points = swath.points(slice(0, n_scans))[::4, ::8]
+    points = swath.points(slice(0, n_scans), steps=(4, 8))
     near = np.flatnonzero(cells.is_near(points, _MARGIN_KM + 45).any(axis=1))
     if not near.size:
         return None

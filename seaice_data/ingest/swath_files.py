@@ -183,13 +183,17 @@ class SwathFile:
             utc[times >= later] = times[times >= later] - leaps
         return utc - (since - _EPOCH).total_seconds()
 
-    def points(self, rows: slice, horn: str = "A") -> FloatArray:
+    def points(
+        self, rows: slice, horn: str = "A", steps: tuple[int, int] = (1, 1)
+    ) -> FloatArray:
         """Return unit vectors of points of a horn, shape ``(scan, point, 3)``.
 
-        NaN where a place is missing.
+        NaN where a place is missing. Steps of more than 1 leave out scans and points.
         """
         latitude, longitude = (
-            self._rows(self.layout.places.format(word, horn), rows).astype(np.float64)
+            self._rows(self.layout.places.format(word, horn), rows)[
+                :: steps[0], :: steps[1]
+            ].astype(np.float64)
             for word in ("Latitude", "Longitude")
         )
         if latitude.shape != longitude.shape or latitude.shape[1] < self.layout.point_step:
