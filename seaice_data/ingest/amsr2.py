@@ -244,9 +244,8 @@ def _look(swath: SwathFile, cells: _Cells, window: _Window) -> _View | None:
 
 
 def _smallest(times: FloatArray) -> float:
-    """Return the time nearest to 0; infinite if none is known."""
-    known = times[np.isfinite(times)]
-    return float(known[np.abs(known).argmin()]) if known.size else np.inf
+    """Return the time nearest to 0."""
+    return float(times[np.nanargmin(np.abs(times))])
 
 
 def _rows_near(swath: SwathFile, cells: _Cells, n_scans: int) -> slice | None:
