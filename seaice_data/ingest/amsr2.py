@@ -244,15 +244,14 @@ def _look(swath: SwathFile, cells: _Cells, window: _Window) -> _View | None:
 
 
 def _smallest(times: FloatArray) -> float:
-    """Return the time nearest to 0; infinite if none is known."""
-    known = times[np.isfinite(times)]
-    return float(known[np.abs(known).argmin()]) if known.size else np.inf
+    """Return the time nearest to 0."""
+    return float(times[np.nanargmin(np.abs(times))])
 
 
 def _rows_near(swath: SwathFile, cells: _Cells, n_scans: int) -> slice | None:
     """Return the scans that may see the scene, or None."""
     # Every fourth scan and every eighth point are less than 45 km apart.
-    points = swath.points(slice(0, n_scans))[::4, ::8]
+    points = swath.points(slice(0, n_scans), steps=(4, 8))
     near = np.flatnonzero(cells.is_near(points, _MARGIN_KM + 45).any(axis=1))
     if not near.size:
         return None

@@ -174,22 +174,34 @@ class SwathFile:
         self._file.close()
 
     def scan_times(self, since: datetime) -> FloatArray:
-        """Return when each scan was made, in seconds after a time; NaN if not known."""
+        """Return when each scan was made, in seconds after a time; NaN if not known.
+
+        Raises
+        ------
+        SceneError
+            If no time is known.
+        """
         times = self._file.variable(self.layout.time, n_axes=1).read().astype(np.float64)
-        times[~(times > 0)] = np.nan
+        times[~((times > 0) & np.isfinite(times))] = np.nan
+        if np.isnan(times).all():
+            raise self._file.error(f"{self.layout.time!r} has no time of a scan")
         utc = times.copy()
         for begin, leaps in _LEAP_SECONDS:
             later = (begin - _EPOCH).total_seconds() + leaps
             utc[times >= later] = times[times >= later] - leaps
         return utc - (since - _EPOCH).total_seconds()
 
-    def points(self, rows: slice, horn: str = "A") -> FloatArray:
+    def points(
+        self, rows: slice, horn: str = "A", steps: tuple[int, int] = (1, 1)
+    ) -> FloatArray:
         """Return unit vectors of points of a horn, shape ``(scan, point, 3)``.
 
-        NaN where a place is missing.
+        NaN where a place is missing. Steps of more than 1 leave out scans and points.
         """
         latitude, longitude = (
-            self._rows(self.layout.places.format(word, horn), rows).astype(np.float64)
+            self._rows(self.layout.places.format(word, horn), rows)[
+                :: steps[0], :: steps[1]
+            ].astype(np.float64)
             for word in ("Latitude", "Longitude")
         )
         if latitude.shape != longitude.shape or latitude.shape[1] < self.layout.point_step:
@@ -199,7 +211,7 @@ class SwathFile:
             )
         # Some versions count from 0 to 360.
         is_place = (np.abs(latitude) <= 90) & (np.abs(longitude) <= 360)
-        latitude[~is_place] = np.nan
+        latitude[~is_place] = longitude[~is_place] = np.nan
         return unit_vectors(latitude, longitude)
 
     def places(self, frequency: Frequency, rows: slice) -> FloatArray:

@@ -94,10 +94,13 @@ def test_codes_for_missing_are_not_brightness(tmp_path: Path, code: int) -> None
     assert not np.isnan(vertical).any()
 
 
-@pytest.mark.parametrize("missing", [-9999.0, np.nan])
-def test_a_missing_latitude_is_a_missing_place(tmp_path: Path, missing: float) -> None:
+@pytest.mark.parametrize("word", ["Latitude", "Longitude"])
+@pytest.mark.parametrize("missing", [-9999.0, np.nan, np.inf])
+def test_a_missing_coordinate_is_a_missing_place(
+    tmp_path: Path, word: str, missing: float
+) -> None:
     def lose(file: h5py.File) -> None:
-        file["Latitude of Observation Point for 89A"][2, 4] = missing
+        file[f"{word} of Observation Point for 89A"][2, 4] = missing
 
     points = opened(edit(write_swath(tmp_path / "a.h5"), lose)).points(ALL)
     assert np.argwhere(np.isnan(points).any(axis=-1)).tolist() == [[2, 4]]
@@ -228,7 +231,8 @@ def without_parameters(file: h5py.File) -> None:
         (remove("Scan Time"), "'Scan Time' is missing"),
         (remove("Longitude of Observation Point for 89A"), "89A' is missing"),
         (remove("Brightness Temperature (6.9GHz,V)"), "V\\)' is missing"),
-        (replace("Scan Time", np.zeros(40)), "has 41 scans, 'Scan Time' 40"),
+        (replace("Scan Time", np.ones(40)), "has 41 scans, 'Scan Time' 40"),
+        (replace("Scan Time", np.full(41, -9999.0)), "'Scan Time' has no time of a scan"),
         (replace("Scan Time", np.zeros((41, 2))), "not 1 axes"),
         (replace("Scan Time", [b"x"] * 41), "not numbers"),
         (

@@ -38,3 +38,19 @@ def test_an_edge_is_blurred_over_the_footprint(
     # A Gaussian is half as high at half its footprint: 12 and 88 % of the step.
     inside = (profile > low + 0.12 * (high - low)) & (profile < low + 0.88 * (high - low))
     assert 2 * inside.sum() == pytest.approx(footprint_km, abs=2.1)
+
+
+@pytest.mark.parametrize(
+    ("name", "noise_k", "alike"),
+    [("6_9", 0.35, 0.95), ("36_5", 0.7, 0.95), ("89_0", 1, 0.85)],
+)
+def test_noise_is_as_smooth_as_between_samples(
+    name: str, noise_k: float, alike: float
+) -> None:
+    none = np.zeros((200, 209))
+    calm = {field.name: none for field in dataclasses.fields(Weather)}
+    weather = Weather(**(calm | {"t2m": none + 255.0, "skt": none + 255.0}))
+    seen = brightness(PLAN, Cover(none, none, none, none), weather)[f"btemp_{name}h"]
+    assert seen.std() == pytest.approx(noise_k, rel=0.1)
+    neighbours = np.corrcoef(seen[1:].ravel(), seen[:-1].ravel())[0, 1]
+    assert neighbours == pytest.approx(alike, abs=0.03)
