@@ -21,7 +21,7 @@ from seaice_model.maps.netcdf import describe, read_netcdf, write_netcdf
 GRID = Grid(60, 80, 80.0)
 NOT_SCENES = (
     "../../x", "/etc/x", "", ".hidden", "x" * 240, 'x"><script>alert(1)</script>',
-    "20180607T184326_dmi\n", "20180607T184326_dmi/../x", "20180607T184326_xyz",
+    "20180607T184326_dmi\n", "20180607T184326_dmi/../x", "20180607T184326_XYZ",
     "\N{ARABIC-INDIC DIGIT TWO}0180607T184326_dmi", "20181307T184326_dmi",
 )  # fmt: skip
 
