@@ -14,6 +14,7 @@ from support.coded_scenes import write_coded
 
 from seaice_data.preparation.prepare import prepare
 from seaice_data.store.group import FORMAT_VERSION
+from seaice_data.store.origin import Origin
 from seaice_data.synthetic.scene_set import write_scenes
 from seaice_model.study.candidates import QUESTIONS
 
@@ -57,6 +58,8 @@ def test_store_md_names_every_attribute(root: zarr.Group) -> None:
     assert set(table("Attributes of the root")) == set(root.attrs)
     for _, scene in root["scenes"].groups():
         assert set(table("Attributes of a scene")) == set(scene.attrs)
+    unusual = Origin(absent_channels=("hv",), denoising="esa").unusual()
+    assert set(table("Further attributes of some scenes")) == {"n_unseen", *unusual}
 
 
 def test_store_md_gives_the_format_version(root: zarr.Group) -> None:
