@@ -91,8 +91,11 @@ def read_amsr2(
         views = [*filter(None, (_look(swath, cells, window) for swath in swaths))]
         views.sort(key=lambda view: abs(view.delay_s))
         fields, used = _join(views, cells, frame.cell_shape)
-    note = "" if used else window.in_words()
-    if note:
+    note = ""
+    if not used:
+        names = ", ".join(repr(view.swath.granule) for view in views)
+        lost = f"all samples of {names} in the scene are missing"
+        note = lost if views else window.in_words()
         log.warning("%s", note)
     return CellFields(fields, _attributes(used, note))
 

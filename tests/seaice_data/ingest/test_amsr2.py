@@ -167,6 +167,12 @@ def test_a_swath_that_passes_beside_the_scene_is_not_taken(tmp_path: Path) -> No
     assert note.endswith("'GW1AM2_201904081215_123D', passes beside it, 0.0 h before it")
 
 
+def test_a_swath_without_values_leaves_the_fields_empty(tmp_path: Path) -> None:
+    write_swath(tmp_path / "a.h5", 655.35, others_k=655.35)
+    note = read_amsr2(tmp_path, FRAME).attributes["AMSR2_note"]
+    assert note == "all samples of 'GW1AM2_201904081215_123D' in the scene are missing"
+
+
 @pytest.mark.parametrize("hours", [0.0, -1.0, np.nan])
 def test_a_longest_delay_that_lets_nothing_in_is_refused(
     tmp_path: Path, hours: float
