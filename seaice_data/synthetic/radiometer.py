@@ -1,8 +1,8 @@
 """What the radiometer sees of a synthetic scene: brightness of 2 km cells.
 
 It distinguishes ice from windy water, which the radar does not, but it blurs. The constants
-are typical values, rounded. Noise is as smooth as in fields that were brought to 2 km: the
-instrument takes a sample every 5 or 10 km.
+are typical values, rounded. Fields are as smooth as those that were brought to 2 km from
+the samples of the instrument, 5 or 10 km apart: details between samples are lost.
 """
 
 from collections.abc import Mapping
@@ -119,6 +119,9 @@ _CELL_KM = 2.0
 _SAMPLE_KM = {"89_0": 5.0}
 """Kilometres between samples of the instrument, where it is not 10."""
 
+_SMOOTHING = 1.5
+"""What bringing samples to cells adds to the footprint, in distances between samples."""
+
 RADIOMETER_VARIABLES = tuple(
     f"btemp_{frequency}{polarisation}"
     for frequency in _FREQUENCIES
@@ -150,9 +153,9 @@ def brightness(plan: ScenePlan, cover: Cover, weather: Weather) -> dict[str, Flo
     for number, name in enumerate(RADIOMETER_VARIABLES):
         frequency = _FREQUENCIES[name.removeprefix("btemp_")[:-1]]
         surface = _emission(frequency, "hv".index(name[-1]), wet, weather)
-        sigma = frequency.footprint_km / 2.355 / _CELL_KM
-        seen = blur(surface, sigma)
         sample_km = _SAMPLE_KM.get(name.removeprefix("btemp_")[:-1], 10.0)
+        seen_km = np.hypot(frequency.footprint_km, _SMOOTHING * sample_km)
+        seen = blur(surface, seen_km / 2.355 / _CELL_KM)
         rng = plan.rng(60, number)
         seen += frequency.noise * _noise(rng, seen.shape, sample_km / 2 / _CELL_KM)
         # The instrument counts in steps of 1/128 K.
