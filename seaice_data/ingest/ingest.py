@@ -160,7 +160,8 @@ def ingest_scene(
     Parameters
     ----------
     product
-        EW GRDM product with HH, or HH and HV: a SAFE folder, or a zip of one.
+        EW GRDM product with HH, or HH and HV: a SAFE folder, a zip of one, or a folder
+        that contains one of them.
     out
         Folder to write to; created if needed.
     amsr2
@@ -209,10 +210,16 @@ def ingest_scene(
         denoise=denoise,
         max_delay_hours=max_delay_hours,
     )
+    found = find_products(product)
+    if len(found) != 1:
+        raise SceneError(
+            f"{str(product)!r} contains {len(found)} products",
+            hint="name one of them, or use `ingest_products` for all",
+        )
     folder = Path(out)
     with file_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    return _ingest(Path(product), folder, sources, overwrite=overwrite).path
+    return _ingest(found[0], folder, sources, overwrite=overwrite).path
 
 
 def ingest_products(
@@ -287,15 +294,16 @@ def _ingest(path: Path, folder: Path, sources: Sources, *, overwrite: bool) -> I
         return IngestedFile(
             id=SceneId(known.stem), product=product.name, path=known, is_new=False
         )
-    # What takes seconds comes before what takes most of the time, and may fail.
     frame = product.frame
     amsr2 = _read_swaths(sources, frame)
     era5 = _read_weather(sources, frame)
-    chart = (
-        read_chart(sources.chart, frame, sources.service or None) if sources.chart else None
-    )
+    # In the order that needs least memory: the images of the product are large while they
+    # are read, the chart is large afterwards.
     zones = read_land(frame, Path(sources.coast) if sources.coast else None)
     backscatter = read_product(product, sources.denoise)
+    chart = None
+    if sources.chart:
+        chart = read_chart(sources.chart, frame, sources.service or None)
     scene_id = scene_id_of(backscatter, chart)
     target = folder / f"{scene_id}.nc"
     if target.exists() and not overwrite:
