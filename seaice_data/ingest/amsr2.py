@@ -1,8 +1,8 @@
 """Bring AMSR2 swaths to the 2 km cells of a scene.
 
 ``read_amsr2`` finds the swaths that see the scene, and takes each cell from the one nearest
-in time. `swath_files` says which channels are taken from which kind of file, `footprints`
-how samples are weighted.
+in time. `swaths.files` says which channels are taken from which kind of file,
+`swaths.footprints` how samples are weighted.
 """
 
 import logging
@@ -18,16 +18,16 @@ import numpy as np
 
 from seaice_data.arrays import FloatArray, Mask
 from seaice_data.errors import SceneError
-from seaice_data.ingest.footprints import Neighbours, unit_vectors
 from seaice_data.ingest.frame import Frame
 from seaice_data.ingest.parts import CellFields
-from seaice_data.ingest.swath_files import (
+from seaice_data.ingest.swaths.files import (
     LAYOUTS,
     VARIABLES,
     Frequency,
     SwathFile,
     open_swath,
 )
+from seaice_data.ingest.swaths.footprints import Neighbours, unit_vectors
 from seaice_data.scenes.listing import list_files
 from seaice_data.system.files import file_errors
 from seaice_data.texts import time_in_words

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from seaice_data.arrays import FloatArray, IntArray, Mask
 from seaice_data.egg_codes import COLUMNS, SIC_CLASSES, PolygonTable
 from seaice_data.errors import SceneError
-from seaice_data.ingest.burning import NO_POLYGON, burn
-from seaice_data.ingest.chart_files import (
+from seaice_data.ingest.charts.burning import NO_POLYGON, burn
+from seaice_data.ingest.charts.files import (
     ChartFile,
     ChartPolygons,
     NoChartError,
@@ -31,9 +31,9 @@ from seaice_data.ingest.chart_files import (
     find_charts,
     read_polygons,
 )
+from seaice_data.ingest.charts.placing import pixel_areas
 from seaice_data.ingest.frame import Frame
 from seaice_data.ingest.parts import BurntChart
-from seaice_data.ingest.placing import pixel_areas
 from seaice_data.texts import printable, shortened
 
 log = logging.getLogger(__name__)

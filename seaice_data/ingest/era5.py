@@ -23,10 +23,10 @@ from seaice_data.errors import SceneError
 from seaice_data.grid import CELL_PIXELS, cell_centres
 from seaice_data.ingest.frame import Frame
 from seaice_data.ingest.parts import CellFields
-from seaice_data.ingest.weather_grib import WeatherGrib
-from seaice_data.ingest.weather_grid import Corners, EarthGrid
-from seaice_data.ingest.weather_layers import FIELDS, Layer
-from seaice_data.ingest.weather_netcdf import WeatherNetcdf
+from seaice_data.ingest.weather.grib import WeatherGrib
+from seaice_data.ingest.weather.grid import Corners, EarthGrid
+from seaice_data.ingest.weather.layers import FIELDS, Layer
+from seaice_data.ingest.weather.netcdf import WeatherNetcdf
 from seaice_data.scenes.listing import list_files
 from seaice_data.system.files import file_errors
 

@@ -5,15 +5,15 @@ from pathlib import Path
 import numpy as np
 
 from seaice_data.arrays import Mask
-from seaice_data.ingest.coasts import (
+from seaice_data.ingest.coasts.coastlines import (
     Area,
     Polygons,
     clipped,
     coast_of_file,
     installed_coast,
 )
-from seaice_data.ingest.distances import zones_of_pixels
-from seaice_data.ingest.ellipsoid import (
+from seaice_data.ingest.coasts.distances import zones_of_pixels
+from seaice_data.ingest.coasts.ellipsoid import (
     Float64,
     TieVectors,
     normals,

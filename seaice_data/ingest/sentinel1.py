@@ -24,8 +24,9 @@ import numpy as np
 from seaice_data.arrays import FloatArray, IntArray
 from seaice_data.errors import SettingsError
 from seaice_data.grid import row_bands
-from seaice_data.ingest.annotation import SwathBlock, read_calibration, read_noise
-from seaice_data.ingest.lookup_tables import (
+from seaice_data.ingest.parts import Backscatter
+from seaice_data.ingest.sentinel.annotation import SwathBlock, read_calibration, read_noise
+from seaice_data.ingest.sentinel.lookup_tables import (
     BlockNoise,
     Table,
     block_noise,
@@ -33,22 +34,21 @@ from seaice_data.ingest.lookup_tables import (
     early_units,
     full_table,
 )
-from seaice_data.ingest.measurement import Measurement, open_measurement
-from seaice_data.ingest.nersc import nersc_noise
-from seaice_data.ingest.parts import Backscatter
-from seaice_data.ingest.pixels import (
+from seaice_data.ingest.sentinel.measurement import Measurement, open_measurement
+from seaice_data.ingest.sentinel.nersc import nersc_noise
+from seaice_data.ingest.sentinel.pixels import (
     average_fours,
     calibrate,
     find_signal,
     mask_borders,
     share_missing,
 )
-from seaice_data.ingest.product import (
+from seaice_data.ingest.sentinel.product import (
     Sentinel1Product,
     open_sentinel1,
     read_other_annotation,
 )
-from seaice_data.ingest.safe import find_products
+from seaice_data.ingest.sentinel.safe import find_products
 from seaice_data.settings import nearest
 
 __all__ = [

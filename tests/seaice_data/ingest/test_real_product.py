@@ -20,7 +20,7 @@ from support.shared_data import SHARED, needs_shared
 
 from seaice_data.arrays import FloatArray, Mask
 from seaice_data.geolocation import TiePoints
-from seaice_data.ingest.annotation import SwathBlock
+from seaice_data.ingest.sentinel.annotation import SwathBlock
 from seaice_data.ingest.sentinel1 import (
     Sentinel1Product,
     open_sentinel1,

@@ -13,7 +13,7 @@ from seaice_data.arrays import FloatArray
 from seaice_data.errors import SceneError
 from seaice_data.synthetic.netcdf import passes
 from seaice_data.synthetic.observation import Observation
-from seaice_data.synthetic.plan import image_position, plan_scenes
+from seaice_data.synthetic.plan import plan_scenes, swath_position
 from seaice_data.synthetic.products.swaths import write_swaths
 
 
@@ -98,8 +98,9 @@ def test_values_are_those_of_the_scene(
         assert stored.attrs["SCALE FACTOR"] == np.float32(0.01)
         kelvin = stored[:] * 0.01
     up, east = np.arcsin(at[..., 2]), np.arctan2(at[..., 1], at[..., 0])
+    places = swath_position(scene.plan, np.degrees(up), np.degrees(east))
     start = scene.surface.nodes.start
-    line, sample = image_position(scene.plan, start, np.degrees(up), np.degrees(east))
+    line, sample = (p - first for p, first in zip(places, start, strict=True))
     cells = scene.cells()["btemp_36_5v"]
     row, column = line // 50, sample // 50
     inside = (row >= 0) & (column >= 0) & (row < cells.shape[0]) & (column < cells.shape[1])

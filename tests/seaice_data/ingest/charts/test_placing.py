@@ -8,8 +8,8 @@ from support.swaths import swath
 from seaice_data.errors import SceneError
 from seaice_data.geolocation import TiePoints
 from seaice_data.grid import Grid
+from seaice_data.ingest.charts.placing import Placing, pixel_areas, unit_vectors
 from seaice_data.ingest.frame import Frame
-from seaice_data.ingest.placing import Placing, pixel_areas, unit_vectors
 
 TIME = datetime(2020, 11, 2, tzinfo=UTC)
 

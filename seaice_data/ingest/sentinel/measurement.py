@@ -13,7 +13,7 @@ from typing import Any
 
 from seaice_data.arrays import Values
 from seaice_data.errors import SceneError
-from seaice_data.ingest.safe import ProductFiles
+from seaice_data.ingest.sentinel.safe import ProductFiles
 from seaice_data.texts import printable, shortened
 
 _CACHE_MB = 16  # each row is read once

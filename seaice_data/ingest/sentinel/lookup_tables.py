@@ -14,7 +14,7 @@ import numpy as np
 
 from seaice_data.arrays import FloatArray, IntArray, Mask
 from seaice_data.errors import SceneError
-from seaice_data.ingest.annotation import (
+from seaice_data.ingest.sentinel.annotation import (
     AzimuthNoise,
     MakeError,
     Noise,

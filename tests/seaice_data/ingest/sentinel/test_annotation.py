@@ -6,7 +6,7 @@ import pytest
 from support.tiny_product import edit, write_product
 
 from seaice_data.errors import SceneError
-from seaice_data.ingest.annotation import read_manifest, read_xml, root_of
+from seaice_data.ingest.sentinel.annotation import read_manifest, read_xml, root_of
 from seaice_data.ingest.sentinel1 import open_sentinel1, read_sentinel1
 
 BOMB = """<?xml version="1.0"?><!DOCTYPE product [<!ENTITY a "aaaaaaaaaa">

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from seaice_data.arrays import FloatArray
-from seaice_data.ingest.weather_grid import EarthGrid, Reading, axis_vectors
+from seaice_data.ingest.weather.grid import EarthGrid, Reading, axis_vectors
 
 TENS = np.arange(0.0, 360.0, 10.0)
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seaice_data.errors import SceneError
-from seaice_data.ingest.ellipsoid import Float64
+from seaice_data.ingest.coasts.ellipsoid import Float64
 from seaice_data.system.compiled import compiled
 from seaice_data.texts import printable
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from seaice_data.ingest.weather_grid import EarthGrid, Reading
+from seaice_data.ingest.weather.grid import EarthGrid, Reading
 
 _WIND_UNITS = frozenset({"ms-1", "m/s", "metres/second", "meters/second"})
 _KELVIN = frozenset({"k", "kelvin", "degk", "degreesk"})

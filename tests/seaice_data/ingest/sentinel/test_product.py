@@ -9,7 +9,7 @@ import pytest
 from support.tiny_product import NAME, edit, write_product, zipped
 
 from seaice_data.errors import SceneError
-from seaice_data.ingest.product import open_sentinel1
+from seaice_data.ingest.sentinel.product import open_sentinel1
 from seaice_data.ingest.sentinel1 import read_sentinel1
 
 

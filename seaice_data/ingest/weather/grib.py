@@ -19,8 +19,8 @@ import numpy as np
 
 from seaice_data.arrays import FloatArray
 from seaice_data.errors import SceneError
-from seaice_data.ingest.weather_grid import EarthGrid, Reading
-from seaice_data.ingest.weather_layers import PARAMETERS, Layer
+from seaice_data.ingest.weather.grid import EarthGrid, Reading
+from seaice_data.ingest.weather.layers import PARAMETERS, Layer
 from seaice_data.system.files import file_errors
 from seaice_data.texts import printable
 

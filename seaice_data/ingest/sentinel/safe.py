@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 
 from seaice_data.errors import SceneError
-from seaice_data.ingest.annotation import MakeError
+from seaice_data.ingest.sentinel.annotation import MakeError
 from seaice_data.system.documents import DocumentError, open_file
 from seaice_data.system.files import file_errors
 from seaice_data.texts import printable, shortened

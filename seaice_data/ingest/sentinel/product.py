@@ -13,7 +13,8 @@ from pathlib import Path, PurePosixPath
 from seaice_data.arrays import FloatArray
 from seaice_data.geolocation import TiePoints
 from seaice_data.grid import SPACING_M, Grid
-from seaice_data.ingest.annotation import (
+from seaice_data.ingest.frame import Frame
+from seaice_data.ingest.sentinel.annotation import (
     Annotation,
     Header,
     Manifest,
@@ -22,8 +23,7 @@ from seaice_data.ingest.annotation import (
     read_manifest,
     root_of,
 )
-from seaice_data.ingest.frame import Frame
-from seaice_data.ingest.safe import ProductFiles, open_files
+from seaice_data.ingest.sentinel.safe import ProductFiles, open_files
 
 SATELLITES = ("S1A", "S1B", "S1C", "S1D")
 

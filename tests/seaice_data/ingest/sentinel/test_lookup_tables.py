@@ -4,8 +4,12 @@ import numpy as np
 import pytest
 
 from seaice_data.errors import SceneError
-from seaice_data.ingest.annotation import AzimuthNoise, Noise, SwathBlock, Vectors
-from seaice_data.ingest.lookup_tables import block_noise, clipped_blocks, early_units
+from seaice_data.ingest.sentinel.annotation import AzimuthNoise, Noise, SwathBlock, Vectors
+from seaice_data.ingest.sentinel.lookup_tables import (
+    block_noise,
+    clipped_blocks,
+    early_units,
+)
 
 WHOLE = SwathBlock("EW1", 0, 11, 0, 99)
 

@@ -11,8 +11,8 @@ from support.weather_files import NOON, UNITS, Analysis, frame_of, write_netcdf
 
 from seaice_data.errors import SceneError
 from seaice_data.ingest.era5 import read_era5
-from seaice_data.ingest.weather_layers import Layer
-from seaice_data.ingest.weather_netcdf import WeatherNetcdf
+from seaice_data.ingest.weather.layers import Layer
+from seaice_data.ingest.weather.netcdf import WeatherNetcdf
 
 T2M = Analysis(fields={"t2m": [[270.0, 271], [272, 273]]})
 ALL = slice(0, 2)

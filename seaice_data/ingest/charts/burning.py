@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from seaice_data.arrays import FloatArray, IntArray, Mask
 from seaice_data.errors import SceneError
 from seaice_data.grid import row_bands
+from seaice_data.ingest.charts.placing import Placing, unit_vectors
 from seaice_data.ingest.frame import Frame
-from seaice_data.ingest.placing import Placing, unit_vectors
 
 NO_POLYGON = -1
 """Pixel without a polygon."""

@@ -73,7 +73,7 @@ def nersc_noise(satellite: str, ipf: str, acquired: datetime) -> NerscNoise | No
     >>> nersc_noise("S1A", "002.84", day).version, nersc_noise("S1C", "003.91", day)
     ('2.8', None)
     """
-    content = resources.files("seaice_data.ingest").joinpath(_FILE).read_bytes()
+    content = resources.files(__package__).joinpath(_FILE).read_bytes()
     known = typed(parse_json(content), _Document).coefficients.get(satellite)
     if known is None:
         return None

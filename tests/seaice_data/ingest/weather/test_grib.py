@@ -10,8 +10,8 @@ import pytest
 from support.weather_files import NOON, UNITS, Analysis, grib_messages, write_grib
 
 from seaice_data.errors import SceneError
-from seaice_data.ingest.weather_grib import WeatherGrib
-from seaice_data.ingest.weather_layers import Layer
+from seaice_data.ingest.weather.grib import WeatherGrib
+from seaice_data.ingest.weather.layers import Layer
 
 VALUES = [[270.0, 271, 272], [273, 274, 275]]
 T2M = Analysis(longitude=[9.0, 10, 11], fields={"t2m": VALUES})

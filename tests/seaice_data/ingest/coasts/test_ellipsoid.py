@@ -7,7 +7,7 @@ import pyproj
 import pytest
 from support.placed_frames import frame_at
 
-from seaice_data.ingest.ellipsoid import (
+from seaice_data.ingest.coasts.ellipsoid import (
     TieVectors,
     arc_km,
     normals,

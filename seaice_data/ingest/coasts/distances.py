@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seaice_data.arrays import ChartArray, Mask
-from seaice_data.ingest.ellipsoid import (
+from seaice_data.ingest.coasts.ellipsoid import (
     Float64,
     TieVectors,
     arc_km,

@@ -20,8 +20,8 @@ import numpy as np
 
 from seaice_data.arrays import FloatArray
 from seaice_data.errors import SceneError
-from seaice_data.ingest.weather_grid import EarthGrid, Reading
-from seaice_data.ingest.weather_layers import (
+from seaice_data.ingest.weather.grid import EarthGrid, Reading
+from seaice_data.ingest.weather.layers import (
     FIELDS,
     PARAMETERS,
     Layer,

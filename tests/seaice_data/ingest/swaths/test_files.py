@@ -9,14 +9,14 @@ import pytest
 from support.amsr2_files import ACQUIRED, tai93, write_swath
 
 from seaice_data.errors import SceneError
-from seaice_data.ingest.footprints import unit_vectors
-from seaice_data.ingest.swath_files import (
+from seaice_data.ingest.swaths.files import (
     LAYOUTS,
     VARIABLES,
     SwathFile,
     coregistered,
     open_swath,
 )
+from seaice_data.ingest.swaths.footprints import unit_vectors
 
 ALL = slice(0, 41)
 

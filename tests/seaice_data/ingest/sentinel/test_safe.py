@@ -8,7 +8,7 @@ import pytest
 from support.tiny_product import write_product, zipped
 
 from seaice_data.errors import SceneError
-from seaice_data.ingest.safe import FolderFiles, find_products, open_files
+from seaice_data.ingest.sentinel.safe import FolderFiles, find_products, open_files
 
 
 def test_products_in_a_folder_and_below_it(tmp_path: Path) -> None:

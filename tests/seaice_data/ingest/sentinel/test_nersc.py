@@ -7,7 +7,7 @@ from importlib import resources
 import pytest
 from support.shared_data import SHARED, needs_shared
 
-from seaice_data.ingest.nersc import nersc_noise
+from seaice_data.ingest.sentinel.nersc import nersc_noise
 
 LATE = datetime(2018, 1, 1, tzinfo=UTC)
 
@@ -43,7 +43,7 @@ def test_noise_of_sentinel_1b_changed_within_a_version() -> None:
 
 @needs_shared
 def test_numbers_are_shipped_unchanged_with_their_source() -> None:
-    shipped = resources.files("seaice_data.ingest").joinpath("nersc-noise-hv.json")
+    shipped = resources.files("seaice_data.ingest.sentinel").joinpath("nersc-noise-hv.json")
     ours = json.loads(shipped.read_bytes())
     assert ours == json.loads(SHARED.joinpath("nersc-noise-hv.json").read_bytes())
     assert "nansencenter/sentinel1denoised" in ours["source"]

@@ -1,0 +1,1 @@
+"""Ice charts: files, places, burning."""

@@ -1,0 +1,1 @@
+"""The coast, and distances to it."""

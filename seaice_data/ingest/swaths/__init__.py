@@ -1,0 +1,1 @@
+"""AMSR2 swaths: files, footprints."""

@@ -1,0 +1,1 @@
+"""Weather of analyses: files, grids, fields."""
