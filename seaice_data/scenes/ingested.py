@@ -13,6 +13,7 @@ import numpy as np
 from seaice_data.arrays import ChartArray, FloatArray, IntArray, Mask
 from seaice_data.channels import CHANNELS, Channel, find_channels
 from seaice_data.charts import CHART_FILL
+from seaice_data.conventions import DENOISINGS
 from seaice_data.grid import SPACING_M, Grid
 from seaice_data.scene_id import SceneId
 from seaice_data.scenes.netcdf import NetcdfFile
@@ -30,9 +31,6 @@ from seaice_data.scenes.scene import (
 
 HH, HV = "sigma0_hh", "sigma0_hv"
 """Variables of the backscatter."""
-
-DENOISINGS = ("nersc", "esa", "none")
-"""How noise may have been removed."""
 
 _SAR = find_channels(("hh", "hv"))
 _VARIABLES: Mapping[str, str] = MappingProxyType({"hh": HH, "hv": HV})

@@ -5,11 +5,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from seaice_data.channels import CHANNELS
+from seaice_data.conventions import DENOISINGS
 from seaice_data.system.documents import DocumentError, typed
-
-DENOISINGS = ("nersc", "esa", "none")
-"""Ways to remove noise from SAR: that of NERSC, as in the files of AI4Arctic; the lookup
-tables of ESA; or nothing at all."""
 
 _AI4ARCTIC = ("ready", "raw")
 """Versions of files of AI4Arctic, the only ones that versions 0.1 and 0.2 could read."""

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 
 from seaice_data.arrays import ChartArray, FloatArray, IntArray
+from seaice_data.conventions import DENOISINGS
 from seaice_data.egg_codes import PolygonTable
 from seaice_data.geolocation import TiePoints
 from seaice_data.grid import Grid
 from seaice_data.scene_id import SceneId
-from seaice_data.store.origin import DENOISINGS, Origin
+from seaice_data.store.origin import Origin
 from seaice_data.store.statistics import ChannelStats
 
 

@@ -82,7 +82,7 @@ class StoredScene:
         """Chart region of the ice service; empty if unknown."""
         return self.known["region"]
 
-    @property
+    @cached_property
     def origin(self) -> Origin:
         """What the scene says of its file."""
         return read_origin(self.attributes)

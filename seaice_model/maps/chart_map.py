@@ -12,11 +12,12 @@ import numpy as np
 
 from seaice_data.arrays import ChartArray, FloatArray, IntArray
 from seaice_data.charts import CHARTS
+from seaice_data.conventions import DENOISINGS
 from seaice_data.geolocation import TiePoints, unrolled
 from seaice_data.grid import Grid
 from seaice_data.scene_id import SceneId
 from seaice_data.scenes.fingerprints import UNKNOWN_FILE
-from seaice_data.store.origin import DENOISINGS, Origin
+from seaice_data.store.origin import Origin
 from seaice_data.texts import printable, shortened, without_secrets
 from seaice_model.errors import MapError
 from seaice_model.maps.decision import Decision, check_bytes

@@ -20,9 +20,9 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor
 
 from seaice_data.charts import CHARTS
+from seaice_data.conventions import DENOISINGS
 from seaice_data.scene_id import SceneId
 from seaice_data.settings import ADDED, from_mapping, to_mapping
-from seaice_data.store.origin import DENOISINGS
 from seaice_data.store.recipe import Recipe
 from seaice_data.system.documents import (
     MOST_BYTES,

@@ -10,8 +10,7 @@ import pyogrio
 import pytest
 import rasterio
 import xarray as xr
-from support.bare_scenes import PRODUCT, BareScene
-from support.coded_scenes import write_coded
+from support.bare_scenes import PRODUCT
 from support.command_results import Result
 from support.learnable_scenes import (
     ERA5,
@@ -21,14 +20,19 @@ from support.learnable_scenes import (
     UNCHARTED,
     StoreMaker,
 )
+from support.own_scenes import CHARTED_ID, NO_CHART_ID, backscatter, chart, write_own
+from support.own_scenes import PRODUCT as FILE_PRODUCT
 
 from seaice_data.errors import SceneError
-from seaice_data.sources import inputs
+from seaice_data.preparation.prepare import prepare
 from seaice_data.sources.inputs import StoreSource
+from seaice_data.store.description import describe_store
 from seaice_data.store.origin import Origin
+from seaice_data.store.recipe import Recipe
 from seaice_data.store.store import Store
 from seaice_model.config.run_config import ModelConfig
 from seaice_model.formats.convert import convert_maps
+from seaice_model.maps.chart_map import ADDED_TEXTS
 from seaice_model.maps.dataset import open_map
 from seaice_model.maps.netcdf import read_netcdf
 from seaice_model.networks.device import find_device
@@ -36,6 +40,7 @@ from seaice_model.plots.maps import plot_map
 from seaice_model.prediction.compose import compose_chart_map
 from seaice_model.prediction.predict import (
     PredictSettings,
+    predict_files,
     predict_scene,
     predict_store,
     provenance_of,
@@ -222,25 +227,52 @@ def test_nothing_is_said_of_the_training_of_other_networks(mixed: Store) -> None
     assert chart_map.provenance.denoising == "esa"
 
 
+@pytest.fixture(scope="module")
+def own_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write own scenes: one without HV, one without AMSR2 and ERA5, a whole one."""
+    folder = tmp_path_factory.mktemp("files") / "raw"
+    write_own(folder, backscatter(has_hv=False), burnt=chart(service="aari"))
+    write_own(folder, has_cells=False, burnt=chart())
+    write_own(folder)
+    return folder
+
+
 def test_the_command_goes_on_with_other_files(
-    tmp_path: Path, run: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, run: Path, own_files: Path
 ) -> None:
-    """Files are read as if two lacked channels."""
-    absent = {SCENES[1]: ("hv",), SCENES[2]: ("amsr2",)}
-    for scene in (*absent, SCENES[3]):
-        write_coded(tmp_path / "raw", 253, 278, scene)
-
-    def opened(path: Path, _threshold: float) -> BareScene:
-        return BareScene(path, absent.get(path.name[:19], ()))
-
-    monkeypatch.setattr(inputs, "open_scene", opened)
+    no_hv, no_cells, whole = f"{CHARTED_ID[:15]}_aari", CHARTED_ID, NO_CHART_ID
     options = ("--run", run, "--out", tmp_path / "maps", "--no-plots", "--device", "cpu")
-    found = Result("predict", tmp_path / "raw", *options, "--json")
+    found = Result("predict", own_files, *options, "--json")
     report = json.loads(found.out)
     assert (found.code, report["written"]) == (1, 2)
-    assert [failure["scene"] for failure in report["failed"]] == [SCENES[1]]
-    assert report["denoised_otherwise"] == {SCENES[2]: "esa", SCENES[3]: "esa"}
-    assert f"left out: scene {SCENES[1]} has no hv, which the run reads" in found.err
-    provenance = read_netcdf(tmp_path / "maps" / f"{SCENES[2]}.nc").provenance
-    assert provenance.drawn_without == "amsr2"
-    assert provenance.file_version == "ingested"
+    assert [failure["scene"] for failure in report["failed"]] == [no_hv]
+    assert report["denoised_otherwise"] == {}  # this HV was denoised as that of AI4Arctic
+    assert f"left out: scene {no_hv} has no hv, which the run reads" in found.err
+    provenance = read_netcdf(tmp_path / "maps" / f"{no_cells}.nc").provenance
+    assert provenance.drawn_without == "amsr2, era5"
+    assert provenance.original_name == FILE_PRODUCT
+    assert (
+        open_map(tmp_path / "maps" / f"{whole}.nc")
+        .attrs["source"]
+        .endswith(f"{FILE_PRODUCT} with AMSR2 and ERA5")
+    )
+
+
+def test_maps_of_files_and_of_their_store_say_the_same(
+    tmp_path: Path, run: Path, own_files: Path
+) -> None:
+    prepare(own_files, str(tmp_path / "store.zarr"), Recipe(ratio=2))
+    store = Store.open(tmp_path / "store.zarr")
+    described = describe_store(store)
+    assert described.denoising == {"esa": 1, "nersc": 2}
+    assert {name: len(ids) for name, ids in described.absent.items()} == {
+        "amsr2": 1, "era5": 1, "hv": 1
+    }  # fmt: skip
+    scenes = [CHARTED_ID, NO_CHART_ID]
+    predict_store(store, run, tmp_path / "a", DATA_ONLY, scenes=scenes, device="cpu")
+    predict_files(own_files, run, tmp_path / "b", DATA_ONLY, scenes=scenes, device="cpu")
+    for scene in scenes:
+        ours, theirs = (read_netcdf(tmp_path / f / f"{scene}.nc") for f in "ab")
+        np.testing.assert_array_equal(ours.charts, theirs.charts)
+        for name in ADDED_TEXTS:
+            assert getattr(ours.provenance, name) == getattr(theirs.provenance, name)
