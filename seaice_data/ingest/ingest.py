@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from seaice_data.channels import CHANNELS, Group
+from seaice_data.conventions import DENOISINGS
 from seaice_data.errors import Failure, SceneError, SeaIceError, SettingsError, is_of_disk
 from seaice_data.ingest.amsr2 import read_amsr2
 from seaice_data.ingest.chart import read_chart
@@ -25,7 +26,6 @@ from seaice_data.ingest.land import read_land
 from seaice_data.ingest.parts import Backscatter, BurntChart, CellFields
 from seaice_data.ingest.scene_file import scene_id_of, write_scene_file
 from seaice_data.ingest.sentinel1 import (
-    DENOISING,
     Sentinel1Product,
     find_products,
     open_sentinel1,
@@ -61,17 +61,17 @@ class Sources:
     """Polygons of land; those of OpenStreetMap if empty."""
 
     denoise: str = "esa"
-    """How noise is removed: one of `DENOISING`."""
+    """How noise is removed: one of `DENOISINGS`."""
 
     max_delay_hours: float = 12.0
     """Longest time between a swath and the scene."""
 
     def __post_init__(self) -> None:
         """Reject what no product can be ingested with."""
-        if self.denoise not in DENOISING:
+        if self.denoise not in DENOISINGS:
             raise SettingsError(
-                f"denoise must be one of {', '.join(DENOISING)}, got {self.denoise!r}",
-                hint=nearest(self.denoise, DENOISING),
+                f"denoise must be one of {', '.join(DENOISINGS)}, got {self.denoise!r}",
+                hint=nearest(self.denoise, DENOISINGS),
             )
         if not (math.isfinite(self.max_delay_hours) and self.max_delay_hours >= 0):
             raise SettingsError(

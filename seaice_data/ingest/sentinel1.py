@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from seaice_data.arrays import FloatArray, IntArray
+from seaice_data.conventions import DENOISINGS
 from seaice_data.errors import SettingsError
 from seaice_data.grid import row_bands
 from seaice_data.ingest.parts import Backscatter
@@ -52,16 +53,12 @@ from seaice_data.ingest.sentinel.safe import find_products
 from seaice_data.settings import nearest
 
 __all__ = [
-    "DENOISING",
     "Sentinel1Product",
     "find_products",
     "open_sentinel1",
     "read_product",
     "read_sentinel1",
 ]
-
-DENOISING = ("esa", "nersc", "none")
-"""How noise can be removed: as annotated by ESA, in HV with NERSC's coefficients, not."""
 
 _BAND = 64  # lines of 40 m at a time: 2.7 MB, which stay in the processor's cache
 _FIRST_CLEAN_IPF = 2.9
@@ -153,8 +150,8 @@ def _no_signal(n: int, beyond: int) -> IntArray:
 
 
 def _check_denoise(denoise: str) -> None:
-    if denoise not in DENOISING:
-        raise SettingsError(f"no denoising {denoise!r}", hint=nearest(denoise, DENOISING))
+    if denoise not in DENOISINGS:
+        raise SettingsError(f"no denoising {denoise!r}", hint=nearest(denoise, DENOISINGS))
 
 
 def _removals(product: Sentinel1Product, denoise: str) -> tuple[dict[str, _Removal], str]:

@@ -20,10 +20,13 @@ PLAN = ScenePlan(
 )
 
 
-@pytest.mark.parametrize(("name", "footprint_km"), [("18_7", 18), ("36_5", 9), ("89_0", 4)])
+# Footprints of 18, 9 and 4 km; samples 10, 10 and 5 km apart.
+@pytest.mark.parametrize(
+    ("name", "width_km"), [("18_7", 23.4), ("36_5", 17.5), ("89_0", 8.5)]
+)
 @pytest.mark.parametrize("width", [1041, 5229])
-def test_an_edge_is_blurred_over_the_footprint(
-    name: str, footprint_km: float, width: int
+def test_an_edge_is_blurred_over_footprint_and_samples(
+    name: str, width_km: float, width: int
 ) -> None:
     plan = dataclasses.replace(PLAN, width=width)
     shape = (40, width // 25)
@@ -35,9 +38,9 @@ def test_an_edge_is_blurred_over_the_footprint(
     seen = brightness(plan, Cover(ice, none, none, none), weather)[f"btemp_{name}h"]
     profile = seen.mean(axis=0)
     low, high = profile[:3].mean(), profile[-3:].mean()
-    # A Gaussian is half as high at half its footprint: 12 and 88 % of the step.
+    # A Gaussian is half as high at half its width: 12 and 88 % of the step.
     inside = (profile > low + 0.12 * (high - low)) & (profile < low + 0.88 * (high - low))
-    assert 2 * inside.sum() == pytest.approx(footprint_km, abs=2.1)
+    assert 2 * inside.sum() == pytest.approx(width_km, abs=2.1)
 
 
 @pytest.mark.parametrize(
