@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from support.tiny_product import write_product, zipped
 
+from seaice_data.conventions import DENOISINGS
 from seaice_data.errors import SeaIceError
-from seaice_data.ingest.sentinel1 import DENOISING, find_products, read_sentinel1
+from seaice_data.ingest.sentinel1 import find_products, read_sentinel1
 
 N_VARIANTS = int(os.environ.get("SEAICE_FUZZ", "24"))
 ODD_NUMBERS = ("-1", "0", "1e308", "nan", "inf", "9" * 20, "", "x", "-5 7", "0.5")
@@ -61,7 +62,7 @@ def test_damage_is_named_in_one_line(product: Path, number: int, tmp_path: Path)
         copy.write_bytes(damaged(copy.read_bytes(), choose))
     reason = ""
     try:
-        read_sentinel1(copy, choose.choice(DENOISING))
+        read_sentinel1(copy, choose.choice(DENOISINGS))
     except SeaIceError as error:
         reason = str(error)
     assert reason == "" or reason.isprintable()
