@@ -10,13 +10,13 @@ from seaice_data.errors import SceneError
 from seaice_data.grid import row_bands
 from seaice_data.ingest.charts.placing import Placing, unit_vectors
 from seaice_data.ingest.frame import Frame
+from seaice_data.ingest.vectors.rings import turns_of_edges
 
 NO_POLYGON = -1
 """Pixel without a polygon."""
 
 _EARTH_M = 6.371e6
 _STEP_M = 2000.0  # the edges of a map are straight in its projection: half a metre off
-_WHOLE_TURN = 359.9999  # degrees: a longer edge follows a parallel around the Earth
 _BAND = 512  # rows burnt at a time: GDAL takes 8 bytes a pixel
 _VERTICES = 30_000  # burnt at a time: GDAL gets them as objects of 100 bytes and more
 _MOST_VERTICES = 20_000_000
@@ -125,8 +125,7 @@ def _densified(
     edges = np.diff(points, axis=0, append=points[-1:])
     edges[rings[1:] - 1] = 0  # the last point of a ring is its first one
     if is_degrees:
-        turns = np.where(np.abs(edges[:, 0]) < _WHOLE_TURN, np.rint(edges[:, 0] / 360), 0)
-        edges[:, 0] -= 360 * turns
+        edges[:, 0] -= 360 * turns_of_edges(edges[:, 0])
     n_steps = np.ceil(np.hypot(*edges.T) / step).clip(1).astype(np.int64)
     starts = np.append(0, np.cumsum(n_steps))
     share = np.arange(starts[-1]) - np.repeat(starts[:-1], n_steps)
