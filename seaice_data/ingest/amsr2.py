@@ -18,6 +18,7 @@ import numpy as np
 
 from seaice_data.arrays import FloatArray, Mask
 from seaice_data.errors import SceneError
+from seaice_data.geolocation import unit_vectors
 from seaice_data.ingest.frame import Frame
 from seaice_data.ingest.parts import CellFields
 from seaice_data.ingest.swaths.files import (
@@ -27,7 +28,7 @@ from seaice_data.ingest.swaths.files import (
     SwathFile,
     open_swath,
 )
-from seaice_data.ingest.swaths.footprints import Neighbours, unit_vectors
+from seaice_data.ingest.swaths.footprints import Neighbours
 from seaice_data.scenes.listing import list_files
 from seaice_data.system.files import file_errors
 from seaice_data.texts import time_in_words

@@ -20,6 +20,7 @@ import numpy as np
 
 from seaice_data.arrays import FloatArray
 from seaice_data.errors import SceneError
+from seaice_data.geolocation import unit_vectors
 from seaice_data.grid import CELL_PIXELS, cell_centres
 from seaice_data.ingest.frame import Frame
 from seaice_data.ingest.parts import CellFields
@@ -268,13 +269,7 @@ def _scene_axes(frame: Frame) -> tuple[FloatArray, FloatArray]:
 
 def _vectors(frame: Frame, rows: FloatArray, columns: FloatArray) -> FloatArray:
     """Return the unit vectors of pixel positions."""
-    latitude, longitude = map(np.radians, frame.tie_points.places(rows, columns))
-    parts = (
-        np.cos(latitude) * np.cos(longitude),
-        np.cos(latitude) * np.sin(longitude),
-        np.sin(latitude),
-    )
-    return np.stack(parts, axis=-1)
+    return unit_vectors(*frame.tie_points.places(rows, columns))
 
 
 def _as_paths(paths: str | Path | Iterable[str | Path]) -> list[Path]:

@@ -7,10 +7,11 @@ from numpy.typing import NDArray
 
 from seaice_data.arrays import FloatArray, IntArray, Mask
 from seaice_data.errors import SceneError
+from seaice_data.geolocation import unit_vectors
 from seaice_data.grid import row_bands
-from seaice_data.ingest.charts.placing import Placing, unit_vectors
 from seaice_data.ingest.frame import Frame
-from seaice_data.ingest.vectors.rings import turns_of_edges
+from seaice_data.ingest.places.placing import Placing
+from seaice_data.ingest.vectors.rings import close_rings, turns_of_edges
 
 NO_POLYGON = -1
 """Pixel without a polygon."""
@@ -55,18 +56,10 @@ def burn(polygons: NDArray[Any], crs: Any, is_shown: Mask, frame: Frame) -> IntA
     parts, numbers = shapely.get_parts(shapely.force_2d(polygons), return_index=True)
     has_area = ~shapely.is_empty(parts)
     parts, numbers = _in_plane(parts[has_area], crs, placing), numbers[has_area]
-    outline = shapely.Polygon(placing.outline())
-    if not shapely.is_valid(outline):
-        raise SceneError("the tie points of the scene are not in order: it crosses itself")
-    parts, inside = _clipped(parts, outline)
+    parts, inside = placing.pixels(parts)
     numbers = numbers[inside]
     if not len(parts):
         return np.full(frame.grid.shape, NO_POLYGON, np.int32)
-    kind, points, (rings, wholes) = shapely.to_ragged_array(parts)
-    # Rasters have their first corner at 0, scenes the centre of their first pixel.
-    points = placing.positions(points) + 0.5
-    _close(points, rings)
-    parts = shapely.from_ragged_array(kind, points, (rings, wholes))
     order = np.lexsort((numbers, ~is_shown[numbers]))
     values = np.where(is_shown, np.arange(len(polygons)), NO_POLYGON)[numbers]
     return _rasterised(parts[order], values[order], frame.grid.shape)
@@ -95,7 +88,7 @@ def _in_plane(polygons: NDArray[Any], crs: Any, placing: Placing) -> NDArray[Any
             f"coordinates {x:g}, {y:g} of a polygon are not on the Earth in {crs.name!r}"
         )
     plane = placing.plane(unit_vectors(latitude, longitude))
-    _close(plane, rings)
+    close_rings(plane, rings)
     return np.asarray(shapely.from_ragged_array(kind, plane, (rings, parts)))
 
 
@@ -133,44 +126,6 @@ def _densified(
     dense = np.repeat(points, n_steps, axis=0)
     dense += share[:, np.newaxis] * np.repeat(edges, n_steps, axis=0)
     return dense, starts[rings]
-
-
-def _close(points: FloatArray, rings: IntArray) -> None:
-    """Make the last point of each ring its first one, in place.
-
-    The same place may be rounded otherwise in the middle of an array than at its end.
-    """
-    points[rings[1:] - 1] = points[rings[:-1]]
-
-
-def _made_valid(polygons: NDArray[Any]) -> NDArray[Any]:
-    """Return polygons without crossings and spikes, those that overlap merged."""
-    import shapely  # late: an extra
-
-    valid = polygons.copy()
-    is_broken = ~shapely.is_valid(polygons)
-    valid[is_broken] = shapely.make_valid(
-        polygons[is_broken], method="structure", keep_collapsed=False
-    )
-    return valid
-
-
-def _clipped(polygons: NDArray[Any], outline: Any) -> tuple[NDArray[Any], IntArray]:
-    """Return the parts of polygons within an outline, and the number of their polygon."""
-    import shapely  # late: an extra
-
-    shapely.prepare(outline)
-    numbers = np.flatnonzero(
-        shapely.intersects(shapely.box(*shapely.bounds(polygons).T), outline)
-    )
-    near = _made_valid(polygons[numbers])
-    is_cut = ~shapely.contains_properly(outline, near)
-    near[is_cut] = shapely.intersection(near[is_cut], outline)
-    # Polygons that touch the outline leave lines and points, within collections too.
-    parts, whole = shapely.get_parts(near, return_index=True)
-    is_polygon = shapely.get_dimensions(parts) == 2
-    is_polygon &= ~shapely.is_empty(parts)
-    return parts[is_polygon], numbers[whole[is_polygon]]
 
 
 def _rasterised(parts: NDArray[Any], values: IntArray, shape: tuple[int, int]) -> IntArray:

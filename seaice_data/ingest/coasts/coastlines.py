@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seaice_data.errors import SceneError
-from seaice_data.ingest.coasts.ellipsoid import Float64
+from seaice_data.ingest.places.ellipsoid import Float64
 from seaice_data.ingest.vectors.archives import Archive, is_archive
 from seaice_data.ingest.vectors.layers import (
     describe_layer,

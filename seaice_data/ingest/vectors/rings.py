@@ -1,9 +1,9 @@
-"""Rings of polygons in degrees: an edge goes the shorter way around the Earth."""
+"""Rings of polygons: closed, and in degrees the shorter way around the Earth."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seaice_data.arrays import FloatArray
+from seaice_data.arrays import FloatArray, IntArray
 
 _WHOLE_TURN = 359.9999  # degrees: a longer edge follows a parallel around the Earth
 
@@ -45,6 +45,21 @@ def unrolled(polygons: NDArray[np.object_]) -> NDArray[np.object_]:
     for k in np.unique(number[1:][is_across]):
         result[k] = _unrolled(polygons[k])
     return result
+
+
+def close_rings(points: FloatArray, rings: IntArray) -> None:
+    """Make the last point of each ring its first one, in place.
+
+    The same place may be rounded otherwise in the middle of an array than at its end.
+
+    Parameters
+    ----------
+    points
+        Shape ``(point, 2)``.
+    rings
+        Where each ring begins, and the end of the last one.
+    """
+    points[rings[1:] - 1] = points[rings[:-1]]
 
 
 def _unrolled(polygon: object) -> object:
