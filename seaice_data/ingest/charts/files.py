@@ -24,6 +24,7 @@ from seaice_data.ingest.vectors.layers import (
     reference_system,
     vector_errors,
 )
+from seaice_data.scenes.listing import visible_files
 from seaice_data.system.files import file_errors
 from seaice_data.texts import printable, shortened
 
@@ -128,7 +129,11 @@ def find_charts(path: Path, scratch: Path) -> tuple[ChartFile, ...]:
     if not path.exists():
         raise SceneError(f"no chart at {str(path)!r}")
     with file_errors(path):
-        files = tuple(_files_below(path)) if path.is_dir() else (path,)
+        files = (
+            tuple(p for p in visible_files(path) if p.is_file())
+            if path.is_dir()
+            else (path,)
+        )
     found: tuple[ChartFile, ...] = ()
     for file in files:
         with chart_errors(repr(str(file))):
@@ -184,20 +189,6 @@ def _polygonal(shape: Any) -> Any:
         return shape
     parts = [part for part in shapely.get_parts(shape) if part.geom_type == "Polygon"]
     return shapely.MultiPolygon(parts) if parts else shapely.Polygon()
-
-
-def _files_below(folder: Path, seen: frozenset[Path] = frozenset()) -> Iterator[Path]:
-    """Yield the files in a folder and below it, hidden ones left out."""
-    real = folder.resolve()
-    if real in seen:  # a link to a folder above
-        return
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith("."):
-            continue
-        if path.is_dir():
-            yield from _files_below(path, seen | {real})
-        elif path.is_file():
-            yield path
 
 
 def _listed(
