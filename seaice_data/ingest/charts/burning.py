@@ -11,7 +11,7 @@ from seaice_data.geolocation import unit_vectors
 from seaice_data.grid import row_bands
 from seaice_data.ingest.frame import Frame
 from seaice_data.ingest.places.placing import Placing
-from seaice_data.ingest.vectors.rings import close_rings, turns_of_edges
+from seaice_data.ingest.vectors.rings import close_rings, turn_of, turns_of_edges
 
 NO_POLYGON = -1
 """Pixel without a polygon."""
@@ -31,8 +31,9 @@ def burn(polygons: NDArray[Any], crs: Any, is_shown: Mask, frame: Frame) -> IntA
     polygons
         Polygons and multipolygons (shapely), also invalid or empty ones.
     crs
-        Their coordinate reference system (pyproj). In degrees, an edge that spans more
-        than 180 degrees of longitude crosses the date line.
+        Their coordinate reference system (pyproj). In degrees, and in cylindrical
+        projections, an edge that spans more than 180 degrees of longitude crosses the
+        date line.
     is_shown
         Which of them are burnt. The others, such as land, take their pixels from those
         that they overlap.
@@ -78,7 +79,7 @@ def _in_plane(polygons: NDArray[Any], crs: Any, placing: Placing) -> NDArray[Any
     if not np.nansum(shapely.length(polygons)) / step < _MOST_VERTICES:
         raise SceneError("the polygons are larger than the Earth")
     kind, points, (rings, parts) = shapely.to_ragged_array(polygons)
-    points, rings = _densified(points, rings, step, is_degrees=crs.is_geographic)
+    points, rings = _densified(points, rings, step, turn_of(crs))
     to_degrees = pyproj.Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
     longitude, latitude = to_degrees.transform(*points.T)
     is_wrong = ~np.isfinite(longitude) | ~(np.abs(latitude) <= 90)
@@ -93,9 +94,9 @@ def _in_plane(polygons: NDArray[Any], crs: Any, placing: Placing) -> NDArray[Any
 
 
 def _densified(
-    points: FloatArray, rings: IntArray, step: float, *, is_degrees: bool
+    points: FloatArray, rings: IntArray, step: float, turn: float | None
 ) -> tuple[FloatArray, IntArray]:
-    """Add points to the edges of rings; in degrees, the shorter way around the Earth.
+    """Add points to the edges of rings, the shorter way around the Earth.
 
     GEOS would repair polygons meanwhile, and lose parts of them.
 
@@ -107,18 +108,18 @@ def _densified(
         Where each ring begins, and the end of the last one.
     step
         Longest distance between points.
-    is_degrees
-        Whether they are longitudes and latitudes.
+    turn
+        How far it is around the Earth along x, if longitude is proportional to x.
 
     Returns
     -------
     tuple
-        Points and rings, longitudes perhaps beyond 180 degrees.
+        Points and rings, perhaps beyond the date line.
     """
     edges = np.diff(points, axis=0, append=points[-1:])
     edges[rings[1:] - 1] = 0  # the last point of a ring is its first one
-    if is_degrees:
-        edges[:, 0] -= 360 * turns_of_edges(edges[:, 0])
+    if turn is not None:
+        edges[:, 0] -= turn * turns_of_edges(edges[:, 0], turn)
     n_steps = np.ceil(np.hypot(*edges.T) / step).clip(1).astype(np.int64)
     starts = np.append(0, np.cumsum(n_steps))
     share = np.arange(starts[-1]) - np.repeat(starts[:-1], n_steps)

@@ -24,7 +24,7 @@ from seaice_data.ingest.vectors.layers import (
     reference_system,
     vector_errors,
 )
-from seaice_data.ingest.vectors.rings import unrolled
+from seaice_data.ingest.vectors.rings import turn_of, unrolled
 from seaice_data.system.compiled import compiled
 from seaice_data.system.extras import extra
 from seaice_data.texts import printable
@@ -154,7 +154,7 @@ def coast_of_file(path: Path, area: Area) -> Polygons:
             )
         boxes, edge = _boxes(system, area)
         near = boxes[_meet(boxes, extent)]
-        land = _polygons_in(file, layer, path, near, is_geographic=system.is_geographic)
+        land = _polygons_in(file, layer, path, near, system)
         land = _in_degrees(shapely.segmentize(clipped(land, boxes), edge), system)
         if not np.isfinite(shapely.get_coordinates(land)).all():
             raise SceneError(f"{shown} has places that are not on the Earth")
@@ -176,10 +176,10 @@ def _unpacked(path: Path, scratch: Path) -> Path:
 
 
 def _polygons_in(
-    file: Path, layer: str, path: Path, boxes: Float64, *, is_geographic: bool
+    file: Path, layer: str, path: Path, boxes: Float64, system: Any
 ) -> Polygons:
     """Return the polygons of a file that may reach into boxes, and perhaps others."""
-    if is_geographic and (len(boxes) > 1 or _is_near_date_line(boxes)):
+    if system.is_geographic and (len(boxes) > 1 or _is_near_date_line(boxes)):
         # A polygon across the date line may seem to be everywhere but there.
         boxes = np.array([[-360.0, boxes[:, 1].min(), 540.0, boxes[:, 3].max()]])
     shown, parts = f"coast {str(path)!r}", [np.empty(0, dtype=np.object_)]
@@ -188,7 +188,7 @@ def _polygons_in(
         _, found, _ = read_layer(file, layer, shown, **options)
         parts.append(_only_polygons(path, found))
     found = np.concatenate(parts)
-    return unrolled(found) if is_geographic else found
+    return unrolled(found, turn) if (turn := turn_of(system)) else found
 
 
 def _is_near_date_line(boxes: Float64) -> bool:

@@ -184,10 +184,14 @@ def test_an_edge_in_degrees_goes_the_shorter_way(tmp_path: Path) -> None:
     )
     jump = write_polygons(tmp_path / "jump.gpkg", [across], "EPSG:4326")
     same = write_polygons(tmp_path / "same.gpkg", [beyond], "EPSG:4326")
+    to_map = pyproj.Transformer.from_crs("EPSG:4326", "EPSG:3857", always_xy=True)
+    flat = shapely.transform(across, lambda at: np.transpose(to_map.transform(*at.T)))
+    mercator = write_polygons(tmp_path / "mercator.gpkg", [flat], "EPSG:3857")
     for place in ((71.0, 179.95), (71.0, -179.95), (71.0, 165.0)):
         frame = frame_at(*place, (121, 121))
         zones = read_land(frame, same).zones
         np.testing.assert_array_equal(read_land(frame, jump).zones, zones)
+        np.testing.assert_array_equal(read_land(frame, mercator).zones, zones)
     assert (read_land(frame_at(71.0, 0.0, (40, 40)), jump).zones == 41).all()
 
 
