@@ -2,6 +2,7 @@
 
 - ``TiePoints.places`` gives exact positions: it interpolates vectors, which works at the
   pole and at the date line.
+- ``unit_vectors`` turns degrees into such vectors.
 - ``TiePoints.latitudes`` and ``longitudes`` interpolate degrees. This defines the inputs of
   networks, which have learned from them. Between tie points 20 km apart they are
   100 m off at 83 degrees north, and hundreds of kilometres next to the pole.
@@ -10,6 +11,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seaice_data.arrays import FloatArray
 
@@ -51,14 +53,10 @@ class TiePoints:
         >>> points.places(np.array([1.0]), np.array([1.0]))[0]
         array([[90.]])
         """
-        latitude, longitude = np.radians(self.latitude), np.radians(self.longitude)
+        vectors = unit_vectors(self.latitude, self.longitude)
         x, y, z = (
             tie_point_plane(values, self.lines, self.samples, rows, columns)
-            for values in (
-                np.cos(latitude) * np.cos(longitude),
-                np.cos(latitude) * np.sin(longitude),
-                np.sin(latitude),
-            )
+            for values in np.moveaxis(vectors, -1, 0)
         )
         return np.degrees(np.arctan2(z, np.hypot(x, y))), np.degrees(np.arctan2(y, x))
 
@@ -71,6 +69,23 @@ class TiePoints:
         points = unrolled(self.longitude)
         plane = tie_point_plane(points, self.lines, self.samples, rows, columns)
         return (plane + 180) % 360 - 180
+
+
+def unit_vectors(latitude: FloatArray, longitude: FloatArray) -> NDArray[np.float64]:
+    """Return unit vectors of places in degrees, float64, along a new last axis.
+
+    For geodetic degrees, those of maps, they are perpendicular to the ellipsoid.
+
+    Examples
+    --------
+    >>> unit_vectors(np.array([0.0, 90.0]), np.array([90.0, 0.0])).round(6)
+    array([[0., 1., 0.],
+           [0., 0., 1.]])
+    """
+    up = np.radians(np.asarray(latitude, np.float64))
+    east = np.radians(np.asarray(longitude, np.float64))
+    level = np.cos(up)
+    return np.stack([level * np.cos(east), level * np.sin(east), np.sin(up)], axis=-1)
 
 
 def unrolled(longitude: FloatArray) -> FloatArray:

@@ -18,6 +18,7 @@ import numpy as np
 
 from seaice_data.arrays import FloatArray, Mask
 from seaice_data.errors import SceneError
+from seaice_data.geolocation import unit_vectors
 from seaice_data.ingest.frame import Frame
 from seaice_data.ingest.parts import CellFields
 from seaice_data.ingest.swaths.files import (
@@ -27,8 +28,8 @@ from seaice_data.ingest.swaths.files import (
     SwathFile,
     open_swath,
 )
-from seaice_data.ingest.swaths.footprints import Neighbours, unit_vectors
-from seaice_data.scenes.listing import list_files
+from seaice_data.ingest.swaths.footprints import Neighbours
+from seaice_data.scenes.listing import as_paths, list_files
 from seaice_data.system.files import file_errors
 from seaice_data.texts import time_in_words
 
@@ -87,7 +88,7 @@ def read_amsr2(
     window = _Window(middle, max_delay_hours)
     cells = _Cells.of(frame)
     with ExitStack() as opened:
-        swaths = _open_swaths(_as_paths(paths), window, opened)
+        swaths = _open_swaths(as_paths(paths), window, opened)
         views = [*filter(None, (_look(swath, cells, window) for swath in swaths))]
         views.sort(key=lambda view: abs(view.delay_s))
         fields, used = _join(views, cells, frame.cell_shape)
@@ -162,10 +163,6 @@ class _Window:
             f"{self.max_delay_hours:g} h: the nearest in time, {granule!r}, "
             + (f"passes beside it, {when}" if beside else f"is {when}")
         )
-
-
-def _as_paths(paths: str | Path | Sequence[str | Path]) -> list[Path]:
-    return [Path(paths)] if isinstance(paths, str | Path) else [*map(Path, paths)]
 
 
 def _open_swaths(paths: list[Path], window: _Window, opened: ExitStack) -> list[SwathFile]:

@@ -31,9 +31,9 @@ from seaice_data.ingest.charts.files import (
     find_charts,
     read_polygons,
 )
-from seaice_data.ingest.charts.placing import pixel_areas
 from seaice_data.ingest.frame import Frame
 from seaice_data.ingest.parts import BurntChart
+from seaice_data.ingest.places.placing import pixel_areas
 from seaice_data.texts import printable, shortened
 
 log = logging.getLogger(__name__)

@@ -20,6 +20,7 @@ import numpy as np
 
 from seaice_data.arrays import FloatArray
 from seaice_data.errors import SceneError
+from seaice_data.geolocation import unit_vectors
 from seaice_data.grid import CELL_PIXELS, cell_centres
 from seaice_data.ingest.frame import Frame
 from seaice_data.ingest.parts import CellFields
@@ -27,7 +28,7 @@ from seaice_data.ingest.weather.grib import WeatherGrib
 from seaice_data.ingest.weather.grid import Corners, EarthGrid
 from seaice_data.ingest.weather.layers import FIELDS, Layer
 from seaice_data.ingest.weather.netcdf import WeatherNetcdf
-from seaice_data.scenes.listing import list_files
+from seaice_data.scenes.listing import as_paths, list_files
 from seaice_data.system.files import file_errors
 
 log = logging.getLogger(__name__)
@@ -85,7 +86,7 @@ def read_era5(paths: str | Path | Iterable[str | Path], frame: Frame) -> CellFie
     The components of the wind are those that AI4Arctic is taken to have: `WIND_CONVENTION`.
     """
     with ExitStack() as opened:
-        layers = _find_layers(_as_paths(paths), opened)
+        layers = _find_layers(as_paths(paths), _seconds(frame.middle), opened)
         reader = _Reader(frame)
         fields: dict[str, FloatArray] = {}
         if all(layers[name] for name in _WIND):
@@ -268,27 +269,24 @@ def _scene_axes(frame: Frame) -> tuple[FloatArray, FloatArray]:
 
 def _vectors(frame: Frame, rows: FloatArray, columns: FloatArray) -> FloatArray:
     """Return the unit vectors of pixel positions."""
-    latitude, longitude = map(np.radians, frame.tie_points.places(rows, columns))
-    parts = (
-        np.cos(latitude) * np.cos(longitude),
-        np.cos(latitude) * np.sin(longitude),
-        np.sin(latitude),
-    )
-    return np.stack(parts, axis=-1)
+    return unit_vectors(*frame.tie_points.places(rows, columns))
 
 
-def _as_paths(paths: str | Path | Iterable[str | Path]) -> list[Path]:
-    return [Path(paths)] if isinstance(paths, str | Path) else [*map(Path, paths)]
+def _find_layers(
+    paths: Sequence[Path], middle_s: float, opened: ExitStack
+) -> dict[str, list[Layer]]:
+    """Return the layers of all files by field, in the order of the files.
 
-
-def _find_layers(paths: Sequence[Path], opened: ExitStack) -> dict[str, list[Layer]]:
-    """Open all files; return their layers by field, in the order of the files."""
+    Files with layers near to a time stay open; there may be a file for each day of years.
+    """
     found: dict[str, list[Layer]] = {name: [] for name in FIELDS}
     for path in paths:
         layers = [
             layer
             for file in _files_below(path)
-            for layer in _layers_of(file, str(file), opened, is_asked=file == path)
+            for layer in _layers_of(
+                file, str(file), middle_s, opened, is_asked=file == path
+            )
         ]
         if not layers:
             raise SceneError(
@@ -318,7 +316,7 @@ def _files_below(path: Path) -> Iterator[Path]:
 
 
 def _layers_of(
-    path: Path, name: str, opened: ExitStack, *, is_asked: bool
+    path: Path, name: str, middle_s: float, opened: ExitStack, *, is_asked: bool
 ) -> Iterator[Layer]:
     """Yield the layers of a file; nothing for a file of another kind, unless asked for."""
     with file_errors(Path(name)):
@@ -327,16 +325,27 @@ def _layers_of(
         with path.open("rb") as stream:
             start = stream.read(4)
     if start == b"GRIB":
-        yield from opened.enter_context(closing(WeatherGrib(path, name))).layers()
+        yield from _kept_open(WeatherGrib(path, name), middle_s, opened)
     elif start[:3] == b"CDF" or start == b"\x89HDF":
-        yield from opened.enter_context(closing(WeatherNetcdf(path, name))).layers()
+        yield from _kept_open(WeatherNetcdf(path, name), middle_s, opened)
     elif start == b"PK\x03\x04":
-        yield from _layers_in_zip(path, opened)
+        yield from _layers_in_zip(path, middle_s, opened)
     elif is_asked:
         raise SceneError(f"{name!r} is neither netCDF nor GRIB nor a zip of such files")
 
 
-def _layers_in_zip(path: Path, opened: ExitStack) -> Iterator[Layer]:
+def _kept_open(
+    file: WeatherGrib | WeatherNetcdf, middle_s: float, opened: ExitStack
+) -> tuple[Layer, ...]:
+    """Return the layers of a file, and keep it open if one of them may be read."""
+    with ExitStack() as opening:
+        layers = opening.enter_context(closing(file)).layers()
+        if any(abs(layer.time_s - middle_s) <= _LONGEST_GAP_S for layer in layers):
+            opened.push(opening.pop_all())
+    return layers
+
+
+def _layers_in_zip(path: Path, middle_s: float, opened: ExitStack) -> Iterator[Layer]:
     """Unpack the members of a zip that may contain weather, and yield their layers."""
     folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="seaice.")))
     try:
@@ -352,7 +361,8 @@ def _layers_in_zip(path: Path, opened: ExitStack) -> Iterator[Layer]:
                 unpacked.open("wb") as target,
             ):
                 shutil.copyfileobj(source, target, 2**20)
-            yield from _layers_of(unpacked, str(path / inside), opened, is_asked=True)
+            shown = str(path / inside)
+            yield from _layers_of(unpacked, shown, middle_s, opened, is_asked=True)
     except (
         zipfile.BadZipFile,
         zlib.error,

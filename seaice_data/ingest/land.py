@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from seaice_data.arrays import Mask
+from seaice_data.geolocation import unit_vectors
 from seaice_data.ingest.coasts.coastlines import (
     Area,
     Polygons,
@@ -13,16 +14,11 @@ from seaice_data.ingest.coasts.coastlines import (
     installed_coast,
 )
 from seaice_data.ingest.coasts.distances import zones_of_pixels
-from seaice_data.ingest.coasts.ellipsoid import (
-    Float64,
-    TieVectors,
-    normals,
-    on_ellipsoid,
-    pixel_normals,
-    pixel_positions,
-)
 from seaice_data.ingest.frame import Frame
 from seaice_data.ingest.parts import DistanceZones
+from seaice_data.ingest.places.ellipsoid import Float64, on_ellipsoid
+from seaice_data.ingest.places.placing import Placing
+from seaice_data.ingest.places.positions import TieVectors, pixel_vectors
 from seaice_data.system.memory import give_back
 from seaice_data.zones import LARGEST_KM
 
@@ -35,8 +31,6 @@ _DENSE_KM, _SPARSE_KM = 0.08, 0.5
 """Largest distance between points along the coast, near a scene and elsewhere."""
 
 _MARGIN = 1.02
-
-_MARGIN_RAD = 0.003  # 20 km
 
 
 def read_land(frame: Frame, coast: Path | None = None) -> DistanceZones:
@@ -75,8 +69,7 @@ def read_land(frame: Frame, coast: Path | None = None) -> DistanceZones:
         land, name = installed_coast(area)
     else:
         land, name = coast_of_file(coast, area), coast.name
-    shape = frame.grid.shape
-    zones = zones_of_pixels(ties, _points(land, area), _is_land(land, ties, shape))
+    zones = zones_of_pixels(ties, _points(land, area), _is_land(land, frame))
     give_back()  # 0.1 GB of polygons
     if zones.min() == _LAST_ZONE:
         name += f", which has no land within {LARGEST_KM} km"
@@ -99,7 +92,7 @@ def _outline(ties: TieVectors, shape: tuple[int, int]) -> Float64:
     """Return unit vectors of pixels all over a scene, its border included."""
     rows, columns = (np.linspace(-0.5, n - 0.5, 41) for n in shape)
     y, x = (grid.ravel() for grid in np.meshgrid(rows, columns))
-    pixels = pixel_normals(ties, y, x)
+    pixels = pixel_vectors(ties, y, x)
     return np.asarray(pixels / np.linalg.norm(pixels, axis=1, keepdims=True))
 
 
@@ -109,10 +102,10 @@ def _points(land: Polygons, area: Area) -> Float64:
 
     rings = shapely.get_rings(land)
     degrees, ring = shapely.get_coordinates(rings, return_index=True)
-    places = on_ellipsoid(normals(degrees[:, 1], degrees[:, 0]))
+    places = on_ellipsoid(unit_vectors(degrees[:, 1], degrees[:, 0]))
     edges = np.nonzero(ring[1:] == ring[:-1])[0]
     start, along = places[edges], places[edges + 1] - places[edges]
-    middle = on_ellipsoid(normals(np.array(area.latitude), np.array(area.longitude)))
+    middle = on_ellipsoid(unit_vectors(np.array(area.latitude), np.array(area.longitude)))
     scene_km = area.radius_km / _MARGIN - LARGEST_KM
     is_near = np.linalg.norm(start - middle, axis=1) < scene_km + _NEAR_KM
     longest = np.where(is_near, _DENSE_KM, _SPARSE_KM)
@@ -122,31 +115,19 @@ def _points(land: Polygons, area: Area) -> Float64:
     return np.asarray(start[edge] + along[edge] * (step / n[edge])[:, None])
 
 
-def _is_land(land: Polygons, ties: TieVectors, shape: tuple[int, int]) -> Mask:
+def _is_land(land: Polygons, frame: Frame) -> Mask:
     """Return which pixels have their centre on land."""
     import shapely  # late: extras
     from rasterio.features import rasterize
 
-    # A stereographic plane, whose unit is the radius of the Earth: whatever was clipped for
-    # the scene is in one piece there. Positions in pixels are sound near the scene only.
-    axes = ties.axes
-    degrees = shapely.get_coordinates(land)
-    local = normals(degrees[:, 1], degrees[:, 0]) @ axes.T
-    land = shapely.set_coordinates(land, 2 * local[:, :2] / (1 + local[:, 2:]))
-    pixels = _outline(ties, shape) @ axes.T
-    outline = 2 * pixels[:, :2] / (1 + pixels[:, 2:])
-    low, high = outline.min(axis=0) - _MARGIN_RAD, outline.max(axis=0) + _MARGIN_RAD
-    land = clipped(land, np.concatenate([low, high])[None])
-    if not len(land):
-        return np.zeros(shape, dtype=np.bool_)
-    plane = shapely.get_coordinates(land)
-    square = (plane**2).sum(axis=1, keepdims=True)
-    local = np.concatenate([4 * plane, 4 - square], axis=1) / (4 + square)
-    # The centre of the first pixel is at 0 in our coordinates, and at 0.5 in GDAL's.
-    places = pixel_positions(ties, local @ axes)[:, ::-1] + 0.5
-    _, ring = shapely.get_coordinates(shapely.get_rings(land), return_index=True)
-    first, n = np.unique(ring, return_index=True, return_counts=True)[1:]
-    places[first + n - 1] = places[first]  # closed, whatever was rounded
-    land = shapely.set_coordinates(land, places)
-    burnt = rasterize(land, out_shape=shape, dtype=np.uint8)
+    # Whatever was clipped for the scene is in one piece in the plane.
+    placing, degrees = Placing(frame), shapely.get_coordinates(land)
+    plane = placing.plane(unit_vectors(degrees[:, 1], degrees[:, 0]))
+    land = shapely.set_coordinates(land, plane)
+    outline = placing.outline()
+    near = clipped(land, np.concatenate([outline.min(axis=0), outline.max(axis=0)])[None])
+    parts, _ = placing.pixels(near)
+    if not len(parts):
+        return np.zeros(frame.grid.shape, dtype=np.bool_)
+    burnt = rasterize(parts, out_shape=frame.grid.shape, dtype=np.uint8)
     return np.asarray(burnt.view(np.bool_))

@@ -16,6 +16,7 @@ edge inwards up to the first one whose HH power is at least half of the noise.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,7 +24,7 @@ import numpy as np
 
 from seaice_data.arrays import FloatArray, IntArray
 from seaice_data.conventions import DENOISINGS
-from seaice_data.errors import SettingsError
+from seaice_data.errors import SceneError, SettingsError
 from seaice_data.grid import row_bands
 from seaice_data.ingest.parts import Backscatter
 from seaice_data.ingest.sentinel.annotation import SwathBlock, read_calibration, read_noise
@@ -109,6 +110,8 @@ def read_product(product: Sentinel1Product, denoise: str = "esa") -> Backscatter
     if edges is not None and edges.were_sought:
         mask_borders(edges.of_rows, edges.of_columns, planes["hh"])
         note = _joined(note, "artefacts at the edges are masked")
+    elif edges is not None:
+        note = _joined(note, "artefacts at the edges are left, as no noise tells them")
     if "hv" in planes:
         share_missing(planes["hh"], planes["hv"])
     return Backscatter(
@@ -204,8 +207,11 @@ def _read_plane(
         files.read(parts.calibration), files.errors_of(parts.calibration)
     )
     noise = None
-    if removal.method != "none" or (edges is not None and parts.noise is not None):
+    if removal.method != "none":
         noise = _noise_of(product, polarisation, blocks, dn)
+    elif edges is not None:  # edges are found by their noise, but can stay
+        with suppress(SceneError):
+            noise = _noise_of(product, polarisation, blocks, dn)
     plane = np.empty(product.frame.grid.shape, np.float32)
     with open_measurement(files, parts.measurement, shape) as measurement:
         _fill(

@@ -3,6 +3,7 @@
 import os
 import stat
 from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,6 +45,46 @@ def list_files(folder: Path, suffix: str) -> Listing:
     walk.follow_links()
     failed = sorted(walk.failed, key=lambda failure: failure.name)
     return Listing(tuple(sorted(walk.paths)), tuple(failed))
+
+
+def as_paths(paths: str | Path | Iterable[str | Path]) -> list[Path]:
+    """Return one path, or several, as a list.
+
+    Examples
+    --------
+    >>> [path.name for path in as_paths("raw")], as_paths([])
+    (['raw'], [])
+    """
+    return [Path(paths)] if isinstance(paths, str | Path) else [*map(Path, paths)]
+
+
+def visible_files(folder: Path) -> Iterator[Path]:
+    """Yield the files in a folder and below it; hidden files and folders are left out.
+
+    Links are followed, and a folder that is reached several times is listed once. In the
+    order of their names, those of a folder before those below it.
+
+    Raises
+    ------
+    OSError
+        If a folder cannot be read.
+    """
+    seen: set[str] = set()
+    waiting = [folder]
+    while waiting:
+        here = waiting.pop()
+        if (real := os.path.realpath(here)) in seen:
+            continue
+        seen.add(real)
+        below = []
+        for path in sorted(here.iterdir()):
+            if path.name.startswith("."):
+                continue
+            if path.is_dir():
+                below.append(path)
+            else:
+                yield path
+        waiting += reversed(below)
 
 
 def reference_file_of(path: Path) -> Path | None:

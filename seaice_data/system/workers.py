@@ -30,6 +30,7 @@ from dask.callbacks import Callback
 from dask.delayed import Delayed, delayed
 
 from seaice_data.errors import SeaIceError
+from seaice_data.system.extras import extra
 from seaice_data.system.process import ending_signals
 from seaice_data.texts import OneLine
 
@@ -143,13 +144,9 @@ def _compute_there(
 @contextmanager
 def _connected(scheduler: str) -> Iterator[Any]:
     """Connect to a scheduler."""
-    try:
+    with extra("hpc", SeaIceError):
         from distributed import Client
         from distributed.comm.addressing import get_address_host_port
-    except ImportError as error:
-        raise SeaIceError(
-            "a cluster needs the package distributed", hint="pip install 'seaice[hpc]'"
-        ) from error
     try:
         get_address_host_port(scheduler)  # a client of a wrong one would remain the default
         client = Client(scheduler)

@@ -21,8 +21,8 @@ from seaice_data.arrays import ChartArray, FloatArray
 from seaice_data.charts import CHART_FILL, CHARTS, SIC, SIC_STEP_PERCENT, Chart
 from seaice_data.system.compiled import compiled
 from seaice_data.system.files import replacing
+from seaice_data.system.geo_libraries import geo_libraries
 from seaice_model.errors import MapError
-from seaice_model.formats.gdal import geo_libraries
 from seaice_model.formats.projection import locate
 from seaice_model.maps.attributes import text_attributes
 from seaice_model.maps.chart_map import ChartMap
@@ -109,7 +109,7 @@ def raster_of(chart_map: ChartMap, crs: str, spacing_m: float) -> Raster:
     return Raster(float(left), float(top), shape, spacing_m, crs)
 
 
-@geo_libraries()
+@geo_libraries(MapError, "geo")
 def warp(planes: ChartArray, chart_map: ChartMap, raster: Raster) -> ChartArray:
     """Bring planes on the grid of a map to a raster, each pixel from its nearest.
 
@@ -133,7 +133,7 @@ def warp(planes: ChartArray, chart_map: ChartMap, raster: Raster) -> ChartArray:
     return warped
 
 
-@geo_libraries()
+@geo_libraries(MapError, "geo")
 def geolocation_error_m(chart_map: ChartMap, crs: str) -> float:
     """Return the largest distance of a warped pixel from its true position, in metres.
 
@@ -162,7 +162,7 @@ def geotiff_names(scene: str) -> tuple[str, ...]:
     return tuple(f"{scene}_{chart.name}.tif" for chart in CHARTS)
 
 
-@geo_libraries()
+@geo_libraries(MapError, "geo")
 def write_geotiff(
     chart_map: ChartMap, folder: Path, *, crs: str, spacing_m: float | None = None
 ) -> tuple[Path, ...]:

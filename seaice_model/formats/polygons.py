@@ -22,8 +22,8 @@ from seaice_data.arrays import FloatArray, IntArray, Mask
 from seaice_data.egg_codes import FLOE_CODES, SIC_CODES, SOD_CODES
 from seaice_data.flags import FLAG_LAND, FLAG_NO_SAR
 from seaice_data.system.files import replacing, staged
+from seaice_data.system.geo_libraries import geo_libraries
 from seaice_model.errors import MapError
-from seaice_model.formats.gdal import geo_libraries
 from seaice_model.formats.projection import locate
 from seaice_model.maps.attributes import text_attributes
 from seaice_model.maps.chart_map import ChartMap
@@ -69,7 +69,7 @@ def polygon_names(scene: str, kind: PolygonFormat) -> tuple[str, ...]:
     return tuple(f"{scene}.{suffix}" for suffix in _SUFFIXES[kind])
 
 
-@geo_libraries()
+@geo_libraries(MapError, "geo")
 def write_polygons(
     chart_map: ChartMap,
     folder: Path,

@@ -1,16 +1,21 @@
 """Positions of the pixels of a map in a polar stereographic projection."""
 
+from importlib.util import find_spec
+
 import numpy as np
 
 from seaice_data.arrays import FloatArray
 from seaice_data.geolocation import TiePoints
+from seaice_data.system.extras import extra
+from seaice_data.system.geo_libraries import geo_libraries
 from seaice_model.errors import MapError
-from seaice_model.formats.gdal import check_packages
 
 PROJECTIONS = ("EPSG:3413", "EPSG:3995")
 """Polar stereographic: that of NSIDC (true scale at 70 degrees north, 45 degrees west at
 the bottom), and that for the whole Arctic (true scale at 71 degrees north, Greenwich at the
 bottom)."""
+
+_PACKAGES = ("rasterio", "pyogrio", "pyproj", "shapely", "geopandas")
 
 
 def check_projection(crs: str) -> str:
@@ -25,8 +30,12 @@ def check_projection(crs: str) -> str:
         raise MapError(
             f"unknown projection {crs!r}", hint=f"known are {', '.join(PROJECTIONS)}"
         )
-    check_packages()
-    return crs
+    with extra("geo", MapError):
+        for name in _PACKAGES:
+            if find_spec(name) is None:  # quicker than to import them
+                raise ImportError(f"no package {name!r}")
+    with geo_libraries(MapError, "geo"):  # imports most of them
+        return crs
 
 
 def project(longitude: FloatArray, latitude: FloatArray, crs: str) -> FloatArray:

@@ -28,6 +28,7 @@ from seaice_data.channels import find_channels
 from seaice_data.charts import CHARTS
 from seaice_data.grid import SPACING_M
 from seaice_data.settings import to_mapping
+from seaice_data.system.extras import extra
 from seaice_data.system.files import replacing
 from seaice_data.texts import printable
 from seaice_model.errors import RunError
@@ -156,14 +157,9 @@ def onnx_metadata(checkpoint: Checkpoint, run_path: Path) -> dict[str, str]:
 
 
 def _check_packages() -> None:
-    try:
+    with extra("onnx", RunError):
         import onnxruntime  # noqa: F401 - late: an extra
         import onnxscript  # noqa: F401
-    except ImportError as error:
-        raise RunError(
-            f"the package {error.name!r} is not installed",
-            hint="install it with `pip install 'seaice[onnx]'`",
-        ) from error
 
 
 def _encoded(exported: _OnnxNetwork, metadata: dict[str, str]) -> bytes:

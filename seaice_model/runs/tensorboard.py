@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from seaice_data.system.extras import extra
 from seaice_model.errors import RunError
 from seaice_model.runs.folder import EVENTS_END, run_errors
 from seaice_model.runs.log import LogEntry
@@ -40,13 +41,8 @@ def event_writer(folder: Path, n_epochs: int) -> Iterator[EpochWriter]:
             f"TensorBoard cannot write to {str(folder)!r}, whose name is not UTF-8",
             hint="leave out --tensorboard, or name another folder with --run",
         ) from error
-    try:
+    with extra("tensorboard", RunError):
         from torch.utils.tensorboard import SummaryWriter  # late: an extra
-    except ImportError as error:
-        raise RunError(
-            "TensorBoard is not installed",
-            hint="install it with `pip install 'seaice[tensorboard]'`",
-        ) from error
     with run_errors(folder, "write events to"):
         writer = SummaryWriter(
             str(folder), purge_step=n_epochs + 1, filename_suffix=EVENTS_END

@@ -4,19 +4,29 @@ Land is clipped where it is stored, in the coordinates in which its edges are st
 near a pole or the date line, polygons in degrees are not what they seem.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from zipfile import BadZipFile, ZipFile
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seaice_data.errors import SceneError
-from seaice_data.ingest.coasts.ellipsoid import Float64
+from seaice_data.ingest.places.ellipsoid import Float64
+from seaice_data.ingest.vectors.archives import Archive, is_archive
+from seaice_data.ingest.vectors.layers import (
+    describe_layer,
+    layers_of,
+    may_have_polygons,
+    read_layer,
+    reference_system,
+    vector_errors,
+)
+from seaice_data.ingest.vectors.rings import turn_of, unrolled
 from seaice_data.system.compiled import compiled
+from seaice_data.system.extras import extra
 from seaice_data.texts import printable
 
 Polygons = NDArray[np.object_]
@@ -33,7 +43,8 @@ _RADIUS_KM = 6357.0  # the smallest: angles are never too small
 _FAR_KM = 2000
 """Distance of a coast that does not belong to the scene, but to another one."""
 
-_HINT = "install it with `pip install 'seaice[ingest]'`"
+_LONGEST_EDGE_DEG = 20.0
+"""Longest edge of a polygon across the date line that is not lost."""
 
 _ENDINGS = (".shp", ".gpkg", ".geojson", ".json", ".fgb", ".gml", ".kml")
 """Names of vector files in a zip."""
@@ -93,8 +104,9 @@ def installed_coast(area: Area) -> tuple[Polygons, str]:
     SceneError
         If the extra ``ingest`` is not installed.
     """
-    with _libraries("the coast"):
-        import roaring_landmask  # late: an extra
+    with vector_errors("the coast cannot be read"):
+        with extra("ingest", SceneError):
+            import roaring_landmask  # late: an extra
         import shapely
 
         # Decompressing takes 3.5 s, nearly all of the time, and 0.4 GB for a moment.
@@ -123,91 +135,74 @@ def coast_of_file(path: Path, area: Area) -> Polygons:
     """
     if not path.exists():
         raise SceneError(f"there is no coast {str(path)!r}")
-    with _libraries(f"coast {str(path)!r}"):
-        import pyogrio  # late: an extra
-        import shapely
+    shown = f"coast {str(path)!r}"
+    with vector_errors(f"{shown} cannot be read"), TemporaryDirectory() as scratch:
+        import shapely  # late: an extra
 
-        place = _place(path)
-        layer = _layer(path, pyogrio.list_layers(place))
-        about = pyogrio.read_info(place, layer=layer, force_total_bounds=True)
-        if not about["crs"]:
-            raise SceneError(
-                f"coast {str(path)!r} does not say its coordinate reference system",
-                hint="a shapefile needs its .prj file",
-            )
+        file = _unpacked(path, Path(scratch))
+        layer = _layer(path, layers_of(file, shown))
+        about = describe_layer(file, layer, shown)
         if not about["features"]:
-            raise SceneError(f"coast {str(path)!r} has no polygons")
+            raise SceneError(f"{shown} has no polygons")
         extent = np.array(about["total_bounds"])
+        system = reference_system(about["crs"], extent, shown)
         far = replace(area, radius_km=area.radius_km + _FAR_KM)
-        if not _meet(_boxes(about["crs"], far)[0], extent).any():
+        if not _meet(_boxes(system, far)[0], extent).any():
             raise SceneError(
-                f"coast {str(path)!r} ends more than {_FAR_KM} km from the scene",
+                f"{shown} ends more than {_FAR_KM} km from the scene",
                 hint="take a coast of the area of the scene, or leave out --coast",
             )
-        boxes, edge = _boxes(about["crs"], area)
-        boxes = boxes[_meet(boxes, extent)]
-        parts = [np.empty(0, dtype=np.object_)]
-        for box in boxes:
-            _, _, found, _ = pyogrio.raw.read(
-                place, layer=layer, columns=[], bbox=tuple(box), force_2d=True
-            )
-            polygons = _only_polygons(path, shapely.from_wkb(found))
-            parts.append(shapely.segmentize(clipped(polygons, box[None]), edge))
-        land = _in_degrees(np.concatenate(parts), about["crs"])
+        boxes, edge = _boxes(system, area)
+        near = boxes[_meet(boxes, extent)]
+        land = _polygons_in(file, layer, path, near, system)
+        land = _in_degrees(shapely.segmentize(clipped(land, boxes), edge), system)
         if not np.isfinite(shapely.get_coordinates(land)).all():
-            raise SceneError(f"coast {str(path)!r} has places that are not on the Earth")
+            raise SceneError(f"{shown} has places that are not on the Earth")
         return land
 
 
-@contextmanager
-def _libraries(subject: str) -> Iterator[None]:
-    """Use GDAL, PROJ and GEOS; what they raise becomes an error of ours."""
-    try:
-        import pyogrio.errors
-        import pyproj.exceptions
-        import rasterio.errors
-        import shapely.errors
-    except ImportError as error:
-        raise _missing(subject, error) from error
-    try:
-        yield
-    except ImportError as error:
-        raise _missing(subject, error) from error
-    except (
-        pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError,
-        pyogrio.errors.FeatureError, pyogrio.errors.GeometryError,
-        pyproj.exceptions.ProjError, rasterio.errors.RasterioError,
-        shapely.errors.ShapelyError, OSError, BadZipFile,
-    ) as error:  # fmt: skip
-        words = printable(" ".join(str(error).split()))
-        raise SceneError(f"{subject} cannot be read: {words}") from error
+def _unpacked(path: Path, scratch: Path) -> Path:
+    """Return the vector file: the one in an archive, or the file itself."""
+    if not path.is_file() or not is_archive(path):
+        return path
+    with Archive(path) as archive:
+        names = [n for n in archive.names if n.lower().endswith(_ENDINGS)]
+        if len(names) != 1:
+            raise SceneError(
+                f"coast {str(path)!r} contains {len(names)} vector files",
+                hint=f"it needs one that ends in {', '.join(_ENDINGS)}",
+            )
+        return archive.extract(names[0], scratch)
 
 
-def _missing(subject: str, error: ImportError) -> SceneError:
-    name = (error.name or "").split(".")[0]
-    return SceneError(f"{subject} needs the package {name!r}", hint=_HINT)
+def _polygons_in(
+    file: Path, layer: str, path: Path, boxes: Float64, system: Any
+) -> Polygons:
+    """Return the polygons of a file that may reach into boxes, and perhaps others."""
+    if system.is_geographic and (len(boxes) > 1 or _is_near_date_line(boxes)):
+        # A polygon across the date line may seem to be everywhere but there.
+        boxes = np.array([[-360.0, boxes[:, 1].min(), 540.0, boxes[:, 3].max()]])
+    shown, parts = f"coast {str(path)!r}", [np.empty(0, dtype=np.object_)]
+    for box in boxes:
+        options = {"columns": [], "bbox": tuple(box), "force_2d": True}
+        _, found, _ = read_layer(file, layer, shown, **options)
+        parts.append(_only_polygons(path, found))
+    found = np.concatenate(parts)
+    return unrolled(found, turn) if (turn := turn_of(system)) else found
 
 
-def _place(path: Path) -> str:
-    """Return what GDAL opens: the file, or the one in a zip."""
-    if path.suffix.lower() != ".zip":
-        return str(path)
-    with ZipFile(path) as archive:
-        names = [n for n in archive.namelist() if n.lower().endswith(_ENDINGS)]
-    if len(names) != 1:
-        raise SceneError(
-            f"coast {str(path)!r} contains {len(names)} vector files",
-            hint=f"it needs one that ends in {', '.join(_ENDINGS)}",
-        )
-    return f"/vsizip/{{{path}}}/{names[0]}"
+def _is_near_date_line(boxes: Float64) -> bool:
+    west, east = boxes[:, [0]] - _LONGEST_EDGE_DEG, boxes[:, [2]] + _LONGEST_EDGE_DEG
+    line = np.array([-180, 180])
+    return bool(((west < line) & (line < east)).any())
 
 
-def _layer(path: Path, layers: NDArray[np.object_]) -> str:
+def _layer(path: Path, layers: list[tuple[str, str]]) -> str:
     """Return the layer that has polygons, or may have."""
-    names = [name for name, kind in layers if "Polygon" in str(kind)]
-    names += [name for name, kind in layers if kind in ("Unknown", "GeometryCollection")]
+    names = [name for name, kind in layers if "Polygon" in kind]
+    names = names or [name for name, kind in layers if may_have_polygons(kind)]
     if not names:
-        kinds = sorted({str(kind) for _, kind in layers}) or ["no layers"]
+        kinds = sorted({kind for _, kind in layers}) or ["no layers"]
         raise SceneError(
             f"coast {str(path)!r} has no polygons, but {', '.join(kinds)}",
             hint="lines do not say on which side the land is: take polygons of land",
@@ -218,7 +213,7 @@ def _layer(path: Path, layers: NDArray[np.object_]) -> str:
             f"{printable(', '.join(map(repr, names[:3])))}",
             hint="save the land alone to a file",
         )
-    return str(names[0])
+    return names[0]
 
 
 def _only_polygons(path: Path, found: Polygons) -> Polygons:
@@ -240,11 +235,10 @@ def _only_polygons(path: Path, found: Polygons) -> Polygons:
     return np.concatenate([parts[~is_crossed], areas])
 
 
-def _boxes(crs: str, area: Area) -> tuple[Float64, float]:
+def _boxes(system: Any, area: Area) -> tuple[Float64, float]:
     """Return boxes that cover an area, and about 1 km, in the units of a CRS."""
     import pyproj
 
-    system = pyproj.CRS.from_user_input(crs)
     if system.is_geographic:
         return area.boxes, _EDGE_DEG
     transform = pyproj.Transformer.from_crs("EPSG:4326", system, always_xy=True)
@@ -283,12 +277,12 @@ def _parts(found: Polygons) -> Polygons:
     return np.asarray(parts[~shapely.is_empty(parts)])
 
 
-def _in_degrees(polygons: Polygons, crs: str) -> Polygons:
+def _in_degrees(polygons: Polygons, system: Any) -> Polygons:
     """Return polygons of a CRS in longitudes and latitudes of WGS84."""
     import pyproj
     import shapely
 
-    transform = pyproj.Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
+    transform = pyproj.Transformer.from_crs(system, "EPSG:4326", always_xy=True)
     places = np.stack(transform.transform(*shapely.get_coordinates(polygons).T), axis=-1)
     return np.asarray(shapely.set_coordinates(polygons, places))
 

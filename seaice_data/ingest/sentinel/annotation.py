@@ -335,11 +335,11 @@ def _point_grid(root: ET.Element, error: MakeError) -> PointGrid:
         raise error("has a geolocation grid point without all its numbers") from problem
     if not points or not np.isfinite(table).all():
         raise error("has no geolocation grid, or one with values that are not finite")
+    table = np.unique(table, axis=0)  # sorted, and a point that is there twice once
     lines, samples = np.unique(table[:, 0]), np.unique(table[:, 1])
     shape = len(lines), len(samples)
     if min(shape) < 2 or len(table) != shape[0] * shape[1]:
         raise error(f"has a geolocation grid of {len(table)} points with gaps")
-    table = table[np.lexsort((table[:, 1], table[:, 0]))]
     if not np.array_equal(table[:, 1].reshape(shape), np.tile(samples, (shape[0], 1))):
         raise error(f"has a geolocation grid of {len(table)} points with gaps")
     planes = [column.reshape(shape) for column in table.T[2:]]

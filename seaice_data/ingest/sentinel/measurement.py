@@ -8,13 +8,13 @@ verified, which GDAL does not do, and it takes half the time of GDAL's own readi
 
 import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
 from seaice_data.arrays import Values
 from seaice_data.errors import SceneError
 from seaice_data.ingest.sentinel.safe import ProductFiles
-from seaice_data.texts import printable, shortened
+from seaice_data.system.geo_libraries import geo_libraries
 
 _CACHE_MB = 16  # each row is read once
 _MOST_RATIO = 2  # a TIFF of more than twice the bytes of its pixels is not read
@@ -37,7 +37,7 @@ class Measurement:
             If they cannot be read.
         """
         window = ((start, stop), (0, self._dataset.width))
-        with _tiff_errors(self._files, self._name):
+        with _libraries(self._files, self._name):
             pixels: Values = self._dataset.read(1, window=window)
         return pixels
 
@@ -70,8 +70,10 @@ def open_measurement(
     if not files.size(name):  # GDAL would open it to write
         raise error("is empty")
     with ExitStack() as opened:
-        with _tiff_errors(files, name):
-            rasterio = _rasterio()
+        with _libraries(files, name):
+            import rasterio  # late: an extra
+            import rasterio.io
+
             opened.enter_context(rasterio.Env(GDAL_CACHEMAX=_CACHE_MB))
             location = files.location(name)
             with warnings.catch_warnings():
@@ -97,29 +99,7 @@ def open_measurement(
         yield Measurement(files, name, dataset)
 
 
-@contextmanager
-def _tiff_errors(files: ProductFiles, name: str) -> Iterator[None]:
-    """Turn errors of GDAL into a `SceneError`."""
-    rasterio = _rasterio()
-    try:
-        yield
-    except MemoryError as error:
-        raise files.error(f"not enough memory to read {name!r}") from error
-    except (rasterio.errors.RasterioError, rasterio._err.CPLE_BaseError) as error:
-        reason = error.__cause__ or error  # the cause says what is wrong
-        words = shortened(printable(" ".join(str(reason).split())), 120)
-        raise files.error(f"{name!r} cannot be read as a TIFF: {words}") from error
-
-
-def _rasterio() -> Any:
-    try:
-        import rasterio  # late: an extra
-        import rasterio._err
-        import rasterio.errors
-        import rasterio.io
-    except (ImportError, OSError) as error:  # OSError: a library that it needs is missing
-        raise SceneError(
-            f"the extra `ingest` cannot be loaded: {printable(str(error))}",
-            hint="install it with `pip install 'seaice[ingest]'`",
-        ) from error
-    return rasterio
+def _libraries(files: ProductFiles, name: str) -> AbstractContextManager[None]:
+    """Use GDAL; its errors name the product and the file."""
+    words = f"{str(files.path)!r}: {name!r} cannot be read as a TIFF"
+    return geo_libraries(SceneError, "ingest", words)

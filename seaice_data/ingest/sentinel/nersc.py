@@ -13,7 +13,7 @@ from importlib import resources
 from seaice_data.system.documents import parse_json, typed
 
 _FILE = "nersc-noise-hv.json"
-_TENTH = 0.05001  # versions are named by their first decimal: 2.84 is of 2.8
+_TENTH = 0.05001  # NERSC rounds versions to one decimal: 2.84 is 2.8
 
 # ESA changed the noise of Sentinel-1B on that day, but not the version; NERSC takes the
 # coefficients of the next version from then on.

@@ -19,6 +19,7 @@ from typing import BinaryIO, cast
 
 from seaice_data.errors import SceneError
 from seaice_data.ingest.sentinel.annotation import MakeError
+from seaice_data.scenes.listing import visible_files
 from seaice_data.system.documents import DocumentError, open_file
 from seaice_data.system.files import file_errors
 from seaice_data.texts import printable, shortened
@@ -150,7 +151,7 @@ class FolderFiles(ProductFiles):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         with file_errors(path):
-            self._take([p.relative_to(path).as_posix() for p in _files_below(path)])
+            self._take([p.relative_to(path).as_posix() for p in visible_files(path)])
 
     def size(self, name: str) -> int:
         """Return the size of a file in bytes."""
@@ -324,23 +325,6 @@ def _start_of(path: Path) -> bytes:
                 return stream.read(1024)
         except DocumentError as error:
             raise SceneError(f"{str(path)!r}: {error}") from error
-
-
-def _files_below(folder: Path) -> Iterator[Path]:
-    seen: set[str] = set()
-    waiting = [folder]
-    while waiting:
-        here = waiting.pop()
-        if (real := os.path.realpath(here)) in seen:
-            continue
-        seen.add(real)
-        for path in here.iterdir():
-            if path.name.startswith("."):
-                continue
-            if path.is_dir():
-                waiting.append(path)
-            else:
-                yield path
 
 
 def _is_hidden(name: str) -> bool:

@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 
 from seaice_data.arrays import FloatArray
-from seaice_data.ingest.swaths.footprints import unit_vectors
+from seaice_data.geolocation import unit_vectors
 from seaice_data.scenes.netcdf import NetcdfFile
 from seaice_data.texts import printable, shortened
 

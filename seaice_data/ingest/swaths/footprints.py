@@ -34,14 +34,6 @@ _EARTH_KM = 6371.0
 _HALF_TURN = np.pi + 0.01  # a cell may be on the line between two samples
 
 
-def unit_vectors(latitude: FloatArray, longitude: FloatArray) -> FloatArray:
-    """Return unit vectors of places in degrees, along a new last axis, float64."""
-    up = np.radians(latitude.astype(np.float64))
-    east = np.radians(longitude.astype(np.float64))
-    flat = np.cos(up)
-    return np.stack([flat * np.cos(east), flat * np.sin(east), np.sin(up)], axis=-1)
-
-
 class Neighbours:
     """The samples nearest to each cell.
 

@@ -21,6 +21,7 @@ from seaice_data.arrays import FloatArray
 from seaice_data.errors import SceneError
 from seaice_data.ingest.weather.grid import EarthGrid, Reading
 from seaice_data.ingest.weather.layers import PARAMETERS, Layer
+from seaice_data.system.extras import extra
 from seaice_data.system.files import file_errors
 from seaice_data.texts import printable
 
@@ -232,12 +233,7 @@ class WeatherGrib:
 
 
 def _eccodes() -> ModuleType:
-    try:
+    with extra("ingest", SceneError):
         import eccodes  # late: an extra
-    except (ImportError, RuntimeError) as error:  # the latter if its C library is missing
-        raise SceneError(
-            "the package 'eccodes' is needed to read GRIB, and cannot be loaded",
-            hint="install it with `pip install 'seaice[ingest]'`",
-        ) from error
     module: ModuleType = eccodes
     return module

@@ -2,8 +2,6 @@
 
 import tempfile
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,9 @@ from seaice_data.synthetic.fields import interpolate, label_rows
 from seaice_data.synthetic.nodes import SPACING
 from seaice_data.synthetic.observation import Observation
 from seaice_data.synthetic.plan import RawTiePoints
+from seaice_data.synthetic.products.gdal_dates import dated
 from seaice_data.system.files import replacing
+from seaice_data.system.geo_libraries import geo_libraries
 
 _CRS = {
     "cis": "+proj=lcc +lat_1=49 +lat_2=77 +lat_0=40 +lon_0=-100 +datum=WGS84 +units=m",
@@ -65,11 +65,11 @@ def write_chart(folder: Path, scene: Observation) -> tuple[Path, Path]:
     """
     name, crs = scene.plan.chart_name, _CRS[scene.plan.service]
     gpkg, zipped = (folder / f"{name}.{ending}" for ending in ("gpkg", "zip"))
-    with _writing(folder):
+    with geo_libraries(SceneError, "ingest", f"cannot write a chart to {str(folder)!r}"):
         table = _table(scene, crs)
-        with _dated(scene), replacing(gpkg) as new:
+        with dated(scene.plan), replacing(gpkg) as new:
             _write(table, new, name, crs, "GPKG")
-        with tempfile.TemporaryDirectory() as place, _dated(scene):
+        with tempfile.TemporaryDirectory() as place, dated(scene.plan):
             shapefile = Path(place, f"{name}.shp")
             date = f"{scene.plan.acquired:%Y-%m-%d}"
             _write(table, shapefile, name, crs, "ESRI Shapefile", DBF_DATE_LAST_UPDATE=date)
@@ -206,40 +206,3 @@ def _zip(parts: list[Path], path: Path) -> None:
             member = zipfile.ZipInfo(part.name)
             member.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(member, part.read_bytes())
-
-
-@contextmanager
-def _dated(scene: Observation) -> Iterator[None]:
-    """Let GDAL write the day of the scene, not that of today."""
-    import pyogrio  # late: an extra
-
-    option = "OGR_CURRENT_DATE"
-    before = pyogrio.get_gdal_config_option(option)
-    day = f"{scene.plan.acquired:%Y-%m-%dT%H:%M:%S}.000Z"
-    pyogrio.set_gdal_config_options({option: day})
-    try:
-        yield
-    finally:
-        pyogrio.set_gdal_config_options({option: before})
-
-
-@contextmanager
-def _writing(folder: Path) -> Iterator[None]:
-    """Turn errors of the disk and of GDAL into a `SceneError`."""
-    try:
-        import pyogrio.errors  # late: an extra
-        import rasterio  # noqa: F401 - needed later
-    except ImportError as error:
-        raise SceneError(
-            f"ice charts need the package {error.name or error!s}",
-            hint="install it with `pip install 'seaice[ingest]'`",
-        ) from error
-    try:
-        yield
-    except (
-        OSError,
-        pyogrio.errors.DataSourceError,
-        pyogrio.errors.DataLayerError,
-    ) as error:
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
-        raise SceneError(f"cannot write a chart to {str(folder)!r}: {reason}") from error

@@ -19,6 +19,7 @@ from seaice_data.errors import SceneError
 from seaice_data.synthetic.observation import Observation
 from seaice_data.synthetic.plan import ScenePlan, swath_position
 from seaice_data.synthetic.weather import GRID_DEG, analyse
+from seaice_data.system.extras import extra
 from seaice_data.system.files import file_errors, replacing
 from seaice_data.system.netcdf_files import define_dimensions, whole_file
 
@@ -205,13 +206,8 @@ def _write_netcdf(file: "netCDF4.Dataset", hours: _Hours) -> None:
 
 def _grib_messages(hours: _Hours) -> Iterator[bytes]:
     """Yield a message for each hour and field, in GRIB 1 as ERA5 is kept."""
-    try:
+    with extra("ingest", SceneError):
         import eccodes  # late: an extra
-    except (ImportError, RuntimeError) as error:
-        raise SceneError(
-            "the package 'eccodes' is needed to write GRIB",
-            hint="install it with `pip install 'seaice[ingest]'`",
-        ) from error
     south, north = (float(end) for end in hours.latitude[[-1, 0]])
     west, east = (float(end) for end in hours.longitude[[0, -1]])
     for k, time in enumerate(hours.times):

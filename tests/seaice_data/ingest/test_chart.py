@@ -105,6 +105,26 @@ def test_pixels_take_the_polygon_of_their_centre(
     assert found.polygon_ids.dtype == np.int32
 
 
+@pytest.mark.parametrize(
+    ("crs", "longitude"),
+    [
+        ("EPSG:3857", 180),
+        ("EPSG:3857", 0),
+        ("EPSG:3395", 180),
+        ("EPSG:3413", 180),
+        ("EPSG:32660", 180),
+    ],
+)
+def test_the_border_of_a_projection_is_no_border(
+    tmp_path: Path, crs: str, longitude: float
+) -> None:
+    frame = frame_at(74.0, longitude)
+    path = write(tmp_path / "a.gpkg", [area(frame, slice(10, 30), slice(20, 50), crs)], crs)
+    expected = np.full((60, 80), -1)
+    expected[10:30, 20:50] = 1
+    np.testing.assert_array_equal(read_chart(path, frame).polygon_ids, expected)
+
+
 def test_polygons_in_degrees_cross_the_date_line(tmp_path: Path) -> None:
     frame = frame_at(74.0, 180.0)
     whole = area(frame, slice(10, 30), slice(20, 50), "EPSG:4326")

@@ -18,9 +18,9 @@ from seaice_data.egg_codes import PolygonTable, paint_charts
 from seaice_data.geolocation import TiePoints
 from seaice_data.grid import Grid
 from seaice_data.ingest.chart import read_chart
-from seaice_data.ingest.charts.placing import pixel_areas
 from seaice_data.ingest.frame import Frame
 from seaice_data.ingest.parts import BurntChart
+from seaice_data.ingest.places.placing import pixel_areas
 
 pytestmark = needs_shared
 

@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 import zipfile
 from dataclasses import replace
 from datetime import timedelta
@@ -63,6 +66,33 @@ def test_time_is_linear_between_two_hours(
     path = write_netcdf(tmp_path / "era5.nc", kelvin(values, times=hours))
     frame = frame_of(middle=NOON + timedelta(minutes=minutes))
     np.testing.assert_allclose(read_era5(path, frame).fields["t2m"], expected, rtol=1e-6)
+
+
+def test_files_of_other_days_do_not_stay_open(tmp_path: Path) -> None:
+    """Systems allow 256 or 1024 open files; there may be one for each day of years."""
+    pytest.importorskip("resource")  # not on Windows
+    (tmp_path / "era5").mkdir()
+    for day in range(40):
+        time = NOON + timedelta(days=day - 20)
+        write_netcdf(tmp_path / "era5" / f"{day:02d}.nc", kelvin(250.0 + day, times=[time]))
+        write_grib(tmp_path / "era5" / f"{day:02d}.grib", kelvin(250.0, times=[time]))
+    code = (
+        "import resource\n"
+        "from support.weather_files import frame_of\n"
+        "from seaice_data.ingest.era5 import read_era5\n"
+        "read = read_era5('era5/20.nc', frame_of())  # libraries are loaded\n"
+        "_, most = resource.getrlimit(resource.RLIMIT_NOFILE)\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (30, most))\n"
+        "print(read_era5('era5', frame_of()).fields['t2m'][1, 1])\n"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+    )
+    assert found.stdout == "250.0\n", found.stderr
 
 
 def test_the_night_between_two_files_of_a_day_is_bridged(tmp_path: Path) -> None:

@@ -173,6 +173,28 @@ def test_land_cut_at_the_date_line_and_at_the_pole_is_one(tmp_path: Path) -> Non
     assert (zones[31:, :] > 0).all()
 
 
+def test_an_edge_in_degrees_goes_the_shorter_way(tmp_path: Path) -> None:
+    # With a lake, and across the date line; the longer way it would be around the Earth.
+    across = shapely.Polygon(
+        [(179.9, 70.98), (-179.9, 70.98), (-179.9, 71.02), (179.9, 71.02)],
+        [[(179.99, 70.99), (-179.99, 70.99), (-179.99, 71.01), (179.99, 71.01)]],
+    )
+    beyond = shapely.box(179.9, 70.98, 180.1, 71.02).difference(
+        shapely.box(179.99, 70.99, 180.01, 71.01)
+    )
+    jump = write_polygons(tmp_path / "jump.gpkg", [across], "EPSG:4326")
+    same = write_polygons(tmp_path / "same.gpkg", [beyond], "EPSG:4326")
+    to_map = pyproj.Transformer.from_crs("EPSG:4326", "EPSG:3857", always_xy=True)
+    flat = shapely.transform(across, lambda at: np.transpose(to_map.transform(*at.T)))
+    mercator = write_polygons(tmp_path / "mercator.gpkg", [flat], "EPSG:3857")
+    for place in ((71.0, 179.95), (71.0, -179.95), (71.0, 165.0)):
+        frame = frame_at(*place, (121, 121))
+        zones = read_land(frame, same).zones
+        np.testing.assert_array_equal(read_land(frame, jump).zones, zones)
+        np.testing.assert_array_equal(read_land(frame, mercator).zones, zones)
+    assert (read_land(frame_at(71.0, 0.0, (40, 40)), jump).zones == 41).all()
+
+
 def test_land_is_found_300_km_beyond_the_scene(tmp_path: Path) -> None:
     frame = frame_at(*PLACE, (50, 50))
     for km, zone in ((240, 38), (290, 40), (330, 41)):
@@ -192,9 +214,17 @@ def test_a_zipped_shapefile_in_a_folder_is_read(tmp_path: Path) -> None:
     folder.mkdir()
     write_polygons(folder / "land.shp", [square(0, 0, 1600)], LOCAL)
     archive = shutil.make_archive(str(tmp_path / "coast"), "zip", tmp_path, folder.name)
+    with ZipFile(archive, "a") as more:  # as macOS does
+        more.writestr("__MACOSX/land-polygons/._land.shp", "nothing")
     read = read_land(frame_at(*PLACE, (60, 60)), Path(archive))
     assert (read.zones == 0).sum() == 20 * 20
     assert read.coast == "coast.zip"
+    folder = tmp_path / "my {maps}"
+    folder.mkdir()
+    unnamed = Path(archive).rename(folder / "land of all")
+    np.testing.assert_array_equal(
+        read_land(frame_at(*PLACE, (60, 60)), unnamed).zones, read.zones
+    )
 
 
 def test_lines_are_refused(tmp_path: Path) -> None:
@@ -239,6 +269,24 @@ def test_broken_files_are_refused_in_one_line(tmp_path: Path) -> None:
         archive.writestr("readme.txt", "no coast")
     with pytest.raises(SceneError, match="contains 0 vector files"):
         read_land(frame, nothing)
+
+
+def test_a_shapefile_that_is_cut_off_is_refused(tmp_path: Path) -> None:
+    islands = [square(400 * n, 0, 200) for n in range(10)]
+    coast = write_polygons(tmp_path / "coast.shp", islands, LOCAL)
+    index = coast.with_suffix(".shx")
+    index.write_bytes(index.read_bytes()[:-20])
+    with pytest.raises(SceneError, match=r"coast.shp' is cut off: its .shx file has"):
+        read_land(frame_at(*PLACE, (40, 40)), coast)
+
+
+def test_a_coast_in_degrees_need_not_say_so(tmp_path: Path) -> None:
+    island = moved([square(0, 0, 1600)], LOCAL, "EPSG:4326")
+    coast = write_polygons(tmp_path / "coast.shp", island, "EPSG:4326")
+    frame = frame_at(*PLACE, (40, 40))
+    zones = read_land(frame, coast).zones
+    coast.with_suffix(".prj").unlink()
+    np.testing.assert_array_equal(read_land(frame, coast).zones, zones)
 
 
 def test_a_coast_that_does_not_say_where_it_is_is_refused(tmp_path: Path) -> None:
@@ -299,7 +347,8 @@ except SceneError as error:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True,
         env={"PYTHONPATH": ":".join(sys.path)},
     )  # fmt: skip
-    assert f"needs the package {package!r}" in found.stdout
+    assert "the extra `ingest` cannot be loaded: " in found.stdout
+    assert package in found.stdout
     assert "pip install 'seaice[ingest]'" in found.stdout
 
 

@@ -81,6 +81,19 @@ def test_noise_before_2_5_is_in_another_unit(tmp_path: Path) -> None:
         read_sentinel1(product)
 
 
+@pytest.mark.parametrize(("old", "new"), [("200 200", "0 0"), ("noise>", "silence>")])
+def test_no_noise_is_needed_where_none_is_removed(
+    tmp_path: Path, old: str, new: str
+) -> None:
+    """Before 2.9, the noise finds artefacts at the edges, which can be left."""
+    product = write_product(tmp_path, {"HH": filled(20)}, ipf="002.84", azimuth=False)
+    (path,) = product.rglob("noise-*")
+    path.write_text(path.read_text().replace(old, new))
+    backscatter = read_sentinel1(product, "none")
+    np.testing.assert_array_equal(backscatter.sigma0["hh"][EW1], 4)
+    assert "edges are left" in backscatter.denoising_note
+
+
 def test_negative_power_is_averaged_not_clipped(tmp_path: Path) -> None:
     pixels = filled(5)
     pixels[::2] = 11  # powers 121 and 25 around noise of 100: 0.21 and -0.75

@@ -1,5 +1,8 @@
 """Maps are placed where rasterio and pyproj expect them."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,10 +16,14 @@ from seaice_data.charts import CHART_FILL
 from seaice_data.geolocation import TiePoints
 from seaice_data.grid import Grid
 from seaice_model.errors import MapError
+from seaice_model.formats.convert import convert_maps
 from seaice_model.formats.geotiff import geolocation_error_m, raster_of, warp, write_geotiff
 from seaice_model.maps.chart_map import ChartMap
+from seaice_model.maps.netcdf import write_netcdf
 
 GRID = Grid(900, 1100, 80.0)
+
+SEAICE = Path(sys.executable).with_name("seaice")
 
 
 def swath(latitude: float, longitude: float, heading: float) -> TiePoints:
@@ -168,3 +175,47 @@ def test_tie_points_that_do_not_say_where_pixels_are_are_refused(
 def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(MapError, match=r"cannot write '.*nowhere/.*_SIC\.tif'"):
         write_geotiff(chart_map(), tmp_path / "nowhere", crs="EPSG:3413")
+
+
+def test_data_of_another_installation_do_not_stop_a_format(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "maps").mkdir()
+    write_netcdf(chart_map(), tmp_path / "maps" / "map.nc")
+    convert_maps(tmp_path / "maps", tmp_path / "here", ["tif", "gpkg"])
+    (tmp_path / "empty").mkdir()
+    names = ("PROJ_LIB", "PROJ_DATA", "GDAL_DATA", "GDAL_DRIVER_PATH")
+    command = [SEAICE, "convert", "maps", "--to", "tif", "--to", "gpkg", "--out", "there"]
+    done = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env={**os.environ, **dict.fromkeys(names, str(tmp_path / "empty"))},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    for path in (tmp_path / "here").glob("*.tif"):
+        assert path.read_bytes() == (tmp_path / "there" / path.name).read_bytes()
+    assert len([*(tmp_path / "there").iterdir()]) == 4
+
+
+def test_a_format_without_a_driver_does_not_stop_the_others(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "maps").mkdir()
+    write_netcdf(chart_map(), tmp_path / "maps" / "map.nc")
+    command = [SEAICE, "convert", "maps", "--out", "charts"]
+    done = subprocess.run(
+        [*command, "--to", "tif", "--to", "shp", "--to", "submission"],
+        cwd=tmp_path,
+        env={**os.environ, "GDAL_SKIP": "COG"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert "left out: map as tif: GDAL says: " in done.stderr
+    assert "COG" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert (tmp_path / "charts" / "submission.nc").is_file()
+    assert not [*(tmp_path / "charts").glob("*.tif")]
+    assert len([*(tmp_path / "charts").iterdir()]) == 1 + 5

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from support.tiny_product import edit, write_product
 
@@ -82,3 +83,14 @@ def test_control_characters_of_a_file_are_not_shown(tmp_path: Path) -> None:
     with pytest.raises(SceneError, match=r"pixels of '16 bit\\") as caught:
         open_sentinel1(product)
     assert str(caught.value).isprintable()
+
+
+def test_a_tie_point_that_is_there_twice_counts_once(tmp_path: Path) -> None:
+    product = write_product(tmp_path)
+    expected = open_sentinel1(product).frame.tie_points.latitude
+    (path,) = product.rglob("annotation/s1a*001.xml")
+    start, tag, rest = path.read_text().partition("<geolocationGridPoint>")
+    point = tag + rest[: rest.index(tag)]
+    path.write_text(start + point + tag + rest)
+    found = open_sentinel1(product).frame.tie_points.latitude
+    np.testing.assert_array_equal(found, expected)

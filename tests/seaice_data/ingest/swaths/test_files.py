@@ -9,6 +9,7 @@ import pytest
 from support.amsr2_files import ACQUIRED, tai93, write_swath
 
 from seaice_data.errors import SceneError
+from seaice_data.geolocation import unit_vectors
 from seaice_data.ingest.swaths.files import (
     LAYOUTS,
     VARIABLES,
@@ -16,7 +17,6 @@ from seaice_data.ingest.swaths.files import (
     coregistered,
     open_swath,
 )
-from seaice_data.ingest.swaths.footprints import unit_vectors
 
 ALL = slice(0, 41)
 

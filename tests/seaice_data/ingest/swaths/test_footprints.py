@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from seaice_data.arrays import FloatArray
-from seaice_data.ingest.swaths.footprints import Neighbours, overlap_weights, unit_vectors
+from seaice_data.geolocation import unit_vectors
+from seaice_data.ingest.swaths.footprints import Neighbours, overlap_weights
 
 EARTH_KM = 6371.0
 

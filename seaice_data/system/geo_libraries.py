@@ -9,16 +9,15 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
-from seaice_data.texts import printable
-from seaice_model.errors import MapError
+from seaice_data.errors import SeaIceError
+from seaice_data.system.extras import extra
+from seaice_data.texts import printable, shortened
 
-_PACKAGES = ("rasterio", "pyogrio", "pyproj", "shapely", "geopandas")
-_GEO_HINT = "install it with `pip install 'seaice[geo]'`"
 _VARIABLES = ("PROJ_DATA", "PROJ_LIB", "GDAL_DATA", "GDAL_DRIVER_PATH")
 
 
 @contextmanager
-def geo_libraries() -> Iterator[None]:
+def geo_libraries(kind: type[SeaIceError], package: str, words: str = "") -> Iterator[None]:
     """Use GDAL, PROJ and GEOS; also as a decorator.
 
     Wheels contain the data of their libraries. Variables such as ``PROJ_LIB`` that another
@@ -26,43 +25,42 @@ def geo_libraries() -> Iterator[None]:
     here. A rasterio from conda or from the system has no data of its own, and follows the
     variables.
 
+    Parameters
+    ----------
+    kind
+        Class of the errors.
+    package
+        The extra that installs them.
+    words
+        What cannot be done, at the beginning of messages.
+
     Raises
     ------
-    MapError
-        For any error of these libraries. Errors of seaice are passed on.
+    SeaIceError
+        Of class `kind`, for any error of these libraries. Errors of seaice are passed on.
     """
     aside = {}
     if _has_own_data():
         aside = {name: os.environ.pop(name) for name in _VARIABLES if name in os.environ}
     try:
-        errors = _errors()
+        with extra(package, kind):
+            errors = _errors()
         try:
             yield
         except MemoryError as error:
-            raise MapError("there is not enough memory") from error
+            begin = f"{words}: " if words else ""
+            raise kind(f"{begin}there is not enough memory") from error
         except errors as error:
-            raise MapError(f"GDAL says: {_in_words(error)}") from error
+            # The cause of an error of rasterio is what GDAL says.
+            said = _in_words(error.__cause__ or error)
+            raise kind(f"{words or 'GDAL says'}: {said}") from error
     finally:
         os.environ.update(aside)
 
 
-def check_packages() -> None:
-    """Make sure that the extra ``geo`` can be used.
-
-    Raises
-    ------
-    MapError
-        If one of its packages is not installed, or cannot be loaded.
-    """
-    for name in _PACKAGES:
-        if find_spec(name) is None:
-            raise MapError(f"the package {name!r} is not installed", hint=_GEO_HINT)
-    with geo_libraries():  # imports them
-        pass
-
-
 def _in_words(error: BaseException) -> str:
-    return printable(" ".join(str(error).split())) or type(error).__name__
+    words = (isinstance(error, OSError) and error.strerror) or str(error)
+    return shortened(printable(" ".join(words.split()))) or type(error).__name__
 
 
 def _has_own_data() -> bool:
@@ -76,13 +74,12 @@ def _errors() -> tuple[type[BaseException], ...]:
 
     Runtime errors are those of pyogrio and pyproj.
     """
-    try:
-        import pyogrio._err  # late: an extra
-        import rasterio._err
-        import rasterio.errors
-        import shapely.errors
-    except (ImportError, OSError) as error:  # OSError: a library that it needs is missing
-        raise MapError(f"the extra `geo` cannot be loaded: {_in_words(error)}") from error
+    import pyogrio._err  # late: an extra
+    import pyproj.exceptions  # noqa: F401 - its errors are runtime errors
+    import rasterio._err
+    import rasterio.errors
+    import shapely.errors
+
     return (
         OSError, RuntimeError, rasterio.errors.RasterioError, rasterio.errors.CRSError,
         rasterio.errors.DriverRegistrationError, rasterio._err.CPLE_BaseError,

@@ -6,10 +6,10 @@ import pytest
 from support.swaths import swath
 
 from seaice_data.errors import SceneError
-from seaice_data.geolocation import TiePoints
+from seaice_data.geolocation import TiePoints, unit_vectors
 from seaice_data.grid import Grid
-from seaice_data.ingest.charts.placing import Placing, pixel_areas, unit_vectors
 from seaice_data.ingest.frame import Frame
+from seaice_data.ingest.places.placing import Placing, pixel_areas
 
 TIME = datetime(2020, 11, 2, tzinfo=UTC)
 

@@ -1,30 +1,26 @@
-"""Places on the Earth as vectors: no pole and no date line is special.
+"""From pixels of a scene to places on the Earth, and back.
 
-- ``normals`` turns degrees into unit vectors, ``on_ellipsoid`` these into places in
-  kilometres from the middle of the Earth (WGS84);
-- ``arc_km`` turns straight distances between places into distances on the surface;
-- ``pixel_normals`` and ``pixel_positions`` lead from pixels of a scene to unit vectors, as
-  `TiePoints.places` does, and back.
+Places are vectors: no pole and no date line is special.
+
+- ``pixel_vectors`` and ``pixel_positions`` lead from pixels to vectors, as
+  `TiePoints.places` does, and back;
+- ``TangentPlane`` is a plane around a scene, in which polygons can be cut.
 """
 
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from seaice_data.arrays import FloatArray
-from seaice_data.geolocation import TiePoints
+from seaice_data.errors import SceneError
+from seaice_data.geolocation import TiePoints, unit_vectors
+from seaice_data.ingest.places.ellipsoid import Float64
 from seaice_data.system.compiled import compiled
-
-Float64 = NDArray[np.float64]
-
-_A_KM, _B_KM = 6378.137, 6356.752314245
-"""Semi-axes of WGS84."""
-
-_RADIUS_KM = 6371.0
 
 _STEPS = 40
 """Newton steps; three are usual, more where a point is next to a tie point on terrain."""
+
+_SAME, _TOLERANCE = 1e-6, 1e-3
+"""Pixels: where Newton's method stops, and what must be reached about a kink."""
 
 
 class TieVectors(NamedTuple):
@@ -41,7 +37,7 @@ class TieVectors(NamedTuple):
         return cls(
             np.asarray(points.lines, dtype=np.float64),
             np.asarray(points.samples, dtype=np.float64),
-            normals(points.latitude, points.longitude),
+            unit_vectors(points.latitude, points.longitude),
         )
 
     @property
@@ -59,45 +55,35 @@ class TieVectors(NamedTuple):
         return np.stack([beside, np.cross(middle, beside), middle])
 
 
-def normals(latitude: FloatArray, longitude: FloatArray) -> Float64:
-    """Return unit vectors of geodetic degrees, shape ``(..., 3)``.
+class TangentPlane:
+    """A plane that touches the Earth in the middle of a scene (stereographic).
 
-    They are perpendicular to the ellipsoid.
+    Its unit is the radius of the Earth. Far away from the scene it is still in order, but
+    pixel positions are not.
+
+    Parameters
+    ----------
+    ties
+        Tie points of the scene.
     """
-    up, east = np.radians(latitude), np.radians(longitude)
-    level = np.cos(up)
-    return np.stack([level * np.cos(east), level * np.sin(east), np.sin(up)], axis=-1)
+
+    def __init__(self, ties: TieVectors) -> None:
+        self._axes = ties.axes
+
+    def project(self, vectors: Float64) -> Float64:
+        """Return the coordinates of unit vectors in the plane, shape ``(..., 2)``."""
+        local = vectors @ self._axes.T
+        # The place opposite to the scene is at infinity; here it is very far away.
+        return np.asarray(2 * local[..., :2] / np.maximum(1 + local[..., 2:], 1e-9))
+
+    def vectors(self, plane: Float64) -> Float64:
+        """Return the unit vectors of points of the plane, shape ``(..., 3)``."""
+        square = (plane**2).sum(axis=-1, keepdims=True)
+        local = np.concatenate([4 * plane, 4 - square], axis=-1) / (4 + square)
+        return np.asarray(local @ self._axes)
 
 
-def on_ellipsoid(vectors: Float64) -> Float64:
-    """Return the places in kilometres whose normals are given, of any length.
-
-    Examples
-    --------
-    >>> on_ellipsoid(np.array([[2.0, 0.0, 0.0], [0.0, 0.0, 1.0]])).round(3)
-    array([[6378.137,    0.   ,    0.   ],
-           [   0.   ,    0.   , 6356.752]])
-    """
-    squares = np.array([_A_KM**2, _A_KM**2, _B_KM**2])
-    length = np.sqrt((vectors**2 * squares).sum(axis=-1, keepdims=True))
-    return np.asarray(vectors * squares / length)
-
-
-def arc_km(chord_km: Float64) -> Float64:
-    """Return distances along the surface from straight ones.
-
-    Up to 500 km the result is within 3 m of the geodesic.
-
-    Examples
-    --------
-    >>> arc_km(np.array([20.0, 300.0])).round(4)
-    array([ 20.    , 300.0277])
-    """
-    share = np.minimum(chord_km / (2 * _RADIUS_KM), 1)
-    return np.asarray(2 * _RADIUS_KM * np.arcsin(share))
-
-
-def pixel_normals(ties: TieVectors, rows: Float64, columns: Float64) -> Float64:
+def pixel_vectors(ties: TieVectors, rows: Float64, columns: Float64) -> Float64:
     """Return vectors of pixel positions ``(n,)`` x ``(n,)``, shape ``(n, 3)``.
 
     Their directions are those that `TiePoints.places` has; their lengths are about 1.
@@ -110,12 +96,21 @@ def pixel_normals(ties: TieVectors, rows: Float64, columns: Float64) -> Float64:
 def pixel_positions(ties: TieVectors, vectors: Float64) -> Float64:
     """Return the row and column of each unit vector, shape ``(n, 2)``.
 
-    The inverse of `pixel_normals`; beyond the outermost tie points, the slope before them
+    The inverse of `pixel_vectors`; beyond the outermost tie points, the slope before them
     continues. NaN on the far half of the Earth.
+
+    Raises
+    ------
+    SceneError
+        If the tie points are in disorder: they do not say where a place is.
     """
     axes = ties.axes
     out = np.empty((len(vectors), 2))
-    _invert(ties.lines, ties.samples, ties.vectors @ axes.T, vectors @ axes.T, out)
+    local = np.ascontiguousarray(ties.vectors @ axes.T)
+    if not _invert(ties.lines, ties.samples, local, vectors @ axes.T, out):
+        raise SceneError(
+            "the tie points of the scene do not say where a polygon is: they are disordered"
+        )
     return out
 
 
@@ -143,11 +138,13 @@ def _interpolate(
 @compiled
 def _invert(
     lines: Float64, samples: Float64, ties: Float64, places: Float64, out: Float64
-) -> None:
+) -> bool:
     """Find where the interpolated vector is parallel to each place, by Newton's method.
 
-    The last component of vectors is towards the middle of the scene.
+    The last component of vectors is towards the middle of the scene. Return whether all
+    are found.
     """
+    all_found = True
     n_y, n_x = len(lines), len(samples)
     row, column = lines[n_y // 2], samples[n_x // 2]
     for i in range(len(places)):
@@ -155,6 +152,7 @@ def _invert(
             out[i, 0] = out[i, 1] = np.nan
             continue
         east, north = places[i, 0] / places[i, 2], places[i, 1] / places[i, 2]
+        size = np.inf
         for step in range(_STEPS):
             y = min(max(np.searchsorted(lines, row, side="right"), 1), n_y - 1) - 1
             x = min(max(np.searchsorted(samples, column, side="right"), 1), n_x - 1) - 1
@@ -183,8 +181,11 @@ def _invert(
             share = 1.0 if step < _STEPS // 4 else 0.5  # damped if it jumps about a kink
             row -= share * by_t
             column -= share * by_u
-            if abs(by_t) + abs(by_u) < 1e-6:
+            size = abs(by_t) + abs(by_u)
+            if size < _SAME:
                 break
         out[i, 0], out[i, 1] = row, column
+        all_found &= size < _TOLERANCE
         if not (abs(row) < 1e6 and abs(column) < 1e6):
             row, column = lines[n_y // 2], samples[n_x // 2]
+    return all_found

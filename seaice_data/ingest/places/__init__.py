@@ -1,0 +1,1 @@
+"""Places on the Earth and pixels of a scene: there and back."""

@@ -1,0 +1,1 @@
+"""Files of polygons: charts and coasts."""
