@@ -23,6 +23,7 @@ from seaice_data.ingest.coasts.ellipsoid import (
 )
 from seaice_data.ingest.frame import Frame
 from seaice_data.ingest.parts import DistanceZones
+from seaice_data.ingest.rasters import burn_in
 from seaice_data.system.memory import give_back
 from seaice_data.zones import LARGEST_KM
 
@@ -76,8 +77,13 @@ def read_land(frame: Frame, coast: Path | None = None) -> DistanceZones:
     else:
         land, name = coast_of_file(coast, area), coast.name
     shape = frame.grid.shape
-    zones = zones_of_pixels(ties, _points(land, area), _is_land(land, ties, shape))
-    give_back()  # 0.1 GB of polygons
+    points = _points(land, area)
+    is_land = _is_land(land, ties, shape)  # changes the polygons
+    del land
+    give_back()  # 0.1 GB of polygons, 0.3 GB along coasts with many islands
+    zones = zones_of_pixels(ties, points, is_land)
+    del points
+    give_back()
     if zones.min() == _LAST_ZONE:
         name += f", which has no land within {LARGEST_KM} km"
     return DistanceZones(zones, name)
@@ -124,8 +130,7 @@ def _points(land: Polygons, area: Area) -> Float64:
 
 def _is_land(land: Polygons, ties: TieVectors, shape: tuple[int, int]) -> Mask:
     """Return which pixels have their centre on land."""
-    import shapely  # late: extras
-    from rasterio.features import rasterize
+    import shapely  # late: an extra
 
     # A stereographic plane, whose unit is the radius of the Earth: whatever was clipped for
     # the scene is in one piece there. Positions in pixels are sound near the scene only.
@@ -148,5 +153,6 @@ def _is_land(land: Polygons, ties: TieVectors, shape: tuple[int, int]) -> Mask:
     first, n = np.unique(ring, return_index=True, return_counts=True)[1:]
     places[first + n - 1] = places[first]  # closed, whatever was rounded
     land = shapely.set_coordinates(land, places)
-    burnt = rasterize(land, out_shape=shape, dtype=np.uint8)
-    return np.asarray(burnt.view(np.bool_))
+    burnt = np.zeros(shape, dtype=np.uint8)
+    burn_in(burnt, land, np.ones(len(land), dtype=np.intp))
+    return burnt.view(np.bool_)
