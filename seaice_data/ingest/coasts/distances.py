@@ -21,6 +21,7 @@ from seaice_data.ingest.coasts.ellipsoid import (
     pixel_normals,
 )
 from seaice_data.system.compiled import compiled
+from seaice_data.system.process import n_cores
 from seaice_data.zones import LARGEST_KM, distance_zones
 
 _SIDE = 16
@@ -144,7 +145,9 @@ def _look_up(tree: Any, ties: TieVectors, km: _Float32, y: _Index, x: _Index) ->
     for start in range(0, len(y), 1 << 17):
         rows, columns = (n[start : start + (1 << 17)] for n in (y, x))
         places = pixel_normals(ties, rows.astype(np.float64), columns.astype(np.float64))
-        chord, _ = tree.query(on_ellipsoid(places), distance_upper_bound=LARGEST_KM + 10)
+        chord, _ = tree.query(
+            on_ellipsoid(places), distance_upper_bound=LARGEST_KM + 10, workers=n_cores()
+        )
         km[rows, columns] = np.where(np.isinf(chord), _BEYOND_KM, arc_km(chord))
 
 
