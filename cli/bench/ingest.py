@@ -10,7 +10,7 @@ from typing import Any
 from seaice_data.errors import SceneError
 
 from ..console import say
-from .timing import line, taking_turns_apart
+from .timing import apart, line, peak_mb
 
 
 def measure(path: Path, rounds: int) -> None:
@@ -27,17 +27,32 @@ def measure(path: Path, rounds: int) -> None:
             hint="name one folder of `seaice synth products/ --version products`",
         )
     product, sources = products[0], _sources(path)
-    tasks: dict[str, Callable[[], float]] = {
-        "everything": partial(_ingest_once, product, sources),
-        "radar and land alone": partial(
-            _ingest_once, product, {"coast": sources.get("coast")}
-        ),
+    coast = {"coast": sources.pop("coast", None)}
+    tasks: dict[str, Callable[[], None]] = {
+        "everything": partial(_ingest_once, product, sources | coast),
+        "with the coast of OpenStreetMap": partial(_ingest_once, product, sources),
+        "radar and land alone": partial(_ingest_once, product, coast),
         "reading the pixels alone": partial(_read_once, product),
     }
-    seconds, peaks = taking_turns_apart(tasks, rounds)
+    seconds: dict[str, list[float]] = {title: [] for title in tasks}
+    peaks = dict.fromkeys(tasks, 0.0)
+    for number in range(rounds + 1):
+        for title, work in tasks.items():
+            start = time.perf_counter()
+            peak = apart(partial(_peak_of, work))
+            if number:  # the first round compiles, and brings files into the cache
+                seconds[title].append(time.perf_counter() - start)
+            peaks[title] = max(peaks[title], peak)
     kind = "zip" if product.is_file() else "folder"
     for title, values in seconds.items():
-        say(line(title, values, "s", f"{kind}, 1 process, peak {peaks[title]:.0f} MB"))
+        what = f"{kind}, with the start of a process, peak {peaks[title]:.0f} MB"
+        say(line(title, values, "s", what))
+
+
+def _peak_of(work: Callable[[], None]) -> float:
+    """Return the peak memory of a process after some work."""
+    work()
+    return peak_mb()
 
 
 def _sources(folder: Path) -> dict[str, Any]:
@@ -52,21 +67,18 @@ def _sources(folder: Path) -> dict[str, Any]:
     return {name: path for name, path in found.items() if path.exists()}
 
 
-def _ingest_once(product: Path, sources: Mapping[str, Any]) -> float:
-    """Ingest a product; return the seconds it takes."""
+def _ingest_once(product: Path, sources: Mapping[str, Any]) -> None:
+    """Ingest a product."""
     from seaice_data.ingest.ingest import ingest_scene
 
     with tempfile.TemporaryDirectory() as folder:
-        start = time.perf_counter()
         ingest_scene(product, folder, **sources)
-        return time.perf_counter() - start
 
 
-def _read_once(product: Path) -> float:
+def _read_once(product: Path) -> None:
     """Read, and inflate, the measurements of a product and nothing else."""
     import zipfile
 
-    start = time.perf_counter()
     if product.is_file():
         with zipfile.ZipFile(product) as archive:
             for name in archive.namelist():
@@ -75,4 +87,3 @@ def _read_once(product: Path) -> float:
     else:
         for measurement in sorted(product.glob("measurement/*.tif*")):
             measurement.read_bytes()
-    return time.perf_counter() - start

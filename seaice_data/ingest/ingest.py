@@ -9,6 +9,7 @@ import json
 import math
 import time
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -295,12 +296,15 @@ def _ingest(path: Path, folder: Path, sources: Sources, *, overwrite: bool) -> I
             id=SceneId(known.stem), product=product.name, path=known, is_new=False
         )
     frame = product.frame
-    amsr2 = _read_swaths(sources, frame)
-    era5 = _read_weather(sources, frame)
-    # In the order that needs least memory: the images of the product are large while they
-    # are read, the chart is large afterwards.
+    # In the order that needs least memory: the coast of the Earth is large for a moment,
+    # the images of the product are while they are read, the chart is afterwards. Images
+    # are read and calibrated without the interpreter's lock.
     zones = read_land(frame, Path(sources.coast) if sources.coast else None)
-    backscatter = read_product(product, sources.denoise)
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(read_product, product, sources.denoise)
+        amsr2 = _read_swaths(sources, frame)
+        era5 = _read_weather(sources, frame)
+        backscatter = reading.result()
     chart = None
     if sources.chart:
         chart = read_chart(sources.chart, frame, sources.service or None)

@@ -19,6 +19,7 @@ from seaice_data.ingest.parts import DistanceZones
 from seaice_data.ingest.places.ellipsoid import Float64, on_ellipsoid
 from seaice_data.ingest.places.placing import Placing
 from seaice_data.ingest.places.positions import TieVectors, pixel_vectors
+from seaice_data.ingest.rasters import burn_in
 from seaice_data.system.memory import give_back
 from seaice_data.zones import LARGEST_KM
 
@@ -69,8 +70,13 @@ def read_land(frame: Frame, coast: Path | None = None) -> DistanceZones:
         land, name = installed_coast(area)
     else:
         land, name = coast_of_file(coast, area), coast.name
-    zones = zones_of_pixels(ties, _points(land, area), _is_land(land, frame))
-    give_back()  # 0.1 GB of polygons
+    points = _points(land, area)
+    is_land = _is_land(land, frame)  # changes the polygons
+    del land
+    give_back()  # 0.1 GB of polygons, 0.3 GB along coasts with many islands
+    zones = zones_of_pixels(ties, points, is_land)
+    del points
+    give_back()
     if zones.min() == _LAST_ZONE:
         name += f", which has no land within {LARGEST_KM} km"
     return DistanceZones(zones, name)
@@ -117,8 +123,7 @@ def _points(land: Polygons, area: Area) -> Float64:
 
 def _is_land(land: Polygons, frame: Frame) -> Mask:
     """Return which pixels have their centre on land."""
-    import shapely  # late: extras
-    from rasterio.features import rasterize
+    import shapely  # late: an extra
 
     # Whatever was clipped for the scene is in one piece in the plane.
     placing, degrees = Placing(frame), shapely.get_coordinates(land)
@@ -127,7 +132,6 @@ def _is_land(land: Polygons, frame: Frame) -> Mask:
     outline = placing.outline()
     near = clipped(land, np.concatenate([outline.min(axis=0), outline.max(axis=0)])[None])
     parts, _ = placing.pixels(near)
-    if not len(parts):
-        return np.zeros(frame.grid.shape, dtype=np.bool_)
-    burnt = rasterize(parts, out_shape=frame.grid.shape, dtype=np.uint8)
-    return np.asarray(burnt.view(np.bool_))
+    burnt = np.zeros(frame.grid.shape, dtype=np.uint8)
+    burn_in(burnt, parts, np.ones(len(parts), dtype=np.intp))
+    return burnt.view(np.bool_)

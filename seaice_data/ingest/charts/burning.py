@@ -11,6 +11,7 @@ from seaice_data.geolocation import unit_vectors
 from seaice_data.grid import row_bands
 from seaice_data.ingest.frame import Frame
 from seaice_data.ingest.places.placing import Placing
+from seaice_data.ingest.rasters import burn_in
 from seaice_data.ingest.vectors.rings import close_rings, turn_of, turns_of_edges
 
 NO_POLYGON = -1
@@ -19,7 +20,6 @@ NO_POLYGON = -1
 _EARTH_M = 6.371e6
 _STEP_M = 2000.0  # the edges of a map are straight in its projection: half a metre off
 _BAND = 512  # rows burnt at a time: GDAL takes 8 bytes a pixel
-_VERTICES = 30_000  # burnt at a time: GDAL gets them as objects of 100 bytes and more
 _MOST_VERTICES = 20_000_000
 
 
@@ -132,20 +132,10 @@ def _densified(
 def _rasterised(parts: NDArray[Any], values: IntArray, shape: tuple[int, int]) -> IntArray:
     """Burn polygons in pixel coordinates by the centres of pixels, in their order."""
     import shapely  # late: an extra
-    from rasterio import Affine
-    from rasterio.features import rasterize
 
     ids = np.full(shape, NO_POLYGON, np.int32)
     _, top, _, bottom = shapely.bounds(parts).T
     for rows in row_bands(shape[0], _BAND):
-        inside = np.flatnonzero((bottom > rows.start) & (top < rows.stop))
-        n_before = np.cumsum(shapely.get_num_coordinates(parts[inside]))
-        for some in np.split(inside, np.flatnonzero(np.diff(n_before // _VERTICES)) + 1):
-            if len(some):
-                rasterize(
-                    zip(parts[some], values[some].tolist(), strict=True),
-                    out=ids[rows],
-                    transform=Affine.translation(0, rows.start),
-                    dtype=np.int32,
-                )
+        inside = (bottom > rows.start) & (top < rows.stop)
+        burn_in(ids[rows], parts[inside], values[inside], top=rows.start)
     return ids

@@ -114,8 +114,10 @@ def installed_coast(area: Area) -> tuple[Polygons, str]:
         boxes = area.boxes
         place = np.empty((np.frombuffer(data, "<u4", 1, 5)[0], 2), dtype=np.int64)
         n = _choose(np.frombuffer(data, np.uint8), boxes, place)
-        found = shapely.from_wkb([data[start:stop] for start, stop in place[:n]])
+        chosen = [data[start:stop] for start, stop in place[:n]]
         del data
+        found = shapely.from_wkb(chosen)
+        del chosen
         name = f"OpenStreetMap, in roaring-landmask {version('roaring-landmask')}"
         return np.asarray(shapely.segmentize(clipped(found, boxes), _EDGE_DEG)), name
 

@@ -16,6 +16,7 @@ from seaice_data.arrays import ChartArray, Mask
 from seaice_data.ingest.places.ellipsoid import Float64, arc_km, on_ellipsoid
 from seaice_data.ingest.places.positions import TieVectors, pixel_vectors
 from seaice_data.system.compiled import compiled
+from seaice_data.system.process import n_cores
 from seaice_data.zones import LARGEST_KM, distance_zones
 
 _SIDE = 16
@@ -139,7 +140,9 @@ def _look_up(tree: Any, ties: TieVectors, km: _Float32, y: _Index, x: _Index) ->
     for start in range(0, len(y), 1 << 17):
         rows, columns = (n[start : start + (1 << 17)] for n in (y, x))
         places = pixel_vectors(ties, rows.astype(np.float64), columns.astype(np.float64))
-        chord, _ = tree.query(on_ellipsoid(places), distance_upper_bound=LARGEST_KM + 10)
+        chord, _ = tree.query(
+            on_ellipsoid(places), distance_upper_bound=LARGEST_KM + 10, workers=n_cores()
+        )
         km[rows, columns] = np.where(np.isinf(chord), _BEYOND_KM, arc_km(chord))
 
 
