@@ -1,5 +1,6 @@
 """What commands share: options, how values are read, exit codes."""
 
+import math
 import re
 from itertools import chain
 from typing import Annotated
@@ -27,6 +28,13 @@ AcceptMasks = Annotated[
 ]
 
 _MOST_SEEDS = 10_000
+
+
+def above_zero(value: float | None) -> float | None:
+    """Reject a value that is not finite and above 0."""
+    if value is not None and not 0 < value < math.inf:
+        raise typer.BadParameter(f"{value:g} is not finite and above 0")
+    return value
 
 
 def n_processes(jobs: int, store: str = "") -> int:

@@ -14,6 +14,9 @@ from .errors import RecipeError as RecipeError
 from .errors import SceneError as SceneError
 from .errors import SeaIceError as SeaIceError
 from .errors import StoreError as StoreError
+from .ingest.ingest import IngestReport as IngestReport
+from .ingest.ingest import ingest_products as ingest_products
+from .ingest.ingest import ingest_scene as ingest_scene
 from .preparation.prepare import PrepareReport as PrepareReport
 from .preparation.prepare import prepare as prepare
 from .sampling.augmentation import AUGMENTATIONS as AUGMENTATIONS

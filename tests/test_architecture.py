@@ -12,11 +12,15 @@ import seaice_data
 import seaice_model
 
 ROOT = Path(__file__).parents[1]
-HEAVY = {"numpy", "torch", "zarr", "xarray", "h5py", "dask", "matplotlib", "rich"}
+HEAVY = {
+    *("numpy", "torch", "zarr", "xarray", "h5py", "dask", "matplotlib", "rich"),
+    *("rasterio", "shapely", "pyproj", "pyogrio", "eccodes", "numba"),
+}
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["prepare", "--help"], ["train", "--help"]]
+    "arguments",
+    [["--help"], ["ingest", "--help"], ["prepare", "--help"], ["train", "--help"]],
 )
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     code = (
@@ -39,6 +43,16 @@ def test_the_sampler_needs_neither_torch_nor_dask() -> None:
     assert {"torch", "dask", "h5py", "xarray"}.isdisjoint(done.stdout.split())
 
 
+def test_ingest_imports_its_libraries_when_it_needs_them() -> None:
+    code = "import sys; from seaice import ingest_scene; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    extras = {"rasterio", "shapely", "pyproj", "pyogrio", "eccodes", "roaring_landmask"}
+    heavy = {"torch", "dask", "xarray", "zarr", "netCDF4"}
+    assert {*extras, *heavy}.isdisjoint(done.stdout.split())
+
+
 def test_every_folder_of_the_code_is_installed() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
     homes = settings["package-dir"]
@@ -55,8 +69,9 @@ def test_every_folder_of_the_code_is_installed() -> None:
 def test_one_import_gives_the_names_of_both_packages_and_loads_neither() -> None:
     code = (
         "import sys, seaice; before = {*sys.modules}\n"
-        "from seaice import prepare, train, Store\n"
-        "print(prepare.__name__, train.__name__, Store.__name__, len(dir(seaice)))\n"
+        "from seaice import ingest_scene, prepare, train, Store\n"
+        "found = ingest_scene, prepare, train, Store\n"
+        "print(*(each.__name__ for each in found), len(dir(seaice)))\n"
         "print(*before)"
     )
     done = subprocess.run(
@@ -64,7 +79,7 @@ def test_one_import_gives_the_names_of_both_packages_and_loads_neither() -> None
     )
     found, loaded = done.stdout.splitlines()
     n_names = len({*seaice_data.__all__, *seaice_model.__all__})
-    assert found == f"prepare train Store {n_names}"
+    assert found == f"ingest_scene prepare train Store {n_names}"
     assert {"typer", *HEAVY}.isdisjoint(loaded.split())
 
 

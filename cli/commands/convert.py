@@ -1,6 +1,5 @@
 """`seaice convert`: maps in other file formats."""
 
-import math
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ..console import Progress, note, say, say_json, seconds, with_hint
-from ..options import AsJson
+from ..options import AsJson, above_zero
 
 
 class Format(StrEnum):
@@ -26,13 +25,6 @@ class Projection(StrEnum):
 
     nsidc = "EPSG:3413"
     arctic = "EPSG:3995"
-
-
-def above_zero(value: float | None) -> float | None:
-    """Reject a value that is not finite and above 0."""
-    if value is not None and not 0 < value < math.inf:
-        raise typer.BadParameter(f"{value:g} is not finite and above 0")
-    return value
 
 
 def convert(

@@ -1,6 +1,5 @@
 """`seaice ingest`: turn Sentinel-1 products into scene files."""
 
-from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ..console import Progress, note, say, say_json, seconds, with_hint
-from ..options import AsJson, Jobs, n_processes
+from ..options import AsJson, Jobs, above_zero, n_processes
 
 
 class Denoise(StrEnum):
@@ -66,7 +65,9 @@ def ingest(
     ] = Denoise.esa,
     max_delay_hours: Annotated[
         float,
-        typer.Option(min=0, help="Longest time between a swath of AMSR2 and the scene"),
+        typer.Option(
+            callback=above_zero, help="Longest time between a swath of AMSR2 and the scene"
+        ),
     ] = 12.0,
     jobs: Jobs = 1,
     overwrite: Annotated[
@@ -80,15 +81,17 @@ def ingest(
     besides: brightness temperatures of AMSR2, weather of ERA5, the polygons of an ice
     chart. What is not given is absent from the file, and its channels are missing in maps
     and stores. Existing files are kept, so run the same command again to continue after an
-    interruption. Products that cannot be read are listed at the end and do not stop the
-    others. A process needs up to 1 GB of memory.
+    interruption; only a scene for which there was no swath is made again if there is one
+    now. Folders that have got a better chart or more weather need --overwrite. Products
+    that cannot be read are listed at the end and do not stop the others. A process needs up
+    to 1 GB of memory.
 
     Needs pip install 'seaice[ingest]'.
 
     Example: seaice ingest S1A_EW_GRDM_1SDH_....SAFE.zip --amsr2 amsr2/ --era5 era5.nc
     --out raw/
     """
-    from seaice_data.ingest.ingest import Sources, ingest_products
+    from seaice_data.ingest import Sources, ingest_products
 
     sources = Sources(
         amsr2=tuple(map(str, amsr2 or ())),
@@ -109,15 +112,28 @@ def ingest(
             progress=progress,
         )
     for scene in report.scenes:
-        for line in scene.notes:
-            note(f"{scene.id}: {line}")
+        if scene.notes:
+            note(f"{scene.id}: {'; '.join(scene.notes)}")
     for failure in report.failed:
-        note(f"left out: {with_hint(failure.reason, failure.hint)}")
+        # Errors of charts, swaths and weather do not name the product.
+        name = repr(failure.name)
+        reason = failure.reason if name in failure.reason else f"{name}: {failure.reason}"
+        note(f"left out: {with_hint(reason, failure.hint)}")
     if as_json:
         say_json(
             {
                 "out": out,
-                "scenes": [asdict(scene) for scene in report.scenes],
+                "scenes": [
+                    {
+                        "id": scene.id,
+                        "product": scene.product,
+                        "path": scene.path,
+                        "is_new": scene.is_new,
+                        "absent": scene.absent,
+                        "notes": scene.notes,
+                    }
+                    for scene in report.scenes
+                ],
                 "written": report.n_written,
                 "kept": report.n_kept,
                 "failed": [{"product": f.name, "reason": f.reason} for f in report.failed],

@@ -3,9 +3,9 @@
 from seaice_data.ingest.ingest import (
     IngestedFile,
     IngestReport,
-    Sources,
     ingest_products,
     ingest_scene,
 )
+from seaice_data.ingest.sources import Sources
 
 __all__ = ["IngestReport", "IngestedFile", "Sources", "ingest_products", "ingest_scene"]

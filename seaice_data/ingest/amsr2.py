@@ -97,7 +97,7 @@ def read_amsr2(
         names = ", ".join(repr(view.swath.granule) for view in views)
         lost = f"all samples of {names} in the scene are missing"
         note = lost if views else window.in_words()
-        log.warning("%s", note)
+        log.info("%s", note)
     return CellFields(fields, _attributes(used, note))
 
 

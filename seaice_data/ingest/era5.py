@@ -107,7 +107,7 @@ def read_era5(paths: str | Path | Iterable[str | Path], frame: Frame) -> CellFie
         attributes["expver"] = ", ".join(f"{n:04d}" for n in sorted(reader.versions))
     if missing:
         attributes["missing_fields"] = ", ".join(missing)
-        log.warning("the weather files have no %s", ", ".join(missing))
+        log.info("the weather files have no %s", ", ".join(missing))
     planes = {n: fields[n].astype(np.float32) for n in names if n in fields}
     return CellFields(planes, attributes)
 

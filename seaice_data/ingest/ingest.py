@@ -5,101 +5,42 @@ file of each, several at a time, and names those that failed at the end. A file 
 or absent: an interrupted run continues where it stopped.
 """
 
-import json
-import math
+import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from seaice_data.channels import CHANNELS, Group
-from seaice_data.conventions import DENOISINGS
-from seaice_data.errors import Failure, SceneError, SeaIceError, SettingsError, is_of_disk
+from seaice_data.errors import Failure, SceneError, SeaIceError, is_of_disk
 from seaice_data.ingest.amsr2 import read_amsr2
 from seaice_data.ingest.chart import read_chart
 from seaice_data.ingest.era5 import read_era5
 from seaice_data.ingest.frame import Frame
+from seaice_data.ingest.inventory import Claims, KnownFile, find_known, require_free
 from seaice_data.ingest.land import read_land
-from seaice_data.ingest.parts import Backscatter, BurntChart, CellFields
-from seaice_data.ingest.scene_file import scene_id_of, write_scene_file
-from seaice_data.ingest.sentinel1 import (
-    Sentinel1Product,
-    find_products,
-    open_sentinel1,
-    read_product,
-)
+from seaice_data.ingest.notes import is_empty, notes_of, notes_of_swaths
+from seaice_data.ingest.parts import CellFields
+from seaice_data.ingest.scene_file import absent_of, scene_id_of, write_scene_file
+from seaice_data.ingest.sentinel.safe import MANIFEST
+from seaice_data.ingest.sentinel1 import find_products, open_sentinel1, read_product
+from seaice_data.ingest.sources import Sources
 from seaice_data.scene_id import SceneId
-from seaice_data.scenes.netcdf import NetcdfFile
-from seaice_data.settings import nearest
 from seaice_data.system.files import HIDDEN, drop_abandoned, file_errors
-from seaice_data.system.workers import Progress, run_tasks
+
+if TYPE_CHECKING:
+    from seaice_data.system.workers import Progress
+
+log = logging.getLogger(__name__)
 
 Paths = str | Path | Iterable[str | Path]
 """A file or folder, or several."""
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Sources:
-    """What a scene file is made from, beside the product."""
-
-    amsr2: tuple[str, ...] = ()
-    """Swaths, or folders of them."""
-
-    era5: tuple[str, ...] = ()
-    """Files of weather, or folders of them."""
-
-    chart: str = ""
-    """Ice chart, or a folder of charts."""
-
-    service: str = ""
-    """Ice service that drew the chart; from its name if empty."""
-
-    coast: str = ""
-    """Polygons of land; those of OpenStreetMap if empty."""
-
-    denoise: str = "esa"
-    """How noise is removed: one of `DENOISINGS`."""
-
-    max_delay_hours: float = 12.0
-    """Longest time between a swath and the scene."""
-
-    def __post_init__(self) -> None:
-        """Reject what no product can be ingested with."""
-        if self.denoise not in DENOISINGS:
-            raise SettingsError(
-                f"denoise must be one of {', '.join(DENOISINGS)}, got {self.denoise!r}",
-                hint=nearest(self.denoise, DENOISINGS),
-            )
-        if not (math.isfinite(self.max_delay_hours) and self.max_delay_hours >= 0):
-            raise SettingsError(
-                f"max_delay_hours must be at least 0, got {self.max_delay_hours}"
-            )
-        if self.service and not self.chart:
-            raise SettingsError(
-                f"service {self.service!r} is given without a chart",
-                hint="name the chart with --chart",
-            )
-
-    @property
-    def options(self) -> str:
-        """What decides a scene file beside its product, as a line of JSON.
-
-        Paths are left out but for names: files may be moved.
-        """
-        made: dict[str, object] = {"denoise": self.denoise}
-        if self.amsr2:
-            made["amsr2_max_delay_hours"] = self.max_delay_hours
-        if self.era5:
-            made["era5"] = True
-        if self.chart:
-            made |= {"chart": Path(self.chart).name, "service": self.service}
-        if self.coast:
-            made["coast"] = Path(self.coast).name
-        return json.dumps(made)
+_WEATHER_FIELDS = {"u10m_rotated": "u10", "v10m_rotated": "v10"}
+"""What weather files call fields that have other names in scenes."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -115,6 +56,9 @@ class IngestedFile:
 
     is_new: bool
     """Whether it was written now; otherwise it was there already."""
+
+    absent: tuple[str, ...] = ()
+    """What it lacks: ``HV``, ``AMSR2``, ``ERA5``, ``ice chart``."""
 
     notes: tuple[str, ...] = ()
     """What is missing or unusual, in words."""
@@ -188,7 +132,9 @@ def ingest_scene(
     -------
     Path
         The scene file, ``<time>_<service>.nc``, or ``<time>_<satellite>.nc`` without a
-        chart. It is kept if it was made from the same product in the same way.
+        chart. It is kept if it was made from the same product with the same options
+        (`Sources.options`); what is in files and folders is not compared. If it has no
+        AMSR2, but was to have it, it is made again once a swath fits.
 
     Raises
     ------
@@ -196,10 +142,12 @@ def ingest_scene(
         If the product or what belongs to it cannot be read, does not belong together, or
         does not cover the scene; if the file exists, but was made in another way.
     SettingsError
-        If `denoise` or `max_delay_hours` is not possible.
+        If `denoise`, `service` or `max_delay_hours` is not possible.
 
     Notes
     -----
+    What is missing or unusual in a scene is logged as a warning.
+
     A product of 10 000 x 10 000 pixels takes up to 1 GB of memory.
     """
     sources = Sources(
@@ -211,16 +159,19 @@ def ingest_scene(
         denoise=denoise,
         max_delay_hours=max_delay_hours,
     )
-    found = find_products(product)
+    found = _without_doubles(find_products(product))
     if len(found) != 1:
         raise SceneError(
             f"{str(product)!r} contains {len(found)} products",
             hint="name one of them, or use `ingest_products` for all",
         )
+    sources.check()
     folder = Path(out)
-    with file_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    return _ingest(found[0], folder, sources, overwrite=overwrite).path
+    _make(folder)
+    made = _ingest(found[0], folder, sources, None, overwrite=overwrite)
+    for note in made.notes:
+        log.warning("%s: %s", made.id, note)
+    return made.path
 
 
 def ingest_products(
@@ -230,9 +181,13 @@ def ingest_products(
     *,
     jobs: int = 1,
     overwrite: bool = False,
-    progress: Progress | None = None,
+    progress: "Progress | None" = None,
 ) -> IngestReport:
     """Turn all Sentinel-1 products of some folders into scene files.
+
+    Existing files are kept as `ingest_scene` does. A product that is there twice, as a zip
+    and as a folder, is one scene. Of two products with the same id one is left out, also
+    with `overwrite`.
 
     Parameters
     ----------
@@ -254,104 +209,149 @@ def ingest_products(
     SceneError
         If there is no product, or nothing can be written to `out`.
     """
+    from seaice_data.system.workers import run_tasks  # late: dask takes 0.2 s
+
     start = time.monotonic()
-    folder = Path(out)
+    folder, sources = Path(out), sources or Sources()
     found = [product for path in _as_texts(products) for product in find_products(path)]
-    paths = tuple(dict.fromkeys(found))
-    with file_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+    sources.check()
+    _make(folder)
     drop_abandoned(folder.glob(f"{HIDDEN}.*"))
-    arguments = {
-        str(path): (path, folder, sources or Sources(), overwrite) for path in paths
-    }
-    outcomes = run_tasks(_try, arguments, jobs, progress)
-    failed = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
+    with ExitStack() as stack:
+        with file_errors(folder):
+            claims = stack.enter_context(Claims.of_run(folder))
+        arguments = {
+            str(path): (path, folder, sources, claims, overwrite)
+            for path in _without_doubles(found)
+        }
+        outcomes = run_tasks(_try, arguments, jobs, progress)
     return IngestReport(
         scenes=tuple(o for o in outcomes if isinstance(o, IngestedFile)),
-        failed=tuple(failed),
+        failed=tuple(o for o in outcomes if isinstance(o, Failure)),
         elapsed_s=time.monotonic() - start,
     )
 
 
+def _make(folder: Path) -> None:
+    """Make the folder of the scene files."""
+    with file_errors(folder):
+        if folder.exists() and not folder.is_dir():
+            raise SceneError(f"{str(folder)!r} is not a folder")
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+def _without_doubles(products: Iterable[Path]) -> list[Path]:
+    """Return each product once, whatever paths lead to it."""
+    found: dict[Path, Path] = {}
+    for path in products:
+        real = path.resolve()
+        found.setdefault(real.parent if real.name.lower() == MANIFEST else real, path)
+    return [*found.values()]
+
+
 def _try(
-    product: Path, folder: Path, sources: Sources, overwrite: bool
+    product: Path, folder: Path, sources: Sources, claims: Claims, overwrite: bool
 ) -> IngestedFile | Failure:
     """Ingest a product; a bad one does not stop the others, a full disk does."""
     try:
-        return _ingest(product, folder, sources, overwrite=overwrite)
+        return _ingest(product, folder, sources, claims, overwrite=overwrite)
     except SeaIceError as error:
         if is_of_disk(error):
             raise
         return Failure.of(product, error)
 
 
-def _ingest(path: Path, folder: Path, sources: Sources, *, overwrite: bool) -> IngestedFile:
+def _ingest(
+    path: Path, folder: Path, sources: Sources, claims: Claims | None, *, overwrite: bool
+) -> IngestedFile:
     """Turn a product into a scene file, or find the one that was made from it."""
     product = open_sentinel1(path)
-    known = _made_from(product, folder)
-    options = sources.options
-    if known is not None and not overwrite:
-        _refuse_other_options(known, options)
-        return IngestedFile(
-            id=SceneId(known.stem), product=product.name, path=known, is_new=False
-        )
     frame = product.frame
+    known, amsr2 = find_known(folder, product), None
+    same = claims.of_product(product) if claims else None
+    if known is not None and (same or not overwrite):
+        if same:
+            return _kept(known, f"the same product as {same.path!r}")
+        known.require(sources)
+        if not sources.amsr2 or "AMSR2" not in known.absent:
+            return _kept(known)
+        amsr2 = _read_swaths(sources, frame)  # there may be more of them now
+        if amsr2 is None or is_empty(amsr2):
+            return _kept(known, *(notes_of_swaths(amsr2) if amsr2 else ()))
+    elif not (overwrite or sources.chart):
+        require_free(
+            folder / f"{frame.acquired:%Y%m%dT%H%M%S}_{product.satellite.lower()}.nc",
+            product,
+        )
+    era5 = _read_weather(sources, frame)
     # In the order that needs least memory: the coast of the Earth is large for a moment,
     # the images of the product are while they are read, the chart is afterwards. Images
     # are read and calibrated without the interpreter's lock.
     zones = read_land(frame, Path(sources.coast) if sources.coast else None)
     with ThreadPoolExecutor(1) as pool:
         reading = pool.submit(read_product, product, sources.denoise)
-        amsr2 = _read_swaths(sources, frame)
-        era5 = _read_weather(sources, frame)
+        if amsr2 is None:
+            amsr2 = _read_swaths(sources, frame)
         backscatter = reading.result()
     chart = None
     if sources.chart:
         chart = read_chart(sources.chart, frame, sources.service or None)
     scene_id = scene_id_of(backscatter, chart)
     target = folder / f"{scene_id}.nc"
-    if target.exists() and not overwrite:
-        raise SceneError(
-            f"{str(target)!r} exists, but was not made from {product.name}",
-            hint="move it away, choose another folder, or replace it with --overwrite",
-        )
-    write_scene_file(
-        target,
-        backscatter,
-        zones,
-        amsr2=amsr2 if amsr2 and not _is_empty(amsr2) else None,
-        era5=era5,
-        chart=chart,
-        made_with=options,
+    if not overwrite:
+        require_free(target, product)
+    measured = amsr2 if amsr2 is not None and not is_empty(amsr2) else None
+    made = IngestedFile(
+        id=scene_id,
+        product=product.name,
+        path=target,
+        is_new=True,
+        absent=absent_of(backscatter, measured, era5, chart),
+        notes=tuple(notes_of(backscatter, amsr2, era5, chart)),
     )
-    if known is not None and known != target:
-        known.unlink(missing_ok=True)  # the same scene with another chart, or without
-    notes = _notes(backscatter, amsr2, era5, chart)
+    with ExitStack() as stack:
+        if claims is not None:
+            if (holder := claims.take(scene_id, product)) is not None:
+                if holder.product == product.name:
+                    same_note = f"the same product as {holder.path!r}"
+                    return replace(made, is_new=False, notes=(same_note,))
+                raise SceneError(
+                    f"{str(path)!r}: its scene has the id {scene_id}, as that of "
+                    f"{holder.path!r}",
+                    hint="ingest one of them to another folder",
+                )
+            stack.callback(claims.release, scene_id)
+        write_scene_file(
+            target,
+            backscatter,
+            zones,
+            amsr2=measured,
+            era5=era5,
+            chart=chart,
+            made_with=sources.made_with,
+        )
+        stack.pop_all()
+    if known is not None and known.path != target:
+        _remove(known)  # the same scene with another chart, or without
+    return made
+
+
+def _kept(known: KnownFile, *notes: str) -> IngestedFile:
     return IngestedFile(
-        id=scene_id, product=product.name, path=target, is_new=True, notes=tuple(notes)
+        id=known.id,
+        product=known.product,
+        path=known.path,
+        is_new=False,
+        absent=known.absent,
+        notes=notes,
     )
 
 
-def _made_from(product: Sentinel1Product, folder: Path) -> Path | None:
-    """Return the scene file in a folder that was made from a product, if there is one."""
-    for path in sorted(folder.glob(f"{product.frame.acquired:%Y%m%dT%H%M%S}_*.nc")):
-        if SceneId.is_one(path.stem):
-            with closing(NetcdfFile(path)) as file:
-                if file.text("source_product") == product.name:
-                    return path
-    return None
-
-
-def _refuse_other_options(path: Path, options: str) -> None:
-    """Reject a scene file that was made in another way."""
-    with closing(NetcdfFile(path)) as file:
-        made_with = file.text("made_with")
-    if made_with != options:
-        raise SceneError(
-            f"{str(path)!r} exists and was made with other options: {made_with!r}, "
-            f"not {options!r}",
-            hint="choose another folder, or replace it with --overwrite",
-        )
+def _remove(known: KnownFile) -> None:
+    """Remove a file that another one replaces, unless it was replaced itself."""
+    with file_errors(known.path):
+        if known.path.exists() and KnownFile.read(known.path).product == known.product:
+            known.path.unlink()
 
 
 def _read_swaths(sources: Sources, frame: Frame) -> CellFields | None:
@@ -367,59 +367,12 @@ def _read_weather(sources: Sources, frame: Frame) -> CellFields | None:
     found = read_era5(sources.era5, frame)
     names = [str(c.variable) for c in CHANNELS if c.group is Group.ERA5]
     if missing := [name for name in names if name not in found.fields]:
+        fields = [_WEATHER_FIELDS.get(name, name) for name in missing]
         raise SceneError(
-            f"the weather files lack {', '.join(missing)}",
+            f"the weather files lack {', '.join(fields)}",
             hint="scenes have all six fields or none: name all files with --era5, or none",
         )
     return found
-
-
-def _is_empty(found: CellFields) -> bool:
-    """Return whether nothing was measured in a scene."""
-    return all(bool(np.isnan(field).all()) for field in found.fields.values())
-
-
-def _notes(
-    backscatter: Backscatter,
-    amsr2: CellFields | None,
-    era5: CellFields | None,
-    chart: BurntChart | None,
-) -> Iterator[str]:
-    """Yield what is missing in a scene or unusual, in words."""
-    if "hv" not in backscatter.sigma0:
-        yield "the product has no HV"
-    if amsr2 is None or era5 is None:
-        absent = {"AMSR2": amsr2, "ERA5": era5}
-        yield f"without {' and '.join(n for n, found in absent.items() if found is None)}"
-    if amsr2 is not None:
-        yield from _notes_of_swaths(amsr2)
-    if backscatter.denoising_note:
-        yield backscatter.denoising_note
-    for name, share in backscatter.not_positive.items():
-        if share:
-            yield f"{share:.1%} of the {name.upper()} pixels are not above the noise"
-    if chart is not None:
-        yield from _notes_of_chart(chart, backscatter.frame)
-
-
-def _notes_of_swaths(amsr2: CellFields) -> Iterator[str]:
-    if note := amsr2.attributes.get("AMSR2_note"):
-        yield f"without AMSR2: {note}"
-        return
-    shares = [float(np.isnan(field).mean()) for field in amsr2.fields.values()]
-    if max(shares) > 0:
-        yield f"no AMSR2 swath covers {max(shares):.1%} of the scene"
-
-
-def _notes_of_chart(chart: BurntChart, frame: Frame) -> Iterator[str]:
-    if chart.valid is not None:
-        hours = (chart.valid - frame.middle).total_seconds() / 3600
-        when = "after" if hours > 0 else "before"
-        yield f"chart {chart.name}, valid {abs(hours):.1f} h {when} the scene"
-    for name, areas in chart.without_class_km2.items():
-        if areas:
-            codes = ", ".join(f"{code} {area:.0f} km2" for code, area in areas.items())
-            yield f"no {name} class for the codes {codes}"
 
 
 def _as_texts(paths: Paths) -> tuple[str, ...]:

@@ -54,6 +54,22 @@ def scene_id_of(backscatter: Backscatter, chart: BurntChart | None = None) -> Sc
         ) from error
 
 
+def absent_of(
+    backscatter: Backscatter,
+    amsr2: CellFields | None,
+    era5: CellFields | None,
+    chart: BurntChart | None,
+) -> tuple[str, ...]:
+    """Return what a scene lacks: ``HV``, ``AMSR2``, ``ERA5``, ``ice chart``."""
+    found = {
+        "HV": backscatter.sigma0.get("hv"),
+        Group.AMSR2.upper(): amsr2,
+        Group.ERA5.upper(): era5,
+        "ice chart": chart,
+    }
+    return tuple(name for name, part in found.items() if part is None)
+
+
 def write_scene_file(
     path: str | Path,
     backscatter: Backscatter,
@@ -175,9 +191,8 @@ def _global_attributes(
     frame = backscatter.frame
     software = f"seaice {version('seaice')}"
     made = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    absent = ["HV"] if "hv" not in backscatter.sigma0 else []
-    absent += [group.upper() for group in (Group.AMSR2, Group.ERA5) if group not in fields]
-    absent += ["ice chart"] if chart is None else []
+    amsr2, era5 = fields.get(Group.AMSR2), fields.get(Group.ERA5)
+    absent = absent_of(backscatter, amsr2, era5, chart)
     return {
         "Conventions": CONVENTIONS,
         "title": f"Sentinel-1 scene {scene_id}, calibrated and averaged to 80 m",

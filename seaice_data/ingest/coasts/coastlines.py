@@ -138,6 +138,8 @@ def coast_of_file(path: Path, area: Area) -> Polygons:
     if not path.exists():
         raise SceneError(f"there is no coast {str(path)!r}")
     shown = f"coast {str(path)!r}"
+    if not (path.is_dir() or path.is_file()):  # a pipe would block
+        raise SceneError(f"{shown} is not a regular file")
     with vector_errors(f"{shown} cannot be read"), TemporaryDirectory() as scratch:
         import shapely  # late: an extra
 

@@ -1,3 +1,4 @@
+import logging
 import os
 import subprocess
 import sys
@@ -209,7 +210,8 @@ def test_a_scene_across_the_date_line(tmp_path: Path) -> None:
 def test_missing_fields_are_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     fields = {"u10": 1.0, "t2m": 1.0, "tclw": 1.0}  # the wind needs both components
     path = write_netcdf(tmp_path / "era5.nc", Analysis(fields=fields))
-    found = read_era5(path, frame_of())
+    with caplog.at_level(logging.INFO):
+        found = read_era5(path, frame_of())
     assert tuple(found.fields) == ("t2m", "tclw")
     missing = "u10m_rotated, v10m_rotated, skt, tcwv"
     assert found.attributes["missing_fields"] == missing
