@@ -281,3 +281,6 @@ def test_maps_of_files_and_of_their_store_say_the_same(
         np.testing.assert_array_equal(ours.charts, theirs.charts)
         for name in ADDED_TEXTS:
             assert getattr(ours.provenance, name) == getattr(theirs.provenance, name)
+    lost = Result("score", tmp_path / "b")
+    assert "were made from netCDF files, not from a store" in lost.err
+    assert lost.err.rstrip().endswith(f"pass --truth {own_files}")
