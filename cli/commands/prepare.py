@@ -1,4 +1,4 @@
-"""`seaice prepare`: convert AI4Arctic files into a patch store."""
+"""`seaice prepare`: convert files of scenes into a patch store."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +10,7 @@ from ..options import AcceptMasks, AsJson, Jobs, Part, n_processes, read_part
 
 
 def prepare(
-    raw: Annotated[Path, typer.Argument(help="Folder of AI4Arctic netCDF files")],
+    raw: Annotated[Path, typer.Argument(help="Folder of netCDF files of scenes")],
     store: Annotated[
         str, typer.Argument(help="Store to write: store.zarr, or s3://bucket/store.zarr")
     ],
@@ -93,6 +93,9 @@ def prepare(
         )
     for scene_id, n_pixels in report.unseen.items():
         note(f"{scene_id}: {n_pixels} labelled pixels have no SAR")
+    if report.absent:
+        named = [f"{len(ids)} have no {name}" for name, ids in report.absent.items()]
+        note(f"note: of {len(report.written)} scenes written, {', '.join(named)}")
     for failure in report.failed:
         note(f"left out: {with_hint(failure.reason, failure.hint)}")
     if as_json:
@@ -102,6 +105,7 @@ def prepare(
                 "written": report.written,
                 "kept": report.kept,
                 "labelled_without_sar": report.unseen,
+                "absent": report.absent,
                 "failed": [{"file": f.name, "reason": f.reason} for f in report.failed],
                 "elapsed_s": round(report.elapsed_s, 3),
             }

@@ -47,9 +47,9 @@ def split(
 
     `seaice prepare` has already divided the store: the 20 test scenes of the challenge are
     for testing, 20 sampled scenes for validation, and scenes of one orbit pass stay
-    together. This command divides it again, with another seed or with lists of scenes
-    (JSON, or one scene per line; ids or file names). Scenes that are added later follow the
-    new division.
+    together. Own scenes without a chart are always test scenes: they can only be mapped.
+    This command divides it again, with another seed or with lists of scenes (JSON, or one
+    scene per line; ids or file names). Scenes that are added later follow the new division.
 
     With --folds the store stays as it is. Its training and validation scenes are divided
     into folds of whole orbit passes. With the settings in OUT/fold-1.toml a training

@@ -17,7 +17,7 @@ from seaice_data.conventions import CONVENTIONS, TIME
 from seaice_data.errors import SceneError
 from seaice_data.grid import SPACING_M
 from seaice_data.ingest.parts import Backscatter, BurntChart, CellFields, DistanceZones
-from seaice_data.scene_id import SceneId
+from seaice_data.scene_id import SATELLITES, SceneId
 from seaice_data.scenes.ingested import HH, HV
 from seaice_data.scenes.scene import FLOOR_DB, NO_POLYGON
 from seaice_data.system.netcdf_files import create, define_dimensions, whole_file
@@ -46,6 +46,8 @@ def scene_id_of(backscatter: Backscatter, chart: BurntChart | None = None) -> Sc
     frame = backscatter.frame
     name = backscatter.satellite.lower() if chart is None else chart.service
     try:
+        if chart is not None and name in SATELLITES:
+            raise ValueError("it stands for scenes without a chart")
         return SceneId(f"{frame.acquired:%Y%m%dT%H%M%S}_{name}")
     except ValueError as error:
         raise SceneError(

@@ -36,6 +36,7 @@ from seaice_data.scenes.scene import Scene
 from seaice_data.storage.local_folder import LocalFolder
 from seaice_data.storage.object_store import UnreachableError
 from seaice_data.storage.storage import Storage, open_storage
+from seaice_data.store.origin import lacking
 from seaice_data.store.prepared_scene import PreparedScene
 from seaice_data.store.recipe import Recipe
 from seaice_data.store.store import Store
@@ -64,6 +65,10 @@ class PrepareReport:
     unseen: Mapping[str, int] = field(default_factory=dict)
     """Pixels with a class but no SAR, by scene, of the scenes added that have some."""
 
+    absent: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Ids of the scenes added whose files lack something, by what they lack: a group, or a
+    channel."""
+
 
 def prepare(
     raw: str | Path,
@@ -78,12 +83,12 @@ def prepare(
     accept_masks: bool = False,
     progress: Progress | None = None,
 ) -> PrepareReport:
-    """Convert the AI4Arctic files in a folder into a patch store.
+    """Convert the netCDF files of scenes in a folder into a patch store.
 
     Parameters
     ----------
     raw
-        Folder of netCDF files of either version, searched with all folders below it.
+        Folder of netCDF files of any version, searched with all folders below it.
     store_path
         Path or URL of the store. A store with the same recipe is continued.
     recipe
@@ -291,24 +296,25 @@ def _fill(
         )
         failed += [outcome for outcome in outcomes if isinstance(outcome, Failure)]
         done = dict(zip(todo, outcomes, strict=True))
-        unseen = {
-            scene_id: outcome.n_unseen
+        written = {
+            scene_id: outcome
             for scene_id, outcome in sorted(done.items())
             if isinstance(outcome, _Written)
         }
         kept += [scene_id for scene_id, outcome in done.items() if outcome is None]
-        arrived = {scene_id: times[scene_id] for scene_id in {*times} & {*unseen, *kept}}
+        arrived = {scene_id: times[scene_id] for scene_id in {*times} & {*written, *kept}}
         note_times(store, arrived, forget={*found.files} - {*arrived})
         if part is None:
             damaged = finish(store)
             failed += [failure for failure in damaged if failure.name not in found.files]
         failed.sort(key=lambda failure: failure.name)
         return PrepareReport(
-            written=tuple(unseen),
+            written=tuple(written),
             kept=tuple(sorted(kept)),
             failed=tuple(failed),
             elapsed_s=0.0,
-            unseen={scene_id: n for scene_id, n in unseen.items() if n},
+            unseen={i: scene.n_unseen for i, scene in written.items() if scene.n_unseen},
+            absent=lacking({i: scene.absent for i, scene in written.items()}),
         )
 
 
@@ -363,6 +369,9 @@ class _Written:
     n_unseen: int
     """Pixels with a class but no SAR."""
 
+    absent: tuple[str, ...]
+    """What its file lacks: groups, or channels."""
+
 
 def _prepare_scene(
     path: Path, store_path: str, expected: str, strict: bool, accept_masks: bool
@@ -400,7 +409,7 @@ def _prepare_scene(
                 reason, hint="fix this, then run the same command again to continue"
             ) from error
         return Failure.of(path, SceneError(f"{str(path)!r}: {reason}"))
-    return _Written(prepared.n_unseen)
+    return _Written(prepared.n_unseen, prepared.origin.absent)
 
 
 def _read_scene(

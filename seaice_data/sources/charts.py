@@ -1,8 +1,8 @@
 """Find ice charts, in a store or in files: the truth that maps are scored against.
 
-``find_charts`` takes a store or a folder of AI4Arctic netCDF files: scenes that contain
-their charts, and the ``_reference`` files of test scenes, with or without the scene beside
-them.
+``find_charts`` takes a store or a folder of netCDF files of any version: scenes that
+contain their charts, and the ``_reference`` files of test scenes, with or without the scene
+beside them.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -96,9 +96,11 @@ def _global_attributes(
         for name, value in attributes.items()
         if isinstance(value, (str, int, float))
     }
+    # An own scene may lack them; `absent_channels` and `has_charts` say so.
+    contents = " with ancillary data and ice charts" if origin.is_ai4arctic else ""
     return {
         "Conventions": CONVENTIONS,
-        "title": f"Sentinel-1 scene {scene_id} with ancillary data and ice charts",
+        "title": f"Sentinel-1 scene {scene_id}{contents}",
         **_institution(scene_id.service),
         "history": history,
         "comment": "in physical units; NaN is fill, and 255 in classes",

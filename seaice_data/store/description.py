@@ -10,6 +10,7 @@ from seaice_data.charts import CHARTS
 from seaice_data.scene_id import NO_SERVICE
 from seaice_data.storage.local_folder import LocalFolder
 from seaice_data.store.division import is_unfinished
+from seaice_data.store.origin import lacking
 from seaice_data.store.split import orbit_passes
 from seaice_data.store.store import Store
 from seaice_data.store.stored_scene import StoredScene
@@ -185,7 +186,7 @@ def describe_store(store: Store) -> StoreDescription:
         splits={name: len(ids) for name, ids in store.splits.items()},
         services=dict(Counter(scene.service or NO_SERVICE for scene in scenes)),
         denoising=dict(sorted(Counter(scene.denoising for scene in scenes).items())),
-        absent=_absent(scenes),
+        absent=lacking({scene.id: scene.origin.absent for scene in scenes}),
         regions=dict(sorted(Counter(s.region or "unknown" for s in scenes).items())),
         months={month: months[month] for month in sorted(months)},
         smallest_shape=min(shapes, default=None),
@@ -203,15 +204,6 @@ def describe_store(store: Store) -> StoreDescription:
             *_oddities_of_values(store, scenes),
         ),
     )
-
-
-def _absent(scenes: Sequence[StoredScene]) -> dict[str, tuple[str, ...]]:
-    """Return the scenes that lack each group or channel."""
-    lacking: dict[str, list[str]] = {}
-    for scene in scenes:
-        for name in scene.origin.absent:
-            lacking.setdefault(name, []).append(scene.id)
-    return {name: tuple(ids) for name, ids in sorted(lacking.items())}
 
 
 def _listed(values: Mapping[Any, Any]) -> str:

@@ -99,6 +99,21 @@ def groups_of(channels: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(words))
 
 
+def lacking(absent: Mapping[str, Iterable[str]]) -> dict[str, tuple[str, ...]]:
+    """Return the scenes that lack each group or channel, given what each scene lacks.
+
+    Examples
+    --------
+    >>> lacking({"a": ["era5"], "b": ["hv", "era5"], "c": []})
+    {'era5': ('a', 'b'), 'hv': ('b',)}
+    """
+    scenes: dict[str, list[str]] = {}
+    for scene, words in absent.items():
+        for word in words:
+            scenes.setdefault(word, []).append(scene)
+    return {word: tuple(ids) for word, ids in sorted(scenes.items())}
+
+
 def _members(word: str) -> tuple[str, ...]:
     """Return the channels of a group, or the one of this name."""
     return tuple(c.name for c in CHANNELS if word in (c.group, c.name))

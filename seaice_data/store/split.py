@@ -56,7 +56,7 @@ class SplitSettings:
 
     test: tuple[SceneId, ...] | None = None
     """Ids of the test scenes; if not given, those of the challenge and those that came as
-    test files."""
+    test files. Own scenes without a chart are test scenes in any case."""
 
     validation: tuple[SceneId, ...] | None = None
     """Ids of the validation scenes; chosen at random if not given."""
@@ -81,6 +81,7 @@ def split_scenes(
     *,
     validation: Iterable[str] | None = None,
     allow_leaks: bool = False,
+    unlabelled: Iterable[str] = (),
 ) -> dict[str, tuple[str, ...]]:
     """Divide scenes into ``train``, ``validation`` and ``test``.
 
@@ -103,6 +104,9 @@ def split_scenes(
         out.
     allow_leaks
         Ignore orbit passes: divide scene by scene.
+    unlabelled
+        Ids of scenes to map only: they are test scenes, but unless they are in `tests`,
+        too, the rest of their pass is divided as if they were not there.
 
     Returns
     -------
@@ -114,7 +118,9 @@ def split_scenes(
     >>> split_scenes(["20180101T100000_cis", "20180707T113313_cis"])
     {'train': ('20180101T100000_cis',), 'validation': (), 'test': ('20180707T113313_cis',)}
     """
-    ids, tests = sorted(set(ids)), set(tests)
+    tests = set(tests)
+    mapped = set(unlabelled) - tests
+    ids = sorted(set(ids) - mapped)
     passes = [(scene,) for scene in ids] if allow_leaks else orbit_passes(ids)
     free = [group for group in passes if not tests.intersection(group)]
     if validation is None:
@@ -126,7 +132,7 @@ def split_scenes(
     return {
         "train": tuple(sorted(train)),
         "validation": tuple(sorted(validating)),
-        "test": tuple(scene for scene in ids if scene in tests),
+        "test": tuple(sorted(mapped.union(tests.intersection(ids)))),
     }
 
 
@@ -271,9 +277,16 @@ def _choose_validation(
     return train, validating
 
 
-def leaking_pairs(splits: Mapping[str, Iterable[str]]) -> list[tuple[SceneId, SceneId]]:
-    """Return pairs of scenes of one orbit pass that are in different splits."""
+def leaking_pairs(
+    splits: Mapping[str, Iterable[str]], unlabelled: Iterable[str] = ()
+) -> list[tuple[SceneId, SceneId]]:
+    """Return pairs of scenes of one orbit pass that are in different splits.
+
+    Scenes that are `unlabelled` are not scored, so they are in no pair.
+    """
     side = {scene: name for name, scenes in splits.items() for scene in scenes}
+    for scene in unlabelled:
+        side.pop(scene, None)
     pairs = []
     for group in orbit_passes(side):
         for k, first in enumerate(group):

@@ -103,6 +103,11 @@ class StoredScene:
         return self.known["has_charts"]
 
     @property
+    def is_unlabelled(self) -> bool:
+        """Whether it is an own scene without a chart, which can only be mapped."""
+        return not self.has_charts and not self.origin.is_ai4arctic
+
+    @property
     def grid(self) -> Grid:
         """Grid of the stored planes."""
         return self.known["grid"]

@@ -46,18 +46,21 @@ def summarise(store: Store) -> tuple[dict[str, Any], list[Failure]]:
     with naming_version(StoreError, store.path, store.attributes["software"]):
         settings = from_mapping(SplitSettings, written)
     usual = TEST_IDS.union(s.id for s in scenes if s.known["is_test_file"])
+    unlabelled = [scene.id for scene in scenes if scene.is_unlabelled]
+    usual = usual.difference(unlabelled)
     splits = split_scenes(
         [scene.id for scene in scenes],
         usual if settings.test is None else settings.test,
         settings.seed,
         validation=settings.validation,
         allow_leaks=settings.allow_leaks,
+        unlabelled=unlabelled,
     )
     training = [scene for scene in scenes if scene.id in splits["train"]]
     summary: dict[str, Any] = {
         "splits": {name: list(ids) for name, ids in splits.items()},
         "split_settings": written,
-        "splits_leak": [list(pair) for pair in leaking_pairs(splits)],
+        "splits_leak": [list(pair) for pair in leaking_pairs(splits, unlabelled)],
         "class_counts": add_counts(scene.class_counts for scene in training),
         "full_class_counts": add_counts(scene.full_class_counts for scene in training),
         "stats": None,

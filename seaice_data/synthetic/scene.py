@@ -13,11 +13,11 @@ from typing import Literal
 
 from seaice_data.errors import SceneError
 from seaice_data.grid import CELL_PIXELS
+from seaice_data.synthetic.ai4arctic.raw import write_raw
+from seaice_data.synthetic.ai4arctic.ready import write_ready, write_truth
 from seaice_data.synthetic.observation import Observation
 from seaice_data.synthetic.plan import ScenePlan
 from seaice_data.synthetic.products.products import is_zipped, write_products
-from seaice_data.synthetic.raw import write_raw
-from seaice_data.synthetic.ready import write_ready, write_truth
 from seaice_data.system.files import staged
 from seaice_data.system.netcdf_files import whole_file
 

@@ -184,7 +184,7 @@ def predict_files(
     device: str = "auto",
     progress: Progress | None = None,
 ) -> PredictReport:
-    """Predict maps of AI4Arctic netCDF files, without a store.
+    """Predict maps of netCDF files of scenes, without a store.
 
     Each scene is prepared in memory with the recipe of the run; its map is the same as that
     from a store with this recipe. For everything else see `predict_store`.

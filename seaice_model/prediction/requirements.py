@@ -86,10 +86,19 @@ def warn_of_denoising(denoised: Mapping[str, str], predictor: Predictor, n: int)
     n
         Scenes in all.
     """
-    if denoised:
-        log.warning(
-            "noise was removed from %d of %d scenes in another way (%s) than from those "
-            "that the run was trained on (%s): maps may be worse",
-            len(denoised), n, ", ".join(sorted({*denoised.values()})),
-            predictor.trained_on_denoising,
-        )  # fmt: skip
+    if not denoised:
+        return
+    ways = {*denoised.values()}
+    trained_on = [checkpoint.settings.denoisings for checkpoint in predictor.checkpoints]
+    others = [known for known in trained_on if ways.difference(known)]
+    some = (
+        "the run was"
+        if len(trained_on) == 1
+        else f"{len(others)} of {len(trained_on)} runs were"
+    )
+    log.warning(
+        "noise was removed from %d of %d scenes in another way (%s) than from those that "
+        "%s trained on (%s): maps may be worse",
+        len(denoised), n, ", ".join(sorted(ways)), some,
+        ", ".join(sorted({name for known in others for name in known})),
+    )  # fmt: skip

@@ -62,7 +62,7 @@ class GridScores:
     """By month of the acquisition, as ``03``."""
 
     services: Mapping[str, Scores]
-    """By ice service: ``cis``, ``dmi``."""
+    """By ice service, as ``cis``; ``none`` for charts of none."""
 
     regions: Mapping[str, Scores]
     """By chart region of the ice service; ``unknown`` where a scene does not say."""

@@ -4,6 +4,7 @@
 ``read_scored`` reads one map as it is scored.
 """
 
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -125,6 +126,11 @@ def _store_of(maps: Path) -> Store:
     try:
         store = Store.open(named)
     except StoreError as error:
+        if " file-" in made_of[0].file_hash:
+            raise MapError(
+                f"the maps in {str(maps)!r} were made from netCDF files, not from a store",
+                hint=f"if these have charts, pass --truth {shlex.quote(named)}",
+            ) from error
         raise MapError(
             f"the maps in {str(maps)!r} were made from a store that cannot be opened: "
             f"{error}",

@@ -261,7 +261,10 @@ def _warn(store: Store, splits: Mapping[str, tuple[str, ...]], config: TrainConf
                 "%d of %d listed validation scenes are %s: %s",
                 len(ids), len(listed), reason, ", ".join(sorted(ids)),
             )  # fmt: skip
-    if config.allow_leaks and (pairs := leaking_pairs(splits)):
+    if not config.allow_leaks:
+        return
+    unlabelled = [i for i in splits["test"] if store.scene(i).is_unlabelled]
+    if pairs := leaking_pairs(splits, unlabelled):
         side = {scene: name for name, ids in splits.items() for scene in ids}
         shown = [f"{a} ({side[a]}) and {b} ({side[b]})" for a, b in pairs]
         log.warning(

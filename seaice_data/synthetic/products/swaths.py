@@ -20,8 +20,8 @@ import numpy as np
 
 from seaice_data.arrays import FloatArray
 from seaice_data.grid import CELL_PIXELS
+from seaice_data.synthetic.ai4arctic.netcdf import passes
 from seaice_data.synthetic.fields import blur
-from seaice_data.synthetic.netcdf import passes
 from seaice_data.synthetic.observation import Observation
 from seaice_data.synthetic.plan import ScenePlan, heading_deg, swath_position
 from seaice_data.system.files import file_errors, replacing

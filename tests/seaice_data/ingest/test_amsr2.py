@@ -12,7 +12,7 @@ from seaice_data.arrays import FloatArray
 from seaice_data.errors import SceneError
 from seaice_data.ingest.amsr2 import read_amsr2
 from seaice_data.ingest.swaths.files import VARIABLES
-from seaice_data.synthetic.netcdf import passes
+from seaice_data.synthetic.ai4arctic.netcdf import passes
 from seaice_data.synthetic.observation import Observation
 from seaice_data.synthetic.plan import plan_scenes
 from seaice_data.synthetic.products.swaths import write_swaths

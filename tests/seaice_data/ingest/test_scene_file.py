@@ -82,6 +82,8 @@ def test_the_id_names_the_service_or_the_satellite() -> None:
     with pytest.raises(SceneError, match="'N I C' cannot be the ice service") as caught:
         scene_id_of(backscatter(), chart(service="N I C"))
     assert "small letters" in str(caught.value.hint)
+    with pytest.raises(SceneError, match="it stands for scenes without a chart"):
+        scene_id_of(backscatter(), chart(service="s1a"))
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")

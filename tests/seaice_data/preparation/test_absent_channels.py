@@ -148,6 +148,8 @@ def test_xarray_has_what_is_absent_among_its_attributes(store: Store) -> None:
     assert bare.attrs["absent_channels"] == ", ".join(AMSR2)
     assert bare.attrs["denoising"] == "esa"
     assert "AI4Arctic Sea Ice" not in bare.attrs["source"]
+    assert bare.attrs["title"].endswith(f"scene {IDS[1]}")
+    assert whole.attrs["title"].endswith("with ancillary data and ice charts")
     assert bare.attrs["original_name"] == PRODUCT
     assert (whole.attrs["absent_channels"], whole.attrs["denoising"]) == ("", "nersc")
     assert "AI4Arctic Sea Ice" in whole.attrs["source"]

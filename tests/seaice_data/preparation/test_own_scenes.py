@@ -20,13 +20,16 @@ from seaice_data.grid import block_centres
 from seaice_data.ingest.parts import Backscatter
 from seaice_data.preparation.assemble import assemble
 from seaice_data.preparation.prepare import prepare
+from seaice_data.scene_id import SceneId
 from seaice_data.scenes.files import open_scene
 from seaice_data.sources.charts import find_charts
 from seaice_data.sources.inputs import FileSource
 from seaice_data.store.description import describe_store
+from seaice_data.store.division import split_store
 from seaice_data.store.prepared_scene import PreparedScene
 from seaice_data.store.recipe import Recipe
 from seaice_data.store.selection import select
+from seaice_data.store.split import SplitSettings
 from seaice_data.store.store import Store
 from seaice_data.store.verify import verify
 
@@ -163,3 +166,16 @@ def test_own_scenes_are_inputs_and_truth(tmp_path: Path) -> None:
     assert found.uncharted == {NO_CHART_ID}
     assert inputs.charts is not None
     np.testing.assert_array_equal(found.scenes[CHARTED_ID].read(), inputs.charts)
+
+
+def test_scenes_without_a_chart_are_only_mapped(tmp_path: Path) -> None:
+    write_own(tmp_path / "raw")
+    write_own(tmp_path / "raw", burnt=chart())  # the same pass
+    prepare(tmp_path / "raw", tmp_path / "store.zarr", Recipe(ratio=2))
+    store = Store.open(tmp_path / "store.zarr")
+    assert (store.splits["train"], store.splits["test"]) == ((CHARTED_ID,), (NO_CHART_ID,))
+    assert store.splits_leak == []
+    lists = SplitSettings(test=(SceneId("20180707T113313_cis"),))
+    report = split_store(store, lists)
+    assert (report.splits["test"], report.left_out) == ((NO_CHART_ID,), ())
+    assert verify(tmp_path / "store.zarr", jobs=1).damages == ()

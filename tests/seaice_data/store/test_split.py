@@ -58,6 +58,18 @@ def test_a_neighbour_of_a_test_scene_neither_trains_nor_validates() -> None:
     assert neighbour not in sum(splits.values(), ())
 
 
+def test_scenes_to_map_only_leave_the_rest_of_their_pass_alone() -> None:
+    charted = ["20190101T100000_nic", "20190201T100000_nic"]
+    mapped = ["20190101T100100_s1a", "20190301T100000_s1a"]
+    splits = split_scenes([*charted, *mapped], unlabelled=mapped)
+    assert sorted([*splits["train"], *splits["validation"]]) == charted
+    assert splits["test"] == tuple(mapped)
+    assert leaking_pairs(splits, mapped) == []
+    listed = split_scenes([*charted, *mapped], [mapped[0]], unlabelled=mapped)
+    assert listed["test"] == tuple(mapped)
+    assert charted[0] not in {*listed["train"], *listed["validation"]}
+
+
 def test_a_leak_is_seen() -> None:
     splits = {"train": ("20201013T080348_dmi",), "test": ("20201013T080448_dmi",)}
     assert leaking_pairs(splits) == [("20201013T080348_dmi", "20201013T080448_dmi")]

@@ -147,10 +147,15 @@ def test_a_run_on_scenes_of_either_denoising_knows_both(
 
 
 def test_every_network_of_several_must_know_the_denoising(
-    tmp_path: Path, mixed: Store, run: Path, both: Path
+    tmp_path: Path, mixed: Store, run: Path, both: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     report = predict_store(mixed, [both, run], tmp_path, DATA_ONLY, scenes=[OWN])
     assert report.denoised_otherwise == {OWN: "esa"}
+    (said,) = [r.message for r in caplog.records if r.levelno == logging.WARNING]
+    assert said == (
+        "noise was removed from 1 of 1 scenes in another way (esa) than from those that "
+        "1 of 2 runs were trained on (nersc): maps may be worse"
+    )
     report = predict_store(
         mixed, [both, run], tmp_path / "2", DATA_ONLY, scenes=[UNCHARTED, OWN]
     )
@@ -276,3 +281,6 @@ def test_maps_of_files_and_of_their_store_say_the_same(
         np.testing.assert_array_equal(ours.charts, theirs.charts)
         for name in ADDED_TEXTS:
             assert getattr(ours.provenance, name) == getattr(theirs.provenance, name)
+    lost = Result("score", tmp_path / "b")
+    assert "were made from netCDF files, not from a store" in lost.err
+    assert lost.err.rstrip().endswith(f"pass --truth {own_files}")

@@ -11,7 +11,7 @@ from support.swaths import distance_m, vectors
 
 from seaice_data.arrays import FloatArray
 from seaice_data.errors import SceneError
-from seaice_data.synthetic.netcdf import passes
+from seaice_data.synthetic.ai4arctic.netcdf import passes
 from seaice_data.synthetic.observation import Observation
 from seaice_data.synthetic.plan import plan_scenes, swath_position
 from seaice_data.synthetic.products.swaths import write_swaths

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from seaice_data.synthetic.netcdf import (
+from seaice_data.synthetic.ai4arctic.netcdf import (
     CELL_DIMS,
     SAR_DIMS,
     cell_sizes,

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from seaice_data.arrays import ChartArray
 from seaice_data.charts import CHART_FILL, CHARTS
 from seaice_data.egg_codes import PolygonTable, paint_charts
-from seaice_data.synthetic.fields import Float32
-from seaice_data.synthetic.netcdf import (
+from seaice_data.synthetic.ai4arctic.netcdf import (
     SAR_DIMS,
     STANDARD,
     TIE_DIMS,
@@ -24,6 +23,7 @@ from seaice_data.synthetic.netcdf import (
     write_cells,
     write_range,
 )
+from seaice_data.synthetic.fields import Float32
 from seaice_data.synthetic.observation import Band, Observation
 from seaice_data.synthetic.plan import ScenePlan
 from seaice_data.synthetic.polygons import BERGS

@@ -1,0 +1,1 @@
+"""Synthetic scenes as files of AI4Arctic, of either version."""
