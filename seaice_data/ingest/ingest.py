@@ -23,7 +23,7 @@ from seaice_data.ingest.chart import read_chart
 from seaice_data.ingest.era5 import read_era5
 from seaice_data.ingest.frame import Frame
 from seaice_data.ingest.land import read_land
-from seaice_data.ingest.parts import Backscatter, BurntChart, CellFields
+from seaice_data.ingest.parts import Backscatter, BurntChart, CellFields, DistanceZones
 from seaice_data.ingest.scene_file import scene_id_of, write_scene_file
 from seaice_data.ingest.sentinel1 import (
     Sentinel1Product,
@@ -322,7 +322,7 @@ def _ingest(path: Path, folder: Path, sources: Sources, *, overwrite: bool) -> I
     )
     if known is not None and known != target:
         known.unlink(missing_ok=True)  # the same scene with another chart, or without
-    notes = _notes(backscatter, amsr2, era5, chart)
+    notes = _notes(backscatter, zones, amsr2, era5, chart)
     return IngestedFile(
         id=scene_id, product=product.name, path=target, is_new=True, notes=tuple(notes)
     )
@@ -377,11 +377,14 @@ def _is_empty(found: CellFields) -> bool:
 
 def _notes(
     backscatter: Backscatter,
+    zones: DistanceZones,
     amsr2: CellFields | None,
     era5: CellFields | None,
     chart: BurntChart | None,
 ) -> Iterator[str]:
     """Yield what is missing in a scene or unusual, in words."""
+    if not zones.zones.any():
+        yield f"the whole scene is land, by the coast of {zones.coast}"
     if "hv" not in backscatter.sigma0:
         yield "the product has no HV"
     if amsr2 is None or era5 is None:

@@ -15,6 +15,7 @@ from support.own_scenes import (
 )
 
 from seaice_data.channels import find_channel
+from seaice_data.errors import SceneError
 from seaice_data.flags import FLAGS
 from seaice_data.grid import block_centres
 from seaice_data.ingest.parts import Backscatter
@@ -163,3 +164,20 @@ def test_own_scenes_are_inputs_and_truth(tmp_path: Path) -> None:
     assert found.uncharted == {NO_CHART_ID}
     assert inputs.charts is not None
     np.testing.assert_array_equal(found.scenes[CHARTED_ID].read(), inputs.charts)
+
+
+@pytest.mark.parametrize(
+    ("n_land", "sar", "reason"),
+    [
+        (SHAPE[1], None, "the whole scene is land by its distance map"),
+        (5, backscatter(hh=np.full(SHAPE, np.nan)), "no pixel at sea has SAR"),
+    ],
+)
+def test_a_scene_without_chart_that_shows_nothing_says_why(
+    tmp_path: Path, n_land: int, sar: Backscatter | None, reason: str
+) -> None:
+    with (
+        open_scene(write_own(tmp_path, sar, n_land=n_land)) as scene,
+        pytest.raises(SceneError, match=reason),
+    ):
+        assemble(scene, Recipe(ratio=5))
