@@ -126,6 +126,24 @@ def run_readme(folder: Path, config_path: Path) -> None:
     assert len(list((folder / "maps").glob("*.png"))) == 1
 
 
+def run_ingest_md(folder: Path) -> None:
+    """Run the commands and snippets of the documents about own scenes."""
+    commands = re.findall(r"\$ (.*)", "".join(blocks("console", "docs/ingest.md")))
+    assert [command.split()[:2] for command in commands] == [
+        ["seaice", "synth"],
+        ["cd", "products/20190902T032653_cis"],
+        ["seaice", "ingest"],
+    ]
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    script = ["bash", "-ec", "\n".join(commands)]
+    subprocess.run(script, cwd=folder, check=True, env={**os.environ, "PATH": path})
+    products = folder / commands[1].split()[1]
+    code = blocks("python", "docs/ingest.md") + blocks("python", "docs/scene-file.md")
+    assert len(code) == 2
+    for snippet in code:
+        run_python(snippet, products)
+
+
 def test_store_md_runs_on_any_store(store_path: str) -> None:
     run_store_md(Path(store_path).parent)
 
@@ -136,6 +154,21 @@ def test_the_readme_runs_in_order(
     (tmp_path / "raw").symlink_to(raw_folder)
     run_readme(tmp_path, config_path)
     assert "(128, 128, 3) (128, 128, 3)" in capfd.readouterr().out
+
+
+def test_documents_about_own_scenes_run_in_order(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run_ingest_md(tmp_path)
+    assert "raw-2/20190902T032653_cis.nc" in capfd.readouterr().out
+    files = [path.name for path in tmp_path.rglob("20190902T032653_cis.nc")]
+    assert len(files) == 2
+
+
+def test_synthetic_md_reads_the_hidden_truth(tmp_path: Path) -> None:
+    write_scenes(tmp_path / "raw", 1, 300, "raw", truth=tmp_path / "raw-truth")
+    (code,) = blocks("python", "docs/synthetic.md")
+    run_python(code, tmp_path)
 
 
 @pytest.mark.skipif("SEAICE_DOCS_FULL_SIZE" not in os.environ, reason="takes minutes, 4 GB")
@@ -150,3 +183,18 @@ def test_the_readme_names_files_that_exist() -> None:
     text = (ROOT / "README.md").read_text()
     for name in re.findall(r"`([\w/]+\.(?:md|png|toml|txt))`|\]\(([\w/]+\.\w+)\)", text):
         assert (ROOT / "".join(name)).is_file()
+
+
+DOCUMENTS = sorted(
+    str(path.relative_to(ROOT))
+    for place in ("*.md", "docs/*.md", "seaice_*/*.md")
+    for path in ROOT.glob(place)
+)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_links_lead_to_files(document: str) -> None:
+    text = (ROOT / document).read_text()
+    links = re.findall(r"\]\((?!https?://|#)([^)#\s]+)(#[^)]*)?\)", text)
+    for link, _ in links:
+        assert ((ROOT / document).parent / link).is_file(), link

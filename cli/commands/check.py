@@ -10,7 +10,7 @@ from ..options import AsJson, Jobs, n_processes
 
 
 def check(
-    raw: Annotated[Path, typer.Argument(help="Folder of AI4Arctic netCDF files")],
+    raw: Annotated[Path, typer.Argument(help="Folder of scene files (netCDF)")],
     jobs: Jobs = 0,
     as_json: AsJson = False,
 ) -> None:

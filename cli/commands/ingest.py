@@ -40,13 +40,13 @@ def ingest(
         Path | None,
         typer.Option(
             help="Ice chart (SIGRID-3: shapefile, GeoPackage, zip or tar), or a folder of "
-            "charts, of which the nearest in time is taken"
+            "charts: each scene takes the nearest in time, however old"
         ),
     ] = None,
     service: Annotated[
         str,
         typer.Option(
-            help="Ice service that drew the chart, in small letters",
+            help="Ice service that made the chart, in small letters",
             show_default="from the name of the chart",
         ),
     ] = "",
@@ -59,14 +59,14 @@ def ingest(
     denoise: Annotated[
         Denoise,
         typer.Option(
-            help="esa: as the product says; nersc: HV balanced between sub-swaths, as in "
-            "AI4Arctic; none"
+            help="How noise is removed. esa: as the product says; nersc: as in AI4Arctic, "
+            "for networks trained on it; none"
         ),
     ] = Denoise.esa,
     max_delay_hours: Annotated[
         float,
         typer.Option(
-            callback=above_zero, help="Longest time between a swath of AMSR2 and the scene"
+            callback=above_zero, help="Longest time between an AMSR2 swath and a scene"
         ),
     ] = 12.0,
     jobs: Jobs = 1,
@@ -75,12 +75,16 @@ def ingest(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Turn Sentinel-1 products into scene files, for `prepare` and `predict`.
+    """Turn Sentinel-1 products into scene files.
 
-    A scene file contains backscatter at 80 m, the distance to land, and what you give
-    besides: brightness temperatures of AMSR2, weather of ERA5, the polygons of an ice
-    chart. What is not given is absent from the file, and its channels are missing in maps
-    and stores. Existing files are kept, so run the same command again to continue after an
+    A scene file, which `prepare` and `predict` read, contains backscatter at 80 m and the
+    distance to land. With --amsr2 it also contains brightness temperatures, with --era5
+    weather, with --chart the polygons of an ice chart. Without them these are absent, and
+    only networks that do not read them can map the scene. Folders may contain the files of
+    many scenes: each scene takes those that belong to it. docs/ingest.md says where to get
+    all files.
+
+    Existing files are kept, so run the same command again to continue after an
     interruption; only a scene for which there was no swath is made again if there is one
     now. Folders that have got a better chart or more weather need --overwrite. Products
     that cannot be read are listed at the end and do not stop the others. A process needs up

@@ -10,7 +10,7 @@ from ..options import AcceptMasks, AsJson, Jobs, Part, n_processes, read_part
 
 
 def prepare(
-    raw: Annotated[Path, typer.Argument(help="Folder of netCDF files of scenes")],
+    raw: Annotated[Path, typer.Argument(help="Folder of scene files (netCDF)")],
     store: Annotated[
         str, typer.Argument(help="Store to write: store.zarr, or s3://bucket/store.zarr")
     ],

@@ -65,7 +65,7 @@ def synth(
     to a folder beside the scenes. Maps can be scored against it: `seaice score maps/
     --truth raw-truth/`.
 
-    --version products writes a folder a scene, to try how own scenes are processed.
+    --version products writes the files that `seaice ingest` reads, a folder for each scene.
 
     Example: seaice synth raw/ --scenes 12 --size 1500
     """

@@ -307,7 +307,7 @@ def _ingest(
         path=target,
         is_new=True,
         absent=absent_of(backscatter, measured, era5, chart),
-        notes=tuple(notes_of(backscatter, amsr2, era5, chart)),
+        notes=tuple(notes_of(backscatter, amsr2, era5, chart, zones)),
     )
     with ExitStack() as stack:
         if claims is not None:

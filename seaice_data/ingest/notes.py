@@ -5,9 +5,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from seaice_data.ingest.frame import Frame
-from seaice_data.ingest.parts import Backscatter, BurntChart, CellFields
+from seaice_data.ingest.parts import Backscatter, BurntChart, CellFields, DistanceZones
 
 _LEAST_SHARE = 0.0005  # what is shown as 0.1 %
+_MOST_HOURS = 72  # longer times are shown in days
 
 
 def notes_of(
@@ -15,6 +16,7 @@ def notes_of(
     amsr2: CellFields | None,
     era5: CellFields | None,
     chart: BurntChart | None,
+    zones: DistanceZones | None = None,
 ) -> Iterator[str]:
     """Yield what to know about a scene, most important first; each is a few words.
 
@@ -27,7 +29,11 @@ def notes_of(
         take them from.
     era5, chart
         The weather and the ice chart, if there are any.
+    zones
+        The distance to land.
     """
+    if zones is not None and not zones.zones.any():
+        yield f"the whole scene is land, by the coast of {zones.coast}"
     if "hv" not in backscatter.sigma0:
         yield "the product has no HV"
     absent = {"AMSR2": amsr2, "ERA5": era5}
@@ -84,4 +90,6 @@ def _hours(seconds: float) -> float:
 
 
 def _when(hours: float) -> str:
-    return f"{abs(hours):.1f} h {'before' if hours < 0 else 'after'}"
+    far = abs(hours)
+    length = f"{far:.1f} h" if far <= _MOST_HOURS else f"{far / 24:.0f} days"
+    return f"{length} {'before' if hours < 0 else 'after'}"

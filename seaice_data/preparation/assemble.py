@@ -12,7 +12,7 @@ from seaice_data.arrays import FloatArray, IntArray
 from seaice_data.channels import Group, find_channel, find_channels
 from seaice_data.charts import CHART_FILL, CHARTS
 from seaice_data.errors import SceneError
-from seaice_data.flags import FLAG_BELOW_NOISE, FLAG_NO_SAR, FLAG_REMAINDER
+from seaice_data.flags import FLAG_BELOW_NOISE, FLAG_LAND, FLAG_NO_SAR, FLAG_REMAINDER
 from seaice_data.grid import Grid, cell_centres, nearest_indices, row_bands
 from seaice_data.preparation.blocks import (
     add_up,
@@ -218,9 +218,7 @@ class _SarGrid:
         """Check the whole scene; mark the rows and columns after the last whole block."""
         self._scene.check_classes(self._counts)
         if (self.full_flags & FLAG_NO_SAR).all():
-            raise SceneError(
-                f"{str(self._scene.path)!r}: no pixel has both SAR and a chart"
-            )
+            raise SceneError(f"{str(self._scene.path)!r}: {self._why_empty()}")
         if self._is_unseen:
             is_labelled = self.full_charts.min(axis=0) != CHART_FILL
             self.n_labelled = int(np.count_nonzero(is_labelled))
@@ -230,6 +228,13 @@ class _SarGrid:
             height, width = self.full_flags.shape
             self.full_flags[height - height % self._recipe.ratio :] |= FLAG_REMAINDER
             self.full_flags[:, width - width % self._recipe.ratio :] |= FLAG_REMAINDER
+
+    def _why_empty(self) -> str:
+        if self._scene.has_charts:
+            return "no pixel has both SAR and a chart"
+        if (self.full_flags & FLAG_LAND).all():
+            return "the whole scene is land by its distance map"
+        return "no pixel at sea has SAR"
 
     @property
     def full_class_counts(self) -> dict[str, list[int]]:

@@ -15,6 +15,7 @@ from support.own_scenes import (
 )
 
 from seaice_data.channels import find_channel
+from seaice_data.errors import SceneError
 from seaice_data.flags import FLAGS
 from seaice_data.grid import block_centres
 from seaice_data.ingest.parts import Backscatter
@@ -179,3 +180,20 @@ def test_scenes_without_a_chart_are_only_mapped(tmp_path: Path) -> None:
     report = split_store(store, lists)
     assert (report.splits["test"], report.left_out) == ((NO_CHART_ID,), ())
     assert verify(tmp_path / "store.zarr", jobs=1).damages == ()
+
+
+@pytest.mark.parametrize(
+    ("n_land", "sar", "reason"),
+    [
+        (SHAPE[1], None, "the whole scene is land by its distance map"),
+        (5, backscatter(hh=np.full(SHAPE, np.nan)), "no pixel at sea has SAR"),
+    ],
+)
+def test_a_scene_without_chart_that_shows_nothing_says_why(
+    tmp_path: Path, n_land: int, sar: Backscatter | None, reason: str
+) -> None:
+    with (
+        open_scene(write_own(tmp_path, sar, n_land=n_land)) as scene,
+        pytest.raises(SceneError, match=reason),
+    ):
+        assemble(scene, Recipe(ratio=5))
