@@ -131,7 +131,9 @@ def ingest_scene(
     -------
     Path
         The scene file, ``<time>_<service>.nc``, or ``<time>_<satellite>.nc`` without a
-        chart. It is kept if it was made from the same product in the same way.
+        chart. It is kept if it was made from the same product with the same options
+        (`Sources.options`); what is in files and folders is not compared. If it has no
+        AMSR2, but was to have it, it is made again once a swath fits.
 
     Raises
     ------
@@ -139,10 +141,12 @@ def ingest_scene(
         If the product or what belongs to it cannot be read, does not belong together, or
         does not cover the scene; if the file exists, but was made in another way.
     SettingsError
-        If `denoise` or `max_delay_hours` is not possible.
+        If `denoise`, `service` or `max_delay_hours` is not possible.
 
     Notes
     -----
+    What is missing or unusual in a scene is logged as a warning.
+
     A product of 10 000 x 10 000 pixels takes up to 1 GB of memory.
     """
     sources = Sources(
@@ -179,6 +183,10 @@ def ingest_products(
     progress: "Progress | None" = None,
 ) -> IngestReport:
     """Turn all Sentinel-1 products of some folders into scene files.
+
+    Existing files are kept as `ingest_scene` does. A product that is there twice, as a zip
+    and as a folder, is one scene. Of two products with the same id one is left out, also
+    with `overwrite`.
 
     Parameters
     ----------

@@ -303,6 +303,21 @@ def test_what_does_not_fit_a_product_is_named_with_it_and_nothing_is_written(
     assert names(tmp_path / "raw") == []
 
 
+@pytest.mark.parametrize("option", ["", "--amsr2", "--era5", "--chart", "--coast"])
+def test_a_pipe_is_not_waited_for(
+    option: str, twin: Twin, tmp_path: Path, seaice: Seaice
+) -> None:
+    pipe, product = tmp_path / "pipe", twin.sentinel1
+    os.mkfifo(pipe)
+    given = {"--coast": twin.coast} | ({option: pipe} if option else {})
+    words = [word for pair in given.items() for word in pair]
+    done = seaice("ingest", product if option else pipe, *words, "--out", tmp_path / "raw")
+    (line,) = (x for x in done.err.splitlines() if not x.startswith("hint: "))
+    assert f"'{pipe}'" in line
+    assert done.code == 1
+    assert [*(tmp_path / "raw").glob("*")] == []
+
+
 def test_a_coast_without_land_nearby_is_accepted(tmp_path: Path, seaice: Seaice) -> None:
     product = write_product(tmp_path)
     coast = write_coast(tmp_path / "coast.gpkg", shapely.box(99, 75, 101, 75.5))

@@ -129,6 +129,8 @@ def find_charts(path: Path, scratch: Path) -> tuple[ChartFile, ...]:
     """
     if not path.exists():
         raise SceneError(f"no chart at {str(path)!r}")
+    if not (path.is_dir() or path.is_file()):  # a pipe would block
+        raise SceneError(f"{str(path)!r} is not a regular file")
     with file_errors(path):
         files = tuple(_files_below(path)) if path.is_dir() else (path,)
     found: tuple[ChartFile, ...] = ()

@@ -123,6 +123,8 @@ def coast_of_file(path: Path, area: Area) -> Polygons:
     """
     if not path.exists():
         raise SceneError(f"there is no coast {str(path)!r}")
+    if not (path.is_dir() or path.is_file()):  # a pipe would block
+        raise SceneError(f"coast {str(path)!r} is not a regular file")
     with _libraries(f"coast {str(path)!r}"):
         import pyogrio  # late: an extra
         import shapely
