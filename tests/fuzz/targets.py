@@ -5,6 +5,7 @@ Every target works in its own folder, with copies of the files that `make_base` 
 
 import random
 import shutil
+import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import chdir
 from dataclasses import dataclass
@@ -58,6 +59,7 @@ def make_base(folder: Path) -> Path:
     folder.mkdir(parents=True)
     write_scenes(folder / "ready", 5, 200)
     write_scenes(folder / "raw", 1, 200, version="raw")
+    write_scenes(folder / "products", 1, 100, version="products")
     write_own(folder / "own", backscatter((180, 210)), n_land=20, burnt=chart((180, 210)))
     (folder / "config.toml").write_text(_CONFIG)
     commands = (
@@ -109,6 +111,40 @@ def _attack_scenes(kind: str) -> Callable[[Path, random.Random], tuple[str, list
         return what, [rng.choice(commands).split()]
 
     return attack
+
+
+def _run_with_scratch(*command: str) -> int:
+    """Run a command that unpacks archives; in the folder that it may change."""
+    before, scratch = tempfile.tempdir, Path("scratch").absolute()
+    scratch.mkdir()
+    tempfile.tempdir = str(scratch)
+    try:
+        return run(*command)
+    finally:
+        tempfile.tempdir = before
+
+
+def _attack_products(folder: Path, rng: random.Random) -> tuple[str, list[Command]]:
+    given = {
+        "chart": rng.choice(("*.gpkg", "*_pl_a.zip")),
+        "coast": "coast.gpkg",
+        "amsr2": rng.choice(("amsr2", "amsr2-l1b")),
+        "era5": rng.choice(("era5.nc", "era5.grib")),
+    }
+    scene = next((folder / "products").iterdir())
+    found = {name: min(scene.glob(pattern)) for name, pattern in given.items()}
+    (product,) = scene.glob("*.SAFE*")
+    path = rng.choice((*found.values(), product))
+    path = _one_of(path, "**/*", rng) if path.is_dir() else path
+    if path.suffix in (".h5", ".nc") and rng.random() < 0.7:
+        what = variants.change_hdf5(path, rng)
+    else:
+        changes = (variants.change_bytes,) * 3 + (variants.change_head,)
+        what = rng.choice((*changes, variants.change_kind))(path, rng)
+    command = ["ingest", str(product), "--out", "new", "--jobs", "1"]
+    for name, source in found.items():
+        command += [f"--{name}", str(source.relative_to(folder))]
+    return f"{path.name}: {what}", [command]
 
 
 def _attack_store(name: str) -> Callable[[Path, random.Random], tuple[str, list[Command]]]:
@@ -246,6 +282,7 @@ TARGETS = {
         Target("ready", ("ready", "run"), _attack_scenes("ready")),
         Target("raw", ("raw", "run"), _attack_scenes("raw")),
         Target("own", ("own", "run"), _attack_scenes("own")),
+        Target("products", ("products",), _attack_products, _run_with_scratch),
         Target(
             "store",
             ("store.zarr", "ready", "run", "maps", "config.toml"),
