@@ -3,7 +3,9 @@
 They have the form of real ones: vectors of one line each, a second apart, with a value
 every 40 samples and at both ends of a sub-swath, and zeros where a sub-swath saw nothing at
 that line and at the last samples of the swath. Pixels are made from the numbers as they are
-written, interpolated as a reader would interpolate them; zeros are missing values.
+written, interpolated as a reader would interpolate them. Zeros are missing values: at the
+last samples, pixels have the noise that the antenna gives, which only a reader that continues
+the slope removes.
 """
 
 from typing import NamedTuple
@@ -146,9 +148,9 @@ def make_noise(scene: Observation, swaths: SubSwaths, polarisation: int) -> Nois
             values: FloatArray = np.zeros(samples.size)
             if segment.is_seen[position]:
                 values = _level(scene, line, samples, number, levels[number - 1])
+                known[number].append(Vector(line, samples, values.copy()))
                 # Never all of them: what no vector knows cannot be removed.
                 values[(samples > swaths.shape[1] - 1 - _BLIND) & (samples > first)] = 0
-                known[number].append(Vector(line, samples, values))
             pieces.append((samples, values))
         vectors.append(Vector(line, *map(np.concatenate, zip(*pieces, strict=True))))
     bounds = swaths.bounds()
@@ -225,14 +227,9 @@ def _steps(first: int, last: int) -> IntArray:
 
 
 def _table(vectors: list[Vector], first: int, last: int) -> Table:
-    """Bring vectors to all samples; values of 0 are missing."""
+    """Bring vectors to all samples."""
     samples = np.arange(first, last + 1)
-    rows = [
-        np.interp(
-            samples, vector.samples[vector.values > 0], vector.values[vector.values > 0]
-        )
-        for vector in vectors
-    ]
+    rows = [np.interp(samples, vector.samples, vector.values) for vector in vectors]
     lines = np.array([vector.line for vector in vectors], dtype=np.float64)
     return Table(lines, np.array(rows, dtype=np.float32))
 
