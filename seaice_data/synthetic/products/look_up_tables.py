@@ -4,8 +4,8 @@ They have the form of real ones: vectors of one line each, a second apart, with 
 every 40 samples and at both ends of a sub-swath, and zeros where a sub-swath saw nothing at
 that line and at the last samples of the swath. Pixels are made from the numbers as they are
 written, interpolated as a reader would interpolate them. Zeros are missing values: at the
-last samples, pixels have the noise that the antenna gives, which only a reader that continues
-the slope removes.
+last samples, pixels have the noise that the antenna gives, which only a reader that
+continues the slope removes.
 """
 
 from typing import NamedTuple
