@@ -8,7 +8,6 @@ or absent: an interrupted run continues where it stopped.
 import logging
 import time
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -284,15 +283,12 @@ def _ingest(
             product,
         )
     era5 = _read_weather(sources, frame)
+    if amsr2 is None:
+        amsr2 = _read_swaths(sources, frame)
     # In the order that needs least memory: the coast of the Earth is large for a moment,
-    # the images of the product are while they are read, the chart is afterwards. Images
-    # are read and calibrated without the interpreter's lock.
+    # the chart stays large.
     zones = read_land(frame, Path(sources.coast) if sources.coast else None)
-    with ThreadPoolExecutor(1) as pool:
-        reading = pool.submit(read_product, product, sources.denoise)
-        if amsr2 is None:
-            amsr2 = _read_swaths(sources, frame)
-        backscatter = reading.result()
+    backscatter = read_product(product, sources.denoise)
     chart = None
     if sources.chart:
         chart = read_chart(sources.chart, frame, sources.service or None)

@@ -2,13 +2,16 @@
 
 ESA writes uncompressed rows; people recompress them, and mirrors offer tiles. GDAL reads
 all of them: a product of 10708 x 10487 pixels in half a second per polarisation. In a zip,
-a TIFF is inflated into memory first, one polarisation at a time (225 MB): its checksum is
-verified, which GDAL does not do, and it takes half the time of GDAL's own reading of zips.
+a TIFF is unpacked to a temporary file first, one polarisation at a time (225 MB): its
+checksum is verified, which GDAL does not do, and it takes half the time of GDAL's own
+reading of zips.
 """
 
 import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from seaice_data.arrays import Values
@@ -72,21 +75,20 @@ def open_measurement(
     with ExitStack() as opened:
         with _libraries(files, name):
             import rasterio  # late: an extra
-            import rasterio.io
 
             opened.enter_context(rasterio.Env(GDAL_CACHEMAX=_CACHE_MB))
             location = files.location(name)
             with warnings.catch_warnings():
                 # A TIFF without ground control points; places come from the annotation.
                 warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
-                if location is not None:
+                if location is None:
+                    folder = opened.enter_context(TemporaryDirectory())
+                    location = Path(folder, "measurement.tiff")
+                    files.unpack(name, location)
+                else:
                     with files.errors(name):
                         files.open(name).close()  # it exists, and is a regular file
-                    dataset = rasterio.open(location.absolute(), driver="GTiff")
-                else:
-                    memory = rasterio.io.MemoryFile(files.load(name))
-                    opened.enter_context(memory)
-                    dataset = memory.open(driver="GTiff")
+                dataset = rasterio.open(location.absolute(), driver="GTiff")
             opened.enter_context(dataset)
         if dataset.shape != shape:
             found = f"{dataset.shape[0]} x {dataset.shape[1]}"

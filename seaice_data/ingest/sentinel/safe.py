@@ -13,7 +13,6 @@ import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 
@@ -93,13 +92,24 @@ class ProductFiles(ABC):
             raise self.error(f"{name!r} is longer than {most // 2**20} MiB")
         return content
 
-    def load(self, name: str) -> bytes:
-        """Return the whole content of a long file; in a zip, its checksum is verified."""
-        content = BytesIO()
-        with self.errors(name), self.open(name) as stream:
+    def unpack(self, name: str, to: Path) -> None:
+        """Copy a long file; in a zip, its checksum is verified.
+
+        Raises
+        ------
+        SceneError
+            If it cannot be read, is damaged in the zip, or `to` cannot be written.
+        """
+        with to.open("wb") as copy, self.errors(name), self.open(name) as stream:
             while chunk := stream.read(_CHUNK):
-                content.write(chunk)
-        return content.getvalue()  # not a copy
+                try:
+                    copy.write(chunk)
+                except OSError as error:
+                    raise self.error(
+                        f"{name!r} cannot be unpacked to {str(to.parent)!r}: "
+                        f"{error.strerror or error}",
+                        hint="free space there, or name another folder with TMPDIR",
+                    ) from error
 
     def errors_of(self, name: str) -> MakeError:
         """Return what makes errors that name the product and one of its files."""
