@@ -96,6 +96,7 @@ def ingest(
     --out raw/
     """
     from seaice_data.ingest import Sources, ingest_products
+    from seaice_data.texts import counted
 
     sources = Sources(
         amsr2=tuple(map(str, amsr2 or ())),
@@ -146,8 +147,9 @@ def ingest(
         )
     else:
         say(
-            f"{report.n_written} scene files written to {out}, {report.n_kept} kept, "
-            f"{len(report.failed)} products left out, in {seconds(report.elapsed_s)}"
+            f"{counted(report.n_written, 'scene file')} written to {out}, "
+            f"{report.n_kept} kept, {counted(len(report.failed), 'product')} left out, "
+            f"in {seconds(report.elapsed_s)}"
         )
     if report.failed:
         raise typer.Exit(1)

@@ -104,8 +104,8 @@ def test_a_broken_product_is_named_in_one_line_and_the_others_are_made(
     (line,) = found
     assert words in line
     assert str(products / "bad") in line
-    assert "1 scene files written" in done.out
-    assert "1 products left out" in done.out
+    assert "1 scene file written" in done.out
+    assert "1 product left out" in done.out
     assert (done.code, done.err.count("\n")) == (1, 2)  # the other is what the good one has
     assert names(raw) == [f"{TIME}_s1b.nc"]
 
