@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import os
 import re
 import shutil
@@ -445,6 +446,8 @@ def test_a_stop_reports_how_many_seeds_are_finished(
     options = ["--run", tmp_path / "run", "--epochs", 1, "--json"]
     with monkeypatch.context() as patched:
         patched.setattr(recorder, "plot_learning_curve", plot_and_stop)
+        # On a slow machine it would also be plotted before the end.
+        patched.setattr(recorder, "_PLOT_EVERY_S", math.inf)
         result = seaice(
             "train", store_path, "--config", config_path, "--seeds", "0-1", *options
         )
