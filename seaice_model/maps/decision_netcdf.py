@@ -25,7 +25,7 @@ from seaice_model.maps.decision import (
     SicBasis,
     check_bytes,
 )
-from seaice_model.maps.foreign_hdf5 import array, number, read_bytes, text
+from seaice_model.maps.foreign_hdf5 import array, number, read_bytes, shown, text
 from seaice_model.maps.geolocation_netcdf import check_axis, write_axis
 from seaice_model.maps.netcdf_writer import (
     NewFile,
@@ -172,7 +172,9 @@ def _sic_basis(file: h5py.File) -> SicBasis | None:
     for basis in get_args(SicBasis):
         if found == basis:
             return cast("SicBasis", basis)
-    raise ValueError(f"attribute 'sic_basis' must be votes or probabilities, got {found!r}")
+    raise ValueError(
+        f"attribute 'sic_basis' must be votes or probabilities, got {shown(found)!r}"
+    )
 
 
 def holds_probabilities(file: h5py.File) -> bool:

@@ -22,7 +22,7 @@ import numpy as np
 from seaice_data.arrays import ChartArray
 from seaice_data.scenes.filters import missing_filters, without_filter
 from seaice_data.system.documents import DocumentError, open_file
-from seaice_data.texts import printable
+from seaice_data.texts import printable, without_secrets
 from seaice_model.errors import MapError
 
 MOST_SIDE = 20_000
@@ -216,11 +216,11 @@ def text(attributes: Mapping[str, Any], name: str) -> str:
         # netCDF writes a zero byte for an empty text; some programs add one to every text.
         value = value.rstrip(b"\0").decode("utf-8", "surrogateescape")
     if not isinstance(value, str):
-        raise ValueError(f"attribute {name!r} must be text, got {_shown(value)}")
+        raise ValueError(f"attribute {name!r} must be text, got {shown(value)}")
     if len(value) > MOST_LETTERS:
         raise ValueError(f"attribute {name!r} has {len(value)} letters")
     if any("\ud800" <= letter <= "\udfff" for letter in value):
-        raise ValueError(f"attribute {name!r} is not text in UTF-8: {_shown(value)}")
+        raise ValueError(f"attribute {name!r} is not text in UTF-8: {shown(value)}")
     return value
 
 
@@ -238,7 +238,7 @@ def number(
     is_real = isinstance(value, int | float | np.integer | np.floating)
     if not is_real or not lowest <= value <= highest:
         raise ValueError(
-            f"attribute {name!r} must be from {lowest} to {highest}, got {_shown(value)}"
+            f"attribute {name!r} must be from {lowest} to {highest}, got {shown(value)}"
         )
     return float(value)
 
@@ -258,10 +258,10 @@ def whole_numbers(
         value = np.empty(0, value.dtype)
     values = np.atleast_1d(value)
     if values.dtype.kind not in "iu" or values.ndim != 1:
-        raise ValueError(f"attribute {name!r} must be whole numbers, got {_shown(values)}")
+        raise ValueError(f"attribute {name!r} must be whole numbers, got {shown(values)}")
     if values.size and not lowest <= values.min() <= values.max() <= highest:
         raise ValueError(
-            f"attribute {name!r} must be from {lowest} to {highest}, got {_shown(values)}"
+            f"attribute {name!r} must be from {lowest} to {highest}, got {shown(values)}"
         )
     return tuple(map(int, values))
 
@@ -307,12 +307,12 @@ def _check_size(attributes: h5py.AttributeManager, name: str) -> None:
         raise ValueError(f"attribute {name!r} has {n_values} values")
 
 
-def _shown(value: Any) -> str:
-    """Return a value for a message: on one line, and not too long."""
+def shown(value: Any) -> str:
+    """Return a value for a message: on one line, not too long, without secrets of URLs."""
     if isinstance(value, np.ndarray) and value.size == 1:
         value = value.item()
-    shown = printable(" ".join(str(value).split()))
-    return shown if len(shown) <= _SHOWN_LETTERS else f"{shown[:_SHOWN_LETTERS]}..."
+    words = printable(" ".join(without_secrets(str(value)).split()))
+    return words if len(words) <= _SHOWN_LETTERS else f"{words[:_SHOWN_LETTERS]}..."
 
 
 def _reason(error: BaseException) -> str:

@@ -64,6 +64,7 @@ from seaice_model.maps.foreign_hdf5 import (
     number,
     opened,
     read_bytes,
+    shown,
     text,
     whole_numbers,
 )
@@ -328,7 +329,9 @@ def _one_of(attributes: Mapping[str, Any], name: str, kind: Any) -> Any:
     """Return an attribute that is one of the options of `kind`, a `Literal`."""
     if (found := text(attributes, name)) not in get_args(kind):
         options = ", ".join(get_args(kind))
-        raise ValueError(f"attribute {name!r} must be one of {options}, got {found!r}")
+        raise ValueError(
+            f"attribute {name!r} must be one of {options}, got {shown(found)!r}"
+        )
     return found
 
 
@@ -337,9 +340,11 @@ def _time(attributes: Mapping[str, Any]) -> datetime:
     try:
         acquired = datetime.fromisoformat(said)
     except ValueError as error:
-        raise ValueError(f"attribute 'acquired' must be a time, got {said!r}") from error
+        raise ValueError(
+            f"attribute 'acquired' must be a time, got {shown(said)!r}"
+        ) from error
     if acquired.tzinfo is None:
-        raise ValueError(f"attribute 'acquired' has no time zone: {said!r}")
+        raise ValueError(f"attribute 'acquired' has no time zone: {shown(said)!r}")
     return acquired
 
 

@@ -327,3 +327,14 @@ def test_texts_of_other_programs_are_read(tmp_path: Path) -> None:
         names = ("padded", "array", "string", "strings")
         assert {text(file.attrs, name) for name in names} == {"Grønland"}
         assert text(file.attrs, "empty") == ""
+
+
+@pytest.mark.parametrize("name", ["sic_basis", "grid_name", "acquired", "pixel_spacing_m"])
+def test_a_url_in_place_of_a_value_is_quoted_without_its_secrets(
+    a_map: Path, name: str
+) -> None:
+    with h5py.File(a_map, "r+") as file:
+        file.attrs[name] = "http://user:s3cr3t@host/x?token=s3cr3t"
+    with pytest.raises(MapError, match=rf"{name}.*http://host/x\?token=") as refused:
+        read_netcdf(a_map)
+    assert "s3cr3t" not in str(refused.value)
