@@ -4,12 +4,16 @@ Every object appears whole, so a scene appears with the last object written. The
 locks and no renames.
 """
 
+import copy
+import functools
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import fsspec
+from fsspec.implementations.asyn_wrapper import AsyncFileSystemWrapper
 
 from seaice_data.errors import StoreError
 from seaice_data.system.documents import Content, Document
@@ -40,6 +44,10 @@ _LIBRARY_ERRORS = (
     ("zipfile", "BadZipFile"),
 )
 """Errors of libraries that have their own: module and class."""
+
+_ARCHIVES = {"zip", "tar", "libarchive"}
+_TURNS = "cat_file", "cat_ranges", "exists", "find", "info", "ls"
+"""Methods by which an archive is read, here and by zarr."""
 
 _CONNECT_S = 3
 _ATTEMPTS = 3
@@ -76,7 +84,14 @@ class ObjectStore:
         self.path = without_secrets(url)
         self.location = url
         self.is_shared = "memory" not in protocols(files)
-        self._files, self._root, self._options = files, root.rstrip("/"), options
+        self._root, self._options = root.rstrip("/"), options
+
+    @property
+    def _files(self) -> Any:
+        # fsspec keeps what it has opened, but not across a fork, after which the processes
+        # would share a position in the file of an archive. It adds to options it is given.
+        files = fsspec.core.url_to_fs(self.url, **copy.deepcopy(self._options))[0]
+        return _in_turn(files) if _ARCHIVES & protocols(files) else files
 
     def read_many(self, names: Sequence[str]) -> dict[str, Document]:
         """Read documents concurrently."""
@@ -164,11 +179,16 @@ class ObjectStore:
         """Return a folder as a zarr store to read from."""
         from zarr.storage import FsspecStore  # late: maps need no zarr
 
+        if _ARCHIVES & protocols(files := self._files):
+            files = AsyncFileSystemWrapper(files, asynchronous=True)
+            return FsspecStore(files, read_only=True, path=self._full(folder))
         # In a chain of URLs, such as zip://::store.zip, the folder belongs to the first.
         first, chain, rest = self.url.partition("::")
         slash = "" if first.endswith("/") else "/"
         url = f"{first}{slash}{folder}{chain}{rest}"
-        return FsspecStore.from_url(url, storage_options=self._options, read_only=True)
+        return FsspecStore.from_url(
+            url, storage_options=copy.deepcopy(self._options), read_only=True
+        )
 
     def lock(self, *, alone: bool) -> AbstractContextManager[None]:  # noqa: ARG002
         """Lock nothing: object stores have no locks."""
@@ -197,6 +217,35 @@ class ObjectStore:
     def _full(self, name: str) -> str:
         # An archive has no root, and names in it do not begin with a slash.
         return "/".join(part for part in (self._root, name) if part)
+
+
+_lock = threading.Lock()
+
+
+def _in_turn(files: Any) -> Any:
+    """Let threads read from an archive one after another.
+
+    fsspec lists an archive at the first question, and a thread that asks meanwhile would
+    miss files, which zarr takes for empty chunks. The files of a tar share one position.
+    """
+    with _lock:
+        if not hasattr(files, "turn"):
+            turn = threading.RLock()
+            for name in _TURNS:
+                setattr(files, name, _locked(getattr(files, name), turn))
+            files.turn = turn
+    return files
+
+
+def _locked(
+    method: Callable[..., Any], lock: AbstractContextManager[Any]
+) -> Callable[..., Any]:
+    @functools.wraps(method)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        with lock:
+            return method(*args, **kwargs)
+
+    return call
 
 
 @contextmanager
