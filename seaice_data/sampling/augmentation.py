@@ -20,7 +20,7 @@ from seaice_data.arrays import FloatArray, IntArray
 from seaice_data.deprecation import former_arguments, former_attribute
 from seaice_data.errors import SettingsError
 from seaice_data.sampling.random_numbers import Stream, below, uniform
-from seaice_data.settings import formerly, nearest
+from seaice_data.settings import ADDED, formerly, nearest
 
 Method = Literal["bilinear", "nearest"]
 Beyond = Literal["scene", "fill"]
@@ -87,11 +87,18 @@ class Augmentation:
     wind turns with the patch. If not, it stays as it is in the scene: the authors of the
     dataset do not say which axes they mean; `check_scenes` tests this on their files."""
 
+    drop_amsr2: float = field(default=0.0, metadata=ADDED)
+    """Probability that a patch lacks AMSR2: all of its channels are fill."""
+
+    drop_era5: float = field(default=0.0, metadata=ADDED)
+    """Probability that a patch lacks ERA5."""
+
     turn_wind = former_attribute("turn_wind", "wind_axes")
 
     def __post_init__(self) -> None:
         """Reject settings that cannot work."""
-        for name in ("flip_x", "flip_y", "rotation", "scale", "cutmix"):
+        probabilities = ("flip_x", "flip_y", "rotation", "scale", "cutmix")
+        for name in (*probabilities, "drop_amsr2", "drop_era5"):
             if not 0 <= getattr(self, name) <= 1:
                 raise SettingsError(
                     f"{name} must be a probability in 0..1, got {getattr(self, name)}"

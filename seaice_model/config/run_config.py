@@ -21,8 +21,10 @@ from seaice_data.texts import shortened
 from seaice_model.errors import ConfigError
 
 Decoders = Literal["shared", "separate"]
-SicHead = Literal["regression", "classes"]
+SicHead = Literal["regression", "classes", "both"]
 Fusion = Literal["input", "bottleneck"]
+Fill = Literal["zero", "mask", "constant"]
+RegionShares = Literal["ice", "area"]
 ClassLoss = Literal["cross-entropy", "focal", "ordinal"]
 ValidationSource = Literal["store", "drawn", "listed"]
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -52,7 +54,8 @@ class ModelConfig:
     """One decoder for all charts, or one for each (Chen et al. 2024, Table 4, Model 9)."""
 
     sic: SicHead = "regression"
-    """SIC as a number, trained by squared error, or as classes (Table 4, Model 8)."""
+    """SIC as a number, trained by squared error, as classes (Table 4, Model 8), or both:
+    the number decides, and the classes say how sure it is."""
 
     fusion: Fusion = "input"
     """Where ancillary channels (AMSR2, ERA5) enter: as input planes, or averaged to the
@@ -63,6 +66,15 @@ class ModelConfig:
     code. No labelled pixel is fill, but the output is in the softmax of the losses and is
     trained to be small. In evaluation mode the network leaves it out, so no map contains
     it."""
+
+    fill: Fill = field(default="zero", metadata=ADDED)
+    """What the network sees where AMSR2 or ERA5 is missing: the mean of each channel, which
+    is 0; also a plane for each of the two that is 1 where all of its channels are missing
+    ("mask"); or a learned number for each channel ("constant")."""
+
+    network: str = field(default="unet", metadata=ADDED)
+    """Name of the network: "unet", "swin-unetr" (extra ``networks``), or one that an
+    installed package registers as an entry point ``seaice.networks``."""
 
     def __post_init__(self) -> None:
         """Refuse a network that cannot be built."""
@@ -149,6 +161,24 @@ class TrainConfig:
     """How much the focal loss reduces the weight of confident pixels; 0 is the cross
     entropy (Lin et al. 2017 recommend 2)."""
 
+    region_loss: float = field(default=0.0, metadata=ADDED)
+    """Weight of the loss of regions beside that of pixels: for each polygon of a patch, how
+    far the shares of predicted classes are from those of the chart, which are known for
+    polygons that mix ice types, too (`seaice_model.training.region_loss`). Needs a store
+    with polygons."""
+
+    region_shares: RegionShares = field(default="ice", metadata=ADDED)
+    """Shares that the loss of regions compares: of classes among the ice, like the rule of
+    65 %, so that water enters through SIC alone; or of the area, water included."""
+
+    learned_weights: bool = field(default=False, metadata=ADDED)
+    """Whether `loss_weights` are only the first values of weights that are learned from the
+    noise of each chart (Kendall et al. 2018)."""
+
+    weight_average: float = field(default=0.0, metadata=ADDED)
+    """Decay of a moving average of the weights, in batches, such as 0.99; validation, maps
+    and exports then use the average. 0 uses the weights as they are."""
+
     where: str = ""
     """Condition for the scenes to train on, such as ``month in 5..9`` (see
     `seaice_data.store.selection`); all of the split if empty. It does not apply to
@@ -212,6 +242,14 @@ class TrainConfig:
         if not 0 <= self.focal_gamma < math.inf:
             raise ConfigError(
                 f"focal_gamma must be finite and not negative, got {self.focal_gamma}"
+            )
+        if not 0 <= self.region_loss < math.inf:
+            raise ConfigError(
+                f"region_loss must be finite and not negative, got {self.region_loss}"
+            )
+        if not 0 <= self.weight_average < 1:
+            raise ConfigError(
+                f"weight_average must be in [0, 1), got {self.weight_average}"
             )
         if self.seed < 0:
             raise ConfigError(f"seed must not be negative, got {self.seed}")

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -122,6 +123,21 @@ def is_compiled(setting: Compile, device: torch.device) -> bool:
     return setting == "always" or (setting == "auto" and device.type == "cuda")
 
 
+class Regions(NamedTuple):
+    """Polygons of the patches of a batch; `seaice_data.sampling.regions` says more."""
+
+    number: Tensor
+    """Region of each pixel, shape ``(batch, y, x)``, uint8; 0 is none."""
+
+    shares: Tensor
+    """Shares of SOD and FLOE classes in each region, shape ``(batch, region, class)``,
+    float32; the region with number ``n`` is row ``n - 1``."""
+
+    visible: Tensor
+    """Share of the polygon that the patch shows, shape ``(batch, region)``, float32; 0 for
+    rows without a region."""
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Patches on a device, as they are stored."""
@@ -138,6 +154,9 @@ class Batch:
 
     wait_s: float = 0.0
     """Seconds that a training waited for it."""
+
+    regions: Regions | None = None
+    """Polygons of the patches, if the loss needs them."""
 
 
 def as_planes(inputs: Tensor) -> Tensor:

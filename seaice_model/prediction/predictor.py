@@ -27,8 +27,9 @@ from seaice_model.config.run_config import Precision
 from seaice_model.errors import RunError
 from seaice_model.maps.chart_map import SceneUse
 from seaice_model.maps.decision import Decision, SicBasis
+from seaice_model.networks.build import Network
 from seaice_model.networks.device import arithmetic, to_device
-from seaice_model.networks.unet import MultiTaskUNet, Prediction, on_device
+from seaice_model.networks.unet import Prediction, on_device
 from seaice_model.networks.upsampling import Place
 from seaice_model.prediction.ballot import Ballot
 from seaice_model.runs.checkpoint import Checkpoint, load_best, weights_fingerprint
@@ -230,7 +231,7 @@ class Predictor:
 
 
 def predict_classes(
-    network: MultiTaskUNet,
+    network: Network,
     inputs: FloatArray,
     precision: Precision = "float32",
     *,
@@ -279,7 +280,7 @@ def recipe_differences(ours: Recipe, theirs: Recipe) -> list[str]:
 
 
 def _forward(
-    network: MultiTaskUNet,
+    network: Network,
     part: FloatArray,
     view: TileView,
     channels: list[int] | slice = _ALL,

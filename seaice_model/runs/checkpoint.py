@@ -36,7 +36,7 @@ from seaice_data.system.documents import (
 from seaice_data.system.files import replacing
 from seaice_model.config.run_config import RunConfig
 from seaice_model.errors import ConfigError, RunError
-from seaice_model.networks.unet import MultiTaskUNet
+from seaice_model.networks.build import Network, build_network
 from seaice_model.runs.folder import RunFolder, run_errors
 
 FORMAT_VERSION = 1
@@ -159,9 +159,9 @@ class Checkpoint:
             and self.state.next_patch == n_finished
         )
 
-    def network(self) -> MultiTaskUNet:
+    def network(self) -> Network:
         """Return the network, ready to predict; it shares memory with `weights`."""
-        network = MultiTaskUNet(self.settings.config.model, seed=None)
+        network = build_network(self.settings.config.model, seed=None)
         network.load_state_dict(dict(self.weights), assign=True)
         return network.eval()
 
@@ -344,7 +344,7 @@ def _entry(table: Mapping[str, Any], name: str) -> Any:
 def _checked(checkpoint: Checkpoint) -> Checkpoint:
     """Refuse weights and momentum that do not fit the network."""
     model = checkpoint.settings.config.model
-    wanted = MultiTaskUNet(model, seed=None).state_dict()
+    wanted = build_network(model, seed=None).state_dict()
     if difference := _first_difference(checkpoint.weights, wanted):
         raise DocumentError(
             f"weights are not those of a network of filters {list(model.filters)}: "

@@ -32,7 +32,7 @@ from seaice_data.system.extras import extra
 from seaice_data.system.files import replacing
 from seaice_data.texts import printable
 from seaice_model.errors import RunError
-from seaice_model.networks.unet import MultiTaskUNet
+from seaice_model.networks.build import Network
 from seaice_model.runs.checkpoint import Checkpoint, load_best, weights_fingerprint
 from seaice_model.runs.folder import run_errors
 
@@ -70,7 +70,7 @@ class ExportReport:
 class _OnnxNetwork(nn.Module):
     """The network, with fill replaced before it and classes decided after it."""
 
-    def __init__(self, network: MultiTaskUNet) -> None:
+    def __init__(self, network: Network) -> None:
         super().__init__()
         self.network = network
 

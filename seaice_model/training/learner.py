@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from seaice_model.config.run_config import RunConfig
+from seaice_model.networks.build import build_network
 from seaice_model.networks.device import (
     Batch,
     arithmetic,
@@ -14,7 +15,7 @@ from seaice_model.networks.device import (
     as_planes,
     is_compiled,
 )
-from seaice_model.networks.unet import MultiTaskUNet, on_device
+from seaice_model.networks.unet import on_device
 from seaice_model.training.cuda_graph import CudaGraphStep
 from seaice_model.training.losses import count_valid, total_loss
 from seaice_model.training.processes import Processes
@@ -54,7 +55,7 @@ class Learner:
         self._mean_valid = (
             None if mean_valid is None else torch.tensor(mean_valid, device=device).float()
         )
-        self.network = on_device(MultiTaskUNet(config.model, seed=self.config.seed), device)
+        self.network = on_device(build_network(config.model, seed=self.config.seed), device)
         self._synchronised = processes.synchronised(self.network)
         compiled = is_compiled(self.config.compile, device)
         self._forward: _Forward = self._losses

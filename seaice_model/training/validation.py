@@ -15,8 +15,8 @@ from seaice_data.charts import CHART_FILL, CHARTS
 from seaice_data.store.stored_scene import StoredScene
 from seaice_model.config.run_config import Precision
 from seaice_model.metrics import ChartScorer
+from seaice_model.networks.build import Network
 from seaice_model.networks.device import arithmetic, to_device
-from seaice_model.networks.unet import MultiTaskUNet
 from seaice_model.prediction.predictor import predict_classes, read_inputs
 from seaice_model.training.stop import StopRequest
 
@@ -54,7 +54,7 @@ class Validation:
         self._largest_kept = largest_kept
         self._on_device: dict[str, tuple[Tensor, Tensor]] = {}
 
-    def score(self, network: MultiTaskUNet, stop: StopRequest) -> ChartScorer:
+    def score(self, network: Network, stop: StopRequest) -> ChartScorer:
         """Count the pixels of all scenes, or of fewer after a request to stop."""
         network.eval()
         scorer = ChartScorer()
@@ -72,7 +72,7 @@ class Validation:
             _add(scorer, torch.stack(counts).sum(dim=0))
         return scorer
 
-    def _count(self, network: MultiTaskUNet, scene: StoredScene) -> Tensor:
+    def _count(self, network: Network, scene: StoredScene) -> Tensor:
         """Count pairs of classes on the device.
 
         The result is flat, with axes chart, class in the chart, and class in the map.
