@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from seaice_model.config.run_config import RunConfig
-from seaice_model.networks.build import build_network
+from seaice_model.networks.build import Network, build_network
 from seaice_model.networks.device import (
     Batch,
     arithmetic,
@@ -15,7 +15,8 @@ from seaice_model.networks.device import (
     as_planes,
     is_compiled,
 )
-from seaice_model.networks.unet import on_device
+from seaice_model.networks.named import NamedNetwork, own_chance, try_network
+from seaice_model.networks.unet import MultiTaskUNet, on_device
 from seaice_model.training.cuda_graph import CudaGraphStep
 from seaice_model.training.losses import count_valid, total_loss
 from seaice_model.training.processes import Processes
@@ -55,9 +56,18 @@ class Learner:
         self._mean_valid = (
             None if mean_valid is None else torch.tensor(mean_valid, device=device).float()
         )
-        self.network = on_device(build_network(config.model, seed=self.config.seed), device)
+        network = build_network(
+            config.model, seed=self.config.seed, patch_size=self.config.patch_size
+        )
+        self.network: Network = on_device(network, device)
+        if isinstance(network, NamedNetwork):
+            with arithmetic(device, self.config.precision):
+                try_network(network)
         self._synchronised = processes.synchronised(self.network)
-        compiled = is_compiled(self.config.compile, device)
+        # What others wrote may not compile: only if asked for.
+        compiled = is_compiled(self.config.compile, device) and (
+            isinstance(network, MultiTaskUNet) or self.config.compile == "always"
+        )
         self._forward: _Forward = self._losses
         if compiled:
             gc.collect()  # earlier learners, with the memory of their graphs
@@ -82,8 +92,18 @@ class Learner:
             fused=True,
         )
 
-    def learn(self, batch: Batch, learning_rate: float) -> Tensor:
+    def learn(self, batch: Batch, learning_rate: float, iteration: int = 0) -> Tensor:
         """Train on a batch, or on this process's share of it.
+
+        Parameters
+        ----------
+        batch
+            Patches on the device.
+        learning_rate
+            Learning rate of this step.
+        iteration
+            Number of the batch: random numbers of the network, such as those of dropout,
+            follow from it and the seed.
 
         Returns
         -------
@@ -91,6 +111,13 @@ class Learner:
             Losses before the step, still on the device: total, SIC, SOD, FLOE. Their mean
             over all processes is the loss of the batch.
         """
+        if isinstance(self.network, MultiTaskUNet):  # it samples none
+            return self._learn(batch, learning_rate)
+        number = (iteration, self.processes.rank)
+        with own_chance(self.config.seed, self.processes.device, number):
+            return self._learn(batch, learning_rate)
+
+    def _learn(self, batch: Batch, learning_rate: float) -> Tensor:
         patches = (batch.inputs, batch.charts, batch.probability)
         (group,) = self._optimiser.param_groups
         if not self._is_recorded:
