@@ -27,7 +27,8 @@ class Losses(NamedTuple):
     """Weighted sum, which training minimises."""
 
     sic: Tensor
-    """Squared error in classes, or the loss of classes if SIC is predicted as classes."""
+    """Squared error in classes, or the loss of classes if SIC is predicted as classes; the
+    mean of the two if it is predicted as both."""
 
     sod: Tensor
     """Loss of classes; in nats if it is the cross entropy."""
@@ -100,12 +101,17 @@ def total_loss(
         batch, or by the sum of its weights, favours patches of batches with few valid
         pixels.
     """
-    planes = list(zip(prediction, charts.unbind(dim=1), strict=True))
+    sic, sod, floe = charts.unbind(dim=1)
+    losses = (
+        _sic_losses(prediction, sic, config),
+        _class_losses(prediction.sod, sod, config),
+        _class_losses(prediction.floe, floe, config),
+    )
     if n_valid is None:
         n_valid = count_valid(charts)
     parts = [
-        _mean(_pixel_losses(plane, chart, config), n, weights)
-        for (plane, chart), n in zip(planes, n_valid.unbind(), strict=True)
+        _mean(of_pixels, n, weights)
+        for of_pixels, n in zip(losses, n_valid.unbind(), strict=True)
     ]
     total = torch.stack(
         [weight * part for weight, part in zip(config.loss_weights, parts, strict=True)]
@@ -128,10 +134,19 @@ def _mean(losses: Tensor, n_valid: Tensor, weights: Tensor | None = None) -> Ten
     return losses.sum() / torch.where(n_valid > 0, n_valid, 1)
 
 
-def _pixel_losses(plane: Tensor, chart: Tensor, config: TrainConfig) -> Tensor:
-    """Return the loss of every pixel, 0 where it is unlabelled."""
-    if plane.ndim == 3:
-        return _squared_error(plane, chart)
+def _sic_losses(prediction: Prediction, chart: Tensor, config: TrainConfig) -> Tensor:
+    """Return the loss of SIC of every pixel, 0 where it is unlabelled."""
+    number, logits = prediction.sic_number(), prediction.sic_logits()
+    losses = []
+    if number is not None:
+        losses.append(_squared_error(number, chart))
+    if logits is not None:
+        losses.append(_class_losses(logits, chart, config))
+    return losses[0] if len(losses) == 1 else (losses[0] + losses[1]) / 2
+
+
+def _class_losses(plane: Tensor, chart: Tensor, config: TrainConfig) -> Tensor:
+    """Return the loss of every pixel from logits, 0 where it is unlabelled."""
     if config.class_loss == "focal":
         return _focal(plane, chart, config.focal_gamma)
     if config.class_loss == "ordinal":

@@ -130,6 +130,16 @@ def test_the_sum_is_weighted() -> None:
     assert losses.total == pytest.approx(4 + 3 * math.log(6) + 3 * math.log(7))
 
 
+def test_sic_as_both_has_the_mean_of_both_losses() -> None:
+    charts = torch.tensor([[[[2, 255]], [[0, 255]], [[0, 255]]]])
+    sic = torch.zeros(1, 12, 1, 2)
+    sic[0, 0] = 5.0
+    prediction = Prediction(sic, torch.zeros(1, 6, 1, 2), torch.zeros(1, 7, 1, 2))
+    losses = total_loss(prediction, charts, PAPER)
+    assert losses.sic.item() == pytest.approx((9 + math.log(11)) / 2)
+    assert losses.sod.item() == pytest.approx(math.log(6))
+
+
 @pytest.fixture(scope="module")
 def figures() -> dict[str, Tensor]:
     with np.load(FIGURES) as file:
