@@ -18,13 +18,15 @@ from torch.nn import functional
 from seaice_data.charts import CHART_FILL
 from seaice_model.config.run_config import TrainConfig
 from seaice_model.networks.unet import Prediction
+from seaice_model.training.learned_weights import LearnedWeights
 
 
 class Losses(NamedTuple):
     """Loss of each chart and their weighted sum; scalars."""
 
     total: Tensor
-    """Weighted sum, which training minimises."""
+    """Weighted sum, which training minimises; with learned weights, also the terms that
+    keep them from vanishing."""
 
     sic: Tensor
     """Squared error in classes, or the loss of classes if SIC is predicted as classes; the
@@ -79,6 +81,7 @@ def total_loss(
     config: TrainConfig,
     n_valid: Tensor | None = None,
     weights: Tensor | None = None,
+    learned: LearnedWeights | None = None,
 ) -> Losses:
     """Return the loss of each chart and their weighted sum.
 
@@ -100,6 +103,8 @@ def total_loss(
         weights, `n_valid` should be an expected number: dividing by the number in the
         batch, or by the sum of its weights, favours patches of batches with few valid
         pixels.
+    learned
+        Weights of the charts, if they are learned.
     """
     sic, sod, floe = charts.unbind(dim=1)
     losses = (
@@ -113,6 +118,8 @@ def total_loss(
         _mean(of_pixels, n, weights)
         for of_pixels, n in zip(losses, n_valid.unbind(), strict=True)
     ]
+    if learned is not None:
+        return Losses(learned.total(torch.stack(parts), n_valid), *parts)
     total = torch.stack(
         [weight * part for weight, part in zip(config.loss_weights, parts, strict=True)]
     ).sum()
