@@ -61,8 +61,9 @@ class ModelConfig:
     """One decoder for all charts, or one for each (Chen et al. 2024, Table 4, Model 9)."""
 
     sic: SicHead = "regression"
-    """SIC as a number, trained by squared error, as classes (Table 4, Model 8), or both:
-    the number decides, and the classes say how sure it is."""
+    """SIC as a number, trained by squared error, as classes (Table 4, Model 8), or both,
+    trained by the mean of the two losses: the number decides, and the classes say how sure
+    it is."""
 
     fusion: Fusion = "input"
     """Where ancillary channels (AMSR2, ERA5) enter: as input planes, or averaged to the
@@ -214,11 +215,13 @@ class TrainConfig:
 
     learned_weights: bool = field(default=False, metadata=ADDED)
     """Whether `loss_weights` are only the first values of weights that are learned from the
-    noise of each chart (Kendall et al. 2018)."""
+    noise of each chart (Kendall et al. 2018; `seaice_model.training.learned_weights`). A
+    weight of 0 stays 0."""
 
     weight_average: float = field(default=0.0, metadata=ADDED)
-    """Decay of a moving average of the weights, in batches, such as 0.99; validation, maps
-    and exports then use the average. 0 uses the weights as they are."""
+    """Decay of a moving average of the weights with each batch, such as 0.99 for the last
+    100 or so; validation, maps and exports then use the average
+    (`seaice_model.training.weight_average`). 0 uses the weights as they are."""
 
     where: str = ""
     """Condition for the scenes to train on, such as ``month in 5..9`` (see

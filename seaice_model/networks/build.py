@@ -11,7 +11,9 @@ side of the tiles that it predicts, None if it predicts planes of any size in on
 exactly in tiles; and ``forward(inputs, place=None)``, which returns a `Prediction`."""
 
 
-def build_network(config: ModelConfig, *, seed: int | None, patch_size: int) -> Network:
+def build_network(
+    config: ModelConfig, *, seed: int | None, patch_size: int = 256
+) -> Network:
     """Build the network of a configuration.
 
     Parameters
@@ -24,7 +26,7 @@ def build_network(config: ModelConfig, *, seed: int | None, patch_size: int) -> 
         not allocated (PyTorch's device "meta"). Others are, since their layers may compute
         with values.
     patch_size
-        Pixels along one side of the patches that it is trained on.
+        Pixels along one side of the patches that it is trained on; the U-Net takes any.
 
     Raises
     ------

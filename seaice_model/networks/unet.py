@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from seaice_data.charts import CHARTS, SIC
+from seaice_data.charts import CHARTS, SIC, SOD
 from seaice_model.config.run_config import ModelConfig
 from seaice_model.networks.convolution import Convolution, has_kernels
 from seaice_model.networks.upsampling import Place, doubled, doubled_tile
@@ -30,8 +30,9 @@ class Prediction(NamedTuple):
 
     sic: Tensor
     """Class as a real number, shape ``(batch, y, x)``; or logits, shape
-    ``(batch, class, y, x)``, if SIC is predicted as classes. In training, the last logit is
-    that of fill, if the network has it."""
+    ``(batch, class, y, x)``, if SIC is predicted as classes; or the number and then the
+    logits, shape ``(batch, 1 + class, y, x)``, if it is predicted as both. In training, the
+    last logit is that of fill, if the network has it."""
 
     sod: Tensor
     """Logits, shape ``(batch, class, y, x)``."""
@@ -39,24 +40,42 @@ class Prediction(NamedTuple):
     floe: Tensor
     """Logits, shape ``(batch, class, y, x)``."""
 
+    def sic_number(self) -> Tensor | None:
+        """Return SIC as a number, ``(batch, y, x)``; None if it is predicted as classes."""
+        if self.sic.ndim == 3:
+            return self.sic
+        return self.sic[:, 0] if self._has_both else None
+
+    def sic_logits(self) -> Tensor | None:
+        """Return logits of SIC, ``(batch, class, y, x)``; None if it is only a number."""
+        if self.sic.ndim == 3:
+            return None
+        return self.sic[:, 1:] if self._has_both else self.sic
+
+    @property
+    def _has_both(self) -> bool:
+        # Logits of fill are in both charts or in neither.
+        n_more_sic = self.sic.shape[1] - SIC.n_classes
+        return n_more_sic > self.sod.shape[1] - SOD.n_classes
+
     def classes(self) -> Tensor:
         """Decide the class of every pixel.
 
         A real number is rounded and clamped to the classes of SIC, 0 to 10; among logits
-        the largest is chosen.
+        the largest is chosen. If SIC is predicted as both, the number decides.
 
         Returns
         -------
         Tensor
             Shape ``(batch, chart, y, x)``, uint8.
         """
-        return torch.stack([_decide(plane) for plane in self], dim=1)
-
-
-def _decide(plane: Tensor) -> Tensor:
-    if plane.ndim == 3:
-        return plane.round().clamp(0, SIC.n_classes - 1).to(torch.uint8)
-    return plane.argmax(dim=1).to(torch.uint8)
+        number = self.sic_number()
+        if number is None:
+            sic = self.sic.argmax(dim=1)
+        else:
+            sic = number.round().clamp(0, SIC.n_classes - 1)
+        planes = (sic, self.sod.argmax(dim=1), self.floe.argmax(dim=1))
+        return torch.stack([plane.to(torch.uint8) for plane in planes], dim=1)
 
 
 def as_prediction(
@@ -66,9 +85,8 @@ def as_prediction(
 
     Outside of training, the output of fill is left out.
     """
-    if config.fill_class and not is_training:
-        known = (chart.n_classes for chart in CHARTS)  # more than a number has
-        planes = [plane[:, :n] for plane, n in zip(planes, known, strict=True)]
+    if config.fill_class and not is_training:  # a number has no output for it
+        planes = [plane if plane.shape[1] == 1 else plane[:, :-1] for plane in planes]
     sic, sod, floe = planes
     return Prediction(sic.squeeze(1) if sic.shape[1] == 1 else sic, sod, floe)
 
@@ -217,11 +235,8 @@ class _Decoder(nn.Module):
 
 def n_outputs(config: ModelConfig) -> list[int]:
     """Return the outputs of the head of each chart."""
-    is_number = [config.sic == "regression", False, False]
-    return [
-        1 if number else chart.n_classes + config.fill_class
-        for chart, number in zip(CHARTS, is_number, strict=True)
-    ]
+    of_sic, *others = (chart.n_classes + config.fill_class for chart in CHARTS)
+    return [{"regression": 1, "classes": of_sic, "both": 1 + of_sic}[config.sic], *others]
 
 
 def _ratios(n_levels: int) -> list[int]:

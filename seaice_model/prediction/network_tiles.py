@@ -14,12 +14,12 @@ import torch
 from numpy.typing import NDArray
 
 from seaice_data.arrays import FloatArray
-from seaice_data.charts import CHARTS
 from seaice_model.networks.build import Network
 from seaice_model.networks.device import to_device
 from seaice_model.networks.unet import Prediction
 from seaice_model.prediction.tiled import predict_tiled
 
+_NUMBER = "SIC as a number"
 _N_TILES = 8
 """Tiles along one side of a part, at most, as far as memory is concerned."""
 
@@ -95,15 +95,28 @@ def predict_blended(network: Network, part: FloatArray, tile: int) -> Prediction
 
     def predict(window: FloatArray) -> dict[str, NDArray[np.float32]]:
         batch = to_device(np.ascontiguousarray(window[np.newaxis]), device)
-        named = zip((chart.name for chart in CHARTS), network(batch), strict=True)
-        return {
-            name: (plane[0].float().softmax(dim=0) if plane.ndim > 3 else plane[0].float())
-            .cpu()
-            .numpy()
-            for name, plane in named
+        prediction = network(batch)
+        logits = {
+            "SIC": prediction.sic_logits(),
+            "SOD": prediction.sod,
+            "FLOE": prediction.floe,
         }
+        planes = {
+            n: p[0].float().softmax(dim=0) for n, p in logits.items() if p is not None
+        }
+        if (number := prediction.sic_number()) is not None:
+            planes[_NUMBER] = number[0].float()
+        return {name: plane.cpu().numpy() for name, plane in planes.items()}
 
     planes = predict_tiled(predict, part, tile=tile, overlap=overlap_of(tile))
-    tensors = [torch.from_numpy(planes[c.name]).to(device)[np.newaxis] for c in CHARTS]
+    found = {n: torch.from_numpy(p).to(device)[np.newaxis] for n, p in planes.items()}
+    number = found.pop(_NUMBER, None)
     smallest = torch.finfo(torch.float32).tiny
-    return Prediction(*(t.clamp(min=smallest).log() if t.ndim > 3 else t for t in tensors))
+    logits = {name: share.clamp(min=smallest).log() for name, share in found.items()}
+    if number is None:
+        sic = logits["SIC"]
+    elif "SIC" in logits:
+        sic = torch.cat([number[:, np.newaxis], logits["SIC"]], dim=1)
+    else:
+        sic = number
+    return Prediction(sic, logits["SOD"], logits["FLOE"])

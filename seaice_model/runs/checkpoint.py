@@ -49,6 +49,7 @@ FORMAT_VERSION = 1
 
 _KEY = "seaice"
 _WEIGHTS, _MOMENTUM = "weights.", "momentum."
+_AVERAGE, _LOSS_WEIGHTS = "average.", "loss_weights."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -153,10 +154,21 @@ class Checkpoint:
     """State of the training."""
 
     weights: Mapping[str, Tensor]
-    """State dict of the network."""
+    """State dict of the network that learns."""
 
     momentum: Mapping[str, Tensor] = field(default_factory=dict)
     """Momentum of the optimiser by the name of its weights."""
+
+    average: Mapping[str, Tensor] = field(default_factory=dict)
+    """Average of `weights` over batches, if the settings ask for one; else empty."""
+
+    loss_weights: Mapping[str, Tensor] = field(default_factory=dict)
+    """State of the weights of the losses, if they are learned; else empty."""
+
+    @property
+    def result(self) -> Mapping[str, Tensor]:
+        """State dict of the network that predicts: the average, if there is one."""
+        return self.average or self.weights
 
     @property
     def is_best(self) -> bool:
@@ -169,7 +181,7 @@ class Checkpoint:
         )
 
     def network(self) -> Network:
-        """Return the network, ready to predict; it shares memory with `weights`.
+        """Return the network, ready to predict; it shares memory with `result`.
 
         Raises
         ------
@@ -177,7 +189,7 @@ class Checkpoint:
             If its package is not installed, or cannot build it.
         """
         network = _built(self.settings)
-        network.load_state_dict(dict(self.weights), assign=True)
+        network.load_state_dict(dict(self.result), assign=True)
         return network.eval()
 
 
@@ -189,8 +201,13 @@ def save(checkpoint: Checkpoint, path: Path) -> None:
     RunError
         If it cannot be written.
     """
-    tensors = {f"{_WEIGHTS}{name}": tensor for name, tensor in checkpoint.weights.items()}
-    tensors |= {f"{_MOMENTUM}{name}": t for name, t in checkpoint.momentum.items()}
+    parts = {
+        _WEIGHTS: checkpoint.weights,
+        _MOMENTUM: checkpoint.momentum,
+        _AVERAGE: checkpoint.average,
+        _LOSS_WEIGHTS: checkpoint.loss_weights,
+    }
+    tensors = {f"{key}{name}": t for key, part in parts.items() for name, t in part.items()}
     # The format stores tensors in C order, and refuses shared memory.
     plain = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
     header = {
@@ -229,6 +246,8 @@ def load(path: Path) -> Checkpoint:
                     state=from_mapping(TrainState, _entry(header, "state")),
                     weights=_part(tensors, _WEIGHTS),
                     momentum=_part(tensors, _MOMENTUM),
+                    average=_part(tensors, _AVERAGE),
+                    loss_weights=_part(tensors, _LOSS_WEIGHTS),
                 )
             )
 
@@ -322,9 +341,9 @@ def lost_best_error(folder: RunFolder, last: Checkpoint) -> RunError:
 
 
 def weights_fingerprint(checkpoint: Checkpoint) -> str:
-    """Return a short hash of the weights; equal weights have equal hashes."""
+    """Return a short hash of the weights that predict; equal ones have equal hashes."""
     digest = hashlib.sha256()
-    for name, tensor in sorted(checkpoint.weights.items()):
+    for name, tensor in sorted(checkpoint.result.items()):
         digest.update(name.encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()[:16]
@@ -357,7 +376,7 @@ def _entry(table: Mapping[str, Any], name: str) -> Any:
 
 
 def _checked(checkpoint: Checkpoint) -> Checkpoint:
-    """Refuse weights and momentum that do not fit the network."""
+    """Refuse tensors that do not fit the network, or the settings of its training."""
     model, package = checkpoint.settings.config.model, checkpoint.settings.network_package
     wanted = _built(checkpoint.settings).state_dict()
     if difference := _first_difference(checkpoint.weights, wanted):
@@ -367,9 +386,17 @@ def _checked(checkpoint: Checkpoint) -> Checkpoint:
             "the network %r of the run is from %s, here it is from %s",
             model.network, printable(package), found,
         )  # fmt: skip
-    for name, weights in checkpoint.weights.items():
-        if not bool(torch.isfinite(weights).all()):
-            raise DocumentError(f"weights {name!r} are not finite")
+    train = checkpoint.settings.config.train
+    averaged = wanted if train.weight_average > 0 else {}
+    if difference := _first_difference(checkpoint.average, averaged):
+        raise DocumentError(f"in the average of the weights, {difference}")
+    learned = _learned_like(checkpoint) if train.learned_weights else {}
+    if difference := _first_difference(checkpoint.loss_weights, learned):
+        raise DocumentError(f"in the weights of the losses, {difference}")
+    for part in (checkpoint.weights, checkpoint.average, checkpoint.loss_weights):
+        for name, weights in part.items():
+            if not bool(torch.isfinite(weights).all()):
+                raise DocumentError(f"weights {name!r} are not finite")
     for name, momentum in checkpoint.momentum.items():
         if name not in checkpoint.weights:
             raise DocumentError(f"there is momentum for {name!r}, but no weights")
@@ -391,6 +418,12 @@ def _in_words(model: ModelConfig) -> str:
     if model.network == UNET:
         return f"a network of filters {list(model.filters)}"
     return f"the network {model.network!r} ({package_of(model.network)})"
+
+
+def _learned_like(checkpoint: Checkpoint) -> dict[str, Tensor]:
+    """Return tensors like those of learned weights, without momentum if there is none."""
+    names = ["log_variances", *{"momentum"}.intersection(checkpoint.loss_weights)]
+    return dict.fromkeys(names, torch.zeros(len(CHARTS)))
 
 
 def _first_difference(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> str:

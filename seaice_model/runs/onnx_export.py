@@ -4,8 +4,9 @@ One input, ``inputs``: float32, ``(batch, channel, y, x)``, standardised as in t
 NaN is fill. Height and width are at least the stride of the network (16 by default);
 padding is part of the graph. Networks that see tiles of one size take this size only:
 `seaice_model.prediction.tiled` predicts scenes with them. Outputs are ``sic``, ``sod`` and
-``floe`` as the network returns them (SIC as class number or logits, the others as logits),
-and ``classes``: uint8, ``(batch, chart, y, x)``, the class of every pixel.
+``floe`` as the network returns them (SIC as class number, as logits, or as both, the number
+first; the others as logits), and ``classes``: uint8, ``(batch, chart, y, x)``, the class of
+every pixel.
 
 The metadata of the file contain everything that inputs need: see `onnx_metadata`.
 """
@@ -46,6 +47,11 @@ TOLERANCE = 1e-3
 """Largest difference from PyTorch that counts as rounding, in class numbers and logits;
 logits of competing classes typically differ by about 1."""
 
+_SIC_OUTPUT = {
+    "regression": "class number",
+    "classes": "logits",
+    "both": "class number, then logits",
+}
 _LARGEST_SIDE = 20_000
 _SIZES = ((0, 0), (1, 0), (7, 13), (53, 86))  # added to the stride: even, odd, any
 
@@ -148,7 +154,7 @@ def onnx_metadata(checkpoint: Checkpoint, run_path: Path) -> dict[str, str]:
         "smallest_side": tile or model.stride,
         "largest_side": tile,
         "classes": {chart.name: chart.class_names for chart in CHARTS},
-        "sic_output": "class number" if model.sic == "regression" else "logits",
+        "sic_output": _SIC_OUTPUT[model.sic],
         "epoch": checkpoint.state.n_epochs,
         "trained_on_denoising": settings.denoisings,
     }

@@ -91,8 +91,9 @@ def test_the_metadata_are_enough_to_predict_the_same_map(
         ModelConfig(channels=("hh", "hv"), filters=(4, 8, 8), sic="classes"),
         ModelConfig(channels=("hh", "t2m"), filters=(4, 4), fusion="bottleneck"),
         ModelConfig(channels=("hh", "hv"), filters=(4, 4), sic="classes", fill_class=True),
+        ModelConfig(channels=("hh", "hv"), filters=(4, 4), sic="both", fill_class=True),
     ],
-    ids=["three decoders", "sic as classes", "late fusion", "output for fill"],
+    ids=["three decoders", "sic as classes", "late fusion", "output for fill", "both"],
 )
 def test_every_kind_of_network_is_exported(
     run: Path, tmp_path: Path, model: ModelConfig
@@ -109,6 +110,10 @@ def test_every_kind_of_network_is_exported(
     assert report.largest_difference < 1e-5
     outputs = {o.name: o.shape[1] for o in session_of(report.path).get_outputs()}
     assert (outputs["sod"], outputs["floe"]) == (6, 7)
+    if model.sic == "both":
+        known = session_of(report.path).get_modelmeta().custom_metadata_map
+        assert outputs["sic"] == 12
+        assert json.loads(known["sic_output"]) == "class number, then logits"
 
 
 def test_an_existing_file_is_kept(exported: ExportReport, run: Path) -> None:
