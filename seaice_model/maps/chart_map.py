@@ -87,7 +87,8 @@ class Provenance:
     if unknown."""
 
     drawn_without: str = ""
-    """What the scene lacks: groups of channels, or channels, separated by commas."""
+    """What the scene lacks, or what was left out (`PredictSettings.without`): groups of
+    channels, or channels, separated by commas."""
 
     def __post_init__(self) -> None:
         """Remove secrets of URLs from all texts, and escape unprintable characters."""

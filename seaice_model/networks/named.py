@@ -4,11 +4,12 @@ A package registers a function (`seaice_model.config.network_names` says how)::
 
     def small_cnn(n_channels: int, heads: Mapping[str, int]) -> nn.Module: ...
 
-``heads`` has the number of outputs of each chart, by name: ``{"SIC": 1, "SOD": 6, "FLOE":
-7}`` for SIC as a number. The module maps planes ``(batch, n_channels, y, x)``, float32
-without NaN, to one tensor ``(batch, outputs, y, x)`` for each chart: a tuple or list in
-the order of ``heads``, or a mapping by chart. It sees squares of one size only, that of the
-patches that it is trained on; scenes are predicted in tiles of that size and blended.
+``n_channels`` counts the planes that it sees: channels, and masks if `ModelConfig.fill` is
+"mask". ``heads`` has the number of outputs of each chart, by name: ``{"SIC": 1, "SOD": 6,
+"FLOE": 7}`` for SIC as a number. The module maps planes ``(batch, n_channels, y, x)``,
+float32 without NaN, to a tensor ``(batch, outputs, y, x)`` for each chart: a tuple or list
+in the order of ``heads``, or a mapping by chart. It sees squares of one size only, that of
+the patches that it is trained on; scenes are predicted in tiles of that size and blended.
 
 All else is ours: fill, losses, training, tiles, maps. Weights are sampled, and dropout
 drops, by the seed of the run; the global random state is not changed.
@@ -29,6 +30,7 @@ from seaice_data.texts import printable, shortened
 from seaice_model.config.network_names import SWIN, find_network, package_of
 from seaice_model.config.run_config import ModelConfig
 from seaice_model.errors import RunError
+from seaice_model.networks.fill import Filling
 from seaice_model.networks.unet import Prediction, as_prediction, n_outputs
 from seaice_model.networks.upsampling import Place
 
@@ -52,6 +54,7 @@ class NamedNetwork(nn.Module):
         super().__init__()
         self.config = config
         self.tile = tile
+        self.filling = Filling(config)
         self.module = module
         self._heads = heads_of(config)
         self._described = _described(config.network)
@@ -62,8 +65,8 @@ class NamedNetwork(nn.Module):
         Parameters
         ----------
         inputs
-            Shape ``(batch, channel, y, x)``, standardised, fill set to 0; height and width
-            are those of a tile.
+            Shape ``(batch, channel, y, x)``, standardised, fill set to 0, or NaN if the
+            network replaces it (see `Filling`); height and width are those of a tile.
         place
             Not used: tiles are blended.
 
@@ -79,7 +82,7 @@ class NamedNetwork(nn.Module):
 
     def _predict(self, inputs: Tensor) -> Prediction:
         # Modules of others may rely on the usual order in memory, for `view`.
-        found = self.module(inputs.contiguous())
+        found = self.module(self.filling(inputs).contiguous())
         shape = (inputs.shape[0], *inputs.shape[-2:])
         planes = [
             self._checked(name, plane, (shape[0], n, *shape[1:]))
@@ -143,7 +146,7 @@ def build_named(config: ModelConfig, *, seed: int | None, tile: int) -> NamedNet
             assert point is not None  # noqa: S101 - it is not one of ours
             build = point.load()
         options = {"filters": config.filters} if config.network == SWIN else {}
-        module = build(len(config.channels), heads_of(config), **options)
+        module = build(Filling(config).n_planes, heads_of(config), **options)
     _check_module(described, module)
     return NamedNetwork(config, module, tile)
 

@@ -94,22 +94,22 @@ def predict_blended(network: Network, part: FloatArray, tile: int) -> Prediction
     device = next(network.parameters()).device
 
     def predict(window: FloatArray) -> dict[str, NDArray[np.float32]]:
-        batch = to_device(np.ascontiguousarray(window[np.newaxis]), device)
-        prediction = network(batch)
+        planes = np.ascontiguousarray(window[np.newaxis])
+        prediction = network(to_device(planes, device, network.config.fill))
         logits = {
             "SIC": prediction.sic_logits(),
             "SOD": prediction.sod,
             "FLOE": prediction.floe,
         }
-        planes = {
+        shares = {
             n: p[0].float().softmax(dim=0) for n, p in logits.items() if p is not None
         }
         if (number := prediction.sic_number()) is not None:
-            planes[_NUMBER] = number[0].float()
-        return {name: plane.cpu().numpy() for name, plane in planes.items()}
+            shares[_NUMBER] = number[0].float()
+        return {name: plane.cpu().numpy() for name, plane in shares.items()}
 
-    planes = predict_tiled(predict, part, tile=tile, overlap=overlap_of(tile))
-    found = {n: torch.from_numpy(p).to(device)[np.newaxis] for n, p in planes.items()}
+    blended = predict_tiled(predict, part, tile=tile, overlap=overlap_of(tile))
+    found = {n: torch.from_numpy(p).to(device)[np.newaxis] for n, p in blended.items()}
     number = found.pop(_NUMBER, None)
     smallest = torch.finfo(torch.float32).tiny
     logits = {name: share.clamp(min=smallest).log() for name, share in found.items()}

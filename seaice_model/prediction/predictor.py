@@ -299,7 +299,8 @@ def _forward(
         if network.tile is not None:
             blended = predict_blended(network, part[..., channels], network.tile)
             return Prediction(*map(view.crop, blended))
-        batch = to_device(np.ascontiguousarray(part[np.newaxis, ..., channels]), device)
+        planes = np.ascontiguousarray(part[np.newaxis, ..., channels])
+        batch = to_device(planes, device, network.config.fill)
         return Prediction(*map(view.crop, network(batch, view.place)))
 
 

@@ -74,6 +74,7 @@ class Learner:
         self._learned = (
             LearnedWeights(first, device) if self.config.learned_weights else None
         )
+        self._fill = config.model.fill
         self._synchronised = processes.synchronised(self.network)
         # What others wrote may not compile: only if asked for.
         compiled = is_compiled(self.config.compile, device) and (
@@ -228,7 +229,7 @@ class Learner:
         self, inputs: Tensor, charts: Tensor, weights: Tensor | None, n_valid: Tensor | None
     ) -> Tensor:
         with arithmetic(self.processes.device, self.config.precision):
-            prediction = self._synchronised(as_planes(inputs))
+            prediction = self._synchronised(as_planes(inputs, self._fill))
         losses = total_loss(
             prediction, as_classes(charts), self.config, n_valid, weights, self._learned
         )

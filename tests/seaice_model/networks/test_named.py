@@ -59,6 +59,16 @@ def test_heads_follow_from_the_settings() -> None:
     assert [plane.shape[1] for plane in network.eval()(planes())] == [11, 6, 7]
 
 
+def test_fill_is_replaced_as_for_our_own() -> None:
+    inputs = planes()
+    inputs[:, 1, :4] = torch.nan
+    for fill, n_channels in (("mask", 3), ("constant", 2)):
+        config = ModelConfig(channels=("hh", "t2m"), network="small-cnn", fill=fill)  # type: ignore[arg-type]
+        network = build_network(config, seed=0, patch_size=SIZE).eval()
+        assert network.state_dict()["module.first.weight"].shape[1] == n_channels
+        assert all(bool(plane.isfinite().all()) for plane in network(inputs))
+
+
 def test_weights_follow_from_the_seed_and_the_global_state_stays() -> None:
     torch.manual_seed(5)
     before = torch.get_rng_state()

@@ -92,8 +92,18 @@ def test_the_metadata_are_enough_to_predict_the_same_map(
         ModelConfig(channels=("hh", "t2m"), filters=(4, 4), fusion="bottleneck"),
         ModelConfig(channels=("hh", "hv"), filters=(4, 4), sic="classes", fill_class=True),
         ModelConfig(channels=("hh", "hv"), filters=(4, 4), sic="both", fill_class=True),
+        ModelConfig(channels=("hh", "t2m"), filters=(4, 4), fill="mask"),
+        ModelConfig(channels=("hh", "t2m"), filters=(4, 4), fill="constant"),
     ],
-    ids=["three decoders", "sic as classes", "late fusion", "output for fill", "both"],
+    ids=[
+        "three decoders",
+        "sic as classes",
+        "late fusion",
+        "output for fill",
+        "both",
+        "masks of fill",
+        "constants for fill",
+    ],
 )
 def test_every_kind_of_network_is_exported(
     run: Path, tmp_path: Path, model: ModelConfig
