@@ -9,11 +9,12 @@ from support.command_results import Result
 from support.network_packages import installed
 
 from seaice_model.maps.netcdf import read_netcdf
-from seaice_model.runs.checkpoint import load_best
+from seaice_model.runs.checkpoint import load, load_best
+from seaice_model.runs.folder import RunFolder
 
 
 def same_weights(one: Path, other: Path) -> bool:
-    first, second = load_best(one).weights, load_best(other).weights
+    first, second = (load(RunFolder(path).last).weights for path in (one, other))
     return all(np.array_equal(first[name], second[name]) for name in {*first, *second})
 
 
@@ -69,6 +70,24 @@ def test_it_trains_resumes_predicts_and_scores(
         assert "is from ice-networks 1.2, here it is from ice-networks 1.3" in caplog.text
     with installed(tmp_path / "site", name="impostor"):
         assert "'ice-networks 1.2', here it is from 'impostor 1.2'" in Result(*predict).err
+
+
+def test_swin_trains_two_epochs_and_predicts(store_path: str, tmp_path: Path) -> None:
+    run, maps = tmp_path / "run", tmp_path / "maps"
+    settings = (
+        "filters=[12, 24, 48, 96], patch_size=64, batch_size=2, n_iterations=2, n_epochs=2"
+    )
+    train = ("train", store_path, "--run", run, "--preset", "swin", "--device", "cpu")
+    assert Result(*train, "--set", settings, "--epochs", 1).code == 0
+    assert Result("train", "--resume", "--run", run, "--epochs", 2).code == 0
+    assert load_best(run).settings.network_package.startswith("monai ")
+    whole = tmp_path / "whole"
+    assert Result(*train, "--set", settings, "--run", whole).code == 0
+    assert same_weights(run, whole)
+    assert (
+        Result("predict", store_path, "--run", run, "--out", maps, "--no-plots").code == 0
+    )
+    assert Result("score", maps).code == 0
 
 
 def test_a_broken_network_is_refused_before_anything_is_written(
