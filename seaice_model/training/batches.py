@@ -21,7 +21,8 @@ import torch
 from numpy.typing import NDArray
 
 from seaice_data.arrays import FloatArray
-from seaice_data.sampling.sampler import Patch, PatchSampler
+from seaice_data.sampling.patch import Patch
+from seaice_data.sampling.sampler import PatchSampler
 from seaice_model.networks.device import Batch
 from seaice_model.training.gpu_patches import GpuPatches, work_bytes
 from seaice_model.training.gpu_scenes import are_kept, bytes_of, drop_others, free_bytes
