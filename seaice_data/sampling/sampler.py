@@ -95,6 +95,7 @@ class PatchSampler:
         Threads that cut the patches of a batch. Results do not depend on it.
     kept_bytes
         Limit on the memory for what is read from a store whose files cannot be mapped.
+        Polygons, which are never mapped, have a limit of the same size.
 
     Raises
     ------
