@@ -1,5 +1,6 @@
 """Regions of patches: the pixels of polygons, exactly, with their shares."""
 
+import shutil
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -285,6 +286,14 @@ def test_an_id_listed_twice_is_damage(tmp_path: Path) -> None:
     store = write_polygons(str(tmp_path / "s.zarr"), {A: SMALL}, twice)
     with pytest.raises(DamageError, match="occur twice"):
         _ = store.scene(A).polygons
+
+
+@pytest.mark.parametrize("name", ["polygon_id", "polygons", "polygon_column"])
+def test_a_missing_array_is_damage(tmp_path: Path, name: str) -> None:
+    store = write_polygons(str(tmp_path / "store.zarr"), {A: SMALL}, EGGS)
+    shutil.rmtree(tmp_path / "store.zarr" / "scenes" / A / name)
+    with pytest.raises(DamageError, match=name):
+        _ = sampler(store, 6)[0]
 
 
 def test_polygons_are_read_as_they_were_written(small: Store) -> None:
