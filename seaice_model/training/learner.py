@@ -61,8 +61,10 @@ class Learner:
             None if mean_valid is None else torch.tensor(mean_valid, device=device).float()
         )
         self.network = on_device(build_network(config.model, seed=self.config.seed), device)
-        decay = self.config.weight_average
-        self._average = WeightAverage(self.network, decay) if decay > 0 else None
+        self._average: WeightAverage | None = None
+        if self.config.weight_average > 0:
+            other = on_device(build_network(config.model, seed=self.config.seed), device)
+            self._average = WeightAverage(self.network, other, self.config.weight_average)
         first = self.config.loss_weights
         self._learned = (
             LearnedWeights(first, device) if self.config.learned_weights else None
