@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import torch
 from torch import Tensor
 
+from seaice_data.charts import CHARTS, SIC
 from seaice_model.config.run_config import RunConfig
 from seaice_model.networks.build import build_network
 from seaice_model.networks.device import (
     Batch,
+    Regions,
     arithmetic,
     as_classes,
     as_planes,
@@ -19,8 +21,11 @@ from seaice_model.networks.unet import on_device
 from seaice_model.training.cuda_graph import CudaGraphStep
 from seaice_model.training.losses import count_valid, total_loss
 from seaice_model.training.processes import Processes
+from seaice_model.training.region_loss import region_loss
 
-_Forward = Callable[[Tensor, Tensor, Tensor | None, Tensor | None], Tensor]
+_SIC = CHARTS.index(SIC)
+
+_Forward = Callable[[Tensor, Tensor, Tensor | None, Tensor | None, Regions | None], Tensor]
 
 
 class Learner:
@@ -89,9 +94,19 @@ class Learner:
         -------
         Tensor
             Losses before the step, still on the device: total, SIC, SOD, FLOE. Their mean
-            over all processes is the loss of the batch.
+            over all processes is the loss of the batch. The loss of regions is part of the
+            total only.
+
+        Raises
+        ------
+        ValueError
+            If the loss of regions is used, and the batch has no regions.
         """
-        patches = (batch.inputs, batch.charts, batch.probability)
+        patches = [batch.inputs, batch.charts, batch.probability]
+        if self.config.region_loss > 0:
+            if batch.regions is None:
+                raise ValueError("the loss of regions needs batches with regions")
+            patches += batch.regions
         (group,) = self._optimiser.param_groups
         if not self._is_recorded:
             group["lr"] = learning_rate
@@ -128,26 +143,40 @@ class Learner:
                 return name
         return None
 
-    def _step(self, inputs: Tensor, charts: Tensor, probability: Tensor) -> Tensor:
+    def _step(
+        self, inputs: Tensor, charts: Tensor, probability: Tensor, *regions: Tensor
+    ) -> Tensor:
         weights = n_valid = None
         if self._mean_valid is not None:
             weights, n_valid = 1 / probability, self._mean_valid * len(charts)
         elif self.processes.count > 1:
             counted = count_valid(as_classes(charts))
             n_valid = self.processes.mean(counted.float())
-        losses = self._forward(inputs, charts, weights, n_valid)
+        polygons = Regions(*regions) if regions else None
+        losses = self._forward(inputs, charts, weights, n_valid, polygons)
         self._optimiser.zero_grad(set_to_none=True)
         losses[0].backward()  # type: ignore[no-untyped-call]
         self._optimiser.step()
         return losses.detach()
 
     def _losses(
-        self, inputs: Tensor, charts: Tensor, weights: Tensor | None, n_valid: Tensor | None
+        self,
+        inputs: Tensor,
+        charts: Tensor,
+        weights: Tensor | None,
+        n_valid: Tensor | None,
+        regions: Regions | None,
     ) -> Tensor:
         with arithmetic(self.processes.device, self.config.precision):
             prediction = self._synchronised(as_planes(inputs))
-        losses = total_loss(prediction, as_classes(charts), self.config, n_valid, weights)
-        return torch.stack(losses)
+        classes = as_classes(charts)
+        total, *losses = total_loss(prediction, classes, self.config, n_valid, weights)
+        if regions is not None:
+            n_charted = None if n_valid is None else n_valid[_SIC]
+            total = total + self.config.region_loss * region_loss(
+                prediction, classes, regions, self.config, n_charted, weights
+            )
+        return torch.stack([total, *losses])
 
     def _changed(self) -> Iterator[Tensor]:
         """Yield every tensor that a step changes."""
