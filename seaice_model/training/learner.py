@@ -8,10 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from seaice_data.charts import CHARTS, SIC
 from seaice_model.config.run_config import RunConfig
 from seaice_model.networks.build import Network, build_network
 from seaice_model.networks.device import (
     Batch,
+    Regions,
     arithmetic,
     as_classes,
     as_planes,
@@ -22,9 +24,12 @@ from seaice_model.training.cuda_graph import CudaGraphStep
 from seaice_model.training.learned_weights import LearnedWeights
 from seaice_model.training.losses import count_valid, total_loss
 from seaice_model.training.processes import Processes
+from seaice_model.training.region_loss import region_loss
 from seaice_model.training.weight_average import WeightAverage
 
-_Forward = Callable[[Tensor, Tensor, Tensor | None, Tensor | None], Tensor]
+_SIC = CHARTS.index(SIC)
+
+_Forward = Callable[[Tensor, Tensor, Tensor | None, Tensor | None, Regions | None], Tensor]
 _NOTHING: Mapping[str, Tensor] = MappingProxyType({})
 
 
@@ -110,9 +115,19 @@ class Learner:
         -------
         Tensor
             Losses before the step, still on the device: total, SIC, SOD, FLOE. Their mean
-            over all processes is the loss of the batch.
+            over all processes is the loss of the batch. The loss of regions is part of the
+            total only.
+
+        Raises
+        ------
+        ValueError
+            If the loss of regions is used, and the batch has no regions.
         """
-        patches = (batch.inputs, batch.charts, batch.probability)
+        patches = [batch.inputs, batch.charts, batch.probability]
+        if self.config.region_loss > 0:
+            if batch.regions is None:
+                raise ValueError("the loss of regions needs batches with regions")
+            patches += batch.regions
         for group in self._optimiser.param_groups:
             if self._is_recorded:
                 group["lr"].fill_(learning_rate)
@@ -182,14 +197,17 @@ class Learner:
                 return name
         return None
 
-    def _step(self, inputs: Tensor, charts: Tensor, probability: Tensor) -> Tensor:
+    def _step(
+        self, inputs: Tensor, charts: Tensor, probability: Tensor, *regions: Tensor
+    ) -> Tensor:
         weights = n_valid = None
         if self._mean_valid is not None:
             weights, n_valid = 1 / probability, self._mean_valid * len(charts)
         elif self.processes.count > 1 or self._learned is not None:
             counted = count_valid(as_classes(charts))
             n_valid = self.processes.mean(counted.float())
-        losses = self._forward(inputs, charts, weights, n_valid)
+        polygons = Regions(*regions) if regions else None
+        losses = self._forward(inputs, charts, weights, n_valid, polygons)
         self._optimiser.zero_grad(set_to_none=True)
         losses[0].backward()  # type: ignore[no-untyped-call]
         if self._learned is not None:  # it is not part of the synchronised network
@@ -200,14 +218,25 @@ class Learner:
         return losses.detach()
 
     def _losses(
-        self, inputs: Tensor, charts: Tensor, weights: Tensor | None, n_valid: Tensor | None
+        self,
+        inputs: Tensor,
+        charts: Tensor,
+        weights: Tensor | None,
+        n_valid: Tensor | None,
+        regions: Regions | None,
     ) -> Tensor:
         with arithmetic(self.processes.device, self.config.precision):
             prediction = self._synchronised(as_planes(inputs))
-        losses = total_loss(
-            prediction, as_classes(charts), self.config, n_valid, weights, self._learned
+        classes = as_classes(charts)
+        total, *losses = total_loss(
+            prediction, classes, self.config, n_valid, weights, self._learned
         )
-        return torch.stack(losses)
+        if regions is not None:
+            n_charted = None if n_valid is None else n_valid[_SIC]
+            total = total + self.config.region_loss * region_loss(
+                prediction, classes, regions, self.config, n_charted, weights, self._learned
+            )
+        return torch.stack([total, *losses])
 
     def _changed(self) -> Iterator[Tensor]:
         """Yield every tensor that a step changes."""
