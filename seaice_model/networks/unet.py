@@ -8,8 +8,7 @@ PyTorch's, from a seed of their own.
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import NamedTuple, cast
+from typing import NamedTuple, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +18,8 @@ from seaice_data.charts import CHARTS, SIC, SOD
 from seaice_model.config.run_config import ModelConfig
 from seaice_model.networks.convolution import Convolution, has_kernels
 from seaice_model.networks.upsampling import Place, doubled, doubled_tile
+
+AnyModule = TypeVar("AnyModule", bound=nn.Module)
 
 _FAST_CHANNELS = 8
 """Half-precision kernels work on multiples of this number of channels."""
@@ -77,6 +78,19 @@ class Prediction(NamedTuple):
         return torch.stack([plane.to(torch.uint8) for plane in planes], dim=1)
 
 
+def as_prediction(
+    planes: Sequence[Tensor], config: ModelConfig, *, is_training: bool
+) -> Prediction:
+    """Return the outputs of the three heads, ``(batch, output, y, x)``, as a prediction.
+
+    Outside of training, the output of fill is left out.
+    """
+    if config.fill_class and not is_training:  # a number has no output for it
+        planes = [plane if plane.shape[1] == 1 else plane[:, :-1] for plane in planes]
+    sic, sod, floe = planes
+    return Prediction(sic.squeeze(1) if sic.shape[1] == 1 else sic, sod, floe)
+
+
 class MultiTaskUNet(nn.Module):
     """Map input planes to the three charts.
 
@@ -99,11 +113,13 @@ class MultiTaskUNet(nn.Module):
     522958
     """
 
+    tile: int | None = None
+    """It predicts a tile with its margin as it predicts the whole plane."""
+
     def __init__(self, config: ModelConfig, *, seed: int | None = 0) -> None:
         super().__init__()
         self.config = config
         self._stride = config.stride
-        self._n_known = _n_outputs(replace(config, fill_class=False))
         filters = config.filters
         self._at_input = [config.channels.index(name) for name in config.at_input]
         self._at_bridge = [config.channels.index(name) for name in config.at_bridge]
@@ -117,7 +133,7 @@ class MultiTaskUNet(nn.Module):
         self.decoders = nn.ModuleList(_Decoder(filters) for _ in range(n_decoders))
         self.heads = nn.ModuleList(
             nn.Conv2d(filters[0], n_out, kernel_size=1, device="meta")
-            for n_out in _n_outputs(config)
+            for n_out in n_outputs(config)
         )
         if seed is not None:
             self.to_empty(device="cpu")
@@ -149,10 +165,7 @@ class MultiTaskUNet(nn.Module):
         levels.append(self.contract[-1](coarsest))
         features = [d(levels, place)[..., :height, :width] for d in self.decoders]
         planes = self._ask_heads(features)
-        if self.config.fill_class and not self.training:
-            planes = [plane[:, :n] for plane, n in zip(planes, self._n_known, strict=True)]
-        sic, sod, floe = planes
-        return Prediction(sic.squeeze(1) if sic.shape[1] == 1 else sic, sod, floe)
+        return as_prediction(planes, self.config, is_training=self.training)
 
     def _ask_heads(self, features: list[Tensor]) -> Sequence[Tensor]:
         if len(features) == len(self.heads):
@@ -170,9 +183,11 @@ class MultiTaskUNet(nn.Module):
         return torch.split(outputs, [*n_outputs, n_spare], dim=1)[: len(heads)]
 
 
-def on_device(network: MultiTaskUNet, device: torch.device) -> MultiTaskUNet:
-    """Move a network to a device, its weights in the fastest memory format."""
+def on_device(network: AnyModule, device: torch.device) -> AnyModule:
+    """Move a network to a device; weights of a U-Net in the fastest memory format."""
     network = network.to(device)
+    if not isinstance(network, MultiTaskUNet):
+        return network
     for module in network.modules():
         if isinstance(module, Convolution):
             module.has_kernels = has_kernels(device)
@@ -218,7 +233,7 @@ class _Decoder(nn.Module):
         return plane
 
 
-def _n_outputs(config: ModelConfig) -> list[int]:
+def n_outputs(config: ModelConfig) -> list[int]:
     """Return the outputs of the head of each chart."""
     of_sic, *others = (chart.n_classes + config.fill_class for chart in CHARTS)
     return [{"regression": 1, "classes": of_sic, "both": 1 + of_sic}[config.sic], *others]

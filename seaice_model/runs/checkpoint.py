@@ -7,6 +7,7 @@ needed to predict (network, channels and their standardisation) and to resume th
 
 import hashlib
 import json
+import logging
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -34,10 +35,14 @@ from seaice_data.system.documents import (
     typed,
 )
 from seaice_data.system.files import replacing
-from seaice_model.config.run_config import RunConfig
+from seaice_data.texts import printable
+from seaice_model.config.network_names import UNET, check_package, package_of
+from seaice_model.config.run_config import ModelConfig, RunConfig
 from seaice_model.errors import ConfigError, RunError
 from seaice_model.networks.build import Network, build_network
 from seaice_model.runs.folder import RunFolder, run_errors
+
+log = logging.getLogger(__name__)
 
 FORMAT_VERSION = 1
 """Version of the checkpoint format."""
@@ -89,6 +94,10 @@ class RunSettings:
     denoising: Mapping[str, int] = field(default_factory=dict, metadata=ADDED)
     """Scenes that patches are sampled from, by how noise was removed from their SAR. Empty
     in runs of versions that read only scenes of AI4Arctic: see `denoisings`."""
+
+    network_package: str = field(default="", metadata=ADDED)
+    """Name and version of the package that the network is from, such as "monai 1.6.1";
+    empty for the U-Net."""
 
     @property
     def denoisings(self) -> tuple[str, ...]:
@@ -172,8 +181,14 @@ class Checkpoint:
         )
 
     def network(self) -> Network:
-        """Return the network, ready to predict; it shares memory with `result`."""
-        network = build_network(self.settings.config.model, seed=None)
+        """Return the network, ready to predict; it shares memory with `result`.
+
+        Raises
+        ------
+        RunError
+            If its package is not installed, or cannot build it.
+        """
+        network = _built(self.settings)
         network.load_state_dict(dict(self.result), assign=True)
         return network.eval()
 
@@ -362,13 +377,15 @@ def _entry(table: Mapping[str, Any], name: str) -> Any:
 
 def _checked(checkpoint: Checkpoint) -> Checkpoint:
     """Refuse tensors that do not fit the network, or the settings of its training."""
-    model = checkpoint.settings.config.model
-    wanted = build_network(model, seed=None).state_dict()
+    model, package = checkpoint.settings.config.model, checkpoint.settings.network_package
+    wanted = _built(checkpoint.settings).state_dict()
     if difference := _first_difference(checkpoint.weights, wanted):
-        raise DocumentError(
-            f"weights are not those of a network of filters {list(model.filters)}: "
-            f"{difference}"
-        )
+        raise DocumentError(f"weights are not those of {_in_words(model)}: {difference}")
+    if (found := package_of(model.network)) != package:
+        log.warning(
+            "the network %r of the run is from %s, here it is from %s",
+            model.network, printable(package), found,
+        )  # fmt: skip
     train = checkpoint.settings.config.train
     averaged = wanted if train.weight_average > 0 else {}
     if difference := _first_difference(checkpoint.average, averaged):
@@ -388,6 +405,19 @@ def _checked(checkpoint: Checkpoint) -> Checkpoint:
         if not bool(torch.isfinite(momentum).all()):
             raise DocumentError(f"momentum of {name!r} is not finite")
     return checkpoint
+
+
+def _built(settings: RunSettings) -> Network:
+    """Build the network of a run, for other weights."""
+    config = settings.config
+    check_package(config.model.network, settings.network_package)
+    return build_network(config.model, seed=None, patch_size=config.train.patch_size)
+
+
+def _in_words(model: ModelConfig) -> str:
+    if model.network == UNET:
+        return f"a network of filters {list(model.filters)}"
+    return f"the network {model.network!r} ({package_of(model.network)})"
 
 
 def _learned_like(checkpoint: Checkpoint) -> dict[str, Tensor]:

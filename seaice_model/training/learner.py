@@ -19,7 +19,8 @@ from seaice_model.networks.device import (
     as_planes,
     is_compiled,
 )
-from seaice_model.networks.unet import on_device
+from seaice_model.networks.named import NamedNetwork, own_chance, try_network
+from seaice_model.networks.unet import MultiTaskUNet, on_device
 from seaice_model.training.cuda_graph import CudaGraphStep
 from seaice_model.training.learned_weights import LearnedWeights
 from seaice_model.training.losses import count_valid, total_loss
@@ -65,17 +66,23 @@ class Learner:
         self._mean_valid = (
             None if mean_valid is None else torch.tensor(mean_valid, device=device).float()
         )
-        self.network = on_device(build_network(config.model, seed=self.config.seed), device)
+        network = self._built(config)
+        self.network: Network = network
+        if isinstance(network, NamedNetwork):
+            with arithmetic(device, self.config.precision):
+                try_network(network)
         self._average: WeightAverage | None = None
-        if self.config.weight_average > 0:
-            other = on_device(build_network(config.model, seed=self.config.seed), device)
-            self._average = WeightAverage(self.network, other, self.config.weight_average)
+        if (decay := self.config.weight_average) > 0:
+            self._average = WeightAverage(self.network, self._built(config), decay)
         first = self.config.loss_weights
         self._learned = (
             LearnedWeights(first, device) if self.config.learned_weights else None
         )
         self._synchronised = processes.synchronised(self.network)
-        compiled = is_compiled(self.config.compile, device)
+        # What others wrote may not compile: only if asked for.
+        compiled = is_compiled(self.config.compile, device) and (
+            isinstance(network, MultiTaskUNet) or self.config.compile == "always"
+        )
         self._forward: _Forward = self._losses
         if compiled:
             gc.collect()  # earlier learners, with the memory of their graphs
@@ -108,8 +115,18 @@ class Learner:
         """The network that validation and maps use: the average, if there is one."""
         return self.network if self._average is None else self._average.network
 
-    def learn(self, batch: Batch, learning_rate: float) -> Tensor:
+    def learn(self, batch: Batch, learning_rate: float, iteration: int = 0) -> Tensor:
         """Train on a batch, or on this process's share of it.
+
+        Parameters
+        ----------
+        batch
+            Patches on the device.
+        learning_rate
+            Learning rate of this step.
+        iteration
+            Number of the batch: random numbers of the network, such as those of dropout,
+            follow from it and the seed.
 
         Returns
         -------
@@ -123,21 +140,11 @@ class Learner:
         ValueError
             If the loss of regions is used, and the batch has no regions.
         """
-        patches = [batch.inputs, batch.charts, batch.probability]
-        if self.config.region_loss > 0:
-            if batch.regions is None:
-                raise ValueError("the loss of regions needs batches with regions")
-            patches += batch.regions
-        for group in self._optimiser.param_groups:
-            if self._is_recorded:
-                group["lr"].fill_(learning_rate)
-            else:
-                group["lr"] = learning_rate
-        if not self._is_recorded:
-            return self._step(*patches)
-        if self._recorded is None:
-            self._recorded = CudaGraphStep(self._step, patches, self._changed)
-        return self._recorded(*patches).clone()
+        if isinstance(self.network, MultiTaskUNet):  # it samples none
+            return self._learn(batch, learning_rate)
+        number = (iteration, self.processes.rank)
+        with own_chance(self.config.seed, self.processes.device, number):
+            return self._learn(batch, learning_rate)
 
     def momentum(self) -> dict[str, Tensor]:
         """Return the momentum by the name of its weights; empty before the first batch."""
@@ -196,6 +203,28 @@ class Learner:
             if not bool(torch.isfinite(weights).all()):
                 return name
         return None
+
+    def _built(self, config: RunConfig) -> Network:
+        size, seed = config.train.patch_size, config.train.seed
+        network = build_network(config.model, seed=seed, patch_size=size)
+        return on_device(network, self.processes.device)
+
+    def _learn(self, batch: Batch, learning_rate: float) -> Tensor:
+        patches = [batch.inputs, batch.charts, batch.probability]
+        if self.config.region_loss > 0:
+            if batch.regions is None:
+                raise ValueError("the loss of regions needs batches with regions")
+            patches += batch.regions
+        for group in self._optimiser.param_groups:
+            if self._is_recorded:
+                group["lr"].fill_(learning_rate)
+            else:
+                group["lr"] = learning_rate
+        if not self._is_recorded:
+            return self._step(*patches)
+        if self._recorded is None:
+            self._recorded = CudaGraphStep(self._step, patches, self._changed)
+        return self._recorded(*patches).clone()
 
     def _step(
         self, inputs: Tensor, charts: Tensor, probability: Tensor, *regions: Tensor

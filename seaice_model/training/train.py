@@ -241,7 +241,7 @@ class _Training:
         with closing(stream):
             for iteration, batch in zip(iterations, stream, strict=True):
                 rate = learning_rate(self.config, iteration)
-                unchecked.append(self.learner.learn(batch, rate))
+                unchecked.append(self.learner.learn(batch, rate, iteration))
                 self.timing[-1].wait_s += batch.wait_s
                 if len(unchecked) < every and iteration + 1 < iterations.stop:
                     continue

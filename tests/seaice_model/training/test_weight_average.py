@@ -11,11 +11,13 @@ from seaice_model.training.weight_average import WeightAverage
 
 
 def averaged(network: Network, decay: float) -> WeightAverage:
-    return WeightAverage(network, build_network(network.config, seed=5), decay)
+    return WeightAverage(
+        network, build_network(network.config, seed=5, patch_size=16), decay
+    )
 
 
 def test_the_average_of_one_weight_is_that_by_hand() -> None:
-    network = build_network(TINY.model, seed=0)
+    network = build_network(TINY.model, seed=0, patch_size=16)
     bias = network.heads[0].bias
     bias.data.fill_(1.0)
     average = averaged(network, 0.15)
@@ -33,7 +35,7 @@ def test_the_average_of_one_weight_is_that_by_hand() -> None:
 
 
 def test_buffers_are_averaged_and_counts_copied() -> None:
-    network = build_network(TINY.model, seed=0)
+    network = build_network(TINY.model, seed=0, patch_size=16)
     average = averaged(network, 0.5)
     norm, own = (n.contract[0][1] for n in (network, average.network))
     norm.running_mean.fill_(10.0)
@@ -44,7 +46,7 @@ def test_buffers_are_averaged_and_counts_copied() -> None:
 
 
 def test_constant_weights_are_their_own_average() -> None:
-    network = build_network(TINY.model, seed=3)
+    network = build_network(TINY.model, seed=3, patch_size=16)
     average = averaged(network, 0.99)
     for _ in range(3):
         average.update()
@@ -56,7 +58,7 @@ def test_constant_weights_are_their_own_average() -> None:
 
 def test_an_average_continues_where_it_was() -> None:
     generator = torch.Generator().manual_seed(0)
-    network = build_network(TINY.model, seed=0)
+    network = build_network(TINY.model, seed=0, patch_size=16)
     average = averaged(network, 0.99)
 
     def learn() -> None:
@@ -76,7 +78,7 @@ def test_an_average_continues_where_it_was() -> None:
 
 
 def test_the_average_neither_learns_nor_normalises_by_its_batch() -> None:
-    network = build_network(replace(TINY.model, decoders="separate"), seed=0)
+    network = build_network(replace(TINY.model, decoders="separate"), seed=0, patch_size=16)
     average = averaged(network.train(), 0.9).network
     assert not average.training
     assert not any(weights.requires_grad for weights in average.parameters())
