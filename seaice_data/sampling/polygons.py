@@ -21,7 +21,7 @@ class ScenePolygons:
 
     positions: IntArray
     """Position of the polygon of each pixel, counted from 1; 0 is none. Shape ``(y, x)``,
-    int16, or int32 if there are too many polygons."""
+    the smallest unsigned type that can count them."""
 
     ids: IntArray
     """Ids in the chart, shape ``(polygon,)``."""
@@ -109,10 +109,11 @@ def read_polygons(scene: StoredScene) -> ScenePolygons:
     order = np.argsort(table.ids)
     ids = table.ids[order]
     n = len(ids)
-    dtype = np.int16 if n < np.iinfo(np.int16).max else np.int32
-    positions: IntArray = (np.searchsorted(ids, plane) + 1).astype(dtype)
+    positions: IntArray = (np.searchsorted(ids, plane) + 1).astype(
+        np.min_scalar_type(n + 1)
+    )
     positions[plane < 0] = 0
-    is_other = np.append(ids, -1)[positions - 1] != np.maximum(plane, -1)
+    is_other = np.concatenate([[-1], ids, [-1]])[positions] != np.maximum(plane, -1)
     if is_other.any():
         raise DamageError(
             f"scene {scene.id}: 'polygon_id' contains {plane[is_other][0]}, but 'polygons' "

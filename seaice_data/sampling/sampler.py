@@ -25,6 +25,8 @@ and its ``n_threads`` threads share what worker processes would copy.
   map from patch to scene, so a patch is resampled once, and where it reaches beyond its
   window it shows the scene. Cutmix takes a box from the patch of another number, whatever
   batch that is in.
+- With ``regions`` patches say which polygon of the chart each pixel is in, and what shares
+  of ice types the polygon has (`seaice_data.sampling.regions`).
 - Fill is NaN in inputs and 255 in charts, beyond the end of the scene, of its chart and of
   its swath alike. Beyond the end of a scene all channels are NaN, even the month.
 
@@ -95,6 +97,7 @@ class PatchSampler:
         Threads that cut the patches of a batch. Results do not depend on it.
     kept_bytes
         Limit on the memory for what is read from a store whose files cannot be mapped.
+        Polygons, which are never mapped, have a limit of the same size.
 
     Raises
     ------

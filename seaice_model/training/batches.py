@@ -79,8 +79,8 @@ def patch_source(
     """Return the patches of `sampler` in the memory of a GPU, if they fit into half of it.
 
     The other half is for the network. On a CPU the sampler itself is returned: mapped files
-    are as fast. Patches with regions, too, are cut on the CPU and sent: `GpuPatches` does not
-    cut polygons. `compiled` is whether to compile the function that cuts patches on the GPU.
+    are as fast. So it is if patches have regions, on any device: they are cut on the CPU
+    and sent. `compiled` is whether to compile the function that cuts patches on the GPU.
     """
     if device.type != "cuda":
         return sampler
