@@ -2,7 +2,24 @@
 
 A polygon that mixes ice types has no class, and the losses of pixels leave it out. Its egg
 code still says how much of its ice each type is, though not where it is: learning from
-label proportions (Quadrianto et al. 2009, JMLR 10).
+label proportions (Quadrianto et al. 2009, JMLR 10). The mean of the probabilities that the
+network gives the pixels of the polygon is compared with these shares.
+
+The loss is the cross entropy of the shares, less the entropy of those of the chart: their
+Kullback-Leibler divergence, in nats, 0 where they agree. It is the logarithmic score, which
+is strictly proper: nothing but the right shares is best (Gneiting and Raftery 2007, JASA
+102). For a polygon of one pixel and one type it is the cross entropy of that pixel, so a
+pixel of a polygon weighs as much as one with a class. Its gradient grows as a type of the
+chart vanishes from the prediction, which is the usual mistake: types that are rarely
+dominant are rare among the classes, too. The ranked probability score and the Wasserstein
+distance respect the order of stages, but a type that is missed costs little if its
+neighbour is predicted instead. A Dirichlet likelihood needs the precision of the shares,
+which charts do not state.
+
+Water needs care. Charts label the water between floes as ice, and only the concentration
+says how much of it there is. With ``region_shares = "ice"``, shares are those among the
+ice: a pixel counts by its probability of ice, which passes no gradient on, so regions do
+not say where water is. With ``"area"``, water is a class like the others.
 """
 
 import torch
@@ -32,12 +49,20 @@ def region_loss(
     weights: Tensor | None = None,
     learned: LearnedWeights | None = None,
 ) -> Tensor:
-    """Return the weighted sum of the losses of regions of SOD and FLOE, a scalar.
+    """Return the losses of regions of SOD and FLOE, weighted and added; a scalar.
+
+    A pixel has the loss of its class or that of its region: regions consist of the pixels
+    that the chart gives no class. Left out are polygons whose shares are unknown, those of
+    which the patch shows less than `LEAST_VISIBLE`, and those with a class, whose few other
+    pixels are at their border.
+
+    The loss of a region counts for each of its pixels. The sum is divided by the number of
+    pixels with a class of SIC, which is that of all pixels of polygons.
 
     Parameters
     ----------
     prediction
-        Of a batch.
+        Of a batch. Outputs for fill are not among the shares.
     charts
         Shape ``(batch, chart, y, x)``, int64, 255 where unlabelled.
     regions
@@ -46,12 +71,18 @@ def region_loss(
         Weights of the charts, and which shares are compared.
     n_charted
         Number of pixels with a class of SIC by which the loss is divided, a scalar; that of
-        `charts` if not given.
+        `charts` if not given. As in `total_loss`, processes pass the mean over all of them,
+        and with `weights` it should be an expected number.
     weights
         Weight of the pixels of each patch, shape ``(batch,)``; 1 if not given.
     learned
         Weights of the charts, if they are learned: from the losses of pixels alone, so they
         have no gradient here.
+
+    Returns
+    -------
+    Tensor
+        In nats per pixel; 0, with gradients of 0, if there is no region to learn from.
     """
     of_charts = config.loss_weights if learned is None else learned.weights().detach()
     is_charted = charts[:, _SIC] != CHART_FILL

@@ -12,7 +12,7 @@ from torch import Tensor
 from seaice_data.charts import CHARTS, FLOE, SOD
 from seaice_data.sampling.regions import MOST_REGIONS, N_SHARES
 from seaice_model.config.run_config import Compile, TrainConfig
-from seaice_model.networks.device import Batch, Regions
+from seaice_model.networks.device import Batch, Regions, as_classes
 from seaice_model.networks.unet import Prediction
 from seaice_model.training.learned_weights import LearnedWeights
 from seaice_model.training.learner import Learner
@@ -264,6 +264,29 @@ def test_training_brings_the_shares_of_a_region_closer() -> None:
     losses = torch.stack([learner.learn(batch, 0.001) for _ in range(20)])
     of_regions = losses[:, 0] - losses[:, 2] - losses[:, 3]
     assert of_regions[-1] < of_regions[0] / 2
+
+
+def test_the_mean_of_two_shares_of_a_batch_is_that_of_the_batch() -> None:
+    batch = random_batch(4)
+    assert batch.regions is not None
+    charts = as_classes(batch.charts)
+    charts[0, :, 8:] = 255  # one share has fewer pixels than the other
+    generator = torch.Generator().manual_seed(2)
+    sod, floe = (
+        torch.randn(4, chart.n_classes, 16, 16, generator=generator)
+        for chart in (SOD, FLOE)
+    )
+    mean = (charts[:, 0] != 255).sum() / 2
+    parts = []
+    for rank in (0, 1):
+        own = slice(rank, None, 2)
+        found = Prediction(charts[own, 0].float(), sod[own], floe[own])
+        regions = Regions(*(plane[own] for plane in batch.regions))
+        parts.append(region_loss(found, charts[own], regions, ICE, mean))
+    whole = region_loss(
+        Prediction(charts[:, 0].float(), sod, floe), charts, batch.regions, ICE
+    )
+    torch.testing.assert_close((parts[0] + parts[1]) / 2, whole)
 
 
 def test_patches_of_rare_windows_weigh_more() -> None:
