@@ -30,7 +30,8 @@ class LogEntry:
     """Number of the epoch, from 1."""
 
     loss: float
-    """Weighted sum of the losses; mean over the batches of the epoch."""
+    """Weighted sum of the losses, that of regions included; mean over the batches of the
+    epoch."""
 
     loss_sic: float
     """Loss of SIC before weighting; mean over the batches."""

@@ -32,8 +32,13 @@ def write_polygons(
     scenes: Mapping[str, np.ndarray],
     table: PolygonTable,
     recipe: Recipe = RECIPE,
+    *,
+    mixed: Sequence[int] = (),
 ) -> Store:
-    """Write a store of scenes with these planes of polygon ids, -1 is none."""
+    """Write a store of scenes with these planes of polygon ids, -1 is none.
+
+    Polygons of `mixed` ids have neither a stage of development nor a floe size.
+    """
     store = Store.create(path, recipe)
     for scene_id, ids in scenes.items():
         grid = Grid(*ids.shape, 80.0)
@@ -42,6 +47,7 @@ def write_polygons(
             plane[ids == number] = position % 11
         charts = np.stack([plane, np.minimum(plane, 5), np.minimum(plane, 6)])
         charts[:, plane == CHART_FILL] = CHART_FILL
+        charts[1:, np.isin(ids, mixed)] = CHART_FILL
         scene = prepared_scene(scene_id, recipe, grid, origin=Origin(version="raw"))
         charted = replace(
             scene,

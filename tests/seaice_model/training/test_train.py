@@ -14,6 +14,7 @@ import pytest
 import torch
 from support.learnable_scenes import RECIPE, SCENES, TINY, StoreMaker
 from support.other_systems import OtherSystem
+from support.polygon_scenes import polygon_table, write_polygons
 
 from seaice_data.errors import StoreError
 from seaice_data.sampling.augmentation import AUGMENTATIONS, Augmentation
@@ -404,6 +405,23 @@ def test_a_store_without_polygons_cannot_train_with_regions(
     with pytest.raises(StoreError, match="a ready-to-train file, which has no polygons"):
         train(store, tmp_path / "run", config, device="cpu")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_training_with_regions_resumes_to_the_same_weights(tmp_path: Path) -> None:
+    ids = np.full((24, 24), 7)
+    ids[:, 8:] = 9
+    codes = {7: (90, -9, 93, 5), 9: (80, 40, 83, 4, 40, 95, 5)}  # young and old ice
+    path, scenes = str(tmp_path / "store"), dict.fromkeys(SCENES, ids)
+    store = write_polygons(path, scenes, polygon_table(codes), mixed=[9])
+    config = with_train(region_loss=1.0, n_epochs=2)
+    train(store, tmp_path / "run", config, device="cpu")
+    train(store, tmp_path / "again", with_train(region_loss=1.0, n_epochs=1), device="cpu")
+    train(store, tmp_path / "again", config, resume=True, device="cpu")
+    assert weights_of(tmp_path / "again") == weights_of(tmp_path / "run")
+    assert losses_of(tmp_path / "again") == losses_of(tmp_path / "run")
+    entry = read_log(RunFolder(tmp_path / "run").log)[0]
+    of_pixels = entry.loss_sic + 3 * entry.loss_sod + 3 * entry.loss_floe
+    assert entry.loss > of_pixels + 0.1
 
 
 def test_a_loss_that_is_not_finite_stops_the_training(tmp_path: Path, store: Store) -> None:
