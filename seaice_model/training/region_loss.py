@@ -88,12 +88,18 @@ def region_loss(
     is_charted = charts[:, _SIC] != CHART_FILL
     if n_charted is None:
         n_charted = is_charted.sum()
+    numbers = torch.arange(1, regions.shares.shape[1] + 1, device=charts.device)
+    is_in = regions.number.flatten(1)[:, None] == numbers[:, None]
     shares = torch.split(regions.shares, [SOD.n_classes, FLOE.n_classes], dim=2)
     planes = (prediction.sod, prediction.floe)
     total = torch.zeros((), device=charts.device)
     for position, logits, of_chart in zip((_SOD, _FLOE), planes, shares, strict=True):
         is_free = is_charted & (charts[:, position] == CHART_FILL)
-        losses = _losses(logits, is_free, of_chart, regions, config.region_shares)
+        sums = _sums(logits[:, : of_chart.shape[2]], is_free, is_in, config.region_shares)
+        losses = _losses(sums, of_chart, config.region_shares)
+        # Pixels at the border of a polygon with a class may have none.
+        is_mixed = 2 * sums[..., -1] > is_in.sum(dim=2)
+        losses = torch.where(is_mixed & (regions.visible >= LEAST_VISIBLE), losses, 0.0)
         if weights is not None:
             losses = losses * weights[:, None]
         total = total + of_charts[position] * losses.sum()
@@ -101,32 +107,35 @@ def region_loss(
     return total / torch.where(n_charted > 0, n_charted, 1)
 
 
-def _losses(
-    logits: Tensor, is_free: Tensor, shares: Tensor, regions: Regions, kind: RegionShares
-) -> Tensor:
-    """Return the loss of each region in nats times pixels, shape ``(batch, region)``.
+def _sums(logits: Tensor, is_free: Tensor, is_in: Tensor, kind: RegionShares) -> Tensor:
+    """Add up the pixels of each region that have no class.
 
-    `is_free` has shape ``(batch, y, x)``: pixels without a class, which have no other loss.
+    Returns
+    -------
+    Tensor
+        Shape ``(batch, region, column)``: probabilities of the classes, or of those of ice,
+        then pixels by their probability of ice, then pixels.
     """
-    number = torch.arange(1, shares.shape[1] + 1, device=shares.device)[:, None]
-    is_in = regions.number.flatten(1)[:, None] == number  # (batch, region, pixel)
-    is_counted = is_in & is_free.flatten(1)[:, None]
-    n_pixels = is_counted.sum(dim=2)
-    is_used = (regions.visible >= LEAST_VISIBLE) & shares.isfinite().all(dim=2)
-    # Pixels at the border of a polygon with a class may have none.
-    is_used &= 2 * n_pixels > is_in.sum(dim=2)
-    expected = shares.nan_to_num(nan=0.0)
-    classes = logits[:, : shares.shape[2]].float().flatten(2)  # without that of fill
-    pixels = is_counted.float()
+    logits = logits.float().flatten(2)  # (batch, class, pixel)
+    free = is_free.flatten(1)[:, None].float()
+    counted = free
     if kind == "ice":
-        # Weights of ice have no gradient: regions do not say where water is.
-        is_ice = 1 - classes.softmax(dim=1)[:, 0].detach()
-        pixels = pixels * is_ice[:, None]
-        classes = classes[:, 1:]
+        # Without a gradient: regions do not say where water is.
+        counted = free * (1 - logits.softmax(dim=1)[:, :1].detach())
+        logits = logits[:, 1:]
+    columns = torch.cat([logits.softmax(dim=1) * counted, counted, free], dim=1)
+    # A product of matrices adds in the same order each time, unlike scattering on a GPU.
+    return torch.bmm(is_in.float(), columns.transpose(1, 2))
+
+
+def _losses(sums: Tensor, shares: Tensor, kind: RegionShares) -> Tensor:
+    """Return the loss of each region in nats times pixels; 0 without shares of ice."""
+    is_known = shares.isfinite().all(dim=2)
+    expected = shares.nan_to_num(nan=0.0)
+    if kind == "ice":
         ice = 1 - expected[..., 0]
-        is_used &= ice > _LEAST_SHARE
+        is_known &= ice > _LEAST_SHARE
         expected = expected[..., 1:] / ice.clamp(min=_LEAST_SHARE)[..., None]
-    found = torch.bmm(pixels, classes.softmax(dim=1).transpose(1, 2))
-    found = found / pixels.sum(dim=2).clamp(min=_LEAST_SHARE)[..., None]
+    found = sums[..., :-2] / sums[..., -2:-1].clamp(min=_LEAST_SHARE)
     ratio = (expected + _LEAST_SHARE).log() - (found + _LEAST_SHARE).log()
-    return torch.where(is_used, (expected * ratio).sum(dim=2) * n_pixels, 0.0)
+    return torch.where(is_known, (expected * ratio).sum(dim=2) * sums[..., -1], 0.0)
