@@ -81,7 +81,7 @@ class Filling(nn.Module):
 
     def _of_channels(self, numbers: Tensor) -> Tensor:
         """Return the number of each channel, 0 without one; shape ``(channel, 1, 1)``."""
-        learned = iter(numbers.split(1))
+        learned = iter(torch.split(numbers, 1))
         none = numbers.new_zeros(1)
         of_channels = [next(learned) if is_one else none for is_one in self._is_learned]
         return torch.cat(of_channels)[:, None, None]
