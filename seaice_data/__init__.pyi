@@ -21,7 +21,7 @@ from .preparation.prepare import PrepareReport as PrepareReport
 from .preparation.prepare import prepare as prepare
 from .sampling.augmentation import AUGMENTATIONS as AUGMENTATIONS
 from .sampling.augmentation import Augmentation as Augmentation
-from .sampling.sampler import Patch as Patch
+from .sampling.patch import Patch as Patch
 from .sampling.sampler import PatchSampler as PatchSampler
 from .sampling.tiles import Tile as Tile
 from .sampling.tiles import TileGrid as TileGrid

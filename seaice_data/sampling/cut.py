@@ -240,3 +240,38 @@ def cut_bilinear(
             pixel_charts = np.uint64(near_pixel * n_charts)
             for m in range(n_charts):
                 out_classes[to_charts + np.uint64(m)] = classes[pixel_charts + np.uint64(m)]
+
+
+@compiled
+def cut_polygons(
+    positions: IntArray,
+    bounds: IntArray,
+    affine: FloatArray,
+    box: IntArray,
+    first: int,
+    out: IntArray,
+) -> None:
+    """Fill a box of a patch with the polygons of the pixels that charts come from.
+
+    Parameters
+    ----------
+    positions
+        Position of the polygon of each pixel of the scene, counted from 1; 0 is none.
+    bounds, affine, box
+        As in `cut_nearest`.
+    first
+        Added to positions, except to 0.
+    out
+        The patch to fill, shape ``(y, x)``.
+    """
+    y_i, y_j, y_0 = affine[0, 0], affine[0, 1], affine[0, 2]
+    x_i, x_j, x_0 = affine[1, 0], affine[1, 1], affine[1, 2]
+    top, bottom, left, right = bounds[0], bounds[1], bounds[2], bounds[3]
+    for i in range(box[0], box[1]):
+        for j in range(box[2], box[3]):
+            y = int(np.floor(y_0 + y_i * i + y_j * j + 0.5))
+            x = int(np.floor(x_0 + x_i * i + x_j * j + 0.5))
+            position = 0
+            if top <= y < bottom and left <= x < right:
+                position = positions[y, x]
+            out[i, j] = position + first if position else 0

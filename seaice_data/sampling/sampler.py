@@ -25,6 +25,8 @@ and its ``n_threads`` threads share what worker processes would copy.
   map from patch to scene, so a patch is resampled once, and where it reaches beyond its
   window it shows the scene. Cutmix takes a box from the patch of another number, whatever
   batch that is in.
+- With ``regions`` patches say which polygon of the chart each pixel is in, and what shares
+  of ice types the polygon has (`seaice_data.sampling.regions`).
 - Fill is NaN in inputs and 255 in charts, beyond the end of the scene, of its chart and of
   its swath alike. Beyond the end of a scene all channels are NaN, even the month.
 
@@ -38,7 +40,7 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any, TypedDict
+from typing import Any, cast
 
 import numpy as np
 
@@ -48,33 +50,17 @@ from seaice_data.charts import CHART_FILL, CHARTS
 from seaice_data.deprecation import former_arguments, former_attribute
 from seaice_data.errors import SettingsError, StoreError
 from seaice_data.sampling.augmentation import Augmentation, find_augmentation
+from seaice_data.sampling.patch import Patch
 from seaice_data.sampling.plan import WIND, BatchPlan, BatchPlanner, Cuts, still_wind
 from seaice_data.sampling.planes import KEPT_BYTES, open_planes
 from seaice_data.sampling.random_numbers import check_seed
+from seaice_data.sampling.regions import MOST_REGIONS, N_SHARES, RegionCutter
 from seaice_data.sampling.windows import Sampling, WindowSampler, has_windows
 from seaice_data.settings import nearest
 from seaice_data.store.division import divided
 from seaice_data.store.store import Store
 from seaice_data.store.stored_scene import StoredScene
 from seaice_data.texts import counted
-
-
-class Patch(TypedDict):
-    """A square of a scene, or several stacked along a first axis."""
-
-    inputs: FloatArray
-    """Shape ``(size, size, channel)`` in the store's type; NaN is fill."""
-
-    charts: ChartArray
-    """Shape ``(size, size, chart)``; 255 is fill."""
-
-    scene: IntArray
-    """Position of the scene in `PatchSampler.scenes`."""
-
-    probability: FloatArray
-    """How often the window is sampled, relative to sampling over scenes; with cutmix, both
-    windows. Sums over patches divided by it are, on average, those of patches sampled over
-    scenes."""
 
 
 @former_arguments(drawing="sampling")
@@ -104,15 +90,21 @@ class PatchSampler:
     augmentation
         How they are augmented, or the name of one of `AUGMENTATIONS`; not at all if not
         given.
+    regions
+        Whether patches say which polygon of the chart each pixel is in, and what shares of
+        ice types it has: `Patch` then has `region`, `shares` and `visible`. Needs scenes
+        with polygons (`StoredScene.has_polygons`).
     n_threads
         Threads that cut the patches of a batch. Results do not depend on it.
     kept_bytes
         Limit on the memory for what is read from a store whose files cannot be mapped.
+        Polygons, which are never mapped, have a limit of the same size.
 
     Raises
     ------
     StoreError
-        If a channel or scene is not in the store, or no scene has a patch to sample.
+        If a channel or scene is not in the store, no scene has a patch to sample, or one
+        has no polygons for its regions.
     SettingsError
         If the seed, size, sampling or augmentation cannot work here, or no augmentation has
         the given name.
@@ -147,6 +139,7 @@ class PatchSampler:
         seed: int = 0,
         sampling: Sampling | None = None,
         augmentation: Augmentation | str | None = None,
+        regions: bool = False,
         n_threads: int = 1,
         kept_bytes: int = KEPT_BYTES,
     ) -> None:
@@ -190,6 +183,10 @@ class PatchSampler:
                 hint="`seaice info` shows the splits of a store",
             )
         self._stored = [wanted[k] for k in usable]
+        self.regions = regions
+        """Whether patches have regions."""
+        for scene in self._stored if regions else ():
+            scene.check_polygons()
         self._components = tuple(self.channels[channel] for channel in self.wind[:, 0])
         self.still_wind = still_wind(self._components)
         """`Cuts.wind` where the wind is not turned."""
@@ -216,7 +213,7 @@ class PatchSampler:
         return {
             name: value
             for name, value in vars(self).items()
-            if name not in ("_planes", "_windows", "_planner", "_pool")
+            if name not in ("_planes", "_windows", "_planner", "_pool", "_cutter")
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -234,26 +231,26 @@ class PatchSampler:
 
     def __getitems__(self, numbers: Sequence[int]) -> list[Patch]:
         """Return patches one by one in a list, as a PyTorch DataLoader asks for them."""
-        patches = self.batch(numbers)
+        patches = cast("dict[str, Any]", self.batch(numbers))
         return [
-            Patch(
-                inputs=patches["inputs"][k],
-                charts=patches["charts"][k],
-                scene=patches["scene"][k],
-                probability=patches["probability"][k],
-            )
+            cast("Patch", {name: values[k] for name, values in patches.items()})
             for k in range(len(numbers))
         ]
 
     def empty(self, n_patches: int) -> Patch:
         """Return memory for a batch, to be used again and again."""
         shape = (n_patches, self.size, self.size)
-        return Patch(
+        out = Patch(
             inputs=np.empty((*shape, len(self.channels)), self._dtype),
             charts=np.empty((*shape, len(CHARTS)), np.uint8),
             scene=np.empty(n_patches, np.int64),
             probability=np.empty(n_patches, np.float64),
         )
+        if self.regions:
+            out["region"] = np.empty(shape, np.uint8)
+            out["shares"] = np.empty((n_patches, MOST_REGIONS, N_SHARES), np.float32)
+            out["visible"] = np.empty((n_patches, MOST_REGIONS), np.float32)
+        return out
 
     def batch(self, numbers: Sequence[int], out: Patch | None = None) -> Patch:
         """Return patches stacked, in `out` if given (see `empty`)."""
@@ -278,6 +275,9 @@ class PatchSampler:
             for channels, is_absent in zip(self.dispensable, plan.absent[k], strict=True):
                 if is_absent:
                     out["inputs"][k][..., channels] = np.nan
+            if self.regions:
+                found = (out["region"][k], out["shares"][k], out["visible"][k])
+                self._cutter.cut(plan, k, m, *found)
 
         n, n_threads = len(numbers), self.n_threads
         if n_threads == 1 or n == 1:
@@ -340,6 +340,7 @@ class PatchSampler:
     def _open(self) -> None:
         """Set up what belongs to one process; files are opened when they are needed."""
         self._planes = open_planes(self._stored, self._kept_bytes)
+        self._cutter = RegionCutter(self._stored, self.size, self._kept_bytes)
         self._pool: tuple[int, ThreadPoolExecutor] | None = None
         self._windows = WindowSampler(
             self.sampling,

@@ -43,6 +43,9 @@ _INPUT_CHUNK = 256
 _MOST_TIE_POINTS = 4096  # along an axis
 _MOST_POLYGONS = 2**20
 
+POLYGON_COLUMNS = ("id", *COLUMNS, "is_water")
+"""Columns of the table of polygons."""
+
 MOST_PIXELS = 2**28
 """Limit of the pixels of a scene on the 80 m grid; Sentinel-1 scenes have 30 million."""
 
@@ -220,7 +223,7 @@ def _polygon_arrays(
 ) -> Iterator[ArrayFiles]:
     """Yield the egg codes of the polygons, because the charts leave out mixed ice."""
     make = partial(ArrayFiles, zarr_format=recipe.zarr_format)
-    columns = np.array(["id", *COLUMNS, "is_water"])
+    columns = np.array(POLYGON_COLUMNS)
     yield make(name="polygon_column", values=columns, dimensions=("polygon_column",))
     table = np.column_stack([polygons.ids, polygons.codes, polygons.is_water])
     yield make(
@@ -268,7 +271,7 @@ def array_forms(attributes: SceneAttributes, recipe: Recipe) -> dict[str, ArrayF
     y, x = map(_exactly, attributes["grid"].shape)
     y80, x80 = map(_exactly, attributes["source_grid"].shape)
     channel, chart = _exactly(len(recipe.channels)), _exactly(len(CHARTS))
-    column = _exactly(len(COLUMNS) + 2)
+    column = _exactly(len(POLYGON_COLUMNS))
     line = sample = range(1, _MOST_TIE_POINTS + 1)
     forms = {
         "inputs": (recipe.dtype, (y, x, channel)),

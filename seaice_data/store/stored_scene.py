@@ -10,13 +10,19 @@ import numpy as np
 
 from seaice_data.arrays import ChartArray, FloatArray, IntArray
 from seaice_data.charts import CHARTS
+from seaice_data.egg_codes import PolygonTable
 from seaice_data.errors import DamageError, StoreError
 from seaice_data.geolocation import TiePoints
 from seaice_data.grid import Grid
 from seaice_data.storage.local_folder import LocalFolder
 from seaice_data.store.array_files import ARRAY_DOCUMENTS, read_array_document
 from seaice_data.store.group import StoreRoot, whole_documents
-from seaice_data.store.layout import SceneAttributes, array_forms, chunk_names
+from seaice_data.store.layout import (
+    POLYGON_COLUMNS,
+    SceneAttributes,
+    array_forms,
+    chunk_names,
+)
 from seaice_data.store.origin import Origin, read_origin
 from seaice_data.store.statistics import ChannelStats
 from seaice_data.system.documents import Document, DocumentError
@@ -164,6 +170,61 @@ class StoredScene:
     def full_flags(self) -> ChartArray:
         """Read the flags on the 80 m grid, shape ``(y, x)``; bits as in `FLAGS`."""
         return self._read("full_flags")
+
+    @property
+    def has_polygons(self) -> bool:
+        """Whether the polygons of its chart are stored, with their egg codes."""
+        return "polygon_id" in self.known["checksums"]
+
+    def check_polygons(self) -> None:
+        """Reject a scene without polygons.
+
+        Raises
+        ------
+        StoreError
+            If it has none; it says why.
+        """
+        if self.has_polygons:
+            return
+        if self.has_charts and self.attributes.get("version") == "ready":
+            raise StoreError(
+                f"scene {self.id} of {self.store.path!r} was made from a ready-to-train "
+                "file, which has no polygons",
+                hint="prepare the raw files of these scenes, which contain polygons and "
+                "their egg codes",
+            )
+        reason = "polygons" if self.has_charts else "chart, so it has no polygons"
+        raise StoreError(f"scene {self.id} of {self.store.path!r} has no {reason}")
+
+    def polygon_ids(self) -> IntArray:
+        """Read the id of the polygon of each stored pixel, shape ``(y, x)``; -1 is none.
+
+        Raises
+        ------
+        StoreError
+            If the scene has no polygons (see `has_polygons`), or they cannot be read.
+        """
+        self.check_polygons()
+        return self._read("polygon_id")
+
+    @property
+    def polygons(self) -> PolygonTable:
+        """The polygons of the chart, with their egg codes.
+
+        Raises
+        ------
+        StoreError
+            If the scene has no polygons (see `has_polygons`), or they cannot be read.
+        """
+        self.check_polygons()
+        columns = self._read("polygon_column").tolist()
+        table = self._read("polygons")
+        if columns != [*POLYGON_COLUMNS]:
+            raise self._damaged(f"'polygon_column' is {columns}")
+        ids = table[:, 0]
+        if len(np.unique(ids)) < len(ids) or (ids < 0).any():
+            raise self._damaged("ids in 'polygons' are negative, or occur twice")
+        return PolygonTable(ids=ids, codes=table[:, 1:-1], is_water=table[:, -1] != 0)
 
     @property
     def tie_points(self) -> TiePoints:

@@ -14,15 +14,16 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from seaice_data.arrays import FloatArray
-from seaice_data.sampling.sampler import Patch, PatchSampler
-from seaice_model.networks.device import Batch
+from seaice_data.sampling.patch import Patch
+from seaice_data.sampling.sampler import PatchSampler
+from seaice_model.networks.device import Batch, Regions
 from seaice_model.training.gpu_patches import GpuPatches, work_bytes
 from seaice_model.training.gpu_scenes import are_kept, bytes_of, drop_others, free_bytes
 
@@ -78,11 +79,14 @@ def patch_source(
     """Return the patches of `sampler` in the memory of a GPU, if they fit into half of it.
 
     The other half is for the network. On a CPU the sampler itself is returned: mapped files
-    are as fast. `compiled` is whether to compile the function that cuts patches on the GPU.
+    are as fast. So it is if patches have regions, on any device: they are cut on the CPU
+    and sent. `compiled` is whether to compile the function that cuts patches on the GPU.
     """
     if device.type != "cuda":
         return sampler
     drop_others(sampler, device)
+    if sampler.regions:
+        return sampler
     needed = bytes_of(sampler, sampler.scenes) + work_bytes(sampler, batch_size)
     free = free_bytes(device)
     if needed > free / 2 and not are_kept(sampler, device):
@@ -154,22 +158,21 @@ class _Buffer:
         self._copied: torch.cuda.Event | None = None
         if device.type == "cuda":
             self._copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
-            self._patches["inputs"] = _pinned(self._patches["inputs"])
-            self._patches["charts"] = _pinned(self._patches["charts"])
-            self._patches["probability"] = _pinned(self._patches["probability"])
+            # All but the scene, which stays here.
+            pinned = {
+                name: _pinned(values)
+                for name, values in _by_name(self._patches).items()
+                if name != "scene"
+            }
+            self._patches = cast("Patch", {**self._patches, **pinned})
 
     def fill(self, sampler: PatchSampler, numbers: range) -> Patch:
         """Read patches, once the previous ones have been copied from this memory."""
         if self._copied is not None:
             self._copied.synchronize()
         n = len(numbers)
-        out = Patch(
-            inputs=self._patches["inputs"][:n],
-            charts=self._patches["charts"][:n],
-            scene=self._patches["scene"][:n],
-            probability=self._patches["probability"][:n],
-        )
-        return sampler.batch(numbers, out)
+        out = {name: values[:n] for name, values in _by_name(self._patches).items()}
+        return sampler.batch(numbers, cast("Patch", out))
 
     def mark_copied(self) -> None:
         """Let `fill` wait until the GPU has finished the copies started so far."""
@@ -183,11 +186,21 @@ def _next(pending: deque[tuple[_Buffer, Future[Patch]]], device: torch.device) -
     patches = future.result()
     wait_s = time.perf_counter() - start
     # On a CPU these are views of the buffer.
-    inputs = torch.from_numpy(patches["inputs"]).to(device, non_blocking=True)
-    charts = torch.from_numpy(patches["charts"]).to(device, non_blocking=True)
-    probability = torch.from_numpy(patches["probability"]).to(device, non_blocking=True)
+    sent = {
+        name: torch.from_numpy(values).to(device, non_blocking=True)
+        for name, values in _by_name(patches).items()
+        if name != "scene"
+    }
     buffer.mark_copied()
-    return Batch(inputs, charts, probability.to(torch.float32), wait_s)
+    probability = sent["probability"].to(torch.float32)
+    regions = None
+    if "region" in patches:
+        regions = Regions(sent["region"], sent["shares"], sent["visible"])
+    return Batch(sent["inputs"], sent["charts"], probability, wait_s, regions)
+
+
+def _by_name(patches: Patch) -> dict[str, NDArray[Any]]:
+    return cast("dict[str, NDArray[Any]]", patches)
 
 
 def _pinned(array: NDArray[Any]) -> NDArray[Any]:

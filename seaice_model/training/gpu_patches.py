@@ -19,6 +19,7 @@ from torch import Tensor
 
 from seaice_data.arrays import FloatArray
 from seaice_data.channels import DISPENSABLE
+from seaice_data.errors import SettingsError
 from seaice_data.sampling.plan import Cuts
 from seaice_data.sampling.sampler import PatchSampler
 from seaice_model.networks.device import Batch
@@ -43,6 +44,8 @@ class GpuPatches:
     ------
     MemoryNeededError
         If the device has too little memory; this is checked before anything is read.
+    SettingsError
+        If the patches of `sampler` have regions, which are cut on the CPU only.
     StoreError
         If a scene is damaged.
     """
@@ -55,6 +58,11 @@ class GpuPatches:
         *,
         compiled: bool = False,
     ) -> None:
+        if sampler.regions:
+            raise SettingsError(
+                "patches with regions cannot be cut on a device",
+                hint="use the patches of the sampler itself",
+            )
         self._sampler, self._device = sampler, device
         work = work_bytes(sampler, batch_size)
         self._scenes = scenes_on_device(sampler, device, spare_bytes=work)

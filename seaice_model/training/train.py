@@ -105,7 +105,7 @@ def train(
         train or validate on, or one of them lacks a channel that the network reads; if the
         loss is not finite, memory runs out, or a file of the run cannot be written.
     StoreError
-        If the store lacks channels or labels.
+        If the store lacks channels or labels, or polygons that the loss of regions needs.
     """
     start = time.perf_counter()
     folder = RunFolder(Path(run_path))
@@ -177,6 +177,7 @@ class _Training:
             seed=self.config.seed,
             sampling=settings.config.sampling,
             augmentation=settings.config.augmentation,
+            regions=self.config.region_loss > 0,
         )
         is_divided = self.config.divide_by_probability
         self.learner = Learner(

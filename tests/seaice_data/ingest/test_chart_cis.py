@@ -21,6 +21,7 @@ from seaice_data.ingest.chart import read_chart
 from seaice_data.ingest.frame import Frame
 from seaice_data.ingest.parts import BurntChart
 from seaice_data.ingest.places.placing import pixel_areas
+from seaice_data.polygon_shares import polygon_shares
 
 pytestmark = needs_shared
 
@@ -90,6 +91,31 @@ def test_every_polygon_of_ice_and_water_is_burnt(chart: BurntChart, polygons: An
     assert chart.polygon_ids.dtype == np.int32
     assert (chart.service, chart.name) == ("cis", "cis_SGRDREA_20201102T")
     assert chart.valid == datetime(2020, 11, 2, 18, tzinfo=UTC)
+
+
+def test_polygons_have_shares_of_ice_types(chart: BurntChart, polygons: Any) -> None:
+    table = PolygonTable.parse(chart.rows)
+    shares = polygon_shares(table)
+    is_known = np.isfinite(shares)
+    classes = table.classes()
+    sod, floe = is_known[:, 0], is_known[:, 6]
+    # The 38 polygons without a dominant stage are mixed; four have a fourth type (CD).
+    assert (sod.sum(), floe.sum()) == (293, 25)
+    assert (sod & (classes[:, 1] == CHART_FILL)).sum() == 34
+    short = polygons[~sod]
+    assert short["CD"].tolist() == ["85", "85", "85", "84"]
+    # Floe sizes are fast ice (08) or undetermined (99) elsewhere.
+    codes = polygons[["FA", "FB", "FC"]].isin(["08", "99"]).any(axis=1).to_numpy()
+    is_water = classes[:, 0] == 0
+    assert not floe[codes & ~is_water].any()
+    assert (~floe & ~codes).sum() == 4
+    for block in (shares[sod, :6], shares[floe, 6:]):
+        np.testing.assert_allclose(block.sum(axis=1), 1, rtol=1e-6)
+    assert shares[is_water][:, [0, 6]].tolist() == [[1, 1]] * is_water.sum()
+    # Where one stage dominates, it has the largest share of the ice.
+    largest = shares[:, 1:6].argmax(axis=1) + 1
+    is_one = sod & ~is_water & (classes[:, 1] != CHART_FILL)
+    np.testing.assert_array_equal(largest[is_one], classes[is_one, 1])
 
 
 def test_codes_are_those_of_the_file(chart: BurntChart, polygons: Any) -> None:

@@ -21,7 +21,8 @@ from seaice_data.sampling.augmentation import (
     sample_mixing,
     sample_turns,
 )
-from seaice_data.sampling.sampler import Patch, PatchSampler
+from seaice_data.sampling.patch import Patch
+from seaice_data.sampling.sampler import PatchSampler
 from seaice_data.store.recipe import Recipe
 from seaice_data.store.store import Store
 

@@ -15,22 +15,40 @@ from torch.utils.data import DataLoader, Dataset
 
 from seaice_data.preparation.prepare import prepare
 from seaice_data.sampling.augmentation import Augmentation
-from seaice_data.sampling.sampler import Patch, PatchSampler
+from seaice_data.sampling.patch import Patch
+from seaice_data.sampling.sampler import PatchSampler
 from seaice_data.sampling.windows import Sampling
 from seaice_data.store.recipe import Recipe
 from seaice_data.store.store import Store
+from seaice_data.synthetic.scene_set import write_scenes
 
 N = 24
-NAMES = ("inputs", "charts", "scene", "probability")
+NAMES = ("inputs", "charts", "scene", "probability", "region", "shares", "visible")
 
 
 def make(store_path: str, **changes: Any) -> PatchSampler:
     store = Store.open(store_path)
     settings = {
         "scenes": store.scenes, "size": 32, "seed": 5, "channels": ("hh", "u10m", "v10m"),
+        "regions": True,
         "augmentation": Augmentation(), "sampling": Sampling(over="classes"), **changes,
     }  # fmt: skip
     return PatchSampler(store, **settings)
+
+
+@pytest.fixture(scope="module")
+def raw_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write four synthetic scenes with polygons."""
+    folder = tmp_path_factory.mktemp("workers") / "raw"
+    write_scenes(folder, 4, 240, "raw")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def store_path(raw_folder: Path) -> str:
+    path = str(raw_folder.parent / "store.zarr")
+    prepare(raw_folder, path, Recipe(ratio=5))
+    return path
 
 
 @pytest.fixture(scope="module")

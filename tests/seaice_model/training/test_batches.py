@@ -4,8 +4,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from support.learnable_scenes import SCENES
+from support.polygon_scenes import polygon_table, write_polygons
 
 from seaice_data.charts import CHART_FILL
+from seaice_data.errors import SettingsError
 from seaice_data.sampling.augmentation import AUGMENTATIONS
 from seaice_data.sampling.sampler import PatchSampler
 from seaice_data.sampling.windows import Sampling
@@ -94,6 +97,53 @@ def test_processes_share_every_batch(sampler: PatchSampler) -> None:
         for rank, share in enumerate(shares):
             assert_equal(share.inputs, whole.inputs[rank::2])
             assert torch.equal(share.charts, whole.charts[rank::2])
+
+
+@pytest.fixture(scope="module")
+def with_regions(tmp_path_factory: pytest.TempPathFactory) -> PatchSampler:
+    """Return a sampler of scenes with polygons."""
+    rng = np.random.default_rng(0)
+    planes = {i: rng.integers(-1, 9, (30, 40)) // 3 for i in SCENES[:2]}
+    table = polygon_table({0: (1,), 1: (80, 60, 87, 4, 20, 81, 5), 2: (92, -9, 95, 8)})
+    path = str(tmp_path_factory.mktemp("regions") / "store.zarr")
+    store = write_polygons(path, planes, table)
+    return PatchSampler(
+        store, scenes=store.scenes, size=24, augmentation="default", regions=True
+    )
+
+
+def test_regions_come_with_their_patches(with_regions: PatchSampler) -> None:
+    sizes = []
+    numbers = iter(range(4, 14))
+    for batch in batches(with_regions, 4, 14, 4, CPU):
+        assert batch.regions is not None
+        sizes.append(len(batch.regions.number))
+        for values in zip(*batch.regions, strict=True):
+            patch = with_regions[next(numbers)]
+            for name, found in zip(("region", "shares", "visible"), values, strict=True):
+                np.testing.assert_array_equal(found.numpy(), patch[name])  # type: ignore[literal-required]
+    assert sizes == [4, 4, 2]
+
+
+def test_processes_share_the_regions_of_every_batch(with_regions: PatchSampler) -> None:
+    streams = [
+        batches(with_regions, 8, 16, 4, CPU),
+        *(batches(with_regions, 8, 16, 4, CPU, rank=r, count=2) for r in (0, 1)),
+    ]
+    for whole, *shares in zip(*streams, strict=True):
+        for rank, share in enumerate(shares):
+            for ours, theirs in zip(share.regions or (), whole.regions or (), strict=True):
+                assert_equal(ours, theirs[rank::2])
+        assert whole.regions is not None
+
+
+def test_without_regions_a_batch_has_none(sampler: PatchSampler) -> None:
+    assert next(batches(sampler, 0, 4, 4, CPU)).regions is None
+
+
+def test_patches_with_regions_are_not_cut_on_a_device(with_regions: PatchSampler) -> None:
+    with pytest.raises(SettingsError, match="regions cannot be cut on a device"):
+        GpuPatches(with_regions, CPU, 4)
 
 
 def test_batches_from_the_memory_of_the_device_are_the_same(store: Store) -> None:

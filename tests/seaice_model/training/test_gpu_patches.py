@@ -13,7 +13,8 @@ from support.coded_scenes import write_coded
 
 from seaice_data.preparation.prepare import prepare
 from seaice_data.sampling.augmentation import AUGMENTATIONS, Augmentation, Direction
-from seaice_data.sampling.sampler import Patch, PatchSampler
+from seaice_data.sampling.patch import Patch
+from seaice_data.sampling.sampler import PatchSampler
 from seaice_data.sampling.windows import Sampling
 from seaice_data.store.recipe import Recipe
 from seaice_data.store.store import Store

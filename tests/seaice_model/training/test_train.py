@@ -15,6 +15,7 @@ import torch
 from support.learnable_scenes import RECIPE, SCENES, TINY, StoreMaker
 from support.other_systems import OtherSystem
 
+from seaice_data.errors import StoreError
 from seaice_data.sampling.augmentation import AUGMENTATIONS, Augmentation
 from seaice_data.sampling.windows import Sampling
 from seaice_data.store.recipe import Recipe
@@ -398,6 +399,15 @@ def test_a_missing_channel_is_named(tmp_path: Path, store: Store) -> None:
     config = RunConfig(model=ModelConfig(channels=("hh", "skt"), filters=(4, 8)))
     with pytest.raises(Exception, match="has no channel 'skt'"):
         train(store, tmp_path / "run", config)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_store_without_polygons_cannot_train_with_regions(
+    tmp_path: Path, store: Store
+) -> None:
+    config = replace(TINY, train=replace(TINY.train, region_loss=1.0))
+    with pytest.raises(StoreError, match="a ready-to-train file, which has no polygons"):
+        train(store, tmp_path / "run", config, device="cpu")
     assert not (tmp_path / "run").exists()
 
 
