@@ -15,6 +15,7 @@ EXPECTED = {
     "patches_with_xbatcher.py": "(4, 2, 16, 16) (4, 3, 16, 16)",
     "random_forest.py": "weighted F1 of SOD on test pixels",
     "read_with_xarray.py": "degrees north",
+    "registered_network.py": "scores",
     "train_with_jax.py": "cross-entropy of SOD",
     "torchgeo_samples.py": "{'image': (4, 2, 32, 32), 'mask': (4, 3, 32, 32)}",
 }

@@ -144,7 +144,8 @@ def test_every_preset_trains_on_synthetic_scenes(
 ) -> None:
     fixture = "full_store_path" if find_preset(name).ratio == 1 else "store_path"
     store = Store.open(request.getfixturevalue(fixture))
-    config = resolve(preset=name, changes=SMALL)
+    of_swin = ["filters=[12, 24, 48, 96], patch_size=64"] if name == "swin" else []
+    config = resolve(preset=name, changes=[*SMALL, *of_swin])
     report = train(store, tmp_path / "run", config, device="cpu")
     assert report.n_epochs == 2
     log = read_log(RunFolder(tmp_path / "run").log)
