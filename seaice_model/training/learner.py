@@ -8,10 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from seaice_data.charts import CHARTS, SIC
 from seaice_model.config.run_config import RunConfig
 from seaice_model.networks.build import Network, build_network
 from seaice_model.networks.device import (
     Batch,
+    Regions,
     arithmetic,
     as_classes,
     as_planes,
@@ -23,9 +25,12 @@ from seaice_model.training.cuda_graph import CudaGraphStep
 from seaice_model.training.learned_weights import LearnedWeights
 from seaice_model.training.losses import count_valid, total_loss
 from seaice_model.training.processes import Processes
+from seaice_model.training.region_loss import region_loss
 from seaice_model.training.weight_average import WeightAverage
 
-_Forward = Callable[[Tensor, Tensor, Tensor | None, Tensor | None], Tensor]
+_SIC = CHARTS.index(SIC)
+
+_Forward = Callable[[Tensor, Tensor, Tensor | None, Tensor | None, Regions | None], Tensor]
 _NOTHING: Mapping[str, Tensor] = MappingProxyType({})
 
 
@@ -61,15 +66,14 @@ class Learner:
         self._mean_valid = (
             None if mean_valid is None else torch.tensor(mean_valid, device=device).float()
         )
-        network = build_network(
-            config.model, seed=self.config.seed, patch_size=self.config.patch_size
-        )
-        self.network: Network = on_device(network, device)
+        network = self._built(config)
+        self.network: Network = network
         if isinstance(network, NamedNetwork):
             with arithmetic(device, self.config.precision):
                 try_network(network)
-        decay = self.config.weight_average
-        self._average = WeightAverage(self.network, decay) if decay > 0 else None
+        self._average: WeightAverage | None = None
+        if (decay := self.config.weight_average) > 0:
+            self._average = WeightAverage(self.network, self._built(config), decay)
         first = self.config.loss_weights
         self._learned = (
             LearnedWeights(first, device) if self.config.learned_weights else None
@@ -129,26 +133,19 @@ class Learner:
         -------
         Tensor
             Losses before the step, still on the device: total, SIC, SOD, FLOE. Their mean
-            over all processes is the loss of the batch.
+            over all processes is the loss of the batch. The loss of regions is part of the
+            total only.
+
+        Raises
+        ------
+        ValueError
+            If the loss of regions is used, and the batch has no regions.
         """
         if isinstance(self.network, MultiTaskUNet):  # it samples none
             return self._learn(batch, learning_rate)
         number = (iteration, self.processes.rank)
         with own_chance(self.config.seed, self.processes.device, number):
             return self._learn(batch, learning_rate)
-
-    def _learn(self, batch: Batch, learning_rate: float) -> Tensor:
-        patches = (batch.inputs, batch.charts, batch.probability)
-        for group in self._optimiser.param_groups:
-            if self._is_recorded:
-                group["lr"].fill_(learning_rate)
-            else:
-                group["lr"] = learning_rate
-        if not self._is_recorded:
-            return self._step(*patches)
-        if self._recorded is None:
-            self._recorded = CudaGraphStep(self._step, patches, self._changed)
-        return self._recorded(*patches).clone()
 
     def momentum(self) -> dict[str, Tensor]:
         """Return the momentum by the name of its weights; empty before the first batch."""
@@ -208,14 +205,39 @@ class Learner:
                 return name
         return None
 
-    def _step(self, inputs: Tensor, charts: Tensor, probability: Tensor) -> Tensor:
+    def _built(self, config: RunConfig) -> Network:
+        size, seed = config.train.patch_size, config.train.seed
+        network = build_network(config.model, seed=seed, patch_size=size)
+        return on_device(network, self.processes.device)
+
+    def _learn(self, batch: Batch, learning_rate: float) -> Tensor:
+        patches = [batch.inputs, batch.charts, batch.probability]
+        if self.config.region_loss > 0:
+            if batch.regions is None:
+                raise ValueError("the loss of regions needs batches with regions")
+            patches += batch.regions
+        for group in self._optimiser.param_groups:
+            if self._is_recorded:
+                group["lr"].fill_(learning_rate)
+            else:
+                group["lr"] = learning_rate
+        if not self._is_recorded:
+            return self._step(*patches)
+        if self._recorded is None:
+            self._recorded = CudaGraphStep(self._step, patches, self._changed)
+        return self._recorded(*patches).clone()
+
+    def _step(
+        self, inputs: Tensor, charts: Tensor, probability: Tensor, *regions: Tensor
+    ) -> Tensor:
         weights = n_valid = None
         if self._mean_valid is not None:
             weights, n_valid = 1 / probability, self._mean_valid * len(charts)
         elif self.processes.count > 1 or self._learned is not None:
             counted = count_valid(as_classes(charts))
             n_valid = self.processes.mean(counted.float())
-        losses = self._forward(inputs, charts, weights, n_valid)
+        polygons = Regions(*regions) if regions else None
+        losses = self._forward(inputs, charts, weights, n_valid, polygons)
         self._optimiser.zero_grad(set_to_none=True)
         losses[0].backward()  # type: ignore[no-untyped-call]
         if self._learned is not None:  # it is not part of the synchronised network
@@ -226,14 +248,25 @@ class Learner:
         return losses.detach()
 
     def _losses(
-        self, inputs: Tensor, charts: Tensor, weights: Tensor | None, n_valid: Tensor | None
+        self,
+        inputs: Tensor,
+        charts: Tensor,
+        weights: Tensor | None,
+        n_valid: Tensor | None,
+        regions: Regions | None,
     ) -> Tensor:
         with arithmetic(self.processes.device, self.config.precision):
             prediction = self._synchronised(as_planes(inputs, self._fill))
-        losses = total_loss(
-            prediction, as_classes(charts), self.config, n_valid, weights, self._learned
+        classes = as_classes(charts)
+        total, *losses = total_loss(
+            prediction, classes, self.config, n_valid, weights, self._learned
         )
-        return torch.stack(losses)
+        if regions is not None:
+            n_charted = None if n_valid is None else n_valid[_SIC]
+            total = total + self.config.region_loss * region_loss(
+                prediction, classes, regions, self.config, n_charted, weights, self._learned
+            )
+        return torch.stack([total, *losses])
 
     def _changed(self) -> Iterator[Tensor]:
         """Yield every tensor that a step changes."""

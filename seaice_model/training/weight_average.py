@@ -24,7 +24,6 @@ number of batches, which a CUDA graph does not allow.
 """
 
 from collections.abc import Iterator, Mapping
-from copy import deepcopy
 
 import torch
 from torch import Tensor
@@ -39,12 +38,15 @@ class WeightAverage:
     ----------
     network
         The network that learns, at its start, on its device.
+    other
+        Another one of the same configuration, on the same device; it gets the average.
     decay
         Share of the average that stays after each batch, in the long run.
     """
 
-    def __init__(self, network: Network, decay: float) -> None:
-        self.network = deepcopy(network).requires_grad_(False).eval()
+    def __init__(self, network: Network, other: Network, decay: float) -> None:
+        other.load_state_dict(network.state_dict())
+        self.network = other.requires_grad_(False).eval()
         """The network with the average."""
         pairs = [*zip(_tensors(self.network), _tensors(network), strict=True)]
         is_averaged = [own.is_floating_point() for own, _ in pairs]

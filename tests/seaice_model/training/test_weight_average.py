@@ -6,15 +6,21 @@ import pytest
 import torch
 from support.learnable_scenes import TINY
 
-from seaice_model.networks.build import build_network
+from seaice_model.networks.build import Network, build_network
 from seaice_model.training.weight_average import WeightAverage
 
 
+def averaged(network: Network, decay: float) -> WeightAverage:
+    return WeightAverage(
+        network, build_network(network.config, seed=5, patch_size=16), decay
+    )
+
+
 def test_the_average_of_one_weight_is_that_by_hand() -> None:
-    network = build_network(TINY.model, seed=0)
+    network = build_network(TINY.model, seed=0, patch_size=16)
     bias = network.heads[0].bias
     bias.data.fill_(1.0)
-    average = WeightAverage(network, 0.15)
+    average = averaged(network, 0.15)
     own = average.network.heads[0].bias
     shown = []
     for value in (11.0, 0.0, 2.0):
@@ -29,8 +35,8 @@ def test_the_average_of_one_weight_is_that_by_hand() -> None:
 
 
 def test_buffers_are_averaged_and_counts_copied() -> None:
-    network = build_network(TINY.model, seed=0)
-    average = WeightAverage(network, 0.5)
+    network = build_network(TINY.model, seed=0, patch_size=16)
+    average = averaged(network, 0.5)
     norm, own = (n.contract[0][1] for n in (network, average.network))
     norm.running_mean.fill_(10.0)
     norm.num_batches_tracked.fill_(7)
@@ -40,8 +46,8 @@ def test_buffers_are_averaged_and_counts_copied() -> None:
 
 
 def test_constant_weights_are_their_own_average() -> None:
-    network = build_network(TINY.model, seed=3)
-    average = WeightAverage(network, 0.99)
+    network = build_network(TINY.model, seed=3, patch_size=16)
+    average = averaged(network, 0.99)
     for _ in range(3):
         average.update()
     for ours, theirs in zip(
@@ -52,8 +58,8 @@ def test_constant_weights_are_their_own_average() -> None:
 
 def test_an_average_continues_where_it_was() -> None:
     generator = torch.Generator().manual_seed(0)
-    network = build_network(TINY.model, seed=0)
-    average = WeightAverage(network, 0.99)
+    network = build_network(TINY.model, seed=0, patch_size=16)
+    average = averaged(network, 0.99)
 
     def learn() -> None:
         for weights in network.parameters():
@@ -62,7 +68,7 @@ def test_an_average_continues_where_it_was() -> None:
     for _ in range(4):
         learn()
         average.update()
-    resumed = WeightAverage(network, 0.99)
+    resumed = averaged(network, 0.99)
     resumed.restore(average.network.state_dict(), 4)
     learn()
     average.update()
@@ -72,8 +78,8 @@ def test_an_average_continues_where_it_was() -> None:
 
 
 def test_the_average_neither_learns_nor_normalises_by_its_batch() -> None:
-    network = build_network(replace(TINY.model, decoders="separate"), seed=0)
-    average = WeightAverage(network.train(), 0.9).network
+    network = build_network(replace(TINY.model, decoders="separate"), seed=0, patch_size=16)
+    average = averaged(network.train(), 0.9).network
     assert not average.training
     assert not any(weights.requires_grad for weights in average.parameters())
     assert network.training
