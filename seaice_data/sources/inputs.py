@@ -90,12 +90,13 @@ class SceneInputs:
 
     def without(self, groups: Collection[Group]) -> "SceneInputs":
         """Return the scene as if its file lacked all channels of these groups."""
-        if not groups:
+        origin = self.origin.without(groups)
+        if origin == self.origin:
             return self
         planes = self.planes.copy()
         lost = [k for k, c in enumerate(find_channels(self.channels)) if c.group in groups]
         planes[..., lost] = np.nan
-        return replace(self, planes=planes, origin=self.origin.without(groups))
+        return replace(self, planes=planes, origin=origin)
 
     def _in_unit(self, name: str) -> FloatArray:
         channel = find_channel(name)

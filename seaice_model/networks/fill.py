@@ -4,6 +4,9 @@
 can use it: they then have ``Filling.n_planes`` input planes, those of the channels first.
 """
 
+from functools import reduce
+from operator import and_
+
 import torch
 from torch import Tensor, nn
 
@@ -39,14 +42,11 @@ class Filling(nn.Module):
         ]
         self.n_planes = len(channels) + len(self._masked)
         """Planes that a network sees."""
-        learned = [k for k, c in enumerate(channels) if c.group in DISPENSABLE]
-        # The last number is that of all channels without one of their own.
-        self._number_of = [
-            learned.index(k) if k in learned else len(learned) for k in range(len(channels))
-        ]
+        self._is_learned = [channel.group in DISPENSABLE for channel in channels]
         self.numbers: nn.Parameter | None = None
+        """Number of each channel of `DISPENSABLE`, if they are learned."""
         if self.fill == "constant":
-            self.numbers = nn.Parameter(torch.zeros(len(learned)))
+            self.numbers = nn.Parameter(torch.zeros(sum(self._is_learned)))
 
     def reset_parameters(self) -> None:
         """Set the learned numbers to 0, the mean of every channel."""
@@ -71,10 +71,17 @@ class Filling(nn.Module):
             return inputs
         is_fill = inputs.isnan()
         if self.numbers is not None:
-            numbers = torch.cat([self.numbers, self.numbers.new_zeros(1)])[self._number_of]
-            return torch.where(is_fill, numbers[:, None, None], inputs)
+            return torch.where(is_fill, self._of_channels(self.numbers), inputs)
+        # Slices, not lists of channels: these would be sent to the device in each step.
         masks = [
-            is_fill[:, channels].all(dim=1, keepdim=True).to(inputs.dtype)
+            reduce(and_, (is_fill[:, k : k + 1] for k in channels)).to(inputs.dtype)
             for channels in self._masked
         ]
         return torch.cat([torch.where(is_fill, 0.0, inputs), *masks], dim=1)
+
+    def _of_channels(self, numbers: Tensor) -> Tensor:
+        """Return the number of each channel, 0 without one; shape ``(channel, 1, 1)``."""
+        learned = iter(torch.split(numbers, 1))
+        none = numbers.new_zeros(1)
+        of_channels = [next(learned) if is_one else none for is_one in self._is_learned]
+        return torch.cat(of_channels)[:, None, None]

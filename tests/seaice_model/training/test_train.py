@@ -41,6 +41,12 @@ def with_train(**changes: object) -> RunConfig:
     return replace(TINY, train=replace(TINY.train, **changes))  # type: ignore[arg-type]
 
 
+def doing_without_era5(config: RunConfig, fill: Fill) -> RunConfig:
+    """Return the same for a network that learns to do without ERA5."""
+    model = ModelConfig(channels=("hh", "hv", "t2m"), filters=(4, 8), fill=fill)
+    return replace(config, model=model, augmentation=Augmentation(drop_era5=0.5))
+
+
 def weights_of(run_path: Path) -> str:
     return weights_fingerprint(load(RunFolder(run_path).last))
 
@@ -134,11 +140,7 @@ def test_resuming_after_an_epoch_gives_the_same_weights(
 def test_a_run_that_drops_a_sensor_resumes_to_the_same_weights(
     tmp_path: Path, store: Store, fill: Fill
 ) -> None:
-    config = replace(
-        with_train(n_epochs=2, n_iterations=2),
-        model=ModelConfig(channels=("hh", "hv", "t2m"), filters=(4, 8), fill=fill),
-        augmentation=Augmentation(drop_era5=0.5),
-    )
+    config = doing_without_era5(with_train(n_epochs=2, n_iterations=2), fill)
     train(store, tmp_path / "whole", config, device="cpu")
     first = replace(config, train=replace(config.train, n_epochs=1))
     train(store, tmp_path / "run", first, device="cpu")
@@ -366,13 +368,16 @@ def test_sampling_and_augmentation_are_settings_of_the_run(
 
 
 @pytest.mark.filterwarnings("ignore")  # of the compiler, about itself
+@pytest.mark.parametrize("fill", ["zero", "mask", "constant"])
 def test_a_compiled_network_learns_the_same(
-    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch, fill: Fill
 ) -> None:
     # All of the compiler but its last step, which takes a minute here.
     monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))
     for way in ("always", "never"):
         config = with_train(compile=way, n_epochs=1)
+        if fill != "zero":
+            config = doing_without_era5(config, fill)
         train(store, tmp_path / way, config, device="cpu")
     ours, theirs = losses_of(tmp_path / "always"), losses_of(tmp_path / "never")
     np.testing.assert_allclose(ours, theirs, rtol=1e-4)
@@ -638,8 +643,11 @@ def test_a_checkpoint_of_another_run_is_refused(
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_training_on_a_gpu_learns(tmp_path: Path, store: Store) -> None:
+@pytest.mark.parametrize("fill", ["zero", "mask", "constant"])
+def test_training_on_a_gpu_learns(tmp_path: Path, store: Store, fill: Fill) -> None:
     config = with_train(n_epochs=6, n_iterations=12, n_restart_epochs=6)
+    if fill != "zero":
+        config = doing_without_era5(config, fill)
     report = train(store, tmp_path / "run", config, device="cuda")
     assert report.best_score is not None
     assert report.best_score > 30
