@@ -42,6 +42,9 @@ class FoundMaps:
     failed: tuple[Failure, ...] = ()
     """Maps that cannot be read."""
 
+    ratio: int | None = None
+    """Ratio of the store that they were predicted on; None if they do not say."""
+
 
 def find_truth(maps_path: str | Path, path: str = "") -> ChartedScenes:
     """Find the charts to score maps against.
@@ -152,6 +155,7 @@ def _in_folder(folder: Path, truth: ChartedScenes) -> FoundMaps:
     paths: dict[str, Path] = {}
     runs: dict[tuple[str, str], str] = {}
     seen: set[str] = set()
+    ratios: list[int] = []
     described, unreadable = describe_maps(folder)
     unknown = [*unreadable]
     for path, found in described.items():
@@ -174,6 +178,8 @@ def _in_folder(folder: Path, truth: ChartedScenes) -> FoundMaps:
         paths[scene_id] = path
         if made_by.scene_use != "unseen":
             seen.add(scene_id)
+        if found.ratio is not None:
+            ratios.append(found.ratio)
         runs.setdefault((made_by.weights, made_by.flips), made_by.run_in_words)
     if len(runs) > 1:
         raise MapError(
@@ -182,7 +188,13 @@ def _in_folder(folder: Path, truth: ChartedScenes) -> FoundMaps:
             hint="put the maps of each run into a folder of their own",
         )
     readers = {scene: partial(_read_map, path) for scene, path in paths.items()}
-    return FoundMaps("".join(runs.values()), readers, frozenset(seen), tuple(unknown))
+    return FoundMaps(
+        run="".join(runs.values()),
+        readers=readers,
+        seen=frozenset(seen),
+        failed=tuple(unknown),
+        ratio=ratios[0] if ratios else None,  # equal weights have equal ratios
+    )
 
 
 def _unknown(scene_id: str, truth: ChartedScenes) -> str:
