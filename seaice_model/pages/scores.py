@@ -162,9 +162,10 @@ def _notes(report: ScoreReport) -> Iterator[str]:
 
 def _class_table(chart: Chart, score: ChartScore) -> Table:
     caption = f"{chart.name}: {chart.long_name}"
+    *measures, pixels = CLASS_COLUMNS
     return Table(
         caption,
-        ["class, %", *CLASS_COLUMNS],
+        ["class", *(f"{name} %" for name in measures), pixels],
         class_lines(chart, score),
     )
 

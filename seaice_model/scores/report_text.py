@@ -209,7 +209,7 @@ def _tables(report: "ScoreReport") -> list[tuple[list[str], list[_Lines]]]:
     return [
         ([f"scores in %, ratio {report.ratio}", *COLUMNS], [pooled, baselines]),
         (["original charts, %", *COLUMNS, "edge, km"], groups),
-        (["original charts, %", *(chart.name for chart in CHARTS)], overlaps),
+        (["overlap on original charts, %", *(c.name for c in CHARTS)], overlaps),
         (["classes, %", *CLASS_COLUMNS], classes),
     ]
 

@@ -34,7 +34,7 @@ def test_a_report_shows_itself_in_a_terminal(report: ScoreReport) -> None:
 
 
 def test_iou_and_accuracy_have_a_table_with_baselines(report: ScoreReport) -> None:
-    _, table = as_text(report).split("original charts, %", 2)[1:]
+    _, table = as_text(report).split("overlap on original charts, %")
     of_iou, of_accuracy, _ = table.split("\n\n", 2)
     for text, measure in ((of_iou, "mean_iou"), (of_accuracy, "pixel_accuracy")):
         lines = [line.rsplit(maxsplit=3) for line in text.splitlines()[-4:]]
