@@ -6,7 +6,7 @@
 
 import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -44,6 +44,10 @@ class FoundMaps:
 
     ratio: int | None = None
     """Ratio of the store that they were predicted on; None if they do not say."""
+
+    without: Mapping[str, str] = field(default_factory=dict)
+    """What maps were predicted without, as ``amsr2, era5``, by scene; empty texts for those
+    that lack nothing."""
 
 
 def find_truth(maps_path: str | Path, path: str = "") -> ChartedScenes:
@@ -156,6 +160,7 @@ def _in_folder(folder: Path, truth: ChartedScenes) -> FoundMaps:
     runs: dict[tuple[str, str], str] = {}
     seen: set[str] = set()
     ratios: list[int] = []
+    without: dict[str, str] = {}
     described, unreadable = describe_maps(folder)
     unknown = [*unreadable]
     for path, found in described.items():
@@ -176,6 +181,7 @@ def _in_folder(folder: Path, truth: ChartedScenes) -> FoundMaps:
                 hint="pass the store or folder with its chart as --truth",
             )
         paths[scene_id] = path
+        without[scene_id] = made_by.drawn_without
         if made_by.scene_use != "unseen":
             seen.add(scene_id)
         if found.ratio is not None:
@@ -194,6 +200,7 @@ def _in_folder(folder: Path, truth: ChartedScenes) -> FoundMaps:
         seen=frozenset(seen),
         failed=tuple(unknown),
         ratio=ratios[0] if ratios else None,  # equal weights have equal ratios
+        without=without,
     )
 
 
