@@ -1,4 +1,4 @@
-"""What networks need of scenes: their channels, their constants, and SAR as they know it."""
+"""What networks need of scenes: channels, their constants, and SAR as they know it."""
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
