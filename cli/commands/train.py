@@ -32,7 +32,10 @@ def train(
         Path, typer.Option(help="Folder for settings, log and checkpoints")
     ] = Path("run"),
     preset: Annotated[
-        str, typer.Option(help="default (if not given), tiny (for CPUs), model1 to model9")
+        str,
+        typer.Option(
+            help="default (if not given), tiny (for CPUs), model1 to model9, swin"
+        ),
     ] = "",
     profile: Annotated[
         str,
@@ -81,7 +84,7 @@ def train(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Train the multi-task U-Net on the patches of a store.
+    """Train a network, by default the multi-task U-Net, on the patches of a store.
 
     The default is the training of the paper (Chen et al., 2024), meant for a GPU: 300
     epochs of 500 batches. On a CPU use --preset tiny. After each epoch the validation

@@ -2,7 +2,8 @@
 
 - a *profile* decides where the paper, its official code and this project differ: channels,
   validation scenes, augmentation, and how the store is prepared;
-- a *preset* is what a run changes on top of a profile: Models 1-9, or a size for CPUs.
+- a *preset* is what a run changes on top of a profile: Models 1-9, a Swin transformer, or
+  a size for CPUs.
 
 To add one, add an entry to ``_PROFILES`` or ``_PRESETS``.
 """
@@ -17,6 +18,7 @@ from seaice_data.sampling.augmentation import AUGMENTATIONS
 from seaice_data.scene_id import SceneId
 from seaice_data.settings import differences, nearest
 from seaice_data.store.recipe import Recipe
+from seaice_model.config.network_names import SWIN
 from seaice_model.config.run_config import ModelConfig, RunConfig, TrainConfig
 from seaice_model.errors import ConfigError
 
@@ -274,6 +276,13 @@ _PRESETS = (
         model={"decoders": "separate"},
         validation=PaperScores(91.7, 2.1, 93.4, 92.2, 87.2),
         test=PaperScores(87.3, 0.7, 91.7, 88.2, 76.4),
+    ),
+    # Section 3.1 mentions it without figures. Sizes are those of the code of the paper;
+    # defaults of MONAI differ.
+    Preset(
+        name="swin",
+        summary="a Swin transformer, sized as in the paper's code",
+        model={"network": SWIN, "filters": (96, 192, 384, 768)},
     ),
 )
 

@@ -16,6 +16,7 @@ from seaice_data.settings import (
     to_mapping,
     with_new_names,
 )
+from seaice_model.config.network_names import find_network
 from seaice_model.config.presets import find_preset, find_profile
 from seaice_model.config.run_config import RunConfig
 
@@ -44,7 +45,7 @@ def resolve(
     ------
     SettingsError
         If a name or a key is unknown (the hint names the nearest one), a value does not
-        fit, or the file cannot be read.
+        fit, the file cannot be read, or no installed package has the network.
 
     Examples
     --------
@@ -57,7 +58,9 @@ def resolve(
         with naming_file(file):
             tables = with_new_names(RunConfig, read_table(file))
             config = from_mapping(RunConfig, _merged(to_mapping(config), tables))
-    return changed(config, changes)
+    config = changed(config, changes)
+    find_network(config.model.network)
+    return config
 
 
 def changed(config: RunConfig, changes: Iterable[str]) -> RunConfig:

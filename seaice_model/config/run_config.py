@@ -7,6 +7,7 @@ are in `seaice_model.config.presets`.
 """
 
 import math
+import re
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -18,6 +19,7 @@ from seaice_data.sampling.windows import Sampling
 from seaice_data.scene_id import SceneId
 from seaice_data.settings import ADDED, formerly
 from seaice_data.texts import shortened
+from seaice_model.config.network_names import SWIN, UNET
 from seaice_model.errors import ConfigError
 
 Decoders = Literal["shared", "separate"]
@@ -30,6 +32,11 @@ ValidationSource = Literal["store", "drawn", "listed"]
 Precision = Literal["auto", "float32", "bfloat16"]
 Compile = Literal["auto", "always", "never"]
 
+_NAME = re.compile(r"[A-Za-z0-9][\w.+-]{0,99}", re.ASCII)
+SWIN_PATCH = 4
+"""Pixels of the input along one side of a token of the Swin transformer."""
+SWIN_HEADS = 3
+"""Heads of its attention at the finest level, which share its filters."""
 _MOST_FILTERS = 2**16  # numbers of weights grow with its square and must fit into 64 bits
 _MOST_LEVELS = 14  # more would need patches that are too large
 _MOST = {"patch_size": 2**15, "batch_size": 2**20, "n_iterations": 10**6, "n_epochs": 10**6}
@@ -48,14 +55,15 @@ class ModelConfig:
 
     filters: tuple[int, ...] = (32, 32, 64, 64)
     """Filters of each level from fine to coarse; the bridge repeats the last
-    (Chen et al. 2024, section 3.1)."""
+    (Chen et al. 2024, section 3.1). Networks of other packages have their own."""
 
     decoders: Decoders = "shared"
     """One decoder for all charts, or one for each (Chen et al. 2024, Table 4, Model 9)."""
 
     sic: SicHead = "regression"
-    """SIC as a number, trained by squared error, as classes (Table 4, Model 8), or both:
-    the number decides, and the classes say how sure it is."""
+    """SIC as a number, trained by squared error, as classes (Table 4, Model 8), or both,
+    trained by the mean of the two losses: the number decides, and the classes say how sure
+    it is."""
 
     fusion: Fusion = "input"
     """Where ancillary channels (AMSR2, ERA5) enter: as input planes, or averaged to the
@@ -72,9 +80,10 @@ class ModelConfig:
     is 0; also a plane for each of the two that is 1 where all of its channels are missing
     ("mask"); or a learned number for each channel ("constant")."""
 
-    network: str = field(default="unet", metadata=ADDED)
-    """Name of the network: "unet", "swin-unetr" (extra ``networks``), or one that an
-    installed package registers as an entry point ``seaice.networks``."""
+    network: str = field(default=UNET, metadata=ADDED)
+    """Name of the network: "unet", "swin-unetr" (extra ``networks``;
+    `seaice_model.networks.swin`), or one that an installed package registers as an entry
+    point ``seaice.networks`` (`seaice_model.networks.named`)."""
 
     def __post_init__(self) -> None:
         """Refuse a network that cannot be built."""
@@ -95,6 +104,7 @@ class ModelConfig:
             raise ConfigError(
                 f"filters must not be above {_MOST_FILTERS}, got {max(self.filters)}"
             )
+        self._check_network()
         if self.fusion == "bottleneck" and not (self.at_input and self.at_bridge):
             raise ConfigError(
                 "fusion 'bottleneck' needs ancillary channels and others",
@@ -104,6 +114,33 @@ class ModelConfig:
             raise ConfigError(
                 f"fill {self.fill!r} needs channels of AMSR2 or ERA5",
                 hint="add some, or set fill to 'zero'",
+            )
+
+    def _check_network(self) -> None:
+        """Refuse settings that this network does not have."""
+        if not _NAME.fullmatch(self.network):
+            raise ConfigError(
+                f"{shortened(repr(self.network))} is not a name for a network",
+                hint="letters and digits, and '.+-' after the first",
+            )
+        if self.network == UNET:
+            return
+        for name, only in (("decoders", "shared"), ("fusion", "input")):
+            if (value := getattr(self, name)) != only:
+                raise ConfigError(
+                    f"{name} {value!r} is a setting of the U-Net, which network "
+                    f"{self.network!r} does not have",
+                    hint=f"set {name} to {only!r}, or network to {UNET!r}",
+                )
+        if self.network != SWIN:
+            return
+        first, unit = self.filters[0], SWIN_HEADS * SWIN_PATCH
+        if self.filters != (first, 2 * first, 4 * first, 8 * first) or first % unit:
+            raise ConfigError(
+                f"network {SWIN!r} needs four levels of filters, the first a multiple of "
+                f"{unit}, each other the double of the one before, got "
+                f"{shortened(str(list(self.filters)))}",
+                hint="use the preset swin, or set filters to [96, 192, 384, 768]",
             )
 
     @property
@@ -131,8 +168,13 @@ class ModelConfig:
 
     @property
     def stride(self) -> int:
-        """Pixels of the input along one side of a pixel of the bridge."""
-        return int(2 ** len(self.filters))
+        """Pixels of the input along one side of a pixel of the coarsest level.
+
+        1 for networks of others, whose levels are not known.
+        """
+        if self.network == SWIN:
+            return int(SWIN_PATCH * 2 ** (len(self.filters) - 1))
+        return int(2 ** len(self.filters)) if self.network == UNET else 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -187,11 +229,13 @@ class TrainConfig:
 
     learned_weights: bool = field(default=False, metadata=ADDED)
     """Whether `loss_weights` are only the first values of weights that are learned from the
-    noise of each chart (Kendall et al. 2018)."""
+    noise of each chart (Kendall et al. 2018; `seaice_model.training.learned_weights`). A
+    weight of 0 stays 0."""
 
     weight_average: float = field(default=0.0, metadata=ADDED)
-    """Decay of a moving average of the weights, in batches, such as 0.99; validation, maps
-    and exports then use the average. 0 uses the weights as they are."""
+    """Decay of a moving average of the weights with each batch, such as 0.99 for the last
+    100 or so; validation, maps and exports then use the average
+    (`seaice_model.training.weight_average`). 0 uses the weights as they are."""
 
     where: str = ""
     """Condition for the scenes to train on, such as ``month in 5..9`` (see
@@ -312,8 +356,14 @@ class RunConfig:
         # Batch norm needs more than one pixel in a channel, even in a batch of one patch.
         smallest = 2 * self.model.stride
         if self.train.patch_size < smallest:
+            is_unet = self.model.network == UNET
             raise ConfigError(
                 f"patch_size {self.train.patch_size} is too small for "
-                f"{len(self.model.filters)} levels of filters",
-                hint=f"use patches of at least {smallest} pixels, or fewer filters",
+                + (
+                    f"{len(self.model.filters)} levels of filters"
+                    if is_unet
+                    else f"network {self.model.network!r}"
+                ),
+                hint=f"use patches of at least {smallest} pixels"
+                + (", or fewer filters" if is_unet else ""),
             )

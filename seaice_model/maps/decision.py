@@ -76,7 +76,7 @@ class Decision:
 
     concentration: ChartArray
     """Ice concentration before it becomes a class, in steps `CONCENTRATION`: the mean over
-    networks and, where SIC is predicted as classes, over their probabilities."""
+    networks and, where SIC is predicted as classes alone, over their probabilities."""
 
     entropy: ChartArray
     """Entropy of the class probabilities in steps `ENTROPY`, shape ``(chart, y, x)``. 255
@@ -86,12 +86,13 @@ class Decision:
     spread: ChartArray | None
     """Standard deviation of the ice concentration, in steps `SPREAD`: of the numbers that
     several networks predict, or of the probabilities where SIC is predicted as classes.
-    None for one network that predicts a number."""
+    Where it is predicted as both, it is the deviation of the probabilities from
+    `concentration`. None for one network that predicts a number alone."""
 
     probabilities: Mapping[str, ChartArray] | None
     """Class probabilities by chart in steps `PROBABILITY`, shape ``(class, y, x)``: the
-    mean over networks. For SIC predicted as a number, the share of the networks that vote
-    for each class; absent for a single network. None if they were not requested."""
+    mean over networks. For SIC predicted as a number alone, the share of the networks that
+    vote for each class; absent for a single network. None if they were not requested."""
 
     n_networks: int
     """Networks that took part."""

@@ -8,17 +8,19 @@ PyTorch's, from a seed of their own.
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple, cast
+from typing import NamedTuple, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from seaice_data.charts import CHARTS, SIC
+from seaice_data.charts import CHARTS, SIC, SOD
 from seaice_model.config.run_config import ModelConfig
 from seaice_model.networks.convolution import Convolution, has_kernels
 from seaice_model.networks.fill import Filling
 from seaice_model.networks.upsampling import Place, doubled, doubled_tile
+
+AnyModule = TypeVar("AnyModule", bound=nn.Module)
 
 _FAST_CHANNELS = 8
 """Half-precision kernels work on multiples of this number of channels."""
@@ -29,8 +31,9 @@ class Prediction(NamedTuple):
 
     sic: Tensor
     """Class as a real number, shape ``(batch, y, x)``; or logits, shape
-    ``(batch, class, y, x)``, if SIC is predicted as classes. In training, the last logit is
-    that of fill, if the network has it."""
+    ``(batch, class, y, x)``, if SIC is predicted as classes; or the number and then the
+    logits, shape ``(batch, 1 + class, y, x)``, if it is predicted as both. In training, the
+    last logit is that of fill, if the network has it."""
 
     sod: Tensor
     """Logits, shape ``(batch, class, y, x)``."""
@@ -38,24 +41,55 @@ class Prediction(NamedTuple):
     floe: Tensor
     """Logits, shape ``(batch, class, y, x)``."""
 
+    def sic_number(self) -> Tensor | None:
+        """Return SIC as a number, ``(batch, y, x)``; None if it is predicted as classes."""
+        if self.sic.ndim == 3:
+            return self.sic
+        return self.sic[:, 0] if self._has_both else None
+
+    def sic_logits(self) -> Tensor | None:
+        """Return logits of SIC, ``(batch, class, y, x)``; None if it is only a number."""
+        if self.sic.ndim == 3:
+            return None
+        return self.sic[:, 1:] if self._has_both else self.sic
+
+    @property
+    def _has_both(self) -> bool:
+        # Logits of fill are in both charts or in neither.
+        n_more_sic = self.sic.shape[1] - SIC.n_classes
+        return n_more_sic > self.sod.shape[1] - SOD.n_classes
+
     def classes(self) -> Tensor:
         """Decide the class of every pixel.
 
         A real number is rounded and clamped to the classes of SIC, 0 to 10; among logits
-        the largest is chosen.
+        the largest is chosen. If SIC is predicted as both, the number decides.
 
         Returns
         -------
         Tensor
             Shape ``(batch, chart, y, x)``, uint8.
         """
-        return torch.stack([_decide(plane) for plane in self], dim=1)
+        number = self.sic_number()
+        if number is None:
+            sic = self.sic.argmax(dim=1)
+        else:
+            sic = number.round().clamp(0, SIC.n_classes - 1)
+        planes = (sic, self.sod.argmax(dim=1), self.floe.argmax(dim=1))
+        return torch.stack([plane.to(torch.uint8) for plane in planes], dim=1)
 
 
-def _decide(plane: Tensor) -> Tensor:
-    if plane.ndim == 3:
-        return plane.round().clamp(0, SIC.n_classes - 1).to(torch.uint8)
-    return plane.argmax(dim=1).to(torch.uint8)
+def as_prediction(
+    planes: Sequence[Tensor], config: ModelConfig, *, is_training: bool
+) -> Prediction:
+    """Return the outputs of the three heads, ``(batch, output, y, x)``, as a prediction.
+
+    Outside of training, the output of fill is left out.
+    """
+    if config.fill_class and not is_training:  # a number has no output for it
+        planes = [plane if plane.shape[1] == 1 else plane[:, :-1] for plane in planes]
+    sic, sod, floe = planes
+    return Prediction(sic.squeeze(1) if sic.shape[1] == 1 else sic, sod, floe)
 
 
 class MultiTaskUNet(nn.Module):
@@ -80,6 +114,9 @@ class MultiTaskUNet(nn.Module):
     522958
     """
 
+    tile: int | None = None
+    """It predicts a tile with its margin as it predicts the whole plane."""
+
     def __init__(self, config: ModelConfig, *, seed: int | None = 0) -> None:
         super().__init__()
         self.config = config
@@ -103,7 +140,7 @@ class MultiTaskUNet(nn.Module):
         self.decoders = nn.ModuleList(_Decoder(filters) for _ in range(n_decoders))
         self.heads = nn.ModuleList(
             nn.Conv2d(filters[0], n_out, kernel_size=1, device="meta")
-            for n_out in _n_outputs(config)
+            for n_out in n_outputs(config)
         )
         if seed is not None:
             self.to_empty(device="cpu")
@@ -136,11 +173,7 @@ class MultiTaskUNet(nn.Module):
         levels.append(self.contract[-1](coarsest))
         features = [d(levels, place)[..., :height, :width] for d in self.decoders]
         planes = self._ask_heads(features)
-        if self.config.fill_class and not self.training:
-            known = (chart.n_classes for chart in CHARTS)  # more than a number has
-            planes = [plane[:, :n] for plane, n in zip(planes, known, strict=True)]
-        sic, sod, floe = planes
-        return Prediction(sic.squeeze(1) if sic.shape[1] == 1 else sic, sod, floe)
+        return as_prediction(planes, self.config, is_training=self.training)
 
     def _ask_heads(self, features: list[Tensor]) -> Sequence[Tensor]:
         if len(features) == len(self.heads):
@@ -158,9 +191,11 @@ class MultiTaskUNet(nn.Module):
         return torch.split(outputs, [*n_outputs, n_spare], dim=1)[: len(heads)]
 
 
-def on_device(network: MultiTaskUNet, device: torch.device) -> MultiTaskUNet:
-    """Move a network to a device, its weights in the fastest memory format."""
+def on_device(network: AnyModule, device: torch.device) -> AnyModule:
+    """Move a network to a device; weights of a U-Net in the fastest memory format."""
     network = network.to(device)
+    if not isinstance(network, MultiTaskUNet):
+        return network
     for module in network.modules():
         if isinstance(module, Convolution):
             module.has_kernels = has_kernels(device)
@@ -206,13 +241,10 @@ class _Decoder(nn.Module):
         return plane
 
 
-def _n_outputs(config: ModelConfig) -> list[int]:
+def n_outputs(config: ModelConfig) -> list[int]:
     """Return the outputs of the head of each chart."""
-    is_number = [config.sic == "regression", False, False]
-    return [
-        1 if number else chart.n_classes + config.fill_class
-        for chart, number in zip(CHARTS, is_number, strict=True)
-    ]
+    of_sic, *others = (chart.n_classes + config.fill_class for chart in CHARTS)
+    return [{"regression": 1, "classes": of_sic, "both": 1 + of_sic}[config.sic], *others]
 
 
 def _ratios(n_levels: int) -> list[int]:

@@ -7,6 +7,10 @@ probabilities. A single number has no uncertainty. The standard deviation of n n
 divides by n: it describes the networks that voted, and the truth is usually further from
 their mean (`seaice_model.scores.calibration`).
 
+SIC as both: the mean of the numbers decides, and probabilities are those of the classes.
+The spread is the root mean square distance of the classes from that mean, because it is the
+concentration on the map.
+
 The ``*_of`` functions turn probabilities into the bytes of a `Decision`.
 """
 
@@ -49,6 +53,7 @@ class Ballot:
 
     def __init__(self) -> None:
         self.n_networks = 0
+        self._heads = (False, False)  # whether SIC is a number, and is classes
         self._sums: list[Tensor] = []  # of probabilities, or of votes
         self._first: Tensor | None = None  # moments of SIC as a number
         self._second: Tensor | None = None
@@ -61,16 +66,20 @@ class Ballot:
         RunError
             If it predicts SIC in a different way from earlier networks.
         """
-        is_number = prediction.sic.ndim == 3
-        if self.n_networks and is_number != (self._first is not None):
-            raise RunError("networks cannot mix SIC as a number and as classes")
-        shares = [plane[0].float().softmax(dim=0) for plane in prediction if plane.ndim > 3]
-        if is_number:
-            number = prediction.sic[0].float().clamp(0, SIC.n_classes - 1)
-            vote = functional.one_hot(number.round().long(), SIC.n_classes)
-            shares.insert(0, vote.permute(2, 0, 1).float())
+        given, logits = prediction.sic_number(), prediction.sic_logits()
+        heads = (given is not None, logits is not None)
+        if self.n_networks and heads != self._heads:
+            raise RunError("networks cannot mix SIC as a number and as classes, or as both")
+        self._heads = heads
+        planes = (logits, prediction.sod, prediction.floe)
+        shares = [p[0].float().softmax(dim=0) for p in planes if p is not None]
+        if given is not None:
+            number = given[0].float().clamp(0, SIC.n_classes - 1)
             self._first = _sum(self._first, number)
             self._second = _sum(self._second, number.square())
+            if logits is None:
+                vote = functional.one_hot(number.round().long(), SIC.n_classes)
+                shares.insert(0, vote.permute(2, 0, 1).float())
         if self._sums:
             for total, share in zip(self._sums, shares, strict=True):
                 total += share
@@ -113,12 +122,17 @@ class Ballot:
     @property
     def _knows_sic(self) -> bool:
         """Return whether the uncertainty of SIC is known; that of one number is not."""
-        return self._first is None or self.n_networks > 1
+        return self._heads[1] or self.n_networks > 1
 
     def _moments(self) -> Moments:
-        if self._first is not None and self._second is not None:
-            return self._first / self.n_networks, self._second / self.n_networks
-        return moments_of(self._sums[0] / self.n_networks)
+        if self._first is None or self._second is None:
+            return moments_of(self._sums[0] / self.n_networks)
+        mean = self._first / self.n_networks
+        if not self._heads[1]:
+            return mean, self._second / self.n_networks
+        first, second = moments_of(self._sums[0] / self.n_networks)
+        # The square whose deviation from `mean` is the distance of the classes from it.
+        return mean, second + 2 * mean * (mean - first)
 
 
 def _sum(total: Tensor | None, value: Tensor) -> Tensor:

@@ -33,10 +33,6 @@ log = logging.getLogger(__name__)
 VIEWS = "x, y, xy"
 """Names of the mirrored views, as maps record them."""
 
-_BOTH = 1 + SIC.n_classes
-"""Channels of SIC predicted as a number and as classes, in this order; no chart has as many
-classes."""
-
 
 @dataclass(frozen=True, slots=True)
 class Mirror:
@@ -158,9 +154,10 @@ class Flips:
         for mirror in MIRRORS:
             mirrored = mirror.view(view, self.stride, self.margin)
             part = self._part(planes, mirror, mirrored)
-            found = [mirror.back(_numbers(plane)) for plane in forward(part, mirrored)]
+            found = [*map(mirror.back, _numbers(forward(part, mirrored)))]
             total = [a + b for a, b in zip(total, found, strict=True)] if total else found
-        return Prediction(*(_as_predicted(plane / len(MIRRORS)) for plane in total))
+        mean = Prediction(*(plane / len(MIRRORS) for plane in total))
+        return _converted(mean, lambda number: number, torch.log)
 
     def _part(self, planes: FloatArray, mirror: Mirror, view: "TileView") -> FloatArray:
         """Return what a tile sees of the mirrored planes, with its wind turned."""
@@ -173,23 +170,31 @@ class Flips:
         return part
 
 
-def _numbers(plane: Tensor) -> Tensor:
-    """Return what can be averaged: SIC as a number, and class probabilities."""
-    if plane.ndim == 3:
-        return plane.float().clamp(0, SIC.n_classes - 1)
-    if plane.shape[1] == _BOTH:
-        number, logits = plane[:, 0], plane[:, 1:]
-        return torch.cat([_numbers(number)[:, None], _numbers(logits)], dim=1)
-    return plane.float().softmax(dim=1)
+def _numbers(prediction: Prediction) -> Prediction:
+    """Return what can be averaged: SIC as a number, and probabilities instead of logits."""
+    return _converted(
+        prediction,
+        lambda number: number.float().clamp(0, SIC.n_classes - 1),
+        lambda logits: logits.float().softmax(dim=1),
+    )
 
 
-def _as_predicted(numbers: Tensor) -> Tensor:
-    """Return means of `_numbers` as a network predicts them, as logits if probabilities."""
-    if numbers.ndim == 3:
-        return numbers
-    if numbers.shape[1] == _BOTH:
-        return torch.cat([numbers[:, :1], numbers[:, 1:].log()], dim=1)
-    return numbers.log()
+def _converted(
+    prediction: Prediction,
+    of_number: Callable[[Tensor], Tensor],
+    of_classes: Callable[[Tensor], Tensor],
+) -> Prediction:
+    """Apply functions to SIC as a number, and to all that has classes."""
+    number, classes = prediction.sic_number(), prediction.sic_logits()
+    parts = [] if number is None else [of_number(number)[:, np.newaxis]]
+    if classes is not None:
+        parts.append(of_classes(classes))
+    sic = torch.cat(parts, dim=1)
+    return Prediction(
+        sic.squeeze(1) if classes is None else sic,
+        of_classes(prediction.sod),
+        of_classes(prediction.floe),
+    )
 
 
 def _mirrored(span: slice, n_pixels: int) -> slice:

@@ -1,9 +1,10 @@
 """Networks that decide together on the classes of whole scenes.
 
 ``Predictor`` uses the best weights of one run or several; ``predict_classes`` uses a single
-network, for validation in training. ``predict_tiled`` covers planes of any size tile by
-tile: each tile is predicted with a margin of its neighbours and its place, so that its
-prediction is that of the whole plane. Nothing is blended.
+network, for validation in training. ``predict_in_parts`` covers planes of any size part by
+part: each is predicted with a margin of its neighbours and its place, so that its
+prediction is that of the whole plane. Nothing is blended, except within a part the tiles of
+networks that need them (`seaice_model.prediction.network_tiles`).
 """
 
 import hashlib
@@ -34,6 +35,7 @@ from seaice_model.networks.unet import Prediction, on_device
 from seaice_model.networks.upsampling import Place
 from seaice_model.prediction.ballot import Ballot
 from seaice_model.prediction.flips import Flips
+from seaice_model.prediction.network_tiles import parts_of, predict_blended
 from seaice_model.runs.checkpoint import Checkpoint, load_best, weights_fingerprint
 from seaice_model.runs.folder import RunFolder
 
@@ -200,7 +202,7 @@ class Predictor:
             Whether each network also predicts mirrored views of the scene, and their mean
             decides (`seaice_model.prediction.flips`). Takes four times as long.
         tile, margin
-            See `predict_tiled`.
+            See `predict_in_parts`.
 
         Returns
         -------
@@ -222,17 +224,19 @@ class Predictor:
                     ballot.add(forward(part, view))
             return _planes(ballot, probabilities=probabilities)
 
-        stride = max(network.config.stride for network in self._networks)
+        parts = parts_of(self._networks, tile=tile, margin=margin)
         mirrored = [
             Flips(
                 augmentation=checkpoint.settings.config.augmentation,
                 channels=channels,
-                stride=stride,
-                margin=margin,
+                stride=parts.stride,
+                margin=parts.margin,
             )
             for checkpoint in self.checkpoints
         ]
-        decided = predict_tiled(predict, planes, stride, tile=tile, margin=margin)
+        decided = predict_in_parts(
+            predict, planes, parts.stride, tile=parts.tile, margin=parts.margin
+        )
         shares = {
             chart.name: decided[chart.name] for chart in CHARTS if chart.name in decided
         }
@@ -268,7 +272,7 @@ def predict_classes(
     precision
         Arithmetic of the convolutions.
     tile, margin
-        See `predict_tiled`.
+        See `predict_in_parts`.
 
     Returns
     -------
@@ -283,8 +287,10 @@ def predict_classes(
         )
         return {"classes": classes}
 
-    stride = network.config.stride
-    return predict_tiled(predict, inputs, stride, tile=tile, margin=margin)["classes"]
+    parts = parts_of([network], tile=tile, margin=margin)
+    return predict_in_parts(
+        predict, inputs, parts.stride, tile=parts.tile, margin=parts.margin
+    )["classes"]
 
 
 def read_inputs(scene: StoredScene, channels: Sequence[str]) -> FloatArray:
@@ -309,6 +315,9 @@ def _forward(
     """Predict a tile from some channels of the part that it sees."""
     device = next(network.parameters()).device
     with torch.inference_mode(), arithmetic(device, precision):
+        if network.tile is not None:
+            blended = predict_blended(network, part[..., channels], network.tile)
+            return Prediction(*map(view.crop, blended))
         planes = np.ascontiguousarray(part[np.newaxis, ..., channels])
         batch = to_device(planes, device, network.config.fill)
         return Prediction(*map(view.crop, network(batch, view.place)))
@@ -342,7 +351,7 @@ def _check_alike(
         )
 
 
-def predict_tiled(
+def predict_in_parts(
     predict: Callable[[FloatArray, TileView], Mapping[str, NDArray[Any]]],
     inputs: FloatArray,
     stride: int,
@@ -378,7 +387,7 @@ def predict_tiled(
     >>> def double(part, view):
     ...     return {"doubled": view.crop(2 * part[..., 0])}
     >>> inputs = np.arange(24.0).reshape(4, 6, 1)
-    >>> doubled = predict_tiled(double, inputs, 1, tile=3, margin=1)["doubled"]
+    >>> doubled = predict_in_parts(double, inputs, 1, tile=3, margin=1)["doubled"]
     >>> bool((doubled == 2 * inputs[..., 0]).all())
     True
     """
@@ -398,7 +407,7 @@ def predict_tiled(
 def tile_views(
     shape: tuple[int, int], stride: int, *, tile: int = TILE, margin: int = MARGIN
 ) -> Iterator[TileView]:
-    """Cover a plane with tiles, row by row; see `predict_tiled`."""
+    """Cover a plane with tiles, row by row; see `predict_in_parts`."""
     height, width = shape
     for rows, rows_seen in _spans(height, stride, tile, margin):
         for columns, columns_seen in _spans(width, stride, tile, margin):

@@ -7,6 +7,7 @@ needed to predict (network, channels and their standardisation) and to resume th
 
 import hashlib
 import json
+import logging
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -34,16 +35,21 @@ from seaice_data.system.documents import (
     typed,
 )
 from seaice_data.system.files import replacing
-from seaice_model.config.run_config import RunConfig
+from seaice_data.texts import printable
+from seaice_model.config.network_names import UNET, check_package, package_of
+from seaice_model.config.run_config import ModelConfig, RunConfig
 from seaice_model.errors import ConfigError, RunError
 from seaice_model.networks.build import Network, build_network
 from seaice_model.runs.folder import RunFolder, run_errors
+
+log = logging.getLogger(__name__)
 
 FORMAT_VERSION = 1
 """Version of the checkpoint format."""
 
 _KEY = "seaice"
 _WEIGHTS, _MOMENTUM = "weights.", "momentum."
+_AVERAGE, _LOSS_WEIGHTS = "average.", "loss_weights."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,6 +94,10 @@ class RunSettings:
     denoising: Mapping[str, int] = field(default_factory=dict, metadata=ADDED)
     """Scenes that patches are sampled from, by how noise was removed from their SAR. Empty
     in runs of versions that read only scenes of AI4Arctic: see `denoisings`."""
+
+    network_package: str = field(default="", metadata=ADDED)
+    """Name and version of the package that the network is from, such as "monai 1.6.1";
+    empty for the U-Net."""
 
     @property
     def denoisings(self) -> tuple[str, ...]:
@@ -144,10 +154,21 @@ class Checkpoint:
     """State of the training."""
 
     weights: Mapping[str, Tensor]
-    """State dict of the network."""
+    """State dict of the network that learns."""
 
     momentum: Mapping[str, Tensor] = field(default_factory=dict)
     """Momentum of the optimiser by the name of its weights."""
+
+    average: Mapping[str, Tensor] = field(default_factory=dict)
+    """Average of `weights` over batches, if the settings ask for one; else empty."""
+
+    loss_weights: Mapping[str, Tensor] = field(default_factory=dict)
+    """State of the weights of the losses, if they are learned; else empty."""
+
+    @property
+    def result(self) -> Mapping[str, Tensor]:
+        """State dict of the network that predicts: the average, if there is one."""
+        return self.average or self.weights
 
     @property
     def is_best(self) -> bool:
@@ -160,9 +181,15 @@ class Checkpoint:
         )
 
     def network(self) -> Network:
-        """Return the network, ready to predict; it shares memory with `weights`."""
-        network = build_network(self.settings.config.model, seed=None)
-        network.load_state_dict(dict(self.weights), assign=True)
+        """Return the network, ready to predict; it shares memory with `result`.
+
+        Raises
+        ------
+        RunError
+            If its package is not installed, or cannot build it.
+        """
+        network = _built(self.settings)
+        network.load_state_dict(dict(self.result), assign=True)
         return network.eval()
 
 
@@ -174,8 +201,13 @@ def save(checkpoint: Checkpoint, path: Path) -> None:
     RunError
         If it cannot be written.
     """
-    tensors = {f"{_WEIGHTS}{name}": tensor for name, tensor in checkpoint.weights.items()}
-    tensors |= {f"{_MOMENTUM}{name}": t for name, t in checkpoint.momentum.items()}
+    parts = {
+        _WEIGHTS: checkpoint.weights,
+        _MOMENTUM: checkpoint.momentum,
+        _AVERAGE: checkpoint.average,
+        _LOSS_WEIGHTS: checkpoint.loss_weights,
+    }
+    tensors = {f"{key}{name}": t for key, part in parts.items() for name, t in part.items()}
     # The format stores tensors in C order, and refuses shared memory.
     plain = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
     header = {
@@ -214,6 +246,8 @@ def load(path: Path) -> Checkpoint:
                     state=from_mapping(TrainState, _entry(header, "state")),
                     weights=_part(tensors, _WEIGHTS),
                     momentum=_part(tensors, _MOMENTUM),
+                    average=_part(tensors, _AVERAGE),
+                    loss_weights=_part(tensors, _LOSS_WEIGHTS),
                 )
             )
 
@@ -307,9 +341,9 @@ def lost_best_error(folder: RunFolder, last: Checkpoint) -> RunError:
 
 
 def weights_fingerprint(checkpoint: Checkpoint) -> str:
-    """Return a short hash of the weights; equal weights have equal hashes."""
+    """Return a short hash of the weights that predict; equal ones have equal hashes."""
     digest = hashlib.sha256()
-    for name, tensor in sorted(checkpoint.weights.items()):
+    for name, tensor in sorted(checkpoint.result.items()):
         digest.update(name.encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()[:16]
@@ -342,17 +376,27 @@ def _entry(table: Mapping[str, Any], name: str) -> Any:
 
 
 def _checked(checkpoint: Checkpoint) -> Checkpoint:
-    """Refuse weights and momentum that do not fit the network."""
-    model = checkpoint.settings.config.model
-    wanted = build_network(model, seed=None).state_dict()
+    """Refuse tensors that do not fit the network, or the settings of its training."""
+    model, package = checkpoint.settings.config.model, checkpoint.settings.network_package
+    wanted = _built(checkpoint.settings).state_dict()
     if difference := _first_difference(checkpoint.weights, wanted):
-        raise DocumentError(
-            f"weights are not those of a network of filters {list(model.filters)}: "
-            f"{difference}"
-        )
-    for name, weights in checkpoint.weights.items():
-        if not bool(torch.isfinite(weights).all()):
-            raise DocumentError(f"weights {name!r} are not finite")
+        raise DocumentError(f"weights are not those of {_in_words(model)}: {difference}")
+    if (found := package_of(model.network)) != package:
+        log.warning(
+            "the network %r of the run is from %s, here it is from %s",
+            model.network, printable(package), found,
+        )  # fmt: skip
+    train = checkpoint.settings.config.train
+    averaged = wanted if train.weight_average > 0 else {}
+    if difference := _first_difference(checkpoint.average, averaged):
+        raise DocumentError(f"in the average of the weights, {difference}")
+    learned = _learned_like(checkpoint) if train.learned_weights else {}
+    if difference := _first_difference(checkpoint.loss_weights, learned):
+        raise DocumentError(f"in the weights of the losses, {difference}")
+    for part in (checkpoint.weights, checkpoint.average, checkpoint.loss_weights):
+        for name, weights in part.items():
+            if not bool(torch.isfinite(weights).all()):
+                raise DocumentError(f"weights {name!r} are not finite")
     for name, momentum in checkpoint.momentum.items():
         if name not in checkpoint.weights:
             raise DocumentError(f"there is momentum for {name!r}, but no weights")
@@ -361,6 +405,25 @@ def _checked(checkpoint: Checkpoint) -> Checkpoint:
         if not bool(torch.isfinite(momentum).all()):
             raise DocumentError(f"momentum of {name!r} is not finite")
     return checkpoint
+
+
+def _built(settings: RunSettings) -> Network:
+    """Build the network of a run, for other weights."""
+    config = settings.config
+    check_package(config.model.network, settings.network_package)
+    return build_network(config.model, seed=None, patch_size=config.train.patch_size)
+
+
+def _in_words(model: ModelConfig) -> str:
+    if model.network == UNET:
+        return f"a network of filters {list(model.filters)}"
+    return f"the network {model.network!r} ({package_of(model.network)})"
+
+
+def _learned_like(checkpoint: Checkpoint) -> dict[str, Tensor]:
+    """Return tensors like those of learned weights, without momentum if there is none."""
+    names = ["log_variances", *{"momentum"}.intersection(checkpoint.loss_weights)]
+    return dict.fromkeys(names, torch.zeros(len(CHARTS)))
 
 
 def _first_difference(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> str:

@@ -5,12 +5,12 @@
 
 import json
 import os
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from seaice_data.errors import SettingsError
-from seaice_data.settings import from_mapping, to_mapping
+from seaice_data.settings import ADDED, from_mapping, to_mapping
 from seaice_data.system.documents import (
     MOST_BYTES,
     DocumentError,
@@ -70,6 +70,9 @@ class LogEntry:
 
     n_patches: int
     """Patches trained on in `train_s`."""
+
+    loss_weights: tuple[float, ...] | None = field(default=None, metadata=ADDED)
+    """Weights of the losses of SIC, SOD and FLOE after the epoch, if they are learned."""
 
     @property
     def patches_per_s(self) -> float:

@@ -2,9 +2,11 @@
 
 One input, ``inputs``: float32, ``(batch, channel, y, x)``, standardised as in the store,
 NaN is fill. Height and width are at least the stride of the network (16 by default);
-padding is part of the graph. Outputs are ``sic``, ``sod`` and ``floe`` as the network
-returns them (SIC as class number or logits, the others as logits), and ``classes``: uint8,
-``(batch, chart, y, x)``, the class of every pixel.
+padding is part of the graph. Networks that see tiles of one size take this size only:
+`seaice_model.prediction.tiled` predicts scenes with them. Outputs are ``sic``, ``sod`` and
+``floe`` as the network returns them (SIC as class number, as logits, or as both, the number
+first; the others as logits), and ``classes``: uint8, ``(batch, chart, y, x)``, the class of
+every pixel.
 
 The metadata of the file contain everything that inputs need: see `onnx_metadata`.
 """
@@ -30,9 +32,11 @@ from seaice_data.grid import SPACING_M
 from seaice_data.settings import to_mapping
 from seaice_data.system.extras import extra
 from seaice_data.system.files import replacing
-from seaice_data.texts import printable
+from seaice_data.texts import printable, shortened
+from seaice_model.config.network_names import UNET
 from seaice_model.errors import RunError
 from seaice_model.networks.build import Network
+from seaice_model.networks.unet import MultiTaskUNet
 from seaice_model.runs.checkpoint import Checkpoint, load_best, weights_fingerprint
 from seaice_model.runs.folder import run_errors
 
@@ -43,6 +47,11 @@ TOLERANCE = 1e-3
 """Largest difference from PyTorch that counts as rounding, in class numbers and logits;
 logits of competing classes typically differ by about 1."""
 
+_SIC_OUTPUT = {
+    "regression": "class number",
+    "classes": "logits",
+    "both": "class number, then logits",
+}
 _LARGEST_SIDE = 20_000
 _SIZES = ((0, 0), (1, 0), (7, 13), (53, 86))  # added to the stride: even, odd, any
 
@@ -128,11 +137,13 @@ def onnx_metadata(checkpoint: Checkpoint, run_path: Path) -> dict[str, str]:
 
     ``channels`` are the names on the channel axis, with ``units``, ``means`` and ``stds``:
     ``input = (value in its unit - mean) / std``. ``recipe`` has the resampling of planes,
-    ``pixel_spacing_m`` their spacing; ``classes`` names the classes of each chart;
+    ``pixel_spacing_m`` their spacing; ``smallest_side`` and ``largest_side`` are pixels,
+    null for any size; ``classes`` names the classes of each chart;
     ``trained_on_denoising`` says how noise was removed from the SAR of training scenes.
     """
     settings = checkpoint.settings
     model, record = settings.config.model, settings.store
+    tile = None if model.network == UNET else settings.config.train.patch_size
     catalogue = find_channels(model.channels)
     values: dict[str, Any] = {
         "channels": model.channels,
@@ -142,9 +153,10 @@ def onnx_metadata(checkpoint: Checkpoint, run_path: Path) -> dict[str, str]:
         "stds": record.stds,
         "recipe": to_mapping(record.recipe),
         "pixel_spacing_m": record.recipe.ratio * SPACING_M,
-        "smallest_side": model.stride,
+        "smallest_side": tile or model.stride,
+        "largest_side": tile,
         "classes": {chart.name: chart.class_names for chart in CHARTS},
-        "sic_output": "class number" if model.sic == "regression" else "logits",
+        "sic_output": _SIC_OUTPUT[model.sic],
         "epoch": checkpoint.state.n_epochs,
         "trained_on_denoising": settings.denoisings,
     }
@@ -166,17 +178,19 @@ def _check_packages() -> None:
 
 def _encoded(exported: _OnnxNetwork, metadata: dict[str, str]) -> bytes:
     """Return the bytes of an ONNX file."""
-    stride, n_channels = (
-        exported.network.config.stride,
-        len(exported.network.config.channels),
-    )
-    # No two sizes are equal, so that the graph cannot confuse them.
-    example = torch.zeros(2, n_channels, 2 * stride + 3, 3 * stride + 5)
-    sides = {
-        axis: torch.export.Dim(name, min=stride, max=_LARGEST_SIDE)
-        for axis, name in ((2, "height"), (3, "width"))
-    }
-    with _quiet():
+    network = exported.network
+    height = width = network.tile
+    sides = {}
+    if height is None or width is None:
+        stride = network.config.stride
+        # No two sizes are equal, so that the graph cannot confuse them.
+        height, width = 2 * stride + 3, 3 * stride + 5
+        sides = {
+            axis: torch.export.Dim(name, min=stride, max=_LARGEST_SIDE)
+            for axis, name in ((2, "height"), (3, "width"))
+        }
+    example = torch.zeros(2, len(network.config.channels), height, width)
+    with _quiet(), _export_errors(network):
         program = torch.onnx.export(
             exported,
             (example,),
@@ -200,8 +214,10 @@ def _compare(
     import onnxruntime  # late: an extra
 
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    config = exported.network.config
+    config, tile = exported.network.config, exported.network.tile
     sizes = tuple((config.stride + down, config.stride + right) for down, right in _SIZES)
+    if tile is not None:
+        sizes = ((tile, tile),)
     generator = torch.Generator().manual_seed(0)
     furthest = 0.0
     for height, width in sizes:
@@ -214,6 +230,24 @@ def _compare(
         for ours, theirs in zip(expected[:-1], found[:-1], strict=True):
             furthest = max(furthest, float(np.abs(ours.numpy() - theirs).max()))
     return furthest, sizes
+
+
+@contextmanager
+def _export_errors(network: Network) -> Iterator[None]:
+    """Say in one line that a network of others cannot be exported."""
+    if isinstance(network, MultiTaskUNet):
+        yield
+        return
+    try:
+        yield
+    except Exception as error:  # PyTorch raises whatever code of others makes it raise
+        # It wraps the reason into advice for its developers.
+        reason = error.__cause__ or error
+        words = shortened(printable(" ".join(str(reason).split())))
+        raise RunError(
+            f"the network {network.config.network!r} cannot be exported as ONNX: "
+            f"{type(reason).__name__}: {words}"
+        ) from error
 
 
 @contextmanager

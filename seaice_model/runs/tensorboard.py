@@ -60,11 +60,15 @@ def event_writer(folder: Path, n_epochs: int) -> Iterator[EpochWriter]:
 
 
 def _scalars(entry: LogEntry) -> dict[str, float | None]:
+    weights = entry.loss_weights or (None, None, None)
     return {
         "loss/total": entry.loss,
         "loss/SIC": entry.loss_sic,
         "loss/SOD": entry.loss_sod,
         "loss/FLOE": entry.loss_floe,
+        "weight/SIC": weights[0],
+        "weight/SOD": weights[1],
+        "weight/FLOE": weights[2],
         "score/combined": entry.combined,
         "score/SIC": entry.sic,
         "score/SOD": entry.sod,

@@ -359,7 +359,7 @@ def _count_uncertainty(
     if spread is None:
         return
     n_networks = decision.n_networks
-    is_single = n_networks == 1  # its number has no spread, so it predicts classes
+    is_single = n_networks == 1  # a number alone has no spread, so it predicts classes
     of_classes = is_single or decision.sic_basis == "probabilities"
     scorer.add_spread(
         charts[CHARTS.index(SIC)],

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from seaice_data.settings import assign, nearest, read_assignments
 from seaice_data.store.recipe import Recipe
 from seaice_data.texts import shortened
+from seaice_model.config.network_names import find_network
 from seaice_model.config.presets import PRESETS, find_preset, find_profile
 from seaice_model.config.run_config import RunConfig
 from seaice_model.errors import StudyError
@@ -281,7 +282,9 @@ def _changed(
             raise StudyError(
                 f"variant {name!r} sets {key!r}, which the study decides for each run"
             )
-    return Candidate(name=name, summary=summary, settings=assign(base, values))
+    settings = assign(base, values)
+    find_network(settings.config.model.network)
+    return Candidate(name=name, summary=summary, settings=settings)
 
 
 QUESTIONS: Mapping[str, tuple[CandidateChange, ...]] = MappingProxyType(

@@ -2,12 +2,14 @@
 
 import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from seaice_model.config.run_config import RunConfig
-from seaice_model.networks.build import build_network
+from seaice_model.networks.build import Network, build_network
 from seaice_model.networks.device import (
     Batch,
     arithmetic,
@@ -15,12 +17,16 @@ from seaice_model.networks.device import (
     as_planes,
     is_compiled,
 )
-from seaice_model.networks.unet import on_device
+from seaice_model.networks.named import NamedNetwork, own_chance, try_network
+from seaice_model.networks.unet import MultiTaskUNet, on_device
 from seaice_model.training.cuda_graph import CudaGraphStep
+from seaice_model.training.learned_weights import LearnedWeights
 from seaice_model.training.losses import count_valid, total_loss
 from seaice_model.training.processes import Processes
+from seaice_model.training.weight_average import WeightAverage
 
 _Forward = Callable[[Tensor, Tensor, Tensor | None, Tensor | None], Tensor]
+_NOTHING: Mapping[str, Tensor] = MappingProxyType({})
 
 
 class Learner:
@@ -55,10 +61,25 @@ class Learner:
         self._mean_valid = (
             None if mean_valid is None else torch.tensor(mean_valid, device=device).float()
         )
-        self.network = on_device(build_network(config.model, seed=self.config.seed), device)
+        network = build_network(
+            config.model, seed=self.config.seed, patch_size=self.config.patch_size
+        )
+        self.network: Network = on_device(network, device)
+        if isinstance(network, NamedNetwork):
+            with arithmetic(device, self.config.precision):
+                try_network(network)
+        decay = self.config.weight_average
+        self._average = WeightAverage(self.network, decay) if decay > 0 else None
+        first = self.config.loss_weights
+        self._learned = (
+            LearnedWeights(first, device) if self.config.learned_weights else None
+        )
         self._fill = config.model.fill
         self._synchronised = processes.synchronised(self.network)
-        compiled = is_compiled(self.config.compile, device)
+        # What others wrote may not compile: only if asked for.
+        compiled = is_compiled(self.config.compile, device) and (
+            isinstance(network, MultiTaskUNet) or self.config.compile == "always"
+        )
         self._forward: _Forward = self._losses
         if compiled:
             gc.collect()  # earlier learners, with the memory of their graphs
@@ -74,8 +95,11 @@ class Learner:
         self._is_recorded = compiled and device.type == "cuda" and processes.count == 1
         self._recorded: CudaGraphStep | None = None
         rate = self.config.learning_rate
+        trained: list[dict[str, Any]] = [{"params": [*self.network.parameters()]}]
+        if self._learned is not None:
+            trained.append({"params": [self._learned.log_variances], "weight_decay": 0.0})
         self._optimiser = torch.optim.SGD(
-            self.network.parameters(),
+            trained,
             # A graph reads it from the memory of the device.
             lr=torch.tensor(rate, device=device) if self._is_recorded else rate,
             momentum=self.config.momentum,
@@ -83,8 +107,23 @@ class Learner:
             fused=True,
         )
 
-    def learn(self, batch: Batch, learning_rate: float) -> Tensor:
+    @property
+    def result(self) -> Network:
+        """The network that validation and maps use: the average, if there is one."""
+        return self.network if self._average is None else self._average.network
+
+    def learn(self, batch: Batch, learning_rate: float, iteration: int = 0) -> Tensor:
         """Train on a batch, or on this process's share of it.
+
+        Parameters
+        ----------
+        batch
+            Patches on the device.
+        learning_rate
+            Learning rate of this step.
+        iteration
+            Number of the batch: random numbers of the network, such as those of dropout,
+            follow from it and the seed.
 
         Returns
         -------
@@ -92,12 +131,21 @@ class Learner:
             Losses before the step, still on the device: total, SIC, SOD, FLOE. Their mean
             over all processes is the loss of the batch.
         """
+        if isinstance(self.network, MultiTaskUNet):  # it samples none
+            return self._learn(batch, learning_rate)
+        number = (iteration, self.processes.rank)
+        with own_chance(self.config.seed, self.processes.device, number):
+            return self._learn(batch, learning_rate)
+
+    def _learn(self, batch: Batch, learning_rate: float) -> Tensor:
         patches = (batch.inputs, batch.charts, batch.probability)
-        (group,) = self._optimiser.param_groups
+        for group in self._optimiser.param_groups:
+            if self._is_recorded:
+                group["lr"].fill_(learning_rate)
+            else:
+                group["lr"] = learning_rate
         if not self._is_recorded:
-            group["lr"] = learning_rate
             return self._step(*patches)
-        group["lr"].fill_(learning_rate)
         if self._recorded is None:
             self._recorded = CudaGraphStep(self._step, patches, self._changed)
         return self._recorded(*patches).clone()
@@ -110,10 +158,37 @@ class Learner:
             if weights in self._optimiser.state
         }
 
+    def average(self) -> dict[str, Tensor]:
+        """Return the state dict of the average of the weights; empty without one."""
+        return {} if self._average is None else self._average.network.state_dict()
+
+    def loss_weights(self) -> dict[str, Tensor]:
+        """Return the state of the learned weights of the losses; empty without them."""
+        return {} if self._learned is None else self._learned.state(self._optimiser)
+
+    def learned_weights(self) -> tuple[float, ...] | None:
+        """Return the weight of the loss of each chart, if they are learned."""
+        return None if self._learned is None else tuple(self._learned.weights().tolist())
+
+    def average_buffers(self) -> None:
+        """Replace running means by their means over all processes."""
+        self.processes.average_buffers(self.network)
+        if self._average is not None:
+            self.processes.average_buffers(self._average.network)
+
     def restore(
-        self, weights: Mapping[str, Tensor], momentum: Mapping[str, Tensor]
+        self,
+        weights: Mapping[str, Tensor],
+        momentum: Mapping[str, Tensor],
+        *,
+        average: Mapping[str, Tensor] = _NOTHING,
+        loss_weights: Mapping[str, Tensor] = _NOTHING,
+        n_batches: int = 0,
     ) -> None:
-        """Replace weights and momentum by those of a checkpoint."""
+        """Return to a checkpoint, written after `n_batches` batches.
+
+        `average` and `loss_weights` are needed if the settings have them.
+        """
         self._recorded = None  # it works on the memory of the old momentum
         self.network.load_state_dict(dict(weights))
         for name, own in self.network.named_parameters():
@@ -121,10 +196,14 @@ class Learner:
                 buffer = torch.empty_like(own.detach())  # same memory format
                 buffer.copy_(momentum[name])
                 self._optimiser.state[own]["momentum_buffer"] = buffer
+        if self._average is not None:
+            self._average.restore(average, n_batches)
+        if self._learned is not None:
+            self._learned.restore(loss_weights, self._optimiser)
 
     def nonfinite_weights(self) -> str | None:
         """Return the name of the first weights that are not finite; None if all are."""
-        for name, weights in self.network.state_dict().items():
+        for name, weights in (self.network.state_dict() | self.loss_weights()).items():
             if not bool(torch.isfinite(weights).all()):
                 return name
         return None
@@ -133,13 +212,17 @@ class Learner:
         weights = n_valid = None
         if self._mean_valid is not None:
             weights, n_valid = 1 / probability, self._mean_valid * len(charts)
-        elif self.processes.count > 1:
+        elif self.processes.count > 1 or self._learned is not None:
             counted = count_valid(as_classes(charts))
             n_valid = self.processes.mean(counted.float())
         losses = self._forward(inputs, charts, weights, n_valid)
         self._optimiser.zero_grad(set_to_none=True)
         losses[0].backward()  # type: ignore[no-untyped-call]
+        if self._learned is not None:  # it is not part of the synchronised network
+            self._learned.share_gradient(self.processes)
         self._optimiser.step()
+        if self._average is not None:
+            self._average.update()
         return losses.detach()
 
     def _losses(
@@ -147,7 +230,9 @@ class Learner:
     ) -> Tensor:
         with arithmetic(self.processes.device, self.config.precision):
             prediction = self._synchronised(as_planes(inputs, self._fill))
-        losses = total_loss(prediction, as_classes(charts), self.config, n_valid, weights)
+        losses = total_loss(
+            prediction, as_classes(charts), self.config, n_valid, weights, self._learned
+        )
         return torch.stack(losses)
 
     def _changed(self) -> Iterator[Tensor]:
@@ -155,3 +240,6 @@ class Learner:
         yield from self.network.parameters()
         yield from self.network.buffers()
         yield from self.momentum().values()
+        if self._average is not None:
+            yield from self._average.changed()
+        yield from self.loss_weights().values()

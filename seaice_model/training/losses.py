@@ -18,16 +18,19 @@ from torch.nn import functional
 from seaice_data.charts import CHART_FILL
 from seaice_model.config.run_config import TrainConfig
 from seaice_model.networks.unet import Prediction
+from seaice_model.training.learned_weights import LearnedWeights
 
 
 class Losses(NamedTuple):
     """Loss of each chart and their weighted sum; scalars."""
 
     total: Tensor
-    """Weighted sum, which training minimises."""
+    """Weighted sum, which training minimises; with learned weights, also the terms that
+    keep them from vanishing."""
 
     sic: Tensor
-    """Squared error in classes, or the loss of classes if SIC is predicted as classes."""
+    """Squared error in classes, or the loss of classes if SIC is predicted as classes; the
+    mean of the two if it is predicted as both."""
 
     sod: Tensor
     """Loss of classes; in nats if it is the cross entropy."""
@@ -78,6 +81,7 @@ def total_loss(
     config: TrainConfig,
     n_valid: Tensor | None = None,
     weights: Tensor | None = None,
+    learned: LearnedWeights | None = None,
 ) -> Losses:
     """Return the loss of each chart and their weighted sum.
 
@@ -99,14 +103,23 @@ def total_loss(
         weights, `n_valid` should be an expected number: dividing by the number in the
         batch, or by the sum of its weights, favours patches of batches with few valid
         pixels.
+    learned
+        Weights of the charts, if they are learned.
     """
-    planes = list(zip(prediction, charts.unbind(dim=1), strict=True))
+    sic, sod, floe = charts.unbind(dim=1)
+    losses = (
+        _sic_losses(prediction, sic, config),
+        _class_losses(prediction.sod, sod, config),
+        _class_losses(prediction.floe, floe, config),
+    )
     if n_valid is None:
         n_valid = count_valid(charts)
     parts = [
-        _mean(_pixel_losses(plane, chart, config), n, weights)
-        for (plane, chart), n in zip(planes, n_valid.unbind(), strict=True)
+        _mean(of_pixels, n, weights)
+        for of_pixels, n in zip(losses, n_valid.unbind(), strict=True)
     ]
+    if learned is not None:
+        return Losses(learned.total(torch.stack(parts), n_valid), *parts)
     total = torch.stack(
         [weight * part for weight, part in zip(config.loss_weights, parts, strict=True)]
     ).sum()
@@ -128,10 +141,19 @@ def _mean(losses: Tensor, n_valid: Tensor, weights: Tensor | None = None) -> Ten
     return losses.sum() / torch.where(n_valid > 0, n_valid, 1)
 
 
-def _pixel_losses(plane: Tensor, chart: Tensor, config: TrainConfig) -> Tensor:
-    """Return the loss of every pixel, 0 where it is unlabelled."""
-    if plane.ndim == 3:
-        return _squared_error(plane, chart)
+def _sic_losses(prediction: Prediction, chart: Tensor, config: TrainConfig) -> Tensor:
+    """Return the loss of SIC of every pixel, 0 where it is unlabelled."""
+    number, logits = prediction.sic_number(), prediction.sic_logits()
+    losses = []
+    if number is not None:
+        losses.append(_squared_error(number, chart))
+    if logits is not None:
+        losses.append(_class_losses(logits, chart, config))
+    return losses[0] if len(losses) == 1 else (losses[0] + losses[1]) / 2
+
+
+def _class_losses(plane: Tensor, chart: Tensor, config: TrainConfig) -> Tensor:
+    """Return the loss of every pixel from logits, 0 where it is unlabelled."""
     if config.class_loss == "focal":
         return _focal(plane, chart, config.focal_gamma)
     if config.class_loss == "ordinal":

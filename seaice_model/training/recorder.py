@@ -84,7 +84,13 @@ class Recorder:
             checkpoint = checkpoints.load(newest)
             check_checkpoint(checkpoint, self.settings, str(newest))
             state = checkpoint.state
-            self.learner.restore(checkpoint.weights, checkpoint.momentum)
+            self.learner.restore(
+                checkpoint.weights,
+                checkpoint.momentum,
+                average=checkpoint.average,
+                loss_weights=checkpoint.loss_weights,
+                n_batches=state.next_patch // self.settings.config.train.batch_size,
+            )
             if not self.folder.best.exists() and state.best_epoch is not None:
                 if not checkpoint.is_best:
                     raise lost_best_error(self.folder, checkpoint)
@@ -142,5 +148,7 @@ class Recorder:
             state=state,
             weights=self.learner.network.state_dict(),
             momentum=self.learner.momentum(),
+            average=self.learner.average(),
+            loss_weights=self.learner.loss_weights(),
         )
         checkpoints.save(checkpoint, path)

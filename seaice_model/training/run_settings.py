@@ -18,6 +18,7 @@ from seaice_data.store.selection import select
 from seaice_data.store.split import leaking_pairs, orbit_passes, split_scenes
 from seaice_data.store.store import Store
 from seaice_data.texts import printable, without_secrets
+from seaice_model.config.network_names import check_package, package_of
 from seaice_model.config.run_config import RunConfig, TrainConfig
 from seaice_model.errors import RunError
 from seaice_model.runs.checkpoint import (
@@ -40,7 +41,10 @@ def new_settings(store: Store, config: RunConfig) -> RunSettings:
     ------
     RunError
         If the store has no scenes to train or validate on.
+    ConfigError
+        If no installed package has the network.
     """
+    package = package_of(config.model.network)
     train_scenes, validation_scenes = _scenes(store, config.train)
     denoising = Counter(store.scene(scene).denoising for scene in train_scenes)
     channels = find_channels(config.model.channels)
@@ -57,6 +61,7 @@ def new_settings(store: Store, config: RunConfig) -> RunSettings:
         validation_scenes=tuple(map(SceneId, validation_scenes)),
         software=f"seaice {version('seaice')}",
         denoising=dict(sorted(denoising.items())),
+        network_package=package,
     )
 
 
@@ -70,11 +75,13 @@ def resumed_settings(
     Raises
     ------
     RunError
-        If there is no run, the recipe of the store differs, or other settings differ.
+        If there is no run, the recipe of the store differs, or other settings differ, or
+        the package of its network is not installed.
     """
     settings = settings_to_resume(folder.path)
     record = replace(settings.store, path=_shown(settings.store.path))
     settings = replace(settings, store=record)
+    check_package(settings.config.model.network, settings.network_package)
     if store.fingerprint != settings.store.fingerprint:
         changed = differences(store.recipe, settings.store.recipe)
         raise RunError(

@@ -240,7 +240,7 @@ class _Training:
         with closing(stream):
             for iteration, batch in zip(iterations, stream, strict=True):
                 rate = learning_rate(self.config, iteration)
-                unchecked.append(self.learner.learn(batch, rate))
+                unchecked.append(self.learner.learn(batch, rate, iteration))
                 self.timing[-1].wait_s += batch.wait_s
                 if len(unchecked) < every and iteration + 1 < iterations.stop:
                     continue
@@ -250,14 +250,14 @@ class _Training:
                     progress(self._progress())
                 if self._stopped(stop):
                     break
-        self.processes.average_buffers(self.learner.network)
+        self.learner.average_buffers()
         self.timing[-1].train_s = time.perf_counter() - start
         self.timing[-1].n_patches = self.state.next_patch - first
 
     def validate(self, stop: StopRequest) -> Scores | None:
         """Score the network on the validation scenes; None if stopped before the end."""
         start = time.perf_counter()
-        scorer = self.validation.score(self.learner.network, stop)
+        scorer = self.validation.score(self.learner.result, stop)
         self.timing[-1].validation_s = time.perf_counter() - start
         if self._stopped(stop):
             return None
@@ -385,4 +385,5 @@ class _Training:
             wait_s=self.timing[-1].wait_s,
             validation_s=self.timing[-1].validation_s,
             n_patches=self.timing[-1].n_patches,
+            loss_weights=self.learner.learned_weights(),
         )

@@ -37,7 +37,8 @@ class Validation:
         Arithmetic of the convolutions.
     largest_kept
         Scenes of at most this many pixels along each side stay in the memory of the
-        network's device, where they are predicted in one piece; 0 keeps none.
+        network's device, where they are predicted in one piece; 0 keeps none. Networks that
+        need tiles keep none either.
     """
 
     def __init__(
@@ -62,7 +63,7 @@ class Validation:
         for scene in self._scenes:
             if stop.is_made:
                 break
-            if max(scene.grid.shape) <= self._largest_kept:
+            if network.tile is None and max(scene.grid.shape) <= self._largest_kept:
                 counts.append(self._count(network, scene))
                 continue
             inputs = read_inputs(scene, self._channels)

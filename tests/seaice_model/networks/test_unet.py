@@ -22,7 +22,7 @@ def test_the_default_network_has_the_parameters_of_the_paper() -> None:
 
 
 @pytest.mark.parametrize("decoders", ["shared", "separate"])
-@pytest.mark.parametrize("sic", ["regression", "classes"])
+@pytest.mark.parametrize("sic", ["regression", "classes", "both"])
 @pytest.mark.parametrize("fusion", ["input", "bottleneck"])
 @pytest.mark.parametrize("filters", [(4,), (4, 8), (2, 3, 5, 4)])
 def test_every_parameter_is_used(
@@ -46,7 +46,7 @@ def test_every_parameter_is_used(
 
 
 @pytest.mark.parametrize("decoders", ["shared", "separate"])
-@pytest.mark.parametrize("sic", ["regression", "classes"])
+@pytest.mark.parametrize("sic", ["regression", "classes", "both"])
 def test_the_output_for_fill_is_trained_and_never_predicted(
     decoders: Decoders, sic: SicHead
 ) -> None:
@@ -57,10 +57,10 @@ def test_the_output_for_fill_is_trained_and_never_predicted(
             head.bias[-1] = 99  # the largest of all outputs
     inputs = torch.randn(2, 2, 40, 36, generator=torch.Generator().manual_seed(0))
     trained, predicted = network(inputs), network.eval()(inputs)
-    n_sic = (11,) if sic == "classes" else ()
+    n_sic = {"regression": (), "classes": (11,), "both": (12,)}[sic]
     assert [plane.shape[1:-2] for plane in predicted] == [n_sic, (6,), (7,)]
     assert [plane.shape[1] for plane in trained[1:]] == [7, 8]
-    assert trained.sic.ndim == 3 or trained.sic.shape[1] == 12
+    assert trained.sic.ndim == 3 or trained.sic.shape[1] == n_sic[0] + 1
     for plane, n_classes in zip(predicted.classes()[0], (11, 6, 7), strict=True):
         assert plane.max() < n_classes
 
@@ -155,6 +155,29 @@ def test_sic_is_rounded_and_clamped_to_its_classes() -> None:
     decided = Prediction(sic, sod, floe).classes()
     assert decided[0, 0, 0].tolist() == [0, 0, 5, 10, 10]
     assert decided[0, 1, 0].tolist() == [0, 0, 5, 0, 0]
+
+
+def test_the_number_decides_if_sic_is_both() -> None:
+    sic = torch.zeros(1, 12, 1, 2)
+    sic[0, 0, 0] = torch.tensor([7.4, 12.0])
+    sic[0, 1 + 3] = 9.0  # class 3 is far more probable
+    prediction = Prediction(sic, torch.zeros(1, 6, 1, 2), torch.zeros(1, 7, 1, 2))
+    assert prediction.classes()[0, 0, 0].tolist() == [7, 10]
+    number, logits = prediction.sic_number(), prediction.sic_logits()
+    assert number is not None
+    assert logits is not None
+    assert number.tolist() == [[[pytest.approx(7.4), 12.0]]]
+    assert logits.shape == (1, 11, 1, 2)
+    assert logits.argmax(dim=1).tolist() == [[[3, 3]]]
+
+
+def test_the_logit_of_fill_is_not_taken_for_a_number() -> None:
+    sod, floe = torch.zeros(1, 7, 1, 2), torch.zeros(1, 8, 1, 2)
+    classes = Prediction(torch.zeros(1, 12, 1, 2), sod, floe)  # 11 and fill
+    assert classes.sic_number() is None
+    logits = Prediction(torch.zeros(1, 13, 1, 2), sod, floe).sic_logits()
+    assert logits is not None
+    assert logits.shape[1] == 12
 
 
 def test_sic_as_classes_takes_the_largest_logit() -> None:

@@ -103,8 +103,46 @@ def test_one_network_decides_as_it_does_alone() -> None:
     np.testing.assert_array_equal(ballot.classes(), prediction.classes()[0].numpy())
 
 
-def test_numbers_and_classes_of_concentration_do_not_mix() -> None:
+def both(value: float, shares: list[float]) -> Tensor:
+    return torch.cat([number(value).unsqueeze(1), logits(shares)], dim=1)
+
+
+def test_sic_as_both_is_decided_by_the_number_and_as_sure_as_the_classes() -> None:
+    ballot = Ballot()
+    shares = [0.0] * SIC.n_classes
+    shares[6], shares[10] = 0.25, 0.75
+    ballot.add(predicted(both(7.0, shares)))
+    assert ballot.classes()[0].item() == 7
+    assert CONCENTRATION.decode(ballot.concentration()).item() == 70
+    sic = PROBABILITY.decode(ballot.probabilities()["SIC"])[:, 0, 0]
+    np.testing.assert_allclose(sic, shares, atol=0.002)
+    entropy = -(0.25 * math.log(0.25) + 0.75 * math.log(0.75)) / math.log(11)
+    found = ENTROPY.decode(ballot.entropy())[0].item()
+    assert found == pytest.approx(entropy, abs=0.002)
+    spread = ballot.spread()
+    assert spread is not None
+    expected = 10 * math.sqrt(0.25 * 1**2 + 0.75 * 3**2)  # from 7, not from the mean of 9
+    assert SPREAD.decode(spread).item() == pytest.approx(expected, abs=0.1)
+
+
+def test_several_networks_of_both_have_the_means_of_both() -> None:
+    ballot = Ballot()
+    for value, sure in ((2.0, 3), (5.0, 4)):
+        shares = [1e-9] * SIC.n_classes
+        shares[sure] = 1.0
+        ballot.add(predicted(both(value, shares)))
+    assert CONCENTRATION.decode(ballot.concentration()).item() == 35
+    assert ballot.classes()[0].item() == 4  # 3.5, rounded to the even one
+    sic = PROBABILITY.decode(ballot.probabilities()["SIC"])[:, 0, 0]
+    np.testing.assert_allclose(sic[[3, 4]], 0.5, atol=0.002)
+    spread = ballot.spread()
+    assert spread is not None
+    assert SPREAD.decode(spread).item() == pytest.approx(5, abs=0.1)
+
+
+@pytest.mark.parametrize("other", [even(SIC.n_classes), even(1 + SIC.n_classes)])
+def test_numbers_and_classes_of_concentration_do_not_mix(other: Tensor) -> None:
     ballot = Ballot()
     ballot.add(predicted(number(1)))
-    with pytest.raises(RunError, match="SIC as a number and as classes"):
-        ballot.add(predicted(even(SIC.n_classes)))
+    with pytest.raises(RunError, match="SIC as a number and as classes, or as both"):
+        ballot.add(predicted(other))

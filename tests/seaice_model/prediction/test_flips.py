@@ -155,7 +155,7 @@ def test_one_component_of_the_wind_turns_alone() -> None:
 
 @pytest.mark.parametrize("shape", [(97, 131), (122, 20)])
 def test_tiles_are_those_of_the_mirrored_planes(shape: tuple[int, int]) -> None:
-    config = ModelConfig(channels=("hh",), filters=(4, 8), sic="classification")
+    config = ModelConfig(channels=("hh",), filters=(4, 8), sic="classes")
     network = MultiTaskUNet(config, seed=1).eval()
     planes = np.random.default_rng(0).normal(size=(*shape, 1)).astype(np.float32)
 

@@ -7,7 +7,7 @@ from seaice_model.networks.unet import MultiTaskUNet
 from seaice_model.prediction.predictor import (
     TileView,
     predict_classes,
-    predict_tiled,
+    predict_in_parts,
     tile_views,
 )
 
@@ -35,8 +35,8 @@ def test_a_mean_of_neighbours_has_no_seams() -> None:
         plane = torch.from_numpy(np.ascontiguousarray(part[..., 0]))
         return {"mean": view.crop(smoothed(plane)).numpy()}
 
-    tiled = predict_tiled(predict, inputs, 1, tile=10, margin=2)["mean"]
-    whole = predict_tiled(predict, inputs, 1)["mean"]
+    tiled = predict_in_parts(predict, inputs, 1, tile=10, margin=2)["mean"]
+    whole = predict_in_parts(predict, inputs, 1)["mean"]
     np.testing.assert_allclose(tiled, whole, rtol=0, atol=1e-12)
 
 

@@ -354,6 +354,16 @@ def test_a_header_that_lacks_a_key_is_damaged(tmp_path: Path, run: Path, key: st
         ("momentum.heads.0.bias", torch.zeros(2), "'heads.0.bias' differs in shape"),
         ("momentum.heads.0.bias", torch.tensor([torch.inf]), "is not finite"),
         ("momentum.more", torch.zeros(1), "momentum for 'more', but no weights"),
+        (
+            "average.heads.0.bias",
+            torch.zeros(1),
+            "in the average of the weights, 'heads.0.bias' is not part of it",
+        ),
+        (
+            "loss_weights.log_variances",
+            torch.zeros(3),
+            "in the weights of the losses, 'log_variances' is not part of it",
+        ),
     ],
 )
 def test_damaged_weights_are_named(

@@ -11,7 +11,8 @@ from seaice_model.runs.log import append_entry, keep_epochs, read_log
 def test_entries_are_read_as_they_were_written(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     assert read_log(path) == []
-    entries = [ENTRY, replace(ENTRY, epoch=2, is_best=False)]
+    learned = replace(ENTRY, epoch=3, loss_weights=(0.5, 1.5, 2.0))
+    entries = [ENTRY, replace(ENTRY, epoch=2, is_best=False), learned]
     for entry in entries:
         append_entry(path, entry)
     assert read_log(path) == entries
@@ -46,6 +47,15 @@ def test_what_a_later_version_adds_to_an_entry_is_ignored_and_kept(
     assert read_log(path) == [ENTRY, replace(ENTRY, epoch=2)]
     keep_epochs(path, 1)
     assert path.read_text() == line
+
+
+def test_an_entry_of_version_0_1_has_no_learned_weights(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    append_entry(path, ENTRY)
+    line = path.read_text().replace(', "loss_weights": null', "")
+    assert "loss_weights" not in line
+    path.write_text(line)
+    assert read_log(path) == [ENTRY]
 
 
 def test_a_broken_line_is_named(tmp_path: Path) -> None:

@@ -10,12 +10,15 @@ import onnxruntime
 import pytest
 import torch
 from support.learnable_scenes import TEST_SCENE
+from support.network_packages import installed
 
 from seaice_data.channels import find_channel
 from seaice_data.store.store import Store
+from seaice_model.config.network_names import package_of
 from seaice_model.config.run_config import ModelConfig
 from seaice_model.errors import RunError
 from seaice_model.maps.netcdf import read_netcdf
+from seaice_model.networks.build import build_network
 from seaice_model.networks.unet import MultiTaskUNet
 from seaice_model.prediction.predict import PredictSettings, predict_store
 from seaice_model.runs.checkpoint import Checkpoint, load_best, save
@@ -88,6 +91,7 @@ def test_the_metadata_are_enough_to_predict_the_same_map(
         ModelConfig(channels=("hh", "hv"), filters=(4, 8, 8), sic="classes"),
         ModelConfig(channels=("hh", "t2m"), filters=(4, 4), fusion="bottleneck"),
         ModelConfig(channels=("hh", "hv"), filters=(4, 4), sic="classes", fill_class=True),
+        ModelConfig(channels=("hh", "hv"), filters=(4, 4), sic="both", fill_class=True),
         ModelConfig(channels=("hh", "t2m"), filters=(4, 4), fill="mask"),
         ModelConfig(channels=("hh", "t2m"), filters=(4, 4), fill="constant"),
     ],
@@ -96,6 +100,7 @@ def test_the_metadata_are_enough_to_predict_the_same_map(
         "sic as classes",
         "late fusion",
         "output for fill",
+        "both",
         "masks of fill",
         "constants for fill",
     ],
@@ -115,6 +120,10 @@ def test_every_kind_of_network_is_exported(
     assert report.largest_difference < 1e-5
     outputs = {o.name: o.shape[1] for o in session_of(report.path).get_outputs()}
     assert (outputs["sod"], outputs["floe"]) == (6, 7)
+    if model.sic == "both":
+        known = session_of(report.path).get_modelmeta().custom_metadata_map
+        assert outputs["sic"] == 12
+        assert json.loads(known["sic_output"]) == "class number, then logits"
 
 
 def test_an_existing_file_is_kept(exported: ExportReport, run: Path) -> None:
@@ -128,3 +137,55 @@ def test_an_existing_file_is_kept(exported: ExportReport, run: Path) -> None:
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="no run at"):
         export_run(tmp_path, tmp_path / "model.onnx")
+
+
+@pytest.mark.slow
+def test_a_network_that_needs_tiles_is_exported_for_one_size(
+    run: Path, tmp_path: Path
+) -> None:
+    model = ModelConfig(
+        channels=("hh", "hv"), network="swin-unetr", filters=(12, 24, 48, 96)
+    )
+    report = export_run(saved_run(run, tmp_path, model, size=64), tmp_path / "model.onnx")
+    assert report.largest_difference < 1e-5
+    assert report.sizes == ((64, 64),)
+    session = session_of(report.path)
+    assert [i.shape for i in session.get_inputs()] == [["batch", 2, 64, 64]]
+    known = session.get_modelmeta().custom_metadata_map
+    assert (known["smallest_side"], known["largest_side"]) == ("64", "64")
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("small-cnn", ""), ("looks-at-values", "cannot be exported as ONNX")],
+)
+def test_a_network_of_others_is_exported_or_says_why_not(
+    run: Path, tmp_path: Path, name: str, reason: str
+) -> None:
+    with installed(tmp_path / "site"):
+        model = ModelConfig(channels=("hh", "hv"), network=name)
+        path = saved_run(run, tmp_path, model, size=16)
+        if not reason:
+            assert export_run(path, tmp_path / "model.onnx").largest_difference < 1e-5
+            return
+        with pytest.raises(RunError, match=reason) as caught:
+            export_run(path, tmp_path / "model.onnx")
+    assert str(caught.value).startswith(f"the network {name!r} ")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "model.onnx").exists()
+
+
+def saved_run(run: Path, folder: Path, model: ModelConfig, size: int) -> Path:
+    """Return the folder of an untrained run of another network."""
+    settings = load_best(run).settings
+    train = replace(settings.config.train, patch_size=size)
+    config = replace(settings.config, model=model, train=train)
+    package = package_of(model.network)
+    checkpoint = Checkpoint(
+        settings=replace(settings, config=config, network_package=package),
+        state=load_best(run).state,
+        weights=build_network(model, seed=3, patch_size=size).state_dict(),
+    )
+    (folder / "run").mkdir()
+    save(checkpoint, folder / "run" / "best.safetensors")
+    return folder / "run"

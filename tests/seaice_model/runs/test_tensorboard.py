@@ -1,4 +1,5 @@
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,8 @@ def test_tensorboard_reads_the_epochs_of_a_run(tmp_path: Path, store: Store) -> 
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     folder = RunFolder(tmp_path / "run")
-    train(store, folder.path, TINY, device="cpu", tensorboard=True)
+    config = replace(TINY, train=replace(TINY.train, learned_weights=True))
+    train(store, folder.path, config, device="cpu", tensorboard=True)
     events = EventAccumulator(str(folder.events))
     events.Reload()
     log = read_log(folder.log)
@@ -31,6 +33,8 @@ def test_tensorboard_reads_the_epochs_of_a_run(tmp_path: Path, store: Store) -> 
     assert {"loss/SIC", "learning rate", "speed/share of time waiting"} <= set(
         events.Tags()["scalars"]
     )
+    learned = [e.loss_weights[0] for e in log if e.loss_weights is not None]
+    assert [e.value for e in events.Scalars("weight/SIC")] == pytest.approx(learned)
     train(store, folder.path, TINY, device="cpu", overwrite=True)
     assert not folder.events.exists()
 

@@ -217,6 +217,33 @@ def test_a_spread_of_class_probabilities_is_judged_by_them(concentration: float)
     assert abs(result.expected[1] - 0.6827) > 0.02  # that of normal errors
 
 
+def test_a_number_beside_its_classes_has_a_fair_spread_if_they_are_right() -> None:
+    rng = np.random.default_rng(1)
+    true = rng.dirichlet(np.full(11, 0.5), (100, 150))
+    truth = (rng.random((100, 150, 1)) > true.cumsum(axis=2)).sum(axis=2).clip(max=10)
+    number = true @ np.arange(11) + rng.normal(0, 1.5, (100, 150))  # not their mean
+    planes = np.concatenate([number[None], np.log(np.moveaxis(true, 2, 0) + 1e-30)])
+    even = torch.zeros(1, 6, 100, 150), torch.zeros(1, 7, 100, 150)
+    ballot = Ballot()
+    ballot.add(Prediction(torch.tensor(planes[None], dtype=torch.float32), *even))
+    spread, scorer = ballot.spread(), CalibrationScorer()
+    assert spread is not None
+    scorer.add_spread(
+        truth.astype(np.uint8),
+        CONCENTRATION.decode(ballot.concentration()),
+        SPREAD.decode(spread),
+        probabilities=PROBABILITY.decode(ballot.probabilities()["SIC"]),
+    )
+    found = scorer.calibration()
+    assert found is not None
+    assert found.coverage is not None
+    assert found.coverage.expected is not None
+    np.testing.assert_allclose(found.coverage.observed, found.coverage.expected, atol=0.015)
+    assert found.coverage.expected_error_percent == pytest.approx(
+        found.coverage.mean_error_percent, rel=0.03
+    )
+
+
 def test_a_spread_of_unknown_origin_is_not_judged() -> None:
     scorer = CalibrationScorer()
     scorer.add_spread(*errors(0), n_votes=5)

@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 import torch
 from support.learnable_scenes import TINY
+from torch import Tensor
 
 from seaice_data.sampling.sampler import PatchSampler
 from seaice_data.store.store import Store
-from seaice_model.config.run_config import TrainConfig
+from seaice_model.config.run_config import SicHead, TrainConfig
 from seaice_model.networks.device import Batch
 from seaice_model.networks.unet import Prediction
 from seaice_model.training.batches import batches
@@ -23,8 +24,12 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # of the compiler, about itse
 EXACT = replace(TINY.train, precision="float32", compile="never")
 
 
-def learner_on(device: str, settings: TrainConfig) -> Learner:
-    learner = Learner(replace(TINY, train=settings), Processes(device=torch.device(device)))
+BEYOND = replace(EXACT, weight_average=0.5, learned_weights=True)
+
+
+def learner_on(device: str, settings: TrainConfig, sic: SicHead = "regression") -> Learner:
+    config = replace(TINY, model=replace(TINY.model, sic=sic), train=settings)
+    learner = Learner(config, Processes(device=torch.device(device)))
     learner.network.train()
     return learner
 
@@ -93,15 +98,41 @@ def test_divided_losses_have_the_mean_of_sampling_over_scenes(batch_size: int) -
     torch.testing.assert_close(mean, expected, rtol=1e-5, atol=0)
 
 
+def everything(learner: Learner) -> dict[str, Tensor]:
+    """Return all that a checkpoint of a learner contains."""
+    parts = {
+        "weights": learner.network.state_dict(),
+        "momentum": learner.momentum(),
+        "average": learner.average(),
+        "loss_weights": learner.loss_weights(),
+    }
+    return {f"{key}.{name}": t for key, part in parts.items() for name, t in part.items()}
+
+
+def test_learned_weights_do_not_decay(sampled: Callable[[str], list[Batch]]) -> None:
+    settings = replace(BEYOND, weight_decay=0.5, momentum=0.0)
+    learner = learner_on("cpu", settings)
+    before = learner.loss_weights()["log_variances"].clone()
+    losses = learner.learn(sampled("cpu")[0], 0.1)[1:]
+    expected = before - 0.1 * (0.5 - torch.exp(-before) * losses)
+    torch.testing.assert_close(learner.loss_weights()["log_variances"], expected)
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize(
+    ("settings", "sic"), [(EXACT, "regression"), (BEYOND, "both")], ids=["paper", "beyond"]
+)
 def test_a_recorded_step_is_the_step(
-    sampled: Callable[[str], list[Batch]], monkeypatch: pytest.MonkeyPatch
+    sampled: Callable[[str], list[Batch]],
+    monkeypatch: pytest.MonkeyPatch,
+    settings: TrainConfig,
+    sic: SicHead,
 ) -> None:
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
-    on_cpu = learner_on("cpu", EXACT)
-    on_gpu = learner_on("cuda", EXACT)
-    recorded = learner_on("cuda", replace(EXACT, compile="always"))
+    on_cpu = learner_on("cpu", settings, sic)
+    on_gpu = learner_on("cuda", settings, sic)
+    recorded = learner_on("cuda", replace(settings, compile="always"), sic)
     # Small steps: rounding grows tenfold with each at the usual rate.
     for rate, ours, theirs in zip(
         (0.01, 0.005, 0.0), sampled("cuda"), sampled("cpu"), strict=True
@@ -110,8 +141,8 @@ def test_a_recorded_step_is_the_step(
         for learner in (on_gpu, recorded):
             losses = learner.learn(ours, rate).cpu()
             torch.testing.assert_close(losses, judge, rtol=1e-2, atol=1e-3)
-    expected = on_cpu.network.state_dict()
-    for name, value in recorded.network.state_dict().items():
+    expected = everything(on_cpu)
+    for name, value in everything(recorded).items():
         torch.testing.assert_close(
             value.cpu(), expected[name], rtol=1e-2, atol=1e-3, msg=name
         )

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from seaice_model.config.run_config import ClassLoss, ModelConfig, TrainConfig
 from seaice_model.networks.unet import MultiTaskUNet, Prediction
+from seaice_model.training.learned_weights import LearnedWeights
 from seaice_model.training.losses import (
     count_valid,
     masked_cross_entropy,
@@ -128,6 +129,28 @@ def test_the_sum_is_weighted() -> None:
     losses = total_loss(prediction, charts, PAPER)
     assert losses.sic == 4
     assert losses.total == pytest.approx(4 + 3 * math.log(6) + 3 * math.log(7))
+
+
+def test_sic_as_both_has_the_mean_of_both_losses() -> None:
+    charts = torch.tensor([[[[2, 255]], [[0, 255]], [[0, 255]]]])
+    sic = torch.zeros(1, 12, 1, 2)
+    sic[0, 0] = 5.0
+    prediction = Prediction(sic, torch.zeros(1, 6, 1, 2), torch.zeros(1, 7, 1, 2))
+    losses = total_loss(prediction, charts, PAPER)
+    assert losses.sic.item() == pytest.approx((9 + math.log(11)) / 2)
+    assert losses.sod.item() == pytest.approx(math.log(6))
+
+
+def test_learned_weights_replace_those_of_the_settings() -> None:
+    charts = torch.tensor([[[[2]], [[0]], [[255]]]])
+    prediction = Prediction(
+        torch.zeros(1, 1, 1), torch.zeros(1, 6, 1, 1), torch.zeros(1, 7, 1, 1)
+    )
+    learned = LearnedWeights((2.0, 1.0, 5.0), torch.device("cpu"))
+    losses = total_loss(prediction, charts, PAPER, learned=learned)
+    # No pixel has FLOE, so its noise is not in the total.
+    assert losses.total.item() == pytest.approx(2 * 4 + math.log(6) - math.log(2) / 2)
+    assert losses.floe == 0
 
 
 @pytest.fixture(scope="module")

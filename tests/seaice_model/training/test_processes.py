@@ -3,6 +3,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -26,6 +27,11 @@ from seaice_model.training.validation import Validation
 
 # Without decay and after one step, momentum is the gradient.
 CONFIG = replace(TINY, train=replace(TINY.train, weight_decay=0.0))
+BEYOND = replace(
+    CONFIG,
+    model=replace(CONFIG.model, sic="both"),
+    train=replace(CONFIG.train, weight_average=0.5, learned_weights=True),
+)
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run"]
 TORCHRUN += ["--standalone", "--nproc-per-node", "2"]
 
@@ -46,7 +52,7 @@ from functools import partial
 from pathlib import Path
 from seaice_data.store.store import Store
 sys.path.insert(0, sys.argv[3])
-from test_processes import CONFIG, batch_of
+from test_processes import BEYOND, CONFIG, batch_of
 from seaice_model.training.learner import Learner
 from seaice_model.training.processes import join, leave
 
@@ -54,17 +60,20 @@ torch.set_num_threads(1)
 # All of the compiler but its last step, which takes a minute.
 torch.compile = partial(torch.compile, backend="aot_eager")
 store = Store.open(sys.argv[1])
-for kind in ("frozen", "own", "compiled"):
+for kind in ("frozen", "own", "compiled", "beyond", "own-beyond", "compiled-beyond"):
     processes = join("cpu")
-    way = "always" if kind == "compiled" else "never"
-    learner = Learner(replace(CONFIG, train=replace(CONFIG.train, compile=way)), processes)
-    learner.network.train(kind == "own")
+    way = "always" if "compiled" in kind else "never"
+    config = BEYOND if "beyond" in kind else CONFIG
+    learner = Learner(replace(config, train=replace(config.train, compile=way)), processes)
+    learner.network.train("own" in kind)
     batch = batch_of(store, rank=processes.rank, count=processes.count)
     losses = processes.mean(learner.learn(batch, 0.1))
+    learner.average_buffers()
     assert torch._dynamo.config.optimize_ddp  # a setting of the process: unchanged
     torch.save(
         {"inputs": batch.inputs, "charts": batch.charts, "losses": losses,
-         "gradients": learner.momentum()},
+         "gradients": learner.momentum(), "average": learner.average(),
+         "loss_weights": learner.loss_weights()},
         Path(sys.argv[2], f"{kind}-{processes.rank}.pt"),
     )
 processes.barrier()
@@ -90,7 +99,7 @@ def steps(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def read(folder: Path, kind: str) -> list[dict[str, Tensor]]:
+def read(folder: Path, kind: str) -> list[dict[str, Any]]:
     return [torch.load(folder / f"{kind}-{rank}.pt") for rank in (0, 1)]
 
 
@@ -126,6 +135,29 @@ def test_compiled_networks_have_the_same_gradients(steps: Path) -> None:
         assert_close(share["gradients"], plain["gradients"])
 
 
+@pytest.mark.parametrize("kind", ["beyond", "compiled-beyond"])
+def test_average_and_learned_weights_are_those_of_the_double_batch(
+    steps: Path, store: Store, kind: str
+) -> None:
+    learner = Learner(BEYOND, Processes(device=torch.device("cpu")))
+    learner.network.eval()
+    losses = learner.learn(batch_of(store), 0.1)
+    for share in read(steps, kind):
+        torch.testing.assert_close(share["losses"], losses)
+        assert_close(share["gradients"], learner.momentum())
+        assert_close(share["average"], learner.average())
+        assert_close(share["loss_weights"], learner.loss_weights())
+
+
+@pytest.mark.parametrize("kind", ["own", "own-beyond"])
+def test_both_processes_end_with_the_same(steps: Path, kind: str) -> None:
+    first, second = read(steps, kind)
+    for part in ("gradients", "average", "loss_weights"):
+        assert all(
+            torch.equal(first[part][name], second[part][name]) for name in first[part]
+        )
+
+
 def test_on_cpus_each_process_normalises_its_own_share(steps: Path, store: Store) -> None:
     whole = batch_of(store)
     network = MultiTaskUNet(CONFIG.model, seed=CONFIG.train.seed)
@@ -154,14 +186,19 @@ n_epochs = 2
 learning_rate = 0.02
 validation = "listed"
 validation_scenes = {scenes}
+{more}
 """
+BEYOND_TOML = "weight_average = 0.9\nlearned_weights = true"
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("more", ["", BEYOND_TOML], ids=["paper", "beyond"])
 def test_two_processes_train_a_run_that_resumes_to_the_same_weights(
-    store: Store, tmp_path: Path
+    store: Store, tmp_path: Path, more: str
 ) -> None:
-    (tmp_path / "tiny.toml").write_text(TINY_TOML.format(scenes=list(SCENES[:2])))
+    (tmp_path / "tiny.toml").write_text(
+        TINY_TOML.format(scenes=list(SCENES[:2]), more=more)
+    )
 
     def train(folder: Path, *options: str) -> None:
         seaice = Path(sys.executable).with_name("seaice")
