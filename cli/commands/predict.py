@@ -54,6 +54,14 @@ def predict(
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="Keep the probability of each class")
     ] = False,
+    flips: Annotated[
+        bool,
+        typer.Option(
+            "--flips",
+            help="Also predict the scene mirrored in x, in y and in both, and take the "
+            "mean; takes four times as long",
+        ),
+    ] = False,
     plots: Annotated[bool, typer.Option(help="Plot each map as PNG")] = True,
     device: Device = "auto",
     overwrite: Annotated[
@@ -107,6 +115,7 @@ def predict(
         grid=grid.value,
         probabilities=probabilities,
         plots=plots,
+        flips=flips,
         overwrite=overwrite,
         without=tuple(word.strip() for part in without or () for word in part.split(",")),
     )
@@ -153,6 +162,7 @@ def predict(
                 "plots_failed": [
                     {"plot": f.name, "reason": f.reason} for f in report.plots_failed
                 ],
+                "flips": flips,
                 "denoised_otherwise": dict(report.denoised_otherwise),
                 "drawn_without": dict(report.drawn_without),
                 "elapsed_s": round(report.elapsed_s, 3),

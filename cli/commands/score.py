@@ -46,11 +46,12 @@ def score(
     """Score maps against the experts' charts.
 
     Prints R2 for SIC, weighted F1 for SOD and FLOE, and their combination, on the original
-    charts as in the AutoICE challenge, and on the grids of the official code. Trivial
-    baselines are scored alongside. The displacement of the ice edge is reported, and the
-    reliability of the uncertainty if the maps contain it. The scores are also added to the
-    index.html of the folder. A submission file is netCDF with a variable like
-    20180124T194759_dmi_SIC for each chart of each test scene: classes as bytes, at 80 m.
+    charts as in the AutoICE challenge, and on the grids of the official code; also mean IoU
+    and pixel accuracy. Trivial baselines are scored alongside. The displacement of the ice
+    edge is reported, and the reliability of the uncertainty if the maps contain it. The
+    scores are also added to the index.html of the folder. A submission file is netCDF with
+    a variable like 20180124T194759_dmi_SIC for each chart of each test scene: classes as
+    bytes, at 80 m.
 
     Example: seaice score maps/ --truth store.zarr --report scores.html
     """

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 
-from seaice_data.channels import DISPENSABLE, find_channels
+from seaice_data.channels import DISPENSABLE
 from seaice_data.deprecation import former_arguments, former_attribute
 from seaice_data.errors import (
     Failure,
@@ -32,6 +32,7 @@ from seaice_model.maps.chart_map import ChartMap, MapGrid, Provenance, absolute
 from seaice_model.maps.netcdf import write_netcdf
 from seaice_model.networks.device import find_device, memory_in_words, usual_torch
 from seaice_model.prediction.compose import compose_map
+from seaice_model.prediction.flips import VIEWS, warn_of_flips
 from seaice_model.prediction.map_figures import (
     add_figure,
     in_words,
@@ -43,16 +44,17 @@ from seaice_model.prediction.maps_folder import (
     make_folder,
     refuse_foreign_files,
 )
-from seaice_model.prediction.predictor import Predictor, recipe_differences
+from seaice_model.prediction.predictor import Predictor
 from seaice_model.prediction.requirements import (
     check_channels,
+    check_constants,
+    check_store,
     look_at_scenes,
     reduced,
     warn_of_denoising,
     without_incomplete,
 )
 from seaice_model.prediction.selection import scenes_to_predict
-from seaice_model.runs.checkpoint import Checkpoint
 
 log = logging.getLogger(__name__)
 
@@ -101,6 +103,11 @@ class PredictSettings:
 
     plots: bool = True
     """Whether to write a figure next to each map."""
+
+    flips: bool = False
+    """Whether networks also predict mirrored views of each scene, and their mean decides;
+    see `seaice_model.prediction.flips`. Maps with and without flips are never mixed in a
+    folder."""
 
     overwrite: bool = False
     """Whether to predict existing maps again, and to replace maps of other weights and
@@ -240,7 +247,7 @@ def predict_files(
     start = time.perf_counter()
     predictor = _load(run_paths, device)
     for checkpoint in predictor.checkpoints:
-        _check_constants(checkpoint)
+        check_constants(checkpoint)
     source = FileSource(Path(path), predictor.recipe, scenes, accept_masks=accept_masks)
     return _predict(source, predictor, Path(maps_path), settings, progress, start)
 
@@ -252,6 +259,7 @@ def predict_scene(
     *,
     grid: MapGrid = "original",
     probabilities: bool = False,
+    flips: bool = False,
 ) -> ChartMap:
     """Predict the charts of one scene; masks and flags are those of `compose_map`.
 
@@ -267,6 +275,8 @@ def predict_scene(
         Grid of the map.
     probabilities
         Whether to keep the class probabilities.
+    flips
+        Whether mirrored views of the scene decide, too; the map says so.
 
     Raises
     ------
@@ -276,38 +286,14 @@ def predict_scene(
     start = time.perf_counter()
     check_channels(scene.id, scene.origin, predictor)
     scene = without_incomplete(scene, predictor)
-    decision = predictor.decide(scene.planes, scene.channels, probabilities=probabilities)
+    decision = predictor.decide(
+        scene.planes, scene.channels, probabilities=probabilities, flips=flips
+    )
     log.info("%s: predicted in %.2f s", scene.id, time.perf_counter() - start)
-    used = replace(provenance, scene_use=predictor.use_of(scene.id))
+    used = replace(
+        provenance, scene_use=predictor.use_of(scene.id), flips=VIEWS if flips else ""
+    )
     return compose_map(scene, decision, used, grid=grid)
-
-
-def check_store(store: Store, checkpoint: Checkpoint) -> None:
-    """Make sure that a run can predict the scenes of a store.
-
-    Channels may be in another order, and there may be more of them. They may be resampled
-    in another way, which is logged; ratio and standardisation must be equal.
-
-    Raises
-    ------
-    RunError
-        If channels are missing, or the ratio or the standardisation differs.
-    """
-    record, channels = checkpoint.settings.store, checkpoint.settings.config.model.channels
-    missing = [name for name in channels if name not in store.channels]
-    if missing:
-        raise RunError(
-            f"the store {store.path!r} lacks channels of the run: {', '.join(missing)}",
-            hint="prepare it with the channels that the run was trained on",
-        )
-    if store.recipe.ratio != record.recipe.ratio:
-        raise RunError(
-            f"the store {store.path!r} has ratio {store.recipe.ratio}, "
-            f"the run was trained on ratio {record.recipe.ratio}"
-        )
-    _check_constants(checkpoint)
-    for difference in recipe_differences(store.recipe, record.recipe):
-        log.warning("store and run differ in %s", difference)
 
 
 def _load(run_paths: str | Path | Sequence[str | Path], device: str) -> Predictor:
@@ -328,6 +314,9 @@ def _predict(
     settings = settings or PredictSettings()
     source = reduced(source, predictor, settings.without)
     provenance = provenance_of(source, predictor)
+    if settings.flips:
+        provenance = replace(provenance, flips=VIEWS)
+        warn_of_flips([c.settings.config.augmentation for c in predictor.checkpoints])
     paths = {scene: maps_path / f"{scene}.nc" for scene in source.scenes}
     kept, in_the_way = look_at_maps(
         {} if settings.overwrite else paths,
@@ -408,28 +397,12 @@ def _predict_map(
         provenance,
         grid=settings.grid,
         probabilities=settings.probabilities,
+        flips=settings.flips,
     )
     failed = write_figure(chart_map, scene, path) if settings.plots else []
     # The map comes last: if it exists, so does its figure, if requested and possible.
     write_netcdf(chart_map, path)
     return failed
-
-
-def _check_constants(checkpoint: Checkpoint) -> None:
-    """Refuse a run that was trained on planes standardised in another way."""
-    record, channels = checkpoint.settings.store, checkpoint.settings.config.model.channels
-    changed = [
-        channel.name
-        for channel, mean, std in zip(
-            find_channels(channels), record.means, record.stds, strict=True
-        )
-        if (channel.mean, channel.std) != (mean, std)
-    ]
-    if changed:
-        raise RunError(
-            "the run was trained with other means or standard deviations of: "
-            f"{', '.join(changed)}"
-        )
 
 
 def provenance_of(source: Source, predictor: Predictor) -> Provenance:

@@ -10,6 +10,7 @@ networks that need them (`seaice_model.prediction.network_tiles`).
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -33,6 +34,7 @@ from seaice_model.networks.device import arithmetic, to_device
 from seaice_model.networks.unet import Prediction, on_device
 from seaice_model.networks.upsampling import Place
 from seaice_model.prediction.ballot import Ballot
+from seaice_model.prediction.flips import Flips
 from seaice_model.prediction.network_tiles import parts_of, predict_blended
 from seaice_model.runs.checkpoint import Checkpoint, load_best, weights_fingerprint
 from seaice_model.runs.folder import RunFolder
@@ -182,6 +184,7 @@ class Predictor:
         channels: Sequence[str],
         *,
         probabilities: bool = False,
+        flips: bool = False,
         tile: int = TILE,
         margin: int = MARGIN,
     ) -> Decision:
@@ -195,6 +198,9 @@ class Predictor:
             Names on the channel axis; all of `Predictor.channels` are among them.
         probabilities
             Whether to keep the class probabilities.
+        flips
+            Whether each network also predicts mirrored views of the scene, and their mean
+            decides (`seaice_model.prediction.flips`). Takes four times as long.
         tile, margin
             See `predict_in_parts`.
 
@@ -210,11 +216,24 @@ class Predictor:
 
         def predict(part: FloatArray, view: TileView) -> dict[str, ChartArray]:
             ballot = Ballot()
-            for network, place in zip(self._networks, places, strict=True):
-                ballot.add(_forward(network, part, view, place))
+            for k, (network, place) in enumerate(zip(self._networks, places, strict=True)):
+                forward = partial(_forward, network, channels=place)
+                if flips:
+                    ballot.add(mirrored[k].predict(forward, planes, view))
+                else:
+                    ballot.add(forward(part, view))
             return _planes(ballot, probabilities=probabilities)
 
         parts = parts_of(self._networks, tile=tile, margin=margin)
+        mirrored = [
+            Flips(
+                augmentation=checkpoint.settings.config.augmentation,
+                channels=channels,
+                stride=parts.stride,
+                margin=parts.margin,
+            )
+            for checkpoint in self.checkpoints
+        ]
         decided = predict_in_parts(
             predict, planes, parts.stride, tile=parts.tile, margin=parts.margin
         )

@@ -42,6 +42,9 @@ class FoundMaps:
     failed: tuple[Failure, ...] = ()
     """Maps that cannot be read."""
 
+    ratio: int | None = None
+    """Ratio of the store that they were predicted on; None if they do not say."""
+
     without: Mapping[str, str] = field(default_factory=dict)
     """What maps were predicted without, as ``amsr2, era5``, by scene; empty texts for those
     that lack nothing."""
@@ -154,8 +157,9 @@ def _store_of(maps: Path) -> Store:
 def _in_folder(folder: Path, truth: ChartedScenes) -> FoundMaps:
     """Find the maps in a folder; reject what cannot be scored together."""
     paths: dict[str, Path] = {}
-    runs: dict[str, str] = {}
+    runs: dict[tuple[str, str], str] = {}
     seen: set[str] = set()
+    ratios: list[int] = []
     without: dict[str, str] = {}
     described, unreadable = describe_maps(folder)
     unknown = [*unreadable]
@@ -180,7 +184,9 @@ def _in_folder(folder: Path, truth: ChartedScenes) -> FoundMaps:
         without[scene_id] = made_by.drawn_without
         if made_by.scene_use != "unseen":
             seen.add(scene_id)
-        runs.setdefault(made_by.weights, made_by.run_in_words)
+        if found.ratio is not None:
+            ratios.append(found.ratio)
+        runs.setdefault((made_by.weights, made_by.flips), made_by.run_in_words)
     if len(runs) > 1:
         raise MapError(
             f"the maps in {str(folder)!r} come from {len(runs)} runs: "
@@ -189,7 +195,12 @@ def _in_folder(folder: Path, truth: ChartedScenes) -> FoundMaps:
         )
     readers = {scene: partial(_read_map, path) for scene, path in paths.items()}
     return FoundMaps(
-        "".join(runs.values()), readers, frozenset(seen), tuple(unknown), without
+        run="".join(runs.values()),
+        readers=readers,
+        seen=frozenset(seen),
+        failed=tuple(unknown),
+        ratio=ratios[0] if ratios else None,  # equal weights have equal ratios
+        without=without,
     )
 
 

@@ -8,12 +8,14 @@ import pytest
 import torch
 from support.network_packages import installed
 
+from seaice_data.sampling.augmentation import Augmentation
 from seaice_model.config.run_config import ModelConfig
 from seaice_model.networks.build import Network, build_network
 from seaice_model.networks.device import to_device
-from seaice_model.networks.unet import MultiTaskUNet
+from seaice_model.networks.unet import MultiTaskUNet, Prediction
+from seaice_model.prediction.flips import Flips
 from seaice_model.prediction.network_tiles import Parts, parts_of, predict_blended
-from seaice_model.prediction.predictor import predict_classes
+from seaice_model.prediction.predictor import TileView, predict_classes, tile_views
 from seaice_model.prediction.tiled import predict_tiled
 
 SIDE = 64
@@ -110,6 +112,33 @@ def test_parts_of_a_scene_are_predicted_as_the_whole() -> None:
     whole = predict_classes(network, inputs)
     assert all(len(np.unique(plane)) > 2 for plane in whole)
     np.testing.assert_array_equal(predict_classes(network, inputs, tile=16), whole)
+
+
+@pytest.mark.usefixtures("package")
+def test_parts_are_those_of_mirrored_scenes_too() -> None:
+    network = other_network()
+    inputs = np.random.default_rng(0).normal(size=(131, 45, 2)).astype(np.float32)
+    parts = parts_of([network], tile=16, margin=2)
+
+    def forward(part: np.ndarray, view: TileView) -> Prediction:
+        with torch.inference_mode():
+            return Prediction(*map(view.crop, predict_blended(network, part, 16)))
+
+    flips = Flips(
+        augmentation=Augmentation(),
+        channels=network.config.channels,
+        stride=parts.stride,
+        margin=parts.margin,
+    )
+    (whole,) = tile_views((131, 45), 12, tile=999, margin=2)
+    expected = flips.predict(forward, inputs, whole)
+    views = [*tile_views((131, 45), parts.stride, tile=36, margin=parts.margin)]
+    assert len(views) > 3
+    for view in views:
+        for found, plane in zip(
+            flips.predict(forward, inputs, view), expected, strict=True
+        ):
+            torch.testing.assert_close(found, plane[..., *view.tile])
 
 
 @pytest.mark.usefixtures("package")
