@@ -16,7 +16,7 @@ from seaice_data.preparation.prepare import prepare
 from seaice_data.store.group import FORMAT_VERSION
 from seaice_data.store.origin import Origin
 from seaice_data.synthetic.scene_set import write_scenes
-from seaice_model.study.candidates import QUESTIONS
+from seaice_model.study.questions import QUESTIONS
 
 ROOT = Path(__file__).parent.parent
 MOST_SECONDS = 60

@@ -19,7 +19,8 @@ _OFFSETS = {"validation": -0.14, "test": 0.14}
 def plot_study(table: StudyTable) -> "Figure":
     """Plot combined scores of runs, and differences to the baseline with intervals.
 
-    Hollow diamonds are the scores of the paper. A filled marker is a difference that is
+    Hollow diamonds are the scores of the paper, if the test scenes are its own, and its
+    differences. A filled marker is a difference that is
     real when all differences of the study are tested together.
     """
     candidates = [candidate for candidate in table.candidates if candidate.n_runs]
@@ -64,8 +65,8 @@ def _plot_effect(axes: "Axes", place: int, candidate: CandidateResult, split: st
             axes.plot([effect.low, effect.high], [y, y], color=_COLOURS[split], lw=1.6)
         face = _COLOURS[split] if effect.is_real else "white"
         axes.plot([effect.mean], [y], "o", color=_COLOURS[split], mfc=face, ms=6)
-    if result.paper_effect is not None:
-        _plot_paper(axes, result.paper_effect, y)
+    if "combined" in result.paper_effects:
+        _plot_paper(axes, result.paper_effects["combined"], y)
 
 
 def _plot_paper(axes: "Axes", value: float, y: float) -> None:

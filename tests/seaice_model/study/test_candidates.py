@@ -5,13 +5,13 @@ from seaice_data.store.recipe import Recipe
 from seaice_model.config.presets import PRESETS, find_preset
 from seaice_model.errors import StudyError
 from seaice_model.study.candidates import (
-    QUESTIONS,
     StoreNeeds,
     check_names,
     quick,
     read_candidates,
     read_variant,
 )
+from seaice_model.study.questions import QUESTIONS
 
 
 def names(text: str) -> list[str]:
