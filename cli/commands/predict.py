@@ -53,6 +53,14 @@ def predict(
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="Keep the probability of each class")
     ] = False,
+    flips: Annotated[
+        bool,
+        typer.Option(
+            "--flips",
+            help="Also predict the scene mirrored in x, in y and in both, and take the "
+            "mean; takes four times as long",
+        ),
+    ] = False,
     plots: Annotated[bool, typer.Option(help="Plot each map as PNG")] = True,
     device: Device = "auto",
     overwrite: Annotated[
@@ -95,7 +103,11 @@ def predict(
     if scene and not all(scene):
         raise typer.BadParameter("the id of a scene is empty", param_hint="--scene")
     settings = PredictSettings(
-        grid=grid.value, probabilities=probabilities, plots=plots, overwrite=overwrite
+        grid=grid.value,
+        probabilities=probabilities,
+        plots=plots,
+        flips=flips,
+        overwrite=overwrite,
     )
     runs = run or [Path("run")]
     with Progress("maps") as progress:
@@ -138,6 +150,7 @@ def predict(
                 "plots_failed": [
                     {"plot": f.name, "reason": f.reason} for f in report.plots_failed
                 ],
+                "flips": flips,
                 "denoised_otherwise": dict(report.denoised_otherwise),
                 "elapsed_s": round(report.elapsed_s, 3),
             }

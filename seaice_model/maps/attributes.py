@@ -39,6 +39,9 @@ def global_attributes(chart_map: ChartMap) -> dict[str, Any]:
     made_by = provenance.network
     if provenance.run not in ("", made_by):
         made_by += f", run {provenance.run_in_words}"
+    said = asdict(provenance)
+    if not provenance.flips:
+        del said["flips"]
     paper = {"references": "Chen et al. (2024), doi:10.5194/tc-18-1621-2024"}
     return {
         "Conventions": CONVENTIONS,
@@ -52,7 +55,7 @@ def global_attributes(chart_map: ChartMap) -> dict[str, Any]:
         "acquired": chart_map.acquired.isoformat(),
         "grid_name": chart_map.grid_name,
         "pixel_spacing_m": chart_map.grid.pixel_spacing_m,
-        **asdict(provenance),
+        **said,
         "epochs": np.array(provenance.epochs, np.int32),
     }
 
@@ -82,6 +85,7 @@ def text_attributes(chart_map: ChartMap) -> dict[str, str]:
         "denoising": provenance.denoising,
         "trained_on_denoising": provenance.trained_on_denoising,
         "drawn_without": provenance.drawn_without,
+        "flips": provenance.flips,
         "comment": "Not an official ice chart",
     }
     return {name: said for name, said in found.items() if said}

@@ -89,6 +89,10 @@ class Provenance:
     drawn_without: str = ""
     """What the scene lacks: groups of channels, or channels, separated by commas."""
 
+    flips: str = ""
+    """Mirrored views of the scene that decided together with it, separated by commas; empty
+    if none did."""
+
     def __post_init__(self) -> None:
         """Remove secrets of URLs from all texts, and escape unprintable characters."""
         for name in TEXTS:
@@ -113,13 +117,16 @@ class Provenance:
         trained_on = self.trained_on_denoising
         if trained_on and self.denoising not in trained_on.split(", "):
             said.append(f"denoising {self.denoising}, trained on {trained_on}")
+        if self.flips:
+            said.append(f"with flips ({self.flips})")
         return "; ".join(said)
 
     @property
     def run_in_words(self) -> str:
-        """Run and epochs, as far as they are known."""
+        """Run and epochs, as far as they are known, and whether it used flips."""
         epochs = ", ".join(map(str, self.epochs))
-        return f"{self.run}, epoch {epochs}" if epochs else self.run
+        said = f"{self.run}, epoch {epochs}" if epochs else self.run
+        return f"{said}, with flips" if self.flips else said
 
 
 def absolute(place: str) -> str:
@@ -142,6 +149,7 @@ ADDED_TEXTS = (
     "denoising",
     "trained_on_denoising",
     "drawn_without",
+    "flips",
 )
 """Those that maps of versions up to 0.2 lack: their defaults are true of these maps."""
 

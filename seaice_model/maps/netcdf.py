@@ -14,7 +14,8 @@ the grid of the map.
 Global attributes say what a map was made from: the fields of `Provenance`, one attribute
 each. Among them are ``original_name``, the product; ``denoising`` and
 ``trained_on_denoising``, how noise was removed from the SAR of the scene and of the scenes
-that the networks know; and ``drawn_without``, what the scene lacks, as ``hv, amsr2``.
+that the networks know; and ``drawn_without``, what the scene lacks, as ``hv, amsr2``. A map
+with ``flips`` (``x, y, xy``) was decided together with these mirrored views of its scene.
 """
 
 from collections.abc import Iterator, Mapping

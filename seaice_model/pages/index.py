@@ -56,6 +56,7 @@ class _Entry:
     scores: dict[str, float | None]
     width: int
     height: int
+    flips: str = ""
 
     def __post_init__(self) -> None:
         """Reject sizes and scores that are impossible."""
@@ -206,12 +207,13 @@ def _url(path: Path) -> str:
 
 def _entry_of(path: Path, described: MapDescription, truth: ChartedScenes | None) -> _Entry:
     """Return the entry of a map; make it if it is missing, outdated or lacks charts."""
-    scene_id, weights = described.scene, described.provenance.weights
+    scene_id, made_by = described.scene, described.provenance
     charted = None if truth is None else truth.scenes.get(scene_id)
     kept = _read_entry(path.parent / _FOLDER / f"{scene_id}.json")
     if (
         kept
-        and (kept.scene, kept.weights) == (scene_id, weights)
+        and (kept.scene, kept.weights, kept.flips)
+        == (scene_id, made_by.weights, made_by.flips)
         and (kept.has_charts or charted is None)
     ):
         return kept
@@ -238,6 +240,7 @@ def _make_entry(
         scores={} if charts is None or is_coarse else _scores(charts, shown),
         width=size[0],
         height=size[1],
+        flips=chart_map.provenance.flips,
     )
     # The entry comes last: if it is there, so are the thumbnails.
     with replacing(folder / f"{chart_map.scene}.json") as new:

@@ -43,8 +43,8 @@ def look_at_maps(
     Raises
     ------
     MapError
-        If a map is of other weights, of another recipe or on another grid: the folder is
-        refused as a whole.
+        If a map is of other weights, of another recipe, on another grid, or differs in
+        flips: the folder is refused as a whole.
     """
     kept: set[str] = set()
     in_the_way: list[Failure] = []
@@ -76,7 +76,7 @@ def look_at_maps(
 def _refuse_other_maps(
     path: Path, found: MapDescription, provenance: Provenance, grid: MapGrid
 ) -> None:
-    """Refuse a folder of maps of other weights, of another recipe, or on another grid."""
+    """Refuse a folder of maps that were made in another way."""
     made_of = (found.provenance.weights, found.provenance.store_fingerprint)
     if made_of != (provenance.weights, provenance.store_fingerprint):
         raise MapError(
@@ -87,6 +87,12 @@ def _refuse_other_maps(
     if found.grid_name != grid:
         raise MapError(
             f"map {str(path)!r} was predicted on another grid, --grid {found.grid_name}",
+            hint="choose another folder, or replace it with --overwrite",
+        )
+    if found.provenance.flips != provenance.flips:
+        how = "with" if found.provenance.flips else "without"
+        raise MapError(
+            f"map {str(path)!r} was predicted {how} flips",
             hint="choose another folder, or replace it with --overwrite",
         )
 

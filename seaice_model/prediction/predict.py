@@ -24,6 +24,7 @@ from seaice_model.maps.chart_map import ChartMap, MapGrid, Provenance, absolute
 from seaice_model.maps.netcdf import write_netcdf
 from seaice_model.networks.device import find_device, memory_in_words, usual_torch
 from seaice_model.prediction.compose import compose_map
+from seaice_model.prediction.flips import VIEWS, warn_of_flips
 from seaice_model.prediction.map_figures import (
     add_figure,
     in_words,
@@ -87,6 +88,11 @@ class PredictSettings:
 
     plots: bool = True
     """Whether to write a figure next to each map."""
+
+    flips: bool = False
+    """Whether networks also predict mirrored views of each scene, and their mean decides;
+    see `seaice_model.prediction.flips`. Maps with and without flips are never mixed in a
+    folder."""
 
     overwrite: bool = False
     """Whether to predict existing maps again, and to replace maps of other weights and
@@ -223,6 +229,7 @@ def predict_scene(
     *,
     grid: MapGrid = "original",
     probabilities: bool = False,
+    flips: bool = False,
 ) -> ChartMap:
     """Predict the charts of one scene; masks and flags are those of `compose_map`.
 
@@ -238,6 +245,8 @@ def predict_scene(
         Grid of the map.
     probabilities
         Whether to keep the class probabilities.
+    flips
+        Whether mirrored views of the scene decide, too; the map says so.
 
     Raises
     ------
@@ -246,9 +255,13 @@ def predict_scene(
     """
     start = time.perf_counter()
     check_channels(scene.id, scene.origin, predictor)
-    decision = predictor.decide(scene.planes, scene.channels, probabilities=probabilities)
+    decision = predictor.decide(
+        scene.planes, scene.channels, probabilities=probabilities, flips=flips
+    )
     log.info("%s: predicted in %.2f s", scene.id, time.perf_counter() - start)
-    used = replace(provenance, scene_use=predictor.use_of(scene.id))
+    used = replace(
+        provenance, scene_use=predictor.use_of(scene.id), flips=VIEWS if flips else ""
+    )
     return compose_map(scene, decision, used, grid=grid)
 
 
@@ -297,6 +310,9 @@ def _predict(
     return_pages()
     settings = settings or PredictSettings()
     provenance = provenance_of(source, predictor)
+    if settings.flips:
+        provenance = replace(provenance, flips=VIEWS)
+        warn_of_flips([c.settings.config.augmentation for c in predictor.checkpoints])
     paths = {scene: maps_path / f"{scene}.nc" for scene in source.scenes}
     kept, in_the_way = look_at_maps(
         {} if settings.overwrite else paths,
@@ -372,6 +388,7 @@ def _predict_map(
         provenance,
         grid=settings.grid,
         probabilities=settings.probabilities,
+        flips=settings.flips,
     )
     failed = write_figure(chart_map, scene, path) if settings.plots else []
     # The map comes last: if it exists, so does its figure, if requested and possible.

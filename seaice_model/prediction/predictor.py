@@ -9,6 +9,7 @@ prediction is that of the whole plane. Nothing is blended.
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -32,6 +33,7 @@ from seaice_model.networks.device import arithmetic, to_device
 from seaice_model.networks.unet import Prediction, on_device
 from seaice_model.networks.upsampling import Place
 from seaice_model.prediction.ballot import Ballot
+from seaice_model.prediction.flips import Flips
 from seaice_model.runs.checkpoint import Checkpoint, load_best, weights_fingerprint
 from seaice_model.runs.folder import RunFolder
 
@@ -180,6 +182,7 @@ class Predictor:
         channels: Sequence[str],
         *,
         probabilities: bool = False,
+        flips: bool = False,
         tile: int = TILE,
         margin: int = MARGIN,
     ) -> Decision:
@@ -193,6 +196,9 @@ class Predictor:
             Names on the channel axis; all of `Predictor.channels` are among them.
         probabilities
             Whether to keep the class probabilities.
+        flips
+            Whether each network also predicts mirrored views of the scene, and their mean
+            decides (`seaice_model.prediction.flips`). Takes four times as long.
         tile, margin
             See `predict_tiled`.
 
@@ -208,11 +214,24 @@ class Predictor:
 
         def predict(part: FloatArray, view: TileView) -> dict[str, ChartArray]:
             ballot = Ballot()
-            for network, place in zip(self._networks, places, strict=True):
-                ballot.add(_forward(network, part, view, place))
+            for k, (network, place) in enumerate(zip(self._networks, places, strict=True)):
+                forward = partial(_forward, network, channels=place)
+                if flips:
+                    ballot.add(mirrored[k].predict(forward, planes, view))
+                else:
+                    ballot.add(forward(part, view))
             return _planes(ballot, probabilities=probabilities)
 
         stride = max(network.config.stride for network in self._networks)
+        mirrored = [
+            Flips(
+                augmentation=checkpoint.settings.config.augmentation,
+                channels=channels,
+                stride=stride,
+                margin=margin,
+            )
+            for checkpoint in self.checkpoints
+        ]
         decided = predict_tiled(predict, planes, stride, tile=tile, margin=margin)
         shares = {
             chart.name: decided[chart.name] for chart in CHARTS if chart.name in decided

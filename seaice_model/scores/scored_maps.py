@@ -150,7 +150,7 @@ def _store_of(maps: Path) -> Store:
 def _in_folder(folder: Path, truth: ChartedScenes) -> FoundMaps:
     """Find the maps in a folder; reject what cannot be scored together."""
     paths: dict[str, Path] = {}
-    runs: dict[str, str] = {}
+    runs: dict[tuple[str, str], str] = {}
     seen: set[str] = set()
     described, unreadable = describe_maps(folder)
     unknown = [*unreadable]
@@ -174,7 +174,7 @@ def _in_folder(folder: Path, truth: ChartedScenes) -> FoundMaps:
         paths[scene_id] = path
         if made_by.scene_use != "unseen":
             seen.add(scene_id)
-        runs.setdefault(made_by.weights, made_by.run_in_words)
+        runs.setdefault((made_by.weights, made_by.flips), made_by.run_in_words)
     if len(runs) > 1:
         raise MapError(
             f"the maps in {str(folder)!r} come from {len(runs)} runs: "

@@ -499,6 +499,23 @@ def test_predict_reads_netcdf_files_without_a_store(
         assert "probability_sod" in opened
 
 
+def test_predict_with_flips_says_so_and_needs_a_folder_of_its_own(
+    seaice, store_path, run_path, maps_path, tmp_path
+) -> None:
+    predict = ("predict", store_path, "--run", run_path, "--no-plots", "--flips")
+    result = seaice(*predict, "--out", tmp_path, "--json")
+    assert result.code == 0
+    assert json.loads(result.out)["flips"] is True
+    assert "flips may make maps worse" not in result.err
+    (path,) = tmp_path.glob("*.nc")
+    with xr.open_dataset(path) as opened:
+        assert opened.attrs["flips"] == "x, y, xy"
+    mixed = seaice(*predict, "--out", maps_path)
+    assert mixed.code == 1
+    assert "was predicted without flips" in mixed.err
+    assert "hint: choose another folder, or replace it with --overwrite" in mixed.err
+
+
 def test_predict_names_bad_files_and_predicts_the_others(
     seaice, raw_folder, run_path, tmp_path
 ) -> None:
