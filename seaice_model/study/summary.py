@@ -6,7 +6,7 @@ the paper on any scenes.
 """
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -198,6 +198,14 @@ class StudyTable:
     @property
     def n_tested(self) -> int:
         """Differences that are tested together."""
+        return self._n_tested(SPLITS)
+
+    @property
+    def n_tested_truth(self) -> int:
+        """Differences against the hidden truth that are tested together."""
+        return self._n_tested((*TRUTH_SPLITS,))
+
+    def _n_tested(self, splits: Sequence[str]) -> int:
         effects = {
             (split, (one.name, self.baseline)): result.effects or {}
             for one in self.candidates
@@ -209,8 +217,9 @@ class StudyTable:
         }
         return sum(
             effect.is_real is not None
-            for by_score in effects.values()
+            for (split, _), by_score in effects.items()
             for effect in by_score.values()
+            if split in splits
         )
 
     @property

@@ -51,13 +51,6 @@ _SHOWN_EFFECTS = (*(("test", score) for score in SCORES), ("validation", SCORES[
 _EFFECT_HEAD = ("test", *SCORES[1:], "validation")
 """Headings of these columns; those of a split are its combined score."""
 
-_TRUTH_TITLE = (
-    "Scores in % against the hidden truth of test scenes, and differences to the baseline "
-    "in percentage points, with intervals and marks as above. The chart gives no class to "
-    "mixed pixels; SOD and FLOE each have their own, SIC has those of SOD"
-)
-"""Title of the table of scores against the hidden truth."""
-
 
 def refuse_foreign_tables(out: Path, *, overwrite: bool = False) -> None:
     """Refuse to replace tables in a folder that is not the folder of a study.
@@ -198,7 +191,7 @@ def _tables(table: StudyTable) -> list[tuple[str, _Cells]]:
         ("", _score_cells(table)),
         (_effects_title(table), _effect_cells(table)),
         ("Further comparisons, with intervals and marks as above", _asked_cells(table)),
-        (_TRUTH_TITLE, _truth_cells(table)),
+        (_truth_title(table), _truth_cells(table)),
     ]
     return [(title, cells) for title, cells in found if len(cells) > 1 or not title]
 
@@ -247,6 +240,15 @@ def _effects_title(table: StudyTable) -> str:
         f"{title}, with 95 % intervals over runs and scenes. Each interval is for one "
         f"difference alone; {MARK} marks differences that are real when all "
         f"{table.n_tested} are tested together (Holm, 5 %)"
+    )
+
+
+def _truth_title(table: StudyTable) -> str:
+    return (
+        "Scores in % against the hidden truth of test scenes, and differences to "
+        f"{table.baseline} in percentage points, with intervals as above; {MARK} marks "
+        f"those that are real when all {table.n_tested_truth} are tested together. Mixed: "
+        "ice to which the chart gives no class, chart by chart (SIC: no class of SOD)"
     )
 
 
