@@ -32,6 +32,10 @@ class Group(enum.StrEnum):
     """Place and time: computed from tie points and acquisition time."""
 
 
+DISPENSABLE = (Group.AMSR2, Group.ERA5)
+"""Groups that networks can learn to do without; others come with every scene."""
+
+
 @dataclass(frozen=True, slots=True)
 class Channel:
     """One input plane.

@@ -1,5 +1,6 @@
 """`seaice predict`: maps of scenes in a store or in netCDF files."""
 
+from collections import Counter
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -70,6 +71,13 @@ def predict(
             help="Replace maps of other weights and files that seaice did not write",
         ),
     ] = False,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Leave out amsr2 or era5, as if scenes lacked it; repeatable. The run "
+            "must have learned to do without (drop_amsr2, drop_era5)"
+        ),
+    ] = None,
     accept_masks: AcceptMasks = False,
     as_json: AsJson = False,
 ) -> None:
@@ -84,9 +92,10 @@ def predict(
     was trained on; unseen means those that no run has seen. --where chooses among the
     scenes of the split. netCDF files are prepared in memory with the recipe of the run.
     Existing maps are kept, so run the same command again to continue after an interruption.
-    Scenes that cannot be predicted, because they lack a channel of the network for example,
-    are listed at the end and do not stop the others. If only a plot fails, the map is
-    written without it.
+    Networks that have learned to do without AMSR2 or ERA5 also predict scenes that lack
+    them, and the maps say so. Scenes that cannot be predicted, because they lack another
+    channel of the network for example, are listed at the end and do not stop the others. If
+    only a plot fails, the map is written without it.
 
     Example: seaice predict store.zarr --out maps/
     """
@@ -108,6 +117,7 @@ def predict(
         plots=plots,
         flips=flips,
         overwrite=overwrite,
+        without=tuple(word.strip() for part in without or () for word in part.split(",")),
     )
     runs = run or [Path("run")]
     with Progress("maps") as progress:
@@ -140,6 +150,8 @@ def predict(
         note(f"left out: {with_hint(failure.reason, failure.hint)}")
     for failure in report.plots_failed:
         note(f"not plotted: {failure.name}: {with_hint(failure.reason, failure.hint)}")
+    for groups, n in sorted(Counter(report.drawn_without.values()).items()):
+        note(f"{n} of {len(report.maps)} maps were predicted without {groups}")
     if as_json:
         say_json(
             {
@@ -152,6 +164,7 @@ def predict(
                 ],
                 "flips": flips,
                 "denoised_otherwise": dict(report.denoised_otherwise),
+                "drawn_without": dict(report.drawn_without),
                 "elapsed_s": round(report.elapsed_s, 3),
             }
         )

@@ -4,7 +4,8 @@
   ``find_augmentation`` finds one by its name;
 - ``sample_turns`` returns the flips, rotation and scale of each patch; `Turns` makes one
   matrix of them, and another that turns the wind vector with the patch;
-- ``sample_mixing`` returns the box and the partner of each patch for cutmix.
+- ``sample_mixing`` returns the box and the partner of each patch for cutmix;
+- ``sample_absent`` returns which groups of channels each patch lacks.
 
 Everything here is arithmetic on numbers; `seaice_data.sampling.cut` moves the pixels.
 """
@@ -16,7 +17,8 @@ from typing import Literal
 
 import numpy as np
 
-from seaice_data.arrays import FloatArray, IntArray
+from seaice_data.arrays import FloatArray, IntArray, Mask
+from seaice_data.channels import DISPENSABLE, Group
 from seaice_data.deprecation import former_arguments, former_attribute
 from seaice_data.errors import SettingsError
 from seaice_data.sampling.random_numbers import Stream, below, uniform
@@ -88,10 +90,11 @@ class Augmentation:
     dataset do not say which axes they mean; `check_scenes` tests this on their files."""
 
     drop_amsr2: float = field(default=0.0, metadata=ADDED)
-    """Probability that a patch lacks AMSR2: all of its channels are fill."""
+    """Probability that a patch lacks AMSR2: all of its channels are fill in the whole
+    patch, so that the network learns to do without (see `seaice predict --without`)."""
 
     drop_era5: float = field(default=0.0, metadata=ADDED)
-    """Probability that a patch lacks ERA5."""
+    """Probability that a patch lacks ERA5, independent of `drop_amsr2`."""
 
     turn_wind = former_attribute("turn_wind", "wind_axes")
 
@@ -137,13 +140,23 @@ class Augmentation:
     @property
     def is_plain(self) -> bool:
         """Whether patches are windows of their scenes, bit for bit."""
-        return not self.cutmix and self.turns_none
+        return not self.cutmix and self.turns_none and not self.dropped
 
     @property
     def turns_none(self) -> bool:
         """Whether no patch is flipped, rotated or scaled."""
         moves = (self.flip_x, self.flip_y, self.rotation, self.scale)
         return not any(moves) and self.scale_otherwise == 1
+
+    @property
+    def drop_probabilities(self) -> dict[Group, float]:
+        """Probability that a patch lacks a group, for each of `DISPENSABLE`."""
+        return {Group.AMSR2: self.drop_amsr2, Group.ERA5: self.drop_era5}
+
+    @property
+    def dropped(self) -> tuple[Group, ...]:
+        """Groups that some patches lack."""
+        return tuple(group for group, p in self.drop_probabilities.items() if p)
 
     @property
     def wind_directions(self) -> FloatArray:
@@ -287,3 +300,26 @@ def sample_mixing(
     shift = 1 + below(values[4], a.cutmix_group - 1)
     partner = group * a.cutmix_group + (member + shift) % a.cutmix_group
     return Mixing(box, partner)
+
+
+def sample_absent(
+    augmentation: Augmentation, seed: int, numbers: Sequence[int] | IntArray
+) -> Mask:
+    """Sample which groups of channels each patch lacks.
+
+    Returns
+    -------
+    Mask
+        Whether a patch lacks each group of `DISPENSABLE`, shape ``(patch, group)``.
+
+    Examples
+    --------
+    >>> sample_absent(Augmentation(drop_era5=1), 0, range(2)).tolist()
+    [[False, True], [False, True]]
+    """
+    probabilities = augmentation.drop_probabilities
+    limits = np.array([probabilities[group] for group in DISPENSABLE])
+    if not augmentation.dropped:
+        return np.zeros((len(numbers), len(limits)), np.bool_)
+    absent: Mask = uniform(seed, Stream.ABSENT, numbers, len(limits)) < limits
+    return absent

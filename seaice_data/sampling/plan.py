@@ -1,9 +1,9 @@
 """Batch plans: everything random about the patches of a batch, and no pixel.
 
 A `BatchPlanner` turns numbers of patches into a `BatchPlan`: which scene each patch is cut
-from, by which map, how its wind is turned, and which box of it shows another patch. The
-same plan is followed on the CPU (`seaice_data.sampling.sampler`) and on a GPU
-(`seaice_model.training.gpu_patches`).
+from, by which map, how its wind is turned, which box of it shows another patch, and which
+groups of channels it lacks. The same plan is followed on the CPU
+(`seaice_data.sampling.sampler`) and on a GPU (`seaice_model.training.gpu_patches`).
 """
 
 from collections.abc import Sequence
@@ -12,11 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from seaice_data.arrays import FloatArray, IntArray
+from seaice_data.arrays import FloatArray, IntArray, Mask
 from seaice_data.channels import find_channels
 from seaice_data.sampling.augmentation import (
     Augmentation,
     Turns,
+    sample_absent,
     sample_mixing,
     sample_turns,
 )
@@ -103,6 +104,10 @@ class BatchPlan:
     partners: Cuts
     """The patches whose pixels their boxes show."""
 
+    absent: Mask
+    """Whether each patch, its box included, lacks each group of `DISPENSABLE`. Shape
+    ``(patch, group)``."""
+
 
 @dataclass(frozen=True, slots=True)
 class BatchPlanner:
@@ -136,7 +141,8 @@ class BatchPlanner:
         mixed = np.flatnonzero(is_mixed)
         cuts, partners = self._cuts(numbers), self._cuts(mixing.partner[mixed])
         cuts.probability[mixed] *= partners.probability  # of both windows together
-        return BatchPlan(cuts, mixed, mixing.box[mixed], partners)
+        absent = sample_absent(a, self.seed, numbers)
+        return BatchPlan(cuts, mixed, mixing.box[mixed], partners, absent)
 
     def _cuts(self, numbers: Sequence[int] | IntArray) -> Cuts:
         places = self.windows.sample(numbers)

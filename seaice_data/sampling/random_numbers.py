@@ -22,6 +22,7 @@ class Stream(enum.IntEnum):
     PLACE = 0
     TURN = 1
     CUTMIX = 2
+    ABSENT = 3
 
 
 def check_seed(seed: int) -> None:

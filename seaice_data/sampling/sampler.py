@@ -43,6 +43,7 @@ from typing import Any, TypedDict
 import numpy as np
 
 from seaice_data.arrays import ChartArray, FloatArray, IntArray
+from seaice_data.channels import DISPENSABLE, find_channels
 from seaice_data.charts import CHART_FILL, CHARTS
 from seaice_data.deprecation import former_arguments, former_attribute
 from seaice_data.errors import SettingsError, StoreError
@@ -160,6 +161,11 @@ class PatchSampler:
         self.augmentation = find_augmentation(named) if isinstance(named, str) else named
         self.channels = tuple(channels or store.channels)
         self._runs = _channel_runs(store, self.channels)
+        self.dispensable = tuple(
+            tuple(k for k, c in enumerate(find_channels(self.channels)) if c.group == group)
+            for group in DISPENSABLE
+        )
+        """Positions in the patch of the channels of each group of `DISPENSABLE`."""
         self.wind = self._find_wind()
         """Wind components that are turned, one per row: channel in the patch, channels of u
         and v in the store."""
@@ -269,6 +275,9 @@ class PatchSampler:
                 self._cut(plan.cuts, k, whole, parts[k], *patch)
             if (m := partner_of.get(k)) is not None:
                 self._cut(plan.partners, m, plan.box[m], of_partners[m], *patch)
+            for channels, is_absent in zip(self.dispensable, plan.absent[k], strict=True):
+                if is_absent:
+                    out["inputs"][k][..., channels] = np.nan
 
         n, n_threads = len(numbers), self.n_threads
         if n_threads == 1 or n == 1:

@@ -5,7 +5,7 @@ same code as in `seaice prepare`.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -16,7 +16,7 @@ import google_crc32c
 import numpy as np
 
 from seaice_data.arrays import ChartArray, FloatArray, IntArray
-from seaice_data.channels import find_channel
+from seaice_data.channels import DISPENSABLE, Group, find_channel, find_channels
 from seaice_data.errors import Failure, SceneError, StoreError
 from seaice_data.geolocation import TiePoints
 from seaice_data.grid import Grid
@@ -87,6 +87,15 @@ class SceneInputs:
     def decibels(self) -> dict[str, FloatArray]:
         """Return backscatter in dB by channel name, for the SAR channels of the scene."""
         return {name: self._in_unit(name) for name in SHOWN if name in self.channels}
+
+    def without(self, groups: Collection[Group]) -> "SceneInputs":
+        """Return the scene as if its file lacked all channels of these groups."""
+        if not groups:
+            return self
+        planes = self.planes.copy()
+        lost = [k for k, c in enumerate(find_channels(self.channels)) if c.group in groups]
+        planes[..., lost] = np.nan
+        return replace(self, planes=planes, origin=self.origin.without(groups))
 
     def _in_unit(self, name: str) -> FloatArray:
         channel = find_channel(name)
@@ -180,6 +189,48 @@ class StoreSource:
             charts=scene.full_charts() if charts and scene.has_charts else None,
             origin=scene.origin,
         )
+
+
+class ReducedSource:
+    """The scenes of another source, as if files lacked whole groups of channels.
+
+    Networks learn to do without groups, not without some of their channels, so that a
+    scene that lacks one channel of a group is reduced, too.
+
+    Parameters
+    ----------
+    source
+        Where the scenes come from.
+    without
+        Groups that all scenes lack.
+    whole
+        Channels that a scene has with their whole group or not at all.
+    """
+
+    def __init__(
+        self, source: Source, *, without: Collection[Group], whole: Collection[str]
+    ) -> None:
+        self.name, self.fingerprint = source.name, source.fingerprint
+        self.scenes, self.failed = source.scenes, source.failed
+        self._source, self._without, self._whole = source, without, whole
+
+    def file_hash(self, scene_id: str) -> str:
+        """Return the hash of the netCDF file that a scene comes from."""
+        return self._source.file_hash(scene_id)
+
+    def origin(self, scene_id: str) -> Origin:
+        """Return what a scene says of its file, and lacks in addition."""
+        origin = self._source.origin(scene_id)
+        return origin.without(self._lost(origin))
+
+    def read(self, scene_id: str, *, charts: bool) -> SceneInputs:
+        """Read a scene; channels that it lacks are NaN."""
+        scene = self._source.read(scene_id, charts=charts)
+        return scene.without(self._lost(scene.origin))
+
+    def _lost(self, origin: Origin) -> tuple[Group, ...]:
+        incomplete = origin.groups_absent_among(self._whole)
+        return tuple(g for g in DISPENSABLE if g in self._without or g in incomplete)
 
 
 class FileSource:

@@ -1,10 +1,10 @@
 """What a scene says of its file: the version, what it lacks, how noise was removed."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from seaice_data.channels import CHANNELS
+from seaice_data.channels import CHANNELS, DISPENSABLE, Group
 from seaice_data.conventions import DENOISINGS
 from seaice_data.system.documents import DocumentError, typed
 
@@ -49,6 +49,25 @@ class Origin:
         """
         lacking = [name for name in self.absent_channels if name in channels]
         return tuple(word for word in self.absent if {*lacking} & {*_members(word)})
+
+    def groups_absent_among(self, channels: Collection[str]) -> tuple[Group, ...]:
+        """Return the groups of `DISPENSABLE` that lack at least one of `channels`.
+
+        Examples
+        --------
+        >>> origin = Origin(absent_channels=("btemp_18_7h", "t2m"))
+        >>> [str(group) for group in origin.groups_absent_among(["btemp_18_7h", "skt"])]
+        ['amsr2']
+        """
+        lacking = {*self.absent_channels} & {*channels}
+        found = {channel.group for channel in CHANNELS if channel.name in lacking}
+        return tuple(group for group in DISPENSABLE if group in found)
+
+    def without(self, groups: Collection[Group]) -> "Origin":
+        """Return the same for a scene that lacks all channels of these groups, too."""
+        lost = {channel.name for channel in CHANNELS if channel.group in groups}
+        absent = tuple(_in_order({*self.absent_channels, *lost}))
+        return replace(self, absent_channels=absent)
 
     def unusual(self) -> dict[str, Any]:
         """Return, JSON-ready, what scenes of AI4Arctic do not say.

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
-from seaice_data.channels import OFFICIAL_CHANNELS, Group, find_channels
+from seaice_data.channels import DISPENSABLE, OFFICIAL_CHANNELS, Group, find_channels
 from seaice_data.charts import CHARTS
 from seaice_data.deprecation import former_arguments, former_attribute
 from seaice_data.sampling.augmentation import Augmentation
@@ -100,6 +100,11 @@ class ModelConfig:
                 "fusion 'bottleneck' needs ancillary channels and others",
                 hint="add channels of AMSR2 or ERA5, or set fusion to 'input'",
             )
+        if self.fill != "zero" and not self._dispensable:
+            raise ConfigError(
+                f"fill {self.fill!r} needs channels of AMSR2 or ERA5",
+                hint="add some, or set fill to 'zero'",
+            )
 
     @property
     def at_input(self) -> tuple[str, ...]:
@@ -112,8 +117,17 @@ class ModelConfig:
         """Channels that enter at the bridge."""
         if self.fusion == "input":
             return ()
-        ancillary = (Group.AMSR2, Group.ERA5)
-        return tuple(c.name for c in find_channels(self.channels) if c.group in ancillary)
+        return tuple(c.name for c in find_channels(self.channels) if c.group in DISPENSABLE)
+
+    @property
+    def masked(self) -> tuple[Group, ...]:
+        """Groups with a plane for where they are missing, after those of the channels."""
+        return self._dispensable if self.fill == "mask" else ()
+
+    @property
+    def _dispensable(self) -> tuple[Group, ...]:
+        read = {channel.group for channel in find_channels(self.channels)}
+        return tuple(group for group in DISPENSABLE if group in read)
 
     @property
     def stride(self) -> int:

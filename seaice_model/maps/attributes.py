@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from seaice_data.arrays import ChartArray
-from seaice_data.channels import Group
+from seaice_data.channels import DISPENSABLE
 from seaice_data.charts import CHARTS, SIC, Chart
 from seaice_data.conventions import CONVENTIONS
 from seaice_data.flags import FLAG_BELOW_NOISE, FLAG_LAND, FLAG_NO_SAR, FLAG_REMAINDER
@@ -62,12 +62,15 @@ def global_attributes(chart_map: ChartMap) -> dict[str, Any]:
 
 def _source(provenance: Provenance) -> str:
     """Return what the map was predicted from; AI4Arctic is named if it was."""
-    if Origin(version=provenance.file_version).is_ai4arctic:
-        return f"{provenance.network} on a Sentinel-1 EW scene with ancillary (AI4Arctic)"
     absent = provenance.drawn_without.split(", ")
-    present = [g.upper() for g in (Group.AMSR2, Group.ERA5) if g not in absent]
-    said = f"{provenance.network} on the Sentinel-1 EW product {provenance.original_name}"
-    return f"{said} with {' and '.join(present)}" if present else said
+    present = [group.upper() for group in DISPENSABLE if group not in absent]
+    listed = f" with {' and '.join(present)}" if present else ""
+    if Origin(version=provenance.file_version).is_ai4arctic:
+        whole = len(present) == len(DISPENSABLE)
+        with_some = " with ancillary" if whole else listed
+        return f"{provenance.network} on a Sentinel-1 EW scene{with_some} (AI4Arctic)"
+    product = provenance.original_name
+    return f"{provenance.network} on the Sentinel-1 EW product {product}{listed}"
 
 
 def text_attributes(chart_map: ChartMap) -> dict[str, str]:

@@ -87,7 +87,8 @@ class Provenance:
     if unknown."""
 
     drawn_without: str = ""
-    """What the scene lacks: groups of channels, or channels, separated by commas."""
+    """What the scene lacks, or what was left out (`PredictSettings.without`): groups of
+    channels, or channels, separated by commas."""
 
     flips: str = ""
     """Mirrored views of the scene that decided together with it, separated by commas; empty

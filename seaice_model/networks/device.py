@@ -16,7 +16,7 @@ from torch import Tensor
 from seaice_data.arrays import FloatArray
 from seaice_data.errors import SeaIceError
 from seaice_data.system.process import n_cores
-from seaice_model.config.run_config import Compile, Precision
+from seaice_model.config.run_config import Compile, Fill, Precision
 from seaice_model.errors import RunError
 
 
@@ -159,21 +159,25 @@ class Batch:
     """Polygons of the patches, if the loss needs them."""
 
 
-def as_planes(inputs: Tensor) -> Tensor:
+def as_planes(inputs: Tensor, fill: Fill = "zero") -> Tensor:
     """Return the inputs of a batch as a network needs them.
 
     Parameters
     ----------
     inputs
         Shape ``(batch, y, x, channel)``, NaN is fill.
+    fill
+        That of the network (`ModelConfig.fill`).
 
     Returns
     -------
     Tensor
         Shape ``(batch, channel, y, x)``, float32 in channels-last memory of its own, with
-        0, the mean of every channel, for fill.
+        0, the mean of every channel, for fill; with NaN if the network replaces it.
     """
-    wide = inputs.to(torch.float32, copy=True).nan_to_num_(nan=0.0)
+    wide = inputs.to(torch.float32, copy=True)
+    if fill == "zero":
+        wide = wide.nan_to_num_(nan=0.0)
     return wide.permute(0, 3, 1, 2)
 
 
@@ -182,6 +186,6 @@ def as_classes(charts: Tensor) -> Tensor:
     return charts.to(torch.int64).permute(0, 3, 1, 2)
 
 
-def to_device(planes: FloatArray, device: torch.device) -> Tensor:
+def to_device(planes: FloatArray, device: torch.device, fill: Fill = "zero") -> Tensor:
     """Send planes to a device, as a network needs them; see `as_planes`."""
-    return as_planes(torch.from_numpy(planes).to(device, non_blocking=True))
+    return as_planes(torch.from_numpy(planes).to(device, non_blocking=True), fill)

@@ -17,6 +17,7 @@ from torch.nn import functional
 from seaice_data.charts import CHARTS, SIC
 from seaice_model.config.run_config import ModelConfig
 from seaice_model.networks.convolution import Convolution, has_kernels
+from seaice_model.networks.fill import Filling
 from seaice_model.networks.upsampling import Place, doubled, doubled_tile
 
 _FAST_CHANNELS = 8
@@ -84,8 +85,14 @@ class MultiTaskUNet(nn.Module):
         self.config = config
         self._stride = config.stride
         filters = config.filters
-        self._at_input = [config.channels.index(name) for name in config.at_input]
-        self._at_bridge = [config.channels.index(name) for name in config.at_bridge]
+        self.filling = Filling(config)
+        places = range(self.filling.n_planes)
+        at_input = [config.channels.index(name) for name in config.at_input]
+        # Planes after those of the channels belong to groups, and enter where these do.
+        self._at_bridge = (
+            [k for k in places if k not in at_input] if config.at_bridge else []
+        )
+        self._at_input = [k for k in places if k not in self._at_bridge]
         n_inputs = [len(self._at_input), *filters]
         n_inputs[-1] += len(self._at_bridge)
         self.contract = nn.ModuleList(
@@ -108,15 +115,16 @@ class MultiTaskUNet(nn.Module):
         Parameters
         ----------
         inputs
-            Shape ``(batch, channel, y, x)``, standardised, fill set to 0. Any height and
-            width: a plane smaller than one pixel of the bridge is padded with zeros, and
-            the prediction is cut to its size.
+            Shape ``(batch, channel, y, x)``, standardised, fill set to 0, or NaN if the
+            network replaces it (see `Filling`). Any height and width: a plane smaller than
+            one pixel of the bridge is padded with zeros, and the prediction is cut to its
+            size.
         place
             Place of `inputs` in a larger plane, if they are a tile of it. Height and width
             are then multiples of the stride, unless the tile ends with the plane.
         """
         height, width = inputs.shape[-2:]
-        inputs = _grown(inputs, self._stride)
+        inputs = _grown(self.filling(inputs), self._stride)
         fine = inputs[:, self._at_input] if self._at_bridge else inputs
         levels = [self.contract[0](fine)]
         for block in self.contract[1:-1]:
@@ -244,6 +252,8 @@ def _initialise(network: nn.Module, generator: torch.Generator) -> None:
     """Sample weights as PyTorch does: uniform, within 1 / sqrt(fan-in)."""
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
+            module.reset_parameters()
+        if isinstance(module, Filling):
             module.reset_parameters()
         if isinstance(module, nn.Conv2d):
             bound = 1 / math.sqrt(module.weight[0].numel())

@@ -38,6 +38,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _N_COMPARISONS = 6
+_GROUP_TITLES = {
+    "month": "By month",
+    "service": "By service",
+    "region": "By region",
+    "without": "By what maps were predicted without",
+}
 
 
 @former_arguments(reference="truth")
@@ -80,8 +86,9 @@ def write_report(
         uncalibrated=uncalibrated_in_words(report),
         calibration_tables=[] if calibration is None else _calibration_tables(calibration),
         groups=[
-            _group_table(f"By {by}, original grid, %", by_group[by], {})
-            for by in ("month", "service", "region")
+            _group_table(f"{title}, original grid, %", by_group[by], {})
+            for by, title in _GROUP_TITLES.items()
+            if by in by_group
         ],
         scenes=_group_table(
             "Original grid, %; displacement of the ice edge in km",

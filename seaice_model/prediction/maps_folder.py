@@ -1,9 +1,10 @@
 """The folder of predicted maps: which are kept, and what is in the way of new ones."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
+from seaice_data.channels import DISPENSABLE
 from seaice_data.errors import Failure, SceneError, StoreError
 from seaice_data.scenes.fingerprints import is_same_file
 from seaice_data.sources.inputs import Source
@@ -43,8 +44,9 @@ def look_at_maps(
     Raises
     ------
     MapError
-        If a map is of other weights, of another recipe, on another grid, or differs in
-        flips: the folder is refused as a whole.
+        If a map is of other weights, of another recipe, on another grid, with or without
+        flips unlike new ones, or predicted without other groups of channels: the folder is
+        refused as a whole.
     """
     kept: set[str] = set()
     in_the_way: list[Failure] = []
@@ -60,9 +62,11 @@ def look_at_maps(
         _refuse_other_maps(path, found, provenance, grid)
         try:
             unproven += _refuse_other_scene(path, found, scene, source)
+            absent = source.origin(scene).absent
         except (MapError, SceneError, StoreError) as error:
             in_the_way.append(Failure.of(scene, error))
             continue
+        _refuse_other_groups(path, found, absent)
         if found.has_probabilities or not probabilities:
             kept.add(scene)
     if unproven:
@@ -95,6 +99,23 @@ def _refuse_other_maps(
             f"map {str(path)!r} was predicted {how} flips",
             hint="choose another folder, or replace it with --overwrite",
         )
+
+
+def _refuse_other_groups(
+    path: Path, found: MapDescription, absent: Collection[str]
+) -> None:
+    """Refuse a folder of maps that were predicted with a group that is left out now.
+
+    Or without one that is there now.
+    """
+    lacked = found.provenance.drawn_without.split(", ")
+    for group in DISPENSABLE:
+        if (group in lacked) != (group in absent):
+            how = "without" if group in lacked else "with"
+            raise MapError(
+                f"map {str(path)!r} was predicted {how} {group}",
+                hint="choose another folder, or replace it with --overwrite",
+            )
 
 
 def _refuse_other_scene(

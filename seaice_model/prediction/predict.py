@@ -11,9 +11,17 @@ from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 
-from seaice_data.channels import find_channels
+from seaice_data.channels import DISPENSABLE, find_channels
 from seaice_data.deprecation import former_arguments, former_attribute
-from seaice_data.errors import Failure, RecipeError, SceneError, StoreError, is_of_disk
+from seaice_data.errors import (
+    Failure,
+    RecipeError,
+    SceneError,
+    SettingsError,
+    StoreError,
+    is_of_disk,
+)
+from seaice_data.settings import nearest
 from seaice_data.sources.inputs import FileSource, SceneInputs, Source, StoreSource
 from seaice_data.store.store import Store
 from seaice_data.system.memory import return_pages
@@ -40,7 +48,9 @@ from seaice_model.prediction.predictor import Predictor, recipe_differences
 from seaice_model.prediction.requirements import (
     check_channels,
     look_at_scenes,
+    reduced,
     warn_of_denoising,
+    without_incomplete,
 )
 from seaice_model.prediction.selection import scenes_to_predict
 from seaice_model.runs.checkpoint import Checkpoint
@@ -74,6 +84,10 @@ class PredictReport:
     """How noise was removed from the SAR of scenes that have a map, where a network was not
     trained on any scene like that."""
 
+    drawn_without: Mapping[str, str] = field(default_factory=dict)
+    """Groups of channels that networks read and did without, as ``amsr2, era5``, by scene
+    that has a map."""
+
 
 @former_arguments(pictures="plots")
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,7 +112,21 @@ class PredictSettings:
     """Whether to predict existing maps again, and to replace maps of other weights and
     files that seaice did not write."""
 
+    without: tuple[str, ...] = ()
+    """Groups of channels that scenes shall lack even if their files have them: ``amsr2``,
+    ``era5``, or both. Only networks that have learned to do without (see
+    `Augmentation.drop_amsr2`), or do not read them, can predict such scenes."""
+
     pictures = former_attribute("pictures", "plots")
+
+    def __post_init__(self) -> None:
+        """Reject groups that no network can do without."""
+        for name in self.without:
+            if name not in DISPENSABLE:
+                raise SettingsError(
+                    f"no network can predict without {name!r}",
+                    hint=nearest(name, DISPENSABLE),
+                )
 
 
 @usual_torch()
@@ -122,8 +150,9 @@ def predict_store(
     written all the same, and the figure is listed in the report. A scene is left out, and
     listed in the report, if it cannot be read, lacks a channel that a network reads, does
     not fit into memory, or another file is in the place of its map; the other scenes are
-    predicted. Of scenes whose SAR was denoised in another way than that of all training
-    scenes, a warning says how many there are.
+    predicted. Networks that have learned to do without AMSR2 or ERA5 predict scenes that
+    lack them, and the maps say so. Of scenes whose SAR was denoised in another way than
+    that of all training scenes, a warning says how many there are.
 
     Parameters
     ----------
@@ -156,7 +185,7 @@ def predict_store(
     ------
     RunError
         If there is no run, it is damaged, the store does not fit it, runs cannot decide
-        together, or there is no scene to predict.
+        together or without what `settings` leave out, or there is no scene to predict.
     SettingsError
         If there is no such split, or the condition cannot be read.
     MapError
@@ -255,6 +284,7 @@ def predict_scene(
     """
     start = time.perf_counter()
     check_channels(scene.id, scene.origin, predictor)
+    scene = without_incomplete(scene, predictor)
     decision = predictor.decide(
         scene.planes, scene.channels, probabilities=probabilities, flips=flips
     )
@@ -309,6 +339,7 @@ def _predict(
     """Predict the maps that do not exist."""
     return_pages()
     settings = settings or PredictSettings()
+    source = reduced(source, predictor, settings.without)
     provenance = provenance_of(source, predictor)
     if settings.flips:
         provenance = replace(provenance, flips=VIEWS)
@@ -367,6 +398,11 @@ def _predict(
         denoised_otherwise={
             scene: how
             for scene, how in suited.denoised_otherwise.items()
+            if scene not in without
+        },
+        drawn_without={
+            scene: groups
+            for scene, groups in suited.drawn_without.items()
             if scene not in without
         },
     )

@@ -309,7 +309,8 @@ def _forward(
     """Predict a tile from some channels of the part that it sees."""
     device = next(network.parameters()).device
     with torch.inference_mode(), arithmetic(device, precision):
-        batch = to_device(np.ascontiguousarray(part[np.newaxis, ..., channels]), device)
+        planes = np.ascontiguousarray(part[np.newaxis, ..., channels])
+        batch = to_device(planes, device, network.config.fill)
         return Prediction(*map(view.crop, network(batch, view.place)))
 
 

@@ -1,12 +1,15 @@
 """What networks need of a scene: the channels that they read, and SAR as they know it."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from seaice_data.channels import Group, find_channels
 from seaice_data.errors import SceneError, StoreError, is_of_disk
-from seaice_data.sources.inputs import Source
+from seaice_data.sources.inputs import ReducedSource, SceneInputs, Source
 from seaice_data.store.origin import Origin
+from seaice_model.config.run_config import RunConfig
+from seaice_model.errors import RunError
 from seaice_model.prediction.predictor import Predictor
 
 log = logging.getLogger(__name__)
@@ -26,6 +29,10 @@ class Suitability:
     """How noise was removed from the SAR of scenes, where a network was not trained on any
     scene like that."""
 
+    drawn_without: dict[str, str] = field(default_factory=dict)
+    """Groups of channels that networks read and do without, as ``amsr2, era5``, by scene
+    that lacks them."""
+
 
 def look_at_scenes(
     source: Source, predictor: Predictor, scenes: Sequence[str]
@@ -43,6 +50,8 @@ def look_at_scenes(
             continue
         if not predictor.knows(origin.denoising):
             found.denoised_otherwise[scene] = origin.denoising
+        if lost := origin.groups_absent_among(predictor.channels):
+            found.drawn_without[scene] = ", ".join(lost)
     return found
 
 
@@ -58,7 +67,10 @@ def check_channels(scene: str, origin: Origin, predictor: Predictor) -> None:
         return
     options = [_OPTIONS[name] for name in absent if name in _OPTIONS]
     other = "use a run whose network does not read them"
-    hint = f"add them with `seaice ingest {' '.join(options)}`, or {other}"
+    hint = (
+        f"add them with `seaice ingest {' '.join(options)}`, or {other} or has learned to "
+        f"do without ({', '.join(f'drop_{name}' for name in absent)})"
+    )
     raise SceneError(
         f"scene {scene} has no {', '.join(absent)}, which the run reads",
         hint=hint if len(options) == len(absent) else other,
@@ -66,12 +78,65 @@ def check_channels(scene: str, origin: Origin, predictor: Predictor) -> None:
 
 
 def needed_channels(predictor: Predictor) -> tuple[str, ...]:
-    """Return the channels without which networks cannot predict: all that they read.
+    """Return the channels without which networks cannot predict.
 
-    A network that is trained to do without a group would not need it: this is the place to
-    leave it out.
+    These are all that a network reads, except of groups that patches of its training lacked
+    (`Augmentation.dropped`).
     """
-    return predictor.channels
+    configs = [checkpoint.settings.config for checkpoint in predictor.checkpoints]
+    needed = {name for config in configs for name in _needed_by(config)}
+    return tuple(name for name in predictor.channels if name in needed)
+
+
+def reduced(source: Source, predictor: Predictor, without: Collection[str]) -> Source:
+    """Return scenes as networks see them that can do without groups of channels.
+
+    Parameters
+    ----------
+    source
+        Where the scenes come from.
+    predictor
+        The networks.
+    without
+        Names of groups that all scenes shall lack.
+
+    Raises
+    ------
+    RunError
+        If a network needs one of them.
+    """
+    groups = [Group(name) for name in without]
+    for path, checkpoint in zip(predictor.paths, predictor.checkpoints, strict=True):
+        config = checkpoint.settings.config
+        needed = {channel.group for channel in find_channels(_needed_by(config))}
+        for group in groups:
+            if group in needed:
+                raise RunError(
+                    f"the run {str(path)!r} cannot predict without {group}: no patch that "
+                    "it was trained on lacked it",
+                    hint=f"train one that can, with --set drop_{group}=0.2",
+                )
+    return ReducedSource(source, without=groups, whole=_spared(predictor))
+
+
+def without_incomplete(scene: SceneInputs, predictor: Predictor) -> SceneInputs:
+    """Return a scene without groups that lack a channel and that networks do without.
+
+    They have learned to do without whole groups, not without some of their channels.
+    """
+    return scene.without(scene.origin.groups_absent_among(_spared(predictor)))
+
+
+def _spared(predictor: Predictor) -> tuple[str, ...]:
+    """Return the channels that networks read and can do without."""
+    needed = needed_channels(predictor)
+    return tuple(name for name in predictor.channels if name not in needed)
+
+
+def _needed_by(config: RunConfig) -> tuple[str, ...]:
+    dropped = config.augmentation.dropped
+    channels = find_channels(config.model.channels)
+    return tuple(channel.name for channel in channels if channel.group not in dropped)
 
 
 def warn_of_denoising(denoised: Mapping[str, str], predictor: Predictor, n: int) -> None:

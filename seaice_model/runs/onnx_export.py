@@ -75,7 +75,9 @@ class _OnnxNetwork(nn.Module):
         self.network = network
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, ...]:
-        prediction = self.network(torch.where(inputs.isnan(), 0.0, inputs))
+        if self.network.config.fill == "zero":
+            inputs = torch.where(inputs.isnan(), 0.0, inputs)
+        prediction = self.network(inputs)
         return (*prediction, prediction.classes())
 
 

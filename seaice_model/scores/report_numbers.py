@@ -33,8 +33,8 @@ class Number:
     """Key of `GRIDS`."""
 
     by: str
-    """What scenes are grouped by: ``all``, ``scene``, ``month``, ``service``, ``region``
-    or ``baseline``."""
+    """What scenes are grouped by: ``all``, ``scene``, ``month``, ``service``, ``region``,
+    ``without`` (what maps were predicted without) or ``baseline``."""
 
     name: str
     """Name of the group."""

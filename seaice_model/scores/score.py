@@ -67,6 +67,10 @@ class GridScores:
     regions: Mapping[str, Scores]
     """By chart region of the ice service; ``unknown`` where a scene does not say."""
 
+    without: Mapping[str, Scores]
+    """By what maps were predicted without, as ``amsr2`` or ``amsr2, era5``; ``nothing`` for
+    the others. Empty if no map lacks anything."""
+
     confusion: Mapping[str, tuple[tuple[int, ...], ...]]
     """Pixels by class of the chart (row) and of the map (column), by chart; the last
     column is for pixels without a class in the map."""
@@ -79,6 +83,7 @@ class GridScores:
             "month": self.months,
             "service": self.services,
             "region": self.regions,
+            **({"without": self.without} if self.without else {}),
             "scene": self.scenes,
         }
 
@@ -198,7 +203,7 @@ def score_maps(
             without.append(scene_id)
         else:
             pooled.merge(counts)
-            scored.add(truth.scenes[scene_id], counts)
+            scored.add(truth.scenes[scene_id], counts, maps.without.get(scene_id, ""))
         if progress is not None:
             progress(n_done, len(maps.readers), scene_id)
     if not scored.scenes and failed:
@@ -258,11 +263,13 @@ class _Scored:
         self.scenes: list[ChartedScene] = []
         self.scorers: list[dict[str, ChartScorer]] = []
         self.edges: dict[str, EdgeScore] = {}
+        self.without: list[str] = []
 
-    def add(self, scene: ChartedScene, counts: _Counts) -> None:
+    def add(self, scene: ChartedScene, counts: _Counts, without: str) -> None:
         self.scenes.append(scene)
         self.scorers.append(counts.grids)
         self.edges[scene.id] = counts.edge.score()
+        self.without.append(without)
 
     def on(self, grid: str, pooled: ChartScorer) -> GridScores:
         """Return the scores on a grid, of all scenes and by groups."""
@@ -273,6 +280,9 @@ class _Scored:
             months=_grouped([f"{s.acquired.month:02d}" for s in self.scenes], scorers),
             services=_grouped([s.service or NO_SERVICE for s in self.scenes], scorers),
             regions=_grouped([s.region or "unknown" for s in self.scenes], scorers),
+            without=_grouped([words or "nothing" for words in self.without], scorers)
+            if any(self.without)
+            else {},
             confusion={
                 name: tuple(tuple(row) for row in matrix.tolist())
                 for name, matrix in pooled.confusion.items()

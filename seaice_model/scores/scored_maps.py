@@ -6,7 +6,7 @@
 
 import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -41,6 +41,10 @@ class FoundMaps:
 
     failed: tuple[Failure, ...] = ()
     """Maps that cannot be read."""
+
+    without: Mapping[str, str] = field(default_factory=dict)
+    """What maps were predicted without, as ``amsr2, era5``, by scene; empty texts for those
+    that lack nothing."""
 
 
 def find_truth(maps_path: str | Path, path: str = "") -> ChartedScenes:
@@ -152,6 +156,7 @@ def _in_folder(folder: Path, truth: ChartedScenes) -> FoundMaps:
     paths: dict[str, Path] = {}
     runs: dict[tuple[str, str], str] = {}
     seen: set[str] = set()
+    without: dict[str, str] = {}
     described, unreadable = describe_maps(folder)
     unknown = [*unreadable]
     for path, found in described.items():
@@ -172,6 +177,7 @@ def _in_folder(folder: Path, truth: ChartedScenes) -> FoundMaps:
                 hint="pass the store or folder with its chart as --truth",
             )
         paths[scene_id] = path
+        without[scene_id] = made_by.drawn_without
         if made_by.scene_use != "unseen":
             seen.add(scene_id)
         runs.setdefault((made_by.weights, made_by.flips), made_by.run_in_words)
@@ -182,7 +188,9 @@ def _in_folder(folder: Path, truth: ChartedScenes) -> FoundMaps:
             hint="put the maps of each run into a folder of their own",
         )
     readers = {scene: partial(_read_map, path) for scene, path in paths.items()}
-    return FoundMaps("".join(runs.values()), readers, frozenset(seen), tuple(unknown))
+    return FoundMaps(
+        "".join(runs.values()), readers, frozenset(seen), tuple(unknown), without
+    )
 
 
 def _unknown(scene_id: str, truth: ChartedScenes) -> str:

@@ -1,14 +1,12 @@
 """Score a run: predict its scenes as a candidate says, and count confusion matrices."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import numpy as np
-
-from seaice_data.arrays import ChartArray, FloatArray
-from seaice_data.channels import find_channels
+from seaice_data.arrays import ChartArray
+from seaice_data.channels import Group
 from seaice_data.sources.charts import ChartedScenes, find_charts
 from seaice_data.sources.inputs import SceneInputs, StoreSource
 from seaice_data.store.store import Store
@@ -153,18 +151,9 @@ def _predicted(
     Unlike `seaice predict`, it does not ask whether the network has learned to do without
     what the view leaves out: how much that costs is what a study finds out.
     """
-    planes = _without(scene, view.without)
-    decision = predictor.decide(planes, scene.channels, flips=view.flips)
-    return compose_map(scene, decision, made_of).charts
-
-
-def _without(scene: SceneInputs, groups: Collection[str]) -> FloatArray:
-    planes = scene.planes
-    if groups:
-        planes = planes.copy()
-        found = enumerate(find_channels(scene.channels))
-        planes[..., [place for place, channel in found if channel.group in groups]] = np.nan
-    return planes
+    seen = scene.without([Group(name) for name in view.without])
+    decision = predictor.decide(seen.planes, seen.channels, flips=view.flips)
+    return compose_map(seen, decision, made_of).charts
 
 
 def _check_grid(scene_id: str, charts: ChartArray, planes: ChartArray, whose: str) -> None:

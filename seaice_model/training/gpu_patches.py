@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from seaice_data.arrays import FloatArray
+from seaice_data.channels import DISPENSABLE
 from seaice_data.sampling.plan import Cuts
 from seaice_data.sampling.sampler import PatchSampler
 from seaice_model.networks.device import Batch
@@ -78,7 +79,10 @@ class GpuPatches:
         table = np.stack([self._rows(plan.cuts)] * 2, axis=1)
         table[plan.mixed, 1] = self._rows(plan.partners)
         table[plan.mixed, :, _Columns.BOX] = plan.box[:, None]
-        return table
+        if not self._settings.dispensable:
+            return table
+        absent = np.broadcast_to(plan.absent[:, None], (*table.shape[:2], len(DISPENSABLE)))
+        return np.concatenate([table, absent], axis=2)
 
     def cut(self, table: FloatArray, batches: Sequence[Sequence[int]]) -> Iterator[Batch]:
         """Yield batches of patches, cut by the table of their plan."""
@@ -132,6 +136,7 @@ class _Columns:
     PROBABILITY = 16
     IS_TURNED = 17
     WIND = slice(18, None)
+    ABSENT = slice(-len(DISPENSABLE), None)  # after the wind, if patches lack groups
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +158,9 @@ class _CutSettings:
     fill: int
     """Position of the pixel that represents everything outside a scene."""
 
+    dispensable: tuple[tuple[int, ...], ...]
+    """Channels of each group that some patches lack; empty if all patches have all."""
+
 
 def _cut_settings(sampler: PatchSampler, fill: int) -> _CutSettings:
     wind = [
@@ -166,6 +174,7 @@ def _cut_settings(sampler: PatchSampler, fill: int) -> _CutSettings:
         is_interpolated=augmentation.method == "bilinear" and not augmentation.turns_none,
         wind=tuple(wind),
         fill=fill,
+        dispensable=sampler.dispensable if augmentation.dropped else (),
     )
 
 
@@ -211,6 +220,8 @@ def _cut(
         values = _interpolated(inputs, y, x, values.isnan(), rows, settings)
     if settings.wind:
         values = _turned(values, rows, settings)
+    if settings.dispensable:
+        values = _without_absent(values, table, settings)
     probability = table[:, 0, _Columns.PROBABILITY].float()
     return values[..., : settings.n_channels].to(inputs.dtype), charts[near], probability
 
@@ -255,6 +266,17 @@ def _turned(values: Tensor, rows: list[Tensor], settings: _CutSettings) -> Tenso
         is_new = is_turned[..., None] & (channel_of == channel)
         turned = torch.where(is_new, new[..., None], turned)
     return turned
+
+
+def _without_absent(values: Tensor, table: Tensor, settings: _CutSettings) -> Tensor:
+    """Turn the channels of groups that patches lack into fill."""
+    channel_of = torch.arange(values.shape[-1], device=values.device)
+    is_fill = torch.zeros_like(table[:, 0, :1], dtype=torch.bool)
+    absent = (table[:, 0, _Columns.ABSENT, None] > 0).unbind(1)
+    for is_absent, channels in zip(absent, settings.dispensable, strict=True):
+        for channel in channels:
+            is_fill = is_fill | (is_absent & (channel_of == channel))
+    return torch.where(is_fill[:, None, None], torch.nan, values)
 
 
 def _pixel_of(y: Tensor, x: Tensor, rows: list[Tensor], settings: _CutSettings) -> Tensor:

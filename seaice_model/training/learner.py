@@ -56,6 +56,7 @@ class Learner:
             None if mean_valid is None else torch.tensor(mean_valid, device=device).float()
         )
         self.network = on_device(build_network(config.model, seed=self.config.seed), device)
+        self._fill = config.model.fill
         self._synchronised = processes.synchronised(self.network)
         compiled = is_compiled(self.config.compile, device)
         self._forward: _Forward = self._losses
@@ -145,7 +146,7 @@ class Learner:
         self, inputs: Tensor, charts: Tensor, weights: Tensor | None, n_valid: Tensor | None
     ) -> Tensor:
         with arithmetic(self.processes.device, self.config.precision):
-            prediction = self._synchronised(as_planes(inputs))
+            prediction = self._synchronised(as_planes(inputs, self._fill))
         losses = total_loss(prediction, as_classes(charts), self.config, n_valid, weights)
         return torch.stack(losses)
 

@@ -8,11 +8,12 @@ from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
-from seaice_data.channels import find_channels
+from seaice_data.channels import Group, find_channels
 from seaice_data.errors import DamageError, StoreError
 from seaice_data.scene_id import SceneId
 from seaice_data.settings import differences
 from seaice_data.store.division import divided
+from seaice_data.store.origin import Origin
 from seaice_data.store.selection import select
 from seaice_data.store.split import leaking_pairs, orbit_passes, split_scenes
 from seaice_data.store.store import Store
@@ -93,18 +94,30 @@ def resumed_settings(
 
 
 def check_channels(store: Store, settings: RunSettings) -> None:
-    """Refuse to train or validate on scenes that lack a channel of the network.
+    """Refuse to train or validate on scenes that lack a channel that the network needs.
+
+    Of groups that patches lack anyway (`Augmentation.dropped`), scenes may lack all
+    channels of the network, but not some of them: networks learn to do without whole
+    groups.
 
     Raises
     ------
     RunError
         If there are such scenes.
     """
-    channels = settings.config.model.channels
     scenes = (*settings.train_scenes, *settings.validation_scenes)
-    found = {scene: store.scene(scene).origin.absent_among(channels) for scene in scenes}
+    found: dict[str, tuple[str, ...]] = {}
+    done_without: Counter[str] = Counter()
+    for scene in scenes:
+        needed, spared = _channels_needed(store.scene(scene).origin, settings.config)
+        found[scene] = store.scene(scene).origin.absent_among(needed)
+        done_without.update(spared)
     lacking = {scene: ", ".join(absent) for scene, absent in found.items() if absent}
     if not lacking:
+        for group, n in sorted(done_without.items()):
+            log.info(
+                "%d of %d scenes to train and validate on lack %s", n, len(scenes), group
+            )
         return
     named = [f"{scene} ({absent})" for scene, absent in [*lacking.items()][:_N_NAMED]]
     others = []
@@ -119,6 +132,20 @@ def check_channels(store: Store, settings: RunSettings) -> None:
         hint="leave these channels out with --set channels=[...], or "
         + " and ".join(others),
     )
+
+
+def _channels_needed(
+    origin: Origin, config: RunConfig
+) -> tuple[tuple[str, ...], tuple[Group, ...]]:
+    """Return the channels that a scene must have, and the groups that it does without."""
+    channels = find_channels(config.model.channels)
+    spared = tuple(
+        group
+        for group in config.augmentation.dropped
+        if (members := {c.name for c in channels if c.group == group})
+        and members <= {*origin.absent_channels}
+    )
+    return tuple(c.name for c in channels if c.group not in spared), spared
 
 
 def store_to_resume(run_path: Path) -> Store:

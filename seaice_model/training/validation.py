@@ -80,7 +80,7 @@ class Validation:
         device = next(network.parameters()).device
         if scene.id not in self._on_device:
             planes = read_inputs(scene, self._channels)[np.newaxis]
-            inputs = to_device(np.ascontiguousarray(planes), device)
+            inputs = to_device(np.ascontiguousarray(planes), device, network.config.fill)
             self._on_device[scene.id] = (inputs, _codes(scene).to(device))
         inputs, codes = self._on_device[scene.id]
         with torch.inference_mode(), arithmetic(device, self._precision):
