@@ -177,14 +177,14 @@ class StudyTable:
         return DataFrame(
             {
                 "study": "quick" if self.is_quick else "full",
-                "profile": self.profile,
                 "row": one.name,
                 "summary": one.candidate.summary,
-                "runs_of": one.candidate.trained,
                 "split": split,
                 "runs": one.n_runs,
                 "scenes": one.splits[split].n_scenes,
                 "reference": reference,
+                "profile": self.profile,
+                "runs_of": one.candidate.trained,
                 **_flat_scores(one.splits[split], effects, paper_effects),
             }
             for one, reference, split, effects, paper_effects in (*with_baseline, *asked)
