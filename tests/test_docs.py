@@ -80,13 +80,15 @@ def test_study_md_names_every_row_of_every_question() -> None:
     }
 
 
-def test_study_md_shows_three_runs_of_all_nine_models() -> None:
-    title, table = re.split(r"\n\n(?=\| row \| change \| runs)", study_md())
-    assert "QUICK STUDY" in title
-    assert "not finished" not in title
-    rows = re.findall(r"^\| (model\d) \| [^|]* \| (\d+) \|", table, re.MULTILINE)
-    assert [name for name, _ in rows] == [f"model{n}" for n in range(1, 10)]
-    assert all(int(n_runs) >= 3 for _, n_runs in rows)
+@pytest.mark.xfail(reason="the study has not been run on these scenes yet", strict=True)
+def test_study_md_shows_eight_runs_of_all_nine_models() -> None:
+    text = study_md()
+    assert "QUICK STUDY" in text
+    assert "are not finished" not in text
+    # Model 1 is in two tables: Model 2 is compared with it in a study of its own.
+    rows = re.findall(r"^\| (model\d) \| [^|]* \| (\d+) \|", text, re.MULTILINE)
+    assert {name for name, _ in rows} == {f"model{n}" for n in range(1, 10)}
+    assert all(int(n_runs) >= 8 for _, n_runs in rows)
 
 
 def blocks(kind: str, document: str = "README.md") -> list[str]:

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Make synthetic scenes and run the study of seaice_model/STUDY.md on them, in the folder
 # $STUDY; run by `make study`. Run it again after an interruption: what is done is kept.
-# With 400 scenes it needs 10 GB of disk while it makes scenes, 4 GB afterwards. To use
-# scenes that exist: STORE=store.zarr TRUTH=raw-truth (both of --version raw, divided as
-# below), and TWINS=twins.zarr, or TWINS= to leave out the row that needs them.
+# 400 scenes need 7 GB of disk while they are made, 2.5 GB afterwards. To use scenes that
+# exist: STORE=store.zarr TRUTH=raw-truth (both of --version raw, divided as below), and
+# TWINS=twins.zarr, or TWINS= to leave out the row that needs them. ROWS=... runs other
+# rows, without further comparisons; RATIO1= leaves out the study of Model 2.
 set -euo pipefail
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 study="${STUDY:-study}" n="${SCENES:-400}" size="${SIZE:-1300x2500}" runs="${RUNS:-8}"
@@ -63,33 +64,35 @@ if [ -z "${STORE:-}" ]; then
     make_store "$store" "$study/raw" "$n" "$size" --ratio 10
     divide "$store" "$n" "$size"
 fi
-rows=model1,model3-model9,sensors,regions,small,networks
+if [ -n "$twins" ] && [ -z "${TWINS:-}" ] && [ ! -e "$study/own-done/all" ]; then
+    export -f make_twin step
+    export study size
+    numbers | xargs -P "$jobs" -I{} bash -euo pipefail -c 'make_twin {}'
+    step seaice prepare "$study/own" "$twins" --ratio 10 --jobs "$jobs"
+    rm -r "$study/own"
+    touch "$study/own-done/all"
+fi
+
+rows=model1,model3-model9,sensors,regions,small
+python -c "import monai" 2>/dev/null && rows="$rows,swin"
 options=(--truth "$truth")
 if [ -n "$twins" ]; then
-    if [ ! -e "$study/own-done/all" ] && [ -z "${TWINS:-}" ]; then
-        export -f make_twin step
-        export study size
-        numbers | xargs -P "$jobs" -I{} bash -euo pipefail -c 'make_twin {}'
-        step seaice prepare "$study/own" "$twins" --ratio 10 --jobs "$jobs"
-        rm -r "$study/own"
-        touch "$study/own-done/all"
-    fi
     rows="$rows,denoising"
     options+=(--twins "$twins")
 fi
-for name in dropped dropped-mask dropped-constant; do
-    options+=(--compare "$name-without-amsr2,model4" --compare "$name-without-era5,model5")
-done
-step seaice study "$store" --presets "$rows" "${options[@]}" --quick --runs "$runs" \
-    --jobs "$jobs" --device cpu --out "$study/rows"
+if [ -z "${ROWS:-}" ]; then
+    for name in dropped dropped-mask dropped-constant; do
+        options+=(--compare "$name-without-amsr2,model4")
+        options+=(--compare "$name-without-era5,model5")
+    done
+fi
+step seaice study "$store" --presets "${ROWS:-$rows}" "${options[@]}" --quick \
+    --runs "$runs" --jobs "$jobs" --device cpu --out "$study/rows"
 
 # Model 2 sees every pixel of 80 m: fewer and smaller scenes, in a study of their own.
-if [ -n "${RATIO1:-1}" ]; then
-    small="$study/small"
-    for ratio in 10 1; do
-        options=(--ratio "$ratio")
-        [ "$ratio" = 1 ] && options=(--recipe "$study/ratio1.toml")
-        cat >"$study/ratio1.toml" <<'TOML'
+[ -n "${RATIO1-1}" ] || exit 0
+small="$study/small"
+cat >"$study/ratio1.toml" <<'TOML'
 ratio = 1
 codec = "zstd"
 channels = [
@@ -98,9 +101,9 @@ channels = [
     "latitude", "longitude",
 ]
 TOML
-        make_store "$small-$ratio.zarr" "$small-$ratio-raw" 100 1000 "${options[@]}"
-        divide "$small-$ratio.zarr" 100 1000
-    done
-    step seaice study "$small-10.zarr" "$small-1.zarr" --presets model1,model2 --quick \
-        --runs "$runs" --jobs "$jobs" --device cpu --out "$study/ratio1"
-fi
+make_store "$small-10.zarr" "$small-10-raw" 100 1000 --ratio 10
+make_store "$small-1.zarr" "$small-1-raw" 100 1000 --recipe "$study/ratio1.toml"
+divide "$small-10.zarr" 100 1000
+divide "$small-1.zarr" 100 1000
+step seaice study "$small-10.zarr" "$small-1.zarr" --presets model1,model2 --quick \
+    --runs "$runs" --jobs "$jobs" --device cpu --out "$study/ratio1"
