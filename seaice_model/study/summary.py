@@ -142,7 +142,7 @@ class StudyTable:
     """Scenes that runs train or validate on; 0 if unknown."""
 
     has_paper_scenes: bool
-    """Whether the test scenes are among those of the paper."""
+    """Whether all test scenes are among those of the paper, as far as they are known."""
 
     comparisons: tuple[ComparisonResult, ...]
     """Comparisons that were asked for."""
@@ -173,6 +173,7 @@ class StudyTable:
             (by_name[comparison.pair[0]], comparison.pair[1], split, effects, nothing)
             for comparison in self.comparisons
             for split, effects in comparison.effects.items()
+            if comparison.pair[1] != self.baseline
         ]
         return DataFrame(
             {
@@ -286,7 +287,7 @@ def summarise(plan: StudyPlan) -> StudyTable:
     with_baseline = [(name, baseline) for name in names if name != baseline]
     effects = compare_all(samples, [*with_baseline, *plan.comparisons])
     tests = {scene for one in samples["test"].values() for scene in one.scenes[0]}
-    is_paper = bool(tests) and tests <= TEST_IDS
+    is_paper = tests <= TEST_IDS
     return StudyTable(
         candidates=tuple(
             CandidateResult(

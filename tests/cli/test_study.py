@@ -71,11 +71,15 @@ def test_maps_without_a_sensor_are_compared_and_scored_against_the_hidden_truth(
         seaice("synth", tmp_path / "raw", "--scenes", 6, "--size", 320, "--truth").code == 0
     )
     copy = shutil.copytree(out, tmp_path / "study")
-    result = seaice(
+    command = (
         "study", store_path, *VARIANTS,
         "--variant", "bare: of=model1, without=[amsr2, era5]", "--compare", "bare,model3",
         "--truth", tmp_path / "raw-truth", "--runs", 2, "--out", copy,
     )  # fmt: skip
+    script = tmp_path / "submit.sh"
+    assert "4 tasks" in seaice(*command, "--slurm", script).out  # bare trains nothing
+    assert "--compare bare,model3 --truth" in script.read_text()
+    result = seaice(*command)
     assert result.code == 0
     assert "6 of 6 runs finished" in result.err
     assert "epoch" not in result.err
