@@ -8,8 +8,15 @@ merged; everything is counted in integers, so the order does not matter.
 As in the challenge, every pixel with a class in the chart counts, whether or not the map
 has a class there. Where it has none (land, no SAR), the class of the chart is missed. R2
 needs a number there: it uses the mean of the chart, so such a pixel explains nothing.
+
+IoU and pixel accuracy, which other leaderboards print, count the same pixels (Long et al.
+2015, section 5): the IoU of a class is the number of pixels that show it in chart and map,
+over those that show it in either (Jaccard). Their mean is over the classes that occur in
+the chart or the map, each with the same weight. A pixel without a class in the map is
+wrong.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
@@ -42,6 +49,9 @@ class ChartScore:
     class_f1: tuple[float, ...]
     """F1 of each class in percent; 0 for a class that neither chart nor map shows."""
 
+    class_iou: tuple[float | None, ...]
+    """IoU of each class in percent; None for a class that neither chart nor map shows."""
+
     class_pixels: tuple[int, ...]
     """Pixels of each class in the charts (the support)."""
 
@@ -50,6 +60,12 @@ class ChartScore:
 
     n_unpredicted: int
     """Those of them that have no class in the map (land, no SAR)."""
+
+    mean_iou: float | None
+    """Mean of `class_iou` in percent; None if no pixel counts."""
+
+    pixel_accuracy: float | None
+    """Percent of the pixels whose class the map shows; None if no pixel counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +255,34 @@ def class_f1(confusion: IntArray) -> FloatArray:
     return _shares(2 * np.diagonal(confusion), shown + confusion.sum(axis=1))
 
 
+def class_iou(confusion: IntArray) -> FloatArray:
+    """Return the IoU of each class; NaN for a class that neither chart nor map shows.
+
+    Parameters
+    ----------
+    confusion
+        See `r2`.
+
+    Examples
+    --------
+    >>> class_iou(np.array([[3, 1, 0], [0, 2, 0], [0, 0, 0]]))
+    array([0.75      , 0.66666667,        nan])
+    """
+    both = np.diagonal(confusion)
+    either = confusion[:, : len(confusion)].sum(axis=0) + confusion.sum(axis=1) - both
+    return np.where(either > 0, _shares(both, either), np.nan)
+
+
+def mean_iou(confusion: IntArray) -> float:
+    """Return the mean IoU of the classes that chart or map show, at least one."""
+    return float(np.nanmean(class_iou(confusion)))
+
+
+def pixel_accuracy(confusion: IntArray) -> float:
+    """Return the share of the pixels, at least one, whose class the map shows."""
+    return float(np.trace(confusion) / confusion.sum())
+
+
 def weighted_f1(confusion: IntArray) -> float:
     """Return the mean F1 weighted by the pixels of each class in the chart."""
     support = confusion.sum(axis=1)
@@ -294,15 +338,20 @@ def _shares(parts: IntArray, wholes: IntArray) -> FloatArray:
 
 def _chart_score(chart: Chart, confusion: IntArray) -> ChartScore:
     predicted = confusion[:, : chart.n_classes]
+    has_pixels = bool(confusion.any())
+    ious = (100 * class_iou(confusion)).tolist()
     return ChartScore(
         score=_score(chart, confusion),
         score_where_predicted=_score(chart, predicted),
         class_precision=tuple((100 * class_precision(confusion)).tolist()),
         class_recall=tuple((100 * class_recall(confusion)).tolist()),
         class_f1=tuple((100 * class_f1(confusion)).tolist()),
+        class_iou=tuple(None if math.isnan(iou) else iou for iou in ious),
         class_pixels=tuple(confusion.sum(axis=1).tolist()),
         n_pixels=int(confusion.sum()),
         n_unpredicted=int(confusion.sum() - predicted.sum()),
+        mean_iou=100 * mean_iou(confusion) if has_pixels else None,
+        pixel_accuracy=100 * pixel_accuracy(confusion) if has_pixels else None,
     )
 
 

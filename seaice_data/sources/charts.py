@@ -80,7 +80,8 @@ class ChartedScenes:
     are none."""
 
     ratio: int
-    """Ratio by which the official score downscales: that of the store, or 10."""
+    """Ratio by which the official score downscales: that of the store, or 10 for files,
+    unless the maps say at which ratio they were predicted."""
 
     failed: tuple[Failure, ...] = ()
     """Scenes that cannot be opened."""

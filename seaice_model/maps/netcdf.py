@@ -31,7 +31,7 @@ import numpy as np
 from seaice_data.arrays import ChartArray
 from seaice_data.charts import CHART_FILL, CHARTS, SIC, SIC_STEP_PERCENT, Chart
 from seaice_data.conventions import TIME
-from seaice_data.grid import Grid
+from seaice_data.grid import SPACING_M, Grid
 from seaice_data.scene_id import SceneId
 from seaice_data.system.documents import naming_version
 from seaice_model.errors import MapError
@@ -159,6 +159,9 @@ class MapDescription:
     has_probabilities: bool
     """Whether it contains class probabilities."""
 
+    ratio: int | None
+    """Ratio of the store that it was predicted on; None if the map does not say."""
+
     provenance: Provenance
     """What it was made from."""
 
@@ -176,8 +179,17 @@ def describe(path: Path) -> MapDescription:
             scene=SceneId(text(file.attrs, "scene")),
             grid_name=_one_of(file.attrs, "grid_name", MapGrid),
             has_probabilities=holds_probabilities(file),
+            ratio=_ratio(file),
             provenance=_provenance(file.attrs),
         )
+
+
+def _ratio(file: h5py.File) -> int | None:
+    """Return how many pixels of 80 m, along an axis, show one pixel of the store."""
+    if "store_row" not in file:
+        return None
+    n_rows = np.count_nonzero(array(file, "store_row", 1, "iu")[...] == 0)
+    return round(n_rows * _pixel_spacing_m(file.attrs) / SPACING_M) or None
 
 
 def _check(chart_map: ChartMap) -> None:

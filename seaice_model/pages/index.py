@@ -3,7 +3,7 @@
 The page needs no network. The folder ``index/`` next to it contains thumbnails, so that the
 page stays fast with a thousand scenes, and an entry for each scene with its scores. An
 entry is made together with a map (`add_entry`), or by `write_index` where it is missing or
-belongs to other weights.
+belongs to a map of other weights, or one that was made in another way.
 """
 
 import json
@@ -56,7 +56,7 @@ class _Entry:
     scores: dict[str, float | None]
     width: int
     height: int
-    flips: str = ""
+    remarks: str = ""
 
     def __post_init__(self) -> None:
         """Reject sizes and scores that are impossible."""
@@ -212,8 +212,8 @@ def _entry_of(path: Path, described: MapDescription, truth: ChartedScenes | None
     kept = _read_entry(path.parent / _FOLDER / f"{scene_id}.json")
     if (
         kept
-        and (kept.scene, kept.weights, kept.flips)
-        == (scene_id, made_by.weights, made_by.flips)
+        and (kept.scene, kept.weights, kept.remarks)
+        == (scene_id, made_by.weights, made_by.remarks)
         and (kept.has_charts or charted is None)
     ):
         return kept
@@ -240,7 +240,7 @@ def _make_entry(
         scores={} if charts is None or is_coarse else _scores(charts, shown),
         width=size[0],
         height=size[1],
-        flips=chart_map.provenance.flips,
+        remarks=chart_map.provenance.remarks,
     )
     # The entry comes last: if it is there, so are the thumbnails.
     with replacing(folder / f"{chart_map.scene}.json") as new:

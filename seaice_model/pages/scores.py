@@ -20,13 +20,16 @@ from seaice_model.scores.calibration import Calibration
 from seaice_model.scores.edge import EDGE_PERCENT, EdgeScore
 from seaice_model.scores.report_numbers import GRIDS
 from seaice_model.scores.report_text import (
+    CLASS_COLUMNS,
     COLUMNS,
     GRID_TITLES,
     UNPREDICTED,
+    accuracy_cells,
     class_lines,
     coverage_in_words,
     decimal,
     edge_in_words,
+    iou_cells,
     score_cells,
     seen_in_words,
     uncalibrated_in_words,
@@ -75,6 +78,7 @@ def write_report(
         "scores.html",
         report=report,
         headline=_headline(report),
+        overlap=_overlap(report),
         notes=[*_notes(report)],
         classes=[
             _class_table(chart, original.pooled.charts[chart.name]) for chart in CHARTS
@@ -135,6 +139,19 @@ def _headline(report: ScoreReport) -> Table:
     return Table(f"All scenes together, %; ratio {report.ratio}", ["", *COLUMNS], rows)
 
 
+def _overlap(report: ScoreReport) -> Table:
+    named = {GRID_TITLES[name]: scored.pooled for name, scored in report.grids.items()}
+    for name, baseline in report.baselines.items():
+        named[f"baseline: {name} ({baseline.title})"] = baseline.scores
+    columns = [f"{chart.name} {what}" for what in ("IoU", "accuracy") for chart in CHARTS]
+    return Table(
+        "Mean IoU of the classes that chart or map show, and pixel accuracy, as other "
+        "leaderboards print them (Long et al. 2015); all scenes together, %",
+        ["", *columns],
+        [[name, *iou_cells(s), *accuracy_cells(s)] for name, s in named.items()],
+    )
+
+
 def _notes(report: ScoreReport) -> Iterator[str]:
     """Yield how pixels are counted, and what was left out."""
     yield UNPREDICTED
@@ -152,9 +169,10 @@ def _notes(report: ScoreReport) -> Iterator[str]:
 
 def _class_table(chart: Chart, score: ChartScore) -> Table:
     caption = f"{chart.name}: {chart.long_name}"
+    *measures, pixels = CLASS_COLUMNS
     return Table(
         caption,
-        ["class", "precision %", "recall %", "F1 %", "pixels"],
+        ["class", *(f"{name} %" for name in measures), pixels],
         class_lines(chart, score),
     )
 

@@ -33,6 +33,10 @@ log = logging.getLogger(__name__)
 VIEWS = "x, y, xy"
 """Names of the mirrored views, as maps record them."""
 
+_BOTH = 1 + SIC.n_classes
+"""Channels of SIC predicted as a number and as classes, in this order; no chart has as many
+classes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Mirror:
@@ -156,8 +160,7 @@ class Flips:
             part = self._part(planes, mirror, mirrored)
             found = [mirror.back(_numbers(plane)) for plane in forward(part, mirrored)]
             total = [a + b for a, b in zip(total, found, strict=True)] if total else found
-        means = [plane / len(MIRRORS) for plane in total]
-        return Prediction(*(m if m.ndim == 3 else m.log() for m in means))
+        return Prediction(*(_as_predicted(plane / len(MIRRORS)) for plane in total))
 
     def _part(self, planes: FloatArray, mirror: Mirror, view: "TileView") -> FloatArray:
         """Return what a tile sees of the mirrored planes, with its wind turned."""
@@ -171,10 +174,22 @@ class Flips:
 
 
 def _numbers(plane: Tensor) -> Tensor:
-    """Return what can be averaged: SIC as a number, or class probabilities."""
+    """Return what can be averaged: SIC as a number, and class probabilities."""
     if plane.ndim == 3:
         return plane.float().clamp(0, SIC.n_classes - 1)
+    if plane.shape[1] == _BOTH:
+        number, logits = plane[:, 0], plane[:, 1:]
+        return torch.cat([_numbers(number)[:, None], _numbers(logits)], dim=1)
     return plane.float().softmax(dim=1)
+
+
+def _as_predicted(numbers: Tensor) -> Tensor:
+    """Return means of `_numbers` as a network predicts them, as logits if probabilities."""
+    if numbers.ndim == 3:
+        return numbers
+    if numbers.shape[1] == _BOTH:
+        return torch.cat([numbers[:, :1], numbers[:, 1:].log()], dim=1)
+    return numbers.log()
 
 
 def _mirrored(span: slice, n_pixels: int) -> slice:

@@ -44,9 +44,8 @@ def look_at_maps(
     Raises
     ------
     MapError
-        If a map is of other weights, of another recipe, on another grid, with or without
-        flips unlike new ones, or predicted without other groups of channels: the folder is
-        refused as a whole.
+        If a map is of other weights, of another recipe, on another grid, predicted without
+        other groups of channels, or differs in flips: the folder is refused as a whole.
     """
     kept: set[str] = set()
     in_the_way: list[Failure] = []

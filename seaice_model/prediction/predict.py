@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 
-from seaice_data.channels import DISPENSABLE, find_channels
+from seaice_data.channels import DISPENSABLE
 from seaice_data.deprecation import former_arguments, former_attribute
 from seaice_data.errors import (
     Failure,
@@ -44,16 +44,17 @@ from seaice_model.prediction.maps_folder import (
     make_folder,
     refuse_foreign_files,
 )
-from seaice_model.prediction.predictor import Predictor, recipe_differences
+from seaice_model.prediction.predictor import Predictor
 from seaice_model.prediction.requirements import (
     check_channels,
+    check_constants,
+    check_store,
     look_at_scenes,
     reduced,
     warn_of_denoising,
     without_incomplete,
 )
 from seaice_model.prediction.selection import scenes_to_predict
-from seaice_model.runs.checkpoint import Checkpoint
 
 log = logging.getLogger(__name__)
 
@@ -246,7 +247,7 @@ def predict_files(
     start = time.perf_counter()
     predictor = _load(run_paths, device)
     for checkpoint in predictor.checkpoints:
-        _check_constants(checkpoint)
+        check_constants(checkpoint)
     source = FileSource(Path(path), predictor.recipe, scenes, accept_masks=accept_masks)
     return _predict(source, predictor, Path(maps_path), settings, progress, start)
 
@@ -293,34 +294,6 @@ def predict_scene(
         provenance, scene_use=predictor.use_of(scene.id), flips=VIEWS if flips else ""
     )
     return compose_map(scene, decision, used, grid=grid)
-
-
-def check_store(store: Store, checkpoint: Checkpoint) -> None:
-    """Make sure that a run can predict the scenes of a store.
-
-    Channels may be in another order, and there may be more of them. They may be resampled
-    in another way, which is logged; ratio and standardisation must be equal.
-
-    Raises
-    ------
-    RunError
-        If channels are missing, or the ratio or the standardisation differs.
-    """
-    record, channels = checkpoint.settings.store, checkpoint.settings.config.model.channels
-    missing = [name for name in channels if name not in store.channels]
-    if missing:
-        raise RunError(
-            f"the store {store.path!r} lacks channels of the run: {', '.join(missing)}",
-            hint="prepare it with the channels that the run was trained on",
-        )
-    if store.recipe.ratio != record.recipe.ratio:
-        raise RunError(
-            f"the store {store.path!r} has ratio {store.recipe.ratio}, "
-            f"the run was trained on ratio {record.recipe.ratio}"
-        )
-    _check_constants(checkpoint)
-    for difference in recipe_differences(store.recipe, record.recipe):
-        log.warning("store and run differ in %s", difference)
 
 
 def _load(run_paths: str | Path | Sequence[str | Path], device: str) -> Predictor:
@@ -430,23 +403,6 @@ def _predict_map(
     # The map comes last: if it exists, so does its figure, if requested and possible.
     write_netcdf(chart_map, path)
     return failed
-
-
-def _check_constants(checkpoint: Checkpoint) -> None:
-    """Refuse a run that was trained on planes standardised in another way."""
-    record, channels = checkpoint.settings.store, checkpoint.settings.config.model.channels
-    changed = [
-        channel.name
-        for channel, mean, std in zip(
-            find_channels(channels), record.means, record.stds, strict=True
-        )
-        if (channel.mean, channel.std) != (mean, std)
-    ]
-    if changed:
-        raise RunError(
-            "the run was trained with other means or standard deviations of: "
-            f"{', '.join(changed)}"
-        )
 
 
 def provenance_of(source: Source, predictor: Predictor) -> Provenance:

@@ -1,4 +1,4 @@
-"""What networks need of a scene: the channels that they read, and SAR as they know it."""
+"""What networks need of scenes: channels, their constants, and SAR as they know it."""
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
@@ -8,9 +8,11 @@ from seaice_data.channels import Group, find_channels
 from seaice_data.errors import SceneError, StoreError, is_of_disk
 from seaice_data.sources.inputs import ReducedSource, SceneInputs, Source
 from seaice_data.store.origin import Origin
+from seaice_data.store.store import Store
 from seaice_model.config.run_config import RunConfig
 from seaice_model.errors import RunError
-from seaice_model.prediction.predictor import Predictor
+from seaice_model.prediction.predictor import Predictor, recipe_differences
+from seaice_model.runs.checkpoint import Checkpoint
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +34,57 @@ class Suitability:
     drawn_without: dict[str, str] = field(default_factory=dict)
     """Groups of channels that networks read and do without, as ``amsr2, era5``, by scene
     that lacks them."""
+
+
+def check_store(store: Store, checkpoint: Checkpoint) -> None:
+    """Make sure that a run can predict the scenes of a store.
+
+    Channels may be in another order, and there may be more of them. They may be resampled
+    in another way, which is logged; ratio and standardisation must be equal.
+
+    Raises
+    ------
+    RunError
+        If channels are missing, or the ratio or the standardisation differs.
+    """
+    record, channels = checkpoint.settings.store, checkpoint.settings.config.model.channels
+    missing = [name for name in channels if name not in store.channels]
+    if missing:
+        raise RunError(
+            f"the store {store.path!r} lacks channels of the run: {', '.join(missing)}",
+            hint="prepare it with the channels that the run was trained on",
+        )
+    if store.recipe.ratio != record.recipe.ratio:
+        raise RunError(
+            f"the store {store.path!r} has ratio {store.recipe.ratio}, "
+            f"the run was trained on ratio {record.recipe.ratio}"
+        )
+    check_constants(checkpoint)
+    for difference in recipe_differences(store.recipe, record.recipe):
+        log.warning("store and run differ in %s", difference)
+
+
+def check_constants(checkpoint: Checkpoint) -> None:
+    """Refuse a run that was trained on planes standardised in another way.
+
+    Raises
+    ------
+    RunError
+        If it was.
+    """
+    record, channels = checkpoint.settings.store, checkpoint.settings.config.model.channels
+    changed = [
+        channel.name
+        for channel, mean, std in zip(
+            find_channels(channels), record.means, record.stds, strict=True
+        )
+        if (channel.mean, channel.std) != (mean, std)
+    ]
+    if changed:
+        raise RunError(
+            "the run was trained with other means or standard deviations of: "
+            f"{', '.join(changed)}"
+        )
 
 
 def look_at_scenes(

@@ -150,6 +150,8 @@ def _numbers_of_scores(scores: Scores, key: tuple[str, str, str]) -> Iterator[Nu
         for measure, value, unit in (
             ("score", of_chart.score, "%"),
             ("score_where_predicted", of_chart.score_where_predicted, "%"),
+            ("mean_iou", of_chart.mean_iou, "%"),
+            ("pixel_accuracy", of_chart.pixel_accuracy, "%"),
             ("labelled", of_chart.n_pixels, "pixels"),
             ("unpredicted", of_chart.n_unpredicted, "pixels"),
         ):
@@ -159,6 +161,7 @@ def _numbers_of_scores(scores: Scores, key: tuple[str, str, str]) -> Iterator[Nu
                 ("precision", of_chart.class_precision, "%"),
                 ("recall", of_chart.class_recall, "%"),
                 ("f1", of_chart.class_f1, "%"),
+                ("iou", of_chart.class_iou, "%"),
                 ("support", of_chart.class_pixels, "pixels"),
             ):
                 yield Number(*key, chart.name, class_name, measure, values[k], unit)

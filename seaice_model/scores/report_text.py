@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 COLUMNS = ("combined", "SIC R2", "SOD F1", "FLOE F1")
 """Headings of the scores, as `score_cells` returns them."""
 
+CLASS_COLUMNS = ("precision", "recall", "F1", "IoU", "pixels")
+"""Headings of the classes of a chart, as `class_lines` returns them."""
+
 GRID_TITLES = {
     "original": "original charts (the challenge)",
     "enlarged": "charts enlarged again (official test)",
@@ -93,15 +96,26 @@ def score_cells(scores: Scores) -> list[str]:
     return [decimal(value) for value in scores.by_name.values()]
 
 
+def iou_cells(scores: Scores) -> list[str]:
+    """Return the mean IoU of each chart as cells of a table."""
+    return [decimal(scores.charts[chart.name].mean_iou) for chart in CHARTS]
+
+
+def accuracy_cells(scores: Scores) -> list[str]:
+    """Return the pixel accuracy of each chart as cells of a table."""
+    return [decimal(scores.charts[chart.name].pixel_accuracy) for chart in CHARTS]
+
+
 def class_lines(chart: Chart, score: ChartScore) -> list[list[str]]:
-    """Return name, precision, recall, F1 and pixels of each class of a chart."""
+    """Return name, precision, recall, F1, IoU and pixels of each class of a chart."""
     return [
-        [name, decimal(precision), decimal(recall), decimal(f1), f"{pixels:,}"]
-        for name, precision, recall, f1, pixels in zip(
+        [name, *map(decimal, (precision, recall, f1, iou)), f"{pixels:,}"]
+        for name, precision, recall, f1, iou, pixels in zip(
             chart.class_names,
             score.class_precision,
             score.class_recall,
             score.class_f1,
+            score.class_iou,
             score.class_pixels,
             strict=True,
         )
@@ -172,6 +186,19 @@ def _tables(report: "ScoreReport") -> list[tuple[list[str], list[_Lines]]]:
         for by, group in report.grids["original"].groups.items()
         if by != "all"
     ]
+    overlaps = [
+        [
+            [measure, *cells(report.pooled)],
+            *(
+                [f"baseline: {name}", *cells(baseline.scores)]
+                for name, baseline in report.baselines.items()
+            ),
+        ]
+        for measure, cells in (
+            ("mean IoU of the classes", iou_cells),
+            ("pixel accuracy", accuracy_cells),
+        )
+    ]
     classes = [
         [
             [f"{chart.name} {name}", *cells]
@@ -182,7 +209,8 @@ def _tables(report: "ScoreReport") -> list[tuple[list[str], list[_Lines]]]:
     return [
         ([f"scores in %, ratio {report.ratio}", *COLUMNS], [pooled, baselines]),
         (["original charts, %", *COLUMNS, "edge, km"], groups),
-        (["classes", "precision", "recall", "F1, %", "pixels"], classes),
+        (["overlap on original charts, %", *(c.name for c in CHARTS)], overlaps),
+        (["classes, %", *CLASS_COLUMNS], classes),
     ]
 
 

@@ -102,7 +102,8 @@ class ScoreReport:
     """Store or folder with the charts, as it was given."""
 
     ratio: int
-    """Ratio of the grids ``enlarged`` and ``downscaled``."""
+    """Ratio of the grids ``enlarged`` and ``downscaled``: that of the store with the
+    charts; for charts in files that of the maps, or 10 if they do not say."""
 
     grids: Mapping[str, GridScores]
     """Scores by grid, see `GRIDS`."""
@@ -195,7 +196,9 @@ def score_maps(
     pooled, scored = _Counts(), _Scored()
     without: list[str] = []
     failed = [*maps.failed]
-    jobs = (partial(_count_scene, maps, truth, scene) for scene in maps.readers)
+    # Files with charts do not say at which ratio networks see them, but maps do.
+    ratio = (maps.ratio if truth.store is None else None) or truth.ratio
+    jobs = (partial(_count_scene, maps, truth, ratio, id_) for id_ in maps.readers)
     for n_done, (scene_id, counts) in enumerate(_in_turn(jobs), start=1):
         if isinstance(counts, Failure):
             failed.append(counts)
@@ -223,7 +226,7 @@ def score_maps(
         maps=str(maps_path),
         run=maps.run,
         truth=without_secrets(truth.path),
-        ratio=truth.ratio,
+        ratio=ratio,
         grids={name: scored.on(name, pooled.grids[name]) for name in GRIDS},
         baselines={} if store is None else score_baselines(store, scored.class_counts()),
         edge=pooled.edge.score(),
@@ -312,7 +315,7 @@ def _grouped(names: Sequence[str], scorers: Sequence[ChartScorer]) -> dict[str, 
 
 
 def _count_scene(
-    maps: FoundMaps, truth: ChartedScenes, scene_id: str
+    maps: FoundMaps, truth: ChartedScenes, ratio: int, scene_id: str
 ) -> tuple[str, _Counts | Failure | None]:
     """Count the pixels of a scene; return None if it has no charts."""
     if scene_id not in truth.scenes:
@@ -321,7 +324,7 @@ def _count_scene(
     try:
         with out_of_memory_errors(f"scene {scene_id}"):
             aligned, charts = maps.readers[scene_id](scene), scene.read()
-            return scene_id, _counted(aligned, charts, scene, truth.ratio)
+            return scene_id, _counted(aligned, charts, scene, ratio)
     except (MapError, StoreError, SceneError) as error:
         return scene_id, Failure.of(scene_id, error)
     except OSError as error:

@@ -42,6 +42,9 @@ class FoundMaps:
     failed: tuple[Failure, ...] = ()
     """Maps that cannot be read."""
 
+    ratio: int | None = None
+    """Ratio of the store that they were predicted on; None if they do not say."""
+
     without: Mapping[str, str] = field(default_factory=dict)
     """What maps were predicted without, as ``amsr2, era5``, by scene; empty texts for those
     that lack nothing."""
@@ -156,6 +159,7 @@ def _in_folder(folder: Path, truth: ChartedScenes) -> FoundMaps:
     paths: dict[str, Path] = {}
     runs: dict[tuple[str, str], str] = {}
     seen: set[str] = set()
+    ratios: list[int] = []
     without: dict[str, str] = {}
     described, unreadable = describe_maps(folder)
     unknown = [*unreadable]
@@ -180,6 +184,8 @@ def _in_folder(folder: Path, truth: ChartedScenes) -> FoundMaps:
         without[scene_id] = made_by.drawn_without
         if made_by.scene_use != "unseen":
             seen.add(scene_id)
+        if found.ratio is not None:
+            ratios.append(found.ratio)
         runs.setdefault((made_by.weights, made_by.flips), made_by.run_in_words)
     if len(runs) > 1:
         raise MapError(
@@ -189,7 +195,12 @@ def _in_folder(folder: Path, truth: ChartedScenes) -> FoundMaps:
         )
     readers = {scene: partial(_read_map, path) for scene, path in paths.items()}
     return FoundMaps(
-        "".join(runs.values()), readers, frozenset(seen), tuple(unknown), without
+        run="".join(runs.values()),
+        readers=readers,
+        seen=frozenset(seen),
+        failed=tuple(unknown),
+        ratio=ratios[0] if ratios else None,  # equal weights have equal ratios
+        without=without,
     )
 
 

@@ -15,8 +15,9 @@ from seaice_model.maps.chart_map import Provenance
 from seaice_model.metrics import ChartScorer
 from seaice_model.networks.device import find_device, memory_in_words
 from seaice_model.prediction.compose import compose_map
-from seaice_model.prediction.predict import check_store, provenance_of
+from seaice_model.prediction.predict import provenance_of
 from seaice_model.prediction.predictor import Predictor
+from seaice_model.prediction.requirements import check_store
 from seaice_model.scores.hidden_truth import count_parts
 from seaice_model.study.candidates import View
 from seaice_model.study.records import SPLITS, TRUTH_PARTS, RunRecord

@@ -8,7 +8,7 @@ from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
-from seaice_data.channels import Group, find_channels
+from seaice_data.channels import DISPENSABLE, Group, find_channels
 from seaice_data.errors import DamageError, StoreError
 from seaice_data.scene_id import SceneId
 from seaice_data.settings import differences
@@ -125,11 +125,16 @@ def check_channels(store: Store, settings: RunSettings) -> None:
         others.append("train on others with --where 'absent == none'")
     if lacking.keys() & {*settings.validation_scenes}:
         others.append("validate on others (`seaice split`)")
+    words = {word for absent in found.values() for word in absent}
+    learned = ""
+    if words <= {*DISPENSABLE}:
+        drops = " ".join(f"--set drop_{group}=0.2" for group in sorted(words))
+        learned = f"learn to do without them with {drops}, "
     raise RunError(
         f"{len(lacking)} of the {len(scenes)} scenes of {store.path!r} to train and "
         "validate on lack channels that the network reads: "
         f"{', '.join(named)}{' ...' if len(lacking) > _N_NAMED else ''}",
-        hint="leave these channels out with --set channels=[...], or "
+        hint=f"{learned}leave these channels out with --set channels=[...], or "
         + " and ".join(others),
     )
 

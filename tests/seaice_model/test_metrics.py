@@ -8,13 +8,22 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from sklearn.metrics import f1_score, precision_recall_fscore_support, r2_score
+from sklearn.metrics import (
+    accuracy_score,
+    f1_score,
+    jaccard_score,
+    precision_recall_fscore_support,
+    r2_score,
+)
 
 from seaice_data.arrays import ChartArray
 from seaice_data.charts import CHARTS, SIC, SOD, Chart
 from seaice_model.metrics import (
     ChartScorer,
     class_f1,
+    class_iou,
+    mean_iou,
+    pixel_accuracy,
     r2,
     weighted_f1,
 )
@@ -37,6 +46,23 @@ def test_weighted_f1_by_hand() -> None:
     confusion = np.array([[3, 1], [0, 2]])
     np.testing.assert_allclose(class_f1(confusion), [6 / 7, 4 / 5])
     assert weighted_f1(confusion) == pytest.approx((4 * 6 / 7 + 2 * 4 / 5) / 6)
+
+
+def test_iou_and_accuracy_by_hand() -> None:
+    # Class 0: 3 pixels in both, 1 more in the chart. Class 1: 2 in both, 1 more in the map
+    # and 1 without a class in the map. Class 2 occurs in neither.
+    confusion = np.array([[3, 1, 0, 0], [0, 2, 0, 1], [0, 0, 0, 0]])
+    np.testing.assert_allclose(class_iou(confusion), [3 / 4, 2 / 4, np.nan])
+    assert mean_iou(confusion) == (3 / 4 + 2 / 4) / 2
+    assert pixel_accuracy(confusion) == 5 / 7
+
+
+def test_a_class_that_only_the_map_shows_counts_in_the_mean_iou() -> None:
+    scorer = ChartScorer()
+    scorer.add_chart(SOD, np.array([0, 0, 5], np.uint8), np.array([0, 1, 5], np.uint8))
+    score = scorer.scores().charts["SOD"]
+    assert score.class_iou == (50, 0, None, None, None, 100)
+    assert (score.mean_iou, score.pixel_accuracy) == (50, pytest.approx(200 / 3))
 
 
 def test_the_combined_score_weighs_2_2_1() -> None:
@@ -83,7 +109,9 @@ def test_charts_without_a_pixel_have_no_score_and_do_not_count() -> None:
     assert scorer.scores().combined is None
     scorer.add_chart(SIC, np.array([0, 10], np.uint8), np.array([0, 10], np.uint8))
     scores = scorer.scores()
-    assert scores.charts["FLOE"].score is None
+    floe = scores.charts["FLOE"]
+    assert (floe.score, floe.mean_iou, floe.pixel_accuracy) == (None, None, None)
+    assert {*floe.class_iou} == {None}
     assert scores.combined == 100
 
 
@@ -185,6 +213,13 @@ def test_scores_are_those_of_scikit_learn(seed: int, chart: Chart) -> None:
     measures = (ours.class_precision, ours.class_recall, ours.class_f1)
     np.testing.assert_allclose(measures, 100 * np.array(by_class[:3]), atol=1e-9)
     np.testing.assert_array_equal(ours.class_pixels, by_class[3])
+    occurring = sorted({*truth, *guess} - {255})
+    ious = 100 * jaccard_score(truth, guess, average=None, labels=occurring)
+    found = [ours.class_iou[k] for k in occurring]
+    np.testing.assert_allclose(found, ious, atol=1e-9)
+    assert ours.class_iou.count(None) == chart.n_classes - len(occurring)
+    assert ours.mean_iou == pytest.approx(ious.mean())
+    assert ours.pixel_accuracy == pytest.approx(100 * accuracy_score(truth, guess))
     for score, seen in (
         (ours.score, slice(None)),
         (ours.score_where_predicted, guess < 255),

@@ -1,5 +1,6 @@
 """How patches are turned and mixed: distributions, and matrices to check by eye."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,11 @@ from seaice_data.sampling.augmentation import (
     Augmentation,
     Direction,
     Turns,
+    sample_absent,
     sample_mixing,
     sample_turns,
 )
+from seaice_data.sampling.random_numbers import Stream, uniform
 from seaice_data.settings import (
     assign,
     fingerprint,
@@ -200,3 +203,50 @@ def test_settings_of_0_1_keep_their_fingerprints() -> None:
 def test_an_old_value_that_is_not_one_is_refused() -> None:
     with pytest.raises(SettingsError, match="wind_axes must be a list, got 'yes'"):
         from_mapping(Augmentation, {"turn_wind": "yes"})
+
+
+def test_a_patch_lacks_a_group_if_its_own_value_is_below_the_probability() -> None:
+    half = Augmentation(drop_amsr2=0.5, drop_era5=0.5)
+    assert uniform(3, Stream.ABSENT, range(4), 2).round(2).tolist() == VALUES
+    assert sample_absent(half, 3, range(4)).tolist() == BELOW_HALF
+    assert sample_absent(half, 3, [3, 1]).tolist() == [BELOW_HALF[3], BELOW_HALF[1]]
+    assert not sample_absent(Augmentation(), 3, range(4)).any()
+
+
+VALUES = [[0.82, 0.72], [0.09, 0.35], [0.61, 0.42], [0.68, 0.65]]
+BELOW_HALF = [[False, False], [True, True], [False, True], [False, False]]
+
+
+def test_groups_are_absent_as_often_as_asked_and_independently() -> None:
+    absent = sample_absent(Augmentation(drop_amsr2=0.2, drop_era5=0.1), 3, NUMBERS)
+    amsr2, era5 = absent.T
+    assert within(amsr2.mean(), 0.2)
+    assert within(era5.mean(), 0.1)
+    assert within((amsr2 & era5).mean(), 0.02)
+    # From one patch to the next, and beside what else is sampled.
+    assert within((amsr2[1:] & amsr2[:-1]).mean(), 0.04)
+    flipped = sample_turns(Augmentation(), 3, NUMBERS).flip_x < 0
+    assert within((amsr2 & flipped).mean(), 0.1)
+
+
+def test_one_probability_changes_nothing_of_the_other_group() -> None:
+    one = sample_absent(Augmentation(drop_amsr2=0.2), 3, NUMBERS)
+    both = sample_absent(Augmentation(drop_amsr2=0.2, drop_era5=1), 3, NUMBERS)
+    np.testing.assert_array_equal(one[:, 0], both[:, 0])
+    assert both[:, 1].all()
+    more = sample_absent(Augmentation(drop_amsr2=0.5), 3, NUMBERS)
+    assert more[one[:, 0], 0].all()  # a higher probability only adds patches
+
+
+def test_patches_that_lack_a_group_are_not_plain() -> None:
+    still = AUGMENTATIONS["none"]
+    assert not replace(still, drop_amsr2=0.1).is_plain
+    assert not replace(still, drop_era5=0.1).is_plain
+    assert replace(still, drop_era5=0.1).turns_none
+    assert replace(still, drop_era5=0.1).dropped == ("era5",)
+
+
+@pytest.mark.parametrize("name", ["drop_amsr2", "drop_era5"])
+def test_a_probability_above_1_is_refused(name: str) -> None:
+    with pytest.raises(SettingsError, match=f"{name} must be a probability"):
+        Augmentation(**{name: 1.5})

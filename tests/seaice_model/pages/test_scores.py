@@ -37,7 +37,8 @@ def test_the_report_is_one_valid_page(
     text = (tmp_path / "scores.html").read_text()
     for words in (
         "original charts (the challenge)", "charts enlarged again (official test)",
-        "baseline: climatology", "the class is missed", TEST_SCENE, "medium floe",
+        "baseline: climatology", "Mean IoU of the classes", "SOD accuracy",
+        "the class is missed", TEST_SCENE, "medium floe",
         "predict them again with --probabilities",
     ):  # fmt: skip
         assert words in text

@@ -89,6 +89,21 @@ def test_probabilities_are_averaged_and_numbers_are_clamped_first() -> None:
     np.testing.assert_allclose(shares, np.transpose([half, half]), atol=1e-6)
 
 
+def test_sic_as_a_number_and_as_classes_is_averaged_as_both() -> None:
+    def forward(part: np.ndarray, view: TileView) -> Prediction:
+        number = view.crop(torch.from_numpy(part[..., 0])).float()
+        logits = torch.zeros(11, 1, 2)
+        logits[4, 0, 0] = 99  # the left pixel of each view is sure of class 4
+        others = sure_of(number)[1:]
+        return Prediction(torch.cat([number[None], logits])[None], *others)
+
+    sic = flips().predict(forward, np.array([[[12.0], [-4]]]), whole((1, 2))).sic[0]
+    np.testing.assert_array_equal(sic[0, 0], [10, 0])
+    shares = sic[1:].softmax(dim=0)[:, 0]
+    np.testing.assert_allclose(shares[4], [1 / 2 + 1 / 22] * 2, rtol=1e-6)
+    np.testing.assert_allclose(shares.sum(dim=0), 1, rtol=1e-6)
+
+
 @pytest.mark.parametrize("dtype", ["float16", "float32"])
 @pytest.mark.parametrize(
     "axes", [(), ("samples", "lines"), ("-lines", "samples"), ("samples", "-lines")]

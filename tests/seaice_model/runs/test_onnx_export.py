@@ -88,8 +88,17 @@ def test_the_metadata_are_enough_to_predict_the_same_map(
         ModelConfig(channels=("hh", "hv"), filters=(4, 8, 8), sic="classes"),
         ModelConfig(channels=("hh", "t2m"), filters=(4, 4), fusion="bottleneck"),
         ModelConfig(channels=("hh", "hv"), filters=(4, 4), sic="classes", fill_class=True),
+        ModelConfig(channels=("hh", "t2m"), filters=(4, 4), fill="mask"),
+        ModelConfig(channels=("hh", "t2m"), filters=(4, 4), fill="constant"),
     ],
-    ids=["three decoders", "sic as classes", "late fusion", "output for fill"],
+    ids=[
+        "three decoders",
+        "sic as classes",
+        "late fusion",
+        "output for fill",
+        "masks of fill",
+        "constants for fill",
+    ],
 )
 def test_every_kind_of_network_is_exported(
     run: Path, tmp_path: Path, model: ModelConfig

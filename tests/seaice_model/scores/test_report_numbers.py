@@ -23,6 +23,10 @@ def test_every_score_is_among_the_numbers_once(report: ScoreReport) -> None:
     ]
     assert sum(map(int, support)) == report.pooled.charts["SOD"].class_pixels[5]
     assert ("original", "baseline", "climatology", "SIC", "", "score") in found
+    assert ("original", "baseline", "climatology", "SIC", "", "mean_iou") in found
+    accuracy = found["original", "scene", TEST_SCENE, "SIC", "", "pixel_accuracy"]
+    assert accuracy.value == report.scenes[TEST_SCENE].charts["SIC"].pixel_accuracy
+    assert ("downscaled", "all", "all", "SOD", "old ice", "iou") in found
     assert found["original", "all", "all", "SIC", "", "edge_mean"].unit == "km"
     assert np.isfinite([n.value for n in numbers if n.value is not None]).all()
 
@@ -49,6 +53,9 @@ def test_a_region_does_not_become_a_formula(report: ScoreReport) -> None:
 def test_the_mapping_is_ready_for_json(report: ScoreReport) -> None:
     mapping = json.loads(json.dumps(as_mapping(report)))
     assert mapping["pooled"]["combined"] == report.pooled.combined
+    sod = mapping["grids"]["original"]["classes"]["SOD"]
+    assert sod["mean_iou"] == report.pooled.charts["SOD"].mean_iou
+    assert tuple(sod["class_iou"]) == report.pooled.charts["SOD"].class_iou
     assert set(mapping["grids"]["original"]["scene"]) == {TEST_SCENE, SCENES[0]}
 
 

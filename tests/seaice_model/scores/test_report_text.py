@@ -1,9 +1,12 @@
 from dataclasses import replace
 
 import html5lib
+import numpy as np
 from support.learnable_scenes import TEST_SCENE
 
-from seaice_model.scores.report_text import aligned, as_text
+from seaice_data.charts import SOD
+from seaice_model.metrics import ChartScorer
+from seaice_model.scores.report_text import aligned, as_text, class_lines
 from seaice_model.scores.score import ScoreReport
 
 HOSTILE = "a\x1b[31m\r\n<b>\u202e"
@@ -30,6 +33,29 @@ def test_a_report_shows_itself_in_a_terminal(report: ScoreReport) -> None:
     assert "predict them again with --probabilities" in " ".join(remarks.split())
 
 
+def test_iou_and_accuracy_have_a_table_with_baselines(report: ScoreReport) -> None:
+    _, table = as_text(report).split("overlap on original charts, %")
+    of_iou, of_accuracy, _ = table.split("\n\n", 2)
+    for text, measure in ((of_iou, "mean_iou"), (of_accuracy, "pixel_accuracy")):
+        lines = [line.rsplit(maxsplit=3) for line in text.splitlines()[-4:]]
+        assert [name for name, *_ in lines][1:] == [
+            f"baseline: {n}" for n in report.baselines
+        ]
+        scored = [report.pooled, *(b.scores for b in report.baselines.values())]
+        for (_, *cells), scores in zip(lines, scored, strict=True):
+            charts = scores.charts.values()
+            assert cells == [f"{getattr(chart, measure):.1f}" for chart in charts]
+
+
+def test_a_class_that_does_not_occur_has_no_iou() -> None:
+    scorer = ChartScorer()
+    chart = np.array([[0, 0, 5]], np.uint8)
+    scorer.add_chart(SOD, chart, np.array([[0, 1, 5]], np.uint8))
+    lines = class_lines(SOD, scorer.scores().charts["SOD"])
+    assert lines[0] == ["open water", "100.0", "50.0", "66.7", "50.0", "2"]
+    assert lines[2][1:] == ["0.0", "0.0", "0.0", "-", "0"]
+
+
 def test_a_submission_says_why_its_uncertainty_is_not_known(report: ScoreReport) -> None:
     assert "A submission file contains only classes" in as_text(replace(report, run=""))
 
@@ -52,7 +78,7 @@ def test_a_notebook_shows_the_tables_as_html(report: ScoreReport) -> None:
     page = html5lib.parse(
         with_region(report, HOSTILE)._repr_html_(), namespaceHTMLElements=False
     )
-    assert len([*page.iter("table")]) == 3
+    assert len([*page.iter("table")]) == 4
     assert len([*page.iter("b")]) == 0
     cells = [cell.text for cell in page.iter("td")]
     assert f"{report.pooled.combined:.1f}" in cells

@@ -12,7 +12,7 @@ import torch
 from support.coded_scenes import write_coded
 
 from seaice_data.preparation.prepare import prepare
-from seaice_data.sampling.augmentation import AUGMENTATIONS, Augmentation
+from seaice_data.sampling.augmentation import AUGMENTATIONS, Augmentation, Direction
 from seaice_data.sampling.sampler import Patch, PatchSampler
 from seaice_data.sampling.windows import Sampling
 from seaice_data.store.recipe import Recipe
@@ -114,10 +114,36 @@ def test_compiled_cuts_are_the_same(
 ) -> None:
     if device == "cpu":  # all of the compiler but its last step, which takes long here
         monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))
-    augmentation = replace(AUGMENTATIONS[name], wind_axes=("samples", "lines"))
+    augmentation = replace(
+        AUGMENTATIONS[name], wind_axes=("samples", "lines"), drop_era5=0.3
+    )
     settings = {"channels": ("v10m", "hh"), "augmentation": augmentation}
     expected, got = both(wide, device, compiled=True, **settings)
     np.testing.assert_array_equal(got["charts"], expected["charts"])
+    np.testing.assert_allclose(
+        got["inputs"].astype(np.float64), expected["inputs"].astype(np.float64),
+        rtol=2**-10, atol=2e-4,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("channels", [None, ("t2m", "hh", "btemp_18_7h", "v10m")])
+@pytest.mark.parametrize("wind", [(), ("samples", "lines")])
+def test_patches_lack_the_same_groups(
+    wide: Store,
+    device: str,
+    channels: tuple[str, ...] | None,
+    wind: tuple[Direction, ...],
+) -> None:
+    """The same pixels to the bit: none is between two, and no wind is turned by much."""
+    drop = {"drop_amsr2": 0.4, "drop_era5": 0.3}
+    exact = Augmentation(method="nearest", rotation=0, wind_axes=wind, **drop)
+    expected, got = both(wide, device, channels=channels, augmentation=exact)
+    np.testing.assert_array_equal(got["inputs"], expected["inputs"])
+    assert 0 < np.isnan(got["inputs"]).all(axis=(1, 2)).any(axis=1).sum() < 32
+    between = Augmentation(wind_axes=wind, **drop)
+    expected, got = both(wide, device, channels=channels, augmentation=between)
+    np.testing.assert_array_equal(np.isnan(got["inputs"]), np.isnan(expected["inputs"]))
     np.testing.assert_allclose(
         got["inputs"].astype(np.float64), expected["inputs"].astype(np.float64),
         rtol=2**-10, atol=2e-4,

@@ -8,16 +8,24 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.learnable_scenes import ERA5, SCENES, TEST_SCENE, TINY, StoreMaker
+from support.learnable_scenes import (
+    ERA5,
+    RECIPE,
+    SCENES,
+    TEST_SCENE,
+    TINY,
+    StoreMaker,
+)
 
 from seaice_data.errors import StoreError
+from seaice_data.sampling.augmentation import Augmentation
 from seaice_data.scene_id import SceneId
 from seaice_data.store.division import split_store
 from seaice_data.store.origin import Origin
 from seaice_data.store.split import TEST_IDS, SplitSettings, read_id_file, split_scenes
 from seaice_data.store.store import Store
 from seaice_model.config.presets import LISTED_VALIDATION, find_profile
-from seaice_model.config.run_config import ModelConfig, TrainConfig
+from seaice_model.config.run_config import ModelConfig, RunConfig, TrainConfig
 from seaice_model.errors import RunError
 from seaice_model.runs.checkpoint import load_settings, save_settings
 from seaice_model.runs.folder import RunFolder
@@ -254,3 +262,40 @@ def test_a_resumed_run_needs_the_channels_too(
     other = make_store(tmp_path / "store.zarr", origins=dict.fromkeys(SCENES, bare))
     with pytest.raises(RunError, match="6 of the 6 scenes"):
         train(other, tmp_path / "run", resume=True, device="cpu")
+
+
+def era5_dropped() -> RunConfig:
+    """Return settings of a network of HH and ERA5, which some patches lack."""
+    model = ModelConfig(channels=("hh", "t2m", "u10m"), filters=(4, 8))
+    return replace(TINY, model=model, augmentation=Augmentation(drop_era5=0.5))
+
+
+def test_scenes_may_lack_what_patches_lack_anyway(
+    tmp_path: Path, make_store: StoreMaker, caplog: pytest.LogCaptureFixture
+) -> None:
+    bare = Origin(version="ingested", absent_channels=("hv", *ERA5))
+    recipe = replace(RECIPE, channels=("t2m", "u10m", "hh", "hv"))
+    path = tmp_path / "store.zarr"
+    store = make_store(path, recipe=recipe, origins=dict.fromkeys(SCENES[:2], bare))
+    config = era5_dropped()
+    caplog.set_level(logging.INFO)
+    check_channels(store, new_settings(store, config))
+    assert "2 of 6 scenes to train and validate on lack era5" in caplog.messages
+    whole = replace(config, augmentation=Augmentation())
+    with pytest.raises(RunError, match=r"2 of the 6 .*\(era5\)") as caught:
+        check_channels(store, new_settings(store, whole))
+    assert "learn to do without them with --set drop_era5=0.2" in str(caught.value.hint)
+
+
+def test_scenes_may_not_lack_a_part_of_a_group(
+    tmp_path: Path, make_store: StoreMaker
+) -> None:
+    recipe = replace(RECIPE, channels=("t2m", "u10m", "hh", "hv"))
+    part = Origin(version="ingested", absent_channels=("u10m",))
+    store = make_store(tmp_path / "store.zarr", recipe=recipe, origins={SCENES[0]: part})
+    config = era5_dropped()
+    with pytest.raises(RunError, match=r"1 of the 6 .*\(u10m\)$"):
+        check_channels(store, new_settings(store, config))
+    # All that the network reads of the group is not a part of it.
+    model = replace(config.model, channels=("hh", "u10m"))
+    check_channels(store, new_settings(store, replace(config, model=model)))

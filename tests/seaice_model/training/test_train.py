@@ -15,12 +15,12 @@ import torch
 from support.learnable_scenes import RECIPE, SCENES, TINY, StoreMaker
 from support.other_systems import OtherSystem
 
-from seaice_data.sampling.augmentation import AUGMENTATIONS
+from seaice_data.sampling.augmentation import AUGMENTATIONS, Augmentation
 from seaice_data.sampling.windows import Sampling
 from seaice_data.store.recipe import Recipe
 from seaice_data.store.store import Store
 from seaice_data.system.files import alone_in
-from seaice_model.config.run_config import ModelConfig, RunConfig, TrainConfig
+from seaice_model.config.run_config import Fill, ModelConfig, RunConfig, TrainConfig
 from seaice_model.errors import RunError
 from seaice_model.runs.checkpoint import (
     load,
@@ -126,6 +126,28 @@ def test_resuming_after_an_epoch_gives_the_same_weights(
     assert (report.n_epochs, report.is_complete) == (3, True)
     assert weights_of(tmp_path / "run") == weights_of(run)
     assert losses_of(tmp_path / "run") == losses_of(run)
+
+
+@pytest.mark.parametrize("fill", ["zero", "mask", "constant"])
+def test_a_run_that_drops_a_sensor_resumes_to_the_same_weights(
+    tmp_path: Path, store: Store, fill: Fill
+) -> None:
+    config = replace(
+        with_train(n_epochs=2, n_iterations=2),
+        model=ModelConfig(channels=("hh", "hv", "t2m"), filters=(4, 8), fill=fill),
+        augmentation=Augmentation(drop_era5=0.5),
+    )
+    train(store, tmp_path / "whole", config, device="cpu")
+    first = replace(config, train=replace(config.train, n_epochs=1))
+    train(store, tmp_path / "run", first, device="cpu")
+    train(store, tmp_path / "run", resume=True, config=config, device="cpu")
+    assert weights_of(tmp_path / "run") == weights_of(tmp_path / "whole")
+    assert losses_of(tmp_path / "run") == losses_of(tmp_path / "whole")
+    never = replace(config, augmentation=Augmentation())
+    train(store, tmp_path / "never", never, device="cpu")
+    assert weights_of(tmp_path / "never") != weights_of(tmp_path / "whole")
+    numbers = load_best(tmp_path / "whole").weights.get("filling.numbers")
+    assert (numbers is not None and bool(numbers.all())) == (fill == "constant")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
