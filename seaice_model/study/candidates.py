@@ -218,7 +218,8 @@ def quick(candidate: Candidate) -> Candidate:
     """Return a candidate that trains in a minute or two on a CPU.
 
     Network, patches and training shrink in the same proportion, so that candidates still
-    differ in the same way; Model 1 becomes the preset ``tiny``.
+    differ in the same way; Model 1 becomes the preset ``tiny``. An average of weights that
+    would cover less than one batch is left out.
 
     Examples
     --------
