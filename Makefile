@@ -10,7 +10,7 @@ DEMO ?= demo
 JOBS ?= 2
 PYTEST = $(BIN)/pytest --numprocesses $(JOBS) --dist loadfile
 
-.PHONY: demo models test check quick lowest fuzz bench coverage format clean
+.PHONY: demo models study test check quick lowest fuzz bench coverage format clean
 
 demo: $(READY)
 	PATH="$(abspath $(BIN)):$$PATH" DEMO=$(DEMO) bash tests/support/demo.sh
@@ -18,6 +18,10 @@ demo: $(READY)
 # The paper's main finding in small: with all channels better than with SAR alone.
 models: $(READY)
 	PATH="$(abspath $(BIN)):$$PATH" DEMO=$(DEMO) bash tests/support/models.sh
+
+# The study of seaice_model/STUDY.md: a night on two cores.
+study: $(READY)
+	PATH="$(abspath $(BIN)):$$PATH" JOBS=$(JOBS) bash tests/support/make_study.sh
 
 test: $(READY)
 	$(BIN)/ruff format --check .

@@ -40,8 +40,8 @@ from .runs.onnx_export import export_run as export_run
 from .scores.score import ScoreReport as ScoreReport
 from .scores.score import score_maps as score_maps
 from .study.paper_figures import plot_figures as plot_figures
-from .study.study import StudyPlan as StudyPlan
-from .study.study import plan_study as plan_study
+from .study.plan import StudyPlan as StudyPlan
+from .study.plan import plan_study as plan_study
 from .study.study import run_study as run_study
 from .training.losses import Losses as Losses
 from .training.losses import masked_cross_entropy as masked_cross_entropy

@@ -16,7 +16,7 @@ from seaice_data.preparation.prepare import prepare
 from seaice_data.store.group import FORMAT_VERSION
 from seaice_data.store.origin import Origin
 from seaice_data.synthetic.scene_set import write_scenes
-from seaice_model.study.candidates import QUESTIONS
+from seaice_model.study.questions import QUESTIONS
 
 ROOT = Path(__file__).parent.parent
 MOST_SECONDS = 60
@@ -80,13 +80,15 @@ def test_study_md_names_every_row_of_every_question() -> None:
     }
 
 
-def test_study_md_shows_three_runs_of_all_nine_models() -> None:
-    title, table = re.split(r"\n\n(?=\| row \| change \| runs)", study_md())
-    assert "QUICK STUDY" in title
-    assert "not finished" not in title
-    rows = re.findall(r"^\| (model\d) \| [^|]* \| (\d+) \|", table, re.MULTILINE)
-    assert [name for name, _ in rows] == [f"model{n}" for n in range(1, 10)]
-    assert all(int(n_runs) >= 3 for _, n_runs in rows)
+@pytest.mark.xfail(reason="the study has not been run on these scenes yet", strict=True)
+def test_study_md_shows_eight_runs_of_all_nine_models() -> None:
+    text = study_md()
+    assert "QUICK STUDY" in text
+    assert "are not finished" not in text
+    # Model 1 is in two tables: Model 2 is compared with it in a study of its own.
+    rows = re.findall(r"^\| (model\d) \| [^|]* \| (\d+) \|", text, re.MULTILINE)
+    assert {name for name, _ in rows} == {f"model{n}" for n in range(1, 10)}
+    assert all(int(n_runs) >= 8 for _, n_runs in rows)
 
 
 def blocks(kind: str, document: str = "README.md") -> list[str]:

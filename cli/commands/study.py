@@ -9,7 +9,8 @@ from ..console import Progress, note, say, say_json, seconds
 from ..options import STOPPED, Part, read_part
 
 if TYPE_CHECKING:
-    from seaice_model.study.study import StudyPlan, StudyProgress, StudyReport
+    from seaice_model.study.plan import StudyPlan
+    from seaice_model.study.study import StudyProgress, StudyReport
 
 
 def study(
@@ -23,7 +24,8 @@ def study(
         str,
         typer.Option(
             help="Candidates, separated by commas: presets (model1-model9), and the open "
-            "questions ratios, patches, time, fusion, sampling, losses, resampling"
+            "questions ratios, patches, time, fusion, sampling, losses, resampling, "
+            "sensors, regions, small, denoising"
         ),
     ] = "model1-model9",
     variant: Annotated[
@@ -31,6 +33,27 @@ def study(
         typer.Option(
             metavar="'NAME: KEY=VALUE, ...'",
             help="A candidate of your own: a name, and changes to Model 1; repeatable",
+        ),
+    ] = None,
+    compare: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME,NAME",
+            help="Two candidates to compare, besides all with Model 1; repeatable",
+        ),
+    ] = None,
+    truth: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of the hidden truth of synthetic scenes: score against it, too"
+        ),
+    ] = None,
+    twins: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="STORE",
+            help="Store of twins of the test scenes, for candidates such as "
+            "model1-on-twins; repeatable",
         ),
     ] = None,
     profile: Annotated[
@@ -77,6 +100,10 @@ def study(
     numbers, and the differences to Model 1 with intervals; it is written to OUT as CSV,
     Markdown, LaTeX, JSON and a figure. Model 2 also needs a store of ratio 1.
 
+    Some candidates share the runs of another, and only their maps are predicted otherwise:
+    dropped-without-amsr2 is dropped, predicted without AMSR2. A variant says so with
+    "of": --variant "bare: of=dropped, without=[amsr2, era5]".
+
     After an interruption, run it again to continue. Run it several times at once to share
     the work: every process takes runs that no other has taken.
 
@@ -85,8 +112,9 @@ def study(
     from seaice_data.store.store import Store
     from seaice_data.system.ownership import SUBMIT_SCRIPT, refuse_foreign
     from seaice_model.study.candidates import read_candidates
+    from seaice_model.study.plan import plan_study, read_comparison
     from seaice_model.study.slurm import study_command, write_slurm_script
-    from seaice_model.study.study import find_devices, plan_study, run_study
+    from seaice_model.study.study import find_devices, run_study
     from seaice_model.study.table import (
         as_mapping,
         as_text,
@@ -104,16 +132,20 @@ def study(
         n_runs=runs,
         skip_missing=skip_missing,
         is_quick=quick,
+        profile=profile,
+        twins=[Store.open(store) for store in twins or ()],
+        truth=truth,
+        comparisons=[read_comparison(text) for text in compare or ()],
     )
     for candidate in plan.left_out:
         note(f"left out: {candidate.name} has no store")
     if slurm is not None:
         command = study_command(
-            plan, stores, presets=presets, variants=variant or (), profile=profile,
+            plan, stores, presets=presets, variants=variant or (), twins=twins or (),
             device=device,
         )  # fmt: skip
-        write_slurm_script(slurm, command, len(plan.runs), out)
-        say(f"{slurm} written: {len(plan.runs)} tasks; submit it with `sbatch {slurm}`")
+        write_slurm_script(slurm, command, plan.n_trained, out)
+        say(f"{slurm} written: {plan.n_trained} tasks; submit it with `sbatch {slurm}`")
         return
     devices = find_devices(device)
     share = read_part(part) if part else (1, 1)

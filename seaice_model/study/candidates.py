@@ -2,14 +2,14 @@
 
 A candidate is a preset, an answer to a question that the paper leaves open (`QUESTIONS`),
 or a variant that a user writes as ``name: key=value, ...``. It consists of a network, its
-training, and the store that it needs. `quick` scales a candidate down for CPUs.
+training, the store that it needs, and how its maps are predicted. Candidates that differ
+only in the last share their runs. `quick` scales a candidate down for CPUs.
 """
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from math import ceil
-from types import MappingProxyType
 from typing import Any, Literal
 
 from seaice_data.settings import assign, nearest, read_assignments
@@ -19,6 +19,7 @@ from seaice_model.config.network_names import find_network
 from seaice_model.config.presets import PRESETS, find_preset, find_profile
 from seaice_model.config.run_config import RunConfig
 from seaice_model.errors import StudyError
+from seaice_model.study.questions import QUESTIONS, CandidateChange
 
 BASELINE = "model1"
 """The candidate that others are compared with, and that variants change."""
@@ -55,6 +56,22 @@ class StoreNeeds:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class View:
+    """How the maps of a run are predicted; by default as `seaice predict` does."""
+
+    without: tuple[Literal["amsr2", "era5"], ...] = ()
+    """Groups of channels that the network does not see, whether or not it was trained to do
+    without them."""
+
+    flips: bool = False
+    """Whether predictions of the mirrored and turned scene are averaged."""
+
+    twins: bool = False
+    """Whether the scenes are twins of the test scenes: the same scenes, made from other
+    files or with their noise removed in another way."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class CandidateSettings:
     """What a candidate is made of: everything that a variant can set."""
 
@@ -63,6 +80,9 @@ class CandidateSettings:
 
     store: StoreNeeds = field(default_factory=StoreNeeds)
     """The store."""
+
+    view: View = field(default_factory=View)
+    """How its maps are predicted."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,43 +96,24 @@ class Candidate:
     """Description in one line."""
 
     settings: CandidateSettings
-    """Network, training and store."""
+    """Network, training, store and maps."""
+
+    of: str = ""
+    """Candidate whose runs it shares; if empty, it has its own."""
 
     def __post_init__(self) -> None:
         """Reject a name that a folder cannot have."""
-        if not _NAME.fullmatch(self.name):
-            raise StudyError(
-                f"{shortened(self.name)!r} is not a name for a candidate",
-                hint="use letters and digits, and '.+-' after the first",
-            )
+        for name in (self.name, self.trained):
+            if not _NAME.fullmatch(name):
+                raise StudyError(
+                    f"{shortened(name)!r} is not a name for a candidate",
+                    hint="use letters and digits, and '.+-' after the first",
+                )
 
-
-@dataclass(frozen=True, slots=True)
-class CandidateChange:
-    """A candidate that answers a question, as changes of Model 1."""
-
-    name: str
-    """Its name."""
-
-    summary: str
-    """Description in one line."""
-
-    changes: Mapping[str, Any] = field(default_factory=dict)
-    """What it changes in Model 1."""
-
-    instead_of_month: tuple[str, ...] = ()
-    """Channels that replace the month."""
-
-    def applied(self, base: CandidateSettings) -> Candidate:
-        """Return the candidate: Model 1 with these changes."""
-        changes = dict(self.changes)
-        if self.instead_of_month:
-            changes["channels"] = [
-                name
-                for channel in base.config.model.channels
-                for name in (self.instead_of_month if channel == "month" else (channel,))
-            ]
-        return _changed(self.name, self.summary, changes, base)
+    @property
+    def trained(self) -> str:
+        """Name of the candidate that is trained: its own, or that of `of`."""
+        return self.of or self.name
 
 
 def read_candidates(
@@ -145,26 +146,29 @@ def read_candidates(
     >>> [candidate.name for candidate in found]
     ['model1', 'model2', 'model3', 'cyclic-month', 'day-of-year', 'deep']
     """
-    own = [read_variant(variant, profile) for variant in variants]
-    named = [
-        candidate
-        for part in (text.split(",") if text else [])
-        for candidate in _read_part(part.strip(), profile)
-    ]
-    return check_names([*named, *own])
+    found: list[Candidate] = []
+    for part in text.split(",") if text else []:
+        found += _read_part(part.strip(), profile)
+    for variant in variants:
+        found.append(read_variant(variant, profile, found))
+    return check_names(found)
 
 
-def read_variant(text: str, profile: str = "default") -> Candidate:
+def read_variant(
+    text: str, profile: str = "default", known: Sequence[Candidate] = ()
+) -> Candidate:
     """Read ``name: key=value, key=value``: what a candidate of your own changes.
 
-    A key is a field of the configuration (``n_epochs``, ``train.n_epochs``) or of
-    `StoreNeeds` (``ratio``, ``sar``); ``preset`` and ``profile`` name what to change
-    instead of Model 1.
+    A key is a field of the configuration (``n_epochs``, ``train.n_epochs``), of
+    `StoreNeeds` (``ratio``, ``sar``) or of `View` (``without``, ``flips``); ``preset`` and
+    ``profile`` name what to change instead of Model 1. ``of`` names a candidate whose runs
+    it shares: one of `known`, or any that `read_candidates` knows. It then changes only
+    fields of `View`.
 
     Raises
     ------
     StudyError
-        If `text` has another form, or sets what the study decides.
+        If `text` has another form, or sets what the study or a shared run decides.
     SettingsError
         If there is no such setting, or its value is invalid; the hint names the nearest.
 
@@ -172,6 +176,8 @@ def read_variant(text: str, profile: str = "default") -> Candidate:
     --------
     >>> read_variant("wide: filters=[64, 64, 128, 128]").settings.config.model.filters
     (64, 64, 128, 128)
+    >>> read_variant("bare: of=model1, without=[amsr2, era5]").trained
+    'model1'
     """
     name, colon, changes = text.partition(":")
     values = read_assignments(changes)
@@ -180,10 +186,17 @@ def read_variant(text: str, profile: str = "default") -> Candidate:
             f"{shortened(text)!r} is not a variant",
             hint="write it as 'name: key=value, key=value'",
         )
-    base = _settings_of(
-        str(values.pop("preset", BASELINE)), str(values.pop("profile", profile))
-    )
-    return _changed(name.strip(), changes.strip(), values, base)
+    if len(both := {"of", "preset"} & {*values}) > 1:
+        raise StudyError(
+            f"variant {shortened(name)!r} sets {' and '.join(sorted(both))}",
+            hint="'of' shares the runs of a candidate, 'preset' changes one: choose",
+        )
+    profile = str(values.pop("profile", profile))
+    if of := str(values.pop("of", "")):
+        base = _find_one(of, profile, known)
+        return _changed(name.strip(), changes.strip(), values, base.settings, base.trained)
+    settings = _settings_of(str(values.pop("preset", BASELINE)), profile)
+    return _changed(name.strip(), changes.strip(), values, settings)
 
 
 def check_names(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
@@ -206,7 +219,8 @@ def quick(candidate: Candidate) -> Candidate:
     """Return a candidate that trains in a minute or two on a CPU.
 
     Network, patches and training shrink in the same proportion, so that candidates still
-    differ in the same way; Model 1 becomes the preset ``tiny``.
+    differ in the same way; Model 1 becomes the preset ``tiny``. An average of weights that
+    would cover less than one batch is left out.
 
     Examples
     --------
@@ -219,14 +233,18 @@ def quick(candidate: Candidate) -> Candidate:
         config.model, filters=tuple(max(1, n // 2) for n in config.model.filters)
     )
     n_epochs = ceil(train.n_epochs * 12 / 300)
+    n_iterations = ceil(train.n_iterations * 40 / 500)
+    # The average covers the same share of the training.
+    shrinking = train.n_epochs * train.n_iterations / (n_epochs * n_iterations)
     small = replace(
         train,
         patch_size=max(2 * model.stride, train.patch_size * 96 // 256),
         batch_size=ceil(train.batch_size / 2),
-        n_iterations=ceil(train.n_iterations * 40 / 500),
+        n_iterations=n_iterations,
         n_epochs=n_epochs,
         n_restart_epochs=n_epochs,
         learning_rate=5 * train.learning_rate,
+        weight_average=_shrunk_average(train.weight_average, shrinking),
     )
     settings = replace(candidate.settings, config=replace(config, model=model, train=small))
     return replace(candidate, settings=settings)
@@ -259,8 +277,33 @@ def _read_part(name: str, profile: str) -> list[Candidate]:
         raise StudyError(
             f"unknown candidate {shortened(name)!r}", hint=nearest(name, known)
         )
-    base = _settings_of(BASELINE, profile)
-    return [ready.applied(base) for ready in chosen]
+    return [_answer(ready, profile) for ready in chosen]
+
+
+def _answer(ready: CandidateChange, profile: str) -> Candidate:
+    """Return a candidate that answers a question."""
+    base = _find_one(ready.of or BASELINE, profile)
+    changes = dict(ready.changes)
+    if ready.instead_of_month:
+        changes["channels"] = [
+            name
+            for channel in base.settings.config.model.channels
+            for name in (ready.instead_of_month if channel == "month" else (channel,))
+        ]
+    of = base.trained if ready.of else ""
+    return _changed(ready.name, ready.summary, changes, base.settings, of)
+
+
+def _find_one(name: str, profile: str, known: Sequence[Candidate] = ()) -> Candidate:
+    """Return the candidate of this name: one of `known`, or a ready one."""
+    for candidate in known:
+        if candidate.name == name:
+            return candidate
+    found = _read_part(name, profile)
+    if len(found) > 1:
+        names = ", ".join(candidate.name for candidate in found)
+        raise StudyError(f"{name!r} is not a candidate, but {len(found)}: {names}")
+    return found[0]
 
 
 def _settings_of(preset_name: str, profile_name: str) -> CandidateSettings:
@@ -275,7 +318,11 @@ def _settings_of(preset_name: str, profile_name: str) -> CandidateSettings:
 
 
 def _changed(
-    name: str, summary: str, values: Mapping[str, Any], base: CandidateSettings
+    name: str,
+    summary: str,
+    values: Mapping[str, Any],
+    base: CandidateSettings,
+    of: str = "",
 ) -> Candidate:
     for key in values:
         if key.rpartition(".")[2] in _OF_THE_STUDY:
@@ -284,59 +331,16 @@ def _changed(
             )
     settings = assign(base, values)
     find_network(settings.config.model.network)
-    return Candidate(name=name, summary=summary, settings=settings)
+    if of and replace(settings, view=base.view) != base:
+        known = ", ".join(known.name for known in fields(View))
+        raise StudyError(
+            f"variant {name!r} shares the runs of {of!r} and cannot change how they are "
+            "trained",
+            hint=f"set {known} only, or name what to change as 'preset' instead of 'of'",
+        )
+    return Candidate(name=name, summary=summary, settings=settings, of=of)
 
 
-QUESTIONS: Mapping[str, tuple[CandidateChange, ...]] = MappingProxyType(
-    {
-        "ratios": tuple(
-            CandidateChange(f"ratio{ratio}", f"SAR downscaled by {ratio}", {"ratio": ratio})
-            for ratio in (5, 8, 15, 20)
-        ),
-        "patches": tuple(
-            CandidateChange(
-                f"patch{size}", f"patches of {size} pixels", {"patch_size": size}
-            )
-            for size in (128, 192, 384, 512)
-        ),
-        "time": (
-            CandidateChange(
-                "cyclic-month",
-                "the month as an angle",
-                instead_of_month=("month_sin", "month_cos"),
-            ),
-            CandidateChange(
-                "day-of-year",
-                "the day of the year as an angle",
-                instead_of_month=("day_sin", "day_cos"),
-            ),
-        ),
-        "fusion": (
-            CandidateChange(
-                "bottleneck",
-                "AMSR2 and ERA5 join at the bottleneck",
-                {"fusion": "bottleneck"},
-            ),
-        ),
-        "sampling": (
-            CandidateChange(
-                "class-balanced",
-                "half of the patches drawn by SOD class",
-                {"over": "classes"},
-            ),
-        ),
-        "losses": tuple(
-            CandidateChange(loss, f"{loss} loss of SOD and FLOE", {"class_loss": loss})
-            for loss in ("focal", "ordinal")
-        ),
-        "resampling": (
-            CandidateChange(
-                "nearest", "single SAR pixels instead of block means", {"sar": "nearest"}
-            ),
-        ),
-    }
-)
-"""Candidates by the question that they answer together with Model 1. The paper leaves these
-questions open, or answers them without numbers: ratios other than 10, patches other than
-256, a month that does not jump in January, ancillary fields in the bottleneck, patches and
-losses for rare classes, and SAR that is not averaged."""
+def _shrunk_average(decay: float, shrinking: float) -> float:
+    """Return the decay of an average over this many times fewer batches; 0 for none."""
+    return max(0.0, 1 - (1 - decay) * shrinking) if decay else 0.0

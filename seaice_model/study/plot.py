@@ -19,7 +19,8 @@ _OFFSETS = {"validation": -0.14, "test": 0.14}
 def plot_study(table: StudyTable) -> "Figure":
     """Plot combined scores of runs, and differences to the baseline with intervals.
 
-    Hollow diamonds are the scores of the paper. A filled marker is a difference that is
+    Hollow diamonds are the scores of the paper, if the test scenes are its own, and its
+    differences. A filled marker is a difference that is
     real when all differences of the study are tested together.
     """
     candidates = [candidate for candidate in table.candidates if candidate.n_runs]
@@ -39,7 +40,7 @@ def plot_study(table: StudyTable) -> "Figure":
         axes.grid(axis="x", color="#dddddd", linewidth=0.6)
         axes.spines[["top", "right", "left"]].set_visible(False)
         axes.tick_params(axis="y", length=0)
-    _add_legend(scores, effects)
+    _add_legend(scores, effects, has_paper_scores=table.has_paper_scenes)
     figure.suptitle(
         "\n".join([table.title, *table.notes]), fontsize=9, x=0.01, ha="left", wrap=True
     )
@@ -64,22 +65,23 @@ def _plot_effect(axes: "Axes", place: int, candidate: CandidateResult, split: st
             axes.plot([effect.low, effect.high], [y, y], color=_COLOURS[split], lw=1.6)
         face = _COLOURS[split] if effect.is_real else "white"
         axes.plot([effect.mean], [y], "o", color=_COLOURS[split], mfc=face, ms=6)
-    if result.paper_effect is not None:
-        _plot_paper(axes, result.paper_effect, y)
+    if "combined" in result.paper_effects:
+        _plot_paper(axes, result.paper_effects["combined"], y)
 
 
 def _plot_paper(axes: "Axes", value: float, y: float) -> None:
     axes.plot([value], [y], "D", color=_FAINT, mfc="none", ms=5, zorder=1)
 
 
-def _add_legend(scores: "Axes", effects: "Axes") -> None:
+def _add_legend(scores: "Axes", effects: "Axes", *, has_paper_scores: bool) -> None:
     for split, colour in _COLOURS.items():
         scores.plot([], [], "o", color=colour, ms=4, label=f"{split}: run")
         scores.plot([], [], "|", color=colour, ms=10, mew=2, label=f"{split}: mean")
         effects.plot([], [], "-o", color=colour, ms=6, label=f"{split}, real")
     effects.plot([], [], "-o", color=_INK, mfc="white", ms=6, label="may be chance")
     for axes, n_columns in ((scores, 4), (effects, 2)):
-        axes.plot([], [], "D", color=_FAINT, mfc="none", ms=5, label="paper")
+        if axes is effects or has_paper_scores:
+            axes.plot([], [], "D", color=_FAINT, mfc="none", ms=5, label="paper")
         axes.legend(
             frameon=False,
             fontsize=8,

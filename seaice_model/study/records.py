@@ -3,20 +3,23 @@
 A run of a candidate is a folder like that of any run, with files next to it::
 
     study/runs/model3/
-      seed-0/         run of seed 0: settings, log, checkpoints (`seaice_model.runs.folder`)
-      seed-0.json     its confusion matrices by scene; exists if the run is finished
-      seed-0.lock     locked by the process that works on the run
-      seed-0.error    why it failed, until it is tried again
+      seed-0/            run of seed 0, a folder as in `seaice_model.runs.folder`
+      seed-0.json        its confusion matrices by scene; exists if the run is finished
+      seed-0.truth.json  those against the hidden truth, if the study has one
+      seed-0.lock        locked by the process that works on the run
+      seed-0.error       why it failed, until it is tried again
+
+A candidate that shares the runs of another has only the ``.json`` and ``.error`` files.
 """
 
 import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 
@@ -36,15 +39,19 @@ from seaice_data.system.files import replacing
 from seaice_data.texts import printable
 from seaice_model.config.run_config import RunConfig
 from seaice_model.errors import StudyError
-from seaice_model.runs.checkpoint import load_settings
+from seaice_model.runs.checkpoint import load, load_settings
 from seaice_model.runs.folder import RunFolder
-from seaice_model.study.candidates import Candidate
+from seaice_model.scores.hidden_truth import PARTS
+from seaice_model.study.candidates import Candidate, View
 from seaice_model.study.statistics import Confusion
 
 log = logging.getLogger(__name__)
 
 SPLITS = ("validation", "test")
 """Splits that a run is scored on, in the order of the paper's table."""
+
+TRUTH_PARTS: tuple[str, ...] = PARTS
+"""What takes the place of splits in the record against the hidden truth."""
 
 _FORMAT_VERSION = 1
 _MOST_PIXELS = 2**40
@@ -55,7 +62,7 @@ class StudyRun:
     """A candidate and a seed."""
 
     candidate: Candidate
-    """What is trained."""
+    """What is trained, and how its maps are predicted."""
 
     seed: int
     """Decides weights, patches and the sampled validation scenes."""
@@ -65,6 +72,12 @@ class StudyRun:
 
     folder: Path
     """Folder of the runs of all candidates."""
+
+    twins: str | None = None
+    """Path or URL of the store of twins, if its maps are those of twins."""
+
+    truth: str | None = None
+    """Folder of the hidden truth, if it is also scored against it."""
 
     @property
     def config(self) -> RunConfig:
@@ -77,28 +90,51 @@ class StudyRun:
 
     @property
     def path(self) -> Path:
-        """Folder of the run."""
-        return RunFolder(self.folder / self.candidate.name).of_seed(self.seed).path
+        """Folder of the run, which candidates may share."""
+        return RunFolder(self.folder / self.candidate.trained).of_seed(self.seed).path
 
     @property
     def record(self) -> Path:
         """Its confusion matrices."""
-        return self.path.with_suffix(".json")
+        return self._beside(".json")
+
+    @property
+    def truth_record(self) -> Path:
+        """Its confusion matrices against the hidden truth."""
+        return self._beside(".truth.json")
 
     @property
     def lock(self) -> Path:
-        """Locked by the process that works on it."""
+        """Locked by the process that works on it, or on one that shares its folder."""
         return self.path.with_suffix(".lock")
 
     @property
     def error(self) -> Path:
         """Why it failed."""
-        return self.path.with_suffix(".error")
+        return self._beside(".error")
+
+    @property
+    def is_trained(self) -> bool:
+        """Return whether all epochs are done.
+
+        Raises
+        ------
+        RunError
+            If the last checkpoint is damaged.
+        """
+        last = RunFolder(self.path).last
+        n_epochs = self.config.train.n_epochs
+        return last.exists() and load(last).state.n_epochs >= n_epochs
 
     @property
     def is_finished(self) -> bool:
         """Return whether it is trained and scored."""
-        return self.record.exists()
+        return self.record.exists() and (not self.truth or self.truth_record.exists())
+
+    def _beside(self, suffix: str) -> Path:
+        """Return a file of this candidate and seed."""
+        folder = RunFolder(self.folder / self.candidate.name)
+        return folder.of_seed(self.seed).path.with_suffix(suffix)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -115,7 +151,12 @@ class RunRecord:
     """Epoch whose weights are scored, from 1."""
 
     confusion: Mapping[str, Mapping[str, Confusion]]
-    """Confusion matrices on the 80 m grid, by split, scene and chart."""
+    """Confusion matrices on the 80 m grid, by split, scene and chart. Against the hidden
+    truth, `seaice_model.scores.hidden_truth.PARTS` of test scenes take the place of
+    splits."""
+
+    view: View = field(default_factory=View)
+    """How its maps were predicted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +189,7 @@ def save_record(record: RunRecord, path: Path) -> None:
         "format_version": _FORMAT_VERSION,
         "software": f"seaice {version('seaice')}",
         "config": to_mapping(record.config),
+        "view": to_mapping(record.view),
         "store_fingerprint": record.store_fingerprint,
         "best_epoch": record.best_epoch,
         "confusion": matrices,
@@ -156,8 +198,15 @@ def save_record(record: RunRecord, path: Path) -> None:
         new.write_text(json.dumps(mapping) + "\n", encoding="utf-8")
 
 
-def load_record(path: Path) -> RunRecord:
+def load_record(path: Path, splits: Sequence[str] = SPLITS) -> RunRecord:
     """Read the record of a run.
+
+    Parameters
+    ----------
+    path
+        `StudyRun.record`, or `StudyRun.truth_record`.
+    splits
+        Splits that it must have: `SPLITS`, or `TRUTH_PARTS`.
 
     Raises
     ------
@@ -167,7 +216,7 @@ def load_record(path: Path) -> RunRecord:
     with _study_errors(path, "it is counted again from the run"):
         mapping = typed(parse_json(read_text(path)), dict[str, Any])
         with naming_version(StudyError, str(path), mapping.get("software")):
-            return _record(typed(mapping, _Record))
+            return _record(typed(mapping, _Record), splits)
 
 
 def check_folder(run: StudyRun, fingerprint: str) -> None:
@@ -178,15 +227,17 @@ def check_folder(run: StudyRun, fingerprint: str) -> None:
     StudyError
         If it contains a run with other settings, or of another store.
     """
-    if run.is_finished:
+    changed: list[str] = []
+    if run.record.exists():
         record = load_record(run.record)
         config, found = record.config, record.store_fingerprint
+        changed += differences(run.candidate.settings.view, record.view)
     elif RunFolder(run.path).settings.exists():
         settings = load_settings(RunFolder(run.path).settings)
         config, found = settings.config, settings.store.fingerprint
     else:
         return
-    changed = differences(run.config, config)
+    changed += differences(run.config, config)
     if found != fingerprint:
         changed.append("another store")
     if changed:
@@ -230,12 +281,13 @@ class _Record(TypedDict):
     store_fingerprint: str
     best_epoch: int
     confusion: dict[str, dict[str, dict[str, list[list[int]]]]]
+    view: NotRequired[dict[str, Any]]  # not in records of versions 0.1 and 0.2
 
 
-def _record(table: _Record) -> RunRecord:
+def _record(table: _Record, splits: Sequence[str]) -> RunRecord:
     if table["format_version"] != _FORMAT_VERSION:
         raise DocumentError(f"it has format version {table['format_version']}")
-    if absent := {*SPLITS} - table["confusion"].keys():
+    if absent := {*splits} - table["confusion"].keys():
         raise DocumentError(f"'confusion.{min(absent)}' is missing")
     return RunRecord(
         config=from_mapping(RunConfig, table["config"]),
@@ -246,8 +298,9 @@ def _record(table: _Record) -> RunRecord:
                 typed(scene, SceneId, "scene"): _matrices(charts)
                 for scene, charts in table["confusion"][split].items()
             }
-            for split in SPLITS
+            for split in splits
         },
+        view=from_mapping(View, table.get("view", {})),
     )
 
 

@@ -8,11 +8,11 @@ from seaice_data.errors import SettingsError
 from seaice_data.system.files import replacing
 from seaice_data.texts import printable, without_secrets
 from seaice_model.errors import StudyError
-from seaice_model.study.study import StudyPlan
+from seaice_model.study.plan import StudyPlan
 
 _SCRIPT = """\
 #!/bin/bash
-# One run a task. Time, memory and partition are yours to change. Submit with: sbatch {name}
+# One network a task. Time, memory, partition are yours to set. Submit with: sbatch {name}
 #SBATCH --job-name=seaice-study
 #SBATCH --array=1-{n_runs}
 #SBATCH --gpus-per-task=1
@@ -40,7 +40,7 @@ def study_command(
     *,
     presets: str,
     variants: Sequence[str] = (),
-    profile: str = "default",
+    twins: Sequence[str] = (),
     device: str = "auto",
 ) -> list[str]:
     """Return the words of the ``seaice study`` command that runs a plan.
@@ -49,9 +49,9 @@ def study_command(
     ----------
     plan
         The study.
-    stores
-        Paths or URLs of its stores, as they were given.
-    presets, variants, profile
+    stores, twins
+        Paths or URLs of its stores and of those of twins, as they were given.
+    presets, variants
         What its candidates were read from, see `seaice_model.study.candidates`.
     device
         Where to train.
@@ -61,7 +61,7 @@ def study_command(
     SettingsError
         If a URL contains a password or key, which the script would show.
     """
-    for store in stores:
+    for store in (*stores, *twins):
         if store != without_secrets(store):
             raise SettingsError(
                 f"the script would show the password or key of {without_secrets(store)!r}",
@@ -70,14 +70,20 @@ def study_command(
     command = ["seaice", "study", *stores, "--presets", presets]
     for text in variants:
         command += ["--variant", text]
-    command += ["--profile", profile, "--runs", str(len(plan.seeds))]
+    for store in twins:
+        command += ["--twins", store]
+    for pair in plan.comparisons:
+        command += ["--compare", ",".join(pair)]
+    if plan.truth is not None:
+        command += ["--truth", plan.truth]
+    command += ["--profile", plan.profile, "--runs", str(len(plan.seeds))]
     command += ["--out", str(plan.out), "--device", device]
     command += ["--quick"] * plan.is_quick + ["--skip-missing"] * bool(plan.left_out)
     return command
 
 
 def write_slurm_script(path: Path, command: Sequence[str], n_runs: int, out: Path) -> None:
-    """Write a submit script with a task for each run.
+    """Write a submit script with a task for each network that is trained.
 
     A task that is stopped (time limit, pre-emption) requeues itself and continues. The
     last one to finish writes the complete table.
@@ -89,7 +95,7 @@ def write_slurm_script(path: Path, command: Sequence[str], n_runs: int, out: Pat
     command
         Words of the command, as `study_command` returns them.
     n_runs
-        Runs of the study.
+        Networks that the study trains (`StudyPlan.n_trained`).
     out
         Folder of the study, for the output of the tasks. It is created here, because SLURM
         discards output for a folder that does not exist.

@@ -1,38 +1,31 @@
-"""Summary of the finished runs of a study: scores of candidates, and how they differ."""
+"""Summary of the finished runs of a study: scores of candidates, and how they differ.
+
+Differences to the paper's scores are known only for the test scenes of the paper: others,
+such as synthetic ones, may be easier or harder. How candidates differ can be compared with
+the paper on any scenes.
+"""
 
 import textwrap
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from seaice_data.arrays import FloatArray
+from seaice_data.store.split import TEST_IDS
 from seaice_model.config.presets import PRESETS, PaperScores
 from seaice_model.errors import StudyError
 from seaice_model.study.candidates import BASELINE, Candidate
-from seaice_model.study.records import SPLITS, load_record
-from seaice_model.study.statistics import (
-    SCORES,
-    Effect,
-    Sample,
-    compare,
-    holm,
-    run_scores,
-)
-from seaice_model.study.study import StudyPlan
+from seaice_model.study.comparisons import TRUTH_SPLITS, Effects, Pair, compare_all
+from seaice_model.study.plan import StudyPlan
+from seaice_model.study.records import SPLITS, TRUTH_PARTS, load_record
+from seaice_model.study.statistics import SCORES, Confusion, Sample, run_scores
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-TESTED = (*(("test", score) for score in SCORES), ("validation", SCORES[0]))
-"""Splits and scores whose differences are tested together, for all candidates: the columns
-of the table that may have a star."""
-
 _LONGEST_SUMMARY = 40
-
-_Effects = Mapping[str, Mapping[str, Effect]]
-"""Effects by candidate and score."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,14 +38,15 @@ class SplitResult:
     runs: Mapping[int, Mapping[str, float]]
     """Scores by seed and name (`statistics.SCORES`), in percent; NaN without a pixel."""
 
-    effects: Mapping[str, Effect] | None
+    effects: Effects | None
     """Differences to the baseline on the same seeds, by score; None for the baseline."""
 
     paper: PaperScores | None
-    """Scores that the paper reports."""
+    """Scores that the paper reports; None if these are not the scenes of the paper."""
 
-    paper_effect: float | None
-    """Difference of the combined scores that the paper reports, in percentage points."""
+    paper_effects: Mapping[str, float]
+    """Differences to the baseline in the paper, by score, in percentage points; empty if
+    the paper does not have both."""
 
     def values(self, score: str) -> FloatArray:
         """Return a score of every run."""
@@ -90,7 +84,8 @@ class CandidateResult:
     """Path of its store."""
 
     splits: Mapping[str, SplitResult]
-    """Scores by split: ``validation``, ``test``."""
+    """Scores by split: ``validation``, ``test``, and parts of the hidden truth, if the
+    study has one (`comparisons.TRUTH_SPLITS`)."""
 
     @property
     def name(self) -> str:
@@ -108,6 +103,17 @@ class CandidateResult:
         return textwrap.shorten(
             self.candidate.summary, _LONGEST_SUMMARY, placeholder=" ..."
         )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ComparisonResult:
+    """Two candidates compared, one of which need not be the baseline."""
+
+    pair: Pair
+    """Their names."""
+
+    effects: Mapping[str, Effects]
+    """How much higher the first scores, by split and score; empty without common runs."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,32 +135,60 @@ class StudyTable:
     is_quick: bool
     """Whether networks and training were scaled down."""
 
+    profile: str
+    """Name of the profile."""
+
+    n_train_scenes: int
+    """Scenes that runs train or validate on; 0 if unknown."""
+
+    has_paper_scenes: bool
+    """Whether all test scenes are among those of the paper, as far as they are known."""
+
+    comparisons: tuple[ComparisonResult, ...]
+    """Comparisons that were asked for."""
+
     def to_frame(self) -> "DataFrame":
         """Return the scores as in ``table.csv``: one line for each candidate and split.
+
+        Comparisons that were asked for have further lines, with another ``reference``.
 
         Returns
         -------
         pandas.DataFrame
             For each score, in percent: mean and standard deviation over the runs, the value
-            in the paper, and the difference to the baseline (``reference``) with its
-            interval, its p-value and, if it was tested, whether it is real. NaN or None
-            where there is none.
+            in the paper, and the difference to the ``reference`` with its interval, its
+            p-value, whether it is real if it was tested, and its value in the paper. NaN or
+            None where there is none.
         """
         from pandas import DataFrame  # late: few need it
 
+        with_baseline = [
+            (one, self.baseline, split, result.effects, result.paper_effects)
+            for one in self.candidates
+            for split, result in one.splits.items()
+        ]
+        by_name = {one.name: one for one in self.candidates}
+        nothing: Mapping[str, float] = {}
+        asked = [
+            (by_name[comparison.pair[0]], comparison.pair[1], split, effects, nothing)
+            for comparison in self.comparisons
+            for split, effects in comparison.effects.items()
+            if comparison.pair[1] != self.baseline
+        ]
         return DataFrame(
             {
                 "study": "quick" if self.is_quick else "full",
-                "row": candidate.name,
-                "summary": candidate.candidate.summary,
+                "row": one.name,
+                "summary": one.candidate.summary,
                 "split": split,
-                "runs": candidate.n_runs,
-                "scenes": result.n_scenes,
-                "reference": self.baseline,
-                **_flat_scores(result),
+                "runs": one.n_runs,
+                "scenes": one.splits[split].n_scenes,
+                "reference": reference,
+                "profile": self.profile,
+                "runs_of": one.candidate.trained,
+                **_flat_scores(one.splits[split], effects, paper_effects),
             }
-            for candidate in self.candidates
-            for split, result in candidate.splits.items()
+            for one, reference, split, effects, paper_effects in (*with_baseline, *asked)
         )
 
     @property
@@ -165,11 +199,28 @@ class StudyTable:
     @property
     def n_tested(self) -> int:
         """Differences that are tested together."""
+        return self._n_tested(SPLITS)
+
+    @property
+    def n_tested_truth(self) -> int:
+        """Differences against the hidden truth that are tested together."""
+        return self._n_tested((*TRUTH_SPLITS,))
+
+    def _n_tested(self, splits: Sequence[str]) -> int:
+        effects = {
+            (split, (one.name, self.baseline)): result.effects or {}
+            for one in self.candidates
+            for split, result in one.splits.items()
+        } | {
+            (split, comparison.pair): by_score
+            for comparison in self.comparisons
+            for split, by_score in comparison.effects.items()
+        }
         return sum(
             effect.is_real is not None
-            for candidate in self.candidates
-            for result in candidate.splits.values()
-            for effect in (result.effects or {}).values()
+            for (split, _), by_score in effects.items()
+            for effect in by_score.values()
+            if split in splits
         )
 
     @property
@@ -179,9 +230,13 @@ class StudyTable:
             f"{max(one.splits[split].n_scenes for one in self.candidates)} {split}"
             for split in SPLITS
         )
+        of = f" (of {self.n_train_scenes} that are not test scenes)"
+        if self.n_train_scenes:
+            scenes = scenes.replace(" validation", f" validation{of}")
         return (
             f"Combined, SIC, SOD and FLOE scores in % on the 80 m grid, mean (standard "
-            f"deviation) of up to {self.n_seeds} runs; {scenes} scenes"
+            f"deviation) of up to {self.n_seeds} runs; {scenes} scenes; profile "
+            f"{self.profile!r}"
         )
 
     @property
@@ -203,8 +258,15 @@ class StudyTable:
             notes.append(f"{missing} of {missing + self.n_finished} runs are not finished.")
         if self.left_out:
             notes.append(f"Left out because no store fits: {', '.join(self.left_out)}.")
-        if any(split.paper for one in self.candidates for split in one.splits.values()):
-            notes.append("Paper: Chen et al. (2024), Table 4, 20 networks on AI4Arctic.")
+        splits = [split for one in self.candidates for split in one.splits.values()]
+        if any(split.paper or split.paper_effects for split in splits):
+            note = "Paper: Chen et al. (2024), Table 4, 20 networks on AI4Arctic."
+            if not self.has_paper_scenes:
+                note += (
+                    " The test scenes are others here, so only differences between "
+                    "candidates can be compared with the paper's."
+                )
+            notes.append(note)
         return tuple(notes)
 
 
@@ -220,9 +282,12 @@ def summarise(plan: StudyPlan) -> StudyTable:
     """
     names = [candidate.name for candidate in plan.candidates]
     baseline = BASELINE if BASELINE in names else names[0]
-    samples = {split: _samples(plan, split) for split in SPLITS}
+    samples = _samples(plan)
     _check_test_scenes(samples["test"])
-    effects = compare_all(samples, baseline)
+    with_baseline = [(name, baseline) for name in names if name != baseline]
+    effects = compare_all(samples, [*with_baseline, *plan.comparisons])
+    tests = {scene for one in samples["test"].values() for scene in one.scenes[0]}
+    is_paper = tests <= TEST_IDS
     return StudyTable(
         candidates=tuple(
             CandidateResult(
@@ -230,9 +295,12 @@ def summarise(plan: StudyPlan) -> StudyTable:
                 store=store,
                 splits={
                     split: _result(
-                        candidate.name, split, samples[split], effects[split], baseline
+                        samples[split].get(candidate.name),
+                        effects[split].get((candidate.name, baseline)),
+                        _paper(candidate.name, split) if is_paper else None,
+                        _paper_effects(candidate.name, baseline, split),
                     )
-                    for split in SPLITS
+                    for split in samples
                 },
             )
             for candidate, store in zip(plan.candidates, plan.stores, strict=True)
@@ -241,20 +309,35 @@ def summarise(plan: StudyPlan) -> StudyTable:
         n_seeds=len(plan.seeds),
         left_out=tuple(candidate.name for candidate in plan.left_out),
         is_quick=plan.is_quick,
+        profile=plan.profile,
+        n_train_scenes=plan.n_train_scenes,
+        has_paper_scenes=is_paper,
+        comparisons=tuple(
+            ComparisonResult(
+                pair, {split: of[pair] for split, of in effects.items() if pair in of}
+            )
+            for pair in plan.comparisons
+        ),
     )
 
 
-def _samples(plan: StudyPlan, split: str) -> dict[str, Sample]:
-    """Return the confusion matrices of the candidates that have finished runs."""
-    records = {
-        candidate.name: {
-            run.seed: load_record(run.record).confusion[split]
-            for run in plan.runs
-            if run.candidate.name == candidate.name and run.is_finished
-        }
-        for candidate in plan.candidates
+def _samples(plan: StudyPlan) -> dict[str, dict[str, Sample]]:
+    """Return the confusion matrices by split, of the candidates that have finished runs."""
+    counts: dict[str, dict[str, dict[int, Mapping[str, Confusion]]]] = {
+        split: {} for split in (*SPLITS, *(TRUTH_SPLITS if plan.truth else ()))
     }
-    return {name: Sample.of(runs) for name, runs in records.items() if runs}
+    for run in (run for run in plan.runs if run.is_finished):
+        found = dict(load_record(run.record).confusion)
+        if plan.truth:
+            parts = load_record(run.truth_record, TRUTH_PARTS).confusion
+            found |= {split: parts[part] for split, part in TRUTH_SPLITS.items()}
+        for split, of in counts.items():
+            if found[split]:  # candidates on twins have no validation scenes
+                of.setdefault(run.candidate.name, {})[run.seed] = found[split]
+    return {
+        split: {name: Sample.of(runs) for name, runs in of.items()}
+        for split, of in counts.items()
+    }
 
 
 def _check_test_scenes(samples: Mapping[str, Sample]) -> None:
@@ -270,103 +353,48 @@ def _check_test_scenes(samples: Mapping[str, Sample]) -> None:
         )
 
 
-def compare_all(
-    samples: Mapping[str, Mapping[str, Sample]], baseline: str
-) -> dict[str, _Effects]:
-    """Compare all candidates with the baseline, and test the differences together.
-
-    Parameters
-    ----------
-    samples
-        Confusion matrices by split and candidate.
-    baseline
-        Name of the candidate that others are compared with.
-
-    Returns
-    -------
-    dict
-        Effects by split, candidate and score. Those in `TESTED` say whether they are real.
-
-    Raises
-    ------
-    StudyError
-        If runs with the same seed were scored on different scenes.
-    """
-    return _tested({split: _effects(of, baseline) for split, of in samples.items()})
-
-
-def _effects(samples: Mapping[str, Sample], baseline: str) -> _Effects:
-    """Compare the candidates that have runs in common with the baseline."""
-    compared = {
-        name: compare(sample, samples[baseline])
-        for name, sample in samples.items()
-        if name != baseline and baseline in samples
-    }
-    return {name: effects for name, effects in compared.items() if effects is not None}
-
-
-def _tested(compared: Mapping[str, _Effects]) -> dict[str, _Effects]:
-    """Decide which of the tested differences are real, by split."""
-    tested = {
-        (split, name, score): effect.p
-        for split, effects in compared.items()
-        for name, by_score in effects.items()
-        for score, effect in by_score.items()
-        if (split, score) in TESTED and effect.p is not None
-    }
-    is_real = dict(zip(tested, holm([*tested.values()]), strict=True))
-    return {
-        split: {
-            name: {
-                score: replace(effect, is_real=is_real.get((split, name, score)))
-                for score, effect in by_score.items()
-            }
-            for name, by_score in effects.items()
-        }
-        for split, effects in compared.items()
-    }
-
-
 def _result(
-    name: str,
-    split: str,
-    samples: Mapping[str, Sample],
-    effects: _Effects,
-    baseline: str,
+    sample: Sample | None,
+    effects: Effects | None,
+    paper: PaperScores | None,
+    paper_effects: Mapping[str, float],
 ) -> SplitResult:
-    sample = samples.get(name)
     runs: dict[int, dict[str, float]] = {}
     if sample is not None:
         runs = {
             seed: dict(zip(SCORES, scores.tolist(), strict=True))
             for seed, scores in zip(sample.seeds, run_scores(sample), strict=True)
         }
-    paper, paper_baseline = _paper(name, split), _paper(baseline, split)
-    is_comparable = paper is not None and paper_baseline is not None and name != baseline
-    return SplitResult(
-        n_scenes=0 if sample is None else max(map(len, sample.scenes)),
-        runs=runs,
-        effects=effects.get(name),
-        paper=paper,
-        paper_effect=paper.combined - paper_baseline.combined  # type: ignore[union-attr]
-        if is_comparable
-        else None,
-    )
+    n_scenes = 0 if sample is None else max(map(len, sample.scenes))
+    return SplitResult(n_scenes, runs, effects, paper, paper_effects)
 
 
 def _paper(name: str, split: str) -> PaperScores | None:
     preset = PRESETS.get(name)
-    if preset is None:
+    if preset is None or split not in SPLITS:
         return None
     return preset.test if split == "test" else preset.validation
 
 
-def _flat_scores(result: SplitResult) -> dict[str, float | bool | None]:
+def _paper_effects(name: str, baseline: str, split: str) -> dict[str, float]:
+    """Return the differences of the scores that the paper reports."""
+    ours, theirs = _paper(name, split), _paper(baseline, split)
+    if name == baseline or ours is None or theirs is None:
+        return {}
+    return {
+        score: getattr(ours, score.lower()) - getattr(theirs, score.lower())
+        for score in SCORES
+    }
+
+
+def _flat_scores(
+    result: SplitResult, effects: Effects | None, paper_effects: Mapping[str, float]
+) -> dict[str, float | bool | None]:
     """Return the columns of all scores."""
     columns: dict[str, float | bool | None] = {}
     for score in SCORES:
         name = score.lower()
-        effect = None if result.effects is None else result.effects.get(score)
+        effect = None if effects is None else effects.get(score)
         columns[name] = result.mean(score)
         columns[f"{name}_std"] = result.std(score)
         columns[f"{name}_paper"] = result.paper_score(score)
@@ -376,6 +404,7 @@ def _flat_scores(result: SplitResult) -> dict[str, float | bool | None]:
         columns[f"{name}_effect_high"] = None if effect is None else effect.high
         columns[f"{name}_effect_p"] = None if effect is None else effect.p
         columns[f"{name}_effect_is_real"] = None if effect is None else effect.is_real
+        columns[f"{name}_effect_paper"] = paper_effects.get(score)
     return {
         key: float(f"{value:.6g}") if isinstance(value, float) else value
         for key, value in columns.items()

@@ -6,7 +6,7 @@ deviations are over the runs, as in the paper.
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -20,14 +20,21 @@ from seaice_data.system.ownership import refuse_foreign
 from seaice_data.texts import printable, without_secrets
 from seaice_model.errors import PlotError
 from seaice_model.scores.report_text import aligned, decimal
+from seaice_model.study.comparisons import TRUTH_SCORES, TRUTH_SPLITS, Effects
+from seaice_model.study.plan import StudyPlan
 from seaice_model.study.plot import plot_study
 from seaice_model.study.records import SPLITS
 from seaice_model.study.statistics import LEAST_RUNS, SCORES
-from seaice_model.study.study import TABLE_LOCK, TABLES, StudyPlan
 from seaice_model.study.summary import SplitResult, StudyTable, summarise
 from seaice_model.style import save_plot
 
 log = logging.getLogger(__name__)
+
+TABLES = tuple(f"table.{end}" for end in ("md", "tex", "csv", "json", "png"))
+"""Files in the folder of a study that are rewritten when runs are finished."""
+
+TABLE_LOCK = ".table.lock"
+"""Locked while they are written; if it exists, seaice wrote the tables."""
 
 _LATEX = {sign: f"\\{sign}" for sign in "&%$#_{}"} | {
     "\\": r"\textbackslash{}",
@@ -37,6 +44,12 @@ _LATEX = {sign: f"\\{sign}" for sign in "&%$#_{}"} | {
 
 MARK = "*"
 """Mark after a difference that is real."""
+
+_SHOWN_EFFECTS = (*(("test", score) for score in SCORES), ("validation", SCORES[0]))
+"""Splits and scores whose differences are columns of the table."""
+
+_EFFECT_HEAD = ("test", *SCORES[1:], "validation")
+"""Headings of these columns; those of a split are its combined score."""
 
 
 def refuse_foreign_tables(out: Path, *, overwrite: bool = False) -> None:
@@ -88,27 +101,27 @@ def update_tables(plan: StudyPlan) -> StudyTable:
 
 def as_text(table: StudyTable) -> str:
     """Return the table in columns of equal width, for a terminal."""
-    parts = [table.title, *table.notes, "", *aligned(_score_cells(table), n_words=2)]
-    if effects := _effect_cells(table):
-        parts += ["", _effects_title(table), "", *aligned(effects, n_words=2)]
-    return "\n".join(parts)
+    parts = [table.title, *table.notes]
+    for title, cells in _tables(table):
+        parts += [*([title] if title else []), "", *aligned(cells, n_words=2), ""]
+    return "\n".join(parts[:-1])
 
 
 def as_markdown(table: StudyTable) -> str:
     """Return the table in Markdown."""
-    parts = [f"{table.title}.", *table.notes, "", *_pipes(_score_cells(table))]
-    if effects := _effect_cells(table):
-        parts += ["", f"{_effects_title(table)}.", "", *_pipes(effects)]
-    return "\n".join(parts).replace(f" {MARK}", f" \\{MARK}") + "\n"
+    parts = [f"{table.title}.", *table.notes]
+    for title, cells in _tables(table):
+        parts += [*([f"{title}."] if title else []), "", *_pipes(cells), ""]
+    return "\n".join(parts[:-1]).replace(f" {MARK}", f" \\{MARK}") + "\n"
 
 
 def as_latex(table: StudyTable) -> str:
     """Return the table in LaTeX, with the rules of the package booktabs."""
     caption = " ".join([f"{table.title}.", *table.notes])
-    floats = _latex_float(caption, _score_cells(table))
-    if effects := _effect_cells(table):
-        floats += ["", *_latex_float(f"{_effects_title(table)}.", effects)]
-    return "\n".join(["% needs \\usepackage{booktabs}", *floats]) + "\n"
+    lines = ["% needs \\usepackage{booktabs}"]
+    for title, cells in _tables(table):
+        lines += [*_latex_float(f"{title}." if title else caption, cells), ""]
+    return "\n".join(lines[:-1]) + "\n"
 
 
 def as_csv(table: StudyTable) -> str:
@@ -124,6 +137,7 @@ def as_mapping(table: StudyTable) -> dict[str, Any]:
         "title": table.title,
         "notes": table.notes,
         "quick": table.is_quick,
+        "profile": table.profile,
         "runs_wanted": table.n_seeds,
         "reference": table.baseline,
         "left_out": table.left_out,
@@ -131,6 +145,7 @@ def as_mapping(table: StudyTable) -> dict[str, Any]:
             {
                 "name": candidate.name,
                 "summary": candidate.candidate.summary,
+                "runs_of": candidate.candidate.trained,
                 "settings": to_mapping(candidate.candidate.settings),
                 "store": printable(without_secrets(candidate.store)),
                 "splits": {
@@ -140,22 +155,45 @@ def as_mapping(table: StudyTable) -> dict[str, Any]:
                             str(seed): {k: _or_none(v) for k, v in scores.items()}
                             for seed, scores in result.runs.items()
                         },
-                        "effects": {
-                            k: asdict(e) for k, e in (result.effects or {}).items()
-                        },
+                        "effects": _effects_mapping(result.effects or {}),
                         "paper_percent": result.paper and asdict(result.paper),
-                        "paper_effect": result.paper_effect,
+                        "paper_effects": result.paper_effects,
                     }
                     for split, result in candidate.splits.items()
                 },
             }
             for candidate in table.candidates
         ],
+        "comparisons": [
+            {
+                "row": comparison.pair[0],
+                "reference": comparison.pair[1],
+                "effects": {
+                    split: _effects_mapping(of) for split, of in comparison.effects.items()
+                },
+            }
+            for comparison in table.comparisons
+        ],
     }
+
+
+def _effects_mapping(effects: Effects) -> dict[str, dict[str, Any]]:
+    return {score: asdict(effect) for score, effect in effects.items()}
 
 
 _Cells = Sequence[Sequence[str]]
 """Cells, line by line; the first line contains the headings."""
+
+
+def _tables(table: StudyTable) -> list[tuple[str, _Cells]]:
+    """Return the titles and cells of all tables; the first has the title of the study."""
+    found = [
+        ("", _score_cells(table)),
+        (_effects_title(table), _effect_cells(table)),
+        ("Further comparisons, with intervals and marks as above", _asked_cells(table)),
+        (_truth_title(table), _truth_cells(table)),
+    ]
+    return [(title, cells) for title, cells in found if len(cells) > 1 or not title]
 
 
 def _score_cells(table: StudyTable) -> list[list[str]]:
@@ -165,7 +203,7 @@ def _score_cells(table: StudyTable) -> list[list[str]]:
         head += [split, *SCORES[1:]]
     cells = [head]
     for candidate in table.candidates:
-        results = candidate.splits.values()
+        results = [candidate.splits[split] for split in SPLITS]
         runs = str(candidate.n_runs)
         if candidate.n_runs < table.n_seeds:
             runs += f" of {table.n_seeds}"
@@ -205,32 +243,73 @@ def _effects_title(table: StudyTable) -> str:
     )
 
 
+def _truth_title(table: StudyTable) -> str:
+    return (
+        "Scores in % against the hidden truth of test scenes, and differences to "
+        f"{table.baseline} in percentage points, with intervals as above; {MARK} marks "
+        f"those that are real when all {table.n_tested_truth} are tested together. Mixed: "
+        "ice to which the chart gives no class, chart by chart (SIC: no class of SOD)"
+    )
+
+
 def _effect_cells(table: StudyTable) -> list[list[str]]:
-    """Return the cells of the differences to the baseline; none without a comparison."""
-    head = ["row", "change", "test", "paper", *SCORES[1:], "validation", "paper"]
-    cells = [head]
+    """Return the cells of the differences to the baseline: ours, and the paper's."""
+    cells = [["row", "change", *_EFFECT_HEAD]]
     for candidate in table.candidates:
         if candidate.name == table.baseline or not candidate.n_runs:
             continue
-        test, validation = candidate.splits["test"], candidate.splits["validation"]
-        cells.append(
-            [
-                candidate.name,
-                candidate.short_summary,
-                _effect_cell(test, "combined"),
-                decimal(test.paper_effect, "+"),
-                *(_effect_cell(test, score) for score in SCORES[1:]),
-                _effect_cell(validation, "combined"),
-                decimal(validation.paper_effect, "+"),
-            ]
-        )
-    return cells if len(cells) > 1 else []
+        splits = candidate.splits
+        effects = {split: result.effects or {} for split, result in splits.items()}
+        cells.append([candidate.name, candidate.short_summary, *_row_effects(effects)])
+        if splits["test"].paper_effects:
+            paper = [splits[split].paper_effects[score] for split, score in _SHOWN_EFFECTS]
+            cells.append(["", "paper", *(f"{value:+.1f}" for value in paper)])
+    return cells
 
 
-def _effect_cell(result: SplitResult, score: str) -> str:
-    if result.effects is None or score not in result.effects:
+def _asked_cells(table: StudyTable) -> list[list[str]]:
+    """Return the cells of the comparisons that were asked for."""
+    cells = [["row", "minus", *_EFFECT_HEAD]]
+    for comparison in table.comparisons:
+        if comparison.effects:
+            cells.append([*comparison.pair, *_row_effects(comparison.effects)])
+    return cells
+
+
+def _truth_cells(table: StudyTable) -> list[list[str]]:
+    """Return the cells of scores against the hidden truth, and of their differences."""
+    scores = SCORES[1:]
+    cells = [["row", "pixels", *scores, *(f"{score}, difference" for score in scores)]]
+    for candidate in table.candidates:
+        for split, part in TRUTH_SPLITS.items():
+            if (result := candidate.splits.get(split)) is not None and result.runs:
+                ours = [_truth_cell(split, s, decimal(result.mean(s))) for s in scores]
+                cells.append([candidate.name, part, *ours])
+                cells[-1] += _truth_effects(split, result.effects or {})
+    for comparison in table.comparisons:
+        for split, part in TRUTH_SPLITS.items():
+            if effects := comparison.effects.get(split):
+                name = " - ".join(comparison.pair)
+                cells.append([name, part, *[""] * len(scores)])
+                cells[-1] += _truth_effects(split, effects)
+    return cells
+
+
+def _truth_effects(split: str, effects: Effects) -> list[str]:
+    return [_truth_cell(split, score, _effect_cell(effects, score)) for score in SCORES[1:]]
+
+
+def _truth_cell(split: str, score: str, text: str) -> str:
+    return text if (split, score) in TRUTH_SCORES else "-"
+
+
+def _row_effects(effects: Mapping[str, Effects]) -> list[str]:
+    return [_effect_cell(effects.get(split, {}), score) for split, score in _SHOWN_EFFECTS]
+
+
+def _effect_cell(effects: Effects, score: str) -> str:
+    if (effect := effects.get(score)) is None:
         return "-"
-    effect = result.effects[score]
     if effect.low is None or effect.high is None:
         return f"{effect.mean:+.1f}"
     text = f"{effect.mean:+.1f} [{effect.low:+.1f}, {effect.high:+.1f}]"

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -60,6 +61,35 @@ def test_the_table_can_be_printed_as_json(seaice, store_path, out) -> None:
     mapping = json.loads(result.out)
     assert mapping == json.loads((out / "table.json").read_text())
     assert len(mapping["rows"][0]["splits"]["test"]["runs_percent"]) == 2
+
+
+def test_maps_without_a_sensor_are_compared_and_scored_against_the_hidden_truth(
+    seaice, store_path, out, tmp_path
+) -> None:
+    # The scenes of the store once more, with their hidden truth.
+    assert (
+        seaice("synth", tmp_path / "raw", "--scenes", 6, "--size", 320, "--truth").code == 0
+    )
+    copy = shutil.copytree(out, tmp_path / "study")
+    command = (
+        "study", store_path, *VARIANTS,
+        "--variant", "bare: of=model1, without=[amsr2, era5]", "--compare", "bare,model3",
+        "--truth", tmp_path / "raw-truth", "--runs", 2, "--out", copy,
+    )  # fmt: skip
+    script = tmp_path / "submit.sh"
+    assert "4 tasks" in seaice(*command, "--slurm", script).out  # bare trains nothing
+    assert "--compare bare,model3 --truth" in script.read_text()
+    result = seaice(*command)
+    assert result.code == 0
+    assert "6 of 6 runs finished" in result.err
+    assert "epoch" not in result.err
+    assert not (copy / "runs" / "bare" / "seed-0").exists()
+    further = result.out.split("Further comparisons")[1]
+    assert re.search(r"^bare +model3 +[+-]", further, re.MULTILINE)
+    assert re.search(r"^bare +mixed ice +- ", further, re.MULTILINE)
+    assert "only differences between candidates can be compared" in result.out
+    mapping = json.loads((copy / "table.json").read_text())
+    assert [row["runs_of"] for row in mapping["rows"]] == ["model1", "model3", "model1"]
 
 
 def test_two_parts_complete_a_study(seaice, store_path, tmp_path) -> None:

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seaice_model.scores.report_text import aligned
+from seaice_model.study.comparisons import TESTED, compare_all
 from seaice_model.study.statistics import SCORES, Effect, compare
-from seaice_model.study.summary import TESTED, compare_all
 
 from .simulated_studies import (
     DIFFERENCE,
@@ -103,7 +103,7 @@ def false_marks(spread: Spread, size: Size, seed: int, n: int) -> Hits:
         for split, of_runs in scenes.items():
             study = pooled_study(rng, of_runs, spread, len(names), differ=False)
             samples[split] = dict(zip(names, study, strict=True))
-        effects = compare_all(samples, names[-1])
+        effects = compare_all(samples, [(name, names[-1]) for name in names[:-1]])
         tested = [one[score] for split, score in TESTED for one in effects[split].values()]
         hits += [
             any(not _contains(effect, 0) for effect in tested),

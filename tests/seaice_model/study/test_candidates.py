@@ -5,13 +5,14 @@ from seaice_data.store.recipe import Recipe
 from seaice_model.config.presets import PRESETS, find_preset
 from seaice_model.errors import StudyError
 from seaice_model.study.candidates import (
-    QUESTIONS,
     StoreNeeds,
+    View,
     check_names,
     quick,
     read_candidates,
     read_variant,
 )
+from seaice_model.study.questions import QUESTIONS
 
 
 def names(text: str) -> list[str]:
@@ -155,4 +156,46 @@ def test_a_profile_changes_every_candidate_and_needs_its_store() -> None:
     )
     assert read_variant("a: preset=model4, profile=paper, ratio=10").settings == (
         candidates[1].settings
+    )
+
+
+def test_a_candidate_shares_the_runs_of_another() -> None:
+    dropped, without, *_ = read_candidates("sensors")
+    assert (dropped.trained, without.trained) == ("dropped", "dropped")
+    assert without.name == "dropped-without-amsr2"
+    assert without.settings.config == dropped.settings.config
+    assert without.settings.view == View(without=("amsr2",))
+    assert dropped.settings.config.augmentation.drop_amsr2 == 0.2
+    both = read_candidates("", variants=["a: n_epochs=3", "b: of=a, flips=true"])
+    assert [candidate.trained for candidate in both] == ["a", "a"]
+    assert both[1].settings.config.train.n_epochs == 3
+    # Of a candidate that shares runs itself: the same runs, and what it changes as well.
+    last = read_variant("c: of=b, without=[era5]", known=both)
+    assert (last.trained, last.settings.view) == ("a", View(without=("era5",), flips=True))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: of=model1, n_epochs=3", "shares the runs of 'model1' and cannot change how"),
+        ("a: of=model1, ratio=5", "cannot change how they are trained"),
+        ("a: of=model1, preset=model4", "sets of and preset"),
+        ("a: of=modell1, flips=true", "unknown candidate 'modell1'"),
+        ("a: of=sensors, flips=true", "'sensors' is not a candidate, but 11"),
+        ("a: of=model1, without=[hh]", r"without\[0\] must be one of amsr2, era5"),
+    ],
+)
+def test_runs_that_cannot_be_shared_are_refused(text: str, message: str) -> None:
+    with pytest.raises((StudyError, SettingsError), match=message):
+        read_variant(text)
+
+
+def test_a_quick_average_covers_the_same_share_of_the_training() -> None:
+    # 10 000 of 150 000 batches: 32 of 480.
+    (averaged,) = read_candidates("averaged")
+    assert averaged.settings.config.train.weight_average == 0.9999
+    decay = quick(averaged).settings.config.train.weight_average
+    assert 1 / (1 - decay) == pytest.approx(32)
+    assert quick(read_variant("a: weight_average=0.9")).settings.config.train == (
+        quick(read_variant("a: weight_average=0.0")).settings.config.train
     )

@@ -1,60 +1,26 @@
 import errno
-import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.learnable_scenes import RECIPE, SCENES, TEST_SCENE, TINY, UNCHARTED, StoreMaker
+from support.learnable_scenes import SCENES, TEST_SCENE
+from support.small_studies import CANDIDATES, candidate, with_train
 
-from seaice_data.sources.charts import charts_of
-from seaice_data.store.origin import Origin
 from seaice_data.store.store import Store
 from seaice_data.system.files import claimed
-from seaice_model.config.run_config import ModelConfig, RunConfig
-from seaice_model.errors import RunError, StudyError
-from seaice_model.metrics import ChartScorer
-from seaice_model.prediction.predict import PredictSettings, predict_store
+from seaice_model.errors import RunError
 from seaice_model.runs.checkpoint import load, weights_fingerprint
 from seaice_model.runs.folder import RunFolder
-from seaice_model.scores.score import score_maps
-from seaice_model.study.candidates import Candidate, CandidateSettings, StoreNeeds, quick
+from seaice_model.study.plan import StudyPlan, plan_study
 from seaice_model.study.records import StudyRun, failures, load_record
 from seaice_model.study.runs import work
-from seaice_model.study.study import StudyPlan, StudyProgress, plan_study, run_study
-from seaice_model.study.summary import summarise
+from seaice_model.study.study import StudyProgress, run_study
 from seaice_model.study.table import update_tables
 from seaice_model.training.stop import StopRequest
-
-
-def candidate(name: str, ratio: int = 2, config: RunConfig = TINY) -> Candidate:
-    settings = CandidateSettings(config=config, store=StoreNeeds(ratio=ratio))
-    return Candidate(name=name, summary=f"{name} in short", settings=settings)
-
-
-def with_train(**changes: object) -> RunConfig:
-    return replace(TINY, train=replace(TINY.train, **changes))  # type: ignore[arg-type]
-
-
-CANDIDATES = (
-    candidate("model1"),
-    candidate(
-        "hh", config=replace(TINY, model=ModelConfig(channels=("hh",), filters=(4, 8)))
-    ),
-)
-
-
-@pytest.fixture(scope="module")
-def plan(tmp_path_factory: pytest.TempPathFactory, store: Store) -> StudyPlan:
-    """Return a finished study of two candidates with two runs each; read only."""
-    plan = plan_study(tmp_path_factory.mktemp("study"), [store], CANDIDATES, n_runs=2)
-    report = run_study(plan, devices=["cpu"])
-    assert (report.n_finished, report.n_runs, report.failed) == (4, 4, ())
-    return plan
 
 
 def weights_of(run: StudyRun) -> str:
@@ -90,19 +56,6 @@ def test_every_run_has_its_seed_and_samples_its_validation_scenes(plan: StudyPla
     assert by_seed["model1", 1] == by_seed["hh", 1]
 
 
-def test_the_matrices_are_those_of_maps_that_are_predicted_and_scored(
-    plan: StudyPlan, store: Store, tmp_path: Path
-) -> None:
-    run = plan.runs[0]
-    settings = PredictSettings(plots=False)
-    predict_store(store, run.path, tmp_path, settings, scenes=[TEST_SCENE])
-    expected = score_maps(tmp_path, charts_of(store)).pooled
-    scorer = ChartScorer()
-    for name, matrix in load_record(run.record).confusion["test"][TEST_SCENE].items():
-        scorer.confusion[name] += matrix
-    assert scorer.scores() == expected
-
-
 def test_a_finished_study_is_left_as_it_is(plan: StudyPlan) -> None:
     before = {path: path.stat().st_mtime_ns for path in plan.out.rglob("*.*")}
     steps: list[StudyProgress] = []
@@ -117,8 +70,9 @@ from pathlib import Path
 import torch
 from seaice_data.sources.charts import charts_of
 from seaice_data.store.store import Store
-from test_study import CANDIDATES
-from seaice_model.study.study import plan_study, run_study
+from support.small_studies import CANDIDATES
+from seaice_model.study.plan import plan_study
+from seaice_model.study.study import run_study
 
 torch.set_num_threads(1)
 out, store, kill_after, n_together, jobs = sys.argv[1:]
@@ -228,17 +182,6 @@ def test_a_run_that_another_process_works_on_is_left_to_it(
     assert run_study(plan, devices=["cpu"]).n_finished == 2
 
 
-def test_every_run_is_in_exactly_one_part(store: Store, tmp_path: Path) -> None:
-    plan = plan_study(tmp_path, [store], CANDIDATES, n_runs=4)
-    dealt = [run for number in (1, 2, 3) for run in plan.part(number, 3)]
-    assert sorted(dealt, key=lambda r: r.path) == sorted(plan.runs, key=lambda r: r.path)
-    assert [(r.candidate.name, r.seed) for r in plan.part(1, 3)] == [
-        ("model1", 0), ("hh", 2), ("model1", 3),
-    ]  # fmt: skip
-    with pytest.raises(StudyError, match="no part 4 of 3"):
-        plan.part(4, 3)
-
-
 def test_a_run_that_fails_is_named_and_the_others_are_finished(
     tmp_path: Path, store: Store
 ) -> None:
@@ -309,73 +252,6 @@ def test_a_signal_stops_all_processes_of_a_study(tmp_path: Path, store: Store) -
     assert (report.n_finished, report.is_stopped) == (0, True)
 
 
-def test_candidates_without_a_store_are_refused_or_left_out(
-    tmp_path: Path, store: Store
-) -> None:
-    candidates = (*CANDIDATES, candidate("model2", ratio=1))
-    with pytest.raises(
-        StudyError, match=r"these candidates need: 'model2' \(ratio=1\)"
-    ) as caught:
-        plan_study(tmp_path, [store], candidates)
-    assert "--ratio 1" in str(caught.value.hint)
-    plan = plan_study(tmp_path, [store], candidates, skip_missing=True)
-    assert [r.name for r in plan.candidates] == ["model1", "hh"]
-    assert [r.name for r in plan.left_out] == ["model2"]
-    with pytest.raises(StudyError, match="no store has"):
-        plan_study(tmp_path, [store], candidates[2:], skip_missing=True)
-
-
-def test_a_candidate_takes_the_first_store_that_will_do(
-    tmp_path: Path, store: Store, make_store: StoreMaker
-) -> None:
-    recipe = replace(RECIPE, ratio=3)
-    other = make_store(tmp_path / "3.zarr", recipe=recipe, uncharted=(UNCHARTED,))
-    candidates = (candidate("model1"), candidate("ratio3", ratio=3))
-    plan = plan_study(tmp_path / "study", [other, store], candidates)
-    assert plan.stores == (store.path, other.path)
-
-
-def test_a_quick_study_scales_its_candidates_down(tmp_path: Path, store: Store) -> None:
-    plan = plan_study(tmp_path, [store], CANDIDATES, is_quick=True)
-    assert plan.candidates == tuple(quick(one) for one in CANDIDATES)
-    assert plan.is_quick
-
-
-def test_stores_of_other_scenes_are_refused(
-    tmp_path: Path, store: Store, make_store: StoreMaker
-) -> None:
-    recipe = replace(RECIPE, ratio=3)
-    other = make_store(
-        tmp_path / "3.zarr", scenes=(*SCENES[:-1], TEST_SCENE), recipe=recipe
-    )
-    with pytest.raises(StudyError, match=f"different train scenes: {SCENES[-1]}"):
-        plan_study(
-            tmp_path / "study", [store, other], (candidate("a"), candidate("b", ratio=3))
-        )
-
-
-def test_a_store_without_test_charts_is_refused(
-    tmp_path: Path, make_store: StoreMaker
-) -> None:
-    other = make_store(tmp_path / "store.zarr", scenes=SCENES)
-    with pytest.raises(StudyError, match="no test scenes with charts"):
-        plan_study(tmp_path / "study", [other], CANDIDATES)
-
-
-def test_a_folder_with_runs_of_other_settings_is_refused(
-    plan: StudyPlan, store: Store, tmp_path: Path
-) -> None:
-    candidates = (candidate("model1", config=with_train(batch_size=8)),)
-    message = "'model1' is already in the study with other settings: batch_size: 8 instead"
-    with pytest.raises(StudyError, match=message):
-        plan_study(plan.out, [store], candidates)
-    shutil.copytree(plan.out, tmp_path / "study")
-    for record in (tmp_path / "study").glob("runs/*/*.json"):
-        record.unlink()
-    with pytest.raises(StudyError, match=message):
-        plan_study(tmp_path / "study", [store], candidates)
-
-
 def test_more_runs_join_those_that_are_there(
     plan: StudyPlan, store: Store, tmp_path: Path
 ) -> None:
@@ -400,56 +276,6 @@ def test_a_missing_record_is_counted_again_from_the_run(
     assert ours.runs[2].record.read_text() == plan.runs[2].record.read_text()
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda mapping: mapping.pop("config"), "'config' is missing"),
-        (lambda mapping: mapping.update(format_version=7), "format version 7"),
-        (lambda mapping: mapping["confusion"]["test"][TEST_SCENE].update(SIC=[[1]]), "SIC"),
-        (lambda mapping: mapping["confusion"].pop("test"), "'confusion.test' is missing"),
-        (lambda mapping: mapping["confusion"].update(test=[]), "confusion.test must be a"),
-        (
-            lambda mapping: mapping["confusion"]["test"].update({"../x": {}}),
-            "not a scene id",
-        ),
-        (
-            lambda mapping: mapping["confusion"]["test"][TEST_SCENE].update(
-                FLOE=[[2**62] * 8] * 7
-            ),
-            "FLOE has counts that are not numbers of pixels",
-        ),
-        (lambda mapping: mapping.update(best_epoch="1"), "best_epoch must be int"),
-        (lambda mapping: mapping.update(config=[]), "config must be a table"),
-    ],
-)
-def test_a_damaged_record_is_named(
-    plan: StudyPlan, tmp_path: Path, change, message
-) -> None:  # type: ignore[no-untyped-def]
-    mapping = json.loads(plan.runs[0].record.read_text())
-    change(mapping)
-    (tmp_path / "0.json").write_text(json.dumps(mapping))
-    with pytest.raises(StudyError, match=f"is damaged: .*{message}") as caught:
-        load_record(tmp_path / "0.json")
-    assert "move it away" in str(caught.value.hint)
-
-
-@pytest.mark.parametrize(
-    "content", [b"", b"[]", b"\xff", b"[" * 100_000, b'{"attempt": 5}']
-)
-def test_invalid_records_and_notes_are_refused(
-    plan: StudyPlan, store: Store, tmp_path: Path, content: bytes
-) -> None:
-    shutil.copytree(plan.out, tmp_path / "study")
-    ours = plan_study(tmp_path / "study", [store], CANDIDATES, n_runs=2)
-    ours.runs[0].record.write_bytes(content)
-    with pytest.raises(StudyError, match=r"seed-0\.json' is damaged: "):
-        summarise(ours)
-    ours.runs[0].record.unlink()
-    ours.runs[0].error.write_bytes(content)
-    with pytest.raises(StudyError, match=r"seed-0\.error' is damaged: "):
-        failures(ours.runs)
-
-
 def test_tables_of_a_study_are_written_again(plan: StudyPlan, store: Store) -> None:
     texts = []
     for _ in range(2):
@@ -457,15 +283,3 @@ def test_tables_of_a_study_are_written_again(plan: StudyPlan, store: Store) -> N
         texts.append((plan.out / "table.md").read_text())
     assert texts[0] == texts[1]
     assert "| model1 | model1 in short | 2 |" in texts[0]
-
-
-def test_test_scenes_that_lack_channels_are_found_before_training(
-    tmp_path: Path, make_store: StoreMaker
-) -> None:
-    bare = Origin(version="ingested", absent_channels=("hv",))
-    store = make_store(tmp_path / "store.zarr", origins={TEST_SCENE: bare})
-    match = f"the test scene {TEST_SCENE} of '.*' has no hv, which the network of 'model1'"
-    with pytest.raises(StudyError, match=match):
-        plan_study(tmp_path / "study", [store], CANDIDATES, n_runs=1)
-    plan = plan_study(tmp_path / "study", [store], CANDIDATES[1:], n_runs=1)
-    assert len(plan.runs) == 1

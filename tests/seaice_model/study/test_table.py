@@ -1,19 +1,22 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from seaice_data.charts import CHARTS
+from seaice_data.store.split import TEST_IDS
 from seaice_model.config.presets import find_preset
 from seaice_model.errors import StudyError
 from seaice_model.study.candidates import Candidate, quick, read_candidates, read_variant
+from seaice_model.study.plan import StudyPlan
 from seaice_model.study.plot import plot_study
-from seaice_model.study.records import RunRecord, StudyRun, save_record
-from seaice_model.study.study import StudyPlan
+from seaice_model.study.records import TRUTH_PARTS, RunRecord, StudyRun, save_record
 from seaice_model.study.summary import StudyTable, summarise
 from seaice_model.study.table import (
     as_csv,
@@ -37,15 +40,22 @@ def matrices(percent: float) -> dict[str, NDArray[np.int64]]:
     return found
 
 
-def finish(run: StudyRun, validation: float, test: list[float]) -> None:
+PAPER_SCENES = tuple(sorted(TEST_IDS))
+OTHER_SCENES = tuple(f"20190201T0000{k:02d}_dmi" for k in range(8))
+
+
+def finish(
+    run: StudyRun,
+    validation: float,
+    test: list[float],
+    scenes: tuple[str, ...] = PAPER_SCENES,
+) -> None:
     """Write the record of a run with these scores."""
     run.record.parent.mkdir(parents=True, exist_ok=True)
     sampled = {
         f"20190101T{run.seed:02d}00{k:02d}_dmi": matrices(validation) for k in range(3)
     }
-    scored = {
-        f"20190201T0000{k:02d}_dmi": matrices(percent) for k, percent in enumerate(test)
-    }
+    scored = dict(zip(scenes, map(matrices, test), strict=False))
     record = RunRecord(
         config=run.config,
         store_fingerprint="fingerprint",
@@ -53,10 +63,27 @@ def finish(run: StudyRun, validation: float, test: list[float]) -> None:
         confusion={"validation": sampled, "test": scored},
     )
     save_record(record, run.record)
+    if run.truth:
+        # Mixed pixels are harder by 20 percentage points, whatever the network.
+        parts = {
+            part: dict(
+                zip(
+                    scenes,
+                    (matrices(p - 20 * ("mixed" in part)) for p in test),
+                    strict=False,
+                )
+            )
+            for part in TRUTH_PARTS
+        }
+        save_record(replace(record, confusion=parts), run.truth_record)
 
 
 def make_plan(
-    out: Path, candidates: tuple[Candidate, ...], *, is_quick: bool = False
+    out: Path,
+    candidates: tuple[Candidate, ...],
+    *,
+    is_quick: bool = False,
+    **more: Any,
 ) -> StudyPlan:
     return StudyPlan(
         out=out,
@@ -65,6 +92,7 @@ def make_plan(
         stores=("store.zarr",) * len(candidates),
         left_out=read_candidates("model2"),
         is_quick=is_quick,
+        **more,
     )
 
 
@@ -102,11 +130,9 @@ def test_candidates_are_compared_with_model_1_on_the_seeds_of_both(plan: StudyPl
 def test_the_scores_of_the_paper_are_shown_with_ours(plan: StudyPlan) -> None:
     model1, model3, wide = (one.splits["test"] for one in summarise(plan).candidates)
     assert model1.paper == find_preset("model1").test
-    assert (model3.paper_score("FLOE"), model3.paper_effect) == (
-        73.1,
-        pytest.approx(78.6 - 86.5),
-    )
-    assert (wide.paper, wide.paper_effect) == (None, None)
+    assert model3.paper_score("FLOE") == 73.1
+    assert model3.paper_effects["combined"] == pytest.approx(78.6 - 86.5)
+    assert (wide.paper, wide.paper_effects) == (None, {})
     lines = as_text(summarise(plan)).splitlines()
     place = next(n for n, line in enumerate(lines) if line.startswith("model3"))
     assert "67.5" not in lines[place]
@@ -114,6 +140,81 @@ def test_the_scores_of_the_paper_are_shown_with_ours(plan: StudyPlan) -> None:
     assert lines[place + 1].split()[:2] == ["paper", "20"]
     assert lines[place + 1].split()[-1] == "73.1"
     assert lines[place + 2].split()[-1] == "-10.6"
+
+
+def test_on_other_scenes_only_the_differences_of_the_paper_are_shown(
+    tmp_path: Path,
+) -> None:
+    plan = make_plan(tmp_path, read_candidates("model1,model3"))
+    for run in plan.runs:
+        finish(run, 80, [70 - 10 * (run.candidate.name == "model3")] * 4, OTHER_SCENES)
+    table = summarise(plan)
+    text = as_text(table)
+    assert not table.has_paper_scenes
+    assert "ours - paper" not in text
+    assert "only differences between candidates can be compared" in text
+    lines = text.split("Differences to model1")[1].splitlines()
+    place = next(n for n, line in enumerate(lines) if line.startswith("model3"))
+    # Table 4: Model 3 minus Model 1, test (combined, SIC, SOD, FLOE) and validation.
+    assert lines[place + 1].split() == ["paper", "-7.9", "-6.9", "-12.1", "-0.6", "-3.7"]
+    frame = table.to_frame().set_index(["row", "split"])
+    assert frame["combined_minus_paper"].isna().all()
+    assert frame.loc[("model3", "test"), "sod_effect_paper"] == pytest.approx(-12.1)
+    assert [one.paper for one in table.candidates[0].splits.values()] == [None, None]
+
+
+def test_candidates_are_also_compared_as_asked(tmp_path: Path) -> None:
+    rows = (*read_candidates("model1,model3"), read_variant("wide: filters=[8, 8]"))
+    pairs = (("wide", "model3"), ("model3", "model1"))
+    plan = make_plan(tmp_path, rows, comparisons=pairs)
+    for run in plan.runs:
+        better = {"model1": 0, "model3": -10, "wide": 1 + run.seed}[run.candidate.name]
+        finish(run, 80 + better, [70 + better, 71 + better])
+    table = summarise(plan)
+    effects = table.comparisons[0].effects["test"]["SOD"]
+    assert effects.mean == pytest.approx(12)  # 11, 12 and 13
+    assert effects.low is not None
+    assert effects.is_real == (effects.p is not None and effects.p < 0.05 / 15)
+    # Two pairs with the baseline and one other; the pair that is asked for again is not
+    # counted again: 3 x 5.
+    assert table.n_tested == 15
+    assert (
+        table.comparisons[1].effects["test"] == table.candidates[1].splits["test"].effects
+    )
+    asked = as_text(table).split("Further comparisons")[1].splitlines()
+    assert asked[3].split()[:2] == ["wide", "model3"]
+    assert asked[3].count("+12.0 [") == 2  # SOD and FLOE
+    assert "Further comparisons" in as_markdown(table)
+    assert as_mapping(table)["comparisons"][0]["reference"] == "model3"
+    frame = table.to_frame()
+    line = frame[(frame.row == "wide") & (frame.reference == "model3")]
+    assert line["split"].tolist() == ["validation", "test"]
+    assert line["sod_effect"].tolist() == pytest.approx([12, 12])
+
+
+def test_scores_against_the_hidden_truth_have_a_table(tmp_path: Path) -> None:
+    rows = read_candidates("model1,model3")
+    plan = make_plan(tmp_path, rows, truth="truth", comparisons=(("model3", "model1"),))
+    for run in plan.runs:
+        better = {"model1": 0, "model3": -10}[run.candidate.name]
+        finish(run, 80 + better, [70 + better + run.seed] * 2)
+    table = summarise(plan)
+    model3 = table.candidates[1].splits["truth, mixed"]
+    assert model3.mean("SOD") == pytest.approx(41)  # 61 - 20
+    assert model3.effects is not None
+    assert model3.effects["SOD"].mean == pytest.approx(-10)
+    # SIC, SOD and FLOE of four parts, but for SIC of ice pixels: tested on their own.
+    assert (table.n_tested, table.n_tested_truth) == (5, 11)
+    lines = as_text(table).split("hidden truth of test scenes")[1].splitlines()
+    (line,) = (
+        one
+        for one in lines
+        if one.startswith("model3 ") and " mixed ice " in one and "- model1" not in one
+    )
+    assert line.split()[:8] == ["model3", "mixed", "ice", "-", "41.0", "41.0", "-", "-10.0"]
+    assert any(one.startswith("model3 - model1") for one in lines)
+    assert "hidden truth" in as_latex(table)
+    assert "truth, mixed ice" in set(table.to_frame()["split"])
 
 
 def test_real_differences_are_marked(plan: StudyPlan) -> None:
@@ -180,12 +281,12 @@ def test_latex_escapes_and_closes_what_it_opens(plan: StudyPlan) -> None:
     assert r"\%" in text
     assert "$-$10.6" in text
     rows = [line for line in text.splitlines() if line.endswith(r"\\")]
-    assert {line.count(" & ") for line in rows} == {10, 8}
+    assert {line.count(" & ") for line in rows} == {10, 6}
 
 
 def test_markdown_rows_have_equal_cells(plan: StudyPlan) -> None:
     rows = [line for line in as_markdown(summarise(plan)).splitlines() if line[:1] == "|"]
-    assert {line.count("|") for line in rows} == {12, 10}
+    assert {line.count("|") for line in rows} == {12, 8}
 
 
 def test_a_summary_is_shown_as_it_is_in_all_forms(tmp_path: Path) -> None:
@@ -261,7 +362,7 @@ def test_runs_scored_on_other_test_scenes_are_refused(tmp_path: Path) -> None:
     for run in plan.runs:
         finish(run, 80, [70] * (2 + run.seed))
     with pytest.raises(
-        StudyError, match="different test scenes: 20190201T000002_dmi, 20190201T000003_dmi"
+        StudyError, match=f"different test scenes: {PAPER_SCENES[2]}, {PAPER_SCENES[3]}"
     ):
         summarise(plan)
 

@@ -1,0 +1,166 @@
+"""Score a run: predict its scenes as a candidate says, and count confusion matrices."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from seaice_data.arrays import ChartArray
+from seaice_data.channels import Group
+from seaice_data.sources.charts import ChartedScenes, find_charts
+from seaice_data.sources.inputs import SceneInputs, StoreSource
+from seaice_data.store.store import Store
+from seaice_model.errors import StudyError
+from seaice_model.maps.chart_map import Provenance
+from seaice_model.metrics import ChartScorer
+from seaice_model.networks.device import find_device, memory_in_words
+from seaice_model.prediction.compose import compose_map
+from seaice_model.prediction.predict import provenance_of
+from seaice_model.prediction.predictor import Predictor
+from seaice_model.prediction.requirements import check_store
+from seaice_model.scores.hidden_truth import count_parts
+from seaice_model.study.candidates import View
+from seaice_model.study.records import SPLITS, TRUTH_PARTS, RunRecord
+from seaice_model.study.statistics import Confusion
+
+
+@dataclass(frozen=True, slots=True)
+class RunScores:
+    """What `score_run` counted."""
+
+    record: RunRecord
+    """Confusion matrices against charts, by split."""
+
+    truth: RunRecord | None
+    """Those against the hidden truth of test scenes, by part, if there is one."""
+
+
+def score_run(
+    store: Store,
+    run_path: Path,
+    device: str = "auto",
+    *,
+    view: View | None = None,
+    twins: Store | None = None,
+    truth: str | None = None,
+) -> RunScores:
+    """Count the confusion matrices of a run on its validation and its test scenes.
+
+    On the 80 m grid of the scenes, as `seaice_model.scores.score` does; scenes without a
+    chart are skipped. Maps are not kept: `seaice predict` makes them from the run.
+
+    Parameters
+    ----------
+    store
+        Store that the run was trained on; its charts are what maps are scored against.
+    run_path
+        Folder of the run.
+    device
+        Where the network runs.
+    view
+        How maps are predicted; as usual if not given.
+    twins
+        Store of twins of the test scenes, which are predicted instead of those of `store`.
+        There are no validation scenes then.
+    truth
+        Folder of the hidden truth of the test scenes, if they are also scored against it.
+
+    Raises
+    ------
+    StudyError
+        If the run has seen a test scene because the store was divided again since, or the
+        twin or the hidden truth of a scene is missing or has another grid.
+    """
+    view = view or View()
+    predictor = Predictor.load([run_path], find_device(device))
+    checkpoint = predictor.checkpoints[0]
+    tests = store.splits["test"]
+    if seen := [scene for scene in tests if predictor.use_of(scene) != "unseen"]:
+        raise StudyError(
+            f"the run {str(run_path)!r} was trained or validated on {len(seen)} of the "
+            f"{len(tests)} test scenes of {store.path!r}: the store was divided again",
+            hint="divide the store as it was, or choose another folder with --out",
+        )
+    if twins is not None:
+        check_store(twins, checkpoint)
+    hidden = None if truth is None else _truth_in(truth)
+    scenes = {
+        "validation": () if twins else checkpoint.settings.validation_scenes,
+        "test": tests,
+    }
+    confusion: dict[str, dict[str, Confusion]] = {split: {} for split in SPLITS}
+    parts: dict[str, dict[str, Confusion]] = {part: {} for part in TRUTH_PARTS}
+    for split, ids in scenes.items():
+        charted = [i for i in ids if store.scene(i).has_charts]
+        source = StoreSource(twins or store, charted)
+        made_of = provenance_of(source, predictor)
+        for scene_id in charted:
+            charts = store.scene(scene_id).full_charts()
+            scene = source.read(scene_id, charts=False)
+            with memory_in_words("predicting", "use --device cpu, or a larger machine"):
+                predicted = _predicted(predictor, scene, view, made_of)
+            _check_grid(scene_id, charts, predicted, "the twin")
+            scorer = ChartScorer()
+            scorer.add(charts, predicted)
+            confusion[split][scene_id] = scorer.confusion
+            if split == "test" and hidden is not None:
+                planes = hidden.scenes[scene_id].read()
+                _check_grid(scene_id, charts, planes, "the hidden truth")
+                for part, counts in count_parts(planes, charts, predicted).items():
+                    parts[part][scene_id] = counts
+
+    def record(counted: Mapping[str, Mapping[str, Confusion]]) -> RunRecord:
+        return RunRecord(
+            config=checkpoint.settings.config,
+            store_fingerprint=store.fingerprint,
+            best_epoch=checkpoint.state.n_epochs,
+            confusion=counted,
+            view=view,
+        )
+
+    return RunScores(record(confusion), None if hidden is None else record(parts))
+
+
+def check_truth(folder: str, scenes: Iterable[str]) -> None:
+    """Make sure that there is a hidden truth of each of these scenes.
+
+    Raises
+    ------
+    StudyError
+        If there is not.
+    """
+    known = _truth_in(folder).scenes
+    if absent := sorted({*scenes} - {*known}):
+        raise StudyError(
+            f"{folder!r} has no hidden truth of {len(absent)} test scenes: "
+            f"{', '.join(absent[:3])}{' ...' if absent[3:] else ''}",
+            hint="write it together with the scenes: `seaice synth --truth`",
+        )
+
+
+@lru_cache(maxsize=1)
+def _truth_in(folder: str) -> ChartedScenes:
+    """Find the hidden truth once for all runs: every file in the folder is opened."""
+    return find_charts(folder)
+
+
+def _predicted(
+    predictor: Predictor, scene: SceneInputs, view: View, made_of: Provenance
+) -> ChartArray:
+    """Return the charts of a scene as a network predicts them in a view.
+
+    Unlike `seaice predict`, it does not ask whether the network has learned to do without
+    what the view leaves out: how much that costs is what a study finds out.
+    """
+    seen = scene.without([Group(name) for name in view.without])
+    decision = predictor.decide(seen.planes, seen.channels, flips=view.flips)
+    return compose_map(seen, decision, made_of).charts
+
+
+def _check_grid(scene_id: str, charts: ChartArray, planes: ChartArray, whose: str) -> None:
+    if planes.shape != charts.shape:
+        found, wanted = ("x".join(map(str, of.shape[1:])) for of in (planes, charts))
+        raise StudyError(
+            f"{whose} of scene {scene_id} has {found} pixels, its chart {wanted}",
+            hint="make both from the same scenes",
+        )
