@@ -71,7 +71,7 @@ class Provenance:
     """Whether a run was trained or validated on the scene."""
 
     network: str = U_NET
-    """Kind or name of the network."""
+    """Kind or name of the network; kinds of several, separated by commas."""
 
     file_version: str = ""
     """Version of the netCDF file, as ``ready``; empty if unknown."""

@@ -414,5 +414,6 @@ def provenance_of(source: Source, predictor: Predictor) -> Provenance:
         store=printable(absolute(source.name)),
         store_fingerprint=source.fingerprint,
         software=f"seaice {version('seaice')}",
+        network=predictor.network,
         trained_on_denoising=predictor.trained_on_denoising,
     )

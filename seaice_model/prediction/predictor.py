@@ -27,7 +27,7 @@ from seaice_data.store.recipe import Recipe
 from seaice_data.store.stored_scene import StoredScene
 from seaice_model.config.run_config import Precision
 from seaice_model.errors import RunError
-from seaice_model.maps.chart_map import SceneUse
+from seaice_model.maps.chart_map import U_NET, SceneUse
 from seaice_model.maps.decision import Decision, SicBasis
 from seaice_model.networks.build import Network
 from seaice_model.networks.device import arithmetic, to_device
@@ -146,6 +146,16 @@ class Predictor:
     def name(self) -> str:
         """The folders, separated by commas."""
         return ", ".join(map(str, self.paths))
+
+    @property
+    def network(self) -> str:
+        """Kinds of the networks, separated by commas, with packages that they are from."""
+        of_runs = [
+            (c.settings.config.model.network, c.settings.network_package)
+            for c in self.checkpoints
+        ]
+        kinds = [f"{name} ({package})" if package else U_NET for name, package in of_runs]
+        return ", ".join(dict.fromkeys(kinds))
 
     @property
     def channels(self) -> tuple[str, ...]:
