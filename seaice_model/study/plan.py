@@ -16,7 +16,7 @@ from seaice_model.errors import StudyError
 from seaice_model.study.candidates import Candidate, quick
 from seaice_model.study.comparisons import Pair
 from seaice_model.study.records import StudyRun, check_folder
-from seaice_model.study.scoring import check_truth
+from seaice_model.study.scoring import check_shapes, check_truth
 
 _MOST_RUNS = 10_000
 
@@ -153,7 +153,7 @@ def plan_study(
         are scored against it, too.
     comparisons
         Names of candidates to compare, two by two, besides comparing all with the baseline.
-        Those with a candidate that is left out are left out, too.
+        Those with a candidate that is left out are left out, too; a pair counts once.
 
     Raises
     ------
@@ -185,17 +185,17 @@ def plan_study(
         raise _no_store(missing, stores)
     _check_scenes([store for store in stores if store in found.values()])
     kept = tuple(one for one in candidates if one.name in found)
-    for candidate in kept:
-        _check_channels(candidate, found[candidate.name])
     first = found[kept[0].name]
-    mirrored = [
+    tests = _charted_tests(first)
+    twins_of = [
         _find_store(one, twins) if one.settings.view.twins else None for one in kept
     ]
-    for other in mirrored:
+    for candidate, other in zip(kept, twins_of, strict=True):
         if other is not None:
-            _check_twins(first, other)
+            _check_twins(first, other, tests)
+        _check_channels(candidate, other or found[candidate.name], tests)
     if truth is not None:
-        check_truth(str(truth), _charted_tests(first))
+        check_truth(str(truth), tests)
     plan = StudyPlan(
         out=out,
         candidates=kept,
@@ -205,9 +205,9 @@ def plan_study(
         is_quick=is_quick,
         profile=profile,
         n_train_scenes=len(first.splits["train"]) + len(first.splits["validation"]),
-        twins=tuple(None if one is None else one.storage.url for one in mirrored),
+        twins=tuple(None if one is None else one.storage.url for one in twins_of),
         truth=None if truth is None else str(truth),
-        comparisons=tuple(pair for pair in comparisons if {*pair} <= {*found}),
+        comparisons=tuple(p for p in dict.fromkeys(comparisons) if {*p} <= {*found}),
     )
     for run in plan.runs:
         check_folder(run, found[run.candidate.name].fingerprint)
@@ -310,11 +310,11 @@ def _check_scenes(stores: Sequence[Store]) -> None:
                 )
 
 
-def _check_channels(candidate: Candidate, store: Store) -> None:
+def _check_channels(candidate: Candidate, store: Store, tests: Iterable[str]) -> None:
     """Make sure that test scenes have the channels of a candidate, before it is trained."""
     channels = candidate.settings.config.model.channels
-    for scene in map(store.scene, store.splits["test"]):
-        if scene.has_charts and (absent := scene.origin.absent_among(channels)):
+    for scene in map(store.scene, tests):
+        if absent := scene.origin.absent_among(channels):
             raise StudyError(
                 f"the test scene {scene.id} of {store.path!r} has no {', '.join(absent)}, "
                 f"which the network of {candidate.name!r} reads",
@@ -322,15 +322,17 @@ def _check_channels(candidate: Candidate, store: Store) -> None:
             )
 
 
-def _check_twins(store: Store, twins: Store) -> None:
+def _check_twins(store: Store, twins: Store, tests: Iterable[str]) -> None:
     """Make sure that every test scene has a twin on the same grid."""
-    for scene_id in _charted_tests(store):
+    for scene_id in tests:
         if not twins.has_scene(scene_id):
             raise StudyError(
                 f"the store {twins.path!r} has no twin of the test scene {scene_id}",
                 hint="make twins of all test scenes: `seaice synth --version products`, "
                 "then `seaice ingest` and `seaice prepare`",
             )
+        shapes = [of.scene(scene_id).source_grid.shape for of in (twins, store)]
+        check_shapes(scene_id, *shapes, whose="the twin")
 
 
 def _charted_tests(store: Store) -> list[str]:

@@ -99,13 +99,13 @@ def score_run(
             scene = source.read(scene_id, charts=False)
             with memory_in_words("predicting", "use --device cpu, or a larger machine"):
                 predicted = _predicted(predictor, scene, view, made_of)
-            _check_grid(scene_id, charts, predicted, "the twin")
+            check_shapes(scene_id, predicted.shape, charts.shape, whose="the twin")
             scorer = ChartScorer()
             scorer.add(charts, predicted)
             confusion[split][scene_id] = scorer.confusion
             if split == "test" and hidden is not None:
                 planes = hidden.scenes[scene_id].read()
-                _check_grid(scene_id, charts, planes, "the hidden truth")
+                check_shapes(scene_id, planes.shape, charts.shape, whose="the hidden truth")
                 for part, counts in count_parts(planes, charts, predicted).items():
                     parts[part][scene_id] = counts
 
@@ -138,6 +138,24 @@ def check_truth(folder: str, scenes: Iterable[str]) -> None:
         )
 
 
+def check_shapes(
+    scene_id: str, found: tuple[int, ...], wanted: tuple[int, ...], *, whose: str
+) -> None:
+    """Make sure that planes have height and width of the chart of their scene.
+
+    Raises
+    ------
+    StudyError
+        If they have not.
+    """
+    if found[-2:] != wanted[-2:]:
+        ours, theirs = ("x".join(map(str, shape[-2:])) for shape in (found, wanted))
+        raise StudyError(
+            f"{whose} of scene {scene_id} has {ours} pixels, its chart {theirs}",
+            hint="make both from the same scenes",
+        )
+
+
 @lru_cache(maxsize=1)
 def _truth_in(folder: str) -> ChartedScenes:
     """Find the hidden truth once for all runs: every file in the folder is opened."""
@@ -155,12 +173,3 @@ def _predicted(
     seen = scene.without([Group(name) for name in view.without])
     decision = predictor.decide(seen.planes, seen.channels, flips=view.flips)
     return compose_map(seen, decision, made_of).charts
-
-
-def _check_grid(scene_id: str, charts: ChartArray, planes: ChartArray, whose: str) -> None:
-    if planes.shape != charts.shape:
-        found, wanted = ("x".join(map(str, of.shape[1:])) for of in (planes, charts))
-        raise StudyError(
-            f"{whose} of scene {scene_id} has {found} pixels, its chart {wanted}",
-            hint="make both from the same scenes",
-        )

@@ -3,11 +3,21 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.learnable_scenes import RECIPE, SCENES, TEST_SCENE, UNCHARTED, StoreMaker
+from support.learnable_scenes import (
+    ERA5,
+    RECIPE,
+    SCENES,
+    TEST_SCENE,
+    UNCHARTED,
+    StoreMaker,
+    prepared_scene,
+)
 from support.small_studies import CANDIDATES, VIEWS, WEATHER, candidate, seen, with_train
 
+from seaice_data.grid import Grid
 from seaice_data.store.origin import Origin
 from seaice_data.store.store import Store
+from seaice_data.store.summary import finish
 from seaice_model.errors import StudyError
 from seaice_model.study.candidates import View, quick
 from seaice_model.study.plan import StudyPlan, plan_study, read_comparison
@@ -113,6 +123,27 @@ def test_test_scenes_that_lack_channels_are_found_before_training(
     assert len(plan.runs) == 1
 
 
+def test_twins_that_cannot_be_scored_are_found_before_training(
+    tmp_path: Path, store: Store, make_store: StoreMaker
+) -> None:
+    on_twins = (WEATHER, seen("weather-on-twins", View(twins=True)))
+    bare = Origin(version="ingested", absent_channels=ERA5, denoising="esa")
+    lacking = make_store(
+        tmp_path / "lacking.zarr", scenes=(TEST_SCENE,), origins={TEST_SCENE: bare}
+    )
+    match = f"scene {TEST_SCENE} of '.*lacking.zarr' has no era5, .* 'weather-on-twins'"
+    with pytest.raises(StudyError, match=match):
+        plan_study(tmp_path / "study", [store], on_twins, twins=[lacking])
+    other = Store.create(str(tmp_path / "other.zarr"), RECIPE)
+    other.write(prepared_scene(TEST_SCENE, source=Grid(81, 92, 80.0)), {})
+    finish(other)
+    match = f"the twin of scene {TEST_SCENE} has 81x92 pixels, its chart 81x90"
+    with pytest.raises(StudyError, match=match):
+        plan_study(
+            tmp_path / "study", [store], on_twins, twins=[Store.open(str(other.path))]
+        )
+
+
 def test_candidates_that_share_a_run_agree_on_its_training(
     tmp_path: Path, store: Store
 ) -> None:
@@ -123,12 +154,15 @@ def test_candidates_that_share_a_run_agree_on_its_training(
         plan_study(tmp_path, [store], (WEATHER, other), n_runs=1)
 
 
-def test_a_comparison_of_unknown_candidates_is_refused(
+def test_comparisons_are_of_known_candidates_and_made_once(
     tmp_path: Path, store: Store
 ) -> None:
     with pytest.raises(StudyError, match="no candidate 'model2' to compare") as caught:
         plan_study(tmp_path, [store], CANDIDATES, comparisons=[("hh", "model2")])
     assert "did you mean 'model1'?" in str(caught.value.hint)
+    twice = [("hh", "model1")] * 2
+    plan = plan_study(tmp_path, [store], CANDIDATES, comparisons=twice)
+    assert plan.comparisons == (("hh", "model1"),)
     for text in ("hh", "hh,hh", "hh,", "a,b,c"):
         with pytest.raises(StudyError, match=f"'{text}' is not a comparison"):
             read_comparison(text)
