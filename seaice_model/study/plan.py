@@ -60,6 +60,12 @@ class StudyPlan:
     """Pairs of candidates that are compared besides those with the baseline."""
 
     @property
+    def on_stores(self) -> tuple[tuple[Candidate, str, str | None], ...]:
+        """Candidates with their store, and with that of twins if they are scored on it."""
+        twins = self.twins or (None,) * len(self.candidates)
+        return tuple(zip(self.candidates, self.stores, twins, strict=True))
+
+    @property
     def runs(self) -> tuple[StudyRun, ...]:
         """All runs, candidate by candidate."""
         return tuple(
@@ -71,12 +77,7 @@ class StudyPlan:
                 twins=twins,
                 truth=self.truth,
             )
-            for candidate, store, twins in zip(
-                self.candidates,
-                self.stores,
-                self.twins or (None,) * len(self.candidates),
-                strict=True,
-            )
+            for candidate, store, twins in self.on_stores
             for seed in self.seeds
         )
 

@@ -83,6 +83,9 @@ class CandidateResult:
     store: str
     """Path of its store."""
 
+    twins: str | None
+    """Path of the store of twins, if its maps are those of twins."""
+
     splits: Mapping[str, SplitResult]
     """Scores by split: ``validation``, ``test``, and parts of the hidden truth, if the
     study has one (`comparisons.TRUTH_SPLITS`)."""
@@ -146,6 +149,9 @@ class StudyTable:
 
     comparisons: tuple[ComparisonResult, ...]
     """Comparisons that were asked for."""
+
+    truth: str | None
+    """Folder of the hidden truth, if the study has one."""
 
     def to_frame(self) -> "DataFrame":
         """Return the scores as in ``table.csv``: one line for each candidate and split.
@@ -293,6 +299,7 @@ def summarise(plan: StudyPlan) -> StudyTable:
             CandidateResult(
                 candidate=candidate,
                 store=store,
+                twins=twins,
                 splits={
                     split: _result(
                         samples[split].get(candidate.name),
@@ -303,7 +310,7 @@ def summarise(plan: StudyPlan) -> StudyTable:
                     for split in samples
                 },
             )
-            for candidate, store in zip(plan.candidates, plan.stores, strict=True)
+            for candidate, store, twins in plan.on_stores
         ),
         baseline=baseline,
         n_seeds=len(plan.seeds),
@@ -318,6 +325,7 @@ def summarise(plan: StudyPlan) -> StudyTable:
             )
             for pair in plan.comparisons
         ),
+        truth=plan.truth,
     )
 
 

@@ -141,13 +141,15 @@ def as_mapping(table: StudyTable) -> dict[str, Any]:
         "runs_wanted": table.n_seeds,
         "reference": table.baseline,
         "left_out": table.left_out,
+        "truth": _shown(table.truth),
         "rows": [
             {
                 "name": candidate.name,
                 "summary": candidate.candidate.summary,
                 "runs_of": candidate.candidate.trained,
                 "settings": to_mapping(candidate.candidate.settings),
-                "store": printable(without_secrets(candidate.store)),
+                "store": _shown(candidate.store),
+                "twins": _shown(candidate.twins),
                 "splits": {
                     split: {
                         "scenes": result.n_scenes,
@@ -175,6 +177,10 @@ def as_mapping(table: StudyTable) -> dict[str, Any]:
             for comparison in table.comparisons
         ],
     }
+
+
+def _shown(path: str | None) -> str | None:
+    return None if path is None else printable(without_secrets(path))
 
 
 def _effects_mapping(effects: Effects) -> dict[str, dict[str, Any]]:

@@ -21,6 +21,7 @@ from seaice_model.study.records import load_record
 from seaice_model.study.scoring import score_run
 from seaice_model.study.study import StudyProgress, run_study
 from seaice_model.study.summary import summarise
+from seaice_model.study.table import as_mapping
 
 
 def test_a_run_is_never_scored_on_scenes_that_it_was_trained_on(
@@ -113,6 +114,8 @@ def test_twins_are_scored_against_the_charts_of_the_test_scenes(
     assert other["validation"] == {}
     for name, counts in usual["test"][TEST_SCENE].items():  # their pixels are the same
         assert (counts == other["test"][TEST_SCENE][name]).all()
-    result = summarise(plan).candidates[1].splits
+    table = summarise(plan)
+    assert [row["twins"] for row in as_mapping(table)["rows"]] == [None, twins.path]
+    result = table.candidates[1].splits
     assert result["validation"].mean("SIC") is None
     assert result["test"].n_scenes == 1

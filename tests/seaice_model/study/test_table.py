@@ -214,6 +214,7 @@ def test_scores_against_the_hidden_truth_have_a_table(tmp_path: Path) -> None:
     assert line.split()[:8] == ["model3", "mixed", "ice", "-", "41.0", "41.0", "-", "-10.0"]
     assert any(one.startswith("model3 - model1") for one in lines)
     assert "hidden truth" in as_latex(table)
+    assert as_mapping(table)["truth"] == "truth"
     assert "truth, mixed ice" in set(table.to_frame()["split"])
 
 
