@@ -23,8 +23,8 @@ def study(
     presets: Annotated[
         str,
         typer.Option(
-            help="Candidates, separated by commas: presets (model1-model9), and the open "
-            "questions ratios, patches, time, fusion, sampling, losses, resampling, "
+            help="Candidates, separated by commas: presets (model1-model9, swin), and the "
+            "open questions ratios, patches, time, fusion, sampling, losses, resampling, "
             "sensors, regions, small, denoising"
         ),
     ] = "model1-model9",

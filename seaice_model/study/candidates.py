@@ -64,7 +64,7 @@ class View:
     without them."""
 
     flips: bool = False
-    """Whether predictions of the mirrored and turned scene are averaged."""
+    """Whether mirrored views of a scene decide, too, as with `seaice predict --flips`."""
 
     twins: bool = False
     """Whether the scenes are twins of the test scenes: the same scenes, made from other

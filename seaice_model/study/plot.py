@@ -20,19 +20,21 @@ def plot_study(table: StudyTable) -> "Figure":
     """Plot combined scores of runs, and differences to the baseline with intervals.
 
     Hollow diamonds are the scores of the paper, if the test scenes are its own, and its
-    differences. A filled marker is a difference that is
-    real when all differences of the study are tested together.
+    differences. A filled marker is a difference that is real when all differences of the
+    study are tested together.
     """
     candidates = [candidate for candidate in table.candidates if candidate.n_runs]
-    figure = new_figure(11, 1.9 + 0.42 * len(candidates))
+    # Summaries may come from users: neither formulas nor unprintable characters.
+    names = [printable(f"{one.name}: {one.short_summary}") for one in candidates]
+    # Legends and numbers need 7 inches next to the names.
+    width = max(11, 7 + 0.085 * max(map(len, names), default=0))
+    figure = new_figure(width, 1.9 + 0.42 * len(candidates))
     scores, effects = figure.subplots(1, 2, sharey=True)
     for place, candidate in enumerate(candidates):
         for split in _COLOURS:
             _plot_scores(scores, place, candidate, split)
             _plot_effect(effects, place, candidate, split)
     scores.set(xlabel="combined score (%)", ylim=(len(candidates) - 0.5, -0.5))
-    # Summaries may come from users: neither formulas nor unprintable characters.
-    names = [printable(f"{one.name}: {one.short_summary}") for one in candidates]
     scores.set_yticks(range(len(candidates)), names, parse_math=False)
     effects.axvline(0, color=_INK, linewidth=0.8, zorder=0)
     effects.set(xlabel=f"difference to {table.baseline} (percentage points)")

@@ -381,3 +381,16 @@ def test_the_figure_shows_every_run_and_every_interval(plan: StudyPlan) -> None:
     assert len(scores.get_yticklabels()) == 3
     lengths = [np.size(line.get_xdata()) for line in effects.lines]
     assert lengths.count(2) == 1 + 2  # that of zero, both splits; the variant has two runs
+
+
+def test_long_names_leave_room_in_the_figure(tmp_path: Path) -> None:
+    rows = read_candidates("model1,dropped-constant-without-amsr2")
+    plan = make_plan(tmp_path, rows)
+    for run in plan.runs:
+        finish(run, 80, [70, 71], OTHER_SCENES)
+    figure = plot_study(summarise(plan))
+    figure.draw_without_rendering()
+    left, right = (axes.get_legend().get_window_extent() for axes in figure.axes)
+    assert left.x1 < right.x0
+    assert right.x1 < figure.bbox.x1
+    assert figure.axes[1].xaxis.label.get_window_extent().x1 < figure.bbox.x1
