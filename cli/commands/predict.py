@@ -68,7 +68,8 @@ def predict(
         bool,
         typer.Option(
             "--overwrite",
-            help="Replace maps of other weights and files that seaice did not write",
+            help="Replace maps that were made otherwise (other weights, flips, sensors), "
+            "and files that seaice did not write",
         ),
     ] = False,
     without: Annotated[

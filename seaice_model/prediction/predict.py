@@ -114,7 +114,7 @@ class PredictSettings:
     files that seaice did not write."""
 
     without: tuple[str, ...] = ()
-    """Groups of channels that scenes shall lack even if their files have them: ``amsr2``,
+    """Groups of channels that are left out even if files of scenes have them: ``amsr2``,
     ``era5``, or both. Only networks that have learned to do without (see
     `Augmentation.drop_amsr2`), or do not read them, can predict such scenes."""
 
@@ -190,7 +190,8 @@ def predict_store(
     SettingsError
         If there is no such split, or the condition cannot be read.
     MapError
-        If maps of other weights or on another grid are in the way, or none can be written.
+        If maps of other weights, on another grid, or with other flips or groups of channels
+        are in the way, or none can be written.
     ForeignFileError
         If a figure or an ``index.html`` that seaice did not write is in the way.
     StoreError

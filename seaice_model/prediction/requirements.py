@@ -151,7 +151,7 @@ def reduced(source: Source, predictor: Predictor, without: Collection[str]) -> S
     predictor
         The networks.
     without
-        Names of groups that all scenes shall lack.
+        Names of groups that are left out of all scenes.
 
     Raises
     ------
