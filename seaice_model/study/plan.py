@@ -196,7 +196,7 @@ def plan_study(
             _check_twins(first, other, tests)
         _check_channels(candidate, other or found[candidate.name], tests)
     if truth is not None:
-        check_truth(str(truth), tests)
+        check_truth(str(truth), {i: first.scene(i).source_grid.shape for i in tests})
     plan = StudyPlan(
         out=out,
         candidates=kept,

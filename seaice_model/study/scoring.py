@@ -1,6 +1,6 @@
 """Score a run: predict its scenes as a candidate says, and count confusion matrices."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -121,21 +121,31 @@ def score_run(
     return RunScores(record(confusion), None if hidden is None else record(parts))
 
 
-def check_truth(folder: str, scenes: Iterable[str]) -> None:
+def check_truth(folder: str, shapes: Mapping[str, tuple[int, int]]) -> None:
     """Make sure that there is a hidden truth of each of these scenes.
+
+    Parameters
+    ----------
+    folder
+        Where it is.
+    shapes
+        Height and width of the chart of each scene.
 
     Raises
     ------
     StudyError
-        If there is not.
+        If there is none, or it has another grid.
     """
     known = _truth_in(folder).scenes
-    if absent := sorted({*scenes} - {*known}):
+    if absent := sorted({*shapes} - {*known}):
         raise StudyError(
             f"{folder!r} has no hidden truth of {len(absent)} test scenes: "
             f"{', '.join(absent[:3])}{' ...' if absent[3:] else ''}",
             hint="write it together with the scenes: `seaice synth --truth`",
         )
+    for scene_id, shape in shapes.items():
+        found = known[scene_id].grid.shape
+        check_shapes(scene_id, found, shape, whose="the hidden truth")
 
 
 def check_shapes(
