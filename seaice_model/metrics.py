@@ -11,9 +11,9 @@ needs a number there: it uses the mean of the chart, so such a pixel explains no
 
 IoU and pixel accuracy, which other leaderboards print, count the same pixels (Long et al.
 2015, section 5): the IoU of a class is the number of pixels that show it in chart and map,
-over those that show it in either (Jaccard). Their mean is over the classes that occur in
-the chart or the map, each with the same weight. A pixel without a class in the map is
-wrong.
+over those that show it in either (Jaccard). In their mean, each class has the same weight;
+a class that occurs neither in chart nor map has no IoU and is left out. A pixel without a
+class in the map is wrong.
 """
 
 import math

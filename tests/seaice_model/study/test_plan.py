@@ -185,10 +185,7 @@ def test_comparisons_are_of_known_candidates_and_made_once(
             read_comparison(text)
 
 
-def test_a_record_of_another_view_is_refused(
-    plan: StudyPlan, store: Store, tmp_path: Path
-) -> None:
-    del tmp_path
+def test_a_record_of_another_view_is_refused(plan: StudyPlan, store: Store) -> None:
     with_flips = seen("model1", View(flips=True), of=CANDIDATES[0])
     with pytest.raises(StudyError, match="with other settings: flips: true instead of fal"):
         plan_study(plan.out, [store], (with_flips,))
