@@ -6,7 +6,7 @@ of the stored pixel that represents it (Chen et al. 2024, section 3.2).
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -369,17 +369,14 @@ def _predict(
         failed=tuple(failed),
         elapsed_s=time.perf_counter() - start,
         plots_failed=tuple(plots_failed),
-        denoised_otherwise={
-            scene: how
-            for scene, how in suited.denoised_otherwise.items()
-            if scene not in without
-        },
-        drawn_without={
-            scene: groups
-            for scene, groups in suited.drawn_without.items()
-            if scene not in without
-        },
+        denoised_otherwise=_but(without, suited.denoised_otherwise),
+        drawn_without=_but(without, suited.drawn_without),
     )
+
+
+def _but(failed: Collection[str], by_scene: Mapping[str, str]) -> dict[str, str]:
+    """Return what is said of scenes, but for those that failed."""
+    return {scene: said for scene, said in by_scene.items() if scene not in failed}
 
 
 def _predict_map(
