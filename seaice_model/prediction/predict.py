@@ -27,8 +27,9 @@ from seaice_data.store.store import Store
 from seaice_data.system.memory import return_pages
 from seaice_data.system.workers import Progress
 from seaice_data.texts import printable
+from seaice_model.config.network_names import UNET
 from seaice_model.errors import MapError, RunError
-from seaice_model.maps.chart_map import ChartMap, MapGrid, Provenance, absolute
+from seaice_model.maps.chart_map import U_NET, ChartMap, MapGrid, Provenance, absolute
 from seaice_model.maps.netcdf import write_netcdf
 from seaice_model.networks.device import find_device, memory_in_words, usual_torch
 from seaice_model.prediction.compose import compose_map
@@ -414,5 +415,15 @@ def provenance_of(source: Source, predictor: Predictor) -> Provenance:
         store=printable(absolute(source.name)),
         store_fingerprint=source.fingerprint,
         software=f"seaice {version('seaice')}",
+        network=_networks_in_words(predictor),
         trained_on_denoising=predictor.trained_on_denoising,
     )
+
+
+def _networks_in_words(predictor: Predictor) -> str:
+    """Return the kinds of networks, each once, with the packages they are from."""
+    kinds: dict[str, None] = {}
+    for settings in (checkpoint.settings for checkpoint in predictor.checkpoints):
+        name = settings.config.model.network
+        kinds[U_NET if name == UNET else f"{name} ({settings.network_package})"] = None
+    return ", ".join(kinds)

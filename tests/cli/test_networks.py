@@ -46,7 +46,9 @@ def test_it_trains_resumes_predicts_and_scores(
         predict = ("predict", store_path, "--run", whole, "--out", maps, "--no-plots")
         assert Result(*predict).code == 0
         (path,) = maps.glob("*.nc")
-        decision = read_netcdf(path).decision
+        chart_map = read_netcdf(path)
+        assert chart_map.provenance.network == "small-cnn (ice-networks 1.2)"
+        decision = chart_map.decision
         assert decision is not None
         assert min(decision.classes.shape[1:]) > 32  # more than one tile
         scored = Result("score", maps)
