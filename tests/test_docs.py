@@ -197,12 +197,11 @@ def test_synthetic_md_reads_the_hidden_truth(tmp_path: Path) -> None:
 def test_learning_md_runs_on_a_store_with_polygons(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    write_scenes(tmp_path / "raw", 3, 400, "raw")
+    write_scenes(tmp_path / "raw", 2, 300, "raw")
     prepare(tmp_path / "raw", str(tmp_path / "store.zarr"))
     code = blocks("python", "docs/learning.md")
     assert len(code) == 2
-    for snippet in code:
-        run_python(snippet, tmp_path)
+    run_python("".join(code), tmp_path)
     assert re.search(r"^\(\d+, \d+\)$", capfd.readouterr().out, re.MULTILINE)
 
 
