@@ -6,6 +6,7 @@ import shlex
 import subprocess
 import sys
 import time
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,11 @@ import zarr
 from support.coded_scenes import write_coded
 
 from seaice_data.preparation.prepare import prepare
+from seaice_data.settings import ADDED
 from seaice_data.store.group import FORMAT_VERSION
 from seaice_data.store.origin import Origin
 from seaice_data.synthetic.scene_set import write_scenes
+from seaice_model.config.run_config import RunConfig
 from seaice_model.study.questions import QUESTIONS
 
 ROOT = Path(__file__).parent.parent
@@ -89,6 +92,24 @@ def test_study_md_shows_eight_runs_of_all_nine_models() -> None:
     rows = re.findall(r"^\| (model\d) \| [^|]* \| (\d+) \|", text, re.MULTILINE)
     assert {name for name, _ in rows} == {f"model{n}" for n in range(1, 10)}
     assert all(int(n_runs) >= 8 for _, n_runs in rows)
+
+
+def test_learning_md_gives_the_defaults_of_its_settings() -> None:
+    text = (ROOT / "docs" / "learning.md").read_text()
+    rows = re.findall(r"^\| `(\w+)\.(\w+)` \| ([\w.]+) \|", text, re.MULTILINE)
+    config = RunConfig()
+    documented = {(table, name): default for table, name, default in rows}
+    for (table, name), default in documented.items():
+        value = getattr(getattr(config, table), name)
+        assert default == {"True": "yes", "False": "no"}.get(str(value), str(value))
+    added = {
+        (table, setting.name)
+        for table in ("model", "train", "augmentation")
+        for setting in fields(getattr(config, table))
+        if setting.metadata == ADDED
+    }
+    others = {("model", "fill_class"), ("train", "allow_leaks")}  # docs/profiles.md
+    assert {*documented} == added - others | {("model", "sic")}
 
 
 def blocks(kind: str, document: str = "README.md") -> list[str]:
@@ -171,6 +192,17 @@ def test_synthetic_md_reads_the_hidden_truth(tmp_path: Path) -> None:
     write_scenes(tmp_path / "raw", 1, 300, "raw", truth=tmp_path / "raw-truth")
     (code,) = blocks("python", "docs/synthetic.md")
     run_python(code, tmp_path)
+
+
+def test_learning_md_runs_on_a_store_with_polygons(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write_scenes(tmp_path / "raw", 2, 300, "raw")
+    prepare(tmp_path / "raw", str(tmp_path / "store.zarr"))
+    code = blocks("python", "docs/learning.md")
+    assert len(code) == 2
+    run_python("".join(code), tmp_path)
+    assert re.search(r"^\(\d+, \d+\)$", capfd.readouterr().out, re.MULTILINE)
 
 
 @pytest.mark.skipif("SEAICE_DOCS_FULL_SIZE" not in os.environ, reason="takes minutes, 4 GB")

@@ -19,9 +19,10 @@ def export(
 ) -> None:
     """Write the best network of a run as ONNX, for programs without seaice or PyTorch.
 
-    The network accepts planes of any height and width. Channels, their means and standard
-    deviations, the recipe and the class names are in the metadata of the file. Before the
-    file is written, its results are compared with those of PyTorch. Needs the extra onnx.
+    A U-Net accepts planes of any height and width, any other network tiles of the size of
+    its patches. Channels, their means and standard deviations, the recipe and the class
+    names are in the metadata of the file. Before the file is written, its results are
+    compared with those of PyTorch. Needs the extra onnx.
 
     Example: seaice export run/ model.onnx
     """

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from xarray import Dataset
 
 U_NET = "multi-task U-Net"
-"""Kind of the networks that seaice trains."""
+"""What maps call the network that seaice trains by default."""
 
 SceneUse = Literal["unseen", "validated", "trained"]
 """How the training of a network used a scene."""
