@@ -17,16 +17,10 @@ from support.learnable_scenes import TINY
 from seaice_data.channels import find_channel
 from seaice_data.store.store import Store
 from seaice_model.errors import RunError
-from seaice_model.runs.checkpoint import (
-    load,
-    load_best,
-    load_settings,
-    save,
-    save_settings,
-    weights_fingerprint,
-)
+from seaice_model.runs.checkpoint import load, load_best, save, weights_fingerprint
 from seaice_model.runs.folder import RunFolder
 from seaice_model.runs.log import read_log
+from seaice_model.runs.settings import load_settings, save_settings
 from seaice_model.training.run_settings import new_settings, resumed_settings
 from seaice_model.training.train import train
 
@@ -180,7 +174,8 @@ def test_pipes_and_devices_are_not_read(tmp_path: Path, name: str) -> None:
 UNREADABLE = """
 import sys
 from pathlib import Path
-from seaice_model.runs.checkpoint import load, load_settings
+from seaice_model.runs.checkpoint import load
+from seaice_model.runs.settings import load_settings
 from seaice_model.errors import RunError
 from seaice_model.runs.log import read_log
 for name, read in (
