@@ -79,10 +79,11 @@ class Learner:
             LearnedWeights(first, device) if self.config.learned_weights else None
         )
         self._fill = config.model.fill
-        self._synchronised = processes.synchronised(self.network)
+        is_ours = isinstance(network, MultiTaskUNet)
+        self._synchronised = processes.synchronised(self.network, uses_all=is_ours)
         # What others wrote may not compile: only if asked for.
         compiled = is_compiled(self.config.compile, device) and (
-            isinstance(network, MultiTaskUNet) or self.config.compile == "always"
+            is_ours or self.config.compile == "always"
         )
         self._forward: _Forward = self._compiled() if compiled else self._losses
         # A graph cannot contain communication between processes.
