@@ -41,7 +41,7 @@ def test_many_polygons_have_wider_positions(tmp_path: Path) -> None:
 
 def test_what_is_kept_stays_below_the_limit(store: Store) -> None:
     scenes = [store.scene(scene_id) for scene_id in IDS]
-    n_bytes = read_polygons(scenes[0]).n_bytes
+    n_bytes = read_polygons(scenes[0]).nbytes
     assert 900 < n_bytes < 1300
     kept = KeptPolygons(scenes, 2 * n_bytes)
     first = kept.of(0)
