@@ -238,7 +238,9 @@ def weights_fingerprint(checkpoint: Checkpoint) -> str:
     digest = hashlib.sha256()
     for name, tensor in sorted(checkpoint.result.items()):
         digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        # Their bits: numpy lacks types that networks of others may have.
+        bits = tensor.detach().cpu().reshape(-1).view(torch.uint8)
+        digest.update(bits.numpy().tobytes())
     return digest.hexdigest()[:16]
 
 

@@ -67,6 +67,14 @@ def test_the_fingerprint_follows_the_weights(run: Path) -> None:
     assert weights_fingerprint(checkpoint) != before
 
 
+def test_weights_of_any_type_have_a_fingerprint(run: Path) -> None:
+    checkpoint = load(RunFolder(run).last)
+    half = {name: w.bfloat16() for name, w in checkpoint.weights.items()}
+    found = weights_fingerprint(replace(checkpoint, weights=half))
+    assert found != weights_fingerprint(checkpoint)
+    assert found == weights_fingerprint(replace(checkpoint, weights=dict(half)))
+
+
 def test_a_missing_run_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"no run at '.*nowhere'") as caught:
         load_best(tmp_path / "nowhere")
