@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seaice_data.arrays import ChartArray, FloatArray
-from seaice_data.sampling.kept import Kept
+from seaice_data.sampling.scene_cache import SceneCache
 from seaice_data.store.stored_scene import StoredScene
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class MappedPlanes:
         return Part(_plain(opened.inputs), _plain(opened.charts), (0, 0))
 
 
-class ReadPlanes(Kept[_Key, NDArray[Any]]):
+class ReadPlanes(SceneCache[_Key, NDArray[Any]]):
     """Planes of any store, read through zarr; chunks are kept up to a limit."""
 
     def __init__(self, scenes: Sequence[StoredScene], kept_bytes: int = KEPT_BYTES) -> None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from seaice_data.arrays import IntArray
 from seaice_data.errors import DamageError
 from seaice_data.polygon_shares import polygon_shares
-from seaice_data.sampling.kept import Kept
+from seaice_data.sampling.scene_cache import SceneCache
 from seaice_data.store.stored_scene import StoredScene
 
 
@@ -36,7 +36,7 @@ class ScenePolygons:
         return sum(array.nbytes for array in arrays)
 
 
-class KeptPolygons(Kept[int, ScenePolygons]):
+class KeptPolygons(SceneCache[int, ScenePolygons]):
     """Polygons of scenes, read whole when first asked for and kept up to a limit."""
 
     def of(self, position: int) -> ScenePolygons:

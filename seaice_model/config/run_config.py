@@ -222,7 +222,7 @@ class TrainConfig:
     """Weight of the loss of regions beside that of pixels: for each polygon of a patch, how
     far the shares of predicted classes are from those of the chart, which are known for
     polygons that mix ice types, too (`seaice_model.training.region_loss`). Needs a store
-    with polygons."""
+    with polygons; patches are cut on the CPU then, for a GPU, too."""
 
     region_shares: RegionShares = field(default="ice", metadata=ADDED)
     """Shares that the loss of regions compares: of classes among the ice, like the rule of

@@ -7,18 +7,20 @@ import numpy as np
 import pytest
 
 from seaice_data.arrays import FloatArray
-from seaice_data.sampling.kept import Kept
+from seaice_data.sampling.scene_cache import SceneCache
 
 EIGHT_BYTES = np.zeros(1)
 
 
 @pytest.fixture
-def kept() -> Kept[str, FloatArray]:
+def kept() -> SceneCache[str, FloatArray]:
     """Return what keeps two values."""
-    return Kept([], 16)
+    return SceneCache([], 16)
 
 
-def test_the_least_recently_used_is_dropped_first(kept: Kept[str, FloatArray]) -> None:
+def test_the_least_recently_used_is_dropped_first(
+    kept: SceneCache[str, FloatArray],
+) -> None:
     kept._keep({"a": EIGHT_BYTES, "b": EIGHT_BYTES})
     assert list(kept._kept(["a", "x"])) == ["a"]
     kept._keep({"c": EIGHT_BYTES})
@@ -26,13 +28,13 @@ def test_the_least_recently_used_is_dropped_first(kept: Kept[str, FloatArray]) -
     assert kept.n_kept_bytes == 16
 
 
-def test_more_than_the_limit_is_not_kept(kept: Kept[str, FloatArray]) -> None:
+def test_more_than_the_limit_is_not_kept(kept: SceneCache[str, FloatArray]) -> None:
     kept._keep({"a": np.zeros(3)})
     assert kept.n_kept_bytes == 0
 
 
 def test_other_processes_start_with_nothing(
-    kept: Kept[str, FloatArray], monkeypatch: pytest.MonkeyPatch
+    kept: SceneCache[str, FloatArray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept._keep({"a": EIGHT_BYTES})
     sent = pickle.loads(pickle.dumps(kept))  # noqa: S301 - our own

@@ -18,7 +18,7 @@ Key = TypeVar("Key")
 Value = TypeVar("Value", bound=_Sized)
 
 
-class Kept(Generic[Key, Value]):
+class SceneCache(Generic[Key, Value]):
     """Values read from scenes; the least recently used ones are dropped first.
 
     Threads may share it. Nothing that was read is passed to another process: workers may be
