@@ -11,6 +11,8 @@ from seaice_data.polygon_shares import polygon_shares
 from seaice_data.sampling.scene_cache import SceneCache
 from seaice_data.store.stored_scene import StoredScene
 
+_N_ROWS = 64
+
 
 @dataclass(frozen=True, slots=True)
 class ScenePolygons:
@@ -67,17 +69,21 @@ def read_polygons(scene: StoredScene) -> ScenePolygons:
     order = np.argsort(table.ids)
     ids = table.ids[order]
     n = len(ids)
-    positions: IntArray = (np.searchsorted(ids, plane) + 1).astype(
-        np.min_scalar_type(n + 1)
-    )
-    positions[plane < 0] = 0
-    is_other = np.concatenate([[-1], ids, [-1]])[positions] != np.maximum(plane, -1)
-    if is_other.any():
-        raise DamageError(
-            f"scene {scene.id}: 'polygon_id' contains {plane[is_other][0]}, but 'polygons' "
-            "does not",
-            hint=f"find what is damaged with `seaice verify {scene.store.path}`",
-        )
+    around = np.concatenate([[-1], ids, [-1]])
+    positions: IntArray = np.empty(plane.shape, np.min_scalar_type(n + 1))
+    n_pixels = np.zeros(n + 2, np.int64)
+    for top in range(0, len(plane), _N_ROWS):  # wide numbers for a few rows at a time
+        band = plane[top : top + _N_ROWS]
+        found = np.searchsorted(ids, band) + 1
+        found[band < 0] = 0
+        is_other = around[found] != np.maximum(band, -1)
+        if is_other.any():
+            raise DamageError(
+                f"scene {scene.id}: 'polygon_id' contains {band[is_other][0]}, but "
+                "'polygons' does not",
+                hint=f"find what is damaged with `seaice verify {scene.store.path}`",
+            )
+        positions[top : top + _N_ROWS] = found
+        n_pixels += np.bincount(found.ravel(), minlength=n + 2)
     positions.flags.writeable = False
-    n_pixels = np.bincount(positions.ravel(), minlength=n + 1)[1:]
-    return ScenePolygons(positions, ids, n_pixels, polygon_shares(table)[order])
+    return ScenePolygons(positions, ids, n_pixels[1:-1], polygon_shares(table)[order])
