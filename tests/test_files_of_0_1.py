@@ -40,9 +40,10 @@ from seaice_model.formats.convert import convert_maps
 from seaice_model.maps.listing import find_maps
 from seaice_model.maps.netcdf import read_netcdf
 from seaice_model.prediction.predict import PredictSettings, predict_files, predict_store
-from seaice_model.runs.checkpoint import load, load_best, load_settings
+from seaice_model.runs.checkpoint import load, load_best
 from seaice_model.runs.folder import RunFolder
 from seaice_model.runs.log import read_log
+from seaice_model.runs.settings import load_settings
 from seaice_model.scores.score import score_maps
 from seaice_model.study.records import load_record
 from seaice_model.training.train import train

@@ -219,7 +219,7 @@ def _resolved(
 def _resumed(run: Path, changes: list[str], *, is_several: bool) -> "RunConfig":
     """Return the configuration of a run to resume, with changes."""
     from seaice_model.config.resolve import changed
-    from seaice_model.runs.checkpoint import settings_to_resume
+    from seaice_model.runs.settings import settings_to_resume
 
     first = _first_run(run, is_several=is_several)
     return changed(settings_to_resume(first).config, changes)

@@ -8,9 +8,6 @@ Both open files only when asked for a part, and pass nothing open to another pro
 workers may be forked or spawned.
 """
 
-import os
-import threading
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seaice_data.arrays import ChartArray, FloatArray
+from seaice_data.sampling.scene_cache import SceneCache
 from seaice_data.store.stored_scene import StoredScene
 
 if TYPE_CHECKING:
@@ -98,29 +96,15 @@ class MappedPlanes:
         return Part(_plain(opened.inputs), _plain(opened.charts), (0, 0))
 
 
-class ReadPlanes:
+class ReadPlanes(SceneCache[_Key, NDArray[Any]]):
     """Planes of any store, read through zarr; chunks are kept up to a limit."""
 
     def __init__(self, scenes: Sequence[StoredScene], kept_bytes: int = KEPT_BYTES) -> None:
-        self._scenes = tuple(scenes)
-        self._kept_bytes = kept_bytes
-        self._forget()
-
-    def __getstate__(self) -> tuple[tuple[StoredScene, ...], int]:
-        return self._scenes, self._kept_bytes
-
-    def __setstate__(self, state: tuple[tuple[StoredScene, ...], int]) -> None:
-        self.__init__(*state)  # type: ignore[misc]
-
-    @property
-    def n_kept_bytes(self) -> int:
-        """Bytes of the chunks that are kept now."""
-        return sum(chunk.nbytes for chunk in self._chunks.values())
+        super().__init__(scenes, kept_bytes)
 
     def part(self, position: int, top: int, bottom: int, left: int, right: int) -> Part:
         """Return a part of a scene, put together from chunks."""
-        if self._process != os.getpid():  # forked: locks and open arrays are the parent's
-            self._forget()
+        self._forget_parent()
         window = (top, bottom, left, right)
         inputs = self._window(position, "inputs", window)
         charts = self._window(position, "charts", window)
@@ -128,17 +112,13 @@ class ReadPlanes:
 
     def charts(self, position: int) -> ChartArray:
         """Return the charts of a scene, read whole."""
-        if self._process != os.getpid():
-            self._forget()
+        self._forget_parent()
         height, width = self._scenes[position].grid.shape
         return self._window(position, "charts", (0, height, 0, width))
 
     def _forget(self) -> None:
-        """Start again with nothing open and nothing kept."""
-        self._process = os.getpid()
-        self._lock = threading.Lock()
         self._arrays: dict[tuple[int, str], zarr.Array[Any]] = {}
-        self._chunks: OrderedDict[_Key, NDArray[Any]] = OrderedDict()
+        super()._forget()
 
     def _window(
         self, position: int, name: str, window: tuple[int, int, int, int]
@@ -168,22 +148,6 @@ class ReadPlanes:
             to_y, to_x = y + from_y - top, x + from_x - left
             out[to_y : to_y + piece.shape[0], to_x : to_x + piece.shape[1]] = piece
         return _plain(out)
-
-    def _kept(self, keys: list[_Key]) -> dict[_Key, NDArray[Any]]:
-        """Return the chunks that are kept, and note that they were used."""
-        with self._lock:
-            found = {key: self._chunks[key] for key in keys if key in self._chunks}
-            for key in found:
-                self._chunks.move_to_end(key)
-        return found
-
-    def _keep(self, chunks: dict[_Key, NDArray[Any]]) -> None:
-        """Keep chunks, and drop the least recently used ones."""
-        with self._lock:
-            self._chunks.update(chunks)
-            n_bytes = self.n_kept_bytes
-            while n_bytes > self._kept_bytes:
-                n_bytes -= self._chunks.popitem(last=False)[1].nbytes
 
     def _read(
         self, scene: StoredScene, array: "zarr.Array[Any]", keys: list[_Key]

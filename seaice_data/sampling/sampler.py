@@ -44,23 +44,26 @@ from typing import Any, cast
 
 import numpy as np
 
-from seaice_data.arrays import ChartArray, FloatArray, IntArray
+from seaice_data.arrays import FloatArray, IntArray
 from seaice_data.channels import DISPENSABLE, find_channels
-from seaice_data.charts import CHART_FILL, CHARTS
+from seaice_data.charts import CHARTS
 from seaice_data.deprecation import former_arguments, former_attribute
 from seaice_data.errors import SettingsError, StoreError
 from seaice_data.sampling.augmentation import Augmentation, find_augmentation
 from seaice_data.sampling.patch import Patch
-from seaice_data.sampling.plan import WIND, BatchPlan, BatchPlanner, Cuts, still_wind
+from seaice_data.sampling.patch_cutter import PatchCutter, channel_runs
+from seaice_data.sampling.plan import WIND, BatchPlan, BatchPlanner, still_wind
 from seaice_data.sampling.planes import KEPT_BYTES, open_planes
 from seaice_data.sampling.random_numbers import check_seed
 from seaice_data.sampling.regions import MOST_REGIONS, N_SHARES, RegionCutter
 from seaice_data.sampling.windows import Sampling, WindowSampler, has_windows
-from seaice_data.settings import nearest
 from seaice_data.store.division import divided
 from seaice_data.store.store import Store
 from seaice_data.store.stored_scene import StoredScene
 from seaice_data.texts import counted
+
+_OF_ONE_PROCESS = ("_planes", "_cutter", "_region_cutter", "_windows", "_planner", "_pool")
+"""What a sampler does not take to another process."""
 
 
 @former_arguments(drawing="sampling")
@@ -153,7 +156,7 @@ class PatchSampler:
         named = "none" if augmentation is None else augmentation
         self.augmentation = find_augmentation(named) if isinstance(named, str) else named
         self.channels = tuple(channels or store.channels)
-        self._runs = _channel_runs(store, self.channels)
+        self._runs = channel_runs(store, self.channels)
         self.dispensable = tuple(
             tuple(k for k, c in enumerate(find_channels(self.channels)) if c.group == group)
             for group in DISPENSABLE
@@ -211,9 +214,7 @@ class PatchSampler:
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what is open: threads and files belong to one process."""
         return {
-            name: value
-            for name, value in vars(self).items()
-            if name not in ("_planes", "_windows", "_planner", "_pool", "_cutter")
+            name: value for name, value in vars(self).items() if name not in _OF_ONE_PROCESS
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -267,17 +268,17 @@ class PatchSampler:
         def fill(k: int) -> None:
             patch = (out["inputs"][k], out["charts"][k])
             if still[k]:
-                self._copy(plan.cuts, k, *patch)
+                self._cutter.copy(plan.cuts, k, *patch)
             else:
-                self._cut(plan.cuts, k, whole, parts[k], *patch)
+                self._cutter.cut(plan.cuts, k, whole, parts[k], *patch)
             if (m := partner_of.get(k)) is not None:
-                self._cut(plan.partners, m, plan.box[m], of_partners[m], *patch)
+                self._cutter.cut(plan.partners, m, plan.box[m], of_partners[m], *patch)
             for channels, is_absent in zip(self.dispensable, plan.absent[k], strict=True):
                 if is_absent:
                     out["inputs"][k][..., channels] = np.nan
             if self.regions:
                 found = (out["region"][k], out["shares"][k], out["visible"][k])
-                self._cutter.cut(plan, k, m, *found)
+                self._region_cutter.cut(plan, k, m, *found)
 
         n, n_threads = len(numbers), self.n_threads
         if n_threads == 1 or n == 1:
@@ -340,7 +341,17 @@ class PatchSampler:
     def _open(self) -> None:
         """Set up what belongs to one process; files are opened when they are needed."""
         self._planes = open_planes(self._stored, self._kept_bytes)
-        self._cutter = RegionCutter(self._stored, self.size, self._kept_bytes)
+        self._cutter = PatchCutter(
+            self._planes,
+            self._shapes,
+            self.size,
+            self._dtype,
+            self.augmentation.method,
+            runs=self._runs,
+            wind=self.wind,
+            still_wind=self.still_wind,
+        )
+        self._region_cutter = RegionCutter(self._stored, self.size, self._kept_bytes)
         self._pool: tuple[int, ThreadPoolExecutor] | None = None
         self._windows = WindowSampler(
             self.sampling,
@@ -362,56 +373,6 @@ class PatchSampler:
             self._components,
         )
 
-    def _copy(self, cuts: Cuts, k: int, inputs: FloatArray, charts: ChartArray) -> None:
-        """Copy a window as it is in the scene."""
-        top, left = (int(value) for value in cuts.affine[k, :, 2])
-        height, width = self._shapes[cuts.scene[k]]
-        bottom, right = min(top + self.size, height), min(left + self.size, width)
-        part = self._planes.part(int(cuts.scene[k]), top, bottom, left, right)
-        rows = slice(top - part.origin[0], bottom - part.origin[0])
-        columns = slice(left - part.origin[1], right - part.origin[1])
-        n_y, n_x = bottom - top, right - left
-        charts[:n_y, :n_x] = part.charts[rows, columns]
-        for to, first, n in self._runs.tolist():
-            inputs[:n_y, :n_x, to : to + n] = part.inputs[rows, columns, first : first + n]
-        if (n_y, n_x) != (self.size, self.size):
-            inputs[n_y:], inputs[:, n_x:] = np.nan, np.nan
-            charts[n_y:], charts[:, n_x:] = CHART_FILL, CHART_FILL
-
-    def _cut(
-        self,
-        cuts: Cuts,
-        k: int,
-        box: IntArray,
-        needed: list[int],
-        inputs: FloatArray,
-        charts: ChartArray,
-    ) -> None:
-        """Cut a box of a patch by its map, from the part of its scene that this needs."""
-        from seaice_data.sampling.cut import cut_bilinear, cut_nearest  # late: takes 0.2 s
-
-        turn = cuts.wind[k]
-        is_turned = (turn != self.still_wind).any()
-        part = self._planes.part(int(cuts.scene[k]), *needed)
-        # Numba has no half precision on CPUs, so it gets the bits.
-        is_half = self._dtype == np.float16
-        bits = np.dtype(np.uint16) if is_half else self._dtype
-        cut = cut_nearest if self.augmentation.method == "nearest" else cut_bilinear
-        cut(
-            part.inputs.view(bits),
-            part.charts,
-            np.array(part.origin),
-            cuts.bounds[k],
-            cuts.affine[k],
-            self._runs,
-            self.wind if is_turned else self.wind[:0],
-            turn.astype(np.float32),
-            box,
-            np.array(np.nan, self._dtype).view(bits)[()],
-            inputs.view(bits),
-            charts,
-        )
-
     def _threads(self) -> ThreadPoolExecutor:
         """Return the threads of this process: a fork has none of its parent's."""
         if self._pool is None or self._pool[0] != os.getpid():
@@ -423,23 +384,3 @@ class PatchSampler:
 def _each(work: Callable[[int], None], positions: range) -> None:
     for k in positions:
         work(k)
-
-
-def _channel_runs(store: Store, channels: Sequence[str]) -> IntArray:
-    """Return runs of channels: first in the patch, first in the store, how many.
-
-    Channels that are adjacent in both are copied at once: one run for the defaults.
-    """
-    runs: list[list[int]] = []
-    for to, name in enumerate(channels):
-        if name not in store.channels:
-            raise StoreError(
-                f"the store {store.path!r} has no channel {name!r}",
-                hint=nearest(name, store.channels),
-            )
-        column = store.channels.index(name)
-        if runs and column == runs[-1][1] + runs[-1][2]:
-            runs[-1][2] += 1
-        else:
-            runs.append([to, column, 1])
-    return np.array(runs, np.int64)

@@ -110,7 +110,7 @@ class ModelConfig:
                 "fusion 'bottleneck' needs ancillary channels and others",
                 hint="add channels of AMSR2 or ERA5, or set fusion to 'input'",
             )
-        if self.fill != "zero" and not self._dispensable:
+        if self.fill != "zero" and not self.dispensable:
             raise ConfigError(
                 f"fill {self.fill!r} needs channels of AMSR2 or ERA5",
                 hint="add some, or set fill to 'zero'",
@@ -159,10 +159,11 @@ class ModelConfig:
     @property
     def masked(self) -> tuple[Group, ...]:
         """Groups with a plane for where they are missing, after those of the channels."""
-        return self._dispensable if self.fill == "mask" else ()
+        return self.dispensable if self.fill == "mask" else ()
 
     @property
-    def _dispensable(self) -> tuple[Group, ...]:
+    def dispensable(self) -> tuple[Group, ...]:
+        """Groups of `DISPENSABLE` of which it reads channels."""
         read = {channel.group for channel in find_channels(self.channels)}
         return tuple(group for group in DISPENSABLE if group in read)
 
@@ -221,7 +222,7 @@ class TrainConfig:
     """Weight of the loss of regions beside that of pixels: for each polygon of a patch, how
     far the shares of predicted classes are from those of the chart, which are known for
     polygons that mix ice types, too (`seaice_model.training.region_loss`). Needs a store
-    with polygons."""
+    with polygons; patches are cut on the CPU then, for a GPU, too."""
 
     region_shares: RegionShares = field(default="ice", metadata=ADDED)
     """Shares that the loss of regions compares: of classes among the ice, like the rule of
@@ -352,7 +353,14 @@ class RunConfig:
     drawing = former_attribute("drawing", "sampling")
 
     def __post_init__(self) -> None:
-        """Refuse patches that the network shrinks to a single pixel."""
+        """Refuse patches that do not fit the network."""
+        for group in self.augmentation.dropped:
+            if group not in self.model.dispensable:
+                raise ConfigError(
+                    f"drop_{group} needs channels of {group.upper()}, and the network "
+                    "reads none",
+                    hint=f"add some, or set drop_{group} to 0",
+                )
         # Batch norm needs more than one pixel in a channel, even in a batch of one patch.
         smallest = 2 * self.model.stride
         if self.train.patch_size < smallest:

@@ -137,7 +137,7 @@ def build_named(config: ModelConfig, *, seed: int | None, tile: int) -> NamedNet
         If the package that it is from cannot be imported, or builds no network.
     """
     described = _described(config.network)
-    with own_chance(seed or 0), network_errors(described, "cannot be built"):
+    with own_random_state(seed or 0), network_errors(described, "cannot be built"):
         build: Any
         if config.network == SWIN:
             from seaice_model.networks.swin import build_swin as build  # late: an extra
@@ -175,7 +175,7 @@ def try_network(network: NamedNetwork) -> None:
     device = next(network.parameters()).device
     shape = (_N_TRIED, len(network.config.channels), network.tile, network.tile)
     described = _described(network.config.network)
-    with own_chance(0, device):
+    with own_random_state(0, device):
         for is_training in (False, True):
             network.train(is_training)
             prediction = network(torch.zeros(shape, device=device))
@@ -190,7 +190,7 @@ def try_network(network: NamedNetwork) -> None:
 
 
 @contextmanager
-def own_chance(
+def own_random_state(
     seed: int, device: torch.device | None = None, number: tuple[int, ...] = ()
 ) -> Iterator[None]:
     """Let random numbers of PyTorch follow from a seed; the global state stays as it is.

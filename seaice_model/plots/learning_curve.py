@@ -37,7 +37,9 @@ def plot_learning_curve(log: Sequence[LogEntry]) -> "Figure":
         values = [_or_nan(getattr(entry, name)) for entry in log]
         scores.plot(epochs, values, label=label, color=colour, marker=marker)
     _mark_best(scores, log)
-    losses.set(xlabel="epoch", ylabel="training loss", yscale="log")
+    # With learned weights, the sum may be negative.
+    scale = "log" if all(entry.loss >= 0 for entry in log) else "linear"
+    losses.set(xlabel="epoch", ylabel="training loss", yscale=scale)
     # A network that has not learned yet can have an R2 far below 0.
     scores.set(xlabel="epoch", ylabel="validation score (%)", ylim=(_lowest(log), 102))
     for axes in (losses, scores):

@@ -21,99 +21,35 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor
 
 from seaice_data.charts import CHARTS
-from seaice_data.conventions import DENOISINGS
-from seaice_data.scene_id import SceneId
-from seaice_data.settings import ADDED, from_mapping, to_mapping
-from seaice_data.store.recipe import Recipe
+from seaice_data.settings import from_mapping, to_mapping
 from seaice_data.system.documents import (
     MOST_BYTES,
     DocumentError,
     naming_version,
     open_file,
     parse_json,
-    read_text,
     typed,
 )
 from seaice_data.system.files import replacing
 from seaice_data.texts import printable
 from seaice_model.config.network_names import UNET, check_package, package_of
-from seaice_model.config.run_config import ModelConfig, RunConfig
+from seaice_model.config.run_config import ModelConfig
 from seaice_model.errors import ConfigError, RunError
 from seaice_model.networks.build import Network, build_network
 from seaice_model.runs.folder import RunFolder, run_errors
+from seaice_model.runs.settings import RunSettings
 
 log = logging.getLogger(__name__)
 
 FORMAT_VERSION = 1
 """Version of the checkpoint format."""
 
+LOG_VARIANCES, MOMENTUM = "log_variances", "momentum"
+"""Tensors of `Checkpoint.loss_weights`: one number for each chart in both."""
+
 _KEY = "seaice"
 _WEIGHTS, _MOMENTUM = "weights.", "momentum."
 _AVERAGE, _LOSS_WEIGHTS = "average.", "loss_weights."
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class StoreRecord:
-    """The store that a run was trained on."""
-
-    path: str
-    """Absolute path or URL, without secrets; as it was given in version 0.1."""
-
-    fingerprint: str
-    """Fingerprint of its recipe."""
-
-    recipe: Recipe
-    """Recipe of the store."""
-
-    means: tuple[float, ...]
-    """Mean of each channel of the run, subtracted before storing; in its unit."""
-
-    stds: tuple[float, ...]
-    """Standard deviation of each channel, divided by before storing; in its unit."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RunSettings:
-    """Everything that decides the weights of a run."""
-
-    config: RunConfig
-    """Network and training."""
-
-    store: StoreRecord
-    """Where the patches come from."""
-
-    train_scenes: tuple[SceneId, ...]
-    """Ids of the scenes that patches are sampled from."""
-
-    validation_scenes: tuple[SceneId, ...]
-    """Ids of the scenes that epochs are scored on."""
-
-    software: str
-    """Version of this package."""
-
-    denoising: Mapping[str, int] = field(default_factory=dict, metadata=ADDED)
-    """Scenes that patches are sampled from, by how noise was removed from their SAR. Empty
-    in runs of versions that read only scenes of AI4Arctic: see `denoisings`."""
-
-    network_package: str = field(default="", metadata=ADDED)
-    """Name and version of the package that the network is from, such as "monai 1.6.1";
-    empty for the U-Net."""
-
-    @property
-    def denoisings(self) -> tuple[str, ...]:
-        """Ways in which noise was removed from the SAR of the training scenes, sorted."""
-        return tuple(sorted(self.denoising)) or DENOISINGS[:1]
-
-    def __post_init__(self) -> None:
-        """Refuse a standardisation that does not fit the channels."""
-        n_channels = len(self.config.model.channels)
-        for name in ("means", "stds"):
-            values = getattr(self.store, name)
-            if len(values) != n_channels:
-                raise ConfigError(
-                    f"{name} must be one number per channel ({n_channels}), "
-                    f"got {len(values)}"
-                )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -252,49 +188,6 @@ def load(path: Path) -> Checkpoint:
             )
 
 
-def save_settings(settings: RunSettings, path: Path) -> None:
-    """Write the settings of a run as JSON for people and programs.
-
-    Raises
-    ------
-    RunError
-        If they cannot be written.
-    """
-    with run_errors(path, "write"), replacing(path) as new:
-        new.write_text(json.dumps(to_mapping(settings), indent=2) + "\n", encoding="utf-8")
-
-
-def load_settings(path: Path) -> RunSettings:
-    """Read the settings of a run.
-
-    Raises
-    ------
-    RunError
-        If there are none at `path`, they are damaged, or this version cannot read them.
-    """
-    with run_errors(path):
-        mapping = typed(parse_json(read_text(path)), dict[str, Any])
-        with naming_version(RunError, str(path), mapping.get("software")):
-            return from_mapping(RunSettings, mapping)
-
-
-def settings_to_resume(run_path: Path) -> RunSettings:
-    """Read the settings of a run that is to be resumed.
-
-    Raises
-    ------
-    RunError
-        If there is no run, or its settings are damaged.
-    """
-    folder = RunFolder(run_path)
-    if not folder.settings.exists():
-        raise RunError(
-            f"no run at {str(run_path)!r} to resume",
-            hint="leave out --resume to start one",
-        )
-    return load_settings(folder.settings)
-
-
 def load_best(run_path: str | Path) -> Checkpoint:
     """Read the best checkpoint of a run.
 
@@ -345,7 +238,9 @@ def weights_fingerprint(checkpoint: Checkpoint) -> str:
     digest = hashlib.sha256()
     for name, tensor in sorted(checkpoint.result.items()):
         digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        # Their bits: numpy lacks types that networks of others may have.
+        bits = tensor.detach().cpu().reshape(-1).view(torch.uint8)
+        digest.update(bits.numpy().tobytes())
     return digest.hexdigest()[:16]
 
 
@@ -422,7 +317,7 @@ def _in_words(model: ModelConfig) -> str:
 
 def _learned_like(checkpoint: Checkpoint) -> dict[str, Tensor]:
     """Return tensors like those of learned weights, without momentum if there is none."""
-    names = ["log_variances", *{"momentum"}.intersection(checkpoint.loss_weights)]
+    names = [LOG_VARIANCES, *{MOMENTUM}.intersection(checkpoint.loss_weights)]
     return dict.fromkeys(names, torch.zeros(len(CHARTS)))
 
 

@@ -39,8 +39,9 @@ from seaice_data.system.files import replacing
 from seaice_data.texts import printable
 from seaice_model.config.run_config import RunConfig
 from seaice_model.errors import StudyError
-from seaice_model.runs.checkpoint import load, load_settings
+from seaice_model.runs.checkpoint import load
 from seaice_model.runs.folder import RunFolder
+from seaice_model.runs.settings import load_settings
 from seaice_model.scores.hidden_truth import PARTS
 from seaice_model.study.candidates import Candidate, View
 from seaice_model.study.statistics import Confusion

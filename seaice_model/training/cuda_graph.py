@@ -37,17 +37,14 @@ class CudaGraphStep:
         state: Callable[[], Iterable[Tensor]],
     ) -> None:
         self._inputs = [tensor.clone() for tensor in inputs]
-        before = {id(tensor): tensor.detach().clone() for tensor in state()}
         with _trying_kernels():
-            stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-            stream.wait_stream(torch.cuda.current_stream())
-            with torch.cuda.stream(stream):
-                for _ in range(_N_WARM_UP):
-                    step(*self._inputs)
-            torch.cuda.current_stream().wait_stream(stream)
-            with torch.no_grad():
-                for tensor in state():
-                    tensor.copy_(before.get(id(tensor), torch.zeros_like(tensor)))
+            with unchanged(state):
+                stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+                stream.wait_stream(torch.cuda.current_stream())
+                with torch.cuda.stream(stream):
+                    for _ in range(_N_WARM_UP):
+                        step(*self._inputs)
+                torch.cuda.current_stream().wait_stream(stream)
             self._graph = torch.cuda.CUDAGraph()
             # Another thread may use the device meanwhile, for the next batches.
             with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
@@ -69,6 +66,27 @@ class CudaGraphStep:
             own.copy_(given, non_blocking=True)
         self._graph.replay()
         return self._output
+
+
+@contextmanager
+def unchanged(state: Callable[[], Iterable[Tensor]]) -> Iterator[None]:
+    """Undo what is done to tensors; those that are new at the end are set to 0.
+
+    Parameters
+    ----------
+    state
+        Returns the tensors, on any device, or views of them.
+    """
+    before = {_place(tensor): tensor.detach().clone() for tensor in state()}
+    yield
+    with torch.no_grad():
+        for tensor in state():
+            tensor.copy_(before.get(_place(tensor), torch.zeros_like(tensor)))
+
+
+def _place(tensor: Tensor) -> tuple[int, torch.Size]:
+    """Return where a tensor is in memory: views of it are other objects each time."""
+    return tensor.data_ptr(), tensor.shape
 
 
 @contextmanager

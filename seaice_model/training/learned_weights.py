@@ -20,9 +20,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from seaice_model.runs.checkpoint import LOG_VARIANCES, MOMENTUM
 from seaice_model.training.processes import Processes
-
-_LOG_VARIANCES, _MOMENTUM = "log_variances", "momentum"
 
 
 class LearnedWeights:
@@ -72,15 +71,15 @@ class LearnedWeights:
 
     def state(self, optimiser: Optimizer) -> dict[str, Tensor]:
         """Return what a checkpoint needs; without momentum before the first batch."""
-        state = {_LOG_VARIANCES: self.log_variances.detach()}
+        state = {LOG_VARIANCES: self.log_variances.detach()}
         if self.log_variances in optimiser.state:
-            state[_MOMENTUM] = optimiser.state[self.log_variances]["momentum_buffer"]
+            state[MOMENTUM] = optimiser.state[self.log_variances]["momentum_buffer"]
         return state
 
     def restore(self, state: Mapping[str, Tensor], optimiser: Optimizer) -> None:
         """Continue from a checkpoint."""
         with torch.no_grad():
-            self.log_variances.copy_(state[_LOG_VARIANCES])
-        if _MOMENTUM in state:
-            buffer = state[_MOMENTUM].to(self.log_variances.device, copy=True)
+            self.log_variances.copy_(state[LOG_VARIANCES])
+        if MOMENTUM in state:
+            buffer = state[MOMENTUM].to(self.log_variances.device, copy=True)
             optimiser.state[self.log_variances]["momentum_buffer"] = buffer

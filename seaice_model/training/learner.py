@@ -19,7 +19,7 @@ from seaice_model.networks.device import (
     as_planes,
     is_compiled,
 )
-from seaice_model.networks.named import NamedNetwork, own_chance, try_network
+from seaice_model.networks.named import NamedNetwork, own_random_state, try_network
 from seaice_model.networks.unet import MultiTaskUNet, on_device
 from seaice_model.training.cuda_graph import CudaGraphStep
 from seaice_model.training.learned_weights import LearnedWeights
@@ -79,37 +79,17 @@ class Learner:
             LearnedWeights(first, device) if self.config.learned_weights else None
         )
         self._fill = config.model.fill
-        self._synchronised = processes.synchronised(self.network)
+        is_ours = isinstance(network, MultiTaskUNet)
+        self._synchronised = processes.synchronised(self.network, uses_all=is_ours)
         # What others wrote may not compile: only if asked for.
         compiled = is_compiled(self.config.compile, device) and (
-            isinstance(network, MultiTaskUNet) or self.config.compile == "always"
+            is_ours or self.config.compile == "always"
         )
-        self._forward: _Forward = self._losses
-        if compiled:
-            gc.collect()  # earlier learners, with the memory of their graphs
-            # A process compiles one function only a few times: restart the count.
-            torch.compiler.reset()
-            self._forward = torch.compile(self._losses, dynamic=False)
-            if processes.count > 1:
-                # Gradients are too small to be worth sending in parts, and splitting the
-                # network for that fails on our own operations in some releases.
-                undivided = torch._dynamo.config.patch(optimize_ddp=False)
-                self._forward = undivided(self._forward)
+        self._forward: _Forward = self._compiled() if compiled else self._losses
         # A graph cannot contain communication between processes.
         self._is_recorded = compiled and device.type == "cuda" and processes.count == 1
         self._recorded: CudaGraphStep | None = None
-        rate = self.config.learning_rate
-        trained: list[dict[str, Any]] = [{"params": [*self.network.parameters()]}]
-        if self._learned is not None:
-            trained.append({"params": [self._learned.log_variances], "weight_decay": 0.0})
-        self._optimiser = torch.optim.SGD(
-            trained,
-            # A graph reads it from the memory of the device.
-            lr=torch.tensor(rate, device=device) if self._is_recorded else rate,
-            momentum=self.config.momentum,
-            weight_decay=self.config.weight_decay,
-            fused=True,
-        )
+        self._optimiser = self._new_optimiser()
 
     @property
     def result(self) -> Network:
@@ -144,7 +124,7 @@ class Learner:
         if isinstance(self.network, MultiTaskUNet):  # it samples none
             return self._learn(batch, learning_rate)
         number = (iteration, self.processes.rank)
-        with own_chance(self.config.seed, self.processes.device, number):
+        with own_random_state(self.config.seed, self.processes.device, number):
             return self._learn(batch, learning_rate)
 
     def momentum(self) -> dict[str, Tensor]:
@@ -209,6 +189,34 @@ class Learner:
         size, seed = config.train.patch_size, config.train.seed
         network = build_network(config.model, seed=seed, patch_size=size)
         return on_device(network, self.processes.device)
+
+    def _compiled(self) -> _Forward:
+        gc.collect()  # earlier learners, with the memory of their graphs
+        # A process compiles one function only a few times: restart the count.
+        torch.compiler.reset()
+        compiled: _Forward = torch.compile(self._losses, dynamic=False)
+        if self.processes.count == 1:
+            return compiled
+        # Gradients are too small to be worth sending in parts, and splitting the network
+        # for that fails on our own operations in some releases.
+        undivided: _Forward = torch._dynamo.config.patch(optimize_ddp=False)(compiled)
+        return undivided
+
+    def _new_optimiser(self) -> torch.optim.SGD:
+        rate = self.config.learning_rate
+        trained: list[dict[str, Any]] = [{"params": [*self.network.parameters()]}]
+        if self._learned is not None:
+            trained.append({"params": [self._learned.log_variances], "weight_decay": 0.0})
+        return torch.optim.SGD(
+            trained,
+            # A graph reads it from the memory of the device.
+            lr=torch.tensor(rate, device=self.processes.device)
+            if self._is_recorded
+            else rate,
+            momentum=self.config.momentum,
+            weight_decay=self.config.weight_decay,
+            fused=True,
+        )
 
     def _learn(self, batch: Batch, learning_rate: float) -> Tensor:
         patches = [batch.inputs, batch.charts, batch.probability]

@@ -109,8 +109,12 @@ class Processes:
                 hint="change batch_size or the number of processes",
             )
 
-    def synchronised(self, network: nn.Module) -> nn.Module:
-        """Return `network` with gradients that are the means over all processes."""
+    def synchronised(self, network: nn.Module, *, uses_all: bool = True) -> nn.Module:
+        """Return `network` with gradients that are the means over all processes.
+
+        `uses_all` is whether each prediction depends on all weights; looking for those
+        without a gradient takes time.
+        """
         if self.count == 1:
             return network
         if self.device.type == "cuda":
@@ -118,7 +122,12 @@ class Processes:
             devices = [self.device.index]
         else:
             devices = None
-        return DistributedDataParallel(network, devices, broadcast_buffers=False)
+        return DistributedDataParallel(
+            network,
+            devices,
+            broadcast_buffers=False,
+            find_unused_parameters=not uses_all,
+        )
 
     def average_buffers(self, network: nn.Module) -> None:
         """Replace the running means of `network` by their means over all processes."""

@@ -13,14 +13,10 @@ from seaice_model.errors import PlotError
 from seaice_model.plots.learning_curve import plot_learning_curve
 from seaice_model.runs import checkpoint as checkpoints
 from seaice_model.runs import log as runlog
-from seaice_model.runs.checkpoint import (
-    Checkpoint,
-    RunSettings,
-    TrainState,
-    lost_best_error,
-)
+from seaice_model.runs.checkpoint import Checkpoint, TrainState, lost_best_error
 from seaice_model.runs.folder import RunFolder
 from seaice_model.runs.log import LogEntry
+from seaice_model.runs.settings import RunSettings, save_settings, settings_to_resume
 from seaice_model.runs.tensorboard import EpochWriter
 from seaice_model.style import save_plot
 from seaice_model.training.learner import Learner
@@ -68,7 +64,7 @@ class Recorder:
         if not overwrite:
             self.folder.refuse_results()
         self.folder.clear()
-        checkpoints.save_settings(self.settings, self.folder.settings)
+        save_settings(self.settings, self.folder.settings)
 
     def restore(self) -> TrainState:
         """Return to the last checkpoint, or to the best, or to the start.
@@ -97,8 +93,8 @@ class Recorder:
                 self._save(state, self.folder.best)
         if self.is_writing:
             runlog.keep_epochs(self.folder.log, state.n_epochs)
-            if checkpoints.settings_to_resume(self.folder.path) != self.settings:
-                checkpoints.save_settings(self.settings, self.folder.settings)
+            if settings_to_resume(self.folder.path) != self.settings:
+                save_settings(self.settings, self.folder.settings)
         return state
 
     def save(self, state: TrainState) -> None:

@@ -21,13 +21,9 @@ from seaice_data.texts import printable, without_secrets
 from seaice_model.config.network_names import check_package, package_of
 from seaice_model.config.run_config import RunConfig, TrainConfig
 from seaice_model.errors import RunError
-from seaice_model.runs.checkpoint import (
-    Checkpoint,
-    RunSettings,
-    StoreRecord,
-    settings_to_resume,
-)
+from seaice_model.runs.checkpoint import Checkpoint
 from seaice_model.runs.folder import RunFolder
+from seaice_model.runs.settings import RunSettings, StoreRecord, settings_to_resume
 
 log = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from seaice_data.store.store import Store
 from seaice_model.config.run_config import RunConfig
 from seaice_model.errors import RunError
-from seaice_model.runs.checkpoint import load_settings
 from seaice_model.runs.folder import RunFolder
+from seaice_model.runs.settings import load_settings
 from seaice_model.training.gpu_scenes import kept_scenes
 from seaice_model.training.progress import TrainCallback, TrainReport
 from seaice_model.training.train import train

@@ -35,9 +35,10 @@ from seaice_model.networks.device import (
     usual_torch,
 )
 from seaice_model.prediction.predictor import TILE
-from seaice_model.runs.checkpoint import RunSettings, TrainState
+from seaice_model.runs.checkpoint import TrainState
 from seaice_model.runs.folder import RunFolder, locked
 from seaice_model.runs.log import LogEntry
+from seaice_model.runs.settings import RunSettings
 from seaice_model.runs.tensorboard import event_writer
 from seaice_model.training.batches import batches, patch_source
 from seaice_model.training.learner import Learner

@@ -39,9 +39,18 @@ def test_many_polygons_have_wider_positions(tmp_path: Path) -> None:
     np.testing.assert_array_equal(positions, ids + 1)
 
 
+def test_rows_are_read_some_at_a_time(tmp_path: Path) -> None:
+    ids = np.repeat(np.arange(150)[:, None] // 50 - 1, 20, axis=1)
+    table = polygon_table({1: (92,), 0: (10,)})
+    store = write_polygons(str(tmp_path / "store.zarr"), {IDS[0]: ids}, table)
+    polygons = read_polygons(store.scene(IDS[0]))
+    np.testing.assert_array_equal(polygons.positions, ids + 1)
+    assert polygons.n_pixels.tolist() == [1000, 1000]
+
+
 def test_what_is_kept_stays_below_the_limit(store: Store) -> None:
     scenes = [store.scene(scene_id) for scene_id in IDS]
-    n_bytes = read_polygons(scenes[0]).n_bytes
+    n_bytes = read_polygons(scenes[0]).nbytes
     assert 900 < n_bytes < 1300
     kept = KeptPolygons(scenes, 2 * n_bytes)
     first = kept.of(0)

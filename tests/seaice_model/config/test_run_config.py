@@ -113,6 +113,14 @@ def test_patches_smaller_than_the_network_are_refused() -> None:
     RunConfig(train=TrainConfig(patch_size=32))
 
 
+def test_what_the_network_does_not_read_cannot_be_dropped() -> None:
+    weather = ModelConfig(channels=("hh", "t2m"))
+    with pytest.raises(ConfigError, match="drop_amsr2 needs channels of AMSR2") as caught:
+        RunConfig(model=weather, augmentation=Augmentation(drop_amsr2=0.2))
+    assert caught.value.hint == "add some, or set drop_amsr2 to 0"
+    RunConfig(model=weather, augmentation=Augmentation(drop_era5=0.2))
+
+
 def test_sampling_may_be_given_under_its_old_name() -> None:
     over_area = Sampling(over="area")
     with pytest.warns(FutureWarning, match="'drawing' is now 'sampling'"):

@@ -10,7 +10,12 @@ from torch.nn import functional
 from seaice_model.config.run_config import ModelConfig
 from seaice_model.errors import ConfigError, RunError
 from seaice_model.networks.build import build_network
-from seaice_model.networks.named import NamedNetwork, heads_of, own_chance, try_network
+from seaice_model.networks.named import (
+    NamedNetwork,
+    heads_of,
+    own_random_state,
+    try_network,
+)
 
 SIZE = 16
 
@@ -92,7 +97,7 @@ def test_trying_a_network_changes_nothing() -> None:
 
 def test_random_numbers_follow_from_seed_and_number() -> None:
     def dropped(seed: int, number: tuple[int, ...]) -> list[float]:
-        with own_chance(seed, number=number):
+        with own_random_state(seed, number=number):
             return functional.dropout(torch.ones(50), 0.5).tolist()
 
     assert dropped(1, (7, 0)) == dropped(1, (7, 0))

@@ -22,3 +22,11 @@ def test_a_learning_curve_is_plotted_from_the_first_epoch_on(tmp_path: Path) -> 
     ]  # fmt: skip
     assert "best: 88.0" in [line.get_label() for line in scores.lines]
     assert scores.get_ylim() == (-52, 102)  # an R2 of -300 is cut off
+
+
+def test_a_negative_loss_is_shown() -> None:
+    log = [replace(ENTRY, epoch=e, loss=1.0 - e) for e in range(1, 4)]
+    losses, _ = plot_learning_curve(log).axes
+    assert losses.get_yscale() == "linear"
+    assert losses.get_ylim()[0] < -2
+    assert plot_learning_curve(log[:1]).axes[0].get_yscale() == "log"

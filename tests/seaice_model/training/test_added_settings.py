@@ -4,12 +4,16 @@ import signal
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
-from support.learnable_scenes import TEST_SCENE, TINY
+from support.learnable_scenes import SCENES, TEST_SCENE, TINY
+from support.polygon_scenes import polygon_table, write_polygons
 
+from seaice_data.sampling.augmentation import Augmentation
+from seaice_data.store.recipe import Recipe
 from seaice_data.store.store import Store
 from seaice_model.config.run_config import RunConfig
 from seaice_model.errors import RunError
@@ -73,6 +77,43 @@ def test_an_interrupted_run_ends_with_the_same_bytes(
     train(store, parts.path, resume=True, device="cpu")
     assert parts.last.read_bytes() == whole.last.read_bytes()
     assert parts.best.read_bytes() == whole.best.read_bytes()
+
+
+def with_everything() -> RunConfig:
+    """Return settings that use all that goes beyond the paper, in one U-Net."""
+    channels = ("hh", "hv", "btemp_18_7h", "t2m")
+    model = replace(
+        SHORT.model, channels=channels, sic="both", fill="constant", fill_class=True,
+        fusion="bottleneck", decoders="separate",
+    )  # fmt: skip
+    train_config = replace(
+        SHORT.train, region_loss=0.5, learned_weights=True, weight_average=0.8,
+        divide_by_probability=True,
+    )  # fmt: skip
+    augmentation = Augmentation(drop_amsr2=0.3, drop_era5=0.3)
+    return replace(SHORT, model=model, train=train_config, augmentation=augmentation)
+
+
+def test_all_settings_together_resume_to_the_same_bytes(tmp_path: Path) -> None:
+    config = with_everything()
+    rows, columns = np.indices((24, 20))
+    # The last scene is smaller than a patch.
+    scenes = dict.fromkeys(SCENES, (rows // 9 + columns // 8) % 3)
+    scenes[SCENES[-1]] = scenes[SCENES[0]][:12, :14]
+    codes = {0: (90, 50, 85, 4, 40, 93, 5), 1: (50, 30, 81, 3, 20, 87, 4), 2: (92, -9, 95)}
+    recipe = Recipe(ratio=1, channels=config.model.channels)
+    store = write_polygons(
+        str(tmp_path / "store.zarr"), scenes, polygon_table(codes), recipe, mixed=[0, 1]
+    )
+    whole, parts = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "parts")
+    train(store, whole.path, config, device="cpu")
+    train(store, parts.path, config, device="cpu", progress=stop_in_the_second_epoch)
+    train(store, parts.path, resume=True, device="cpu")
+    assert parts.last.read_bytes() == whole.last.read_bytes()
+    last = load(whole.last)
+    for tensors in (last.weights, last.average):
+        assert tensors["filling.numbers"].all()
+    assert last.weights["heads.0.bias"].shape == (1 + 11 + 1,)
 
 
 def test_the_average_is_what_a_run_results_in(beyond: RunFolder, store: Store) -> None:

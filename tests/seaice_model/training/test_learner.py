@@ -15,6 +15,7 @@ from seaice_model.config.run_config import SicHead, TrainConfig
 from seaice_model.networks.device import Batch
 from seaice_model.networks.unet import Prediction
 from seaice_model.training.batches import batches
+from seaice_model.training.cuda_graph import unchanged
 from seaice_model.training.learner import Learner
 from seaice_model.training.losses import total_loss
 from seaice_model.training.processes import Processes
@@ -116,6 +117,18 @@ def test_learned_weights_do_not_decay(sampled: Callable[[str], list[Batch]]) -> 
     losses = learner.learn(sampled("cpu")[0], 0.1)[1:]
     expected = before - 0.1 * (0.5 - torch.exp(-before) * losses)
     torch.testing.assert_close(learner.loss_weights()["log_variances"], expected)
+
+
+def test_steps_to_warm_up_can_be_undone(sampled: Callable[[str], list[Batch]]) -> None:
+    learner, batch = learner_on("cpu", BEYOND), sampled("cpu")[0]
+    before = {name: value.clone() for name, value in everything(learner).items()}
+    with unchanged(learner._changed):
+        learner.learn(batch, 0.1)
+    after = everything(learner)
+    for name in before:
+        torch.testing.assert_close(after.pop(name), before[name], rtol=0, atol=0, msg=name)
+    assert "loss_weights.momentum" in after
+    assert not any(value.any() for value in after.values())  # new: momentum of 0
 
 
 @pytest.mark.gpu

@@ -52,7 +52,7 @@ from functools import partial
 from pathlib import Path
 from seaice_data.store.store import Store
 sys.path.insert(0, sys.argv[3])
-from test_processes import BEYOND, CONFIG, batch_of
+from test_processes import BEYOND, CONFIG, Partly, batch_of
 from seaice_model.training.learner import Learner
 from seaice_model.training.processes import join, leave
 
@@ -76,9 +76,29 @@ for kind in ("frozen", "own", "compiled", "beyond", "own-beyond", "compiled-beyo
          "loss_weights": learner.loss_weights()},
         Path(sys.argv[2], f"{kind}-{processes.rank}.pt"),
     )
+network = Partly()
+shared = processes.synchronised(network, uses_all=False)
+for _ in range(2):
+    network.zero_grad()
+    shared(torch.full((1, 1), 1.0 + processes.rank)).sum().backward()
+gradients = {name: weights.grad for name, weights in network.named_parameters()}
+torch.save(gradients, Path(sys.argv[2], f"partly-{processes.rank}.pt"))
 processes.barrier()
 leave()
 """
+
+
+class Partly(torch.nn.Module):
+    """A network that does not use all of its weights."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.used = torch.nn.Linear(1, 1, bias=False)
+        self.spare = torch.nn.Linear(1, 1, bias=False)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return a multiple of the inputs."""
+        return self.used(inputs)  # type: ignore[no-any-return]
 
 
 def batch_of(store: Store, *, rank: int = 0, count: int = 1) -> Batch:
@@ -156,6 +176,11 @@ def test_both_processes_end_with_the_same(steps: Path, kind: str) -> None:
         assert all(
             torch.equal(first[part][name], second[part][name]) for name in first[part]
         )
+
+
+def test_a_network_need_not_use_all_of_its_weights(steps: Path) -> None:
+    for gradients in read(steps, "partly"):
+        assert gradients == {"used.weight": torch.tensor([[1.5]]), "spare.weight": None}
 
 
 def test_on_cpus_each_process_normalises_its_own_share(steps: Path, store: Store) -> None:

@@ -27,8 +27,8 @@ from seaice_data.store.store import Store
 from seaice_model.config.presets import LISTED_VALIDATION, find_profile
 from seaice_model.config.run_config import ModelConfig, RunConfig, TrainConfig
 from seaice_model.errors import RunError
-from seaice_model.runs.checkpoint import load_settings, save_settings
 from seaice_model.runs.folder import RunFolder
+from seaice_model.runs.settings import load_settings, save_settings
 from seaice_model.training.run_settings import (
     check_channels,
     divide,

@@ -24,12 +24,7 @@ from seaice_data.store.store import Store
 from seaice_data.system.files import alone_in
 from seaice_model.config.run_config import Fill, ModelConfig, RunConfig, TrainConfig
 from seaice_model.errors import RunError
-from seaice_model.runs.checkpoint import (
-    load,
-    load_best,
-    save,
-    weights_fingerprint,
-)
+from seaice_model.runs.checkpoint import load, load_best, save, weights_fingerprint
 from seaice_model.runs.folder import RunFolder
 from seaice_model.runs.log import LogEntry, read_log
 from seaice_model.training.progress import TrainProgress
