@@ -74,13 +74,17 @@ class NamedNetwork(nn.Module):
         Raises
         ------
         RunError
-            If the module raises anything, or returns something else than it should.
+            If the module raises anything, or returns something else than it should; in
+            evaluation mode also if it returns values that are not finite.
         """
         if torch.compiler.is_compiling():
             return self._predict(inputs)
         given = f"it was given planes of shape {tuple(inputs.shape)}"
         with network_errors(self._described, "fails", hint=f"{given}: see patch_size"):
-            return self._predict(inputs)
+            prediction = self._predict(inputs)
+        if not self.training:  # in training, losses are checked
+            _check_values(self._described, prediction)
+        return prediction
 
     def _predict(self, inputs: Tensor) -> Prediction:
         # Modules of others may rely on the usual order in memory, for `view`.
@@ -193,12 +197,7 @@ def try_network(network: NamedNetwork) -> None:
         for is_training in (False, True):
             network.train(is_training)
             prediction = network(torch.zeros(shape, device=device))
-            for chart, plane in zip(CHARTS, prediction, strict=True):
-                if not bool(torch.isfinite(plane).all()):
-                    raise RunError(
-                        f"{described} returns values for {chart.name} that are not finite",
-                        hint="it was given zeros, as for patches without valid pixels",
-                    )
+            _check_values(described, prediction)
         for chart, plane in zip(CHARTS, prediction, strict=True):
             if not plane.requires_grad:
                 raise RunError(f"{described} has no weights that change {chart.name}")
@@ -263,6 +262,16 @@ def network_errors(
 def _described(name: str) -> str:
     """Return a network in words, with the package that it is from."""
     return f"network {name!r} ({package_of(name)})"
+
+
+def _check_values(described: str, prediction: Prediction) -> None:
+    """Refuse outputs that have no class."""
+    for chart, plane in zip(CHARTS, prediction, strict=True):
+        if not bool(torch.isfinite(plane).all()):
+            raise RunError(
+                f"{described} returns values for {chart.name} that are not finite",
+                hint="where no pixel is valid, it is given zeros",
+            )
 
 
 def _check_module(described: str, module: Any) -> None:

@@ -35,7 +35,7 @@ from seaice_data.system.documents import (
     typed,
 )
 from seaice_data.system.files import replacing
-from seaice_data.texts import printable
+from seaice_data.texts import printable, shortened
 from seaice_model.config.network_names import UNET, check_package, package_of
 from seaice_model.config.run_config import ModelConfig, RunConfig
 from seaice_model.errors import ConfigError, RunError
@@ -105,7 +105,13 @@ class RunSettings:
         return tuple(sorted(self.denoising)) or DENOISINGS[:1]
 
     def __post_init__(self) -> None:
-        """Refuse a standardisation that does not fit the channels."""
+        """Refuse a standardisation or a package that does not fit the network."""
+        network = self.config.model.network
+        if (network == UNET) == bool(self.network_package):
+            raise ConfigError(
+                f"network_package must be empty for {UNET!r} only, network is {network!r} "
+                f"and network_package {shortened(repr(self.network_package))}"
+            )
         n_channels = len(self.config.model.channels)
         for name in ("means", "stds"):
             values = getattr(self.store, name)
@@ -379,9 +385,16 @@ def _checked(checkpoint: Checkpoint) -> Checkpoint:
     """Refuse tensors that do not fit the network, or the settings of its training."""
     model, package = checkpoint.settings.config.model, checkpoint.settings.network_package
     wanted = _built(checkpoint.settings).state_dict()
+    found = package_of(model.network)
     if difference := _first_difference(checkpoint.weights, wanted):
+        if found != package:
+            raise RunError(
+                f"the run has weights of the network {model.network!r} of "
+                f"{printable(package)!r}, here it is from {found!r}, where {difference}",
+                hint="install the version that the run was trained with, if you trust it",
+            )
         raise DocumentError(f"weights are not those of {_in_words(model)}: {difference}")
-    if (found := package_of(model.network)) != package:
+    if found != package:
         log.warning(
             "the network %r of the run is from %s, here it is from %s",
             model.network, printable(package), found,
@@ -421,8 +434,8 @@ def _in_words(model: ModelConfig) -> str:
 
 
 def _learned_like(checkpoint: Checkpoint) -> dict[str, Tensor]:
-    """Return tensors like those of learned weights, without momentum if there is none."""
-    names = ["log_variances", *{"momentum"}.intersection(checkpoint.loss_weights)]
+    """Return tensors like those of learned weights, with momentum if weights have one."""
+    names = ["log_variances", *(["momentum"] if checkpoint.momentum else [])]
     return dict.fromkeys(names, torch.zeros(len(CHARTS)))
 
 

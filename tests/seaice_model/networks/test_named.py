@@ -146,6 +146,12 @@ def test_planes_of_another_size_are_named_if_a_network_fails() -> None:
     assert str(caught.value.hint).startswith("it was given planes of shape (3, 1, 16, 16)")
 
 
+def test_values_without_a_class_are_refused_in_maps() -> None:
+    network = built("not-finite").eval()
+    with pytest.raises(RunError, match="returns values for SIC that are not finite"):
+        network(planes())
+
+
 def test_what_a_package_prints_is_not_among_results(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
