@@ -8,15 +8,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from seaice_data.errors import StoreError
 from seaice_data.settings import nearest
 from seaice_data.store.division import divided
 from seaice_data.store.store import Store
+from seaice_data.store.stored_scene import StoredScene
 from seaice_data.texts import shortened
 from seaice_model.errors import StudyError
 from seaice_model.study.candidates import Candidate, quick
 from seaice_model.study.comparisons import Pair
 from seaice_model.study.records import StudyRun, check_folder
-from seaice_model.study.scoring import check_truth
+from seaice_model.study.scoring import check_size, check_truth
 
 _MOST_RUNS = 10_000
 
@@ -159,9 +161,10 @@ def plan_study(
     ------
     StudyError
         If candidates lack a store, stores contain different scenes or no test charts, test
-        scenes lack channels, a twin or the hidden truth, candidates that share runs differ
-        in how they are trained, there is no candidate of a name in `comparisons`, or the
-        folder has runs with other settings.
+        scenes lack channels, a twin or the hidden truth, or these have other grids,
+        training scenes lack polygons for a loss of regions, candidates that share runs
+        differ in how they are trained, there is no candidate of a name in `comparisons`, or
+        the folder has runs with other settings.
     """
     out = Path(out)
     if not 1 <= n_runs <= _MOST_RUNS:
@@ -187,6 +190,7 @@ def plan_study(
     kept = tuple(one for one in candidates if one.name in found)
     for candidate in kept:
         _check_channels(candidate, found[candidate.name])
+        _check_regions(candidate, found[candidate.name])
     first = found[kept[0].name]
     mirrored = [
         _find_store(one, twins) if one.settings.view.twins else None for one in kept
@@ -322,16 +326,34 @@ def _check_channels(candidate: Candidate, store: Store) -> None:
             )
 
 
+def _check_regions(candidate: Candidate, store: Store) -> None:
+    """Make sure that scenes have the polygons that a loss of regions learns from."""
+    train = candidate.settings.config.train
+    if train.region_loss == 0 or train.where:  # the condition may choose those that have
+        return
+    for scene in map(store.scene, store.splits["train"]):
+        if scene.has_charts:
+            try:
+                scene.check_polygons()
+            except StoreError as error:
+                raise StudyError(
+                    f"candidate {candidate.name!r} has a loss of regions: {error}",
+                    hint=error.hint,
+                ) from error
+
+
 def _check_twins(store: Store, twins: Store) -> None:
     """Make sure that every test scene has a twin on the same grid."""
-    for scene_id in _charted_tests(store):
-        if not twins.has_scene(scene_id):
+    for scene in _charted_tests(store):
+        if not twins.has_scene(scene.id):
             raise StudyError(
-                f"the store {twins.path!r} has no twin of the test scene {scene_id}",
+                f"the store {twins.path!r} has no twin of the test scene {scene.id}",
                 hint="make twins of all test scenes: `seaice synth --version products`, "
                 "then `seaice ingest` and `seaice prepare`",
             )
+        twin = twins.scene(scene.id)
+        check_size(scene.id, scene.source_grid.shape, twin.source_grid.shape, "the twin")
 
 
-def _charted_tests(store: Store) -> list[str]:
-    return [i for i in store.splits["test"] if store.scene(i).has_charts]
+def _charted_tests(store: Store) -> list[StoredScene]:
+    return [s for s in map(store.scene, store.splits["test"]) if s.has_charts]

@@ -10,6 +10,7 @@ from seaice_data.channels import Group
 from seaice_data.sources.charts import ChartedScenes, find_charts
 from seaice_data.sources.inputs import SceneInputs, StoreSource
 from seaice_data.store.store import Store
+from seaice_data.store.stored_scene import StoredScene
 from seaice_model.errors import StudyError
 from seaice_model.maps.chart_map import Provenance
 from seaice_model.metrics import ChartScorer
@@ -22,6 +23,8 @@ from seaice_model.scores.hidden_truth import count_parts
 from seaice_model.study.candidates import View
 from seaice_model.study.records import SPLITS, TRUTH_PARTS, RunRecord
 from seaice_model.study.statistics import Confusion
+
+_HIDDEN = "the hidden truth"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +102,13 @@ def score_run(
             scene = source.read(scene_id, charts=False)
             with memory_in_words("predicting", "use --device cpu, or a larger machine"):
                 predicted = _predicted(predictor, scene, view, made_of)
-            _check_grid(scene_id, charts, predicted, "the twin")
+            check_size(scene_id, charts.shape[1:], predicted.shape[1:], "the twin")
             scorer = ChartScorer()
             scorer.add(charts, predicted)
             confusion[split][scene_id] = scorer.confusion
             if split == "test" and hidden is not None:
                 planes = hidden.scenes[scene_id].read()
-                _check_grid(scene_id, charts, planes, "the hidden truth")
+                check_size(scene_id, charts.shape[1:], planes.shape[1:], _HIDDEN)
                 for part, counts in count_parts(planes, charts, predicted).items():
                     parts[part][scene_id] = counts
 
@@ -121,21 +124,28 @@ def score_run(
     return RunScores(record(confusion), None if hidden is None else record(parts))
 
 
-def check_truth(folder: str, scenes: Iterable[str]) -> None:
-    """Make sure that there is a hidden truth of each of these scenes.
+def check_truth(folder: str, scenes: Iterable[StoredScene]) -> None:
+    """Make sure that there is a hidden truth of each of these scenes, on the same grid.
 
     Raises
     ------
     StudyError
         If there is not.
     """
+    hint = "write it together with the scenes: `seaice synth --truth`"
+    if not Path(folder).is_dir():
+        raise StudyError(f"no folder with hidden truth at {folder!r}", hint=hint)
     known = _truth_in(folder).scenes
-    if absent := sorted({*scenes} - {*known}):
+    sizes = {scene.id: scene.source_grid.shape for scene in scenes}
+    found = {scene for scene in sizes if scene in known and known[scene].is_hidden}
+    if absent := sorted({*sizes} - found):
         raise StudyError(
             f"{folder!r} has no hidden truth of {len(absent)} test scenes: "
             f"{', '.join(absent[:3])}{' ...' if absent[3:] else ''}",
-            hint="write it together with the scenes: `seaice synth --truth`",
+            hint=hint,
         )
+    for scene, size in sizes.items():
+        check_size(scene, size, known[scene].grid.shape, _HIDDEN)
 
 
 @lru_cache(maxsize=1)
@@ -157,10 +167,19 @@ def _predicted(
     return compose_map(seen, decision, made_of).charts
 
 
-def _check_grid(scene_id: str, charts: ChartArray, planes: ChartArray, whose: str) -> None:
-    if planes.shape != charts.shape:
-        found, wanted = ("x".join(map(str, of.shape[1:])) for of in (planes, charts))
+def check_size(
+    scene_id: str, wanted: tuple[int, ...], found: tuple[int, ...], whose: str
+) -> None:
+    """Make sure that a twin or the hidden truth has the size of the chart of its scene.
+
+    Raises
+    ------
+    StudyError
+        If it has not.
+    """
+    if found != wanted:
+        sizes = ["x".join(map(str, size)) for size in (found, wanted)]
         raise StudyError(
-            f"{whose} of scene {scene_id} has {found} pixels, its chart {wanted}",
+            f"{whose} of scene {scene_id} has {sizes[0]} pixels, its chart {sizes[1]}",
             hint="make both from the same scenes",
         )
