@@ -51,6 +51,9 @@ class ChartedScene:
     read: Callable[[], ChartArray]
     """Read the charts, shape ``(chart, y, x)``; 255 is fill."""
 
+    is_hidden: bool = False
+    """Whether they are the hidden truth of a synthetic scene, not what a service charts."""
+
     @property
     def acquired(self) -> datetime:
         """Start of the acquisition, UTC."""
@@ -215,6 +218,7 @@ def _painted(file: NetcdfFile, charts: NetcdfFile) -> tuple[str, ChartedScene]:
         region=region_in(file.text("original_id") or charts.text("original_id")),
         grid=Grid(height, width, SPACING_M),
         read=partial(_read_painted, charts.path),
+        is_hidden="ice_share" in charts,
     )
 
 

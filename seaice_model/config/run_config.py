@@ -121,7 +121,7 @@ class ModelConfig:
         if not _NAME.fullmatch(self.network):
             raise ConfigError(
                 f"{shortened(repr(self.network))} is not a name for a network",
-                hint="letters and digits, and '.+-' after the first",
+                hint="letters and digits, and '.+-_' after the first",
             )
         if self.network == UNET:
             return

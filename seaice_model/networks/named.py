@@ -16,8 +16,9 @@ drops, by the seed of the run; the global random state is not changed.
 """
 
 import hashlib
+import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
 import torch
@@ -73,12 +74,17 @@ class NamedNetwork(nn.Module):
         Raises
         ------
         RunError
-            If the module raises anything, or returns something else than it should.
+            If the module raises anything, or returns something else than it should; in
+            evaluation mode also if it returns values that are not finite.
         """
         if torch.compiler.is_compiling():
             return self._predict(inputs)
-        with network_errors(self._described, "fails"):
-            return self._predict(inputs)
+        given = f"it was given planes of shape {tuple(inputs.shape)}"
+        with network_errors(self._described, "fails", hint=f"{given}: see patch_size"):
+            prediction = self._predict(inputs)
+        if not self.training:  # in training, losses are checked
+            _check_values(self._described, prediction)
+        return prediction
 
     def _predict(self, inputs: Tensor) -> Prediction:
         # Modules of others may rely on the usual order in memory, for `view`.
@@ -137,7 +143,11 @@ def build_named(config: ModelConfig, *, seed: int | None, tile: int) -> NamedNet
         If the package that it is from cannot be imported, or builds no network.
     """
     described = _described(config.network)
-    with own_random_state(seed or 0), network_errors(described, "cannot be built"):
+    with (
+        own_random_state(seed or 0),
+        network_errors(described, "cannot be built"),
+        redirect_stdout(sys.stderr),  # packages may greet; results of commands stay alone
+    ):
         build: Any
         if config.network == SWIN:
             from seaice_model.networks.swin import build_swin as build  # late: an extra
@@ -168,17 +178,26 @@ def try_network(network: NamedNetwork) -> None:
     Raises
     ------
     RunError
-        If the module fails, or a chart does not depend on any weight.
+        If the module fails, it starts with or returns values that are not finite, or a
+        chart does not depend on any weight.
     """
     before = {name: value.clone() for name, value in network.state_dict().items()}
     was_training = network.training
     device = next(network.parameters()).device
     shape = (_N_TRIED, len(network.config.channels), network.tile, network.tile)
     described = _described(network.config.network)
+    for name, value in before.items():
+        if not bool(torch.isfinite(value).all()):
+            raise RunError(
+                f"{described} starts with a state {name!r} that is not finite",
+                hint="a constant, such as a mask, is no state if it is registered with "
+                "persistent=False",
+            )
     with own_random_state(0, device):
         for is_training in (False, True):
             network.train(is_training)
             prediction = network(torch.zeros(shape, device=device))
+            _check_values(described, prediction)
         for chart, plane in zip(CHARTS, prediction, strict=True):
             if not plane.requires_grad:
                 raise RunError(f"{described} has no weights that change {chart.name}")
@@ -214,8 +233,12 @@ def own_random_state(
 
 
 @contextmanager
-def network_errors(described: str, doing: str) -> Iterator[None]:
+def network_errors(
+    described: str, doing: str, *, hint: str | None = None
+) -> Iterator[None]:
     """Translate whatever code of others raises into a `RunError`; memory excepted.
+
+    It may raise SystemExit, too, which would end a command without a word.
 
     Examples
     --------
@@ -228,16 +251,27 @@ def network_errors(described: str, doing: str) -> Iterator[None]:
         yield
     except (SeaIceError, MemoryError, torch.OutOfMemoryError):
         raise
-    except Exception as error:  # code of others may raise anything
+    except (Exception, SystemExit) as error:  # code of others may raise anything
         if "allocate memory" in str(error):
             raise
         words = shortened(printable(" ".join(str(error).split())))
-        raise RunError(f"{described} {doing}: {type(error).__name__}: {words}") from error
+        reason = f"{type(error).__name__}{': ' * bool(words)}{words}"
+        raise RunError(f"{described} {doing}: {reason}", hint=hint) from error
 
 
 def _described(name: str) -> str:
     """Return a network in words, with the package that it is from."""
     return f"network {name!r} ({package_of(name)})"
+
+
+def _check_values(described: str, prediction: Prediction) -> None:
+    """Refuse outputs that have no class."""
+    for chart, plane in zip(CHARTS, prediction, strict=True):
+        if not bool(torch.isfinite(plane).all()):
+            raise RunError(
+                f"{described} returns values for {chart.name} that are not finite",
+                hint="where no pixel is valid, it is given zeros",
+            )
 
 
 def _check_module(described: str, module: Any) -> None:
@@ -259,4 +293,11 @@ def _check_module(described: str, module: Any) -> None:
             raise RunError(
                 f"{described} has a state {name!r} that is not a tensor: "
                 f"{type(value).__name__}"
+            )
+        if value.is_meta or value.layout != torch.strided:
+            kind = "without values" if value.is_meta else f"of layout {value.layout}"
+            raise RunError(
+                f"{described} has a state {name!r} {kind}, which cannot be saved",
+                hint="the function that is registered should return a module of ordinary "
+                "tensors on the CPU",
             )

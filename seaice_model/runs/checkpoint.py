@@ -274,9 +274,16 @@ def _checked(checkpoint: Checkpoint) -> Checkpoint:
     """Refuse tensors that do not fit the network, or the settings of its training."""
     model, package = checkpoint.settings.config.model, checkpoint.settings.network_package
     wanted = _built(checkpoint.settings).state_dict()
+    found = package_of(model.network)
     if difference := _first_difference(checkpoint.weights, wanted):
+        if found != package:
+            raise RunError(
+                f"the run has weights of the network {model.network!r} of "
+                f"{printable(package)!r}, here it is from {found!r}, where {difference}",
+                hint="install the version that the run was trained with, if you trust it",
+            )
         raise DocumentError(f"weights are not those of {_in_words(model)}: {difference}")
-    if (found := package_of(model.network)) != package:
+    if found != package:
         log.warning(
             "the network %r of the run is from %s, here it is from %s",
             model.network, printable(package), found,
@@ -316,8 +323,8 @@ def _in_words(model: ModelConfig) -> str:
 
 
 def _learned_like(checkpoint: Checkpoint) -> dict[str, Tensor]:
-    """Return tensors like those of learned weights, without momentum if there is none."""
-    names = [LOG_VARIANCES, *{MOMENTUM}.intersection(checkpoint.loss_weights)]
+    """Return tensors like those of learned weights, with momentum if weights have one."""
+    names = [LOG_VARIANCES, *([MOMENTUM] if checkpoint.momentum else [])]
     return dict.fromkeys(names, torch.zeros(len(CHARTS)))
 
 

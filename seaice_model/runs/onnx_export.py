@@ -120,7 +120,8 @@ def export_run(
     checkpoint = load_best(run_path)
     exported = _OnnxNetwork(checkpoint.network()).eval()
     content = _encoded(exported, onnx_metadata(checkpoint, run_path))
-    difference, sizes = _compare(exported, content)
+    with _export_errors(exported.network):
+        difference, sizes = _compare(exported, content)
     if difference > TOLERANCE:
         raise RunError(
             f"onnxruntime differs from PyTorch by {difference:.2g}",

@@ -16,6 +16,8 @@ from seaice_data.settings import ADDED, from_mapping, to_mapping
 from seaice_data.store.recipe import Recipe
 from seaice_data.system.documents import naming_version, parse_json, read_text, typed
 from seaice_data.system.files import replacing
+from seaice_data.texts import shortened
+from seaice_model.config.network_names import UNET
 from seaice_model.config.run_config import RunConfig
 from seaice_model.errors import ConfigError, RunError
 from seaice_model.runs.folder import RunFolder, run_errors
@@ -74,7 +76,13 @@ class RunSettings:
         return tuple(sorted(self.denoising)) or DENOISINGS[:1]
 
     def __post_init__(self) -> None:
-        """Refuse a standardisation that does not fit the channels."""
+        """Refuse a standardisation or a package that does not fit the network."""
+        network = self.config.model.network
+        if (network == UNET) == bool(self.network_package):
+            raise ConfigError(
+                f"network_package must be empty for {UNET!r} only, network is {network!r} "
+                f"and network_package {shortened(repr(self.network_package))}"
+            )
         n_channels = len(self.config.model.channels)
         for name in ("means", "stds"):
             values = getattr(self.store, name)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from seaice_data.errors import StoreError
 from seaice_data.settings import nearest
 from seaice_data.store.division import divided
 from seaice_data.store.store import Store
@@ -160,9 +161,10 @@ def plan_study(
     ------
     StudyError
         If candidates lack a store, stores contain different scenes or no test charts, test
-        scenes lack channels, a twin or the hidden truth, candidates that share runs differ
-        in how they are trained, there is no candidate of a name in `comparisons`, or the
-        folder has runs with other settings.
+        scenes lack channels, a twin or the hidden truth, or these have other grids,
+        training scenes lack polygons for a loss of regions, candidates that share runs
+        differ in how they are trained, there is no candidate of a name in `comparisons`, or
+        the folder has runs with other settings.
     """
     out = Path(out)
     if not 1 <= n_runs <= _MOST_RUNS:
@@ -186,6 +188,8 @@ def plan_study(
         raise _no_store(missing, stores)
     _check_scenes([store for store in stores if store in found.values()])
     kept = tuple(one for one in candidates if one.name in found)
+    for candidate in kept:
+        _check_regions(candidate, found[candidate.name])
     first = found[kept[0].name]
     tests = _charted_tests(first)
     twins_of = [
@@ -321,6 +325,22 @@ def _check_channels(candidate: Candidate, store: Store, tests: Iterable[str]) ->
                 f"which the network of {candidate.name!r} reads",
                 hint="choose other test scenes with `seaice split`, or other candidates",
             )
+
+
+def _check_regions(candidate: Candidate, store: Store) -> None:
+    """Make sure that scenes have the polygons that a loss of regions learns from."""
+    train = candidate.settings.config.train
+    if train.region_loss == 0 or train.where:  # the condition may choose those that have
+        return
+    for scene in map(store.scene, store.splits["train"]):
+        if scene.has_charts:
+            try:
+                scene.check_polygons()
+            except StoreError as error:
+                raise StudyError(
+                    f"candidate {candidate.name!r} has a loss of regions: {error}",
+                    hint=error.hint,
+                ) from error
 
 
 def _check_twins(store: Store, twins: Store, tests: Iterable[str]) -> None:

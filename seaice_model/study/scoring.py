@@ -23,6 +23,8 @@ from seaice_model.study.candidates import View
 from seaice_model.study.records import SPLITS, TRUTH_PARTS, RunRecord
 from seaice_model.study.statistics import Confusion
 
+_HIDDEN = "the hidden truth"
+
 
 @dataclass(frozen=True, slots=True)
 class RunScores:
@@ -105,7 +107,7 @@ def score_run(
             confusion[split][scene_id] = scorer.confusion
             if split == "test" and hidden is not None:
                 planes = hidden.scenes[scene_id].read()
-                check_shapes(scene_id, planes.shape, charts.shape, whose="the hidden truth")
+                check_shapes(scene_id, planes.shape, charts.shape, whose=_HIDDEN)
                 for part, counts in count_parts(planes, charts, predicted).items():
                     parts[part][scene_id] = counts
 
@@ -122,7 +124,7 @@ def score_run(
 
 
 def check_truth(folder: str, shapes: Mapping[str, tuple[int, int]]) -> None:
-    """Make sure that there is a hidden truth of each of these scenes.
+    """Make sure that there is a hidden truth of each of these scenes, on the same grid.
 
     Parameters
     ----------
@@ -136,16 +138,19 @@ def check_truth(folder: str, shapes: Mapping[str, tuple[int, int]]) -> None:
     StudyError
         If there is none, or it has another grid.
     """
+    hint = "write it together with the scenes: `seaice synth --truth`"
+    if not Path(folder).is_dir():
+        raise StudyError(f"no folder with hidden truth at {folder!r}", hint=hint)
     known = _truth_in(folder).scenes
-    if absent := sorted({*shapes} - {*known}):
+    found = {scene for scene in shapes if scene in known and known[scene].is_hidden}
+    if absent := sorted({*shapes} - found):
         raise StudyError(
             f"{folder!r} has no hidden truth of {len(absent)} test scenes: "
             f"{', '.join(absent[:3])}{' ...' if absent[3:] else ''}",
-            hint="write it together with the scenes: `seaice synth --truth`",
+            hint=hint,
         )
     for scene_id, shape in shapes.items():
-        found = known[scene_id].grid.shape
-        check_shapes(scene_id, found, shape, whose="the hidden truth")
+        check_shapes(scene_id, known[scene_id].grid.shape, shape, whose=_HIDDEN)
 
 
 def check_shapes(

@@ -70,6 +70,16 @@ def test_it_trains_resumes_predicts_and_scores(
         other = Result(*predict)
         assert other.code == 0
         assert "is from ice-networks 1.2, here it is from ice-networks 1.3" in caplog.text
+    with installed(tmp_path / "site", version="2.0"):
+        module = tmp_path / "site" / "ice_networks.py"
+        convolution = "nn.Conv2d(n_channels, 8, 3, padding=1)"
+        module.write_text(module.read_text().replace(convolution, "nn.Linear(1, 8)"))
+        other = Result(*predict)
+        assert other.code == 1
+        assert "'small-cnn' of 'ice-networks 1.2', here it is from 'ice-networks 2.0'" in (
+            other.err
+        )
+        assert "hint: install the version that the run was trained with" in other.err
     with installed(tmp_path / "site", name="impostor"):
         assert "'ice-networks 1.2', here it is from 'impostor 1.2'" in Result(*predict).err
 

@@ -31,8 +31,9 @@ n_epochs = 2
 """
 _PREDICT = "predict --device cpu --no-plots --run run --out new"
 _TRAIN = "train store.zarr --device cpu --config config.toml --run"
+_BEYOND = "weight_average=0.9,learned_weights=true,sic=both,fill=mask,drop_amsr2=0.5"
 _TABLES = {
-    "model": ("filters", "channels", "sic"),
+    "model": ("filters", "channels", "sic", "network", "fill"),
     "train": (
         "patch_size",
         "batch_size",
@@ -40,8 +41,12 @@ _TABLES = {
         "n_epochs",
         "learning_rate",
         "where",
+        "region_loss",
+        "region_shares",
+        "learned_weights",
+        "weight_average",
     ),
-    "augmentation": ("flip", "rotation"),
+    "augmentation": ("flip", "rotation", "drop_amsr2", "drop_era5"),
 }
 
 
@@ -66,6 +71,7 @@ def make_base(folder: Path) -> Path:
         "prepare ready store.zarr --ratio 5 --jobs 1",
         "prepare ready packed.zarr --ratio 5 --jobs 1 --zarr-format 2 --codec zstd",
         f"{_TRAIN} run",
+        f"{_TRAIN} beyond --set {_BEYOND}",
         "predict store.zarr --device cpu --split all --probabilities",
         "convert maps --to submission",
     )
@@ -210,6 +216,17 @@ def _attack_run(folder: Path, rng: random.Random) -> tuple[str, list[Command]]:
     return what, [rng.choice(commands).split()]
 
 
+def _attack_tensors(folder: Path, rng: random.Random) -> tuple[str, list[Command]]:
+    what = variants.change_tensors(_one_of(folder / "beyond", "*.safetensors", rng), rng)
+    predict = _PREDICT.replace("--run run", "--run beyond")
+    commands = (
+        f"{predict} store.zarr --split all",
+        f"{predict} store.zarr --split all --without amsr2",
+        "train store.zarr --run beyond --device cpu --resume --epochs 3",
+    )
+    return what, [rng.choice(commands).split()]
+
+
 def _attack_maps(folder: Path, rng: random.Random) -> tuple[str, list[Command]]:
     if rng.random() < 0.2:
         path = _one_of(folder / "maps", "index/*.json", rng)
@@ -294,6 +311,7 @@ TARGETS = {
             _attack_store("packed.zarr"),
         ),
         Target("run", ("store.zarr", "run", "config.toml"), _attack_run),
+        Target("tensors", ("store.zarr", "beyond"), _attack_tensors),
         Target("maps", ("store.zarr", "run", "maps"), _attack_maps),
         Target("submission", ("store.zarr", "charts"), _attack_submission),
         Target("settings", ("store.zarr", "ready", "config.toml"), _attack_settings),

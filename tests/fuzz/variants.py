@@ -9,6 +9,8 @@ from typing import Any
 
 import h5py
 import numpy as np
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
 
 TEXTS = (
     "",
@@ -176,6 +178,35 @@ def change_value(document: Any, rng: random.Random) -> str:
         return f"{name} is {'.'.join(map(str, (*other_way, other)))}"
     parent[key] = value = rng.choice(VALUES)
     return f"{name} is {value!r:.60}"
+
+
+def change_tensors(path: Path, rng: random.Random) -> str:
+    """Change one tensor of a checkpoint, or one value of its header."""
+    with safe_open(path, framework="numpy") as file:
+        header = json.loads(file.metadata()["seaice"])
+    tensors = load_file(path)
+    name, other = rng.choices(sorted(tensors), k=2)
+    kind = rng.choice(("header", "delete", "group", "shape", "type", "values", "copy"))
+    what = f"{kind} of {name}"
+    if kind == "header":
+        what = change_value(header, rng)
+    elif kind == "delete":
+        del tensors[name]
+    elif kind == "group":
+        group = name.partition(".")[0]
+        tensors = {key: t for key, t in tensors.items() if not key.startswith(group)}
+    elif kind == "shape":
+        tensors[name] = np.zeros(rng.choice(((), (0,), (3, 4), (1, 1, 1))), np.float32)
+    elif kind == "type":
+        tensors[name] = tensors[name].astype(rng.choice(("f2", "f8", "i8", "u1", "?")))
+    elif kind == "values":
+        value = rng.choice((np.nan, np.inf, 3e38, -3e38, 0))
+        tensors[name] = np.full_like(tensors[name].astype("f4"), value)
+    else:
+        tensors[rng.choice((other, f"average.{name}", rng.choice(TEXTS)))] = tensors[name]
+        what = f"{name} as another"
+    save_file(tensors, path, metadata={"seaice": json.dumps(header)})
+    return f"{path.name}: {what}"
 
 
 def _places(value: Any, way: tuple[Any, ...]) -> Any:

@@ -38,10 +38,14 @@ def condition(rng: random.Random) -> str:
 
 def assignment(rng: random.Random) -> str:
     """Return something like ``--set`` settings."""
-    names = ("n_epochs", "filters", "learning_rate", "batch_size", "patch_size", "channels")
+    names = (
+        *("n_epochs", "filters", "learning_rate", "batch_size", "patch_size", "channels"),
+        *("network", "fill", "sic", "region_loss", "weight_average", "drop_amsr2"),
+    )
     values = (
         *("1", "0", "-1", "nan", "inf", "1e400", "[4, 4]", "[]", "[[", "{", "'", "true"),
         *("9" * 5000, "10" * 12, "[" * 5000, "[1000000000]", "hh", "[hh, hv]", "a=b", ""),
+        *("swin-unetr", "mask", "both", "0.5"),
         *TEXTS[:20],
     )
     parts = [
@@ -58,6 +62,7 @@ def settings(rng: random.Random, tables: dict[str, tuple[str, ...]]) -> str:
         *("[4, 4]", '["hh", "hv"]', "[[1]]", "{a = 1}", "1979-05-27", "07:32:00", "0.5"),
         *("9" * 5000, "18446744073709551616", "9" * 25, "[" * 5000 + "]" * 5000),
         *('"a\\u0000b"', '"\\u001b[31m"', "'''\n'''", '"x"', "'month in 1..2'"),
+        *('"swin-unetr"', '"mask"', '"both"'),
     )
     lines = []
     for table, keys in tables.items():

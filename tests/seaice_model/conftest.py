@@ -8,6 +8,7 @@ import torch
 from support.learnable_scenes import (
     RECIPE,
     SCENES,
+    SOURCE,
     TEST_SCENE,
     TINY,
     UNCHARTED,
@@ -16,6 +17,7 @@ from support.learnable_scenes import (
     prepared_scene,
 )
 
+from seaice_data.grid import Grid
 from seaice_data.store.origin import Origin
 from seaice_data.store.recipe import Recipe
 from seaice_data.store.store import Store
@@ -42,12 +44,15 @@ def make_store() -> StoreMaker:
         recipe: Recipe = RECIPE,
         uncharted: Sequence[str] = (),
         origins: Mapping[str, Origin] | None = None,
+        source: Grid = SOURCE,
     ) -> Store:
         store = Store.create(str(path), recipe)
         for scene_id in (*scenes, *uncharted):
             has_charts = scene_id not in uncharted
             origin = (origins or {}).get(scene_id, WHOLE)
-            scene = prepared_scene(scene_id, recipe, has_charts=has_charts, origin=origin)
+            scene = prepared_scene(
+                scene_id, recipe, source, has_charts=has_charts, origin=origin
+            )
             store.write(scene, {})
         finish(Store.open(str(path)))
         return Store.open(str(path))

@@ -113,6 +113,9 @@ def test_random_numbers_follow_from_seed_and_number() -> None:
         ("no-function", "cannot be built: AttributeError: .*nothing_of_this_name"),
         ("no-weights", "has no weights to train"),
         ("lazy", "has layers whose size is not known"),
+        ("sparse", "has a state 'graph' of layout torch.sparse_coo"),
+        ("without-values", "has a state '.*' without values"),
+        ("ends", "cannot be built: SystemExit: 0"),
     ],
 )
 def test_what_is_not_a_network_is_refused_when_built(name: str, message: str) -> None:
@@ -131,6 +134,8 @@ def test_what_is_not_a_network_is_refused_when_built(name: str, message: str) ->
         ("no-sod", "returns no 'SOD'"),
         ("out-of-place", "fails: KeyError: 'ICE'"),
         ("no-gradient", "has no weights that change SIC"),
+        ("not-finite", "returns values for SIC that are not finite"),
+        ("with-mask", "starts with a state 'module.mask' that is not finite"),
     ],
 )
 def test_what_a_network_should_not_return_is_refused(name: str, message: str) -> None:
@@ -138,6 +143,25 @@ def test_what_a_network_should_not_return_is_refused(name: str, message: str) ->
         RunError, match=rf"^network '{name}' \(ice-networks 1.2\) {message}"
     ):
         try_network(built(name))
+
+
+def test_planes_of_another_size_are_named_if_a_network_fails() -> None:
+    with pytest.raises(RunError, match="fails") as caught:
+        built("small-cnn")(planes()[:, :1])
+    assert str(caught.value.hint).startswith("it was given planes of shape (3, 1, 16, 16)")
+
+
+def test_values_without_a_class_are_refused_in_maps() -> None:
+    network = built("not-finite").eval()
+    with pytest.raises(RunError, match="returns values for SIC that are not finite"):
+        network(planes())
+
+
+def test_what_a_package_prints_is_not_among_results(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    built("talks")
+    assert capsys.readouterr() == ("", "welcome\n")
 
 
 def test_an_unknown_network_is_refused() -> None:

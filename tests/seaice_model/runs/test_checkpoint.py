@@ -239,6 +239,8 @@ MODEL = ("settings", "config", "model")
         ),
         ((*MODEL, "filters"), [65536, 65536], r"instead of \(65536, 2, 3, 3\)"),
         (("settings", "store", "means"), [0.0], r"one number per channel \(2\), got 1"),
+        (("settings", "network_package"), "other 1", "network_package must be empty"),
+        ((*MODEL, "network"), "small-cnn", "is 'small-cnn' and network_package ''"),
     ],
 )
 def test_a_damaged_header_is_named_with_what_is_wrong(

@@ -157,7 +157,11 @@ def test_a_network_that_needs_tiles_is_exported_for_one_size(
 
 @pytest.mark.parametrize(
     ("name", "reason"),
-    [("small-cnn", ""), ("looks-at-values", "cannot be exported as ONNX")],
+    [
+        ("small-cnn", ""),
+        ("looks-at-values", "cannot be exported as ONNX"),
+        ("bfloat16", "cannot be exported as ONNX: InvalidGraph"),
+    ],
 )
 def test_a_network_of_others_is_exported_or_says_why_not(
     run: Path, tmp_path: Path, name: str, reason: str

@@ -2,6 +2,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import netCDF4
 import pytest
 from support.learnable_scenes import (
     ERA5,
@@ -18,6 +19,7 @@ from seaice_data.grid import Grid
 from seaice_data.store.origin import Origin
 from seaice_data.store.store import Store
 from seaice_data.store.summary import finish
+from seaice_data.synthetic.scene_set import write_scenes
 from seaice_model.errors import StudyError
 from seaice_model.study.candidates import View, quick
 from seaice_model.study.plan import StudyPlan, plan_study, read_comparison
@@ -189,3 +191,39 @@ def test_a_record_of_another_view_is_refused(plan: StudyPlan, store: Store) -> N
     with_flips = seen("model1", View(flips=True), of=CANDIDATES[0])
     with pytest.raises(StudyError, match="with other settings: flips: true instead of fal"):
         plan_study(plan.out, [store], (with_flips,))
+
+
+def test_twins_and_hidden_truth_on_other_grids_are_found_before_training(
+    tmp_path: Path, store: Store, make_store: StoreMaker
+) -> None:
+    on_twins = seen("weather-on-twins", View(twins=True))
+    twins = make_store(tmp_path / "twins.zarr", recipe=RECIPE, source=Grid(61, 90, 80.0))
+    match = f"the twin of scene {TEST_SCENE} has 61x90 pixels, its chart 81x90"
+    with pytest.raises(StudyError, match=match):
+        plan_study(tmp_path / "study", [store], (WEATHER, on_twins), twins=[twins])
+    write_scenes(tmp_path / "raw", 1, 100, truth=tmp_path / "truth")
+    (path,) = (tmp_path / "truth").iterdir()
+    with netCDF4.Dataset(path, "a") as file:
+        file.scene_id = f"{TEST_SCENE}_prep.nc"
+        file.original_id = file.original_id.replace(path.name[:15], TEST_SCENE[:15])
+    path.rename(path.with_name(f"{TEST_SCENE}_truth.nc"))
+    match = f"hidden truth of scene {TEST_SCENE} has [0-9x]* pixels, its chart 81x90"
+    with pytest.raises(StudyError, match=match):
+        plan_study(tmp_path / "study", [store], CANDIDATES, truth=tmp_path / "truth")
+
+
+def test_charts_are_not_taken_for_the_hidden_truth(tmp_path: Path, store: Store) -> None:
+    match = "has no hidden truth of 1 test scenes"
+    with pytest.raises(StudyError, match=match):  # its charts are no hidden truth
+        plan_study(tmp_path, [store], CANDIDATES, truth=store.path)
+    with pytest.raises(StudyError, match=r"no folder with hidden truth at '.*absent'"):
+        plan_study(tmp_path, [store], CANDIDATES, truth=tmp_path / "absent")
+
+
+def test_a_loss_of_regions_without_polygons_is_found_before_training(
+    tmp_path: Path, store: Store
+) -> None:
+    regions = candidate("regions", config=with_train(region_loss=1.0))
+    match = "'regions' has a loss of regions: scene .* ready-to-train file, which has no"
+    with pytest.raises(StudyError, match=match):
+        plan_study(tmp_path, [store], (*CANDIDATES, regions))

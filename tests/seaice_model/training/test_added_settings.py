@@ -144,6 +144,7 @@ def test_the_fingerprint_is_that_of_the_average(beyond: RunFolder) -> None:
         ("average.heads.1.bias", torch.full((7,), torch.inf), "'heads.1.bias' are not fin"),
         ("loss_weights.log_variances", None, "the losses, 'log_variances' is missing"),
         ("loss_weights.momentum", torch.zeros(2), r"'momentum' has shape \(2,\)"),
+        ("loss_weights.momentum", None, "in the weights of the losses, 'momentum' is miss"),
     ],
 )
 def test_a_damaged_average_or_weight_is_named(

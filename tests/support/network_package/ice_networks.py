@@ -90,3 +90,37 @@ def no_gradient(n_channels: int, heads: Mapping[str, int]) -> nn.Module:
 
 def out_of_place(n_channels: int, heads: Mapping[str, int]) -> nn.Module:
     return Cnn(n_channels, heads, lambda planes: planes["ICE"])
+
+
+def not_finite(n_channels: int, heads: Mapping[str, int]) -> nn.Module:
+    return Cnn(n_channels, heads, lambda ps: tuple(p / 0 for p in ps.values()))
+
+
+def with_mask(n_channels: int, heads: Mapping[str, int]) -> nn.Module:
+    module = small_cnn(n_channels, heads)
+    module.register_buffer("mask", torch.full((2, 2), -torch.inf).triu(1))
+    return module
+
+
+def sparse(n_channels: int, heads: Mapping[str, int]) -> nn.Module:
+    module = small_cnn(n_channels, heads)
+    module.register_buffer("graph", torch.eye(2).to_sparse())
+    return module
+
+
+def without_values(n_channels: int, heads: Mapping[str, int]) -> nn.Module:
+    with torch.device("meta"):
+        return small_cnn(n_channels, heads)
+
+
+def ends(_n_channels: int, _heads: Mapping[str, int]) -> nn.Module:
+    raise SystemExit(0)
+
+
+def talks(n_channels: int, heads: Mapping[str, int]) -> nn.Module:
+    print("welcome")  # noqa: T201 - as some packages do
+    return small_cnn(n_channels, heads)
+
+
+def bfloat16(n_channels: int, heads: Mapping[str, int]) -> nn.Module:
+    return Cnn(n_channels, heads, lambda ps: tuple(p.bfloat16() for p in ps.values()))
