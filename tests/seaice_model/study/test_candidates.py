@@ -113,10 +113,22 @@ def test_a_store_meets_what_is_asked_of_it_alone() -> None:
     assert not StoreNeeds(ratio=5).are_met_by(Recipe())
 
 
-def test_the_quick_model_1_is_the_tiny_preset() -> None:
+def test_a_quick_model_1_is_small_and_learns_rare_classes_soon() -> None:
     (candidate,) = read_candidates("model1")
-    assert quick(candidate).settings.config == find_preset("tiny").config
+    small = quick(candidate).settings.config
+    assert small.model == find_preset("tiny").config.model
+    assert (small.train.patch_size, small.train.batch_size) == (64, 8)
+    assert (small.train.n_iterations, small.train.n_epochs) == (80, 12)
+    assert small.train.loss_weights == (0.2, 3.0, 3.0)
     assert quick(candidate).settings.store == candidate.settings.store
+
+
+def test_only_squared_errors_of_sic_weigh_less_in_a_quick_study() -> None:
+    weights = {
+        candidate.name: quick(candidate).settings.config.train.loss_weights[0]
+        for candidate in read_candidates("model1, model8, sic-both")
+    }
+    assert weights == {"model1": 0.2, "model8": 1.0, "sic-both": 0.2}
 
 
 @pytest.mark.parametrize("name", [*PRESETS, *QUESTIONS])
@@ -139,7 +151,7 @@ def test_quick_keeps_the_proportions_of_patches() -> None:
         quick(candidate).settings.config.train.patch_size
         for candidate in read_candidates("patches")
     ]
-    assert sizes == [48, 72, 144, 192]
+    assert sizes == [32, 48, 96, 128]
 
 
 def test_a_profile_changes_every_candidate_and_needs_its_store() -> None:

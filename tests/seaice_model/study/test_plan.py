@@ -150,19 +150,6 @@ def test_twins_that_cannot_be_scored_are_found_before_training(
         plan_study(tmp_path / "study", [store], on_twins, twins=[Store.open(other)])
 
 
-def test_a_hidden_truth_that_does_not_fit_is_found_before_training(
-    tmp_path: Path, store: Store, make_store: StoreMaker
-) -> None:
-    none = make_store(tmp_path / "none.zarr", scenes=SCENES[:1]).path
-    match = f"none.zarr' has no hidden truth of 1 test scenes: {TEST_SCENE}"
-    with pytest.raises(StudyError, match=match):
-        plan_study(tmp_path / "study", [store], CANDIDATES, truth=none)
-    other = other_grid(tmp_path / "other.zarr")
-    match = f"the hidden truth of scene {TEST_SCENE} has 81x92 pixels, its chart 81x90"
-    with pytest.raises(StudyError, match=match):
-        plan_study(tmp_path / "study", [store], CANDIDATES, truth=other)
-
-
 def test_candidates_that_share_a_run_agree_on_its_training(
     tmp_path: Path, store: Store
 ) -> None:
