@@ -203,11 +203,11 @@ def test_runs_that_cannot_be_shared_are_refused(text: str, message: str) -> None
 
 
 def test_a_quick_average_covers_the_same_share_of_the_training() -> None:
-    # 10 000 of 150 000 batches: 32 of 480.
+    # 10 000 of 150 000 batches: 64 of 960.
     (averaged,) = read_candidates("averaged")
     assert averaged.settings.config.train.weight_average == 0.9999
     decay = quick(averaged).settings.config.train.weight_average
-    assert 1 / (1 - decay) == pytest.approx(32)
+    assert 1 / (1 - decay) == pytest.approx(64)
     assert quick(read_variant("a: weight_average=0.9")).settings.config.train == (
         quick(read_variant("a: weight_average=0.0")).settings.config.train
     )
