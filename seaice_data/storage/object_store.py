@@ -84,6 +84,7 @@ class ObjectStore:
         self.path = without_secrets(url)
         self.location = url
         self.is_shared = "memory" not in protocols(files)
+        self._is_archive = not _ARCHIVES.isdisjoint(protocols(files))
         self._root, self._options = root.rstrip("/"), options
 
     @property
@@ -91,7 +92,7 @@ class ObjectStore:
         # fsspec keeps what it has opened, but not across a fork, after which the processes
         # would share a position in the file of an archive. It adds to options it is given.
         files = fsspec.core.url_to_fs(self.url, **copy.deepcopy(self._options))[0]
-        return _in_turn(files) if _ARCHIVES & protocols(files) else files
+        return _in_turn(files) if self._is_archive else files
 
     def read_many(self, names: Sequence[str]) -> dict[str, Document]:
         """Read documents concurrently."""
@@ -179,8 +180,8 @@ class ObjectStore:
         """Return a folder as a zarr store to read from."""
         from zarr.storage import FsspecStore  # late: maps need no zarr
 
-        if _ARCHIVES & protocols(files := self._files):
-            files = AsyncFileSystemWrapper(files, asynchronous=True)
+        if self._is_archive:
+            files = AsyncFileSystemWrapper(self._files, asynchronous=True)
             return FsspecStore(files, read_only=True, path=self._full(folder))
         # In a chain of URLs, such as zip://::store.zip, the folder belongs to the first.
         first, chain, rest = self.url.partition("::")

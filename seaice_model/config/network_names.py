@@ -64,7 +64,7 @@ def package_of(name: str) -> str:
     Raises
     ------
     ConfigError
-        If there is no such network, or there are several.
+        If no network has this name, or several have.
     RunError
         If it is ours, and the package that it is built from is not installed.
 

@@ -138,7 +138,7 @@ def build_named(config: ModelConfig, *, seed: int | None, tile: int) -> NamedNet
     Raises
     ------
     ConfigError
-        If there is no such network.
+        If no network has this name.
     RunError
         If the package that it is from cannot be imported, or builds no network.
     """

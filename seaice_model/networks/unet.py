@@ -7,7 +7,7 @@ PyTorch's, from a seed of their own.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar, cast
 
 import torch
@@ -58,6 +58,33 @@ class Prediction(NamedTuple):
         # Logits of fill are in both charts or in neither.
         n_more_sic = self.sic.shape[1] - SIC.n_classes
         return n_more_sic > self.sod.shape[1] - SOD.n_classes
+
+    def converted(
+        self, of_number: Callable[[Tensor], Tensor], of_classes: Callable[[Tensor], Tensor]
+    ) -> "Prediction":
+        """Apply functions to SIC as a number, and to all that has classes.
+
+        Parameters
+        ----------
+        of_number
+            Of SIC as a number, ``(batch, y, x)``.
+        of_classes
+            Of the classes of a chart, ``(batch, class, y, x)``.
+
+        Returns
+        -------
+        Prediction
+            In the form of this one.
+        """
+        number, classes = self.sic_number(), self.sic_logits()
+        sic = [] if number is None else [of_number(number)[:, None]]
+        if classes is not None:
+            sic.append(of_classes(classes))
+        return Prediction(
+            sic[0][:, 0] if classes is None else torch.cat(sic, dim=1),
+            of_classes(self.sod),
+            of_classes(self.floe),
+        )
 
     def classes(self) -> Tensor:
         """Decide the class of every pixel.

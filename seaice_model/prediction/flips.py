@@ -157,7 +157,7 @@ class Flips:
             found = [*map(mirror.back, _numbers(forward(part, mirrored)))]
             total = [a + b for a, b in zip(total, found, strict=True)] if total else found
         mean = Prediction(*(plane / len(MIRRORS) for plane in total))
-        return _converted(mean, lambda number: number, torch.log)
+        return mean.converted(lambda number: number, torch.log)
 
     def _part(self, planes: FloatArray, mirror: Mirror, view: "TileView") -> FloatArray:
         """Return what a tile sees of the mirrored planes, with its wind turned."""
@@ -172,28 +172,9 @@ class Flips:
 
 def _numbers(prediction: Prediction) -> Prediction:
     """Return what can be averaged: SIC as a number, and probabilities instead of logits."""
-    return _converted(
-        prediction,
+    return prediction.converted(
         lambda number: number.float().clamp(0, SIC.n_classes - 1),
         lambda logits: logits.float().softmax(dim=1),
-    )
-
-
-def _converted(
-    prediction: Prediction,
-    of_number: Callable[[Tensor], Tensor],
-    of_classes: Callable[[Tensor], Tensor],
-) -> Prediction:
-    """Apply functions to SIC as a number, and to all that has classes."""
-    number, classes = prediction.sic_number(), prediction.sic_logits()
-    parts = [] if number is None else [of_number(number)[:, np.newaxis]]
-    if classes is not None:
-        parts.append(of_classes(classes))
-    sic = torch.cat(parts, dim=1)
-    return Prediction(
-        sic.squeeze(1) if classes is None else sic,
-        of_classes(prediction.sod),
-        of_classes(prediction.floe),
     )
 
 

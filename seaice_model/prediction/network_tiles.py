@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from seaice_data.arrays import FloatArray
 from seaice_model.networks.build import Network
@@ -19,7 +20,6 @@ from seaice_model.networks.device import to_device
 from seaice_model.networks.unet import Prediction
 from seaice_model.prediction.tiled import predict_tiled
 
-_NUMBER = "SIC as a number"
 _N_TILES = 8
 """Tiles along one side of a part, at most, as far as memory is concerned."""
 
@@ -96,27 +96,12 @@ def predict_blended(network: Network, part: FloatArray, tile: int) -> Prediction
     def predict(window: FloatArray) -> dict[str, NDArray[np.float32]]:
         planes = np.ascontiguousarray(window[np.newaxis])
         prediction = network(to_device(planes, device, network.config.fill))
-        logits = {
-            "SIC": prediction.sic_logits(),
-            "SOD": prediction.sod,
-            "FLOE": prediction.floe,
-        }
-        shares = {
-            n: p[0].float().softmax(dim=0) for n, p in logits.items() if p is not None
-        }
-        if (number := prediction.sic_number()) is not None:
-            shares[_NUMBER] = number[0].float()
-        return {name: plane.cpu().numpy() for name, plane in shares.items()}
+        found = prediction.converted(Tensor.float, lambda p: p.float().softmax(dim=1))
+        return {name: plane[0].cpu().numpy() for name, plane in found._asdict().items()}
 
     blended = predict_tiled(predict, part, tile=tile, overlap=overlap_of(tile))
-    found = {n: torch.from_numpy(p).to(device)[np.newaxis] for n, p in blended.items()}
-    number = found.pop(_NUMBER, None)
+    planes = {n: torch.from_numpy(p).to(device)[np.newaxis] for n, p in blended.items()}
     smallest = torch.finfo(torch.float32).tiny
-    logits = {name: share.clamp(min=smallest).log() for name, share in found.items()}
-    if number is None:
-        sic = logits["SIC"]
-    elif "SIC" in logits:
-        sic = torch.cat([number[:, np.newaxis], logits["SIC"]], dim=1)
-    else:
-        sic = number
-    return Prediction(sic, logits["SOD"], logits["FLOE"])
+    return Prediction(**planes).converted(
+        lambda number: number, lambda shares: shares.clamp(min=smallest).log()
+    )
