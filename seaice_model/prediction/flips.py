@@ -13,7 +13,6 @@ network: four views have one vote and no spread.
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -24,9 +23,7 @@ from seaice_data.charts import SIC
 from seaice_data.sampling.augmentation import Augmentation, Turns
 from seaice_data.sampling.plan import WIND, turned_wind
 from seaice_model.networks.unet import Prediction
-
-if TYPE_CHECKING:
-    from seaice_model.prediction.predictor import TileView
+from seaice_model.prediction.parts import TileView, span_seen
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +56,7 @@ class Mirror:
         axes = [axis for axis, is_swapped in ((-2, self.y), (-1, self.x)) if is_swapped]
         return torch.flip(predicted, axes) if axes else predicted
 
-    def view(self, view: "TileView", stride: int, margin: int) -> "TileView":
+    def view(self, view: TileView, stride: int, margin: int) -> TileView:
         """Return where a tile of the plane is in the mirrored plane, and what it sees.
 
         Parameters
@@ -77,8 +74,8 @@ class Mirror:
             _mirrored(columns, width) if self.x else columns,
         )
         seen = (
-            _seen(tile[0], height, stride, margin),
-            _seen(tile[1], width, stride, margin),
+            span_seen(tile[0], height, stride, margin),
+            span_seen(tile[1], width, stride, margin),
         )
         return replace(view, tile=tile, seen=seen)
 
@@ -134,9 +131,9 @@ class Flips:
 
     def predict(
         self,
-        forward: "Callable[[FloatArray, TileView], Prediction]",
+        forward: Callable[[FloatArray, TileView], Prediction],
         planes: FloatArray,
-        view: "TileView",
+        view: TileView,
     ) -> Prediction:
         """Return the mean prediction of a tile over all views.
 
@@ -159,7 +156,7 @@ class Flips:
         mean = Prediction(*(plane / len(MIRRORS) for plane in total))
         return mean.converted(lambda number: number, torch.log)
 
-    def _part(self, planes: FloatArray, mirror: Mirror, view: "TileView") -> FloatArray:
+    def _part(self, planes: FloatArray, mirror: Mirror, view: TileView) -> FloatArray:
         """Return what a tile sees of the mirrored planes, with its wind turned."""
         # A copy: torch takes no arrays that run backwards.
         part: FloatArray = np.array(mirror.planes(planes)[view.seen], order="C")
@@ -180,12 +177,6 @@ def _numbers(prediction: Prediction) -> Prediction:
 
 def _mirrored(span: slice, n_pixels: int) -> slice:
     return slice(n_pixels - span.stop, n_pixels - span.start)
-
-
-def _seen(tile: slice, n_pixels: int, stride: int, margin: int) -> slice:
-    first = (tile.start // stride - margin) * stride
-    last = (-(-tile.stop // stride) + margin) * stride
-    return slice(max(first, 0), min(last, n_pixels))
 
 
 def warn_of_flips(augmentations: Sequence[Augmentation]) -> None:

@@ -34,7 +34,7 @@ from seaice_model.networks.device import (
     memory_in_words,
     usual_torch,
 )
-from seaice_model.prediction.predictor import TILE
+from seaice_model.prediction.parts import TILE
 from seaice_model.runs.checkpoint import TrainState
 from seaice_model.runs.folder import RunFolder, locked
 from seaice_model.runs.log import LogEntry

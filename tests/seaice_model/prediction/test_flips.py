@@ -25,8 +25,9 @@ from seaice_model.maps.netcdf import read_netcdf
 from seaice_model.networks.unet import MultiTaskUNet, Prediction
 from seaice_model.pages.index import write_index
 from seaice_model.prediction.flips import MIRRORS, Flips, Mirror, warn_of_flips
+from seaice_model.prediction.parts import TileView, tile_views
 from seaice_model.prediction.predict import PredictSettings, predict_store
-from seaice_model.prediction.predictor import Predictor, TileView, tile_views
+from seaice_model.prediction.predictor import Predictor
 from seaice_model.runs.checkpoint import load_best, save
 from seaice_model.scores.score import score_maps
 from seaice_model.training.train import train

@@ -15,7 +15,8 @@ from seaice_model.networks.device import to_device
 from seaice_model.networks.unet import MultiTaskUNet, Prediction
 from seaice_model.prediction.flips import Flips
 from seaice_model.prediction.network_tiles import Parts, parts_of, predict_blended
-from seaice_model.prediction.predictor import TileView, predict_classes, tile_views
+from seaice_model.prediction.parts import TileView, tile_views
+from seaice_model.prediction.predictor import predict_classes
 from seaice_model.prediction.tiled import predict_tiled
 
 SIDE = 64
