@@ -26,7 +26,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from seaice_data.channels import find_channels
+from seaice_data.channels import DISPENSABLE, find_channels
 from seaice_data.charts import CHARTS
 from seaice_data.grid import SPACING_M
 from seaice_data.settings import to_mapping
@@ -220,11 +220,14 @@ def _compare(
     if tile is not None:
         sizes = ((tile, tile),)
     generator = torch.Generator().manual_seed(0)
+    channels = find_channels(config.channels)
+    lacking = [k for k, channel in enumerate(channels) if channel.group in DISPENSABLE]
     furthest = 0.0
     for height, width in sizes:
-        shape = (1, len(config.channels), height, width)
+        shape = (2, len(channels), height, width)
         inputs = torch.randn(shape, generator=generator)
         inputs[..., : height // 4, : width // 4] = torch.nan
+        inputs[1, lacking] = torch.nan
         with torch.inference_mode():
             expected = exported(inputs)
         found = session.run(None, {"inputs": inputs.numpy()})
