@@ -31,6 +31,11 @@ Direction = Literal["samples", "-samples", "lines", "-lines"]
 _TURN_WIND = MappingProxyType({True: ("samples", "lines"), False: ()})
 """What ``turn_wind`` of version 0.1 meant."""
 
+_STEPS = np.sqrt([5, 2])
+"""By this much, without whole numbers, the values that decide whether a patch lacks AMSR2
+and ERA5 move on from one patch to the next. Multiples of these roots are spread most evenly
+in 0..1, and those of both together are as well."""
+
 
 @former_arguments(_TURN_WIND, turn_wind="wind_axes")
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -307,6 +312,9 @@ def sample_absent(
 ) -> Mask:
     """Sample which groups of channels each patch lacks.
 
+    Patches that lack a group are spread evenly over the numbers, so that every batch has
+    about as many of them: batch norm mixes the patches of a batch.
+
     Returns
     -------
     Mask
@@ -321,5 +329,7 @@ def sample_absent(
     limits = np.array([probabilities[group] for group in DISPENSABLE])
     if not augmentation.dropped:
         return np.zeros((len(numbers), len(limits)), np.bool_)
-    absent: Mask = uniform(seed, Stream.ABSENT, numbers, len(limits)) < limits
+    start = uniform(seed, Stream.ABSENT, [0], len(limits))
+    steps = np.asarray(numbers, np.int64)[:, None] * _STEPS
+    absent: Mask = (start + steps) % 1 < limits
     return absent
