@@ -4,7 +4,8 @@
 # 400 scenes need 7 GB of disk while they are made, 2.5 GB afterwards. To use scenes that
 # exist: STORE=store.zarr TRUTH=raw-truth (both of --version raw, divided as below), and
 # TWINS=twins.zarr, or TWINS= to leave out the row that needs them. ROWS=... runs other
-# rows, without further comparisons; RATIO1= leaves out the study of Model 2.
+# rows, without further comparisons; LONG= leaves out the long trainings, RATIO1= the study
+# of Model 2.
 set -euo pipefail
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 study="${STUDY:-study}" n="${SCENES:-400}" size="${SIZE:-1300x2500}" runs="${RUNS:-8}"
@@ -88,6 +89,19 @@ if [ -z "${ROWS:-}" ]; then
 fi
 step seaice study "$store" --presets "${ROWS:-$rows}" "${options[@]}" --quick \
     --runs "$runs" --jobs "$jobs" --device cpu --out "$study/rows"
+
+# Networks that do without a sensor need longer trainings: four times as many batches.
+if [ -n "${LONG-1}" ]; then
+    dropped="drop_amsr2=0.3, drop_era5=0.1, fill=mask"
+    step seaice study "$store" --presets "" --truth "$truth" --quick \
+        --variant "model1: n_epochs=1200" \
+        --variant "model4: preset=model4, n_epochs=1200" \
+        --variant "dropped-mask: n_epochs=1200, $dropped" \
+        --variant "dropped-mask-without-amsr2: of=dropped-mask, without=[amsr2]" \
+        --variant "dropped-mask-without-era5: of=dropped-mask, without=[era5]" \
+        --compare dropped-mask-without-amsr2,model4 \
+        --runs "$runs" --jobs "$jobs" --device cpu --out "$study/long"
+fi
 
 # Model 2 sees every pixel of 80 m: fewer and smaller scenes, in a study of their own.
 [ -n "${RATIO1-1}" ] || exit 0
