@@ -35,7 +35,7 @@ from seaice_data.store.store import Store
 from seaice_data.system.files import HIDDEN, alone_in, drop_abandoned, staged
 from seaice_data.system.workers import Progress, run_tasks
 
-_PER_TASK = 32  # patches
+_PER_TASK = 8  # patches
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -115,17 +115,16 @@ def export_patches(
     documents |= kind.documents(listed.windows, channels)
     manifest = describe_export(store, settings, channels, listed, documents[PATCHES])
     with _alone(out):
-        if check_folder(out, manifest) is None:
-            write_manifest(out, manifest, is_complete=False)
+        check_folder(out, manifest)
+        write_manifest(out, manifest, is_complete=False)
         files = [file for piece in pieces for file in piece.files]
         for folder in {(out / name).parent for name in (*files, *documents)}:
             folder.mkdir(parents=True, exist_ok=True)
         for name, text in documents.items():
             write_document(out / name, text)
         todo = [piece for piece in pieces if not _is_there(piece, out)]
-        n_bytes = _write_all(
-            store, channels, settings.size, kind, todo, out, jobs, progress
-        )
+        writer = _Writer(store, channels, settings.size, kind, out)
+        n_bytes = writer.write_all(todo, jobs, progress)
         write_manifest(out, manifest, is_complete=True)
     n_written = sum(len(piece.windows) for piece in todo)
     return ExportReport(
@@ -179,37 +178,51 @@ def _is_there(piece: Piece, out: Path) -> bool:
     return all((out / file).is_file() for file in piece.files)
 
 
-def _write_all(
-    store: Store,
-    channels: Sequence[str],
-    size: int,
-    kind: PatchFormat,
-    pieces: Sequence[Piece],
-    out: Path,
-    jobs: int,
-    progress: Progress | None,
-) -> int:
-    """Write pieces, some in each task; return the size of their files."""
-    tasks = {group[0].name: group for group in _groups(pieces)}
-    n_all = sum(len(piece.windows) for piece in pieces)
-    n_done = 0
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    """Writes pieces of an export; other processes have copies of it."""
 
-    def count(_done: int, _total: int, name: str) -> None:
-        nonlocal n_done
-        n_done += sum(len(piece.windows) for piece in tasks[name])
-        if progress is not None:
-            progress(n_done, n_all, name)
+    store: Store
+    channels: Sequence[str]
+    size: int
+    kind: PatchFormat
+    out: Path
 
-    with staged(out) as staging:
-        arguments = {
-            name: (store.storage.url, channels, size, kind, group, out, staging)
-            for name, group in tasks.items()
-        }
-        return sum(run_tasks(_write_group, arguments, jobs, count))
+    def write_all(
+        self, pieces: Sequence[Piece], jobs: int, progress: Progress | None
+    ) -> int:
+        """Write pieces, some in each task; return the size of their files."""
+        tasks = {group[0].name: group for group in _groups(pieces)}
+        n_all = sum(len(piece.windows) for piece in pieces)
+        n_done = 0
+
+        def count(_done: int, _total: int, name: str) -> None:
+            nonlocal n_done
+            n_done += sum(len(piece.windows) for piece in tasks[name])
+            if progress is not None:
+                progress(n_done, n_all, name)
+
+        with staged(self.out) as staging:
+            arguments = {name: (group, staging) for name, group in tasks.items()}
+            return sum(run_tasks(self.write_group, arguments, jobs, count))
+
+    def write_group(self, pieces: Sequence[Piece], staging: Path) -> int:
+        """Write pieces one by one, each to its place when it is whole."""
+        scenes = [window.scene for piece in pieces for window in piece.windows]
+        source = WindowSource(self.store, self.channels, self.size, scenes)
+        n_bytes = 0
+        for piece in pieces:
+            folder = staging / piece.name
+            for parent in {(folder / file).parent for file in piece.files}:
+                parent.mkdir(parents=True, exist_ok=True)
+            self.kind.write(piece, source, folder)
+            n_bytes += _move(piece, folder, self.out)
+            shutil.rmtree(folder)
+        return n_bytes
 
 
 def _groups(pieces: Sequence[Piece]) -> list[tuple[Piece, ...]]:
-    """Divide pieces into tasks that are worth opening the store for."""
+    """Divide pieces into tasks, several small ones in each."""
     groups: list[tuple[Piece, ...]] = []
     group: list[Piece] = []
     for piece in pieces:
@@ -218,29 +231,6 @@ def _groups(pieces: Sequence[Piece]) -> list[tuple[Piece, ...]]:
             groups.append(tuple(group))
             group = []
     return [*groups, tuple(group)] if group else groups
-
-
-def _write_group(
-    url: str,
-    channels: Sequence[str],
-    size: int,
-    kind: PatchFormat,
-    pieces: Sequence[Piece],
-    out: Path,
-    staging: Path,
-) -> int:
-    """Write pieces one by one, each to its place when it is whole."""
-    scenes = [window.scene for piece in pieces for window in piece.windows]
-    source = WindowSource(Store.open(url), channels, size, scenes)
-    n_bytes = 0
-    for piece in pieces:
-        folder = staging / piece.name
-        for parent in {(folder / file).parent for file in piece.files}:
-            parent.mkdir(parents=True, exist_ok=True)
-        kind.write(piece, source, folder)
-        n_bytes += _move(piece, folder, out)
-        shutil.rmtree(folder)
-    return n_bytes
 
 
 def _move(piece: Piece, folder: Path, out: Path) -> int:

@@ -135,8 +135,15 @@ def describe_export(
     }
 
 
-def check_folder(out: Path, wanted: Mapping[str, Any]) -> Manifest | None:
-    """Return the manifest in a folder if the export can continue there; None if it is new.
+def check_folder(out: Path, wanted: Mapping[str, Any]) -> None:
+    """Reject a folder in which an export can neither begin nor continue.
+
+    Parameters
+    ----------
+    out
+        The folder; it need not exist.
+    wanted
+        Manifest of the export.
 
     Raises
     ------
@@ -149,19 +156,17 @@ def check_folder(out: Path, wanted: Mapping[str, Any]) -> Manifest | None:
         raise ForeignFileError(f"{str(out)!r} is not a folder")
     present = [p.name for p in out.iterdir()] if out.is_dir() else []
     if not [name for name in present if not name.startswith(HIDDEN)]:
-        return None
+        return
     if MANIFEST not in present:
         raise ForeignFileError(
             f"the folder {str(out)!r} is not empty, and has no {MANIFEST} of an export",
             hint="choose another folder",
         )
-    found = _read(out / MANIFEST)
-    if reason := _difference(found, wanted):
+    if reason := _difference(_read(out / MANIFEST), wanted):
         raise ExportError(
             f"{str(out)!r} contains other patches: {reason}",
             hint="choose another folder, or remove this one",
         )
-    return found
 
 
 def write_document(path: Path, text: str) -> None:

@@ -1,6 +1,10 @@
 """`seaice patches`: what it prints, and its exit codes."""
 
 import json
+import re
+import subprocess
+import sys
+from contextlib import chdir
 from pathlib import Path
 
 import pytest
@@ -12,12 +16,6 @@ def store_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("patches")
     make_export_store(folder)
     return folder / "store.zarr"
-
-
-def test_it_has_help_with_an_example(seaice) -> None:
-    result = seaice("patches", "--help")
-    assert result.code == 0
-    assert "Example: seaice patches store.zarr patches/ --to webdataset" in result.out
 
 
 def test_it_writes_patches_and_keeps_them(seaice, store_folder, tmp_path) -> None:
@@ -65,3 +63,18 @@ def test_nnunet_says_which_chart_it_leaves_out(seaice, store_folder, tmp_path) -
     )  # fmt: skip
     assert result.code == 0
     assert "note: no training patch has a class of FLOE" in result.err
+
+
+def test_the_page_about_patches_runs_in_order(seaice, store_folder, tmp_path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "patches.md").read_text()
+    (tmp_path / "store.zarr").symlink_to(store_folder)
+    with chdir(tmp_path):
+        for line in re.findall(r"^\$ seaice (.*)", page, re.MULTILINE):
+            options = line.replace("train=8000", "train=4").split()
+            assert seaice(*options, "--jobs", 1).code == 0
+        code = "".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL))
+        run = [sys.executable, "-c", code]
+        done = subprocess.run(run, capture_output=True, text=True, check=True)
+    assert "(256, 256, 3) (256, 256, 3)" in done.stdout
+    assert "float16 ['hh' 'hv' 't2m'] 20190501T000000_dmi" in done.stdout
+    assert done.stdout.endswith("6 {'train': 4, 'validation': 1, 'test': 1}\n")
