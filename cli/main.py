@@ -34,6 +34,7 @@ from .commands import (
     figures,
     info,
     ingest,
+    patches,
     predict,
     prepare,
     score,
@@ -57,6 +58,7 @@ _HINTS = {
     "prepare": _AGAIN,
     "predict": _AGAIN,
     "convert": _AGAIN,
+    "patches": _AGAIN,
     "study": _AGAIN,
     "train": "continue with --resume",
 }
@@ -244,6 +246,7 @@ _COMMANDS: tuple[Command, ...] = (
     info.info,
     verify.verify,
     split.split,
+    patches.patches,
     train.train,
     predict.predict,
     convert.convert,

@@ -14,6 +14,10 @@ from .errors import RecipeError as RecipeError
 from .errors import SceneError as SceneError
 from .errors import SeaIceError as SeaIceError
 from .errors import StoreError as StoreError
+from .exports.export import ExportReport as ExportReport
+from .exports.export import export_patches as export_patches
+from .exports.settings import ExportSettings as ExportSettings
+from .exports.settings import RandomPatches as RandomPatches
 from .ingest.ingest import IngestReport as IngestReport
 from .ingest.ingest import ingest_products as ingest_products
 from .ingest.ingest import ingest_scene as ingest_scene

@@ -90,5 +90,9 @@ class DamageError(StoreError):
     """Something in a store is not as it was written, and so cannot be read."""
 
 
+class ExportError(SeaIceError):
+    """Patches cannot be written as files of another format."""
+
+
 class ForeignFileError(SeaIceError):
     """A file that seaice did not write is in the way."""

@@ -68,6 +68,7 @@ COMMANDS = [
     "info",
     "verify",
     "split",
+    "patches",
     "train",
     "predict",
     "convert",

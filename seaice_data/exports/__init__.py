@@ -1,0 +1,1 @@
+"""Patches of a store as files of other formats, for programs that do not read zarr."""
