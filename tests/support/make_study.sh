@@ -90,12 +90,13 @@ fi
 step seaice study "$store" --presets "${ROWS:-$rows}" "${options[@]}" --quick \
     --runs "$runs" --jobs "$jobs" --device cpu --out "$study/rows"
 
-# Networks that do without a sensor need longer trainings: four times as many batches.
+# Four times as many batches, where a minute of training is too short for an answer.
 if [ -n "${LONG-1}" ]; then
     dropped="drop_amsr2=0.3, drop_era5=0.1, fill=mask"
     step seaice study "$store" --presets "" --truth "$truth" --quick \
         --variant "model1: n_epochs=1200" \
         --variant "model4: preset=model4, n_epochs=1200" \
+        --variant "region-ice: n_epochs=1200, region_loss=1.0, region_shares=ice" \
         --variant "dropped-mask: n_epochs=1200, $dropped" \
         --variant "dropped-mask-without-amsr2: of=dropped-mask, without=[amsr2]" \
         --variant "dropped-mask-without-era5: of=dropped-mask, without=[era5]" \
