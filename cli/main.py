@@ -31,6 +31,7 @@ from .commands import (
     check,
     convert,
     export,
+    fetch,
     figures,
     info,
     ingest,
@@ -52,6 +53,7 @@ INTERRUPTED = 130
 
 _AGAIN = "nothing is lost: run the same command again to continue"
 _HINTS = {
+    "fetch": _AGAIN,
     "synth": _AGAIN,
     "ingest": _AGAIN,
     "prepare": _AGAIN,
@@ -237,6 +239,7 @@ def options(
 
 
 _COMMANDS: tuple[Command, ...] = (
+    fetch.fetch,
     synth.synth,
     ingest.ingest,
     check.check,
