@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 PIECE = 4000
 """Bytes after which a connection breaks, if it is to break."""
@@ -21,6 +21,7 @@ class Served:
     url: str = ""
     articles: Mapping[int, Mapping[str, bytes]] = field(default_factory=dict)
     data_set: Mapping[str, bytes] = field(default_factory=dict)
+    models: Mapping[str, bytes] = field(default_factory=dict)
     breaks: int = 0
     """How many connections break after `PIECE` bytes, from now on."""
 
@@ -45,15 +46,45 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._send_article(int(parts[1]), parse_qs(url.query))
         elif url.path.startswith("/api/datasets/"):
             self._send_tree(parse_qs(url.query))
+        elif url.path.startswith("/api/models/"):
+            self._send_model(unquote(url.path))
         elif parts[0] == "ndownloader":
             self._redirect(f"/files/{'/'.join(parts[1:])}")
         elif parts[0] == "files":
             self._send_file(self.served.articles[int(parts[1])][parts[2]], parts[2])
         elif "resolve" in parts:
             name = url.path.split("/resolve/main/")[1]
-            self._send_file(self.served.data_set[name], name)
+            files = {**self.served.data_set, **self.served.models}
+            self._send_file(files[name], name)
         else:
             self.send_error(404)
+
+    def do_POST(self) -> None:
+        query = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        paths = query.get("paths", [])
+        self._send_json([entry for entry in self._models() if entry["path"] in paths])
+
+    def _send_model(self, path: str) -> None:
+        parts = path.strip("/").split("/")[4:]
+        if parts[:1] != ["tree"]:
+            self._send_json({"id": "me/model", "sha": "0" * 40, "siblings": []})
+            return
+        folder = "".join(f"{part}/" for part in parts[2:])
+        entries = [entry for entry in self._models() if entry["path"].startswith(folder)]
+        inner = [e for e in entries if "/" not in e["path"].removeprefix(folder)]
+        if entries:
+            self._send_json(inner)
+        else:
+            self._begin(404, 0, {"X-Error-Code": "EntryNotFound"})
+
+    def _models(self) -> list[dict[str, Any]]:
+        """List files, and the folders that they are in."""
+        files = [_entry(name, content) for name, content in self.served.models.items()]
+        names = {name.rpartition("/")[0] for name in self.served.models} - {""}
+        return [
+            *files,
+            *({"type": "directory", "path": n, "oid": "0" * 40, "size": 0} for n in names),
+        ]
 
     def _send_article(self, number: int, query: Mapping[str, list[str]]) -> None:
         page, size = int(query["page"][0]), 2  # fewer than asked for
@@ -76,14 +107,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             {"type": "directory", "path": "folder", "oid": "0" * 40, "size": 0},
             {"type": "file", "path": ".gitattributes", "oid": "1" * 40, "size": 3},
         ]
-        for name, content in self.served.data_set.items():
-            blob = hashlib.sha1(b"blob %d\0" % len(content) + content)  # noqa: S324
-            entry = {"type": "file", "path": name, "size": len(content)}
-            entry["oid"] = blob.hexdigest()
-            if "tar" in name:
-                digits = hashlib.sha256(content).hexdigest()
-                entry["lfs"] = {"oid": digits, "size": len(content), "pointerSize": 135}
-            entries.append(entry)
+        entries += [_entry(name, content) for name, content in self.served.data_set.items()]
         start = int(query.get("cursor", ["0"])[0])
         link = (
             f"{self.served.url}{urlsplit(self.path).path}?recursive=true&cursor={start + 2}"
@@ -132,6 +156,15 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
+
+
+def _entry(name: str, content: bytes) -> dict[str, Any]:
+    blob = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()  # noqa: S324
+    entry = {"type": "file", "path": name, "size": len(content), "oid": blob}
+    if "tar" in name:
+        digits = hashlib.sha256(content).hexdigest()
+        entry["lfs"] = {"oid": digits, "size": len(content), "pointerSize": 135}
+    return entry
 
 
 @contextmanager
