@@ -28,6 +28,7 @@ from seaice_data.texts import OneLine, printable
 
 from .commands import (
     bench,
+    card,
     check,
     convert,
     export,
@@ -251,6 +252,7 @@ _COMMANDS: tuple[Command, ...] = (
     predict.predict,
     convert.convert,
     export.export,
+    card.card,
     score.score,
     figures.figures,
     study.study,
