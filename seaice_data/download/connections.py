@@ -71,6 +71,11 @@ def opened(
     agent = {"User-Agent": f"seaice/{version('seaice')}", "Accept-Encoding": "identity"}
     request = urllib.request.Request(url, headers={**agent, **(headers or {})})  # noqa: S310 - checked
     with _errors(url), _opener().open(request, timeout=TIMEOUT_S) as response:
+        if response.status not in (http.client.OK, http.client.PARTIAL_CONTENT):
+            raise DownloadError(
+                f"{without_secrets(url)!r} answers {response.status} instead of a file",
+                hint="it may want a browser: open its page in one and download from there",
+            )
         yield response
 
 

@@ -28,6 +28,7 @@ class Served:
     busy: int = 0
     """How many requests for files are answered 503, from now on."""
 
+    wants_browsers: bool = False
     knows_ranges: bool = True
     corrupt: str = ""
     """A file of which the first byte is sent wrong."""
@@ -129,6 +130,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if self.served.busy:
             self.served.busy -= 1
             self._begin(503, 0, {"Retry-After": "0"})
+            return
+        if self.served.wants_browsers:
+            self._begin(202, 0, {"x-amzn-waf-action": "challenge"})
             return
         if name == self.served.corrupt:
             content = bytes([content[0] ^ 1]) + content[1:]

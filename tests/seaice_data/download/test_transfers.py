@@ -96,6 +96,15 @@ def test_a_server_that_stays_busy_is_left_alone(server: Served, tmp_path: Path) 
     assert len(server.asked) == 1 + len(AT_ONCE)
 
 
+def test_a_server_that_wants_a_browser_is_named(server: Served, tmp_path: Path) -> None:
+    file = listed(server)
+    server.wants_browsers = True
+    with pytest.raises(DownloadError, match="answers 202 instead of a file") as caught:
+        transfer(file, tmp_path / NAME, waits_s=AT_ONCE)
+    assert "browser" in str(caught.value.hint)
+    assert len(server.asked) == 1
+
+
 def test_other_bytes_get_no_name_and_leave_nothing(server: Served, tmp_path: Path) -> None:
     file = listed(server)
     server.corrupt = NAME
