@@ -132,15 +132,31 @@ def list_ai4arctic(
             for file in files_at_hugging_face(MIRROR, endpoint=endpoint)
             if file.name.partition(".")[0] not in others
         )
-    chosen = tuple(f for f in files if fnmatch.fnmatchcase(f.name, f"*{only}"))
+    chosen = [file for file in files if fnmatch.fnmatchcase(file.name, f"*{only}")]
     if chosen:
-        return chosen
+        return _without_twins(chosen)
     if only and source == "hugging-face":
         hint = "it packs scenes into archives: fetch single ones with --source dtu"
     else:
         hint = f"look at https://doi.org/{DOI} in a browser"
     what = f"no file that matches {only!r}" if only else "no files"
     raise DownloadError(f"{source} lists {what}", hint=hint)
+
+
+def _without_twins(files: Iterable[RemoteFile]) -> tuple[RemoteFile, ...]:
+    """Return files without those that are listed again.
+
+    Raises
+    ------
+    DownloadError
+        If two different files have one name.
+    """
+    found: dict[str, RemoteFile] = {}
+    for file in files:
+        twin = found.setdefault(file.name, file)
+        if (twin.n_bytes, twin.checksum) != (file.n_bytes, file.checksum):
+            raise DownloadError(f"two different files are listed as {file.name!r}")
+    return tuple(found.values())
 
 
 def fetch_ai4arctic(

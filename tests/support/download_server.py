@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -48,7 +49,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         elif url.path.startswith("/api/datasets/"):
             self._send_tree(parse_qs(url.query))
         elif url.path.startswith("/api/models/"):
-            self._send_model(unquote(url.path))
+            is_whole = parse_qs(url.query).get("recursive") == ["true"]
+            self._send_model(unquote(url.path), is_whole=is_whole)
         elif parts[0] == "ndownloader":
             self._redirect(f"/files/{'/'.join(parts[1:])}")
         elif parts[0] == "files":
@@ -65,14 +67,18 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         paths = query.get("paths", [])
         self._send_json([entry for entry in self._models() if entry["path"] in paths])
 
-    def _send_model(self, path: str) -> None:
+    def _send_model(self, path: str, *, is_whole: bool) -> None:
         parts = path.strip("/").split("/")[4:]
         if parts[:1] != ["tree"]:
             self._send_json({"id": "me/model", "sha": "0" * 40, "siblings": []})
             return
         folder = "".join(f"{part}/" for part in parts[2:])
         entries = [entry for entry in self._models() if entry["path"].startswith(folder)]
-        inner = [e for e in entries if "/" not in e["path"].removeprefix(folder)]
+        inner = [
+            entry
+            for entry in entries
+            if is_whole or "/" not in entry["path"].removeprefix(folder)
+        ]
         if entries:
             self._send_json(inner)
         else:
@@ -81,10 +87,15 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def _models(self) -> list[dict[str, Any]]:
         """List files, and the folders that they are in."""
         files = [_entry(name, content) for name, content in self.served.models.items()]
-        names = {name.rpartition("/")[0] for name in self.served.models} - {""}
+        folders = {str(f) for name in self.served.models for f in Path(name).parents} - {
+            "."
+        }
         return [
             *files,
-            *({"type": "directory", "path": n, "oid": "0" * 40, "size": 0} for n in names),
+            *(
+                {"type": "directory", "path": f, "oid": "0" * 40, "size": 0}
+                for f in folders
+            ),
         ]
 
     def _send_article(self, number: int, query: Mapping[str, list[str]]) -> None:

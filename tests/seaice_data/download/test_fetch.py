@@ -1,6 +1,7 @@
 """The dataset, from servers on loopback."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,6 +18,7 @@ from seaice_data.download.fetch import (
     fetch_ai4arctic,
     list_ai4arctic,
 )
+from seaice_data.download.remote_file import RemoteFile
 from seaice_data.download.transfers import PART
 from seaice_data.errors import DownloadError, ForeignFileError
 from seaice_data.system.files import alone_in
@@ -105,6 +107,20 @@ def test_single_scenes(server: Served) -> None:
     with pytest.raises(DownloadError, match="no file that matches '1_prep") as caught:
         list_ai4arctic(only="1_prep*", endpoint=server.url)
     assert "--source dtu" in str(caught.value.hint)
+
+
+def test_a_file_that_is_listed_twice_is_fetched_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = RemoteFile("a.nc", "http://127.0.0.1:9/1", 1, f"md5:{32 * '0'}")
+    again = replace(first, url="http://127.0.0.1:9/2")
+    other = replace(first, n_bytes=2)
+    monkeypatch.setattr(fetch, "files_at_figshare", lambda *_, **__: (first, again))
+    assert list_ai4arctic("dtu", split="test") == (first,)
+    monkeypatch.setattr(fetch, "files_at_figshare", lambda *_, **__: (first, other))
+    with pytest.raises(DownloadError, match=r"two different files are listed as 'a\.nc'"):
+        fetch_ai4arctic(tmp_path / "raw", "dtu", split="test")
+    assert not (tmp_path / "raw").exists()
 
 
 def test_a_file_that_fails_does_not_stop_others(server: Served, tmp_path: Path) -> None:
