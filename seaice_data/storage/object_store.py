@@ -40,9 +40,12 @@ _LIBRARY_ERRORS = (
     ("botocore.exceptions", "ClientError"),
     ("ftplib", "Error"),
     ("httpx2", "HTTPError"),
+    ("lzma", "LZMAError"),
     ("paramiko", "SSHException"),
+    ("struct", "error"),
     ("tarfile", "TarError"),
     ("zipfile", "BadZipFile"),
+    ("zlib", "error"),
 )
 """Errors of libraries that have their own: module and class."""
 
