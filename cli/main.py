@@ -28,9 +28,11 @@ from seaice_data.texts import OneLine, printable
 
 from .commands import (
     bench,
+    card,
     check,
     convert,
     export,
+    fetch,
     figures,
     info,
     ingest,
@@ -53,6 +55,7 @@ INTERRUPTED = 130
 
 _AGAIN = "nothing is lost: run the same command again to continue"
 _HINTS = {
+    "fetch": _AGAIN,
     "synth": _AGAIN,
     "ingest": _AGAIN,
     "prepare": _AGAIN,
@@ -239,6 +242,7 @@ def options(
 
 
 _COMMANDS: tuple[Command, ...] = (
+    fetch.fetch,
     synth.synth,
     ingest.ingest,
     check.check,
@@ -251,6 +255,7 @@ _COMMANDS: tuple[Command, ...] = (
     predict.predict,
     convert.convert,
     export.export,
+    card.card,
     score.score,
     figures.figures,
     study.study,

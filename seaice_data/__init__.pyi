@@ -10,6 +10,9 @@ from .charts import SOD as SOD
 from .checks.check import CheckReport as CheckReport
 from .checks.check import check_scenes as check_scenes
 from .checks.finding import Finding as Finding
+from .download.fetch import FetchReport as FetchReport
+from .download.fetch import fetch_ai4arctic as fetch_ai4arctic
+from .errors import DownloadError as DownloadError
 from .errors import RecipeError as RecipeError
 from .errors import SceneError as SceneError
 from .errors import SeaIceError as SeaIceError

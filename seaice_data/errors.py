@@ -96,3 +96,7 @@ class ExportError(SeaIceError):
 
 class ForeignFileError(SeaIceError):
     """A file that seaice did not write is in the way."""
+
+
+class DownloadError(SeaIceError):
+    """A file cannot be downloaded, or is not what its server lists."""

@@ -24,6 +24,7 @@ from .networks.published_weights import (
 )
 from .networks.unet import MultiTaskUNet as MultiTaskUNet
 from .networks.unet import Prediction as Prediction
+from .pages.card import write_card as write_card
 from .pages.index import write_index as write_index
 from .pages.scores import write_report as write_report
 from .prediction.compose import compose_chart_map as compose_chart_map

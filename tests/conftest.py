@@ -1,5 +1,6 @@
 """Fixtures for all tests, made once: scenes, a store. No test changes them."""
 
+import os
 from pathlib import Path
 
 import hypothesis
@@ -9,6 +10,10 @@ from support.other_systems import OtherSystem
 from seaice_data.preparation.prepare import prepare
 from seaice_data.store.recipe import Recipe
 from seaice_data.synthetic.scene_set import write_scenes
+
+# No test calls Hugging Face; those that need a server of that kind start one.
+os.environ["HF_ENDPOINT"] = "http://127.0.0.1:9"
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 # How long an example takes depends on how busy the machine is.
 hypothesis.settings.register_profile("seaice", deadline=None)

@@ -25,10 +25,11 @@ def predict(
     ],
     out: Annotated[Path, typer.Option(help="Folder for the maps")] = Path("maps"),
     run: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Option(
-            help="Folder of the run [default: run]; repeat it, or name a folder of runs "
-            "seed-0, seed-1 and so on, to combine several networks"
+            help="Folder of the run [default: run], or a URL such as hf://owner/name or "
+            "zip://folder::runs.zip; repeat it, or name a folder of runs seed-0, seed-1 "
+            "and so on, to combine several networks"
         ),
     ] = None,
     split: Annotated[
@@ -120,7 +121,7 @@ def predict(
         overwrite=overwrite,
         without=tuple(word.strip() for part in without or () for word in part.split(",")),
     )
-    runs = run or [Path("run")]
+    runs = run or ["run"]
     with Progress("maps") as progress:
         if is_store(source):
             report = predict_store(

@@ -39,9 +39,13 @@ _LIBRARY_ERRORS = (
     ("botocore.exceptions", "BotoCoreError"),
     ("botocore.exceptions", "ClientError"),
     ("ftplib", "Error"),
+    ("httpx2", "HTTPError"),
+    ("lzma", "LZMAError"),
     ("paramiko", "SSHException"),
+    ("struct", "error"),
     ("tarfile", "TarError"),
     ("zipfile", "BadZipFile"),
+    ("zlib", "error"),
 )
 """Errors of libraries that have their own: module and class."""
 
@@ -53,6 +57,9 @@ _CONNECT_S = 3
 _ATTEMPTS = 3
 # Before fsspec 2026.9 an archive raises what its library does.
 _ABSENT = (FileNotFoundError, NotADirectoryError, KeyError)
+
+_EXTRAS = {"s3:": "cloud", "http": "cloud", "hf:": "hub"}
+"""Extras of the installation by the beginning of the URLs that need them."""
 
 _AWS_HINT = (
     "credentials and endpoint are those of the AWS tools: AWS_ACCESS_KEY_ID, "
@@ -267,7 +274,12 @@ def url_errors(url: str) -> Iterator[None]:
 def _unreachable(url: str, error: Exception) -> UnreachableError:
     hint = None
     if isinstance(error, ImportError):
-        hint = "pip install 'seaice[cloud]'" if url.startswith(("s3:", "http")) else None
+        extras = {
+            name for start, name in _EXTRAS.items() if f"::{url}".find(f"::{start}") >= 0
+        }
+        hint = (
+            " and ".join(f"pip install 'seaice[{name}]'" for name in sorted(extras)) or None
+        )
     elif url.startswith("s3:"):
         hint = _AWS_HINT
     reason = " ".join(redacted(str(error), url).split()) or type(error).__name__

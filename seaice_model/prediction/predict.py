@@ -161,7 +161,8 @@ def predict_store(
         Where the scenes are.
     run_paths
         Folder of the run, or folders of several runs that decide together. A folder that
-        contains ``seed-<number>`` folders means all of these.
+        contains ``seed-<number>`` folders means all of these. URLs are folders, too; see
+        `seaice_model.runs.locations`.
     maps_path
         Folder for the maps, made if needed.
     settings

@@ -33,7 +33,7 @@ from seaice_model.prediction.flips import Flips
 from seaice_model.prediction.network_tiles import parts_of, predict_blended
 from seaice_model.prediction.parts import MARGIN, TILE, TileView, predict_in_parts
 from seaice_model.runs.checkpoint import Checkpoint, load_best, weights_fingerprint
-from seaice_model.runs.folder import RunFolder
+from seaice_model.runs.locations import is_url, runs_at, shown
 
 _ALL = slice(None)
 
@@ -44,7 +44,7 @@ class Predictor:
     Parameters
     ----------
     paths
-        Folders of the runs, as the user gave them.
+        Folders or URLs of the runs, as the user gave them.
     checkpoints
         Their best checkpoints.
     device
@@ -57,12 +57,15 @@ class Predictor:
     """
 
     def __init__(
-        self, paths: Sequence[Path], checkpoints: Sequence[Checkpoint], device: torch.device
+        self,
+        paths: Sequence[str | Path],
+        checkpoints: Sequence[Checkpoint],
+        device: torch.device,
     ) -> None:
-        self.paths = tuple(paths)
+        self.paths = tuple(shown(p) if is_url(p) else Path(p) for p in paths)
         self.checkpoints = tuple(checkpoints)
-        for path, checkpoint in zip(paths[1:], checkpoints[1:], strict=True):
-            _check_alike(paths[0], checkpoints[0], path, checkpoint)
+        for path, checkpoint in zip(self.paths[1:], checkpoints[1:], strict=True):
+            _check_alike(self.paths[0], checkpoints[0], path, checkpoint)
         self._networks = [on_device(c.network(), device) for c in checkpoints]
         self._device = device
 
@@ -75,10 +78,9 @@ class Predictor:
         RunError
             If there is no run, it is damaged, or runs cannot decide together.
         """
-        folders = [RunFolder(Path(path)) for path in paths]
-        runs = [run.path for f in folders for run in f.seeds() or (f,)]
+        runs = [run for path in paths for run in runs_at(path)]
         if twice := [run for run in runs if runs.count(run) > 1]:
-            raise RunError(f"the run {str(twice[0])!r} is named twice")
+            raise RunError(f"the run {shown(twice[0])!r} is named twice")
         return cls(runs, [load_best(run) for run in runs], device)
 
     def use_of(self, scene_id: str) -> SceneUse:
@@ -304,7 +306,7 @@ def _planes(ballot: Ballot, *, probabilities: bool) -> dict[str, ChartArray]:
 
 
 def _check_alike(
-    path: Path, first: Checkpoint, other_path: Path, other: Checkpoint
+    path: str | Path, first: Checkpoint, other_path: str | Path, other: Checkpoint
 ) -> None:
     """Refuse networks that need different planes, or cannot decide together."""
     listed = recipe_differences(first.settings.store.recipe, other.settings.store.recipe)

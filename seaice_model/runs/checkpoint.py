@@ -11,8 +11,9 @@ import logging
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 from safetensors import SafetensorError
@@ -21,6 +22,7 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor
 
 from seaice_data.charts import CHARTS
+from seaice_data.errors import SettingsError
 from seaice_data.settings import from_mapping, to_mapping
 from seaice_data.system.documents import (
     MOST_BYTES,
@@ -37,6 +39,7 @@ from seaice_model.config.run_config import ModelConfig
 from seaice_model.errors import ConfigError, RunError
 from seaice_model.networks.build import Network, build_network
 from seaice_model.runs.folder import RunFolder, run_errors
+from seaice_model.runs.locations import archive_hint, is_url, read_best, shown
 from seaice_model.runs.settings import RunSettings
 
 log = logging.getLogger(__name__)
@@ -166,41 +169,55 @@ def load(path: Path) -> Checkpoint:
     with run_errors(path):
         if not path.exists():
             raise RunError(f"no checkpoint at {str(path)!r}")
-        header, tensors = _read(path)
-        settings = header.get("settings")
-        software = settings.get("software") if isinstance(settings, dict) else None
-        with naming_version(RunError, str(path), software):
-            found = typed(_entry(header, "format_version"), int, "format_version")
-            if found != FORMAT_VERSION:
-                raise RunError(
-                    f"{str(path)!r} has format version {found}, "
-                    f"this version reads {FORMAT_VERSION}"
-                )
-            return _checked(
-                Checkpoint(
-                    settings=from_mapping(RunSettings, _entry(header, "settings")),
-                    state=from_mapping(TrainState, _entry(header, "state")),
-                    weights=_part(tensors, _WEIGHTS),
-                    momentum=_part(tensors, _MOMENTUM),
-                    average=_part(tensors, _AVERAGE),
-                    loss_weights=_part(tensors, _LOSS_WEIGHTS),
-                )
+        with open_file(path) as stream:
+            return _parsed(stream, str(path))
+
+
+def _parsed(stream: BinaryIO, name: str) -> Checkpoint:
+    """Return the checkpoint in a file of this name."""
+    header, tensors = _read(stream)
+    settings = header.get("settings")
+    software = settings.get("software") if isinstance(settings, dict) else None
+    with naming_version(RunError, name, software):
+        found = typed(_entry(header, "format_version"), int, "format_version")
+        if found != FORMAT_VERSION:
+            raise RunError(
+                f"{name!r} has format version {found}, this version reads {FORMAT_VERSION}"
             )
+        return _checked(
+            Checkpoint(
+                settings=from_mapping(RunSettings, _entry(header, "settings")),
+                state=from_mapping(TrainState, _entry(header, "state")),
+                weights=_part(tensors, _WEIGHTS),
+                momentum=_part(tensors, _MOMENTUM),
+                average=_part(tensors, _AVERAGE),
+                loss_weights=_part(tensors, _LOSS_WEIGHTS),
+            )
+        )
 
 
 def load_best(run_path: str | Path) -> Checkpoint:
     """Read the best checkpoint of a run.
+
+    Parameters
+    ----------
+    run_path
+        Folder of the run, or a URL; see `seaice_model.runs.locations`.
 
     Raises
     ------
     RunError
         If there is no run, or none of its epochs is finished.
     """
+    if isinstance(run_path, str) and is_url(run_path):
+        content = read_best(run_path)
+        return load(content) if isinstance(content, Path) else _from_url(content, run_path)
     folder = RunFolder(Path(run_path))
     if not folder.settings.exists() and not folder.best.exists():
         raise RunError(
             f"no run at {str(run_path)!r}",
-            hint="train one with `seaice train store.zarr`, or name it with --run",
+            hint=archive_hint(folder.path)
+            or "train one with `seaice train store.zarr`, or name it with --run",
         )
     if not folder.best.exists():
         last = load(folder.last) if folder.last.exists() else None
@@ -216,6 +233,16 @@ def load_best(run_path: str | Path) -> Checkpoint:
             hint=f"continue with `{_resume(run_path)}`",
         )
     return load(folder.best)
+
+
+def _from_url(content: bytes, url: str) -> Checkpoint:
+    try:
+        return _parsed(BytesIO(content), shown(url))
+    except (DocumentError, SettingsError) as error:
+        raise RunError(
+            f"the best checkpoint at {shown(url)!r} is damaged: {error}",
+            hint="ask who published it, or download it again",
+        ) from error
 
 
 def _resume(run_path: str | Path) -> str:
@@ -244,23 +271,22 @@ def weights_fingerprint(checkpoint: Checkpoint) -> str:
     return digest.hexdigest()[:16]
 
 
-def _read(path: Path) -> tuple[Mapping[str, Any], Mapping[str, Tensor]]:
+def _read(stream: BinaryIO) -> tuple[Mapping[str, Any], Mapping[str, Tensor]]:
     """Return the header of a checkpoint, and its tensors."""
-    with open_file(path) as stream:
-        start = stream.read(8)
-        n_bytes = int.from_bytes(start, "little")
-        if len(start) < 8 or n_bytes > MOST_BYTES:
-            raise DocumentError("it is not a safetensors file")
-        text = stream.read(n_bytes)
-        metadata = _entry(typed(parse_json(text), dict[str, Any]), "__metadata__")
-        header = typed(metadata, dict[str, str], "__metadata__").get(_KEY)
-        if header is None:
-            raise DocumentError("seaice did not write it")
-        try:
-            # Not with `safe_open`, which needs a path in UTF-8 and maps the file.
-            tensors = from_bytes(start + text + stream.read())
-        except (SafetensorError, KeyError) as error:  # KeyError: a type that torch lacks
-            raise DocumentError(f"its tensors cannot be read: {error}") from error
+    start = stream.read(8)
+    n_bytes = int.from_bytes(start, "little")
+    if len(start) < 8 or n_bytes > MOST_BYTES:
+        raise DocumentError("it is not a safetensors file")
+    text = stream.read(n_bytes)
+    metadata = _entry(typed(parse_json(text), dict[str, Any]), "__metadata__")
+    header = typed(metadata, dict[str, str], "__metadata__").get(_KEY)
+    if header is None:
+        raise DocumentError("seaice did not write it")
+    try:
+        # Not with `safe_open`, which needs a path in UTF-8 and maps the file.
+        tensors = from_bytes(start + text + stream.read())
+    except (SafetensorError, KeyError) as error:  # KeyError: a type that torch lacks
+        raise DocumentError(f"its tensors cannot be read: {error}") from error
     return typed(parse_json(header), dict[str, Any]), tensors
 
 

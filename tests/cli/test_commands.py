@@ -63,6 +63,7 @@ def maps_path(store_path: str, run_path: Path) -> Path:
 
 
 COMMANDS = [
+    "fetch",
     "synth",
     "prepare",
     "info",
@@ -73,6 +74,7 @@ COMMANDS = [
     "predict",
     "convert",
     "export",
+    "card",
     "score",
     "figures",
     "study",

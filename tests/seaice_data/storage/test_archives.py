@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from seaice_data.storage.object_store import UnreachableError
+from seaice_data.storage.storage import open_storage
+
 N_FILES = 2000
 LAST = [str(number) for number in range(N_FILES - 8, N_FILES)]
 
@@ -79,3 +82,14 @@ def test_chunks_asked_for_at_once_are_found(url: str) -> None:
 
 def test_forked_processes_read_the_same_archive(url: str) -> None:
     subprocess.run([sys.executable, "-c", READ_IN_FORKS, url, *LAST], check=True)
+
+
+def test_damaged_bytes_in_an_archive_are_an_error_in_words(tmp_path: Path) -> None:
+    path = tmp_path / "store.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a", bytes(range(256)) * 100)
+    content = bytearray(path.read_bytes())
+    content[40:60] = b"\xff" * 20  # in the middle of what is deflated
+    path.write_bytes(content)
+    with pytest.raises(UnreachableError, match="cannot reach"):
+        open_storage(f"zip://::{path}").read_many(["a"])

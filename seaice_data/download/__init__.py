@@ -1,0 +1,1 @@
+"""Files of others are downloaded: resumed after an interruption, and checked."""
