@@ -97,7 +97,9 @@ def _grid_mapping(crs: str) -> dict[str, Any]:
             f"the CF conventions have no name for the projection {crs!r}",
             hint="use EPSG:3413 or EPSG:3995, or write GeoTIFF with --to tif",
         )
-    return {name: said for name, said in found.items() if name != "horizontal_datum_name"}
+    if found["grid_mapping_name"] == "polar_stereographic":  # which pyproj leaves out
+        found.setdefault("latitude_of_projection_origin", 90.0)
+    return found
 
 
 def _write_axes(file: NewFile, raster: Raster) -> None:

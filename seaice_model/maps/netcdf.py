@@ -110,12 +110,12 @@ def write_netcdf(chart_map: ChartMap, path: str | Path) -> None:
         If its parts are not as `ChartMap` and `Decision` describe them, or the file cannot
         be written.
     """
-    _check(chart_map)
     if chart_map.charted_by:
         raise MapError(
             f"charts of {chart_map.scene} are those of an ice service, not predicted",
             hint="write them with `seaice convert`",
         )
+    _check(chart_map)
     with written_whole(Path(path), "map") as file:
         _write(file, chart_map)
 

@@ -1,4 +1,4 @@
-"""Styles are well-formed and have the elements that QGIS saves; they were not opened there."""
+"""Styles are well-formed, with the elements that QGIS saves; not opened there."""
 
 from xml.etree import ElementTree as ET
 
