@@ -104,7 +104,7 @@ def _record(tenths: FloatArray) -> Record:
     n_tenths = int(np.floor(total + 0.5))
     if n_tenths == 0:
         return _whole({"CT": SIC_CODES[0], "POLY_TYPE": "W"})
-    is_full = np.isclose(total, len(SIC_CODES) - 1)
+    is_full = total > len(SIC_CODES) - 1 - 1e-9
     code = _MORE_THAN_NINE if n_tenths == 10 and not is_full else SIC_CODES[n_tenths]
     parts = _rounded(tenths.sum(axis=1) * (n_tenths / total), n_tenths)
     # The most frequent three, ties to the older ones; in a record the oldest is first.
