@@ -89,11 +89,11 @@ def read_chart(path: str | Path, frame: Frame, service: str | None = None) -> Bu
     Parameters
     ----------
     path
-        A shapefile, a GeoPackage, or a zip or tar file with one of them; or a folder of
-        charts. Of several charts the one that is nearest to the scene in time is taken
-        among those that overlap it, the one that covers most of it if several are equally
-        near. The time of a chart is that in the name of its layer, its file or its
-        archive; charts without one come last.
+        A shapefile, a GeoPackage, GeoJSON, FlatGeobuf, or a zip or tar file with one of
+        them; or a folder of charts. Of several charts the one that is nearest to the scene
+        in time is taken among those that overlap it, the one that covers most of it if
+        several are equally near. The time of a chart is that in the name of its layer, its
+        file or its archive; charts without one come last.
     frame
         The scene.
     service

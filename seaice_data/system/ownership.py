@@ -26,19 +26,33 @@ FIGURE: Marks = (b"tEXtSoftware\0seaice ",)
 MATPLOTLIB: Marks = (b"tEXtSoftware\0Matplotlib ",)
 """Mark of figures of version 0.1, which is that of all figures of matplotlib."""
 
-GEOTIFF: Marks = (b"Predicted ice chart of Sentinel-1 scene",)
-"""Mark of GeoTIFF files."""
+CHARTS: Marks = (
+    b"Predicted ice chart of Sentinel-1 scene",
+    b"Ice chart of a service in Sentinel-1 scene",
+)
+"""Marks of GeoTIFF, of files of polygons, and of what describes a file: their titles."""
+
+GEOTIFF = CHARTS
+"""Marks of GeoTIFF files."""
+
+STYLE: Marks = (b"<!-- seaice ",)
+"""Mark of styles for QGIS."""
 
 POLYGONS: Marks = (b"FA".ljust(11, b"\0") + b"C\0\0\0\0\2".ljust(21, b"\0") + b"POLY_TYPE",)
-"""Mark of tables of polygons: the last two of their fields. Other ice charts have more
-fields between these."""
+"""Mark of tables of polygons of versions up to 0.2: the last two of their fields. Other ice
+charts have more fields between these. Later ones have metadata with a title beside them."""
 
-GEOPACKAGE: Marks = (b'"CT" TEXT, "SA" TEXT, "FA" TEXT, "POLY_TYPE" TEXT)',)
-"""Mark of GeoPackages: all the fields of their table."""
+GEOPACKAGE: Marks = (
+    b'"AREA" INTEGER, "PERIMETER" INTEGER, "CT" TEXT, "CA" TEXT',
+    # All the fields of a table of versions up to 0.2.
+    b'"CT" TEXT, "SA" TEXT, "FA" TEXT, "POLY_TYPE" TEXT)',
+)
+"""Marks of GeoPackages: in other charts, areas are not whole numbers."""
 
 SUBMIT_SCRIPT: Marks = (b"#SBATCH --job-name=seaice-study",)
 """Mark of submit scripts."""
 
+_TAIL_BYTES = 32 * 1024
 _HEAD_BYTES = 128 * 1024  # tables of a GeoPackage are described after 64 KiB or so
 
 
@@ -77,6 +91,10 @@ def is_marked(path: Path, marks: Marks) -> bool:
             return False
         with path.open("rb") as stream:
             head = stream.read(_HEAD_BYTES)
+            # GeoParquet describes itself at the end.
+            n_bytes = stream.seek(0, os.SEEK_END)
+            stream.seek(max(len(head), n_bytes - _TAIL_BYTES))
+            tail = stream.read()
     except OSError:
         return False  # a file that cannot be read is not known to be ours
-    return any(mark in head for mark in marks)
+    return any(mark in head or mark in tail for mark in marks)

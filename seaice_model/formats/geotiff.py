@@ -1,165 +1,52 @@
-"""Maps as GeoTIFF, warped to a polar stereographic projection.
+"""Maps as GeoTIFF, warped to a map projection.
 
 One cloud-optimised file per chart, with the colours and the names of the classes, so that
-it looks right wherever it is opened. All scenes share one raster: their files overlay each
-other without resampling.
-
-Tie points are ground control points, through which GDAL fits a thin-plate spline. It is
-evaluated at every 16th pixel and interpolated in between, which is exact enough: GDAL's own
-warper takes three times as long. The distance of pixels from where the tie points place
-them is measured, and written into each file.
+it looks right wherever it is opened: in the file, beside it for GDAL (``.tif.aux.xml``, a
+raster attribute table), and beside it for QGIS (``.qml``). Uncertainty and flags are files
+of their own.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from seaice_data.arrays import ChartArray, FloatArray
-from seaice_data.charts import CHART_FILL, CHARTS, SIC, SIC_STEP_PERCENT, Chart
-from seaice_data.system.compiled import compiled
+from seaice_data.arrays import ChartArray
+from seaice_data.charts import CHART_FILL, CHARTS, SIC, Chart
+from seaice_data.flags import FLAG_LAND
 from seaice_data.system.files import replacing
 from seaice_data.system.geo_libraries import geo_libraries
 from seaice_model.errors import MapError
-from seaice_model.formats.projection import locate
-from seaice_model.maps.attributes import text_attributes
+from seaice_model.formats.raster import (
+    Raster,
+    geolocation_error_m,
+    raster_of,
+    warp,
+)
+from seaice_model.formats.styles import Entry, class_table, raster_style, sic_values
+from seaice_model.maps.attributes import flag_names, text_attributes, uncertainties
 from seaice_model.maps.chart_map import ChartMap
 from seaice_model.maps.netcdf_writer import write_errors
-from seaice_model.style import COLOURS
+from seaice_model.style import COLOURS, LAND_COLOUR
 
-_N_BORDER = 200  # points along a side of a scene, to find its extent
-_STEP = 16  # pixels from one position computed by GDAL to the next
-_N_CHECKED = 101  # points along an axis at which the geolocation is checked
-_MOST_PIXELS = 10**9  # of a raster: a scene of 400 km at 20 m, turned, has nearly as many
+LAND = 254
+"""Value of land in the files; 255 is no data."""
 
-
-@dataclass(frozen=True, slots=True)
-class Raster:
-    """Pixels in a projection."""
-
-    left_m: float
-    """Western edge."""
-
-    top_m: float
-    """Northern edge."""
-
-    shape: tuple[int, int]
-    """Height and width in pixels."""
-
-    spacing_m: float
-    """Side of a pixel."""
-
-    crs: str
-    """Name of the projection, as ``EPSG:3413``."""
-
-    @property
-    def transform(self) -> Any:
-        """The same as an affine transformation."""
-        from rasterio import Affine  # late: an extra
-
-        return Affine(self.spacing_m, 0, self.left_m, 0, -self.spacing_m, self.top_m)
+_FLAG_COLOURS = ("#ffffff", "#d9d9d9", "#b3cde3", "#fdb863", "#e66101")
+_MANY_FLAGS = "#8073ac"  # of pixels with several flags
 
 
-def check_spacing(spacing_m: float) -> float:
-    """Return the side of a pixel if it is valid.
-
-    Raises
-    ------
-    MapError
-        If it is not finite and above 0.
-    """
-    if not 0 < spacing_m < np.inf:
-        raise MapError(f"spacing must be finite and above 0 m, got {spacing_m:g}")
-    return spacing_m
+def geotiff_names(stem: str) -> tuple[str, ...]:
+    """Return the names of the files of a map, and of those that describe them."""
+    suffixes = ("tif", "qml", "tif.aux.xml")
+    return tuple(f"{stem}_{chart.name}.{suffix}" for suffix in suffixes for chart in CHARTS)
 
 
-def raster_of(chart_map: ChartMap, crs: str, spacing_m: float) -> Raster:
-    """Return the smallest raster around a map whose edges are multiples of the spacing.
-
-    Raises
-    ------
-    MapError
-        If the spacing is not finite and above 0, a pixel is larger than the map, the raster
-        has more than a billion pixels, or the tie points do not say where the map is.
-    """
-    check_spacing(spacing_m)
-    height, width = chart_map.grid.shape
-    down, across = (np.linspace(-0.5, n - 0.5, _N_BORDER) for n in (height, width))
-    border = [
-        locate(chart_map.tie_points, down, across[[0, -1]], crs).reshape(2, -1),
-        locate(chart_map.tie_points, down[[0, -1]], across, crs).reshape(2, -1),
-    ]
-    at = np.concatenate(border, axis=1)
-    extent_m = float(np.ptp(at, axis=1).max())
-    if spacing_m > extent_m:
-        raise MapError(
-            f"a pixel of {spacing_m:g} m is larger than the map, {extent_m:.0f} m"
-        )
-    left, bottom = np.floor(at.min(axis=1) / spacing_m) * spacing_m
-    right, top = np.ceil(at.max(axis=1) / spacing_m) * spacing_m
-    shape = (round((top - bottom) / spacing_m), round((right - left) / spacing_m))
-    if shape[0] * shape[1] > _MOST_PIXELS:
-        raise MapError(
-            f"at {spacing_m:g} m the map becomes {shape[0]} x {shape[1]} pixels, more than "
-            f"{_MOST_PIXELS:.0e}",
-            hint="use larger pixels with --spacing",
-        )
-    return Raster(float(left), float(top), shape, spacing_m, crs)
-
-
-@geo_libraries(MapError, "geo")
-def warp(planes: ChartArray, chart_map: ChartMap, raster: Raster) -> ChartArray:
-    """Bring planes on the grid of a map to a raster, each pixel from its nearest.
-
-    Parameters
-    ----------
-    planes
-        Shape ``(plane, y, x)``; 255 is fill.
-    chart_map
-        The map, whose tie points place the planes.
-    raster
-        The raster.
-
-    Returns
-    -------
-    ChartArray
-        Shape ``(plane, *raster.shape)``; 255 outside the scene.
-    """
-    warped = np.full((len(planes), *raster.shape), CHART_FILL, np.uint8)
-    rows, columns = _sources(chart_map, raster)
-    _pick(planes, rows, columns, _STEP, warped)
-    return warped
-
-
-@geo_libraries(MapError, "geo")
-def geolocation_error_m(chart_map: ChartMap, crs: str) -> float:
-    """Return the largest distance of a warped pixel from its true position, in metres.
-
-    Measured at the tie points and, against the great circles between them, at a
-    hundred positions along each axis. Nearest neighbours add up to half a pixel.
-    """
-    from rasterio.transform import GCPTransformer  # late: an extra
-
-    tie_points, (height, width) = chart_map.tie_points, chart_map.grid.shape
-    furthest = 0.0
-    with GCPTransformer(_control_points(chart_map, crs), tps=True) as transformer:
-        for rows, columns in (
-            (tie_points.lines, tie_points.samples),
-            tuple(np.linspace(0, n - 1, _N_CHECKED) for n in (height, width)),
-        ):
-            x, y = locate(tie_points, rows, columns, crs).reshape(2, -1)
-            found_y, found_x = transformer.rowcol(x, y, op=np.asarray)
-            off_y = np.reshape(found_y, (len(rows), -1)) - 0.5 - rows[:, np.newaxis]
-            off_x = np.reshape(found_x, (len(rows), -1)) - 0.5 - columns
-            furthest = max(furthest, float(np.hypot(off_y, off_x).max()))
-    return furthest * chart_map.grid.pixel_spacing_m
-
-
-def geotiff_names(scene: str) -> tuple[str, ...]:
-    """Return the names of the files of a map."""
-    return tuple(f"{scene}_{chart.name}.tif" for chart in CHARTS)
+def uncertainty_names(stem: str) -> tuple[str, ...]:
+    """Return the names of the files of `write_uncertainty`."""
+    flags = (f"{stem}_flags.{suffix}" for suffix in ("tif", "qml", "tif.aux.xml"))
+    return (f"{stem}_uncertainty.tif", *flags)
 
 
 @geo_libraries(MapError, "geo")
@@ -168,8 +55,8 @@ def write_geotiff(
 ) -> tuple[Path, ...]:
     """Write a map as ``<scene>_SIC.tif``, ``<scene>_SOD.tif`` and ``<scene>_FLOE.tif``.
 
-    SIC is in percent, SOD and FLOE are classes; 255 means no data: on land, without SAR,
-    and outside the scene.
+    SIC is in percent, SOD and FLOE are classes; 254 is land, and 255 means no data: without
+    SAR, where a chart of an ice service has no class, and outside the scene.
 
     Parameters
     ----------
@@ -178,14 +65,14 @@ def write_geotiff(
     folder
         Where the files go.
     crs
-        One of `seaice_model.formats.projection.PROJECTIONS`.
+        A projection in metres; see `seaice_model.formats.projection.check_projection`.
     spacing_m
         Side of a pixel in metres; that of the map if not given.
 
     Returns
     -------
     tuple
-        The files.
+        The GeoTIFFs, their styles, and their tables of classes, one of each per chart.
 
     Raises
     ------
@@ -193,84 +80,100 @@ def write_geotiff(
         If the spacing does not suit the map, its tie points do not say where it is, or a
         file cannot be written.
     """
-    if spacing_m is None:
-        spacing_m = chart_map.grid.pixel_spacing_m
-    raster = raster_of(chart_map, crs, spacing_m)
+    raster = raster_of(chart_map, crs, _spacing_m(chart_map, spacing_m))
     tags = _tags(chart_map, geolocation_error_m(chart_map, crs))
-    planes = warp(chart_map.charts, chart_map, raster)
-    paths = tuple(folder / name for name in geotiff_names(chart_map.scene))
-    for path, chart, plane in zip(paths, CHARTS, planes, strict=True):
-        with write_errors(repr(str(path))):
-            content = _encoded(plane, raster, chart, tags)
-            # The last file is removed first and written last: a mixture of old and new
-            # files never looks complete.
-            paths[-1].unlink(missing_ok=True)
-            with replacing(path) as new:
-                new.write_bytes(content)
-    return paths
+    is_land = (chart_map.flags & FLAG_LAND) != 0
+    planes = np.where(
+        is_land & (chart_map.charts == CHART_FILL), np.uint8(LAND), chart_map.charts
+    )
+    planes = warp(planes, chart_map, raster)
+    names = geotiff_names(chart_map.stem)
+    contents: dict[str, list[bytes]] = {"tif": [], "qml": [], "xml": []}
+    for chart, plane in zip(CHARTS, planes, strict=True):
+        entries = _entries(chart)
+        values = np.full(256, CHART_FILL, np.uint8)
+        values[[*range(chart.n_classes), LAND]] = [entry.value for entry in entries[:-1]]
+        said = {
+            "UNITS": "%" if chart is SIC else "class",
+            "CLASSES": "; ".join(f"{entry.value} {entry.name}" for entry in entries),
+        }
+        with write_errors(repr(str(folder / f"{chart_map.stem}_{chart.name}.tif"))):
+            contents["tif"].append(
+                _encoded(values[plane][np.newaxis], raster, {**tags, **said},
+                         [(chart.long_name, 1.0)], entries)
+            )  # fmt: skip
+        contents["qml"].append(raster_style(entries))
+        contents["xml"].append(class_table(entries, tags["TITLE"]))
+    files = [content for kind in contents.values() for content in kind]
+    return _written(folder, dict(zip(names, files, strict=True)))
 
 
-def _sources(chart_map: ChartMap, raster: Raster) -> tuple[FloatArray, FloatArray]:
-    """Return row and column of the map under every `_STEP`-th pixel of a raster.
+@geo_libraries(MapError, "geo")
+def write_uncertainty(
+    chart_map: ChartMap, folder: Path, *, crs: str, spacing_m: float | None = None
+) -> tuple[Path, ...]:
+    """Write ``<scene>_uncertainty.tif`` and ``<scene>_flags.tif``.
 
-    Shape ``(y, x)``; the last positions are beyond the last pixel of each axis.
+    Uncertainty has a band for each plane that the map has: ``concentration``,
+    ``concentration_spread`` (if known), ``entropy_sic``, ``entropy_sod``,
+    ``entropy_floe``. Bands are bytes with a scale, which GDAL and QGIS apply; 255 means not
+    known. Flags are those of the map, 255 outside the scene.
+
+    Parameters
+    ----------
+    chart_map, folder, crs, spacing_m
+        As for `write_geotiff`.
+
+    Raises
+    ------
+    MapError
+        As `write_geotiff`, and if the map does not contain its uncertainty.
     """
-    from rasterio.transform import GCPTransformer  # late: an extra
-
-    down, across = (np.arange(0, n + _STEP, _STEP) + 0.5 for n in raster.shape)
-    x = raster.left_m + across * raster.spacing_m
-    y = raster.top_m - down * raster.spacing_m
-    at_x, at_y = np.meshgrid(x, y)
-    with GCPTransformer(_control_points(chart_map, raster.crs), tps=True) as transformer:
-        rows, columns = transformer.rowcol(at_x.ravel(), at_y.ravel(), op=np.asarray)
-    return np.reshape(rows, at_x.shape) - 0.5, np.reshape(columns, at_x.shape) - 0.5
-
-
-@compiled
-def _pick(
-    planes: ChartArray,
-    rows: FloatArray,
-    columns: FloatArray,
-    step: int,
-    warped: ChartArray,
-) -> None:
-    """Assign the nearest pixel; leave those outside as they are.
-
-    The position of a pixel is interpolated bilinearly between `rows` and `columns`, which
-    are `step` pixels apart.
-    """
-    height, width = planes.shape[1:]
-    for i in range(warped.shape[1]):
-        a, f = i // step, (i % step) / step
-        for j in range(warped.shape[2]):
-            b, g = j // step, (j % step) / step
-            above = rows[a, b] * (1 - g) + rows[a, b + 1] * g
-            below = rows[a + 1, b] * (1 - g) + rows[a + 1, b + 1] * g
-            row = int(np.floor(above * (1 - f) + below * f + 0.5))
-            above = columns[a, b] * (1 - g) + columns[a, b + 1] * g
-            below = columns[a + 1, b] * (1 - g) + columns[a + 1, b + 1] * g
-            column = int(np.floor(above * (1 - f) + below * f + 0.5))
-            if 0 <= row < height and 0 <= column < width:
-                for k in range(planes.shape[0]):
-                    warped[k, i, j] = planes[k, row, column]
-
-
-def _control_points(chart_map: ChartMap, crs: str) -> Sequence[Any]:
-    from rasterio.control import GroundControlPoint  # late: an extra
-
-    tie_points = chart_map.tie_points
-    at: FloatArray = locate(tie_points, tie_points.lines, tie_points.samples, crs)
-    return [
-        # GDAL counts from the corner of the first pixel, we from its centre.
-        GroundControlPoint(
-            row=float(line) + 0.5,
-            col=float(sample) + 0.5,
-            x=float(at[0, y, x]),
-            y=float(at[1, y, x]),
+    if (decision := chart_map.decision) is None or chart_map.charted_by:
+        raise MapError(
+            f"the map of {chart_map.scene} does not contain its uncertainty",
+            hint="predict it again with `seaice predict --overwrite`",
         )
-        for y, line in enumerate(tie_points.lines)
-        for x, sample in enumerate(tie_points.samples)
+    raster = raster_of(chart_map, crs, _spacing_m(chart_map, spacing_m))
+    tags = _tags(chart_map, geolocation_error_m(chart_map, crs))
+    found = [each for each in uncertainties(decision) if each.chart is None]
+    codes = np.stack([each.codes for each in found])
+    planes = warp(codes, chart_map, raster, decision.rows, decision.columns)
+    flags = warp(chart_map.flags[np.newaxis], chart_map, raster)
+    bands = [(each.name, each.steps.step) for each in found]
+    entries = flag_entries()
+    names = uncertainty_names(chart_map.stem)
+    with write_errors(repr(str(folder / names[0]))):
+        files = (
+            _encoded(planes, raster, tags, bands),
+            _encoded(flags, raster, tags, [("status_flag", 1.0)], entries),
+            raster_style(entries),
+            class_table(entries, tags["TITLE"]),
+        )
+    return _written(folder, dict(zip(names, files, strict=True)))
+
+
+def _entries(chart: Chart) -> list[Entry]:
+    """Return the values of a file of a chart: classes, land, no data."""
+    values = sic_values() if chart is SIC else range(chart.n_classes)
+    classes = zip(values, chart.class_names, COLOURS[chart.name], strict=True)
+    return [
+        *(Entry(*each) for each in classes),
+        Entry(LAND, "land", LAND_COLOUR),
+        Entry(CHART_FILL, "no data", ""),
     ]
+
+
+def flag_entries() -> list[Entry]:
+    """Return what the values of flags mean, each combination of flags being a value."""
+    names = flag_names()
+    entries = []
+    for value in range(2 * max(names.values())):
+        said = [name.replace("_", " ") for name, bit in names.items() if value & bit]
+        single = [*names.values()].index(value) + 1 if len(said) == 1 else 0
+        colour = _MANY_FLAGS if len(said) > 1 else _FLAG_COLOURS[single]
+        entries.append(Entry(value, ", ".join(said) or "none", colour))
+    return [*entries, Entry(CHART_FILL, "outside the scene", "")]
 
 
 def _tags(chart_map: ChartMap, error_m: float) -> dict[str, str]:
@@ -278,38 +181,51 @@ def _tags(chart_map: ChartMap, error_m: float) -> dict[str, str]:
     return {**said, "GEOLOCATION_ERROR_M": f"{error_m:.1f}"}
 
 
+def _spacing_m(chart_map: ChartMap, spacing_m: float | None) -> float:
+    return chart_map.grid.pixel_spacing_m if spacing_m is None else spacing_m
+
+
+def _written(folder: Path, files: Mapping[str, bytes]) -> tuple[Path, ...]:
+    """Write files, what describes others before them; return them as they are given.
+
+    The last GeoTIFF is removed first and written last: a mixture of old and new files never
+    looks complete.
+    """
+    order = sorted(files, key=lambda name: name.endswith(".tif"))  # which is stable
+    for name in order:
+        with write_errors(repr(str(folder / name))):
+            (folder / order[-1]).unlink(missing_ok=True)
+            with replacing(folder / name) as new:
+                new.write_bytes(files[name])
+    return tuple(folder / name for name in files)
+
+
 def _encoded(
-    plane: ChartArray, raster: Raster, chart: Chart, tags: dict[str, str]
+    planes: ChartArray,
+    raster: Raster,
+    tags: Mapping[str, str],
+    bands: Sequence[tuple[str, float]],
+    entries: Sequence[Entry] = (),
 ) -> bytes:
-    """Return the bytes of a file."""
+    """Return the bytes of a file; each band has a name and a scale."""
     from rasterio.io import MemoryFile  # late: an extra
 
-    step = SIC_STEP_PERCENT if chart is SIC else 1
-    values = np.where(plane == CHART_FILL, CHART_FILL, plane * step).astype(np.uint8)
-    names = zip(range(0, 256, step), chart.class_names, strict=False)
     height, width = raster.shape
+    options: dict[str, Any] = {
+        "overview_resampling": "mode" if entries else "nearest", "compress": "deflate",
+    }  # fmt: skip
     with MemoryFile() as memory:
         with memory.open(
-            driver="COG", dtype="uint8", count=1, height=height, width=width,
-            crs=raster.crs, transform=raster.transform, nodata=CHART_FILL,
-            compress="deflate", overview_resampling="mode",
+            driver="COG", dtype="uint8", count=len(planes), height=height, width=width,
+            crs=raster.crs, transform=raster.transform, nodata=CHART_FILL, **options,
         ) as file:  # fmt: skip
-            file.write(values, 1)
-            file.write_colormap(1, _colours(chart, step))
-            file.set_band_description(1, chart.long_name)
-            file.update_tags(
-                **tags,
-                UNITS="%" if chart is SIC else "class",
-                CLASSES="; ".join(f"{value} {name}" for value, name in names),
-            )
+            file.write(planes)
+            for number, (name, _) in enumerate(bands, start=1):
+                file.set_band_description(number, name)
+            if any(scale != 1 for _, scale in bands):
+                file.scales = [scale for _, scale in bands]
+            if entries:
+                file.write_colormap(1, {entry.value: entry.rgba for entry in entries})
+            file.update_tags(**tags)
         content: bytes = memory.read()
     return content
-
-
-def _colours(chart: Chart, step: int) -> dict[int, tuple[int, int, int, int]]:
-    """Return colours by value, as in the figures; no data is transparent."""
-    colours = {CHART_FILL: (255, 255, 255, 0)}
-    for number, text in enumerate(COLOURS[chart.name]):
-        red, green, blue = bytes.fromhex(text[1:])
-        colours[number * step] = (red, green, blue, 255)
-    return colours

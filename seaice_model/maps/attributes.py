@@ -1,7 +1,7 @@
 """Attributes of a map and its planes by the CF conventions, in files and in datasets."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -24,6 +24,9 @@ from seaice_model.maps.decision import (
     Steps,
 )
 
+CHARTED = "Ice chart of a service in Sentinel-1 scene"
+"""Begin of the title of charts of an ice service."""
+
 _FLAGS = {
     "no_sar": FLAG_NO_SAR,
     "land": FLAG_LAND,
@@ -36,12 +39,16 @@ def global_attributes(chart_map: ChartMap) -> dict[str, Any]:
     """Return the attributes of a map: what it shows, and what it was made from."""
     made = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     provenance = chart_map.provenance
+    if chart_map.charted_by:
+        said = _charted_attributes(chart_map)
+        history = f"{made} {provenance.software}: charts on the grid of the scene"
+        return {"Conventions": CONVENTIONS, **said, "history": history}
     made_by = provenance.network
     if provenance.run not in ("", made_by):
         made_by += f", run {provenance.run_in_words}"
-    said = asdict(provenance)
+    texts = asdict(provenance)
     if not provenance.flips:
-        del said["flips"]
+        del texts["flips"]
     paper = {"references": "Chen et al. (2024), doi:10.5194/tc-18-1621-2024"}
     return {
         "Conventions": CONVENTIONS,
@@ -55,7 +62,7 @@ def global_attributes(chart_map: ChartMap) -> dict[str, Any]:
         "acquired": chart_map.acquired.isoformat(),
         "grid_name": chart_map.grid_name,
         "pixel_spacing_m": chart_map.grid.pixel_spacing_m,
-        **said,
+        **texts,
         "epochs": np.array(provenance.epochs, np.int32),
     }
 
@@ -76,6 +83,8 @@ def _source(provenance: Provenance) -> str:
 def text_attributes(chart_map: ChartMap) -> dict[str, str]:
     """Return attributes of a map for formats that contain only text; none is empty."""
     provenance = chart_map.provenance
+    if chart_map.charted_by:
+        return _charted_attributes(chart_map)
     found = {
         "title": f"Predicted ice chart of Sentinel-1 scene {chart_map.scene}",
         "acquired": chart_map.acquired.astimezone(UTC).isoformat(),
@@ -90,6 +99,23 @@ def text_attributes(chart_map: ChartMap) -> dict[str, str]:
         "drawn_without": provenance.drawn_without,
         "flips": provenance.flips,
         "comment": "Not an official ice chart",
+    }
+    return {name: said for name, said in found.items() if said}
+
+
+def _charted_attributes(chart_map: ChartMap) -> dict[str, str]:
+    """Return the same for charts of an ice service."""
+    provenance = chart_map.provenance
+    found = {
+        "title": f"{CHARTED} {chart_map.scene}",
+        "acquired": chart_map.acquired.astimezone(UTC).isoformat(),
+        "source": f"ice chart of the service {chart_map.charted_by!r}, on the pixels of "
+        "the scene",
+        "store": provenance.store,
+        "software": provenance.software,
+        "original_name": provenance.original_name,
+        "comment": "Not an official ice chart: made from the pixels of one, by other "
+        "software than that of the service",
     }
     return {name: said for name, said in found.items() if said}
 
@@ -111,6 +137,11 @@ def class_attributes(chart: Chart, fill: str | None = None) -> dict[str, Any]:
     if chart.standard_name is not None:
         attributes["standard_name"] = chart.standard_name
     return attributes
+
+
+def flag_names() -> Mapping[str, int]:
+    """Return the bits of the flags by name."""
+    return _FLAGS
 
 
 def status_attributes() -> dict[str, Any]:

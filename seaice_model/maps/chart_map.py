@@ -157,7 +157,7 @@ ADDED_TEXTS = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChartMap:
-    """The three charts of a scene as a network predicts them."""
+    """The three charts of a scene as a network predicts them, or an ice service charts."""
 
     scene: SceneId
     """Id of the scene; figures and files of other formats are named after it."""
@@ -187,6 +187,16 @@ class ChartMap:
     decision: Decision | None = None
     """Classes before masks and how sure they are, on the grid of the store; None in a map
     of which only the charts are known."""
+
+    charted_by: str = ""
+    """Ice service whose charts these are, such as ``dmi``; empty if they are predicted.
+    Where the service gives no class, classes of the decision are 255, too. Such a map
+    cannot be written as the netCDF file of a prediction."""
+
+    @property
+    def stem(self) -> str:
+        """Begin of the names of its files: the scene, and whether a service charted it."""
+        return f"{self.scene}_chart" if self.charted_by else str(self.scene)
 
     def to_xarray(self) -> "Dataset":
         """Return the map as a dataset with everything at every pixel.

@@ -85,11 +85,13 @@ from seaice_model.maps.netcdf_writer import (
 )
 
 _FORMAT = "seaice map 3"
-_NAMES = {
+CHART_VARIABLES = {
     "SIC": "sea_ice_area_fraction",
     "SOD": "stage_of_development",
     "FLOE": "floe_size",
 }
+"""Name of the variable of each chart."""
+
 _CHUNK_ROWS = 512
 _AGAIN = "predict it again with `seaice predict --overwrite`"
 _LEAST_SPACING_M, _MOST_SPACING_M = 1, 1_000_000
@@ -108,6 +110,11 @@ def write_netcdf(chart_map: ChartMap, path: str | Path) -> None:
         If its parts are not as `ChartMap` and `Decision` describe them, or the file cannot
         be written.
     """
+    if chart_map.charted_by:
+        raise MapError(
+            f"charts of {chart_map.scene} are those of an ice service, not predicted",
+            hint="write them with `seaice convert`",
+        )
     _check(chart_map)
     with written_whole(Path(path), "map") as file:
         _write(file, chart_map)
@@ -226,16 +233,16 @@ def _write(file: NewFile, chart_map: ChartMap) -> None:
 
 def _write_planes(file: NewFile, chart_map: ChartMap, links: Mapping[str, str]) -> None:
     """Write the time and the planes of a map; `links` name their coordinates."""
-    _write_time(file, chart_map.acquired)
+    write_time(file, chart_map.acquired)
     for chart, plane in zip(CHARTS, chart_map.charts, strict=True):
         if chart is SIC:
             percent = _to_percent(plane)
             valid = {"valid_range": np.array([0, 100], np.uint8)}
             attributes = {**sic_attributes(), **valid, **links}
-            _write_plane(file, _NAMES["SIC"], percent, attributes, CHART_FILL)
+            _write_plane(file, CHART_VARIABLES["SIC"], percent, attributes, CHART_FILL)
         else:
             attributes = {**class_attributes(chart, "no_data"), **links}
-            _write_plane(file, _NAMES[chart.name], plane, attributes)
+            _write_plane(file, CHART_VARIABLES[chart.name], plane, attributes)
     _write_plane(file, "status_flag", chart_map.flags, {**status_attributes(), **links})
 
 
@@ -254,7 +261,8 @@ def _write_plane(
     )  # fmt: skip
 
 
-def _write_time(file: NewFile, acquired: datetime) -> None:
+def write_time(file: NewFile, acquired: datetime) -> None:
+    """Write the time of a scene as a coordinate without dimensions."""
     add_variable(
         file, "time", (), np.array(int(acquired.timestamp()), np.int64),
         {
@@ -293,9 +301,9 @@ def _said(attributes: Mapping[str, Any], name: str) -> str:
 
 def _read(file: h5py.File) -> ChartMap:
     """Read a map; no plane is read before all shapes are known to fit."""
-    first = array(file, _NAMES[SIC.name], 2)
+    first = array(file, CHART_VARIABLES[SIC.name], 2)
     shape = (first.shape[0], first.shape[1])
-    names = [*(_NAMES[chart.name] for chart in CHARTS), "status_flag"]
+    names = [*(CHART_VARIABLES[chart.name] for chart in CHARTS), "status_flag"]
     *planes, flags = [array(file, name, shape) for name in names]
     tie_points = read_tie_points(file, shape)
     decision = read_decision(file, shape)

@@ -558,7 +558,8 @@ def test_convert_writes_the_requested_formats(seaice, maps_path, tmp_path) -> No
     assert result.code == 0
     assert "0 kept, 0 left out" in result.out
     suffixes = {path.suffix for path in tmp_path.iterdir()}
-    assert suffixes == {".tif", ".shp", ".shx", ".dbf", ".prj", ".cpg", ".nc"}
+    beside = {".qml", ".xml"}
+    assert suffixes == {".tif", ".shp", ".shx", ".dbf", ".prj", ".cpg", ".nc", *beside}
 
 
 def test_convert_adds_a_format_and_counts_the_files_it_keeps(
@@ -568,13 +569,13 @@ def test_convert_adds_a_format_and_counts_the_files_it_keeps(
     assert seaice(*arguments).code == 0
     result = seaice(*arguments, "--to", "gpkg")
     assert result.code == 0
-    assert "1 files written" in result.out
-    assert "3 kept, 0 left out" in result.out
-    assert "note: 3 existing files are kept" in result.err
+    assert "2 files written" in result.out
+    assert "9 kept, 0 left out" in result.out
+    assert "note: 9 existing files are kept" in result.err
     result = seaice(*arguments, "--to", "gpkg", "--json")
     report = json.loads(result.out)
     assert (result.code, report["files"], report["failed"]) == (0, [], [])
-    assert len(report["kept"]) == 4
+    assert len(report["kept"]) == 11
 
 
 def test_convert_names_the_map_and_the_format_that_failed(
@@ -587,7 +588,7 @@ def test_convert_names_the_map_and_the_format_that_failed(
     result = seaice(*arguments)
     scene = next(maps_path.glob("*.nc")).stem
     assert result.code == 1
-    assert "3 files written" in result.out
+    assert "9 files written" in result.out
     assert f"left out: {scene} as gpkg: polygons of {scene} need at least" in result.err
     (failure,) = json.loads(seaice(*arguments, "--json").out)["failed"]
     assert (failure["map"], failure["format"]) == (scene, "gpkg")

@@ -1,5 +1,7 @@
 """Ice charts in files: shapefiles, GeoPackages, and the archives that services publish.
 
+GeoJSON and FlatGeobuf are read, too: `seaice convert` writes them.
+
 ``find_charts`` lists the charts in a file or folder without reading them, ``read_polygons``
 reads one. What a file is, is decided by its first bytes, not by its name.
 """
@@ -30,7 +32,13 @@ from seaice_data.texts import printable, shortened
 
 _SHAPEFILE = b"\x00\x00\x27\x0a"
 _GEOPACKAGE = b"SQLite format 3\x00"
-_FORMS = "a chart is a shapefile, a GeoPackage, or a zip or tar file with one of them"
+_FLATGEOBUF = b"fgb\x03fgb"
+_GEOJSON = ".geojson"  # its first bytes are those of any JSON
+_FORMS = (
+    "a chart is a shapefile, a GeoPackage, GeoJSON, FlatGeobuf, or a zip or tar file with "
+    "one of them"
+)
+_WHOLE = (".gpkg", ".fgb", _GEOJSON)  # files of a single part
 
 # Year, month and day; hour and perhaps minute and second after T, or directly.
 _DAY = r"(?<!\d)((?:19|20)\d\d)(-?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])"
@@ -211,6 +219,10 @@ def _listed(
         for layer in layers:
             name = layer if len(layers) > 1 else Path(stem).stem
             yield _chart(path, members, layer, name)
+    elif start.startswith(_FLATGEOBUF) or (
+        start.lstrip().startswith(b"{") and stem.lower().endswith(_GEOJSON)
+    ):
+        yield _chart(path, members, None, Path(stem).stem)
     elif is_archive(file):
         with Archive(file) as archive:
             for member in archive.names:
@@ -218,7 +230,7 @@ def _listed(
                 if ending == ".shp":
                     name = PurePosixPath(member).stem
                     yield _chart(path, (*members, member), None, name)
-                elif ending == ".gpkg" or member.lower().endswith(ENDINGS):
+                elif ending in _WHOLE or member.lower().endswith(ENDINGS):
                     inner = archive.extract(member, scratch)
                     yield from _listed(inner, path, (*members, member), scratch)
 

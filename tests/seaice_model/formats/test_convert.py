@@ -23,12 +23,15 @@ from seaice_data.geolocation import TiePoints
 from seaice_data.grid import Grid
 from seaice_model.errors import MapError
 from seaice_model.formats.convert import PlacedFormat, convert_maps
-from seaice_model.formats.geotiff import raster_of, warp
+from seaice_model.formats.raster import raster_of, warp
 from seaice_model.formats.submission import Submission, charts_everywhere
 from seaice_model.maps.chart_map import ChartMap
 from seaice_model.maps.netcdf import write_netcdf
 
 OTHER = "20180714T120000_cis"
+N_TIF = 9  # one GeoTIFF a chart, each with a style and names of classes
+N_GPKG = 2  # with a style
+N_SHP = 6
 
 
 @pytest.fixture
@@ -140,12 +143,13 @@ def test_polygons_that_are_too_large_are_written_again(maps: Path, tmp_path: Pat
 def test_a_geopackage_that_is_too_large_is_written_again(
     maps: Path, tmp_path: Path
 ) -> None:
-    large, small = convert_maps(maps, tmp_path / "out", ["gpkg"]).written
+    _, large, _, small = convert_maps(maps, tmp_path / "out", ["gpkg"]).written
     with large.open("ab") as file:
         file.write(bytes(100_000))
     again = convert_maps(maps, tmp_path / "out", ["gpkg"], max_kb=150)
-    assert (again.written, again.kept, again.failed) == ((large,), (small,), ())
-    assert again.n_bytes < 150_000
+    assert [path for path in again.written if path.suffix == ".gpkg"] == [large]
+    assert (again.kept[-1], again.failed) == (small, ())
+    assert large.stat().st_size < 150_000
 
 
 def test_a_geopackage_of_others_is_left_alone(maps: Path, tmp_path: Path) -> None:
@@ -173,21 +177,21 @@ def test_files_that_exist_are_kept_unless_asked(maps: Path, tmp_path: Path) -> N
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").iterdir()}
     report = convert_maps(maps, tmp_path / "out", ["tif"], spacing_m=400.0)
     assert (report.written, report.failed) == ((), ())
-    assert {*report.kept} == {path for path in before if path.suffix == ".tif"}
+    assert {*report.kept} == {path for path in before if path.suffix != ".nc"}
     with pytest.raises(MapError, match=r"there is a file at '.*submission\.nc'"):
         convert_maps(maps, tmp_path / "out", ["submission"])
     assert before == {path: path.stat().st_mtime_ns for path in before}
     report = convert_maps(maps, tmp_path / "out", formats, spacing_m=400.0, overwrite=True)
-    assert (len(report.written), report.kept) == (7, ())
+    assert (len(report.written), report.kept) == (2 * N_TIF + 1, ())
     assert all(path.stat().st_mtime_ns > time for path, time in before.items())
 
 
 def test_another_format_can_be_added_later(maps: Path, tmp_path: Path) -> None:
     convert_maps(maps, tmp_path / "out", ["tif"])
     report = convert_maps(maps, tmp_path / "out", ["tif", "gpkg", "tif"])
-    assert {path.suffix for path in report.kept} == {".tif"}
-    assert len(report.kept) == 6
-    assert sorted(path.stem for path in report.written) == [chart_map().scene, OTHER]
+    assert {path.suffix for path in report.kept} == {".tif", ".qml", ".xml"}
+    assert len(report.kept) == 2 * N_TIF
+    assert {path.stem for path in report.written} == {chart_map().scene, OTHER}
     assert report.failed == ()
 
 
@@ -208,8 +212,8 @@ def test_a_format_that_fails_does_not_stop_the_others(maps: Path, tmp_path: Path
     failed = [(failure.scene, failure.kind) for failure in report.failed]
     scenes = sorted((chart_map().scene, OTHER))
     assert failed == [(scene, kind) for scene in scenes for kind in ("shp", "gpkg")]
-    assert {path.suffix for path in report.written} == {".tif"}
-    assert len(report.written) == 6
+    assert {path.suffix for path in report.written} == {".tif", ".qml", ".xml"}
+    assert len(report.written) == 2 * N_TIF
 
 
 def test_a_damaged_map_fails_once(maps: Path, tmp_path: Path) -> None:
@@ -218,7 +222,7 @@ def test_a_damaged_map_fails_once(maps: Path, tmp_path: Path) -> None:
     report = convert_maps(maps, tmp_path / "out", ["tif", "gpkg"])
     assert [(failure.scene, failure.kind) for failure in report.failed] == [(OTHER, None)]
     assert "'latitude' must be from -90 to 90, got nan" in report.failed[0].reason
-    assert len(report.written) == 4
+    assert len(report.written) == N_TIF + N_GPKG
 
 
 def test_a_damaged_map_does_not_replace_a_good_one_of_its_scene(
@@ -242,7 +246,7 @@ def test_the_second_map_of_a_scene_is_left_out(
     assert [(failure.scene, failure.kind) for failure in report.failed] == [("copy", None)]
     assert "has two maps: " in report.failed[0].reason
     assert "copy.nc'" in report.failed[0].reason
-    assert len(report.written) == len({*report.written}) == 8
+    assert len(report.written) == len({*report.written}) == 2 * (N_TIF + N_GPKG)
 
 
 @pytest.mark.parametrize("spacing_m", [0.0, -80.0, np.inf, np.nan])
@@ -254,10 +258,24 @@ def test_an_invalid_spacing_is_refused_before_anything_is_written(
     assert not (tmp_path / "out").exists()
 
 
-def test_an_unknown_projection_is_refused(maps: Path, tmp_path: Path) -> None:
-    with pytest.raises(MapError, match="unknown projection 'EPSG:4326'") as caught:
-        convert_maps(maps, tmp_path / "out", ["tif"], crs="EPSG:4326")
+@pytest.mark.parametrize(
+    ("crs", "kind", "words"),
+    [
+        ("EPSG:99999", "gpkg", "unknown projection 'EPSG:99999'"),
+        ("north", "gpkg", "unknown projection 'north'"),
+        ("EPSG:4326", "tif", "'EPSG:4326' is not a projection in metres"),
+        ("EPSG:4326", "grid", "'EPSG:4326' is not a projection in metres"),
+        ("EPSG:4267", "gpkg", "'EPSG:4267' is not a projection in metres"),
+        ("EPSG:2225", "gpkg", "'EPSG:2225' is not a projection in metres"),  # in feet
+    ],
+)
+def test_a_projection_that_does_not_suit_is_refused(
+    maps: Path, tmp_path: Path, crs: str, kind: PlacedFormat, words: str
+) -> None:
+    with pytest.raises(MapError, match=words) as caught:
+        convert_maps(maps, tmp_path / "out", [kind], crs=crs)
     assert "EPSG:3413" in str(caught.value.hint)
+    assert not (tmp_path / "out").exists()
 
 
 def test_four_tie_points_are_enough(tmp_path: Path) -> None:
@@ -270,7 +288,7 @@ def test_four_tie_points_are_enough(tmp_path: Path) -> None:
     write_netcdf(replace(chart_map(), tie_points=corners), tmp_path / "map.nc")
     report = convert_maps(tmp_path / "map.nc", tmp_path / "out", ["tif", "gpkg"])
     assert report.failed == ()
-    assert len(report.written) == 4
+    assert len(report.written) == N_TIF + N_GPKG
 
 
 @pytest.mark.parametrize("scene", ["../../stolen/evil", "{}/stolen/evil", "a/b", "x" * 240])
@@ -285,7 +303,7 @@ def test_nothing_is_written_outside_of_the_folder(
     report = convert_maps(maps, tmp_path / "a" / "out", ["tif", "shp"])
     assert [(failure.scene, failure.kind) for failure in report.failed] == [(OTHER, None)]
     assert "is not a scene id" in report.failed[0].reason
-    assert len(report.written) == 3 + 5
+    assert len(report.written) == N_TIF + N_SHP
     assert {path.parent for path in report.written} == {tmp_path / "a" / "out"}
     assert [path.read_text() for path in stolen.parent.iterdir()] == ["mine"]
 

@@ -11,13 +11,16 @@ import pytest
 import rasterio
 from pyproj import Geod, Transformer
 from support.chart_maps import chart_map
+from support.gdal_tables import attribute_table
+from support.service_maps import map_at
 
 from seaice_data.charts import CHART_FILL
 from seaice_data.geolocation import TiePoints
 from seaice_data.grid import Grid
 from seaice_model.errors import MapError
 from seaice_model.formats.convert import convert_maps
-from seaice_model.formats.geotiff import geolocation_error_m, raster_of, warp, write_geotiff
+from seaice_model.formats.geotiff import write_geotiff, write_uncertainty
+from seaice_model.formats.raster import geolocation_error_m, raster_of, warp
 from seaice_model.maps.chart_map import ChartMap
 from seaice_model.maps.netcdf import write_netcdf
 
@@ -100,7 +103,7 @@ def test_rasters_of_all_scenes_overlay_each_other() -> None:
 def test_other_tools_find_classes_colours_and_places(tmp_path: Path) -> None:
     paths = write_geotiff(chart_map(), tmp_path, crs="EPSG:3413")
     names = [f"20180607T184326_dmi_{name}.tif" for name in ("SIC", "SOD", "FLOE")]
-    assert [path.name for path in paths] == names
+    assert [path.name for path in paths[:3]] == names
     with rasterio.open(paths[0]) as file:
         assert file.crs.to_epsg() == 3413
         assert file.nodata == CHART_FILL
@@ -108,11 +111,11 @@ def test_other_tools_find_classes_colours_and_places(tmp_path: Path) -> None:
         assert file.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
         assert file.tags()["UNITS"] == "%"
         assert float(file.tags()["GEOLOCATION_ERROR_M"]) < 80
-        assert set(np.unique(file.read(1))) <= {*range(0, 101, 10), CHART_FILL}
+        assert set(np.unique(file.read(1))) <= {*range(0, 101, 10), 254, CHART_FILL}
         assert file.colormap(1)[100][3] == 255
         assert file.colormap(1)[CHART_FILL][3] == 0
     with rasterio.open(paths[1]) as file:
-        assert set(np.unique(file.read(1))) == {*range(6), CHART_FILL}
+        assert set(np.unique(file.read(1))) == {*range(6), 254, CHART_FILL}
         assert file.tags()["CLASSES"].startswith("0 open water; 1 new ice; 2 young ice")
 
 
@@ -142,7 +145,7 @@ def test_a_spacing_that_does_not_suit_the_map_is_refused(
 
 
 def test_a_mixture_of_old_and_new_files_does_not_look_complete(tmp_path: Path) -> None:
-    sic, sod, floe = write_geotiff(chart_map(), tmp_path, crs="EPSG:3413")
+    sic, sod, floe = write_geotiff(chart_map(), tmp_path, crs="EPSG:3413")[:3]
     sod.unlink()
     sod.mkdir()  # nothing can take the place of a folder
     with pytest.raises(MapError, match=r"cannot write '.*_SOD\.tif'"):
@@ -173,7 +176,7 @@ def test_tie_points_that_do_not_say_where_pixels_are_are_refused(
 
 
 def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    with pytest.raises(MapError, match=r"cannot write '.*nowhere/.*_SIC\.tif'"):
+    with pytest.raises(MapError, match=r"cannot write '.*nowhere/.*_SIC\.qml'"):
         write_geotiff(chart_map(), tmp_path / "nowhere", crs="EPSG:3413")
 
 
@@ -196,7 +199,7 @@ def test_data_of_another_installation_do_not_stop_a_format(
     assert (done.returncode, done.stderr) == (0, "")
     for path in (tmp_path / "here").glob("*.tif"):
         assert path.read_bytes() == (tmp_path / "there" / path.name).read_bytes()
-    assert len([*(tmp_path / "there").iterdir()]) == 4
+    assert len([*(tmp_path / "there").iterdir()]) == 9 + 2
 
 
 def test_a_format_without_a_driver_does_not_stop_the_others(
@@ -218,4 +221,48 @@ def test_a_format_without_a_driver_does_not_stop_the_others(
     assert "Traceback" not in done.stderr
     assert (tmp_path / "charts" / "submission.nc").is_file()
     assert not [*(tmp_path / "charts").glob("*.tif")]
-    assert len([*(tmp_path / "charts").iterdir()]) == 1 + 5
+    assert len([*(tmp_path / "charts").iterdir()]) == 1 + 6
+
+
+def test_gdal_finds_names_and_land_apart_from_no_data(tmp_path: Path) -> None:
+    scene = map_at(75, -60)
+    scene.flags[:20, 280:] = 1  # no SAR
+    scene.charts[:, :20, 280:] = CHART_FILL
+    paths = write_geotiff(scene, tmp_path, crs="EPSG:3413")
+    rows = {row[0]: row[1:] for row in attribute_table(paths[1])}
+    assert rows["0"][0] == "open water"
+    assert rows["5"] == ["old ice", "122", "42", "18", "255"]
+    assert rows["254"][0] == "land"
+    assert rows["255"] == ["no data", "255", "255", "255", "0"]
+    with rasterio.open(paths[1]) as file:
+        values, n_pixels = np.unique(file.read(1), return_counts=True)
+        assert file.colormap(1)[254] == (0xC9, 0xC1, 0xB2, 255)
+    areas = dict(zip(values.tolist(), n_pixels.tolist(), strict=True))
+    # 20 x 20 pixels are land; open water has a quarter without land and no SAR.
+    assert areas[254] == pytest.approx(400, rel=0.05)
+    assert areas[0] == pytest.approx(120 * 150 - 400, rel=0.05)
+    assert paths[0].with_suffix(".qml").read_bytes().startswith(b"<!DOCTYPE qgis")
+
+
+def test_uncertainty_and_flags_are_files_of_their_own(tmp_path: Path) -> None:
+    scene = map_at(75, -60)
+    scene.flags[30, 30] = 3
+    path, flags, *_ = write_uncertainty(scene, tmp_path, crs="EPSG:3413")
+    with rasterio.open(path) as file:
+        assert file.descriptions == (
+            "concentration", "entropy_sic", "entropy_sod", "entropy_floe",
+        )  # fmt: skip
+        assert file.scales == pytest.approx((0.5, 0.004, 0.004, 0.004))
+        assert set(np.unique(file.read())) == {50, CHART_FILL}
+    with rasterio.open(flags) as file:
+        assert set(np.unique(file.read(1))) >= {0, 2, CHART_FILL}
+    rows = {row[0]: row[1] for row in attribute_table(flags)}
+    assert (rows["0"], rows["2"], rows["3"]) == ("none", "land", "no sar, land")
+    assert rows["255"] == "outside the scene"
+
+
+def test_a_map_without_uncertainty_is_refused(tmp_path: Path) -> None:
+    scene = replace(map_at(75, -60), decision=None)
+    with pytest.raises(MapError, match="does not contain its uncertainty"):
+        write_uncertainty(scene, tmp_path, crs="EPSG:3413")
+    assert list(tmp_path.iterdir()) == []

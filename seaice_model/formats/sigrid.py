@@ -1,0 +1,155 @@
+"""Records of SIGRID-3 from the pixels inside polygons.
+
+A polygon whose pixels all have one class of ice gets exactly their codes. One that mixes
+them (small areas merged into it, `--min-area`) gets an egg code: the mean concentration of
+its pixels, and up to three stages of development with their shares of it.
+
+Fields, by JCOMM Technical Report 23 (WMO/TD-No. 1214), all of them text, "-9" if not given:
+
+- ``CT`` total concentration; ``CA``, ``CB``, ``CC`` those of up to three stages, from the
+  oldest to the youngest (``CA`` is -9 where there is one stage, which has all of the ice);
+- ``SA``, ``SB``, ``SC`` these stages; ``FA``, ``FB``, ``FC`` their predominant forms;
+- ``CN`` a stage older than SA, below one tenth; ``CD`` the most frequent one that is left;
+- ``CF`` predominant and secondary form of all ice; ``POLY_TYPE`` I ice or W water.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from seaice_data.arrays import ChartArray, FloatArray, IntArray
+from seaice_data.egg_codes import COLUMNS, FLOE_CODES, SIC_CODES, SOD_CODES, PolygonTable
+
+CODES = (*COLUMNS, "CN", "CD", "CF", "POLY_TYPE")
+"""Fields of a record, in the order of the standard."""
+
+NOT_GIVEN = "-9"
+"""Code of a field that is not given."""
+
+Record = Mapping[str, str]
+"""A code for each of `CODES`."""
+
+_LETTERS = "ABC"
+_MORE_THAN_NINE = "91"  # more than nine tenths, less than ten
+_NO_STAGE = 0  # of a class that is water or fill
+
+
+def records_of_classes(labels: IntArray, classes: ChartArray) -> list[Record]:
+    """Return the record of each region from the classes of its pixels.
+
+    Parameters
+    ----------
+    labels
+        Region of each pixel, shape ``(y, x)``, from 1; 0 is none.
+    classes
+        Shape ``(chart, y, x)``; a stage or form that is 255 is not known, and no pixel of a
+        region has a concentration of 255.
+
+    Returns
+    -------
+    list of Record
+        That of region 1, 2 and so on.
+
+    Examples
+    --------
+    >>> labels = np.array([[1, 1, 1, 1, 0]])
+    >>> sic, sod, floe = [9, 9, 9, 1, 0], [5, 5, 3, 1, 0], [4, 4, 4, 0, 0]
+    >>> (found,) = records_of_classes(labels, np.array([[sic], [sod], [floe]]))
+    >>> [found[name] for name in ("CT", "CA", "SA", "FA", "CB", "SB", "FB", "CD", "CF")]
+    ['70', '50', '95', '05', '20', '87', '05', '81', '05-9']
+    """
+    n_regions = int(labels.max())
+    n_pixels = np.bincount(labels.ravel(), minlength=n_regions + 1)
+    shape = (n_regions + 1, len(SOD_CODES), len(FLOE_CODES))
+    sic, sod, floe = (plane.astype(np.int64) for plane in classes)
+    stage, form = (
+        np.where(plane < n, plane, _NO_STAGE)
+        for plane, n in ((sod, shape[1]), (floe, shape[2]))
+    )
+    inside = labels > 0
+    cells = np.ravel_multi_index((labels[inside], stage[inside], form[inside]), shape)
+    tenths = np.bincount(cells, sic[inside], minlength=int(np.prod(shape)))
+    shares = tenths.reshape(shape) / np.maximum(n_pixels, 1)[:, None, None]
+    return [_record(region) for region in shares[1:]]
+
+
+def records_of_table(ids: IntArray, table: PolygonTable) -> list[Record]:
+    """Return the records of polygons of a chart as its table has them.
+
+    The table has neither ``CN`` nor ``CD`` nor ``CF``: they are not given.
+
+    Parameters
+    ----------
+    ids
+        Ids of polygons of the table.
+    table
+        The polygons of a chart.
+    """
+    position = {int(number): k for k, number in enumerate(table.ids)}
+    records = []
+    for number in ids.tolist():
+        row = position[number]
+        codes = {
+            name: NOT_GIVEN if code < 0 else f"{code:02d}"
+            for name, code in zip(COLUMNS, table.codes[row].tolist(), strict=True)
+        }
+        kind = "W" if table.is_water[row] else "I"
+        records.append(_whole(codes | {"POLY_TYPE": kind}))
+    return records
+
+
+def _record(tenths: FloatArray) -> Record:
+    """Return the record of a region from its ice in tenths, shape ``(stage, form)``."""
+    total = float(tenths.sum())
+    n_tenths = int(np.floor(total + 0.5))
+    if n_tenths == 0:
+        return _whole({"CT": SIC_CODES[0], "POLY_TYPE": "W"})
+    is_full = total > len(SIC_CODES) - 1 - 1e-9
+    code = _MORE_THAN_NINE if n_tenths == 10 and not is_full else SIC_CODES[n_tenths]
+    parts = _rounded(tenths.sum(axis=1) * (n_tenths / total), n_tenths)
+    # The most frequent three, ties to the older ones; in a record the oldest is first.
+    frequent = sorted(np.flatnonzero(parts), key=lambda s: (-parts[s], -s))[:3]
+    shown = sorted((int(stage) for stage in frequent), reverse=True)
+    codes = {"CT": code, "POLY_TYPE": "I", **_others(tenths.sum(axis=1), shown)}
+    for letter, stage in zip(_LETTERS, shown, strict=False):
+        is_alone = parts[stage] == n_tenths
+        codes[f"C{letter}"] = NOT_GIVEN if is_alone else SIC_CODES[parts[stage]]
+        codes[f"S{letter}"] = SOD_CODES[stage]
+        codes[f"F{letter}"] = FLOE_CODES[int(tenths[stage].argmax())]
+    codes["CF"] = _forms(tenths.sum(axis=0))
+    return _whole(codes)
+
+
+def _rounded(parts: FloatArray, total: int) -> IntArray:
+    """Round parts to whole tenths that add up to their total."""
+    whole: IntArray = np.floor(parts + 1e-9).astype(np.int64)
+    rest = parts - whole
+    for stage in np.argsort(-rest, kind="stable")[: total - int(whole.sum())]:
+        whole[stage] += 1
+    return whole
+
+
+def _others(tenths: FloatArray, shown: list[int]) -> dict[str, str]:
+    """Return codes for stages that are there but not among those shown."""
+    left = [s for s in np.flatnonzero(tenths).tolist() if s not in shown and s != _NO_STAGE]
+    traces = [s for s in left if s > shown[0] and tenths[s] < 1]
+    codes = {"CN": SOD_CODES[max(traces)]} if traces else {}
+    left = [s for s in left if not traces or s != max(traces)]
+    if left:
+        codes["CD"] = SOD_CODES[max(left, key=lambda s: (tenths[s], s))]
+    return codes
+
+
+def _forms(tenths: FloatArray) -> str:
+    """Return the code of the predominant and the secondary form of ice."""
+    known = [form for form in np.flatnonzero(tenths).tolist() if form > 0]
+    if not known:
+        return NOT_GIVEN
+    order = sorted(known, key=lambda form: (-tenths[form], form))
+    second = FLOE_CODES[order[1]] if len(order) > 1 else NOT_GIVEN
+    return FLOE_CODES[order[0]] + second
+
+
+def _whole(codes: Record) -> Record:
+    """Return a record with all of its fields, in order."""
+    return {name: codes.get(name, NOT_GIVEN) for name in CODES}

@@ -1,0 +1,94 @@
+"""Charts of ice services in a store become files, with their egg codes if there are any."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import geopandas
+import numpy as np
+import pytest
+import rasterio
+from support.polygon_scenes import polygon_table, write_polygons
+from support.service_maps import map_at
+
+from seaice_data.errors import StoreError
+from seaice_model.errors import MapError
+from seaice_model.formats.convert import MapFormat, convert_maps
+from seaice_model.formats.polygons import write_polygons as write_map
+from seaice_model.maps.netcdf import write_netcdf
+
+SCENE = "20180607T184326_dmi"
+TABLE = polygon_table({
+    4: [92, 60, 95, 5, 40, 87, 3], 9: [1], 17: [79, -9, 91, 4],
+})  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return a store whose scene has three polygons, and a stripe without."""
+    path = str(tmp_path_factory.mktemp("charts") / "store.zarr")
+    ids = np.full((40, 50), 4)
+    ids[:20, 25:], ids[20:, 25:], ids[-2:] = 9, 17, -1
+    ids[5, 5] = 17
+    write_polygons(path, {SCENE: ids}, TABLE)
+    return path
+
+
+def test_polygons_of_a_service_keep_their_codes(store: str, tmp_path: Path) -> None:
+    report = convert_maps(store, tmp_path, ["gpkg"])
+    assert report.failed == ()
+    table = geopandas.read_file(tmp_path / f"{SCENE}_chart.gpkg")
+    codes = ["CT", "CA", "SA", "FA", "CB", "SB", "FB"]
+    rows = {tuple(row) for row in table[codes].itertuples(index=False)}
+    assert rows == {
+        ("92", "60", "95", "05", "40", "87", "03"),
+        ("01", *["-9"] * 6),
+        ("79", "-9", "91", "04", "-9", "-9", "-9"),
+    }
+    assert len(table) == 4
+    assert {*table.REMARK.str[:27]} == {"Not an official ice chart: "}
+    assert all("service 'dmi'" in source for source in table.SOURCE)
+    merged = convert_maps(store, tmp_path / "merged", ["gpkg"], min_area_km2=0.02)
+    assert merged.failed == ()
+    table = geopandas.read_file(tmp_path / "merged" / f"{SCENE}_chart.gpkg")
+    assert sorted(table.CT) == ["01", "79", "92"]
+
+
+def test_rasters_of_a_service_have_its_classes(store: str, tmp_path: Path) -> None:
+    report = convert_maps(store, tmp_path, ["tif", "grid"])
+    assert report.failed == ()
+    with rasterio.open(tmp_path / f"{SCENE}_chart_SIC.tif") as file:
+        values = file.read(1)
+        assert file.tags()["TITLE"] == f"Ice chart of a service in Sentinel-1 scene {SCENE}"
+    assert set(np.unique(values)) == {0, 10, 20, 255}  # positions of polygons in the table
+    assert convert_maps(store, tmp_path, ["tif", "grid"]).written == ()
+
+
+@pytest.mark.parametrize("kind", ["nc", "uncertainty", "submission"])
+def test_formats_of_predictions_are_refused(
+    store: str, tmp_path: Path, kind: MapFormat
+) -> None:
+    with pytest.raises(MapError, match=f"cannot be written as '{kind}'"):
+        convert_maps(store, tmp_path / "out", [kind])
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_url_without_a_store_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StoreError):
+        convert_maps(f"file://{tmp_path}/nothing.zarr", tmp_path / "out", ["tif"])
+
+
+def test_charts_without_egg_codes_are_written_from_their_classes(tmp_path: Path) -> None:
+    scene = map_at(75, -60)
+    assert scene.decision is not None
+    classes = scene.decision.classes.copy()
+    classes[1:, :12, 15:] = 255  # mixed ice
+    classes[:, 12:, 15:] = 255  # no chart
+    charted = replace(
+        scene, decision=replace(scene.decision, classes=classes), charted_by="dmi"
+    )
+    write_map(charted, tmp_path, kind="gpkg", crs="EPSG:3413")
+    table = geopandas.read_file(tmp_path / f"{SCENE}_chart.gpkg")
+    rows = sorted(zip(table.CT, table.SA, table.FA, strict=True))
+    assert rows == [("01", "-9", "-9"), ("70", "-9", "-9"), ("92", "95", "05")]
+    with pytest.raises(MapError, match="those of an ice service, not predicted"):
+        write_netcdf(charted, tmp_path / "map.nc")
