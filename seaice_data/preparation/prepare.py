@@ -323,7 +323,7 @@ def _check_ratio(scene: Scene, recipe: Recipe) -> None:
     try:
         scene.grid.downscaled(recipe.ratio)
     except RecipeError as error:
-        raise SceneError(f"{str(scene.path)!r}: {error}", hint=error.hint) from error
+        raise SceneError(f"{str(scene.path)!r}: {error}", hint=error.hint) from None
 
 
 def _tidy(storage: Storage) -> None:
@@ -407,7 +407,7 @@ def _prepare_scene(
         if strict or is_of_disk(error):
             raise StoreError(
                 reason, hint="fix this, then run the same command again to continue"
-            ) from error
+            ) from None
         return Failure.of(path, SceneError(f"{str(path)!r}: {reason}"))
     return _Written(prepared.n_unseen, prepared.origin.absent)
 

@@ -196,8 +196,8 @@ def list_scene_files(folder: str | Path) -> Listing:
     with file_errors(folder):
         try:
             mode = folder.stat().st_mode
-        except FileNotFoundError as error:
-            raise SceneError(f"no folder at {str(folder)!r}") from error
+        except FileNotFoundError:
+            raise SceneError(f"no folder at {str(folder)!r}") from None
     if stat.S_ISREG(mode):
         return Listing((folder,), ())
     if not stat.S_ISDIR(mode):

@@ -107,11 +107,11 @@ def find_charts(path: str) -> ChartedScenes:
         return charts_of(Store.open(path))
     try:
         listing = list_scene_files(path)
-    except SceneError as error:
+    except SceneError:
         raise StoreError(
             f"{path!r} is neither a store nor a folder with netCDF files",
             hint="name a store, or the folder of the files with the charts",
-        ) from error
+        ) from None
     return _charts_in(path, listing)
 
 

@@ -172,7 +172,7 @@ class StoreSource:
         try:
             return self._read(self._store.scene(scene_id), charts=charts)
         except OSError as error:
-            raise StoreError(f"scene {scene_id}: {error.strerror or error}") from error
+            raise StoreError(f"scene {scene_id}: {error.strerror or error}") from None
 
     def _read(self, scene: StoredScene, *, charts: bool) -> SceneInputs:
         return SceneInputs(

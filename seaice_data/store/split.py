@@ -259,7 +259,7 @@ def read_id_file(path: Path) -> tuple[SceneId, ...]:
     except DocumentError as error:
         reason = str(error)
     except SettingsError as error:
-        raise SettingsError(f"{str(path)!r}: {error}", hint=error.hint) from error
+        raise SettingsError(f"{str(path)!r}: {error}", hint=error.hint) from None
     raise SettingsError(f"cannot read scene ids from {str(path)!r}: {reason}")
 
 

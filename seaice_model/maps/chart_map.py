@@ -207,7 +207,7 @@ class ChartMap:
         try:
             object.__setattr__(self, "scene", SceneId(self.scene))
         except ValueError as error:
-            raise MapError(str(error)) from error
+            raise MapError(str(error)) from None
 
 
 def check_planes(chart_map: ChartMap) -> None:

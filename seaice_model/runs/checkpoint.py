@@ -260,7 +260,7 @@ def _read(path: Path) -> tuple[Mapping[str, Any], Mapping[str, Tensor]]:
             # Not with `safe_open`, which needs a path in UTF-8 and maps the file.
             tensors = from_bytes(start + text + stream.read())
         except (SafetensorError, KeyError) as error:  # KeyError: a type that torch lacks
-            raise DocumentError(f"its tensors cannot be read: {error}") from error
+            raise DocumentError(f"its tensors cannot be read: {error}") from None
     return typed(parse_json(header), dict[str, Any]), tensors
 
 

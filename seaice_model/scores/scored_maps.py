@@ -137,12 +137,12 @@ def _store_of(maps: Path) -> Store:
             raise MapError(
                 f"the maps in {str(maps)!r} were made from netCDF files, not from a store",
                 hint=f"if these have charts, pass --truth {shlex.quote(named)}",
-            ) from error
+            ) from None
         raise MapError(
             f"the maps in {str(maps)!r} were made from a store that cannot be opened: "
             f"{error}",
             hint="pass the store with the charts as --truth",
-        ) from error
+        ) from None
     for provenance in made_of:
         # Maps of version 0.1 name their store relative to what may be another folder.
         if provenance.store_fingerprint != store.fingerprint:

@@ -340,7 +340,7 @@ def _check_regions(candidate: Candidate, store: Store) -> None:
                 raise StudyError(
                     f"candidate {candidate.name!r} has a loss of regions: {error}",
                     hint=error.hint,
-                ) from error
+                ) from None
 
 
 def _check_twins(store: Store, twins: Store, tests: Iterable[str]) -> None:
