@@ -109,7 +109,6 @@ def study(
 
     Example: seaice study store.zarr ratio1.zarr --runs 20 --out study/
     """
-    from seaice_data.store.store import Store
     from seaice_data.system.ownership import SUBMIT_SCRIPT, refuse_foreign
     from seaice_model.study.candidates import read_candidates
     from seaice_model.study.plan import plan_study, read_comparison
@@ -127,13 +126,13 @@ def study(
     refuse_foreign_tables(out, overwrite=overwrite)
     plan = plan_study(
         out,
-        [Store.open(store) for store in stores],
+        stores,
         read_candidates(presets, profile, variant or ()),
         n_runs=runs,
         skip_missing=skip_missing,
         is_quick=quick,
         profile=profile,
-        twins=[Store.open(store) for store in twins or ()],
+        twins=twins or (),
         truth=truth,
         comparisons=[read_comparison(text) for text in compare or ()],
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 from seaice_data.checks import distance, registration, tie_points, values, versions, wind
 from seaice_data.checks.finding import Finding
 from seaice_data.checks.survey import survey
+from seaice_data.display import Displayed
 from seaice_data.errors import Failure, SceneError, SeaIceError
 from seaice_data.scene_id import SceneId
 from seaice_data.scenes.files import list_scene_files, open_scene
@@ -16,8 +17,8 @@ from seaice_data.system.workers import Progress, run_tasks
 _OWN_ONLY = "there are only own scenes, which are made by this rule"
 
 
-@dataclass(frozen=True, slots=True)
-class CheckReport:
+@dataclass(frozen=True, slots=True, repr=False)
+class CheckReport(Displayed):
     """What `check_scenes` found."""
 
     findings: tuple[Finding, ...]

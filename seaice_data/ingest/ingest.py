@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seaice_data.channels import CHANNELS, Group
+from seaice_data.display import Displayed
 from seaice_data.errors import Failure, SceneError, SeaIceError, is_of_disk
 from seaice_data.ingest.amsr2 import read_amsr2
 from seaice_data.ingest.chart import read_chart
@@ -63,8 +64,8 @@ class IngestedFile:
     """What is missing or unusual, in words."""
 
 
-@dataclass(frozen=True, slots=True)
-class IngestReport:
+@dataclass(frozen=True, slots=True, repr=False)
+class IngestReport(Displayed):
     """What `ingest_products` did."""
 
     scenes: tuple[IngestedFile, ...]

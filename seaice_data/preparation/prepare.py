@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from seaice_data.display import Displayed
 from seaice_data.errors import (
     DamageError,
     Failure,
@@ -47,8 +48,8 @@ from seaice_data.system.workers import Progress, run_tasks
 from seaice_data.texts import printable
 
 
-@dataclass(frozen=True, slots=True)
-class PrepareReport:
+@dataclass(frozen=True, slots=True, repr=False)
+class PrepareReport(Displayed):
     """What `prepare` did."""
 
     written: tuple[str, ...]

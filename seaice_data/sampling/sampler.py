@@ -48,6 +48,7 @@ from seaice_data.arrays import FloatArray, IntArray
 from seaice_data.channels import DISPENSABLE, find_channels
 from seaice_data.charts import CHARTS
 from seaice_data.deprecation import former_arguments, former_attribute
+from seaice_data.display import as_table, in_short
 from seaice_data.errors import SettingsError, StoreError
 from seaice_data.sampling.augmentation import Augmentation
 from seaice_data.sampling.patch import Patch
@@ -239,6 +240,19 @@ class PatchSampler(_Numbered):
             f"seed {self.seed}",
         )
         return f"<PatchSampler of {self.store.path!r}: {', '.join(about)}>"
+
+    def _repr_html_(self) -> str:
+        """Return the same and how patches are made as a table, for a notebook."""
+        names = ("channels", "size", "seed", "sampling", "augmentation", "transform")
+        rows = {
+            "store": repr(self.store.path),
+            "scenes": f"{len(self.scenes)}, {len(self.skipped)} skipped",
+            **{name: in_short(getattr(self, name)) for name in names},
+            "a patch": f"inputs ({self.size}, {self.size}, {len(self.channels)}) "
+            f"{self._dtype}, charts ({self.size}, {self.size}, {len(CHARTS)}) uint8; "
+            "axes (y, x, channel)",
+        }
+        return as_table("PatchSampler", rows.items())
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what is open: threads and files belong to one process."""

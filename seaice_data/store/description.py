@@ -7,9 +7,11 @@ from typing import Any
 
 from seaice_data.channels import find_channel
 from seaice_data.charts import CHARTS
+from seaice_data.display import Displayed, as_table
 from seaice_data.scene_id import NO_SERVICE
 from seaice_data.storage.local_folder import LocalFolder
 from seaice_data.store.division import is_unfinished
+from seaice_data.store.opening import AnyStore, opened
 from seaice_data.store.origin import lacking
 from seaice_data.store.split import orbit_passes
 from seaice_data.store.store import Store
@@ -34,8 +36,8 @@ class ChannelRange:
     """UDUNITS string; ``1`` if it has none."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class StoreDescription:
+@dataclass(frozen=True, kw_only=True, slots=True, repr=False)
+class StoreDescription(Displayed):
     """What a store contains."""
 
     path: str
@@ -153,6 +155,10 @@ class StoreDescription:
         }
         return {name: text for name, text in rows.items() if text}
 
+    def _repr_html_(self) -> str:
+        """Return the rows as a table, for a notebook."""
+        return as_table("Store", self.to_rows().items())
+
     def _channels_by_group(self) -> dict[str, str]:
         """Return the channels of each group, with their ranges."""
         groups: dict[str, list[str]] = {}
@@ -165,16 +171,22 @@ class StoreDescription:
         return {group: "; ".join(texts) for group, texts in groups.items()}
 
 
-def describe_store(store: Store) -> StoreDescription:
+def describe_store(store: AnyStore) -> StoreDescription:
     """Gather what a store contains, from the metadata of its scenes; no pixel is read.
 
     Scenes that cannot be opened are among the oddities.
+
+    Parameters
+    ----------
+    store
+        The store, its path or its URL.
 
     Raises
     ------
     StoreError
         If what describes all scenes together is damaged.
     """
+    store = opened(store)
     scenes, failures = store.open_scenes()
     months = Counter(scene.acquired.month for scene in scenes)
     shapes = [scene.grid.shape for scene in scenes]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from seaice_data.display import Displayed
 from seaice_data.errors import SeaIceError
 from seaice_data.system.ownership import (
     GEOPACKAGE,
@@ -56,8 +57,8 @@ class ConvertFailure:
     """What to do about it."""
 
 
-@dataclass(frozen=True, slots=True)
-class ConvertReport:
+@dataclass(frozen=True, slots=True, repr=False)
+class ConvertReport(Displayed):
     """What `convert_maps` did."""
 
     written: tuple[Path, ...]

@@ -19,7 +19,7 @@ from seaice_data.charts import CHARTS, SIC
 from seaice_data.flags import FLAG_LAND, FLAG_NO_SAR
 from seaice_data.settings import nearest
 from seaice_data.sources.inputs import SceneInputs, StoreSource
-from seaice_data.store.store import Store
+from seaice_data.store.opening import AnyStore, opened
 from seaice_model.errors import MapError
 from seaice_model.maps.chart_map import ChartMap, MapGrid, Provenance, SceneUse, absolute
 from seaice_model.maps.decision import UNKNOWN, Decision
@@ -39,7 +39,7 @@ _SUM_TOLERANCE = 0.01
 
 
 def compose_chart_map(
-    store: Store,
+    store: AnyStore,
     scene_id: str,
     classes: IntArray,
     *,
@@ -58,7 +58,7 @@ def compose_chart_map(
     Parameters
     ----------
     store
-        Where the scene is.
+        Where the scene is: a store, its path or its URL. For many scenes, open it once.
     scene_id
         Its id.
     classes
@@ -94,7 +94,7 @@ def compose_chart_map(
     if scene_use not in get_args(SceneUse):
         hint = nearest(scene_use, get_args(SceneUse))
         raise MapError(f"unknown scene_use {scene_use!r}", hint=hint)
-    source = StoreSource(store, [scene_id])
+    source = StoreSource(opened(store), [scene_id])
     scene = source.read(scene_id, charts=False)
     shape = scene.planes.shape[:2]
     decided = _as_bytes(scene_id, classes, shape)

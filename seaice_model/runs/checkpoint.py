@@ -9,7 +9,7 @@ import hashlib
 import json
 import logging
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor
 
 from seaice_data.charts import CHARTS
+from seaice_data.display import Displayed
 from seaice_data.settings import from_mapping, to_mapping
 from seaice_data.system.documents import (
     MOST_BYTES,
@@ -79,8 +80,8 @@ class TrainState:
             raise ConfigError(f"losses must be 4 numbers, got {len(self.losses)}")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Checkpoint:
+@dataclass(frozen=True, kw_only=True, slots=True, repr=False)
+class Checkpoint(Displayed):
     """A network, and the state of its training."""
 
     settings: RunSettings
@@ -100,6 +101,15 @@ class Checkpoint:
 
     loss_weights: Mapping[str, Tensor] = field(default_factory=dict)
     """State of the weights of the losses, if they are learned; else empty."""
+
+    def _displayed(self) -> Iterator[tuple[str, object]]:
+        model = self.settings.config.model
+        yield "network", model.network
+        yield "channels", model.channels
+        yield "n_weights", sum(tensor.numel() for tensor in self.result.values())
+        yield "n_epochs", self.state.n_epochs
+        yield "best_score", self.state.best_score
+        yield "best_epoch", self.state.best_epoch
 
     @property
     def result(self) -> Mapping[str, Tensor]:

@@ -28,6 +28,7 @@ from torch import Tensor, nn
 
 from seaice_data.channels import find_channels
 from seaice_data.charts import CHARTS
+from seaice_data.display import Displayed
 from seaice_data.grid import SPACING_M
 from seaice_data.settings import to_mapping
 from seaice_data.system.extras import extra
@@ -56,8 +57,8 @@ _LARGEST_SIDE = 20_000
 _SIZES = ((0, 0), (1, 0), (7, 13), (53, 86))  # added to the stride: even, odd, any
 
 
-@dataclass(frozen=True, slots=True)
-class ExportReport:
+@dataclass(frozen=True, slots=True, repr=False)
+class ExportReport(Displayed):
     """What `export_run` wrote."""
 
     path: Path

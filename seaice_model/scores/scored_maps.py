@@ -13,6 +13,7 @@ from pathlib import Path
 from seaice_data.arrays import ChartArray
 from seaice_data.errors import Failure, StoreError
 from seaice_data.sources.charts import (
+    AnyCharts,
     ChartedScene,
     ChartedScenes,
     charts_of,
@@ -50,7 +51,7 @@ class FoundMaps:
     that lack nothing."""
 
 
-def find_truth(maps_path: str | Path, path: str = "") -> ChartedScenes:
+def find_truth(maps_path: str | Path, path: AnyCharts | None = None) -> ChartedScenes:
     """Find the charts to score maps against.
 
     Parameters
@@ -58,8 +59,8 @@ def find_truth(maps_path: str | Path, path: str = "") -> ChartedScenes:
     maps_path
         Folder of maps, or submission file.
     path
-        Store, or folder of netCDF files, with the charts. If empty, the store that the
-        maps name; a URL is not opened then.
+        Store, or folder of netCDF files, with the charts; see `find_charts`. If empty or
+        not given, the store that the maps name; a URL is not opened then.
 
     Raises
     ------
@@ -69,7 +70,7 @@ def find_truth(maps_path: str | Path, path: str = "") -> ChartedScenes:
     StoreError, SceneError
         If there are no charts at `path`.
     """
-    if path:
+    if path is not None and path != "":
         return find_charts(path)
     return charts_of(_store_of(Path(maps_path)))
 

@@ -115,3 +115,12 @@ def test_what_cannot_be_meant_is_refused_in_words(
 def test_whole_numbers_of_numpy_are_taken(path: Path) -> None:
     patches = PatchSampler(path, size=np.int64(16), seed=np.uint8(3))  # type: ignore[arg-type]
     assert patches[0]["inputs"].shape == (16, 16, 5)
+
+
+def test_a_sampler_shows_what_it_samples(path: Path) -> None:
+    patches = PatchSampler(path, channels="sar", size=16, augmentation="paper")
+    assert repr(patches).endswith("1 scene, 2 channels, 16 x 16 pixels, seed 0>")
+    page = patches._repr_html_()
+    assert "inputs (16, 16, 2) float16, charts (16, 16, 3) uint8" in page
+    assert "axes (y, x, channel)" in page
+    assert len(page) < 2000
