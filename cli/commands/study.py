@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from seaice_data.texts import counted
+
 from ..console import Progress, note, say, say_json, seconds
 from ..options import STOPPED, Part, read_part
 
@@ -17,7 +19,7 @@ def study(
     stores: Annotated[
         list[str],
         typer.Argument(
-            metavar="STORE...", help="Store, or several of the same scenes: other ratios"
+            metavar="STORE", help="Store, or several of the same scenes: other ratios"
         ),
     ],
     presets: Annotated[
@@ -144,12 +146,14 @@ def study(
             device=device,
         )  # fmt: skip
         write_slurm_script(slurm, command, plan.n_trained, out)
-        say(f"{slurm} written: {plan.n_trained} tasks; submit it with `sbatch {slurm}`")
+        tasks = counted(plan.n_trained, "task")
+        say(f"{slurm} written: {tasks}; submit it with `sbatch {slurm}`")
         return
     devices = find_devices(device)
     share = read_part(part) if part else (1, 1)
     n_runs, n_candidates = len(plan.part(*share)), len(plan.candidates)
-    note(f"{n_runs} runs of {n_candidates} candidates, on {', '.join(devices)}")
+    of_all = f"{counted(n_runs, 'run')} of {counted(n_candidates, 'candidate')}"
+    note(f"{of_all}, on {', '.join(devices)}")
     with Progress("runs") as progress:
         report = run_study(
             plan,
@@ -196,8 +200,8 @@ def _close(plan: "StudyPlan", report: "StudyReport") -> None:
         hint = f" ({failure.hint})" if failure.hint else ""
         note(f"failed: {failure.candidate}, seed {failure.seed}: {failure.reason}{hint}")
     note(
-        f"{report.n_finished} of {report.n_runs} runs finished, tables in {plan.out}, "
-        f"in {seconds(report.elapsed_s)}"
+        f"{report.n_finished} of {counted(report.n_runs, 'run')} finished, "
+        f"tables in {plan.out}, in {seconds(report.elapsed_s)}"
     )
     if report.is_stopped:
         note("stopped; run the same command again to continue")

@@ -30,6 +30,7 @@ from seaice_data.ingest.sentinel1 import find_products, open_sentinel1, read_pro
 from seaice_data.ingest.sources import Sources
 from seaice_data.scene_id import SceneId
 from seaice_data.system.files import HIDDEN, drop_abandoned, file_errors
+from seaice_data.texts import counted
 
 if TYPE_CHECKING:
     from seaice_data.system.workers import Progress
@@ -162,7 +163,7 @@ def ingest_scene(
     found = _without_doubles(find_products(product))
     if len(found) != 1:
         raise SceneError(
-            f"{str(product)!r} contains {len(found)} products",
+            f"{str(product)!r} contains {counted(len(found), 'product')}",
             hint="name one of them, or use `ingest_products` for all",
         )
     sources.check()

@@ -45,7 +45,7 @@ from seaice_data.store.summary import finish
 from seaice_data.system.files import file_errors
 from seaice_data.system.memory import out_of_memory_errors
 from seaice_data.system.workers import Progress, run_tasks
-from seaice_data.texts import printable
+from seaice_data.texts import counted, printable
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -194,8 +194,8 @@ def _refuse_loss(storage: Storage, is_any: bool, failed: Sequence[Failure]) -> N
     """Refuse to replace a store with one that is empty or lacks one of its scenes."""
     if not is_any:
         raise SceneError(
-            f"none of {len(failed)} files can be prepared, so the store {storage.path!r} "
-            f"is left as it is; {failed[0].reason}",
+            f"none of {counted(len(failed), 'file')} can be prepared, so the store "
+            f"{storage.path!r} is left as it is; {failed[0].reason}",
             hint=failed[0].hint,
         )
     held = _source_names(storage)
@@ -216,8 +216,9 @@ def _refuse_blind(
     store = _open_readable(storage)
     if folders and store is not None and (lost := {*store.scenes} - {*arrived}):
         raise SceneError(
-            f"the store {storage.path!r} is left as it is: it contains {len(lost)} scenes "
-            f"that were not found again, such as {min(lost)}; {folders[0].reason}",
+            f"the store {storage.path!r} is left as it is: it contains "
+            f"{counted(len(lost), 'scene')} not found again, such as {min(lost)}; "
+            f"{folders[0].reason}",
             hint="fix this, then run the same command again",
         )
 

@@ -212,7 +212,8 @@ class PatchSampler(_Numbered):
         """Ids of the scenes without a patch of enough valid pixels."""
         if not usable:
             raise StoreError(
-                f"none of {len(wanted)} scenes of {store.path!r} has labels to sample from",
+                f"none of {counted(len(wanted), 'scene')} of {store.path!r} has labels to "
+                "sample from",
                 hint="`seaice info` shows the splits of a store",
             )
         self._stored = [wanted[k] for k in usable]

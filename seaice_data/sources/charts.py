@@ -21,7 +21,7 @@ from seaice_data.display import Displayed
 from seaice_data.errors import Failure, SceneError, SeaIceError, StoreError
 from seaice_data.grid import SPACING_M, Grid, row_bands
 from seaice_data.scene_id import SceneId
-from seaice_data.scenes.files import list_scene_files, open_scene
+from seaice_data.scenes.files import leave_out_copy, list_scene_files, open_scene
 from seaice_data.scenes.listing import Listing, reference_file_of
 from seaice_data.scenes.netcdf import NetcdfFile
 from seaice_data.scenes.ready import contains_charts, contains_classes, find_id, read_charts
@@ -31,6 +31,7 @@ from seaice_data.store.opening import AnyStore
 from seaice_data.store.split import TEST_IDS
 from seaice_data.store.store import Store
 from seaice_data.store.stored_scene import StoredScene
+from seaice_data.texts import counted
 
 _BAND_ROWS = 500
 OFFICIAL_RATIO = 10
@@ -171,7 +172,7 @@ def _charts_in(path: str, listing: Listing) -> ChartedScenes:
             if scene is None:
                 uncharted.add(scene_id)
             elif other := places.get(scene_id):
-                raise SceneError(f"{str(file)!r}: same scene as {str(other)!r}")
+                leave_out_copy(file, other)
             else:
                 places[scene_id], charted[scene_id] = file, scene
             if is_test or scene_id in TEST_IDS:
@@ -192,7 +193,7 @@ def _charts_in(path: str, listing: Listing) -> ChartedScenes:
 
 
 def _no_charts(path: str, n_files: int, failed: Sequence[Failure]) -> SceneError:
-    message = f"none of the {n_files} files in {path!r} contains a chart"
+    message = f"none of {counted(n_files, 'file')} in {path!r} contains a chart"
     if failed:
         return SceneError(f"{message}; {failed[0].reason}", hint=failed[0].hint)
     return SceneError(

@@ -16,6 +16,7 @@ from seaice_data.store.origin import lacking
 from seaice_data.store.split import orbit_passes
 from seaice_data.store.store import Store
 from seaice_data.store.stored_scene import StoredScene
+from seaice_data.texts import agreeing, counted
 
 Shape = tuple[int, int]
 
@@ -258,23 +259,33 @@ def _oddities_of_splits(store: Store, scenes: Sequence[StoredScene]) -> Iterator
     splits = store.splits
     divided = {scene for ids in splits.values() for scene in ids}
     if absent := sorted(divided - {*store.scenes}):
-        yield f"{len(absent)} scenes of the splits are not in the store: {absent[0]}"
+        verb = agreeing(len(absent), "is", "are")
+        of_splits = f"{counted(len(absent), 'scene')} of the splits"
+        yield f"{of_splits} {verb} not in the store: {absent[0]}"
     if is_unfinished(store):
         yield "it has no splits yet: run `seaice prepare` without --part to finish it"
     elif left := {scene.id for scene in scenes} - divided:
         passes = orbit_passes({*left} | divided)
         beside = {i for group in passes if divided.intersection(group) for i in group}
         if n_beside := len(left & beside):
+            verb, their = (
+                agreeing(n_beside, "is", "are"),
+                agreeing(n_beside, "its", "their"),
+            )
             yield (
-                f"{n_beside} scenes are in no split: others of their orbit pass are in one"
+                f"{counted(n_beside, 'scene')} {verb} in no split: others of {their} orbit "
+                "pass are in one"
             )
         if new := sorted(left - beside):
+            verb = agreeing(len(new), "is", "are")
             yield (
-                f"{len(new)} scenes are in no split yet, such as {new[0]}: run `seaice "
-                "prepare` without --part to finish the store"
+                f"{counted(len(new), 'scene')} {verb} in no split yet, such as {new[0]}: "
+                "run `seaice prepare` without --part to finish the store"
             )
     if pairs := store.splits_leak:
-        yield f"{len(pairs)} pairs of scenes of one orbit pass are in different splits"
+        verb = agreeing(len(pairs), "is", "are")
+        of_pass = f"{counted(len(pairs), 'pair')} of scenes of one orbit pass"
+        yield f"{of_pass} {verb} in different splits"
 
 
 def _oddities_of_values(store: Store, scenes: Sequence[StoredScene]) -> Iterator[str]:
@@ -286,4 +297,5 @@ def _oddities_of_values(store: Store, scenes: Sequence[StoredScene]) -> Iterator
             if n_values == 0 and name not in scene.absent_channels:
                 without.setdefault(name, []).append(scene.id)
     for name, ids in without.items():
-        yield f"{len(ids)} scenes have no {name}: {', '.join(ids[:_N_NAMED])}"
+        verb = agreeing(len(ids), "has", "have")
+        yield f"{counted(len(ids), 'scene')} {verb} no {name}: {', '.join(ids[:_N_NAMED])}"

@@ -11,6 +11,7 @@ from seaice_data.store.opening import AnyStore, opened
 from seaice_data.store.split import SplitSettings, split_folds
 from seaice_data.store.store import Store
 from seaice_data.store.summary import finish
+from seaice_data.texts import agreeing, counted
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, repr=False)
@@ -78,9 +79,11 @@ def divided(store: Store) -> Mapping[str, tuple[SceneId, ...]]:
         If it has scenes, but they have not been divided yet.
     """
     if is_unfinished(store):
+        n_scenes = len(store.scenes)
         raise StoreError(
-            f"the {len(store.scenes)} scenes of {store.path!r} are not divided into splits "
-            "yet: only parts of it have been prepared, or `prepare` was interrupted",
+            f"{counted(n_scenes, 'scene')} of {store.path!r} "
+            f"{agreeing(n_scenes, 'is', 'are')} not divided into splits yet: only parts "
+            "of it have been prepared, or `prepare` was interrupted",
             hint=f"finish it with `seaice prepare raw/ {store.path}`, without --part",
         )
     return store.splits

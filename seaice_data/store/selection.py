@@ -23,7 +23,7 @@ from seaice_data.store.opening import AnyStore, opened
 from seaice_data.store.split import read_id_file
 from seaice_data.store.store import Store
 from seaice_data.system.documents import MOST_DEPTH
-from seaice_data.texts import shortened
+from seaice_data.texts import counted, shortened
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +102,7 @@ def select(
     chosen = tuple(scene for scene in facts if condition(facts[scene]))
     if not chosen:
         raise StoreError(
-            f"none of the {len(store.scenes)} scenes of {store.path!r} satisfies "
+            f"none of {counted(len(store.scenes), 'scene')} of {store.path!r} satisfies "
             f"{shortened(where)!r}",
             hint="`seaice info` shows scenes by split, month, service and region",
         )

@@ -233,8 +233,8 @@ def score_maps(
         )
     if not scored.scenes:
         raise MapError(
-            f"none of the {len(maps.readers)} maps in {str(maps_path)!r} has charts to be "
-            "scored against",
+            f"none of {counted(len(maps.readers), 'map')} in {str(maps_path)!r} has "
+            "charts to be scored against",
             hint="pass a store or folder of scenes with charts as --truth",
         )
     failed += truth.failed

@@ -20,6 +20,7 @@ from seaice_data.sources.charts import (
     find_charts,
 )
 from seaice_data.store.store import Store
+from seaice_data.texts import counted
 from seaice_model.errors import MapError
 from seaice_model.formats.submission import Submission
 from seaice_model.maps.alignment import Aligned, align, without_decision
@@ -211,7 +212,7 @@ def _unknown(scene_id: str, truth: ChartedScenes) -> str:
         return f"the chart of scene {scene_id!r} cannot be read"
     return (
         f"no chart of scene {scene_id!r} is in {truth.path!r}, in which "
-        f"{len(truth.failed)} files cannot be read"
+        f"{counted(len(truth.failed), 'file')} cannot be read"
     )
 
 
