@@ -8,6 +8,7 @@ import typer
 from seaice_data.texts import counted
 
 from ..console import Progress, note, say, say_json, seconds
+from ..forecast import StudyForecast
 from ..options import STOPPED, Part, read_part
 
 if TYPE_CHECKING:
@@ -154,13 +155,13 @@ def study(
     n_runs, n_candidates = len(plan.part(*share)), len(plan.candidates)
     of_all = f"{counted(n_runs, 'run')} of {counted(n_candidates, 'candidate')}"
     note(f"{of_all}, on {', '.join(devices)}")
-    with Progress("runs") as progress:
+    with Progress("runs", is_even=False) as progress:
         report = run_study(
             plan,
             part=share,
             jobs=jobs or None,
             devices=devices,
-            progress=_Lines(progress),
+            progress=_Lines(progress, _forecast(plan, share)),
         )
     table = update_tables(plan)
     if as_json:
@@ -173,25 +174,34 @@ def study(
 class _Lines:
     """Shows a line for each finished run, and the epochs in between."""
 
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._shares: dict[tuple[str, int], float] = {}
+    def __init__(self, progress: Progress, forecast: StudyForecast) -> None:
+        self._progress, self._forecast = progress, forecast
 
     def __call__(self, study: "StudyProgress") -> None:
-        step = study.step
+        step, forecast = study.step, self._forecast
         run, text = (step.candidate, step.seed), f"{step.candidate}, seed {step.seed}"
-        is_first = not self._shares
-        # Runs of other processes are counted once they are finished.
-        self._shares[run] = 0.0 if step.is_finished else step.epoch / step.n_epochs
-        done = study.n_finished + sum(self._shares.values())
-        if is_first:
-            self._progress.restart(done)
-        left_s = self._progress.left_s(done, study.n_runs)
+        forecast.step(run, step.epoch / step.n_epochs, is_finished=step.is_finished)
+        left_s = forecast.left_s(study.n_finished)
+        left = f"{seconds(left_s)} left" if left_s else ""
         if step.is_finished:
-            note(f"{text}: finished" + (f", {seconds(left_s)} left" if left_s else ""))
+            note(f"{text}: finished{', ' * bool(left)}{left}")
         else:
             text += f", epoch {step.epoch}/{step.n_epochs}"
-        self._progress(done, study.n_runs, text)
+        # Runs of other processes are counted once they are finished.
+        done = study.n_finished + forecast.done
+        self._progress(done, study.n_runs, f"{left}{', ' * bool(left)}{text}")
+
+
+def _forecast(plan: "StudyPlan", part: tuple[int, int]) -> StudyForecast:
+    """Return how long the unfinished runs of a part take, by the pixels they train on."""
+    costs = {}
+    for one in plan.candidates:
+        train = one.settings.config.train
+        n_patches = train.n_epochs * train.n_iterations * train.batch_size
+        is_view = one.trained != one.name  # only predicted and scored again
+        costs[one.name] = n_patches * train.patch_size**2 * (0.05 if is_view else 1.0)
+    runs = [(r.candidate.name, r.seed) for r in plan.part(*part) if not r.is_finished]
+    return StudyForecast(runs, costs)
 
 
 def _close(plan: "StudyPlan", report: "StudyReport") -> None:

@@ -182,7 +182,8 @@ class Submission:
         if strange := sorted({*self._variables} - {*known}):
             raise MapError(
                 f"submission {str(self.path)!r} contains "
-                f"{counted(len(strange), 'scene')} without a chart in the truth: {_listed(strange)}"
+                f"{counted(len(strange), 'scene')} without a chart in the truth: "
+                f"{_listed(strange)}"
             )
 
     def read(self, scene_id: str, shape: tuple[int, int]) -> ChartArray:
