@@ -129,7 +129,9 @@ class ChartScorer:
         for name, planes in (("charts", charts), ("predicted", predicted)):
             if np.ndim(planes) != 3 or len(planes) != len(CHARTS):
                 raise ValueError(
-                    f"{name} must have shape ({len(CHARTS)}, y, x), got {np.shape(planes)}"
+                    f"{name} must have shape ({len(CHARTS)}, y, x), got "
+                    f"{np.shape(planes)}: charts come first, pass "
+                    "np.moveaxis(planes, -1, 0)"
                 )
         for chart, truth, guess in zip(CHARTS, charts, predicted, strict=True):
             self.add_chart(chart, truth, guess)

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seaice_data.arrays import ChartArray, FloatArray, IntArray, Mask
+from seaice_data.arrays import ChartArray, FloatArray, IntArray, Mask, order_hint
 from seaice_data.charts import CHARTS, SIC
 from seaice_data.flags import FLAG_LAND, FLAG_NO_SAR
 from seaice_data.settings import nearest
@@ -202,7 +202,8 @@ def _as_bytes(scene_id: str, classes: IntArray, shape: tuple[int, ...]) -> Chart
     if planes.shape != (expected := (len(CHARTS), *shape)):
         raise MapError(
             f"{said} must have shape {expected}, got {planes.shape}",
-            hint="pass one plane per chart, on the grid of the store",
+            hint=order_hint(planes.shape, expected)
+            or "pass one plane per chart, on the grid of the store",
         )
     if planes.dtype.kind not in "iu":
         raise MapError(f"{said} must be whole numbers, got {planes.dtype}")
@@ -225,7 +226,10 @@ def _as_shares(
         raise MapError(f"{said}: no chart {name!r}", hint=nearest(name, n_classes))
     shares = np.array(planes, np.float32)
     if shares.shape != (expected := (n_classes[name], *shape)):
-        raise MapError(f"{said}: {name} must have shape {expected}, got {shares.shape}")
+        raise MapError(
+            f"{said}: {name} must have shape {expected}, got {shares.shape}",
+            hint=order_hint(shares.shape, expected),
+        )
     # Written so that NaN is rejected, too.
     if not (shares.min() >= 0 and np.abs(shares.sum(axis=0) - 1).max() <= _SUM_TOLERANCE):
         raise MapError(

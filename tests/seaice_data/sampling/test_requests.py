@@ -9,7 +9,7 @@ from support.coded_scenes import write_coded
 
 from seaice_data.errors import SeaIceError, StoreError
 from seaice_data.preparation.prepare import prepare
-from seaice_data.sampling.patch import Patch
+from seaice_data.sampling.patch import Patch, channels_first
 from seaice_data.sampling.sampler import PatchSampler
 from seaice_data.store.division import split_store
 from seaice_data.store.recipe import Recipe
@@ -79,6 +79,18 @@ def test_a_transform_makes_something_else_of_each_patch(path: Path) -> None:
     assert patches[2] == hh_of(plain[2])  # type: ignore[comparison-overlap]
     assert patches.__getitems__([4, 2]) == [hh_of(plain[4]), hh_of(plain[2])]
     np.testing.assert_array_equal(patches.batch([2])["inputs"], plain.batch([2])["inputs"])
+
+
+def test_channels_come_first_where_networks_want_them(path: Path) -> None:
+    plain = PatchSampler(path, channels="sar", size=16)
+    moved = PatchSampler(path, channels="sar", size=16, transform=channels_first)[3]
+    for name in ("inputs", "charts"):
+        expected = plain[3][name].transpose(2, 0, 1)  # type: ignore[literal-required]
+        np.testing.assert_array_equal(moved[name], expected)  # type: ignore[literal-required]
+    assert moved["scene"] == plain[3]["scene"]
+    batch = plain.batch(range(4))
+    assert channels_first(batch)["inputs"].shape == (4, 2, 16, 16)
+    assert np.shares_memory(channels_first(batch)["charts"], batch["charts"])
 
 
 @pytest.mark.parametrize(
