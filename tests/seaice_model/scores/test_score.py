@@ -286,7 +286,7 @@ def test_charts_without_any_class_count_as_missing(tmp_path: Path, maps: Path) -
         empty = np.full_like(prepared.full_charts, CHART_FILL)
         other.write(replace(prepared, full_charts=empty), {})
     finish(other)
-    with pytest.raises(MapError, match=r"none of the 3 maps in .* has charts"):
+    with pytest.raises(MapError, match=r"none of 3 maps in .* has charts"):
         score_maps(maps, charts_of(Store.open(other.path)))
 
 
