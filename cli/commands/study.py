@@ -124,6 +124,7 @@ def study(
         update_tables,
     )
 
+    share = read_part(part) if part else (1, 1)
     if slurm is not None:
         refuse_foreign(slurm, SUBMIT_SCRIPT, overwrite=overwrite)
     refuse_foreign_tables(out, overwrite=overwrite)
@@ -151,7 +152,6 @@ def study(
         say(f"{slurm} written: {tasks}; submit it with `sbatch {slurm}`")
         return
     devices = find_devices(device)
-    share = read_part(part) if part else (1, 1)
     n_runs, n_candidates = len(plan.part(*share)), len(plan.candidates)
     of_all = f"{counted(n_runs, 'run')} of {counted(n_candidates, 'candidate')}"
     note(f"{of_all}, on {', '.join(devices)}")

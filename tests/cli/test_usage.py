@@ -40,6 +40,7 @@ def test_help_shows_no_types_of_python(command: str) -> None:
         (["synth", "a", "--version", "b"], "'--version': 'b' is not one of 'ready'"),
         (["bench", "b", "c"], "'STEP': 'b' is not one of 'prepare'"),
         (["ingest", "a", "--denoise", "x\x1b"], r"'x\x1b' is not one of 'esa'"),
+        (["study", "a", "--part", "1 of 2"], "'1 of 2' is not a part: write 3/8"),
         (["predict"], "Missing argument 'SOURCE'"),
     ],
 )
