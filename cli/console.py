@@ -129,10 +129,13 @@ class Progress:
     ----------
     unit
         What is counted, in the plural: ``scenes``, ``batches``.
+    is_even
+        Whether each of them takes about as long, so that the pace is worth showing.
     """
 
-    def __init__(self, unit: str) -> None:
+    def __init__(self, unit: str, *, is_even: bool = True) -> None:
         self._unit = unit
+        self._is_even = is_even
         self._last = time.monotonic()
         self._pace = Pace()
         self._bar: Any = None
@@ -154,7 +157,7 @@ class Progress:
                 BarColumn(_BAR_WIDTH if console.width > 4 * _BAR_WIDTH else 1),
                 MofNCompleteColumn(),
                 TextColumn("{task.description}", markup=False),
-                TimeRemainingColumn(),
+                *([TimeRemainingColumn()] if self._is_even else []),
                 console=console,
                 transient=True,
             )
@@ -175,7 +178,7 @@ class Progress:
 
     def left_s(self, done: float, total: float) -> float | None:
         """Return the seconds that the rest takes at this pace; None if it is not known."""
-        return self._pace.left_s(done, total)
+        return self._pace.left_s(done, total) if self._is_even else None
 
     def __call__(self, done: float, total: float, text: str = "") -> None:
         """Report that `done` of `total` are finished; `text` names the last one."""

@@ -24,7 +24,7 @@ from typer.core import TyperGroup
 
 from seaice_data.errors import SeaIceError
 from seaice_data.system.process import ending_signals
-from seaice_data.texts import OneLine, printable
+from seaice_data.texts import OneLine
 
 from .commands import (
     bench,
@@ -47,6 +47,7 @@ from .commands import (
     verify,
 )
 from .console import be_quiet, fail, note
+from .usage import PlainCommand, UsageError, error_in_words
 
 Command = Callable[..., None]
 
@@ -75,8 +76,6 @@ RENAMED: Mapping[str, Mapping[str, str]] = {
 """New names of options by their old ones, by command. Version 0.2 accepts the names of
 version 0.1, with a warning."""
 
-_UsageError: type[Any] = typer.BadParameter.__mro__[1]  # Typer has a copy of click inside
-
 
 class _Commands(TyperGroup):
     """The commands; a usage error quotes arguments on one line, whatever they contain."""
@@ -103,8 +102,8 @@ class _Commands(TyperGroup):
 def _printable_usage() -> Iterator[None]:
     try:
         yield
-    except _UsageError as error:
-        error.message = printable(error.message)
+    except UsageError as error:
+        error.message = error_in_words(error)
         raise
 
 
@@ -207,7 +206,6 @@ app = typer.Typer(
     cls=_Commands,
     help="Ice charts from Sentinel-1: scenes to a patch store, a network, and maps.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -262,7 +260,7 @@ _COMMANDS: tuple[Command, ...] = (
     bench.bench,
 )
 for _command in _COMMANDS:
-    app.command()(ending_in_words(_command))
+    app.command(cls=PlainCommand)(ending_in_words(_command))
 
 
 def run() -> None:

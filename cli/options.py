@@ -17,7 +17,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON")
 Jobs = Annotated[int, typer.Option(min=0, help="Processes; 0: one per core")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")]
 Part = Annotated[
-    str, typer.Option(metavar="I/N", help="Take share I of N, as a task of a SLURM array")
+    str,
+    typer.Option(
+        metavar="I/N", help="Take share I of N, from 1, as a task of a SLURM array"
+    ),
 ]
 AcceptMasks = Annotated[
     bool,

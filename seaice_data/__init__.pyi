@@ -29,6 +29,7 @@ from .preparation.prepare import prepare as prepare
 from .sampling.augmentation import AUGMENTATIONS as AUGMENTATIONS
 from .sampling.augmentation import Augmentation as Augmentation
 from .sampling.patch import Patch as Patch
+from .sampling.patch import channels_first as channels_first
 from .sampling.sampler import PatchSampler as PatchSampler
 from .sampling.tiles import Tile as Tile
 from .sampling.tiles import TileGrid as TileGrid

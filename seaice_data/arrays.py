@@ -1,5 +1,6 @@
 """Names of the array types that cross the borders between modules."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,3 +20,20 @@ Mask = NDArray[np.bool_]
 
 Values = NDArray[Any]
 """Numbers of any type, as they are in a file."""
+
+
+def order_hint(found: Sequence[int], expected: Sequence[int]) -> str | None:
+    """Return what to do about a shape if only the order of its axes is wrong.
+
+    Patches and stored scenes have their channels or charts last, maps and networks first.
+
+    Examples
+    --------
+    >>> order_hint((40, 45, 3), (3, 40, 45))
+    'the last axis must be the first one: pass np.moveaxis(planes, -1, 0)'
+    >>> order_hint((40, 45, 3), (3, 40, 46)) is None
+    True
+    """
+    if tuple(found) == (*expected[1:], expected[0]):
+        return "the last axis must be the first one: pass np.moveaxis(planes, -1, 0)"
+    return None

@@ -1,8 +1,12 @@
 """Every error that the project raises on purpose.
 
 Each carries a message (what is wrong, with the values that show it) and, where it helps,
-a hint (what to do). The command line prints both; nothing else is caught there. Work on
-many scenes continues after an error in one, which becomes a `Failure` of the report.
+a hint (what to do). The command line prints both; nothing else is caught there. In a
+traceback the hint is a note below the message. Work on many scenes continues after an error
+in one, which becomes a `Failure` of the report.
+
+An error that says all that its cause says is raised ``from None``, so that a traceback is
+short; the cause is its ``__context__``.
 """
 
 import errno
@@ -23,8 +27,12 @@ def is_of_disk(error: BaseException) -> bool:
     >>> is_of_disk(OSError(errno.EACCES, "Permission denied"))
     False
     """
-    cause = error if isinstance(error, OSError) else error.__cause__
-    return isinstance(cause, OSError) and cause.errno in _DISK_ERRORS
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno in _DISK_ERRORS:
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False
 
 
 class SeaIceError(Exception):
@@ -41,6 +49,8 @@ class SeaIceError(Exception):
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
         self.hint = hint
+        if hint:
+            self.add_note(f"hint: {hint}")
 
     def __reduce__(self) -> tuple[object, ...]:
         """Keep the hint when the error travels between processes."""

@@ -85,7 +85,7 @@ def from_mapping(kind: type[Settings], mapping: Any) -> Settings:
         for key, value in values.items():
             _check_finite(value, key)
     except DocumentError as error:
-        raise SettingsError(str(error), hint=error.hint) from error
+        raise SettingsError(str(error), hint=error.hint) from None
     values |= {key: from_mapping(hints[key], part) for key, part in parts.items()}
     if absent := required_fields(kind) - {*values}:
         raise SettingsError(f"setting {min(absent)!r} is missing")
@@ -142,7 +142,7 @@ def naming_file(path: Path) -> Iterator[None]:
     except SettingsError as error:
         if str(path) in str(error):
             raise
-        raise type(error)(f"{str(path)!r}: {error}", hint=error.hint) from error
+        raise type(error)(f"{str(path)!r}: {error}", hint=error.hint) from None
 
 
 def to_toml(mapping: Mapping[str, Any]) -> str:
@@ -217,7 +217,7 @@ def assign(settings: Settings, assignments: Mapping[str, Any]) -> Settings:
     try:
         check_values(dict(assignments))
     except DocumentError as error:
-        raise SettingsError(f"cannot take these settings: {error}") from error
+        raise SettingsError(f"cannot take these settings: {error}") from None
     mapping = to_mapping(settings)
     places = _places(mapping)
     former = _former(type(settings))

@@ -54,6 +54,17 @@ def counted(n: int, noun: str, plural: str = "") -> str:
     return f"{n} {noun if n == 1 else plural or noun + 's'}"
 
 
+def agreeing(n: int, singular: str, plural: str) -> str:
+    """Return the form of a verb, or of another word, that agrees with a number of things.
+
+    Examples
+    --------
+    >>> agreeing(1, "is", "are"), agreeing(2, "is", "are"), agreeing(0, "is", "are")
+    ('is', 'are', 'are')
+    """
+    return singular if n == 1 else plural
+
+
 def shortened(text: str, longest: int = 200) -> str:
     """Return a text, or its beginning if it is too long for a message.
 

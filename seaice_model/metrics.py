@@ -17,7 +17,7 @@ class in the map is wrong.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -25,6 +25,7 @@ import numpy as np
 
 from seaice_data.arrays import ChartArray, FloatArray, IntArray
 from seaice_data.charts import CHART_FILL, CHARTS, SIC, Chart
+from seaice_data.display import Displayed
 from seaice_data.system.compiled import compiled
 
 _N_BYTES = CHART_FILL + 1
@@ -68,8 +69,8 @@ class ChartScore:
     """Percent of the pixels whose class the map shows; None if no pixel counts."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scores:
+@dataclass(frozen=True, slots=True, repr=False)
+class Scores(Displayed):
     """Scores of all charts."""
 
     combined: float | None
@@ -77,6 +78,9 @@ class Scores:
 
     charts: Mapping[str, ChartScore]
     """Score of each chart by its name."""
+
+    def _displayed(self) -> Iterator[tuple[str, object]]:
+        yield from self.by_name.items()
 
     @property
     def by_name(self) -> dict[str, float | None]:
@@ -125,7 +129,9 @@ class ChartScorer:
         for name, planes in (("charts", charts), ("predicted", predicted)):
             if np.ndim(planes) != 3 or len(planes) != len(CHARTS):
                 raise ValueError(
-                    f"{name} must have shape ({len(CHARTS)}, y, x), got {np.shape(planes)}"
+                    f"{name} must have shape ({len(CHARTS)}, y, x), got "
+                    f"{np.shape(planes)}: charts come first, pass "
+                    "np.moveaxis(planes, -1, 0)"
                 )
         for chart, truth, guess in zip(CHARTS, charts, predicted, strict=True):
             self.add_chart(chart, truth, guess)

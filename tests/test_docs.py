@@ -232,3 +232,39 @@ def test_links_lead_to_files(document: str) -> None:
     links = re.findall(r"\]\((?!https?://|#)([^)#\s]+)(#[^)]*)?\)", text)
     for link, _ in links:
         assert ((ROOT / document).parent / link).is_file(), link
+
+
+@pytest.mark.slow
+def test_the_readme_passes_the_strictest_type_checks(tmp_path: Path) -> None:
+    """After `mypy`, whose cache is used, this takes a few seconds."""
+    (tmp_path / "seaice").symlink_to(ROOT / "cli")  # where its types are once installed
+    snippets = {f"readme_{k}.py": code for k, code in enumerate(blocks("python"))}
+    snippets["own_network.py"] = "".join(blocks("python", "docs/own-network.md"))
+    for name, code in snippets.items():
+        (tmp_path / name).write_text(code)
+    command = [
+        sys.executable,
+        "-m",
+        "mypy",
+        "--strict",
+        "--cache-dir",
+        ROOT / ".mypy_cache",
+    ]
+    places = f"{tmp_path}{os.pathsep}{ROOT}"
+    done = subprocess.run(
+        [*command, *(tmp_path / name for name in snippets)],
+        cwd=ROOT,
+        env={**os.environ, "MYPYPATH": places},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert f"no issues found in {len(snippets)} source files" in done.stdout
+
+
+def test_own_network_md_runs_on_any_store(
+    store_path: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run_python("".join(blocks("python", "docs/own-network.md")), Path(store_path).parent)
+    assert "(32, 32) (4, 32, 32)" in capfd.readouterr().out

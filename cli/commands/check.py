@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from seaice_data.texts import counted
+
 from ..console import Progress, note, say, say_json, seconds, with_hint
 from ..options import AsJson, Jobs, n_processes
 
@@ -56,8 +58,9 @@ def check(
                 f"    found: {finding.evidence}",
             )
         say(
-            f"{report.n_ready} ready-to-train files, {report.n_raw} raw files and "
-            f"{report.n_ingested} own scenes in {seconds(report.elapsed_s)}: "
+            f"{counted(report.n_ready, 'ready-to-train file')}, "
+            f"{counted(report.n_raw, 'raw file')} and "
+            f"{counted(report.n_ingested, 'own scene')} in {seconds(report.elapsed_s)}: "
             + ", ".join(f"{outcome} {n}" for outcome, n in counts.items())
         )
     if report.failed:

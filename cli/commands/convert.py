@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from seaice_data.texts import counted
+
 from ..console import Progress, note, say, say_json, seconds, with_hint
 from ..options import AsJson, above_zero
 
@@ -133,7 +135,7 @@ def convert(
         )
     else:
         say(
-            f"{len(report.written)} files written to {out}, "
+            f"{counted(len(report.written), 'file')} written to {out}, "
             f"{report.n_bytes / 1000:.0f} kB, "
             f"{len(report.kept)} kept, {len(report.failed)} left out, "
             f"in {seconds(report.elapsed_s)}"

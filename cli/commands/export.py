@@ -26,6 +26,7 @@ def export(
 
     Example: seaice export run/ model.onnx
     """
+    from seaice_data.texts import counted
     from seaice_model.runs.onnx_export import export_run
 
     report = export_run(run, path, overwrite=overwrite)
@@ -40,8 +41,9 @@ def export(
             }
         )
     else:
+        sizes = counted(len(report.sizes), "size")
         say(
             f"{path} written, {report.n_bytes / 1e6:.1f} MB, at most "
-            f"{report.largest_difference:.1g} from PyTorch on {len(report.sizes)} sizes, "
+            f"{report.largest_difference:.1g} from PyTorch on {sizes}, "
             f"in {seconds(report.elapsed_s)}"
         )

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from seaice_data.texts import counted
+
 from ..console import Progress, note, say, say_json, seconds, with_hint
 from ..options import AcceptMasks, AsJson, Device
 
@@ -153,7 +155,9 @@ def predict(
     for failure in report.plots_failed:
         note(f"not plotted: {failure.name}: {with_hint(failure.reason, failure.hint)}")
     for groups, n in sorted(Counter(report.drawn_without.values()).items()):
-        note(f"{n} of {len(report.maps)} maps were predicted without {groups}")
+        verb = "was" if n == 1 else "were"
+        of_all = f"{n} of {counted(len(report.maps), 'map')}"
+        note(f"{of_all} {verb} predicted without {groups}")
     if as_json:
         say_json(
             {
@@ -172,7 +176,7 @@ def predict(
         )
     else:
         say(
-            f"{report.n_written} maps written to {out}, {report.n_kept} kept, "
+            f"{counted(report.n_written, 'map')} written to {out}, {report.n_kept} kept, "
             f"{len(report.failed)} left out, in {seconds(report.elapsed_s)}"
         )
     if report.failed or report.plots_failed:

@@ -66,7 +66,7 @@ def prepare(
     from seaice_data.preparation.prepare import prepare as run
     from seaice_data.settings import assign, read_toml
     from seaice_data.store.recipe import Recipe
-    from seaice_data.texts import printable, without_secrets
+    from seaice_data.texts import counted, printable, without_secrets
 
     given = {
         "ratio": ratio,
@@ -92,10 +92,13 @@ def prepare(
             progress=progress,
         )
     for scene_id, n_pixels in report.unseen.items():
-        note(f"{scene_id}: {n_pixels} labelled pixels have no SAR")
+        verb = "has" if n_pixels == 1 else "have"
+        note(f"{scene_id}: {counted(n_pixels, 'labelled pixel')} {verb} no SAR")
     if report.absent:
         named = [f"{len(ids)} have no {name}" for name, ids in report.absent.items()]
-        note(f"note: of {len(report.written)} scenes written, {', '.join(named)}")
+        note(
+            f"note: of {counted(len(report.written), 'scene')} written, {', '.join(named)}"
+        )
     for failure in report.failed:
         note(f"left out: {with_hint(failure.reason, failure.hint)}")
     if as_json:
@@ -112,8 +115,8 @@ def prepare(
         )
     else:
         say(
-            f"{len(report.written)} scenes written to {printable(without_secrets(store))}, "
-            f"{len(report.kept)} kept, "
+            f"{counted(len(report.written), 'scene')} written to "
+            f"{printable(without_secrets(store))}, {len(report.kept)} kept, "
             f"{len(report.failed)} left out, in {seconds(report.elapsed_s)}"
         )
     if report.failed:

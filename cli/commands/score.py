@@ -106,6 +106,7 @@ def _update_index(maps: Path, charts: "ChartedScenes", *, overwrite: bool) -> No
 
 def _say_tables(report: "ScoreReport") -> None:
     """Print what fits into 80 columns; the HTML report contains the rest."""
+    from seaice_data.texts import counted
     from seaice_model.scores.report_text import UNPREDICTED, as_text, seen_in_words
 
     say(*as_text(report).split("\n"))
@@ -115,4 +116,4 @@ def _say_tables(report: "ScoreReport") -> None:
     if report.seen:
         note(f"note: {seen_in_words(report)}")
     elapsed = seconds(report.elapsed_s)
-    say(f"{len(report.scenes)} maps scored against {report.truth} in {elapsed}")
+    say(f"{counted(len(report.scenes), 'map')} scored against {report.truth} in {elapsed}")

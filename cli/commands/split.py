@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from seaice_data.texts import counted
+
 from ..console import note, say, say_json
 from ..options import AsJson
 
@@ -80,19 +82,23 @@ def split(
     report = split_store(opened, settings)
     for name, ids in report.absent.items():
         if ids:
-            note(f"note: {len(ids)} scenes of the {name} list are not in the store")
+            one = counted(len(ids), "scene")
+            verb = "is" if len(ids) == 1 else "are"
+            note(f"note: {one} of the {name} list {verb} not in the store")
     for failure in report.failed:
         note(f"left out: {failure.reason}")
     if n_tested := len(report.tested):
-        note(f"note: {n_tested} scenes of the validation list are test scenes instead")
+        one = counted(n_tested, "scene")
+        verb, kind = ("is", "a test scene") if n_tested == 1 else ("are", "test scenes")
+        note(f"note: {one} of the validation list {verb} {kind} instead")
     if as_json:
         say_json({"store": opened.path, "splits": report.splits})
         return
     shares = ", ".join(f"{name} {len(ids)}" for name, ids in report.splits.items())
     n_left_out = len({*report.left_out} - {failure.name for failure in report.failed})
     say(
-        f"{shares} scenes, {n_left_out} left out because other scenes of their pass are in "
-        "another split"
+        f"scenes: {shares}; {n_left_out} left out because other scenes of their pass are "
+        "in another split"
     )
 
 
@@ -113,6 +119,6 @@ def _write_folds(
         say_json({"store": store.path, "folds": listed})
         return
     for path, fold in zip(paths, folds, strict=True):
-        say(f"{path}: validates on {len(fold)} scenes")
+        say(f"{path}: validates on {counted(len(fold), 'scene')}")
     command = ["seaice", "train", store.path, "--config", str(paths[0]), "--run", "run-1"]
     note(f"hint: train the first with `{shlex.join(command)}`")

@@ -5,7 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from seaice_data.texts import counted
+
 from ..console import Progress, note, say, say_json, seconds
+from ..forecast import StudyForecast
 from ..options import STOPPED, Part, read_part
 
 if TYPE_CHECKING:
@@ -17,7 +20,7 @@ def study(
     stores: Annotated[
         list[str],
         typer.Argument(
-            metavar="STORE...", help="Store, or several of the same scenes: other ratios"
+            metavar="STORE", help="Store, or several of the same scenes: other ratios"
         ),
     ],
     presets: Annotated[
@@ -109,7 +112,6 @@ def study(
 
     Example: seaice study store.zarr ratio1.zarr --runs 20 --out study/
     """
-    from seaice_data.store.store import Store
     from seaice_data.system.ownership import SUBMIT_SCRIPT, refuse_foreign
     from seaice_model.study.candidates import read_candidates
     from seaice_model.study.plan import plan_study, read_comparison
@@ -122,18 +124,19 @@ def study(
         update_tables,
     )
 
+    share = read_part(part) if part else (1, 1)
     if slurm is not None:
         refuse_foreign(slurm, SUBMIT_SCRIPT, overwrite=overwrite)
     refuse_foreign_tables(out, overwrite=overwrite)
     plan = plan_study(
         out,
-        [Store.open(store) for store in stores],
+        stores,
         read_candidates(presets, profile, variant or ()),
         n_runs=runs,
         skip_missing=skip_missing,
         is_quick=quick,
         profile=profile,
-        twins=[Store.open(store) for store in twins or ()],
+        twins=twins or (),
         truth=truth,
         comparisons=[read_comparison(text) for text in compare or ()],
     )
@@ -145,19 +148,20 @@ def study(
             device=device,
         )  # fmt: skip
         write_slurm_script(slurm, command, plan.n_trained, out)
-        say(f"{slurm} written: {plan.n_trained} tasks; submit it with `sbatch {slurm}`")
+        tasks = counted(plan.n_trained, "task")
+        say(f"{slurm} written: {tasks}; submit it with `sbatch {slurm}`")
         return
     devices = find_devices(device)
-    share = read_part(part) if part else (1, 1)
     n_runs, n_candidates = len(plan.part(*share)), len(plan.candidates)
-    note(f"{n_runs} runs of {n_candidates} candidates, on {', '.join(devices)}")
-    with Progress("runs") as progress:
+    of_all = f"{counted(n_runs, 'run')} of {counted(n_candidates, 'candidate')}"
+    note(f"{of_all}, on {', '.join(devices)}")
+    with Progress("runs", is_even=False) as progress:
         report = run_study(
             plan,
             part=share,
             jobs=jobs or None,
             devices=devices,
-            progress=_Lines(progress),
+            progress=_Lines(progress, _forecast(plan, share)),
         )
     table = update_tables(plan)
     if as_json:
@@ -170,25 +174,34 @@ def study(
 class _Lines:
     """Shows a line for each finished run, and the epochs in between."""
 
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._shares: dict[tuple[str, int], float] = {}
+    def __init__(self, progress: Progress, forecast: StudyForecast) -> None:
+        self._progress, self._forecast = progress, forecast
 
     def __call__(self, study: "StudyProgress") -> None:
-        step = study.step
+        step, forecast = study.step, self._forecast
         run, text = (step.candidate, step.seed), f"{step.candidate}, seed {step.seed}"
-        is_first = not self._shares
-        # Runs of other processes are counted once they are finished.
-        self._shares[run] = 0.0 if step.is_finished else step.epoch / step.n_epochs
-        done = study.n_finished + sum(self._shares.values())
-        if is_first:
-            self._progress.restart(done)
-        left_s = self._progress.left_s(done, study.n_runs)
+        forecast.step(run, step.epoch / step.n_epochs, is_finished=step.is_finished)
+        left_s = forecast.left_s(study.n_finished)
+        left = f"{seconds(left_s)} left" if left_s else ""
         if step.is_finished:
-            note(f"{text}: finished" + (f", {seconds(left_s)} left" if left_s else ""))
+            note(f"{text}: finished{', ' * bool(left)}{left}")
         else:
             text += f", epoch {step.epoch}/{step.n_epochs}"
-        self._progress(done, study.n_runs, text)
+        # Runs of other processes are counted once they are finished.
+        done = study.n_finished + forecast.done
+        self._progress(done, study.n_runs, f"{left}{', ' * bool(left)}{text}")
+
+
+def _forecast(plan: "StudyPlan", part: tuple[int, int]) -> StudyForecast:
+    """Return how long the unfinished runs of a part take, by the pixels they train on."""
+    costs = {}
+    for one in plan.candidates:
+        train = one.settings.config.train
+        n_patches = train.n_epochs * train.n_iterations * train.batch_size
+        is_view = one.trained != one.name  # only predicted and scored again
+        costs[one.name] = n_patches * train.patch_size**2 * (0.05 if is_view else 1.0)
+    runs = [(r.candidate.name, r.seed) for r in plan.part(*part) if not r.is_finished]
+    return StudyForecast(runs, costs)
 
 
 def _close(plan: "StudyPlan", report: "StudyReport") -> None:
@@ -197,8 +210,8 @@ def _close(plan: "StudyPlan", report: "StudyReport") -> None:
         hint = f" ({failure.hint})" if failure.hint else ""
         note(f"failed: {failure.candidate}, seed {failure.seed}: {failure.reason}{hint}")
     note(
-        f"{report.n_finished} of {report.n_runs} runs finished, tables in {plan.out}, "
-        f"in {seconds(report.elapsed_s)}"
+        f"{report.n_finished} of {counted(report.n_runs, 'run')} finished, "
+        f"tables in {plan.out}, in {seconds(report.elapsed_s)}"
     )
     if report.is_stopped:
         note("stopped; run the same command again to continue")

@@ -70,7 +70,7 @@ def synth(
     Example: seaice synth raw/ --scenes 12 --size 1500
     """
     from seaice_data.synthetic.scene_set import write_scenes
-    from seaice_data.texts import printable
+    from seaice_data.texts import counted, printable
 
     with Progress("scenes") as progress:
         report = write_scenes(
@@ -99,10 +99,13 @@ def synth(
             }
         )
         return
-    things = "files and folders" if version is Version.products else "files"
+    n = len(report.written)
+    things = counted(n, "file")
+    if version is Version.products:
+        things = f"{n} files and folders"
     say(
-        f"{len(report.written)} {things} ({report.n_bytes / 1e9:.2f} GB) of {scenes} "
-        f"scenes written to {printable(str(out))}, {len(report.kept)} kept, "
+        f"{things} ({report.n_bytes / 1e9:.2f} GB) of {counted(scenes, 'scene')} "
+        f"written to {printable(str(out))}, {len(report.kept)} kept, "
         f"in {seconds(report.elapsed_s)}"
     )
 

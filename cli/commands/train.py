@@ -159,7 +159,7 @@ def train(
 def _epochs(config: "RunConfig", seeds: Sequence[int]) -> str:
     batches = counted(config.train.n_iterations, "batch", "batches")
     epochs = f"{counted(config.train.n_epochs, 'epoch')} of {batches}"
-    return f"{len(seeds)} trainings of {epochs}" if seeds else epochs
+    return f"{counted(len(seeds), 'training')} of {epochs}" if seeds else epochs
 
 
 def _note_settings(config: "RunConfig", run: Path) -> None:
@@ -187,7 +187,7 @@ def _is_stopped(reports: "Sequence[TrainReport]", seeds: Sequence[int]) -> bool:
 
 def _done(reports: "Sequence[TrainReport]", seeds: Sequence[int]) -> str:
     if reports[-1].is_complete:
-        return f"{len(reports)} of {len(seeds)} seeds"
+        return f"{len(reports)} of {counted(len(seeds), 'seed')}"
     return counted(reports[-1].n_epochs, "epoch")
 
 

@@ -26,7 +26,7 @@ def verify(
     """
     from seaice_data.store.verify import remove_damaged
     from seaice_data.store.verify import verify as run
-    from seaice_data.texts import without_secrets
+    from seaice_data.texts import counted, without_secrets
 
     with Progress("scenes") as progress:
         report = run(store, jobs=n_processes(jobs, store), progress=progress)
@@ -63,7 +63,7 @@ def verify(
         )
     else:
         say(
-            f"{report.n_scenes} scenes in {shown}, {len(damaged)} damaged, "
+            f"{counted(report.n_scenes, 'scene')} in {shown}, {len(damaged)} damaged, "
             f"in {seconds(report.elapsed_s)}"
         )
     if report.damages:

@@ -8,16 +8,18 @@ from pathlib import Path
 from seaice_data.checks import distance, registration, tie_points, values, versions, wind
 from seaice_data.checks.finding import Finding
 from seaice_data.checks.survey import survey
+from seaice_data.display import Displayed
 from seaice_data.errors import Failure, SceneError, SeaIceError
 from seaice_data.scene_id import SceneId
 from seaice_data.scenes.files import list_scene_files, open_scene
 from seaice_data.system.workers import Progress, run_tasks
+from seaice_data.texts import counted
 
 _OWN_ONLY = "there are only own scenes, which are made by this rule"
 
 
-@dataclass(frozen=True, slots=True)
-class CheckReport:
+@dataclass(frozen=True, slots=True, repr=False)
+class CheckReport(Displayed):
     """What `check_scenes` found."""
 
     findings: tuple[Finding, ...]
@@ -90,7 +92,7 @@ def check_scenes(
     failed = [*listing.failed, *(item for item in measured if isinstance(item, Failure))]
     if not scenes:
         reason = f": {failed[0].reason}" if failed else ""
-        raise SceneError(f"none of {len(failed)} files can be read{reason}")
+        raise SceneError(f"none of {counted(len(failed), 'file')} can be read{reason}")
     ready, raw, own = (
         [scene for scene in scenes if scene.values.version == version]
         for version in ("ready", "raw", "ingested")

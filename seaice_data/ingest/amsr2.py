@@ -209,8 +209,8 @@ def _candidates(paths: list[Path]) -> Iterator[tuple[Path, bool]]:
         with file_errors(path):
             try:
                 is_folder = stat.S_ISDIR(path.stat().st_mode)
-            except FileNotFoundError as error:
-                raise SceneError(f"no file or folder at {str(path)!r}") from error
+            except FileNotFoundError:
+                raise SceneError(f"no file or folder at {str(path)!r}") from None
         if not is_folder:
             yield path, True
             continue

@@ -207,7 +207,7 @@ def _burnt(chart: ChartFile, polygons: ChartPolygons, frame: Frame) -> _Burnt:
             rows = (";".join(_HEADER), *(table.row(int(number)) for number in present))
             codes = PolygonTable.parse(rows)
         except SceneError as error:
-            raise type(error)(f"{chart.shown}: {error}", hint=error.hint) from error
+            raise type(error)(f"{chart.shown}: {error}", hint=error.hint) from None
     _renumber(numbers, table.ids)
     without = codes.codes_without_class(midpoints=True)
     return _Burnt(

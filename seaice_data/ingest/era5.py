@@ -373,7 +373,7 @@ def _layers_in_zip(path: Path, middle_s: float, opened: ExitStack) -> Iterator[L
         raise SceneError(
             f"{str(path)!r}: cannot read it as a zip: {error}",
             hint="the file may be damaged; fetch it again",
-        ) from error
+        ) from None
 
 
 def _short_name(file: str) -> str:

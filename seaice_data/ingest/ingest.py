@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seaice_data.channels import CHANNELS, Group
+from seaice_data.display import Displayed
 from seaice_data.errors import Failure, SceneError, SeaIceError, is_of_disk
 from seaice_data.ingest.amsr2 import read_amsr2
 from seaice_data.ingest.chart import read_chart
@@ -29,6 +30,7 @@ from seaice_data.ingest.sentinel1 import find_products, open_sentinel1, read_pro
 from seaice_data.ingest.sources import Sources
 from seaice_data.scene_id import SceneId
 from seaice_data.system.files import HIDDEN, drop_abandoned, file_errors
+from seaice_data.texts import counted
 
 if TYPE_CHECKING:
     from seaice_data.system.workers import Progress
@@ -63,8 +65,8 @@ class IngestedFile:
     """What is missing or unusual, in words."""
 
 
-@dataclass(frozen=True, slots=True)
-class IngestReport:
+@dataclass(frozen=True, slots=True, repr=False)
+class IngestReport(Displayed):
     """What `ingest_products` did."""
 
     scenes: tuple[IngestedFile, ...]
@@ -161,7 +163,7 @@ def ingest_scene(
     found = _without_doubles(find_products(product))
     if len(found) != 1:
         raise SceneError(
-            f"{str(product)!r} contains {len(found)} products",
+            f"{str(product)!r} contains {counted(len(found), 'product')}",
             hint="name one of them, or use `ingest_products` for all",
         )
     sources.check()

@@ -106,7 +106,7 @@ def require_free(target: Path, product: Sentinel1Product) -> None:
         raise SceneError(
             f"{str(target)!r} exists, and is not a scene of {product.name}: {reason}",
             hint=_REPLACE,
-        ) from error
+        ) from None
     if known.product != product.name:
         made_from = shortened(printable(known.product))
         raise SceneError(

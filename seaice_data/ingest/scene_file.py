@@ -53,7 +53,7 @@ def scene_id_of(backscatter: Backscatter, chart: BurntChart | None = None) -> Sc
         raise SceneError(
             f"{name!r} cannot be the ice service of a scene: {error}",
             hint="2 to 12 small letters and digits, such as cis or nic",
-        ) from error
+        ) from None
 
 
 def absent_of(

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from seaice_data.display import Displayed
 from seaice_data.errors import (
     DamageError,
     Failure,
@@ -44,11 +45,11 @@ from seaice_data.store.summary import finish
 from seaice_data.system.files import file_errors
 from seaice_data.system.memory import out_of_memory_errors
 from seaice_data.system.workers import Progress, run_tasks
-from seaice_data.texts import printable
+from seaice_data.texts import counted, printable
 
 
-@dataclass(frozen=True, slots=True)
-class PrepareReport:
+@dataclass(frozen=True, slots=True, repr=False)
+class PrepareReport(Displayed):
     """What `prepare` did."""
 
     written: tuple[str, ...]
@@ -193,8 +194,8 @@ def _refuse_loss(storage: Storage, is_any: bool, failed: Sequence[Failure]) -> N
     """Refuse to replace a store with one that is empty or lacks one of its scenes."""
     if not is_any:
         raise SceneError(
-            f"none of {len(failed)} files can be prepared, so the store {storage.path!r} "
-            f"is left as it is; {failed[0].reason}",
+            f"none of {counted(len(failed), 'file')} can be prepared, so the store "
+            f"{storage.path!r} is left as it is; {failed[0].reason}",
             hint=failed[0].hint,
         )
     held = _source_names(storage)
@@ -215,8 +216,9 @@ def _refuse_blind(
     store = _open_readable(storage)
     if folders and store is not None and (lost := {*store.scenes} - {*arrived}):
         raise SceneError(
-            f"the store {storage.path!r} is left as it is: it contains {len(lost)} scenes "
-            f"that were not found again, such as {min(lost)}; {folders[0].reason}",
+            f"the store {storage.path!r} is left as it is: it contains "
+            f"{counted(len(lost), 'scene')} not found again, such as {min(lost)}; "
+            f"{folders[0].reason}",
             hint="fix this, then run the same command again",
         )
 
@@ -323,7 +325,7 @@ def _check_ratio(scene: Scene, recipe: Recipe) -> None:
     try:
         scene.grid.downscaled(recipe.ratio)
     except RecipeError as error:
-        raise SceneError(f"{str(scene.path)!r}: {error}", hint=error.hint) from error
+        raise SceneError(f"{str(scene.path)!r}: {error}", hint=error.hint) from None
 
 
 def _tidy(storage: Storage) -> None:
@@ -407,7 +409,7 @@ def _prepare_scene(
         if strict or is_of_disk(error):
             raise StoreError(
                 reason, hint="fix this, then run the same command again to continue"
-            ) from error
+            ) from None
         return Failure.of(path, SceneError(f"{str(path)!r}: {reason}"))
     return _Written(prepared.n_unseen, prepared.origin.absent)
 

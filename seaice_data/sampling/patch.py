@@ -9,7 +9,10 @@ from seaice_data.arrays import ChartArray, FloatArray, IntArray
 
 
 class Patch(TypedDict):
-    """A square of a scene, or several stacked along a first axis."""
+    """A square of a scene, or several stacked along a first axis.
+
+    Channels and charts are the last axis, as in the store; `channels_first` moves them.
+    """
 
     inputs: FloatArray
     """Shape ``(size, size, channel)`` in the store's type; NaN is fill."""
@@ -37,3 +40,29 @@ class Patch(TypedDict):
     visible: NotRequired[NDArray[np.float32]]
     """Share of the pixels of its polygon that a region has, shape ``(MOST_REGIONS,)``; 0 in
     rows without a region."""
+
+
+def channels_first(patch: Patch) -> Patch:
+    """Return a patch with its channels and charts as the first axis, as PyTorch has them.
+
+    As ``PatchSampler(..., transform=channels_first)``, ``inputs`` are ``(channel, y, x)``
+    and ``charts`` ``(chart, y, x)``; in the batches of a ``DataLoader`` the batch is before
+    them. The arrays are views: nothing is copied. For several stacked patches, as
+    `PatchSampler.batch` returns them, the batch stays first.
+
+    Examples
+    --------
+    >>> patch = Patch(
+    ...     inputs=np.zeros((4, 5, 2), np.float32),
+    ...     charts=np.zeros((4, 5, 3), np.uint8),
+    ...     scene=np.array(0),
+    ...     probability=np.array(1.0),
+    ... )
+    >>> moved = channels_first(patch)
+    >>> moved["inputs"].shape, moved["charts"].shape
+    ((2, 4, 5), (3, 4, 5))
+    """
+    moved = patch.copy()
+    moved["inputs"] = np.moveaxis(patch["inputs"], -1, -3)
+    moved["charts"] = np.moveaxis(patch["charts"], -1, -3)
+    return moved

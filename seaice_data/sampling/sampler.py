@@ -40,7 +40,7 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 
@@ -48,17 +48,26 @@ from seaice_data.arrays import FloatArray, IntArray
 from seaice_data.channels import DISPENSABLE, find_channels
 from seaice_data.charts import CHARTS
 from seaice_data.deprecation import former_arguments, former_attribute
+from seaice_data.display import as_table, in_short
 from seaice_data.errors import SettingsError, StoreError
-from seaice_data.sampling.augmentation import Augmentation, find_augmentation
+from seaice_data.sampling.augmentation import Augmentation
 from seaice_data.sampling.patch import Patch
 from seaice_data.sampling.patch_cutter import PatchCutter, channel_runs
 from seaice_data.sampling.plan import WIND, BatchPlan, BatchPlanner, still_wind
 from seaice_data.sampling.planes import KEPT_BYTES, open_planes
 from seaice_data.sampling.random_numbers import check_seed
 from seaice_data.sampling.regions import MOST_REGIONS, N_SHARES, RegionCutter
+from seaice_data.sampling.requests import (
+    asked_augmentation,
+    asked_channels,
+    asked_sampling,
+    asked_scenes,
+    asked_size,
+    asked_transform,
+    whole_number,
+)
 from seaice_data.sampling.windows import Sampling, WindowSampler, has_windows
-from seaice_data.store.division import divided
-from seaice_data.store.store import Store
+from seaice_data.store.opening import AnyStore, opened
 from seaice_data.store.stored_scene import StoredScene
 from seaice_data.texts import counted
 
@@ -66,8 +75,17 @@ _OF_ONE_PROCESS = ("_planes", "_cutter", "_region_cutter", "_windows", "_planner
 """What a sampler does not take to another process."""
 
 
+if TYPE_CHECKING:
+    # PyTorch's types demand its own class of a `DataLoader`'s data; its code does not.
+    from torch.utils.data import Dataset
+
+    _Numbered: TypeAlias = Dataset[Patch]
+else:
+    _Numbered = object
+
+
 @former_arguments(drawing="sampling")
-class PatchSampler:
+class PatchSampler(_Numbered):
     """Random patches of a store, as an endless sequence.
 
     Defaults are those of Chen et al. (2024), section 3.2, and of the official code, except
@@ -78,12 +96,17 @@ class PatchSampler:
     Parameters
     ----------
     store
-        Where the patches come from.
+        Where the patches come from: a store, its path or its URL.
     scenes
-        Ids of the scenes to sample from; the training split if not given. Those that have
-        no patch to sample are left out, see `skipped`.
+        Ids of the scenes to sample from. Those that have no patch to sample are left out,
+        see `skipped`.
+    split
+        ``train``, ``validation`` or ``test``, instead of `scenes`; ``train`` if neither is
+        given.
     channels
-        Names of the channels to return, in this order; all if not given.
+        Names of the channels to return, in this order; all if not given. A group, such as
+        ``sar`` or ``amsr2``, stands for its channels in the order of the store, and
+        ``"sar,t2m"`` for ``["sar", "t2m"]``.
     size
         Pixels along one side (256: Chen et al. 2024, Table 3).
     seed
@@ -93,6 +116,10 @@ class PatchSampler:
     augmentation
         How they are augmented, or the name of one of `AUGMENTATIONS`; not at all if not
         given.
+    transform
+        Called with each patch that is returned by itself, also to a `DataLoader`; what it
+        returns takes the place of the patch, whatever its type. Worker processes that are
+        spawned need a function with a name. `batch` does not call it.
     regions
         Whether patches say which polygon of the chart each pixel is in, and what shares of
         ice types it has: `Patch` then has `region`, `shares` and `visible`. Needs scenes
@@ -115,11 +142,11 @@ class PatchSampler:
     Examples
     --------
     >>> patches = PatchSampler(  # doctest: +SKIP
-    ...     Store.open("store.zarr"), size=256, augmentation="default"
+    ...     "store.zarr", split="train", channels="sar", augmentation="default"
     ... )
     >>> out = patches.empty(16)  # doctest: +SKIP
     >>> patches.batch(range(16), out)["inputs"].shape  # doctest: +SKIP
-    (16, 256, 256, 31)
+    (16, 256, 256, 2)
 
     In PyTorch, epochs of 8000 patches, different ones each time (``sampler=range(8000)``
     would load the same ones in every epoch). ``next(iter(loader))`` uses up an epoch:
@@ -134,28 +161,31 @@ class PatchSampler:
 
     def __init__(
         self,
-        store: Store,
+        store: AnyStore,
         *,
         scenes: Sequence[str] | None = None,
-        channels: Sequence[str] | None = None,
+        split: str | None = None,
+        channels: str | Sequence[str] | None = None,
         size: int = 256,
         seed: int = 0,
         sampling: Sampling | None = None,
         augmentation: Augmentation | str | None = None,
+        transform: Callable[[Patch], Any] | None = None,
         regions: bool = False,
         n_threads: int = 1,
         kept_bytes: int = KEPT_BYTES,
     ) -> None:
-        check_seed(seed)
-        if size < 1:
-            raise SettingsError(f"size must be at least 1, got {size}")
-        if n_threads < 1:
+        self.size = asked_size(size)
+        self.seed = whole_number("seed", seed)
+        check_seed(self.seed)
+        self.n_threads = whole_number("n_threads", n_threads)
+        if self.n_threads < 1:
             raise SettingsError(f"n_threads must be at least 1, got {n_threads}")
-        self.store, self.size, self.seed, self.n_threads = store, size, seed, n_threads
-        self.sampling = Sampling() if sampling is None else sampling
-        named = "none" if augmentation is None else augmentation
-        self.augmentation = find_augmentation(named) if isinstance(named, str) else named
-        self.channels = tuple(channels or store.channels)
+        self.sampling = asked_sampling(sampling)
+        self.augmentation = asked_augmentation(augmentation)
+        self.transform = asked_transform(transform)
+        self.store = store = opened(store)
+        self.channels = asked_channels(store, channels)
         self._runs = channel_runs(store, self.channels)
         self.dispensable = tuple(
             tuple(k for k, c in enumerate(find_channels(self.channels)) if c.group == group)
@@ -171,7 +201,7 @@ class PatchSampler:
             *sorted({*self.wind[:, 1:].ravel().tolist()} - {*columns}),
         )
         """Positions in the store of the channels, and of what they are computed from."""
-        ids = divided(store)["train"] if scenes is None else scenes
+        ids = asked_scenes(store, scenes, split)
         wanted = [store.scene(scene_id) for scene_id in ids]
         usable = self._find_usable(wanted, kept_bytes)
         self.scenes = tuple(wanted[k].id for k in usable)
@@ -182,7 +212,8 @@ class PatchSampler:
         """Ids of the scenes without a patch of enough valid pixels."""
         if not usable:
             raise StoreError(
-                f"none of {len(wanted)} scenes of {store.path!r} has labels to sample from",
+                f"none of {counted(len(wanted), 'scene')} of {store.path!r} has labels to "
+                "sample from",
                 hint="`seaice info` shows the splits of a store",
             )
         self._stored = [wanted[k] for k in usable]
@@ -211,6 +242,19 @@ class PatchSampler:
         )
         return f"<PatchSampler of {self.store.path!r}: {', '.join(about)}>"
 
+    def _repr_html_(self) -> str:
+        """Return the same and how patches are made as a table, for a notebook."""
+        names = ("channels", "size", "seed", "sampling", "augmentation", "transform")
+        rows = {
+            "store": repr(self.store.path),
+            "scenes": f"{len(self.scenes)}, {len(self.skipped)} skipped",
+            **{name: in_short(getattr(self, name)) for name in names},
+            "a patch": f"inputs ({self.size}, {self.size}, {len(self.channels)}) "
+            f"{self._dtype}, charts ({self.size}, {self.size}, {len(CHARTS)}) uint8; "
+            "axes (y, x, channel)",
+        }
+        return as_table("PatchSampler", rows.items())
+
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what is open: threads and files belong to one process."""
         return {
@@ -222,7 +266,7 @@ class PatchSampler:
         self._open()
 
     def __getitem__(self, number: int) -> Patch:
-        """Return patch `number`."""
+        """Return patch `number`, or what `transform` makes of it."""
         if isinstance(number, slice):  # type: ignore[unreachable]
             raise TypeError(
                 "a patch is found by its number, not by a slice: take several with "
@@ -232,11 +276,12 @@ class PatchSampler:
 
     def __getitems__(self, numbers: Sequence[int]) -> list[Patch]:
         """Return patches one by one in a list, as a PyTorch DataLoader asks for them."""
-        patches = cast("dict[str, Any]", self.batch(numbers))
-        return [
-            cast("Patch", {name: values[k] for name, values in patches.items()})
+        batch = cast("dict[str, Any]", self.batch(numbers))
+        patches = [
+            cast("Patch", {name: values[k] for name, values in batch.items()})
             for k in range(len(numbers))
         ]
+        return patches if self.transform is None else [*map(self.transform, patches)]
 
     def empty(self, n_patches: int) -> Patch:
         """Return memory for a batch, to be used again and again."""

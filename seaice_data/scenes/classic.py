@@ -32,8 +32,8 @@ class ClassicReader(Reader):
         content = _checked(path)
         try:
             self._file = open_dataset(path, content=content)
-        except AttributeError as error:  # what netCDF4 raises for names that are not text
-            raise ValueError("the header is damaged") from error
+        except AttributeError:  # what netCDF4 raises for names that are not text
+            raise ValueError("the header is damaged") from None
         self._close = weakref.finalize(self, _close, self._file)
         with one_at_a_time:
             self._file.set_auto_maskandscale(False)

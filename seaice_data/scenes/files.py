@@ -13,6 +13,7 @@ All return standardised planes on the 80 m grid, and charts with 255 as fill, in
 rows, so that memory does not grow with the scene.
 """
 
+import logging
 import stat
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
@@ -23,6 +24,7 @@ from typing import Literal
 from seaice_data.errors import Failure, SceneError, SeaIceError
 from seaice_data.scene_id import SceneId
 from seaice_data.scenes import ingested, raw, ready
+from seaice_data.scenes.fingerprints import is_copy
 from seaice_data.scenes.ingested import IngestedScene
 from seaice_data.scenes.listing import (
     Listing,
@@ -43,9 +45,12 @@ __all__ = [
     "find_scene_id",
     "find_scenes",
     "identify",
+    "leave_out_copy",
     "list_scene_files",
     "open_scene",
 ]
+
+log = logging.getLogger(__name__)
 
 
 def open_scene(
@@ -196,8 +201,8 @@ def list_scene_files(folder: str | Path) -> Listing:
     with file_errors(folder):
         try:
             mode = folder.stat().st_mode
-        except FileNotFoundError as error:
-            raise SceneError(f"no folder at {str(folder)!r}") from error
+        except FileNotFoundError:
+            raise SceneError(f"no folder at {str(folder)!r}") from None
     if stat.S_ISREG(mode):
         return Listing((folder,), ())
     if not stat.S_ISDIR(mode):
@@ -209,18 +214,38 @@ def list_scene_files(folder: str | Path) -> Listing:
 
 
 def identify(listing: Listing) -> FoundScenes:
-    """Find out which scene each file contains; the first of two files of one scene wins."""
+    """Find out which scene each file contains; the first of two files of one scene wins.
+
+    Copies of a file are left out and logged; other files of the same scene fail.
+    """
     found: dict[SceneId, Path] = {}
     failed = [*listing.failed]
     for path in listing.paths:
         try:
             scene_id = find_scene_id(path)
             if other := found.get(scene_id):
-                raise SceneError(f"{str(path)!r}: same scene as {str(other)!r}")
-            found[scene_id] = path
+                leave_out_copy(path, other)
+            else:
+                found[scene_id] = path
         except SeaIceError as error:
             failed.append(Failure.of(path, error))
     return FoundScenes(found, tuple(failed))
+
+
+def leave_out_copy(path: Path, other: Path) -> None:
+    """Log that a file is a copy of another one, which is harmless.
+
+    Raises
+    ------
+    SceneError
+        If it is another file of the same scene.
+    """
+    if not is_copy(path, other):
+        raise SceneError(
+            f"{str(path)!r}: same scene as {str(other)!r}",
+            hint="the files differ: move away the one that you do not want",
+        )
+    log.warning("%r left out: it is a copy of %r", str(path), str(other))
 
 
 def _no_scenes(folder: Path) -> SceneError:

@@ -6,6 +6,7 @@ samples of the file. The second covers all of it: ``file-`` and the checksum of 
 maps of version 0.1 have only the first part.
 """
 
+import filecmp
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ import numpy as np
 
 from seaice_data.errors import SceneError
 from seaice_data.scenes.listing import reference_file_of
+from seaice_data.system.files import file_errors
 from seaice_data.texts import printable
 
 UNKNOWN_FILE = "unknown"
@@ -64,6 +66,28 @@ def file_checksum(path: Path) -> str:
         while content := stream.read(_READ_BYTES):
             value = google_crc32c.extend(value, content)
     return f"{value:08x}"
+
+
+def is_copy(path: Path, other: Path) -> bool:
+    """Return whether two scenes have the same files, byte by byte.
+
+    A reference file counts as part of its scene. Files of the same size are read whole,
+    unless both paths lead to the same one.
+
+    Raises
+    ------
+    SceneError
+        If one of them cannot be read.
+    """
+    with file_errors(path):
+        files, others = (
+            [file for file in (scene, reference_file_of(scene)) if file is not None]
+            for scene in (path, other)
+        )
+        return len(files) == len(others) and all(
+            one.samefile(two) or filecmp.cmp(one, two, shallow=False)
+            for one, two in zip(files, others, strict=True)
+        )
 
 
 def file_fingerprint(path: Path) -> dict[str, Any]:

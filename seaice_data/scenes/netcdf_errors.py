@@ -35,12 +35,12 @@ def netcdf_errors(path: Path, what: str = "it as netCDF") -> Iterator[None]:
     """
     try:
         yield
-    except FileNotFoundError as error:
+    except FileNotFoundError:
         gone = "a link to a file that is gone" if path.is_symlink() else "no such file"
-        raise SceneError(f"{str(path)!r}: {gone}") from error
+        raise SceneError(f"{str(path)!r}: {gone}") from None
     except _BROKEN as error:
         reason, hint = _cause(error)
-        raise unreadable(path, what, reason, hint) from error
+        raise unreadable(path, what, reason, hint) from None
 
 
 def unreadable(path: Path, what: str, reason: str, hint: str | None) -> SceneError:

@@ -69,7 +69,7 @@ class PhysicalScene(Scene):
         try:
             return PolygonTable.parse(rows)
         except SceneError as error:
-            raise self._error(f"cannot read 'polygon_codes': {error}") from error
+            raise self._error(f"cannot read 'polygon_codes': {error}") from None
 
     def read_charts(self, rows: slice, charts: ChartArray) -> None:
         """Do nothing: `read_band` has painted them to find the valid pixels."""
@@ -82,7 +82,7 @@ class PhysicalScene(Scene):
                 ids, self.polygons, self._threshold, midpoints=self._midpoints
             )
         except SceneError as error:
-            raise self._error(f"'polygon_icechart': {error}", error.hint) from error
+            raise self._error(f"'polygon_icechart': {error}", error.hint) from None
 
     @property
     @abstractmethod

@@ -1,10 +1,11 @@
 """Find ice charts, in a store or in files: the truth that maps are scored against.
 
-``find_charts`` takes a store or a folder of netCDF files of any version: scenes that
-contain their charts, and the ``_reference`` files of test scenes, with or without the scene
-beside them.
+``find_charts`` takes a store, opened or not, or a folder of netCDF files of any version:
+scenes that contain their charts, and the ``_reference`` files of test scenes, with or
+without the scene beside them.
 """
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -16,18 +17,21 @@ import numpy as np
 
 from seaice_data.arrays import ChartArray
 from seaice_data.charts import CHARTS
+from seaice_data.display import Displayed
 from seaice_data.errors import Failure, SceneError, SeaIceError, StoreError
 from seaice_data.grid import SPACING_M, Grid, row_bands
 from seaice_data.scene_id import SceneId
-from seaice_data.scenes.files import list_scene_files, open_scene
+from seaice_data.scenes.files import leave_out_copy, list_scene_files, open_scene
 from seaice_data.scenes.listing import Listing, reference_file_of
 from seaice_data.scenes.netcdf import NetcdfFile
 from seaice_data.scenes.ready import contains_charts, contains_classes, find_id, read_charts
 from seaice_data.scenes.scene import region_in
 from seaice_data.store.group import is_store
+from seaice_data.store.opening import AnyStore
 from seaice_data.store.split import TEST_IDS
 from seaice_data.store.store import Store
 from seaice_data.store.stored_scene import StoredScene
+from seaice_data.texts import counted
 
 _BAND_ROWS = 500
 OFFICIAL_RATIO = 10
@@ -65,8 +69,8 @@ class ChartedScene:
         return self.id.service
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ChartedScenes:
+@dataclass(frozen=True, kw_only=True, slots=True, repr=False)
+class ChartedScenes(Displayed):
     """The scenes in a store or a folder that have charts."""
 
     path: str
@@ -93,8 +97,18 @@ class ChartedScenes:
     """The store, if the charts are in one: baselines come from its training scenes."""
 
 
-def find_charts(path: str) -> ChartedScenes:
+AnyCharts = ChartedScenes | AnyStore
+"""Scenes with charts, or where they are: a store, the path of one or of a folder."""
+
+
+def find_charts(path: AnyCharts) -> ChartedScenes:
     """Find the scenes with charts in a store, or in a folder of netCDF files.
+
+    Parameters
+    ----------
+    path
+        Store, its path or URL, or folder of netCDF files. What was found before is returned
+        as it is.
 
     Raises
     ------
@@ -103,15 +117,20 @@ def find_charts(path: str) -> ChartedScenes:
     SceneError
         If no file has charts.
     """
+    if isinstance(path, ChartedScenes):
+        return path
+    if isinstance(path, Store):
+        return charts_of(path)
+    path = os.fspath(path)
     if is_store(path) or Path(path).is_file():
         return charts_of(Store.open(path))
     try:
         listing = list_scene_files(path)
-    except SceneError as error:
+    except SceneError:
         raise StoreError(
             f"{path!r} is neither a store nor a folder with netCDF files",
             hint="name a store, or the folder of the files with the charts",
-        ) from error
+        ) from None
     return _charts_in(path, listing)
 
 
@@ -153,7 +172,7 @@ def _charts_in(path: str, listing: Listing) -> ChartedScenes:
             if scene is None:
                 uncharted.add(scene_id)
             elif other := places.get(scene_id):
-                raise SceneError(f"{str(file)!r}: same scene as {str(other)!r}")
+                leave_out_copy(file, other)
             else:
                 places[scene_id], charted[scene_id] = file, scene
             if is_test or scene_id in TEST_IDS:
@@ -174,7 +193,7 @@ def _charts_in(path: str, listing: Listing) -> ChartedScenes:
 
 
 def _no_charts(path: str, n_files: int, failed: Sequence[Failure]) -> SceneError:
-    message = f"none of the {n_files} files in {path!r} contains a chart"
+    message = f"none of {counted(n_files, 'file')} in {path!r} contains a chart"
     if failed:
         return SceneError(f"{message}; {failed[0].reason}", hint=failed[0].hint)
     return SceneError(

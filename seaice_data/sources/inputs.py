@@ -36,6 +36,7 @@ from seaice_data.store.recipe import Recipe
 from seaice_data.store.store import Store
 from seaice_data.store.stored_scene import StoredScene
 from seaice_data.system.files import file_errors
+from seaice_data.texts import counted
 
 SHOWN = ("hh", "hv")
 """Channels that plots show next to a map."""
@@ -172,7 +173,7 @@ class StoreSource:
         try:
             return self._read(self._store.scene(scene_id), charts=charts)
         except OSError as error:
-            raise StoreError(f"scene {scene_id}: {error.strerror or error}") from error
+            raise StoreError(f"scene {scene_id}: {error.strerror or error}") from None
 
     def _read(self, scene: StoredScene, *, charts: bool) -> SceneInputs:
         return SceneInputs(
@@ -339,5 +340,7 @@ def _samples_in(fingerprint_of_file: Mapping[str, Any]) -> str:
 def _not_found(scene_id: str, path: Path, failed: Sequence[Failure]) -> SceneError:
     message = f"no scene {scene_id!r} in {str(path)!r}"
     if failed:
-        message += f"; {len(failed)} files there cannot be read: {failed[0].reason}"
+        message += (
+            f"; {counted(len(failed), 'file')} there cannot be read: {failed[0].reason}"
+        )
     return SceneError(message, hint=failed[0].hint if failed else None)

@@ -170,18 +170,18 @@ class LocalFolder:
             self.local().mkdir(parents=True, exist_ok=True)
             folder = os.open(self.local(), os.O_RDONLY)
         except OSError as error:
-            raise StoreError(f"cannot write to {self.path!r}: {error.strerror}") from error
+            raise StoreError(f"cannot write to {self.path!r}: {error.strerror}") from None
         try:
             lock(folder, alone=alone)
             if os.path.samestat(os.fstat(folder), self.local().stat()):
                 return folder
-        except BlockingIOError as error:
+        except BlockingIOError:
             os.close(folder)
             doing = "writing to" if alone else "replacing"
             raise StoreError(
                 f"another process is {doing} the store {self.path!r}",
                 hint="wait until it has finished, or choose another path",
-            ) from error
+            ) from None
         except FileNotFoundError:
             pass
         os.close(folder)
@@ -219,7 +219,7 @@ class LocalFolder:
             except OSError as error:
                 raise StoreError(
                     f"cannot write beside {self.path!r}: {error.strerror or error}"
-                ) from error
+                ) from None
             opened.callback(_drop_replacement, folder)
             yield LocalFolder(str(folder / root.name))
 

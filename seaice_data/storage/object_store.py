@@ -268,7 +268,7 @@ def url_errors(url: str) -> Iterator[None]:
     try:
         yield
     except _errors_of_libraries() as error:
-        raise _unreachable(url, error) from error
+        raise _unreachable(url, error) from None
 
 
 def _unreachable(url: str, error: Exception) -> UnreachableError:

@@ -34,7 +34,7 @@ def open_storage(url: str | os.PathLike[str]) -> "Storage":
         try:
             return LocalFolder(url, fsspec.core.url_to_fs(url)[1])
         except (OSError, ValueError) as error:  # no working directory, or a NUL in the path
-            raise UnreachableError(f"cannot reach {url!r}: {error}") from error
+            raise UnreachableError(f"cannot reach {url!r}: {error}") from None
     with url_errors(url):
         options = patience(url)
         files, root = fsspec.core.url_to_fs(url, **options)

@@ -312,8 +312,8 @@ def _check_2(document: _Document2) -> tuple[Any, ...]:
     dtype = document["dtype"]
     try:
         read = np.dtype(dtype)
-    except (TypeError, ValueError, SyntaxError) as error:
-        raise DocumentError(f"{dtype!r:.40} is not a type") from error
+    except (TypeError, ValueError, SyntaxError):
+        raise DocumentError(f"{dtype!r:.40} is not a type") from None
     if read.kind not in "fiuU" or read.byteorder == ">" or read.itemsize > _LARGE_TEXT:
         raise DocumentError(f"seaice does not write the type {dtype!r:.40}")
     name = "string" if read.kind == "U" else read.name

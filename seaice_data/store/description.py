@@ -7,13 +7,16 @@ from typing import Any
 
 from seaice_data.channels import find_channel
 from seaice_data.charts import CHARTS
+from seaice_data.display import Displayed, as_table
 from seaice_data.scene_id import NO_SERVICE
 from seaice_data.storage.local_folder import LocalFolder
 from seaice_data.store.division import is_unfinished
+from seaice_data.store.opening import AnyStore, opened
 from seaice_data.store.origin import lacking
 from seaice_data.store.split import orbit_passes
 from seaice_data.store.store import Store
 from seaice_data.store.stored_scene import StoredScene
+from seaice_data.texts import agreeing, counted
 
 Shape = tuple[int, int]
 
@@ -34,8 +37,8 @@ class ChannelRange:
     """UDUNITS string; ``1`` if it has none."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class StoreDescription:
+@dataclass(frozen=True, kw_only=True, slots=True, repr=False)
+class StoreDescription(Displayed):
     """What a store contains."""
 
     path: str
@@ -153,6 +156,10 @@ class StoreDescription:
         }
         return {name: text for name, text in rows.items() if text}
 
+    def _repr_html_(self) -> str:
+        """Return the rows as a table, for a notebook."""
+        return as_table("Store", self.to_rows().items())
+
     def _channels_by_group(self) -> dict[str, str]:
         """Return the channels of each group, with their ranges."""
         groups: dict[str, list[str]] = {}
@@ -165,16 +172,22 @@ class StoreDescription:
         return {group: "; ".join(texts) for group, texts in groups.items()}
 
 
-def describe_store(store: Store) -> StoreDescription:
+def describe_store(store: AnyStore) -> StoreDescription:
     """Gather what a store contains, from the metadata of its scenes; no pixel is read.
 
     Scenes that cannot be opened are among the oddities.
+
+    Parameters
+    ----------
+    store
+        The store, its path or its URL.
 
     Raises
     ------
     StoreError
         If what describes all scenes together is damaged.
     """
+    store = opened(store)
     scenes, failures = store.open_scenes()
     months = Counter(scene.acquired.month for scene in scenes)
     shapes = [scene.grid.shape for scene in scenes]
@@ -246,23 +259,33 @@ def _oddities_of_splits(store: Store, scenes: Sequence[StoredScene]) -> Iterator
     splits = store.splits
     divided = {scene for ids in splits.values() for scene in ids}
     if absent := sorted(divided - {*store.scenes}):
-        yield f"{len(absent)} scenes of the splits are not in the store: {absent[0]}"
+        verb = agreeing(len(absent), "is", "are")
+        of_splits = f"{counted(len(absent), 'scene')} of the splits"
+        yield f"{of_splits} {verb} not in the store: {absent[0]}"
     if is_unfinished(store):
         yield "it has no splits yet: run `seaice prepare` without --part to finish it"
     elif left := {scene.id for scene in scenes} - divided:
         passes = orbit_passes({*left} | divided)
         beside = {i for group in passes if divided.intersection(group) for i in group}
         if n_beside := len(left & beside):
+            verb, their = (
+                agreeing(n_beside, "is", "are"),
+                agreeing(n_beside, "its", "their"),
+            )
             yield (
-                f"{n_beside} scenes are in no split: others of their orbit pass are in one"
+                f"{counted(n_beside, 'scene')} {verb} in no split: others of {their} orbit "
+                "pass are in one"
             )
         if new := sorted(left - beside):
+            verb = agreeing(len(new), "is", "are")
             yield (
-                f"{len(new)} scenes are in no split yet, such as {new[0]}: run `seaice "
-                "prepare` without --part to finish the store"
+                f"{counted(len(new), 'scene')} {verb} in no split yet, such as {new[0]}: "
+                "run `seaice prepare` without --part to finish the store"
             )
     if pairs := store.splits_leak:
-        yield f"{len(pairs)} pairs of scenes of one orbit pass are in different splits"
+        verb = agreeing(len(pairs), "is", "are")
+        of_pass = f"{counted(len(pairs), 'pair')} of scenes of one orbit pass"
+        yield f"{of_pass} {verb} in different splits"
 
 
 def _oddities_of_values(store: Store, scenes: Sequence[StoredScene]) -> Iterator[str]:
@@ -274,4 +297,5 @@ def _oddities_of_values(store: Store, scenes: Sequence[StoredScene]) -> Iterator
             if n_values == 0 and name not in scene.absent_channels:
                 without.setdefault(name, []).append(scene.id)
     for name, ids in without.items():
-        yield f"{len(ids)} scenes have no {name}: {', '.join(ids[:_N_NAMED])}"
+        verb = agreeing(len(ids), "has", "have")
+        yield f"{counted(len(ids), 'scene')} {verb} no {name}: {', '.join(ids[:_N_NAMED])}"

@@ -3,16 +3,19 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from seaice_data.display import Displayed
 from seaice_data.errors import Failure, StoreError
 from seaice_data.scene_id import SceneId
 from seaice_data.settings import to_mapping
+from seaice_data.store.opening import AnyStore, opened
 from seaice_data.store.split import SplitSettings, split_folds
 from seaice_data.store.store import Store
 from seaice_data.store.summary import finish
+from seaice_data.texts import agreeing, counted
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SplitReport:
+@dataclass(frozen=True, kw_only=True, slots=True, repr=False)
+class SplitReport(Displayed):
     """What `split_store` did."""
 
     splits: Mapping[str, tuple[SceneId, ...]]
@@ -32,13 +35,13 @@ class SplitReport:
     """Scenes that are damaged, and why."""
 
 
-def split_store(store: Store, settings: SplitSettings) -> SplitReport:
+def split_store(store: AnyStore, settings: SplitSettings) -> SplitReport:
     """Divide the scenes of a store; the settings also apply to scenes that are added later.
 
     Parameters
     ----------
     store
-        The store; `Store.open` it again to see its new splits.
+        The store, or its path; `Store.open` it again to see its new splits.
     settings
         How to divide.
 
@@ -47,6 +50,7 @@ def split_store(store: Store, settings: SplitSettings) -> SplitReport:
     StoreError
         If a scene cannot be read, or the store cannot be written.
     """
+    store = opened(store)
     store.write_summary({"split_settings": to_mapping(settings)})
     failed = finish(store)
     splits = Store.open(store.storage.url).splits
@@ -75,18 +79,23 @@ def divided(store: Store) -> Mapping[str, tuple[SceneId, ...]]:
         If it has scenes, but they have not been divided yet.
     """
     if is_unfinished(store):
+        n_scenes = len(store.scenes)
         raise StoreError(
-            f"the {len(store.scenes)} scenes of {store.path!r} are not divided into splits "
-            "yet: only parts of it have been prepared, or `prepare` was interrupted",
+            f"{counted(n_scenes, 'scene')} of {store.path!r} "
+            f"{agreeing(n_scenes, 'is', 'are')} not divided into splits yet: only parts "
+            "of it have been prepared, or `prepare` was interrupted",
             hint=f"finish it with `seaice prepare raw/ {store.path}`, without --part",
         )
     return store.splits
 
 
-def folds_of(store: Store, n_folds: int, seed: int = 0) -> tuple[tuple[SceneId, ...], ...]:
+def folds_of(
+    store: AnyStore, n_folds: int, seed: int = 0
+) -> tuple[tuple[SceneId, ...], ...]:
     """Divide the training and validation scenes of a store into folds.
 
-    The splits of the store stay as they are. See `seaice_data.store.split.split_folds`.
+    The splits of the store, which may be given by its path, stay as they are. See
+    `seaice_data.store.split.split_folds`.
 
     Raises
     ------
@@ -95,5 +104,5 @@ def folds_of(store: Store, n_folds: int, seed: int = 0) -> tuple[tuple[SceneId, 
     SettingsError
         If there are fewer orbit passes than folds.
     """
-    splits = divided(store)
+    splits = divided(opened(store))
     return split_folds((*splits["train"], *splits["validation"]), n_folds, seed)

@@ -119,7 +119,7 @@ class StoreRoot:
                 raise StoreError(
                     f"the metadata of scene {scene_id!r} in the store {self.path!r} "
                     f"cannot be read: {error.strerror or error}"
-                ) from error
+                ) from None
 
     def check_recipe(self) -> None:
         """Make sure that the store still has the recipe it was opened with."""
@@ -212,7 +212,7 @@ def read_root(storage: Storage) -> tuple[dict[str, Any], int]:
         attributes = group_attributes(whole_documents([found[name] for name in names]))
         typed(attributes, _Root)
     except DocumentError as error:
-        raise _not_a_store(storage.path, f": {error}") from error
+        raise _not_a_store(storage.path, f": {error}") from None
     return attributes, zarr_format
 
 

@@ -387,7 +387,7 @@ def read_scene_attributes(table: Any, scene_id: SceneId, recipe: Recipe) -> Scen
     try:
         shape = source.downscaled(recipe.ratio).shape
     except RecipeError as error:
-        raise DocumentError(str(error)) from error
+        raise DocumentError(str(error)) from None
     if attributes["grid"].shape != shape:
         raise DocumentError(f"grid has the shape {attributes['grid'].shape}, not {shape}")
     return attributes

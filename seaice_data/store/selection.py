@@ -19,10 +19,11 @@ from pathlib import Path
 from seaice_data.errors import DamageError, SettingsError, StoreError
 from seaice_data.scene_id import NO_SERVICE
 from seaice_data.settings import nearest
+from seaice_data.store.opening import AnyStore, opened
 from seaice_data.store.split import read_id_file
 from seaice_data.store.store import Store
 from seaice_data.system.documents import MOST_DEPTH
-from seaice_data.texts import shortened
+from seaice_data.texts import counted, shortened
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +69,7 @@ _ORDERS: Mapping[str, Callable[[Value, Value], bool]] = {
 
 
 def select(
-    store: Store,
+    store: AnyStore,
     where: str | None = None,
     splits: Mapping[str, Collection[str]] | None = None,
 ) -> tuple[str, ...]:
@@ -79,7 +80,7 @@ def select(
     Parameters
     ----------
     store
-        Where the scenes are.
+        Where the scenes are: a store, its path or its URL.
     where
         As ``split == 'train' and month in 5..9``; see `seaice_data.store.selection`.
     splits
@@ -93,6 +94,7 @@ def select(
     StoreError
         If no scene satisfies it.
     """
+    store = opened(store)
     if where is None:
         return store.scenes
     facts = _facts_of(store, store.splits if splits is None else splits)
@@ -100,7 +102,7 @@ def select(
     chosen = tuple(scene for scene in facts if condition(facts[scene]))
     if not chosen:
         raise StoreError(
-            f"none of the {len(store.scenes)} scenes of {store.path!r} satisfies "
+            f"none of {counted(len(store.scenes), 'scene')} of {store.path!r} satisfies "
             f"{shortened(where)!r}",
             hint="`seaice info` shows scenes by split, month, service and region",
         )

@@ -14,6 +14,7 @@ from pathlib import Path
 from seaice_data.errors import SettingsError
 from seaice_data.scene_id import SceneId
 from seaice_data.system.documents import DocumentError, read_text
+from seaice_data.texts import agreeing, counted
 
 TEST_IDS = frozenset(
     {
@@ -67,9 +68,10 @@ class SplitSettings:
     def __post_init__(self) -> None:
         """Reject lists that share a scene."""
         if both := sorted({*(self.test or ())} & {*(self.validation or ())}):
+            verb = agreeing(len(both), "is", "are")
             raise SettingsError(
-                f"{len(both)} scenes are in the test and in the validation list: "
-                + ", ".join(both[:3]),
+                f"{counted(len(both), 'scene')} {verb} in the test and in the validation "
+                "list: " + ", ".join(both[:3]),
                 hint="take them out of one of the two",
             )
 
@@ -259,7 +261,7 @@ def read_id_file(path: Path) -> tuple[SceneId, ...]:
     except DocumentError as error:
         reason = str(error)
     except SettingsError as error:
-        raise SettingsError(f"{str(path)!r}: {error}", hint=error.hint) from error
+        raise SettingsError(f"{str(path)!r}: {error}", hint=error.hint) from None
     raise SettingsError(f"cannot read scene ids from {str(path)!r}: {reason}")
 
 

@@ -68,7 +68,7 @@ class Store(StoreRoot):
             except OSError as error:
                 raise StoreError(
                     f"cannot write to {storage.path!r}: {error.strerror or error}"
-                ) from error
+                ) from None
         store = cls.open(path)
         if store.fingerprint != fingerprint(recipe):
             listed = differences(recipe, store.recipe)
@@ -131,7 +131,7 @@ class Store(StoreRoot):
                 raise StoreError(
                     f"the recipe of the store at {storage.path!r} cannot be read: {error}",
                     hint="prepare it again with --overwrite",
-                ) from error
+                ) from None
 
     @classmethod
     def is_absent(cls, path: str) -> bool:
@@ -203,7 +203,7 @@ class Store(StoreRoot):
             raise StoreError(
                 f"the {name} of the store {self.path!r} are damaged: {error}",
                 hint="run `seaice prepare` again, which writes them",
-            ) from error
+            ) from None
 
     def scene(self, scene_id: str) -> StoredScene:
         """Return one scene.
@@ -229,7 +229,7 @@ class Store(StoreRoot):
             raise DamageError(
                 f"the metadata of {place} is damaged: {error}",
                 hint=f"remove it with `seaice verify {self.path} --remove`",
-            ) from error
+            ) from None
         if known["fingerprint"] != self.fingerprint:
             self.check_recipe()
             raise DamageError(

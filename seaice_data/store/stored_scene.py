@@ -345,12 +345,12 @@ class StoredScene:
                 try:
                     yield
                 except _DAMAGE as error:
-                    raise self._unreadable(name, error) from error
+                    raise self._unreadable(name, error) from None
         except OSError as error:
             self._check_unchanged()
             raise StoreError(
                 f"scene {self.id}: {name!r} cannot be read: {error.strerror or error}"
-            ) from error
+            ) from None
         except StoreError:
             self._check_unchanged()
             raise

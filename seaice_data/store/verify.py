@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from seaice_data.display import Displayed
 from seaice_data.errors import DamageError
 from seaice_data.store.layout import checksum, describe, metadata_checksum
 from seaice_data.store.store import Store
@@ -32,8 +33,8 @@ class Damage:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class VerifyReport:
+@dataclass(frozen=True, slots=True, repr=False)
+class VerifyReport(Displayed):
     """What `verify` found."""
 
     n_scenes: int

@@ -141,12 +141,12 @@ def _whole_folder(path: Path) -> Iterator[Path]:
             _rename(part, path)
         except SceneError as error:
             named = str(error).replace(str(part), str(path))
-            raise SceneError(named, hint=error.hint) from error.__cause__ or error
+            raise SceneError(named, hint=error.hint) from None
         except OSError as error:
             raise SceneError(
                 f"cannot write {str(path.parent)!r}: {error.strerror or error}",
                 hint="fix this, then run the same command again to continue",
-            ) from error
+            ) from None
 
 
 def _rename(part: Path, path: Path) -> None:

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from seaice_data.display import Displayed
 from seaice_data.errors import SceneError, SettingsError
 from seaice_data.scenes.files import open_scene
 from seaice_data.synthetic.plan import ScenePlan, plan_scenes
@@ -21,8 +22,8 @@ from seaice_data.system.files import HIDDEN, drop_abandoned, staged
 from seaice_data.system.workers import Progress, run_tasks
 
 
-@dataclass(frozen=True, slots=True)
-class SetReport:
+@dataclass(frozen=True, slots=True, repr=False)
+class SetReport(Displayed):
     """What `write_scenes` did."""
 
     written: tuple[Path, ...]

@@ -62,7 +62,7 @@ def open_file(path: Path) -> BinaryIO:
     try:
         stream = open(path, "rb", opener=_open_at_once)  # noqa: SIM115 - the caller closes it
     except ValueError as error:  # a NUL, or half characters, in the path
-        raise DocumentError(f"it cannot be the name of a file: {error}") from error
+        raise DocumentError(f"it cannot be the name of a file: {error}") from None
     if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
         stream.close()
         raise DocumentError("it is not a regular file")
@@ -104,11 +104,11 @@ def parse_json(content: bytes | str) -> Any:
     """
     try:
         value = json.loads(_decoded(content), parse_int=_whole)
-    except RecursionError as error:
-        raise DocumentError("it is nested too deeply") from error
+    except RecursionError:
+        raise DocumentError("it is nested too deeply") from None
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
-        raise DocumentError(f"it is not JSON: {error.msg} at {place}") from error
+        raise DocumentError(f"it is not JSON: {error.msg} at {place}") from None
     check_values(value)
     return value
 
@@ -129,10 +129,10 @@ def parse_toml(content: bytes | str) -> dict[str, Any]:
     text = _decoded(content)
     try:
         table = tomllib.loads(text)
-    except RecursionError as error:
-        raise DocumentError("it is nested too deeply") from error
+    except RecursionError:
+        raise DocumentError("it is nested too deeply") from None
     except ValueError as error:  # also for numbers of thousands of digits
-        raise DocumentError(f"it is not TOML: {error}") from error
+        raise DocumentError(f"it is not TOML: {error}") from None
     check_values(table)
     return table
 
@@ -157,8 +157,8 @@ def check_values(document: Any) -> None:
         elif isinstance(value, str) and not value.isascii():
             try:
                 value.encode()
-            except UnicodeEncodeError as error:
-                raise DocumentError("it has a half character (a surrogate)") from error
+            except UnicodeEncodeError:
+                raise DocumentError("it has a half character (a surrogate)") from None
         elif isinstance(value, int):
             _checked_whole(value)
 
@@ -235,7 +235,7 @@ def naming_version(kind: type[SeaIceError], where: str, software: object) -> Ite
             f"{where!r} was written by seaice {found}, which is later than this one, "
             f"{version('seaice')}: {reason}",
             hint=f"read it with seaice {found} or later",
-        ) from error
+        ) from None
 
 
 def _read(value: Any, kind: Any, name: str) -> Any:
@@ -325,7 +325,7 @@ def _plain(value: Any, kind: type[Any], name: str) -> Any:
         try:
             return make(value)
         except ValueError as error:
-            raise DocumentError(f"{name}: {error}") from error
+            raise DocumentError(f"{name}: {error}") from None
     raise _wrong(value, getattr(kind, "__name__", str(kind)), name)
 
 
@@ -365,7 +365,7 @@ def _decoded(content: bytes | str) -> str:
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise DocumentError(f"byte {error.start} is not text in UTF-8") from error
+        raise DocumentError(f"byte {error.start} is not text in UTF-8") from None
 
 
 def _whole(digits: str) -> int:

@@ -101,7 +101,7 @@ def file_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise SceneError(f"{str(path)!r}: {error.strerror or error}") from error
+        raise SceneError(f"{str(path)!r}: {error.strerror or error}") from None
 
 
 @contextmanager

@@ -58,7 +58,7 @@ def _naming(folder: Path) -> Iterator[None]:
         raise SceneError(
             f"cannot write {str(folder)!r}: {getattr(error, 'strerror', None) or error}",
             hint="fix this, then run the same command again to continue",
-        ) from error
+        ) from None
 
 
 def define_dimensions(file: "netCDF4.Dataset", sizes: Mapping[str, int]) -> None:

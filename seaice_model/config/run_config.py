@@ -18,7 +18,7 @@ from seaice_data.sampling.augmentation import Augmentation
 from seaice_data.sampling.windows import Sampling
 from seaice_data.scene_id import SceneId
 from seaice_data.settings import ADDED, formerly
-from seaice_data.texts import shortened
+from seaice_data.texts import counted, shortened
 from seaice_model.config.network_names import SWIN, UNET
 from seaice_model.errors import ConfigError
 
@@ -317,7 +317,7 @@ class TrainConfig:
         if (self.validation == "listed") != bool(self.validation_scenes):
             raise ConfigError(
                 f"validation is {self.validation!r}, but validation_scenes names "
-                f"{len(self.validation_scenes)} scenes",
+                f"{counted(len(self.validation_scenes), 'scene')}",
                 hint="name scenes if, and only if, validation is 'listed'",
             )
         self._check_loss_weights()

@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal, get_args
 
+from seaice_data.display import Displayed
 from seaice_data.errors import SeaIceError
 from seaice_data.store.group import is_store
 from seaice_data.system.extras import extra
@@ -78,8 +79,8 @@ class ConvertFailure:
     """What to do about it."""
 
 
-@dataclass(frozen=True, slots=True)
-class ConvertReport:
+@dataclass(frozen=True, slots=True, repr=False)
+class ConvertReport(Displayed):
     """What `convert_maps` did."""
 
     written: tuple[Path, ...]

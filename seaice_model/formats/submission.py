@@ -19,6 +19,7 @@ from seaice_data.arrays import ChartArray
 from seaice_data.charts import CHART_FILL, CHARTS
 from seaice_data.grid import SPACING_M
 from seaice_data.scene_id import SceneId
+from seaice_data.texts import counted
 from seaice_model.errors import MapError
 from seaice_model.maps.chart_map import ChartMap
 from seaice_model.maps.foreign_hdf5 import (
@@ -180,8 +181,9 @@ class Submission:
             )
         if strange := sorted({*self._variables} - {*known}):
             raise MapError(
-                f"submission {str(self.path)!r} contains {len(strange)} scenes without a "
-                f"chart in the truth: {_listed(strange)}"
+                f"submission {str(self.path)!r} contains "
+                f"{counted(len(strange), 'scene')} without a chart in the truth: "
+                f"{_listed(strange)}"
             )
 
     def read(self, scene_id: str, shape: tuple[int, int]) -> ChartArray:

@@ -3,6 +3,7 @@
 Their tie points are at the centres of pixels, ends included, as CF requires.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
@@ -13,12 +14,13 @@ import numpy as np
 from seaice_data.arrays import ChartArray, FloatArray, IntArray
 from seaice_data.charts import CHARTS
 from seaice_data.conventions import DENOISINGS
+from seaice_data.display import Displayed
 from seaice_data.geolocation import TiePoints, unrolled
 from seaice_data.grid import Grid
 from seaice_data.scene_id import SceneId
 from seaice_data.scenes.fingerprints import UNKNOWN_FILE
 from seaice_data.store.origin import Origin
-from seaice_data.texts import printable, shortened, without_secrets
+from seaice_data.texts import printable, shortened, time_in_words, without_secrets
 from seaice_model.errors import MapError
 from seaice_model.maps.decision import Decision, check_bytes
 
@@ -155,8 +157,8 @@ ADDED_TEXTS = (
 """Those that maps of versions up to 0.2 lack: their defaults are true of these maps."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ChartMap:
+@dataclass(frozen=True, kw_only=True, slots=True, repr=False)
+class ChartMap(Displayed):
     """The three charts of a scene as a network predicts them, or an ice service charts."""
 
     scene: SceneId
@@ -198,6 +200,14 @@ class ChartMap:
         """Begin of the names of its files: the scene, and whether a service charted it."""
         return f"{self.scene}_chart" if self.charted_by else str(self.scene)
 
+    def _displayed(self) -> Iterator[tuple[str, object]]:
+        yield "scene", str(self.scene)
+        yield "acquired", time_in_words(self.acquired)
+        yield "charts", self.charts
+        yield "pixel_spacing_m", self.grid.pixel_spacing_m
+        yield "grid_name", self.grid_name
+        yield "has_decision", self.decision is not None
+
     def to_xarray(self) -> "Dataset":
         """Return the map as a dataset with everything at every pixel.
 
@@ -217,7 +227,7 @@ class ChartMap:
         try:
             object.__setattr__(self, "scene", SceneId(self.scene))
         except ValueError as error:
-            raise MapError(str(error)) from error
+            raise MapError(str(error)) from None
 
 
 def check_planes(chart_map: ChartMap) -> None:

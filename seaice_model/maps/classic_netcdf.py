@@ -26,7 +26,7 @@ class ClassicFile(h5py.File):  # type: ignore[misc]
         try:
             self._reader = ClassicReader(path)
         except SceneError as error:
-            raise MapError(str(error), hint=error.hint) from error
+            raise MapError(str(error), hint=error.hint) from None
         self._unread: dict[str, ClassicVariable] = {}
         super().__init__(BytesIO(), "w")
         self.attrs.update(self._reader.attributes())

@@ -88,21 +88,19 @@ def read_errors(path: Path, kind: str, hint: str) -> Iterator[None]:
     """Turn errors of reading a file into a `MapError`; see `opened`."""
     try:
         yield
-    except FileNotFoundError as error:
-        raise MapError(f"no {kind} at {str(path)!r}") from error
-    except MemoryError as error:
-        raise MapError(
-            f"there is not enough memory to read {kind} {str(path)!r}"
-        ) from error
+    except FileNotFoundError:
+        raise MapError(f"no {kind} at {str(path)!r}") from None
+    except MemoryError:
+        raise MapError(f"there is not enough memory to read {kind} {str(path)!r}") from None
     except _BROKEN as error:
         if isinstance(error, OSError) and error.errno:
             raise MapError(
                 f"cannot read {kind} {str(path)!r}: {os.strerror(error.errno)}"
-            ) from error
+            ) from None
         if "file signature not found" in str(error):
             raise MapError(
                 f"cannot read {kind} {str(path)!r}: not a netCDF-4 file", hint=hint
-            ) from error
+            ) from None
         raise MapError(
             f"{kind} {str(path)!r} is damaged: {_reason(error)}", hint=hint
         ) from error
@@ -272,7 +270,7 @@ def _first_bytes(path: Path) -> bytes:
         with open_file(path) as stream:
             return stream.read(4)
     except DocumentError as error:
-        raise MapError(f"{str(path)!r} {str(error).removeprefix('it ')}") from error
+        raise MapError(f"{str(path)!r} {str(error).removeprefix('it ')}") from None
 
 
 def _dataset(file: h5py.File, name: str) -> h5py.Dataset:

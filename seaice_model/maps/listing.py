@@ -44,15 +44,15 @@ def find_maps(folder: Path) -> list[Path]:
             for path in folder.iterdir()
             if path.name.endswith(".nc") and not path.name.startswith(".")
         )
-    except NotADirectoryError as error:
+    except NotADirectoryError:
         raise MapError(
             f"{str(folder)!r} is a file, not a folder of maps",
             hint=f"name the folder of the map: {str(folder.parent)!r}",
-        ) from error
+        ) from None
     except FileNotFoundError:
         paths = []
     except OSError as error:
-        raise MapError(f"cannot read folder {str(folder)!r}: {error.strerror}") from error
+        raise MapError(f"cannot read folder {str(folder)!r}: {error.strerror}") from None
     if not paths:
         raise MapError(
             f"no maps in {str(folder)!r}",

@@ -204,7 +204,7 @@ def _check(chart_map: ChartMap) -> None:
     try:
         _check_values(chart_map)
     except ValueError as error:
-        raise MapError(f"invalid map of scene {chart_map.scene!r}: {error}") from error
+        raise MapError(f"invalid map of scene {chart_map.scene!r}: {error}") from None
 
 
 def _check_values(chart_map: ChartMap) -> None:
@@ -360,10 +360,10 @@ def _time(attributes: Mapping[str, Any]) -> datetime:
     said = text(attributes, "acquired")
     try:
         acquired = datetime.fromisoformat(said)
-    except ValueError as error:
+    except ValueError:
         raise ValueError(
             f"attribute 'acquired' must be a time, got {shown(said)!r}"
-        ) from error
+        ) from None
     if acquired.tzinfo is None:
         raise ValueError(f"attribute 'acquired' has no time zone: {shown(said)!r}")
     return acquired

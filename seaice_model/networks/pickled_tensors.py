@@ -94,17 +94,17 @@ def _weights_errors(path: Path) -> Iterator[None]:
     """Translate whatever is wrong with a file of weights into a `RunError`."""
     try:
         yield
-    except FileNotFoundError as error:
-        raise RunError(f"no weights at {str(path)!r}") from error
+    except FileNotFoundError:
+        raise RunError(f"no weights at {str(path)!r}") from None
     except OSError as error:
         reason = error.strerror or str(error)
-        raise RunError(f"cannot read weights from {str(path)!r}: {reason}") from error
+        raise RunError(f"cannot read weights from {str(path)!r}: {reason}") from None
     except _DAMAGE as error:
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise RunError(
             f"cannot read weights from {str(path)!r}: {reason}",
             hint="it must be a checkpoint that PyTorch 1.6 or later wrote with torch.save",
-        ) from error
+        ) from None
 
 
 class _Placeholder:

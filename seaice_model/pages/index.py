@@ -24,7 +24,7 @@ from seaice_data.deprecation import former_arguments
 from seaice_data.errors import Failure, SeaIceError
 from seaice_data.grid import Grid
 from seaice_data.scene_id import SceneId
-from seaice_data.sources.charts import ChartedScenes
+from seaice_data.sources.charts import AnyCharts, ChartedScenes, find_charts
 from seaice_data.system.documents import DocumentError, parse_json, read_text, typed
 from seaice_data.system.files import replacing
 from seaice_data.system.ownership import PAGE, refuse_foreign
@@ -106,7 +106,7 @@ def check_entries(maps_path: Path) -> None:
 @former_arguments(reference="truth")
 def write_index(
     maps_path: str | Path,
-    truth: ChartedScenes | None = None,
+    truth: AnyCharts | None = None,
     *,
     overwrite: bool = False,
 ) -> Path:
@@ -117,7 +117,7 @@ def write_index(
     maps_path
         Folder of maps, as `predict_store` writes them.
     truth
-        Where the charts are, for scenes whose entry lacks them.
+        Where the charts are, for scenes whose entry lacks them; see `score_maps`.
     overwrite
         Whether to replace an ``index.html`` that seaice did not write.
 
@@ -133,6 +133,7 @@ def write_index(
     maps_path = Path(maps_path)
     page = maps_path / "index.html"
     refuse_foreign(page, PAGE, overwrite=overwrite)
+    charts = None if truth is None else find_charts(truth)
     described, failed = describe_maps(maps_path)
     shown: dict[SceneId, _Entry] = {}
     paths: dict[SceneId, Path] = {}
@@ -140,7 +141,7 @@ def write_index(
         try:
             if found.scene in shown:
                 raise MapError(f"{str(path)!r} is a second map of {found.scene!r}")
-            shown[found.scene] = _entry_of(path, found, truth)
+            shown[found.scene] = _entry_of(path, found, charts)
             paths[found.scene] = path
         except SeaIceError as error:
             failed = (*failed, Failure.of(path, error))

@@ -10,7 +10,7 @@ import numpy as np
 from seaice_data.charts import CHARTS, SIC, Chart
 from seaice_data.deprecation import former_arguments
 from seaice_data.errors import Failure
-from seaice_data.sources.charts import ChartedScenes
+from seaice_data.sources.charts import AnyCharts, ChartedScenes, find_charts
 from seaice_model.errors import PlotError
 from seaice_model.metrics import ChartScore, Scores
 from seaice_model.pages.html import PageFigure, Table, write_page
@@ -51,7 +51,7 @@ _GROUP_TITLES = {
 
 @former_arguments(reference="truth")
 def write_report(
-    report: ScoreReport, path: str | Path, truth: ChartedScenes
+    report: ScoreReport, path: str | Path, truth: AnyCharts
 ) -> tuple[Failure, ...]:
     """Write a report as one page that needs no other file and no network.
 
@@ -62,13 +62,15 @@ def write_report(
     path
         File to write; an existing one stays until the new one is complete.
     truth
-        Where the charts are, for figures of the best and the worst scenes.
+        Where the charts are, for figures of the best and the worst scenes; see
+        `score_maps`.
 
     Returns
     -------
     tuple
         Figures that could not be plotted; the page says so in their place.
     """
+    truth = find_charts(truth)
     failed: list[Failure] = []
     original = report.grids["original"]
     calibration = report.calibration

@@ -9,6 +9,7 @@ import numpy as np
 
 from seaice_data.arrays import ChartArray
 from seaice_data.charts import CHART_FILL, CHARTS, SIC
+from seaice_data.store.opening import AnyStore, opened
 from seaice_data.store.store import Store
 from seaice_data.store.stored_scene import StoredScene
 from seaice_data.system.ownership import FIGURE, refuse_foreign
@@ -24,14 +25,14 @@ _THUMBNAIL = 160
 
 
 def save_store_plots(
-    store: Store, folder: Path, *, overwrite: bool = False
+    store: AnyStore, folder: str | Path, *, overwrite: bool = False
 ) -> tuple[Path, ...]:
     """Write ``scenes.png`` and, if the store has class counts, ``classes.png``.
 
     Parameters
     ----------
     store
-        The store to plot.
+        The store to plot, its path or its URL.
     folder
         Where to write; made if needed.
     overwrite
@@ -49,6 +50,7 @@ def save_store_plots(
     PlotError
         If a figure cannot be plotted or written.
     """
+    store, folder = opened(store), Path(folder)
     for name in ("scenes.png", "classes.png"):
         refuse_foreign(folder / name, FIGURE, overwrite=overwrite)
     folder.mkdir(parents=True, exist_ok=True)

@@ -14,12 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seaice_data.arrays import ChartArray, FloatArray, IntArray, Mask
+from seaice_data.arrays import ChartArray, FloatArray, IntArray, Mask, order_hint
 from seaice_data.charts import CHARTS, SIC
 from seaice_data.flags import FLAG_LAND, FLAG_NO_SAR
 from seaice_data.settings import nearest
 from seaice_data.sources.inputs import SceneInputs, StoreSource
-from seaice_data.store.store import Store
+from seaice_data.store.opening import AnyStore, opened
 from seaice_model.errors import MapError
 from seaice_model.maps.chart_map import ChartMap, MapGrid, Provenance, SceneUse, absolute
 from seaice_model.maps.decision import UNKNOWN, Decision
@@ -39,7 +39,7 @@ _SUM_TOLERANCE = 0.01
 
 
 def compose_chart_map(
-    store: Store,
+    store: AnyStore,
     scene_id: str,
     classes: IntArray,
     *,
@@ -58,7 +58,7 @@ def compose_chart_map(
     Parameters
     ----------
     store
-        Where the scene is.
+        Where the scene is: a store, its path or its URL. For many scenes, open it once.
     scene_id
         Its id.
     classes
@@ -94,7 +94,7 @@ def compose_chart_map(
     if scene_use not in get_args(SceneUse):
         hint = nearest(scene_use, get_args(SceneUse))
         raise MapError(f"unknown scene_use {scene_use!r}", hint=hint)
-    source = StoreSource(store, [scene_id])
+    source = StoreSource(opened(store), [scene_id])
     scene = source.read(scene_id, charts=False)
     shape = scene.planes.shape[:2]
     decided = _as_bytes(scene_id, classes, shape)
@@ -202,7 +202,8 @@ def _as_bytes(scene_id: str, classes: IntArray, shape: tuple[int, ...]) -> Chart
     if planes.shape != (expected := (len(CHARTS), *shape)):
         raise MapError(
             f"{said} must have shape {expected}, got {planes.shape}",
-            hint="pass one plane per chart, on the grid of the store",
+            hint=order_hint(planes.shape, expected)
+            or "pass one plane per chart, on the grid of the store",
         )
     if planes.dtype.kind not in "iu":
         raise MapError(f"{said} must be whole numbers, got {planes.dtype}")
@@ -225,7 +226,10 @@ def _as_shares(
         raise MapError(f"{said}: no chart {name!r}", hint=nearest(name, n_classes))
     shares = np.array(planes, np.float32)
     if shares.shape != (expected := (n_classes[name], *shape)):
-        raise MapError(f"{said}: {name} must have shape {expected}, got {shares.shape}")
+        raise MapError(
+            f"{said}: {name} must have shape {expected}, got {shares.shape}",
+            hint=order_hint(shares.shape, expected),
+        )
     # Written so that NaN is rejected, too.
     if not (shares.min() >= 0 and np.abs(shares.sum(axis=0) - 1).max() <= _SUM_TOLERANCE):
         raise MapError(

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from seaice_data.channels import DISPENSABLE
 from seaice_data.deprecation import former_arguments, former_attribute
+from seaice_data.display import Displayed
 from seaice_data.errors import (
     Failure,
     RecipeError,
@@ -23,7 +24,7 @@ from seaice_data.errors import (
 )
 from seaice_data.settings import nearest
 from seaice_data.sources.inputs import FileSource, SceneInputs, Source, StoreSource
-from seaice_data.store.store import Store
+from seaice_data.store.opening import AnyStore, opened
 from seaice_data.system.memory import return_pages
 from seaice_data.system.workers import Progress
 from seaice_data.texts import printable
@@ -59,8 +60,8 @@ from seaice_model.prediction.selection import scenes_to_predict
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class PredictReport:
+@dataclass(frozen=True, slots=True, repr=False)
+class PredictReport(Displayed):
     """What `predict_store` or `predict_files` did."""
 
     maps: tuple[Path, ...]
@@ -132,7 +133,7 @@ class PredictSettings:
 
 @usual_torch()
 def predict_store(
-    store: Store,
+    store: AnyStore,
     run_paths: str | Path | Sequence[str | Path],
     maps_path: str | Path,
     settings: PredictSettings | None = None,
@@ -158,7 +159,7 @@ def predict_store(
     Parameters
     ----------
     store
-        Where the scenes are.
+        Where the scenes are: a store, its path or its URL.
     run_paths
         Folder of the run, or folders of several runs that decide together. A folder that
         contains ``seed-<number>`` folders means all of these. URLs are folders, too; see
@@ -199,6 +200,7 @@ def predict_store(
         If a scene is not in the store.
     """
     start = time.perf_counter()
+    store = opened(store)
     predictor = _load(run_paths, device)
     for checkpoint in predictor.checkpoints:
         check_store(store, checkpoint)

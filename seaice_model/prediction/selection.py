@@ -13,7 +13,7 @@ from seaice_data.settings import nearest
 from seaice_data.store.division import divided
 from seaice_data.store.selection import select
 from seaice_data.store.store import Store
-from seaice_data.texts import shortened
+from seaice_data.texts import counted, shortened
 from seaice_model.errors import RunError
 from seaice_model.prediction.predictor import Predictor
 
@@ -76,7 +76,7 @@ def scenes_to_predict(
     chosen = {*select(store, where, of_runs)}
     if not (ids := tuple(scene for scene in splits[split] if scene in chosen)):
         raise RunError(
-            f"none of the {len(splits[split])} scenes {_in_words(split, predictor)} "
+            f"none of {counted(len(splits[split]), 'scene')} {_in_words(split, predictor)} "
             f"satisfies {shortened(where)!r}, but {len(chosen)} others do",
             hint="they are in --split "
             + " and ".join(name for name in SPLITS if chosen.intersection(splits[name])),

@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from seaice_data.arrays import FloatArray
+from seaice_data.arrays import FloatArray, order_hint
 from seaice_data.sources.inputs import SceneInputs
 from seaice_data.store.stored_scene import StoredScene
 from seaice_model.errors import ConfigError, MapError
@@ -145,7 +145,8 @@ class _Blend:
         if plane.shape[-2:] != self._weight.shape:
             raise MapError(
                 f"the function returns {shown} of shape {plane.shape}, "
-                f"not (..., {len(self._weight)}, {len(self._weight)})"
+                f"not (..., {len(self._weight)}, {len(self._weight)})",
+                hint=order_hint(plane.shape[-3:], (*plane.shape[-1:], *self._weight.shape)),
             )
         return plane.astype(np.float32) if plane.dtype == np.float16 else plane
 

@@ -9,7 +9,7 @@ import hashlib
 import json
 import logging
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -22,6 +22,7 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor
 
 from seaice_data.charts import CHARTS
+from seaice_data.display import Displayed
 from seaice_data.errors import SettingsError
 from seaice_data.settings import from_mapping, to_mapping
 from seaice_data.system.documents import (
@@ -82,8 +83,8 @@ class TrainState:
             raise ConfigError(f"losses must be 4 numbers, got {len(self.losses)}")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Checkpoint:
+@dataclass(frozen=True, kw_only=True, slots=True, repr=False)
+class Checkpoint(Displayed):
     """A network, and the state of its training."""
 
     settings: RunSettings
@@ -103,6 +104,15 @@ class Checkpoint:
 
     loss_weights: Mapping[str, Tensor] = field(default_factory=dict)
     """State of the weights of the losses, if they are learned; else empty."""
+
+    def _displayed(self) -> Iterator[tuple[str, object]]:
+        model = self.settings.config.model
+        yield "network", model.network
+        yield "channels", model.channels
+        yield "n_weights", sum(tensor.numel() for tensor in self.result.values())
+        yield "n_epochs", self.state.n_epochs
+        yield "best_score", self.state.best_score
+        yield "best_epoch", self.state.best_epoch
 
     @property
     def result(self) -> Mapping[str, Tensor]:
@@ -286,7 +296,7 @@ def _read(stream: BinaryIO) -> tuple[Mapping[str, Any], Mapping[str, Tensor]]:
         # Not with `safe_open`, which needs a path in UTF-8 and maps the file.
         tensors = from_bytes(start + text + stream.read())
     except (SafetensorError, KeyError) as error:  # KeyError: a type that torch lacks
-        raise DocumentError(f"its tensors cannot be read: {error}") from error
+        raise DocumentError(f"its tensors cannot be read: {error}") from None
     return typed(parse_json(header), dict[str, Any]), tensors
 
 

@@ -194,11 +194,9 @@ def run_errors(path: Path, doing: str = "read") -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise RunError(
-            f"cannot {doing} {str(path)!r}: {error.strerror or error}"
-        ) from error
+        raise RunError(f"cannot {doing} {str(path)!r}: {error.strerror or error}") from None
     except (DocumentError, SettingsError) as error:
-        raise RunError(f"{str(path)!r} is damaged: {error}", hint=_repair(path)) from error
+        raise RunError(f"{str(path)!r} is damaged: {error}", hint=_repair(path)) from None
 
 
 def _repair(path: Path) -> str:

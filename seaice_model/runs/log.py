@@ -145,9 +145,9 @@ def _entry(line: bytes, number: int) -> LogEntry:
     try:
         parsed = parse_json(line)
     except DocumentError as error:
-        raise DocumentError(f"line {number}: {error}") from error
+        raise DocumentError(f"line {number}: {error}") from None
     try:
         mapping = typed(parsed, dict[str, Any])
         return from_mapping(LogEntry, {k: v for k, v in mapping.items() if k in known})
     except (DocumentError, SettingsError) as error:
-        raise DocumentError(f"line {number} is not a log entry: {error}") from error
+        raise DocumentError(f"line {number} is not a log entry: {error}") from None

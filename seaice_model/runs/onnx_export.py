@@ -28,6 +28,7 @@ from torch import Tensor, nn
 
 from seaice_data.channels import DISPENSABLE, find_channels
 from seaice_data.charts import CHARTS
+from seaice_data.display import Displayed
 from seaice_data.grid import SPACING_M
 from seaice_data.settings import to_mapping
 from seaice_data.system.extras import extra
@@ -38,10 +39,16 @@ from seaice_model.errors import RunError
 from seaice_model.networks.build import Network
 from seaice_model.networks.unet import MultiTaskUNet
 from seaice_model.runs.checkpoint import Checkpoint, load_best, weights_fingerprint
-from seaice_model.runs.folder import run_errors
+from seaice_model.runs.folder import RunFolder, run_errors
 
 OUTPUTS = ("sic", "sod", "floe", "classes")
 """Names of the outputs."""
+
+_OTHER_FORMATS = (
+    *(".pt", ".pth", ".ckpt", ".safetensors", ".bin", ".pkl"),
+    *(".h5", ".keras", ".pb", ".tflite", ".mlmodel", ".engine", ".npz", ".nc", ".zip"),
+)
+"""Endings by which other programs would take the file for something else."""
 
 TOLERANCE = 1e-3
 """Largest difference from PyTorch that counts as rounding, in class numbers and logits;
@@ -56,8 +63,8 @@ _LARGEST_SIDE = 20_000
 _SIZES = ((0, 0), (1, 0), (7, 13), (53, 86))  # added to the stride: even, odd, any
 
 
-@dataclass(frozen=True, slots=True)
-class ExportReport:
+@dataclass(frozen=True, slots=True, repr=False)
+class ExportReport(Displayed):
     """What `export_run` wrote."""
 
     path: Path
@@ -100,18 +107,25 @@ def export_run(
     run_path
         Folder of the run.
     path
-        File to write.
+        File to write, as ``model.onnx``.
     overwrite
         Whether to replace an existing file.
 
     Raises
     ------
     RunError
-        If there is no run, a file is in the way or cannot be written, the extra ``onnx`` is
-        not installed, or the network cannot be exported or differs in onnxruntime.
+        If `path` has the ending of another format, there is no run, a file is in the
+        way or cannot be written, the extra ``onnx`` is not installed, or the network cannot
+        be exported or differs in onnxruntime.
     """
     run_path, path = Path(run_path), Path(path)
     start = time.perf_counter()
+    if path.suffix.lower() in _OTHER_FORMATS:
+        raise RunError(
+            f"{str(path)!r} would be an ONNX file with the ending of another format",
+            hint=f"name it {str(path.with_suffix('.onnx'))!r}; the weights themselves are "
+            f"in {str(RunFolder(run_path).best)!r}",
+        )
     if path.exists() and not overwrite:
         raise RunError(
             f"there is a file at {str(path)!r}", hint="replace it with --overwrite"

@@ -36,11 +36,11 @@ def event_writer(folder: Path, n_epochs: int) -> Iterator[EpochWriter]:
     """
     try:
         str(folder).encode()
-    except UnicodeEncodeError as error:
+    except UnicodeEncodeError:
         raise RunError(
             f"TensorBoard cannot write to {str(folder)!r}, whose name is not UTF-8",
             hint="leave out --tensorboard, or name another folder with --run",
-        ) from error
+        ) from None
     with extra("tensorboard", RunError):
         from torch.utils.tensorboard import SummaryWriter  # late: an extra
     with run_errors(folder, "write events to"):

@@ -23,13 +23,14 @@ import numpy as np
 from seaice_data.arrays import ChartArray, IntArray
 from seaice_data.charts import CHARTS, SIC
 from seaice_data.deprecation import former_arguments, former_attribute
+from seaice_data.display import Displayed
 from seaice_data.errors import Failure, SceneError, StoreError
 from seaice_data.grid import picks_of_pixels
 from seaice_data.scene_id import NO_SERVICE
-from seaice_data.sources.charts import ChartedScene, ChartedScenes
+from seaice_data.sources.charts import AnyCharts, ChartedScene, ChartedScenes
 from seaice_data.system.memory import out_of_memory_errors
 from seaice_data.system.workers import Progress
-from seaice_data.texts import without_secrets
+from seaice_data.texts import counted, printable, without_secrets
 from seaice_model.errors import MapError
 from seaice_model.maps.alignment import Aligned
 from seaice_model.maps.decision import Decision
@@ -38,8 +39,8 @@ from seaice_model.scores.baselines import Baseline, score_baselines
 from seaice_model.scores.calibration import Calibration, CalibrationScorer
 from seaice_model.scores.edge import EdgeScore, EdgeScorer
 from seaice_model.scores.report_numbers import GRIDS, frame_of_scenes
-from seaice_model.scores.report_text import as_html, as_text
-from seaice_model.scores.scored_maps import FoundMaps, find_maps
+from seaice_model.scores.report_text import as_html, as_text, decimal
+from seaice_model.scores.scored_maps import FoundMaps, find_maps, find_truth
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -48,8 +49,8 @@ _THREADS = 2
 _Result = TypeVar("_Result")
 
 
-@dataclass(frozen=True, slots=True)
-class GridScores:
+@dataclass(frozen=True, slots=True, repr=False)
+class GridScores(Displayed):
     """Scores counted on one grid."""
 
     pooled: Scores
@@ -75,6 +76,10 @@ class GridScores:
     """Pixels by class of the chart (row) and of the map (column), by chart; the last
     column is for pixels without a class in the map."""
 
+    def _displayed(self) -> Iterator[tuple[str, object]]:
+        yield "n_scenes", len(self.scenes)
+        yield from self.pooled.by_name.items()
+
     @property
     def groups(self) -> dict[str, Mapping[str, Scores]]:
         """The groups of scenes, by what they are grouped by."""
@@ -90,7 +95,7 @@ class GridScores:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ScoreReport:
-    """Scores of maps; displayed as tables in a terminal and in a notebook."""
+    """Scores of maps; printed as tables in a terminal, displayed as such in a notebook."""
 
     maps: str
     """Folder of maps or submission file, as it was given."""
@@ -157,6 +162,12 @@ class ScoreReport:
         return frame_of_scenes(self)
 
     def __repr__(self) -> str:
+        """Return the scores of all scenes together, on one line."""
+        scores = (f"{n} {decimal(score)} %" for n, score in self.pooled.by_name.items())
+        about = ", ".join((counted(len(self.scenes), "scene"), *scores))
+        return printable(f"<ScoreReport of {self.maps!r} and {self.truth!r}: {about}>")
+
+    def __str__(self) -> str:
         """Return the tables as text."""
         return as_text(self)
 
@@ -168,7 +179,7 @@ class ScoreReport:
 @former_arguments(reference="truth")
 def score_maps(
     maps_path: str | Path,
-    truth: ChartedScenes,
+    truth: AnyCharts | None = None,
     *,
     progress: Progress | None = None,
 ) -> ScoreReport:
@@ -180,7 +191,9 @@ def score_maps(
         Folder with the files that `predict_store` wrote, or a submission file of the
         challenge.
     truth
-        Scenes with charts, as `seaice_data.sources.charts.find_charts` finds them.
+        Where the charts are: a store, its path or URL, a folder of netCDF files, or what
+        `seaice_data.sources.charts.find_charts` has found. If not given, the store that the
+        maps name.
     progress
         Called after each map.
 
@@ -188,10 +201,14 @@ def score_maps(
     ------
     MapError
         If there are no maps, none can be scored, a scene has two maps, the maps come from
-        several runs, a scene is not in `truth`, or no scene has charts.
+        several runs, a scene is not in `truth`, no scene has charts, or `truth` is not
+        given and the maps name no store that can be opened.
+    StoreError, SceneError
+        If there are no charts at `truth`.
     """
     start = time.perf_counter()
     maps_path = Path(maps_path)
+    truth = find_truth(maps_path, truth)
     maps = find_maps(maps_path, truth)
     pooled, scored = _Counts(), _Scored()
     without: list[str] = []
@@ -216,8 +233,8 @@ def score_maps(
         )
     if not scored.scenes:
         raise MapError(
-            f"none of the {len(maps.readers)} maps in {str(maps_path)!r} has charts to be "
-            "scored against",
+            f"none of {counted(len(maps.readers), 'map')} in {str(maps_path)!r} has "
+            "charts to be scored against",
             hint="pass a store or folder of scenes with charts as --truth",
         )
     failed += truth.failed

@@ -13,12 +13,14 @@ from pathlib import Path
 from seaice_data.arrays import ChartArray
 from seaice_data.errors import Failure, StoreError
 from seaice_data.sources.charts import (
+    AnyCharts,
     ChartedScene,
     ChartedScenes,
     charts_of,
     find_charts,
 )
 from seaice_data.store.store import Store
+from seaice_data.texts import counted
 from seaice_model.errors import MapError
 from seaice_model.formats.submission import Submission
 from seaice_model.maps.alignment import Aligned, align, without_decision
@@ -50,7 +52,7 @@ class FoundMaps:
     that lack nothing."""
 
 
-def find_truth(maps_path: str | Path, path: str = "") -> ChartedScenes:
+def find_truth(maps_path: str | Path, path: AnyCharts | None = None) -> ChartedScenes:
     """Find the charts to score maps against.
 
     Parameters
@@ -58,8 +60,8 @@ def find_truth(maps_path: str | Path, path: str = "") -> ChartedScenes:
     maps_path
         Folder of maps, or submission file.
     path
-        Store, or folder of netCDF files, with the charts. If empty, the store that the
-        maps name; a URL is not opened then.
+        Store, or folder of netCDF files, with the charts; see `find_charts`. If empty or
+        not given, the store that the maps name; a URL is not opened then.
 
     Raises
     ------
@@ -69,7 +71,7 @@ def find_truth(maps_path: str | Path, path: str = "") -> ChartedScenes:
     StoreError, SceneError
         If there are no charts at `path`.
     """
-    if path:
+    if path is not None and path != "":
         return find_charts(path)
     return charts_of(_store_of(Path(maps_path)))
 
@@ -137,12 +139,12 @@ def _store_of(maps: Path) -> Store:
             raise MapError(
                 f"the maps in {str(maps)!r} were made from netCDF files, not from a store",
                 hint=f"if these have charts, pass --truth {shlex.quote(named)}",
-            ) from error
+            ) from None
         raise MapError(
             f"the maps in {str(maps)!r} were made from a store that cannot be opened: "
             f"{error}",
             hint="pass the store with the charts as --truth",
-        ) from error
+        ) from None
     for provenance in made_of:
         # Maps of version 0.1 name their store relative to what may be another folder.
         if provenance.store_fingerprint != store.fingerprint:
@@ -210,7 +212,7 @@ def _unknown(scene_id: str, truth: ChartedScenes) -> str:
         return f"the chart of scene {scene_id!r} cannot be read"
     return (
         f"no chart of scene {scene_id!r} is in {truth.path!r}, in which "
-        f"{len(truth.failed)} files cannot be read"
+        f"{counted(len(truth.failed), 'file')} cannot be read"
     )
 
 

@@ -12,8 +12,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from seaice_data.display import Displayed
 from seaice_data.errors import Failure, StoreError
-from seaice_data.sources.charts import ChartedScenes
+from seaice_data.sources.charts import AnyCharts, ChartedScenes, find_charts
 from seaice_data.system.ownership import FIGURE, refuse_foreign
 from seaice_data.system.workers import Progress
 from seaice_data.texts import time_in_words
@@ -33,8 +34,8 @@ PAPER_SCENES = ("20180707T113313_cis", "20211212T211242_dmi")
 """Scenes of Figures 2 and 3."""
 
 
-@dataclass(frozen=True, slots=True)
-class FiguresReport:
+@dataclass(frozen=True, slots=True, repr=False)
+class FiguresReport(Displayed):
     """What `plot_figures` did."""
 
     figures: Mapping[str, Path]
@@ -48,9 +49,9 @@ class FiguresReport:
 
 
 def plot_figures(
-    models: Mapping[str, Path],
-    truth: ChartedScenes,
-    out: Path,
+    models: Mapping[str, str | Path],
+    truth: AnyCharts,
+    out: str | Path,
     *,
     scenes: Sequence[str] = (),
     overwrite: bool = False,
@@ -64,7 +65,7 @@ def plot_figures(
         Folders of maps or of runs by the name of the model. For a run, maps of the test
         scenes and of `scenes` are first predicted, in ``out/maps/<name>``.
     truth
-        The ice charts; a store for Figure 5 and for runs.
+        The ice charts; a store, or its path, for Figure 5 and for runs. See `score_maps`.
     out
         Folder for the figures, created if needed.
     scenes
@@ -84,6 +85,7 @@ def plot_figures(
     RunError, StoreError
         If maps of a run cannot be predicted, or `truth` is not a store.
     """
+    truth, out = find_charts(truth), Path(out)
     for path in (
         *(_scene_path(out, scene_id) for scene_id in truth.scenes),
         *(_confusion_path(out, name) for name in models),
@@ -92,8 +94,8 @@ def plot_figures(
         refuse_foreign(path, FIGURE, overwrite=overwrite)
     out.mkdir(parents=True, exist_ok=True)
     maps, reports = {}, {}
-    for n_done, (name, path) in enumerate(models.items(), start=1):
-        maps[name] = _maps_of(name, path, truth, out, scenes)
+    for n_done, (name, folder) in enumerate(models.items(), start=1):
+        maps[name] = _maps_of(name, Path(folder), truth, out, scenes)
         reports[name] = score_maps(maps[name], truth)
         if progress is not None:
             progress(n_done, len(models), name)

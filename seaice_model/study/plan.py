@@ -8,9 +8,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from seaice_data.display import Displayed
 from seaice_data.errors import StoreError
 from seaice_data.settings import nearest
 from seaice_data.store.division import divided
+from seaice_data.store.opening import AnyStores, all_opened
 from seaice_data.store.store import Store
 from seaice_data.texts import shortened
 from seaice_model.errors import StudyError
@@ -22,8 +24,8 @@ from seaice_model.study.scoring import check_shapes, check_truth
 _MOST_RUNS = 10_000
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class StudyPlan:
+@dataclass(frozen=True, kw_only=True, slots=True, repr=False)
+class StudyPlan(Displayed):
     """The runs that a study consists of."""
 
     out: Path
@@ -114,14 +116,14 @@ class StudyPlan:
 
 def plan_study(
     out: str | Path,
-    stores: Sequence[Store],
+    stores: AnyStores,
     candidates: Sequence[Candidate],
     *,
     n_runs: int = 20,
     skip_missing: bool = False,
     is_quick: bool = False,
     profile: str = "default",
-    twins: Sequence[Store] = (),
+    twins: AnyStores = (),
     truth: str | Path | None = None,
     comparisons: Sequence[Pair] = (),
 ) -> StudyPlan:
@@ -132,8 +134,8 @@ def plan_study(
     out
         Folder of the study; it may already contain part of it.
     stores
-        Stores of the same scenes. A candidate uses the first one that has its ratio, its
-        resampling and its channels.
+        Stores of the same scenes, their paths or URLs; or one store. A candidate uses the
+        first one that has its ratio, its resampling and its channels.
     candidates
         What to train and compare, in the order of the table. Those that share their runs
         with another (`Candidate.of`) need not be named together with it.
@@ -147,9 +149,9 @@ def plan_study(
     profile
         Name of the profile of the candidates; the table says it.
     twins
-        Stores of twins of the test scenes, for candidates that are scored on twins
-        (`View.twins`): the same ids and grids. A candidate uses the first one that it
-        could have been trained on.
+        Stores, or their paths, of twins of the test scenes, for candidates that are scored
+        on twins (`View.twins`): the same ids and grids. A candidate uses the first one that
+        it could have been trained on.
     truth
         Folder with the hidden truth of the test scenes (docs/synthetic.md): all candidates
         are scored against it, too.
@@ -166,7 +168,7 @@ def plan_study(
         differ in how they are trained, there is no candidate of a name in `comparisons`, or
         the folder has runs with other settings.
     """
-    out = Path(out)
+    out, stores, twins = Path(out), all_opened(stores), all_opened(twins)
     if not 1 <= n_runs <= _MOST_RUNS:
         raise StudyError(f"a candidate needs 1 to {_MOST_RUNS} runs, got {n_runs}")
     if not candidates:
@@ -340,7 +342,7 @@ def _check_regions(candidate: Candidate, store: Store) -> None:
                 raise StudyError(
                     f"candidate {candidate.name!r} has a loss of regions: {error}",
                     hint=error.hint,
-                ) from error
+                ) from None
 
 
 def _check_twins(store: Store, twins: Store, tests: Iterable[str]) -> None:

@@ -319,12 +319,12 @@ def _study_errors(path: Path, then: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StudyError(f"cannot read {str(path)!r}: {error.strerror}") from error
+        raise StudyError(f"cannot read {str(path)!r}: {error.strerror}") from None
     except (DocumentError, SettingsError) as error:
         raise StudyError(
             f"{str(path)!r} is damaged: {error}",
             hint=f"move it away, and run the study again: {then}",
-        ) from error
+        ) from None
 
 
 def _matrices(charts: Mapping[str, list[list[int]]]) -> dict[str, IntArray]:

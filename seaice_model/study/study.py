@@ -21,6 +21,7 @@ from typing import cast
 
 import torch
 
+from seaice_data.display import Displayed
 from seaice_data.errors import SeaIceError
 from seaice_data.system.process import n_cores
 from seaice_data.system.workers import WorkerContext, begin_worker, end_in_words
@@ -46,8 +47,8 @@ class StudyProgress:
     """The latest step."""
 
 
-@dataclass(frozen=True, slots=True)
-class StudyReport:
+@dataclass(frozen=True, slots=True, repr=False)
+class StudyReport(Displayed):
     """What `run_study` did."""
 
     n_finished: int

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from seaice_data.display import Displayed
 from seaice_model.metrics import Scores
 from seaice_model.runs.log import LogEntry
 
@@ -66,8 +67,8 @@ TrainCallback = Callable[[TrainProgress], None]
 """Called with the progress of a training."""
 
 
-@dataclass(frozen=True, slots=True)
-class TrainReport:
+@dataclass(frozen=True, slots=True, repr=False)
+class TrainReport(Displayed):
     """What `train` did."""
 
     run: Path

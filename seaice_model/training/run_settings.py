@@ -180,7 +180,7 @@ def store_to_resume(run_path: Path) -> Store:
             f"the run at {str(run_path)!r} was trained on a store that cannot be opened: "
             f"{error}",
             hint=f"if it has moved, name it: `seaice train STORE {again}`",
-        ) from error
+        ) from None
 
 
 def check_checkpoint(checkpoint: Checkpoint, settings: RunSettings, where: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from seaice_data.store.store import Store
+from seaice_data.store.opening import AnyStore, opened
 from seaice_model.config.run_config import RunConfig
 from seaice_model.errors import RunError
 from seaice_model.runs.folder import RunFolder
@@ -20,7 +20,7 @@ from seaice_model.training.train import train
 
 @kept_scenes()
 def train_seeds(
-    store: Store,
+    store: AnyStore,
     run_path: str | Path,
     config: RunConfig | None,
     seeds: Sequence[int],
@@ -36,7 +36,7 @@ def train_seeds(
     Parameters
     ----------
     store
-        Where the patches come from.
+        Where the patches come from: a store, its path or its URL.
     run_path
         Folder for the folders ``seed-<number>``.
     config
@@ -65,7 +65,7 @@ def train_seeds(
     RunError
         As `train`; existing runs are refused before the first one is trained.
     """
-    folder = RunFolder(Path(run_path))
+    store, folder = opened(store), RunFolder(Path(run_path))
     folders = {seed: folder.of_seed(seed) for seed in seeds}
     if config is None:
         config = _config_of(folder) if resume else RunConfig()

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from seaice_data.charts import FLOE, SIC, SOD
 from seaice_data.sampling.sampler import PatchSampler
+from seaice_data.store.opening import AnyStore, opened
 from seaice_data.store.store import Store
 from seaice_data.system.memory import kept_pages
 from seaice_model.config.run_config import RunConfig, TrainConfig
@@ -61,7 +62,7 @@ _CHECK_EVERY_ELSEWHERE = 25
 
 @usual_torch()
 def train(
-    store: Store,
+    store: AnyStore,
     run_path: str | Path,
     config: RunConfig | None = None,
     *,
@@ -79,7 +80,7 @@ def train(
     Parameters
     ----------
     store
-        Where the patches come from.
+        Where the patches come from: a store, its path or its URL.
     run_path
         Folder for settings, log and checkpoints (`seaice_model.runs.folder` lists them).
     config
@@ -109,7 +110,7 @@ def train(
         If the store lacks channels or labels, or polygons that the loss of regions needs.
     """
     start = time.perf_counter()
-    folder = RunFolder(Path(run_path))
+    store, folder = opened(store), RunFolder(Path(run_path))
     if resume:
         settings = resumed_settings(store, folder, config)
     else:

@@ -17,7 +17,7 @@ def test_each_inference_has_an_outcome(tmp_path: Path) -> None:
     assert lines[0] == "holds: 2 km grid"
     assert lines[1].startswith("    inferred: the 2 km grid has one cell per 25 x 25")
     assert lines[2] == "    found: the shape fits in 1 of 1 scenes"
-    assert lines[-1].startswith("1 ready-to-train files, 0 raw files and 0 own scenes in ")
+    assert lines[-1].startswith("1 ready-to-train file, 0 raw files and 0 own scenes in ")
     assert ": holds " in lines[-1]
 
 

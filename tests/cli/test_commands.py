@@ -105,7 +105,7 @@ def test_synth_writes_scenes_and_keeps_them(seaice, tmp_path) -> None:
     before = {p: p.stat().st_mtime_ns for p in (tmp_path / "raw").iterdir()}
     next(p for p in before if p.name.endswith("_reference.nc")).unlink()
     again = seaice("synth", tmp_path / "raw", *options)
-    assert again.out.startswith("1 files (0.00 GB) of 3 scenes written")
+    assert again.out.startswith("1 file (0.00 GB) of 3 scenes written")
     assert "3 kept" in again.out
     after = {p: p.stat().st_mtime_ns for p in (tmp_path / "raw").iterdir()}
     assert sum(before[p] == after[p] for p in before) == 3
@@ -119,7 +119,7 @@ def test_synth_refuses_existing_files_of_another_size(seaice, tmp_path) -> None:
     assert other.code == 1
     assert "pixels, but scenes of this set have 247 x 259" in other.err
     options = (*options, "--size", 250, "--overwrite")
-    assert "1 files" in seaice("synth", tmp_path / "raw", *options).out
+    assert "1 file " in seaice("synth", tmp_path / "raw", *options).out
 
 
 def test_synth_refuses_a_folder_with_other_netcdf_files(seaice, tmp_path) -> None:
@@ -195,7 +195,7 @@ def test_prepare_lists_bad_files_and_prepares_the_others(seaice, tmp_path) -> No
     assert "truncated" in left_out[0]
     assert "variable 't2m' is missing" in left_out[1]
     assert "notes.nc" in left_out[2]
-    assert result.out.startswith("1 scenes written")
+    assert result.out.startswith("1 scene written")
 
 
 def test_scenes_with_labelled_pixels_without_sar_are_accepted_on_request(
@@ -293,7 +293,7 @@ def test_verify_names_a_damaged_array_and_how_to_repair_it(
     assert json.loads(result.out)["damaged"][0]["array"] == "inputs"
     assert seaice("verify", store, "--remove", "--jobs", 1).code == 1
     again = seaice("prepare", raw_folder, store, "--jobs", 1)
-    assert again.out.startswith("1 scenes written")
+    assert again.out.startswith("1 scene written")
     assert seaice("verify", store, "--jobs", 1).code == 0
 
 
@@ -323,7 +323,7 @@ def test_info_names_scenes_that_lack_a_channel(seaice, raw_folder, tmp_path) -> 
     scene_id = Store.open(store).scenes[0]
     shown = seaice("info", store).out.splitlines()
     odd = next(line for line in shown if line.startswith("odd"))
-    assert f"1 scenes have no t2m: {scene_id}" in odd
+    assert f"1 scene has no t2m: {scene_id}" in odd
     described = json.loads(seaice("info", store, "--json").out)
     assert "t2m" not in described["channel_ranges"]
     assert "t2m" in described["channels"]
@@ -530,7 +530,7 @@ def test_predict_names_bad_files_and_predicts_the_others(
     arguments = ("predict", files, "--run", run_path, "--out", tmp_path / "maps")
     result = seaice(*arguments, "--no-plots")
     assert result.code == 1
-    assert "1 maps written" in result.out
+    assert "1 map written" in result.out
     assert "1 left out" in result.out
     assert f"left out: '{files / bad.name}': cannot read it as netCDF" in result.err
     again = seaice(*arguments, "--no-plots")
@@ -544,7 +544,7 @@ def test_predict_accepts_a_condition_only_for_scenes_of_a_store(
     assert seaice("predict", store_path, *arguments, "--no-plots").code == 0
     assert len(list(tmp_path.glob("*.nc"))) == 1
     seen = seaice("predict", store_path, *arguments, "--split", "validation")
-    assert (seen.code, "none of the 1 scenes that the run" in seen.err) == (1, True)
+    assert (seen.code, "none of 1 scene that the run" in seen.err) == (1, True)
     result = seaice("predict", raw_folder, *arguments)
     assert result.code == 2
     assert "choose scenes of a store" in result.err
@@ -744,7 +744,7 @@ def test_score_against_a_store_without_charts_is_an_error(
     assert seaice("prepare", tmp_path / "raw", store, "--jobs", 1).code == 0
     result = seaice("score", maps_path, "--truth", store)
     assert result.code == 1
-    assert "none of the 1 maps in" in result.err
+    assert "none of 1 map in" in result.err
 
 
 def test_figures_are_plotted_from_maps_and_runs(
@@ -862,13 +862,13 @@ def test_split_also_applies_to_scenes_that_are_added_later(
     ids = Store.open(str(store)).splits["train"]
     (tmp_path / "list.json").write_text(json.dumps([f"{i}_prep.nc" for i in ids[:2]]))
     result = seaice("split", store, "--validation", tmp_path / "list.json")
-    assert result.out.startswith("train 3, validation 2, test 1 scenes")
+    assert result.out.startswith("scenes: train 3, validation 2, test 1;")
     again = seaice("split", store, "--validation", tmp_path / "list.json", "--json")
     assert json.loads(again.out)["splits"]["validation"] == list(ids[:2])
     (tests,) = Store.open(store).splits["test"]
     (tmp_path / "list.json").write_text(json.dumps([*ids[:2], tests]))
     result = seaice("split", store, "--validation", tmp_path / "list.json")
-    assert "note: 1 scenes of the validation list are test scenes instead" in result.err
+    assert "note: 1 scene of the validation list is a test scene instead" in result.err
     assert seaice("prepare", raw_folder, store, "--ratio", 10, "--jobs", 1).code == 0
     assert Store.open(str(store)).splits["validation"] == ids[:2]
 

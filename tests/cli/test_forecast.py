@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from seaice.console import EpochLines, Pace, Progress
-from seaice.forecast import Forecast
+from seaice.forecast import Forecast, StudyForecast
 from seaice_model.runs.log import LogEntry
 from seaice_model.training.progress import TrainProgress
 
@@ -161,3 +161,59 @@ def test_all_settings_are_shown_on_request(store_path: str, tmp_path: Path) -> N
     said, _code = started("train", store_path, *options, "--resume")  # some may be done
     assert "all seeds" not in said
     assert f"{tmp_path}/run/seed-*/settings.json)" in said
+
+
+def train_runs(
+    clock: Clock, runs: list[tuple[str, int]], seconds_per_epoch: dict[str, float]
+) -> list[float]:
+    """Train runs of ten epochs one after the other; return the errors of the forecasts.
+
+    A run takes 5 s to start and 7 s to be scored.
+    """
+    forecast = StudyForecast(runs, {"fast": 1.0, "slow": 4.0}, clock)
+    whole = {name: 12 + 10 * epoch_s for name, epoch_s in seconds_per_epoch.items()}
+    end = clock.now + sum(whole[name] for name, _seed in runs)
+    errors = []
+    for n_finished, run in enumerate(runs):
+        clock.now += 5
+        for epoch in range(1, 11):
+            clock.now += seconds_per_epoch[run[0]]
+            forecast.step(run, epoch / 10, is_finished=False)
+            errors.append(float(forecast.left_s(n_finished) or 0) - (end - clock.now))
+        clock.now += 7
+        forecast.step(run, 1, is_finished=True)
+        errors.append(float(forecast.left_s(n_finished + 1) or 0) - (end - clock.now))
+    return errors
+
+
+def test_the_time_left_of_a_study_is_exact_after_the_first_run() -> None:
+    errors = train_runs(Clock(), [("fast", seed) for seed in range(5)], {"fast": 2})
+    assert errors[10:] == pytest.approx([0] * 45)
+    # Before that, starting is taken for slow epochs, so what is left does not grow.
+    assert errors[:10] == sorted(errors[:10], reverse=True)
+
+
+def test_candidates_that_are_not_known_yet_are_estimated_by_their_work() -> None:
+    runs = [(name, seed) for seed in range(3) for name in ("fast", "slow")]
+    errors = train_runs(Clock(), runs, {"fast": 2, "slow": 8})
+    # Without their work, it would be 60 s too little for each of three slow runs.
+    assert abs(errors[10]) < 3 * 40
+    assert errors[21:] == pytest.approx([0] * 45)
+
+
+def test_runs_of_several_processes_are_counted_together() -> None:
+    clock = Clock()
+    runs = [("fast", seed) for seed in range(6)]
+    forecast = StudyForecast(runs, {"fast": 1.0}, clock)
+    assert forecast.left_s(0) is None
+    for seed in (0, 1):
+        clock.now += 5
+        forecast.step(runs[seed], 0.5, is_finished=False)
+    assert forecast.done == 1
+    clock.now += 10
+    forecast.step(runs[0], 1, is_finished=True)  # after 20 s
+    forecast.step(runs[1], 1, is_finished=True)
+    assert forecast.left_s(2) == 4 * 20 / 2
+    # Others have finished two, so they are as fast as these two processes.
+    assert forecast.left_s(4) == 2 * 20 / 4
+    assert forecast.left_s(6) == 0

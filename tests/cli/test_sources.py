@@ -34,7 +34,7 @@ def test_prepare_reports_a_folder_without_permission(tmp_path: Path) -> None:
         before=drop if os.geteuid() == 0 else (),
     )
     (tmp_path / "raw" / "closed").chmod(0o755)
-    assert (ended, printed.partition(" to ")[0]) == (1, "1 scenes written")
+    assert (ended, printed.partition(" to ")[0]) == (1, "1 scene written")
     assert warned == f"left out: '{tmp_path}/raw/closed': Permission denied\n"
 
 
@@ -70,9 +70,7 @@ def test_files_whose_names_are_not_utf8_can_be_prepared(tmp_path: Path) -> None:
     store = tmp_path / f"{name}.zarr"
     ended, printed, warned = seaice("prepare", folder, store, "--jobs", "1")
     assert ended == 1
-    assert printed.startswith(
-        f"1 scenes written to {tmp_path}/K\\udcf8benhavn.zarr, 0 kept"
-    )
+    assert printed.startswith(f"1 scene written to {tmp_path}/K\\udcf8benhavn.zarr, 0 kept")
     assert warned == (
         f"left out: '{tmp_path}/K\\udcf8benhavn/K\\udcf8benhavn_gone.nc': "
         "a link to a file or folder that is gone\n"

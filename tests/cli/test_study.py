@@ -14,6 +14,7 @@ from support.command_results import Result
 
 from seaice.commands.study import _Lines
 from seaice.console import Progress
+from seaice.forecast import StudyForecast
 from seaice_model.study.runs import RunProgress
 from seaice_model.study.study import StudyProgress
 
@@ -49,7 +50,9 @@ def test_a_study_prints_its_table_and_writes_it(seaice, store_path, out) -> None
 def test_the_time_left_counts_the_epochs_of_unfinished_runs(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    lines = _Lines(Progress("runs"))
+    runs = [("model1", seed) for seed in range(4)]
+    progress = Progress("runs", is_even=False)
+    lines = _Lines(progress, StudyForecast(runs, {"model1": 1.0}))
     for epoch in (1, 2, 3):
         lines(StudyProgress(0, 4, RunProgress("model1", 0, epoch, 3, False)))
     lines(StudyProgress(1, 4, RunProgress("model1", 0, 3, 3, True)))

@@ -67,16 +67,16 @@ class ProductFiles(ABC):
         try:
             yield
         except DocumentError as error:
-            raise self.error(f"{name!r}: {error}") from error
+            raise self.error(f"{name!r}: {error}") from None
         except OSError as error:
-            raise self.error(f"{name!r}: {error.strerror or error}") from error
+            raise self.error(f"{name!r}: {error.strerror or error}") from None
         except (zipfile.BadZipFile, zlib.error, EOFError) as error:
             raise self.error(
                 f"{name!r} is damaged in the zip: {_in_words(error)}",
                 hint="copy or download the zip again",
-            ) from error
+            ) from None
         except (RuntimeError, NotImplementedError) as error:
-            raise self.error(f"{name!r} cannot be unzipped: {_in_words(error)}") from error
+            raise self.error(f"{name!r} cannot be unzipped: {_in_words(error)}") from None
 
     def read(self, name: str, most: int = MOST_XML_BYTES) -> bytes:
         """Return the content of a file that has at most `most` bytes.
@@ -109,7 +109,7 @@ class ProductFiles(ABC):
                         f"{name!r} cannot be unpacked to {str(to.parent)!r}: "
                         f"{error.strerror or error}",
                         hint="free space there, or name another folder with TMPDIR",
-                    ) from error
+                    ) from None
 
     def errors_of(self, name: str) -> MakeError:
         """Return what makes errors that name the product and one of its files."""
@@ -214,11 +214,11 @@ class ZipFiles(ProductFiles):
         try:
             with file_errors(self.path):
                 yield
-        except _ZIP_ERRORS as error:
+        except _ZIP_ERRORS:
             raise self.error(
                 "the zip is cut off or damaged: its list of files cannot be read",
                 hint="copy or download it again",
-            ) from error
+            ) from None
 
 
 def open_files(path: Path) -> ProductFiles:
@@ -233,8 +233,8 @@ def open_files(path: Path) -> ProductFiles:
     with file_errors(path):
         try:
             mode = path.stat().st_mode
-        except FileNotFoundError as error:
-            raise SceneError(f"no product at {str(path)!r}") from error
+        except FileNotFoundError:
+            raise SceneError(f"no product at {str(path)!r}") from None
     if stat.S_ISDIR(mode):
         return FolderFiles(path)
     if path.name.lower() == MANIFEST:
@@ -334,7 +334,7 @@ def _start_of(path: Path) -> bytes:
             with open_file(path) as stream:
                 return stream.read(1024)
         except DocumentError as error:
-            raise SceneError(f"{str(path)!r}: {error}") from error
+            raise SceneError(f"{str(path)!r}: {error}") from None
 
 
 def _is_hidden(name: str) -> bool:

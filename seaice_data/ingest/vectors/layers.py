@@ -50,7 +50,7 @@ def vector_errors(words: str) -> Iterator[None]:
             yield
         except _ARCHIVE_ERRORS as error:
             reason = printable(" ".join(str(error).split())) or type(error).__name__
-            raise SceneError(f"{words}: {shortened(reason)}") from error
+            raise SceneError(f"{words}: {shortened(reason)}") from None
 
 
 def layers_of(file: Path, shown: str) -> list[tuple[str, str]]:
@@ -165,11 +165,11 @@ def reference_system(text: str | None, extent: FloatArray, shown: str) -> Any:
 def _known_system(shown: str) -> Iterator[None]:
     try:
         yield
-    except UnboundLocalError as error:  # of pyogrio, which cannot parse it
+    except UnboundLocalError:  # of pyogrio, which cannot parse it
         raise SceneError(
             f"{shown}: its coordinate reference system cannot be read",
             hint="get the file, or the .prj file of a shapefile, again",
-        ) from error
+        ) from None
 
 
 def _check_shapefile(file: Path, shown: str) -> None:

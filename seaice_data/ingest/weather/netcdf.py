@@ -67,8 +67,8 @@ class WeatherNetcdf:
             _refuse_truncated(path, name)
             try:
                 self._file = open_dataset(path)
-            except AttributeError as error:  # what names that are not text lead to
-                raise ValueError("the header is damaged") from error
+            except AttributeError:  # what names that are not text lead to
+                raise ValueError("the header is damaged") from None
             self._file.set_auto_maskandscale(False)
             self._file.set_auto_chartostring(False)
         self._grids: dict[tuple[str, str], EarthGrid] = {}
@@ -174,7 +174,7 @@ class WeatherNetcdf:
             try:
                 grid = EarthGrid(*(np.asarray(self._file[name][:]) for name in names))
             except ValueError as error:
-                raise self._error(str(error)) from error
+                raise self._error(str(error)) from None
             self._grids[latitude, longitude] = grid
         return self._grids[latitude, longitude]
 
@@ -206,7 +206,7 @@ class WeatherNetcdf:
             )
         except (ValueError, OverflowError) as error:
             reason = " ".join(str(error).split())
-            raise self._error(f"{axis.name!r} in {units!r}: {reason}") from error
+            raise self._error(f"{axis.name!r} in {units!r}: {reason}") from None
         return [time.replace(tzinfo=UTC).timestamp() for time in np.array(times).flat]
 
     def _versions(self, axes: "_Axes", n_times: int) -> list[list[int | None]]:
@@ -269,7 +269,7 @@ def _refuse_truncated(path: Path, name: str) -> None:
         reader(path).close()
     except SceneError as error:
         message = str(error).replace(repr(str(path)), repr(name))
-        raise SceneError(message, hint=error.hint) from error
+        raise SceneError(message, hint=error.hint) from None
 
 
 def _field_of(variable: "netCDF4.Variable[Any]") -> str | None:

@@ -202,7 +202,7 @@ def test_a_file_that_cannot_be_read_is_listed(tmp_path: Path) -> None:
 
 def test_nothing_that_can_be_read_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "broken.nc").write_bytes(b"no netCDF")
-    with pytest.raises(SceneError, match=r"none of 1 files can be read: .*broken\.nc"):
+    with pytest.raises(SceneError, match=r"none of 1 file can be read: .*broken\.nc"):
         check_scenes(tmp_path)
     with pytest.raises(SceneError, match="no folder at"):
         check_scenes(tmp_path / "absent")

@@ -230,7 +230,9 @@ def test_a_zipped_shapefile_in_a_folder_is_read(tmp_path: Path) -> None:
 def test_lines_are_refused(tmp_path: Path) -> None:
     line = shapely.LineString([(-20, 76), (-19, 76)])
     coast = write_polygons(tmp_path / "coast.gpkg", [line], LOCAL, "LineString")
-    with pytest.raises(SceneError, match=r"coast.gpkg' has no polygons, but LineString"):
+    with pytest.raises(
+        SceneError, match=r"(?m)coast.gpkg' has no polygons, but LineString"
+    ):
         read_land(frame_at(*PLACE, (40, 40)), coast)
     mixed = tmp_path / "coast.geojson"
     write_polygons(mixed, [shapely.box(-20, 76, -19, 77), line], "EPSG:4326", "Unknown")
@@ -318,7 +320,7 @@ def test_the_layer_with_polygons_is_taken(tmp_path: Path) -> None:
 
 def test_an_empty_coast_is_refused(tmp_path: Path) -> None:
     coast = write_polygons(tmp_path / "coast.gpkg", [], LOCAL)
-    with pytest.raises(SceneError, match=r"coast.gpkg' has no polygons$"):
+    with pytest.raises(SceneError, match=r"(?m)coast.gpkg' has no polygons$"):
         read_land(frame_at(*PLACE, (40, 40)), coast)
 
 

@@ -139,7 +139,7 @@ def test_scenes_are_chosen_by_what_they_lack(
 def test_a_group_that_no_scene_lacks_is_a_mistake(store: Store) -> None:
     with pytest.raises(SettingsError, match="no scene has absent 'era5'"):
         select(store, "absent == era5")
-    with pytest.raises(StoreError, match="none of the 3 scenes"):
+    with pytest.raises(StoreError, match="none of 3 scenes"):
         select(store, "absent == none and denoising == esa")
 
 

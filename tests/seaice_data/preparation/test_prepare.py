@@ -104,10 +104,23 @@ def test_strict_stops_at_a_bad_file(raw: Path, store: str) -> None:
 
 
 def test_the_same_scene_twice_is_reported(raw: Path, store: str) -> None:
-    write_coded(raw / "copy", 203, 251, IDS[0])
+    write_coded(raw / "other", 203, 251, IDS[0], SIC=np.full((203, 251), 4, np.uint8))
     report = prepare(raw, store)
     assert len(report.written) == 7
     assert "same scene as" in report.failed[0].reason
+    assert str(report.failed[0].hint).startswith("the files differ")
+
+
+def test_a_copy_of_a_scene_is_harmless(
+    raw: Path, store: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    (raw / "copy").mkdir()
+    path = raw / f"{IDS[0]}_prep.nc"
+    copy = shutil.copy(path, raw / "copy")
+    (raw / "link.nc").symlink_to(path)
+    report = prepare(raw, store)
+    assert (len(report.written), report.failed) == (7, ())
+    assert f"'{copy}' left out: it is a copy of " in caplog.text
 
 
 def test_a_file_that_changed_is_reported(raw: Path, store: str) -> None:
@@ -282,7 +295,7 @@ def test_a_good_store_outlives_files_that_cannot_replace_it(raw: Path, store: st
     bad = raw.parent / "bad"
     bad.mkdir()
     (bad / "a.nc").write_bytes(b"no netCDF")
-    with pytest.raises(SceneError, match=r"none of 1 files can be prepared.*left as it is"):
+    with pytest.raises(SceneError, match=r"none of 1 file can be prepared.*left as it is"):
         prepare(bad, store, overwrite=True)
     with pytest.raises(SceneError, match=r"none of 7 files .*_prep.nc'"):
         prepare(raw, store, Recipe(ratio=1000), overwrite=True)

@@ -105,7 +105,7 @@ def test_rare_labels_are_found_in_bounded_time(store: Store) -> None:
 
 def test_a_scene_without_labels_is_reported_not_tried(store: Store) -> None:
     assert PatchSampler(store, scenes=[A, BLANK]).skipped == (BLANK,)
-    with pytest.raises(StoreError, match="none of 1 scenes"):
+    with pytest.raises(StoreError, match="none of 1 scene"):
         PatchSampler(store, scenes=[BLANK])
 
 
@@ -169,7 +169,7 @@ def test_ugly_scenes_give_patches(
 def test_scenes_without_a_patch_are_reported(
     ugly: dict[str, Store], name: str, over: Over
 ) -> None:
-    with pytest.raises(StoreError, match=r"none of 1 scenes .* has labels to sample from"):
+    with pytest.raises(StoreError, match=r"none of 1 scene .* has labels to sample from"):
         PatchSampler(ugly[name], scenes=[A], sampling=Sampling(over=over))
 
 

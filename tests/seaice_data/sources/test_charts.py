@@ -1,6 +1,7 @@
 import shutil
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from support.coded_scenes import write_coded
@@ -57,7 +58,7 @@ def test_test_scenes_without_their_reference_files_are_uncharted(
     (reference,) = raw_folder.glob("*_reference.nc")
     scene = reference.with_name(reference.name.replace("_reference", ""))
     shutil.copy(scene, tmp_path)
-    with pytest.raises(SceneError, match=r"none of the 1 files in .* contains a chart"):
+    with pytest.raises(SceneError, match=r"none of 1 file in .* contains a chart"):
         find_charts(str(tmp_path))
     charted = next(p for p in raw_folder.glob("*_prep.nc") if p != scene)
     shutil.copy(charted, tmp_path)
@@ -85,10 +86,14 @@ def test_a_scene_that_is_there_twice_is_taken_once(
 ) -> None:
     path = min(raw_folder.glob("*_cis_prep.nc"))
     first = shutil.copy(path, tmp_path)
-    second = shutil.copy(path, tmp_path / "copy.nc")
+    second = tmp_path / "other.nc"
+    shutil.copy(path, tmp_path / "copy.nc")
+    shutil.copy(path, second)
+    with h5py.File(second, "a") as file:
+        file.attrs["original_id"] = "another file"
     found = find_charts(str(tmp_path))
     assert list(found.scenes) == [path.name[:19]]
-    (failure,) = found.failed
+    (failure,) = found.failed  # a copy is harmless
     assert failure.reason == f"'{second}': same scene as '{first}'"
 
 
@@ -109,7 +114,7 @@ def test_a_damaged_file_is_named_and_does_not_stop_the_others(
 ) -> None:
     good, bad = sorted(raw_folder.glob("*_cis_prep.nc"))
     (tmp_path / bad.name).write_bytes(bad.read_bytes()[:5000])
-    with pytest.raises(SceneError, match=f"none of the 1 files .*{bad.name}"):
+    with pytest.raises(SceneError, match=f"none of 1 file .*{bad.name}"):
         find_charts(str(tmp_path))
     shutil.copy(good, tmp_path)
     found = find_charts(str(tmp_path))

@@ -93,8 +93,8 @@ def test_scenes_in_no_split_are_there_for_a_reason(tmp_path: Path) -> None:
     write_coded(tmp_path / "more", 150, 251, "20190414T101830_dmi")
     prepare(tmp_path / "more", path, part=(1, 1))
     beside, new = describe_store(Store.open(path)).oddities
-    assert beside.startswith("1 scenes are in no split: others of their orbit pass")
-    assert new.startswith("1 scenes are in no split yet, such as 20190414T101830_dmi")
+    assert beside.startswith("1 scene is in no split: others of its orbit pass")
+    assert new.startswith("1 scene is in no split yet, such as 20190414T101830_dmi")
     assert "without --part" in new
 
 

@@ -141,9 +141,7 @@ def test_conditions_that_cannot_be_read_are_refused(
 
 
 def test_a_condition_that_no_scene_satisfies_is_refused(store: Store) -> None:
-    with pytest.raises(
-        StoreError, match=r"none of the 6 scenes .* satisfies 'year == 1900'"
-    ):
+    with pytest.raises(StoreError, match=r"none of 6 scenes .* satisfies 'year == 1900'"):
         select(store, "year == 1900")
 
 

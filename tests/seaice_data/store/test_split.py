@@ -125,7 +125,7 @@ def test_a_file_without_ids_is_named(
 
 def test_a_scene_cannot_validate_and_test() -> None:
     ids = ("20180124T194759_dmi", "20180623T114935_cis")
-    with pytest.raises(SettingsError, match="1 scenes are in the test and in the valid"):
+    with pytest.raises(SettingsError, match="1 scene is in the test and in the valid"):
         SplitSettings(test=ids, validation=ids[:1])
 
 

@@ -48,7 +48,7 @@ def test_an_error_about_a_file_of_a_later_version_says_so(
 )
 def test_other_errors_pass_as_they_are(software: object) -> None:
     with (
-        pytest.raises(SettingsError, match=r"^unknown setting 'x'$") as caught,
+        pytest.raises(SettingsError, match=r"(?m)^unknown setting 'x'$") as caught,
         naming_version(StoreError, "a.zarr", software),
     ):
         raise SettingsError("unknown setting 'x'", hint="did you mean 'y'?")
@@ -57,7 +57,9 @@ def test_other_errors_pass_as_they_are(software: object) -> None:
 
 def test_a_key_that_a_later_version_does_not_write_is_named() -> None:
     with (
-        pytest.raises(StoreError, match=r"later than this one, .*: 'recipe' is missing$"),
+        pytest.raises(
+            StoreError, match=r"(?m)later than this one, .*: 'recipe' is missing$"
+        ),
         naming_version(StoreError, "a.zarr", "seaice 99.0"),
     ):
         _ = {}["recipe"]

@@ -52,7 +52,9 @@ def test_the_program_of_this_process_stays_what_it_is() -> None:
 def test_how_a_process_ended_is_reported_without_guessing_a_cause(
     function: Callable[[int], None], argument: int, message: str, hint: str
 ) -> None:
-    with pytest.raises(SeaIceError, match=f"^a worker process (was )?{message}$") as caught:
+    with pytest.raises(
+        SeaIceError, match=f"(?m)^a worker process (was )?{message}$"
+    ) as caught:
         run_tasks(function, {"a": (argument,), "b": (argument,)}, jobs=2)
     assert str(caught.value.hint).startswith("run again to continue where it stopped")
     assert ("memory" in str(caught.value.hint)) == bool(hint)

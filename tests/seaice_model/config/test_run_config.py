@@ -61,7 +61,7 @@ def test_an_unknown_setting_names_the_nearest_one() -> None:
         ("seed", -1, "seed must not be negative"),
         ("seed", 2**63, r"seed must be below 2\*\*63, got 9223372036854775808"),
         ("validation", "listed", "validation is 'listed', but validation_scenes names 0"),
-        ("validation_scenes", ("a",), "validation is 'store', but .* names 1 scenes"),
+        ("validation_scenes", ("a",), "validation is 'store', but .* names 1 scene"),
         ("loss_weights", (1.0, 3.0), "one finite number per chart"),
         ("loss_weights", (1.0, float("nan"), 3.0), "one finite number per chart"),
         ("loss_weights", (1.0, float("inf"), 3.0), "one finite number per chart"),

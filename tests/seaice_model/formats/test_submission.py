@@ -69,7 +69,7 @@ def test_missing_and_unknown_scenes_are_named(tmp_path: Path) -> None:
             MapError, match=r"lacks 7 of the 9 scenes: 20190110T0.* and 2 m"
         ):
             submission.check_scenes([*SCENES, *absent], [*SCENES, *absent])
-        with pytest.raises(MapError, match=f"contains 1 scenes without a .*: {SCENES[1]}"):
+        with pytest.raises(MapError, match=f"contains 1 scene without a .*: {SCENES[1]}"):
             submission.check_scenes(SCENES[:1], SCENES[:1])
 
 

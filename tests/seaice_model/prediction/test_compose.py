@@ -151,8 +151,11 @@ def test_invalid_classes_are_refused(store: Store) -> None:
     def compose(planes: np.ndarray) -> None:
         compose_chart_map(store, TEST_SCENE, planes, network="my CNN")
 
-    with pytest.raises(MapError, match=r"must have shape \(3, 40, 45\), got \(40, 45, 3\)"):
-        compose(np.moveaxis(classes(), 0, -1))
+    last = np.moveaxis(classes(), 0, -1)
+    shapes = r"must have shape \(3, 40, 45\), got \(40, 45, 3\)"
+    with pytest.raises(MapError, match=shapes) as caught:
+        compose(last)
+    assert "pass np.moveaxis(planes, -1, 0)" in str(caught.value.hint)
     with pytest.raises(MapError, match="must be whole numbers, got float64"):
         compose(classes().astype(float))
     for chart, wrong in ((0, 100), (1, 255), (2, -1)):

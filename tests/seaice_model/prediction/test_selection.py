@@ -80,7 +80,7 @@ def test_a_condition_narrows_the_scenes_of_a_split(
 def test_a_condition_that_only_seen_scenes_satisfy_is_refused(
     store: Store, folds: tuple[Path, ...]
 ) -> None:
-    with pytest.raises(RunError, match="none of the 2 scenes for testing") as caught:
+    with pytest.raises(RunError, match="none of 2 scenes for testing") as caught:
         scenes_to_predict(store, predictor(folds[0]), where="year == 2019")
     assert "but 6 others do" in str(caught.value)
     assert "--split" in str(caught.value.hint)

@@ -193,6 +193,8 @@ def test_a_bad_file_does_not_stop_the_others(
     shutil.copy(good, files)
     (files / cut.name).write_bytes(cut.read_bytes()[:-4000])
     shutil.copy(good, files / twin.name)
+    with h5py.File(files / twin.name, "a") as file:
+        file.attrs["comment"] = "not a copy"
     report = predict_files(files, seen_run, tmp_path / "maps", DATA_ONLY)
     assert report.n_written == 1
     assert len(report.failed) == 2

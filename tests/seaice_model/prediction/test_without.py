@@ -149,7 +149,7 @@ def test_maps_with_and_without_a_group_are_not_mixed(
         assert again.n_kept == 1
         assert again.drawn_without == ({WHOLE: "era5"} if now is WITHOUT else {})
         before = (folder / f"{WHOLE}.nc").read_bytes()
-        with pytest.raises(MapError, match=f"was predicted {how} era5$") as caught:
+        with pytest.raises(MapError, match=f"(?m)was predicted {how} era5$") as caught:
             predict_store(wide, doing_without, folder, other, scenes=[WHOLE])
         assert "--overwrite" in str(caught.value.hint)
         assert (folder / f"{WHOLE}.nc").read_bytes() == before

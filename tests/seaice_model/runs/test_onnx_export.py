@@ -193,3 +193,12 @@ def saved_run(run: Path, folder: Path, model: ModelConfig, size: int) -> Path:
     (folder / "run").mkdir()
     save(checkpoint, folder / "run" / "best.safetensors")
     return folder / "run"
+
+
+@pytest.mark.parametrize("name", ["model.pt", "model.PTH", "best.safetensors"])
+def test_the_ending_of_another_format_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(RunError, match="ending of another format") as caught:
+        export_run(tmp_path / "run", tmp_path / name)
+    assert f"{tmp_path / name.split('.')[0]}.onnx'" in str(caught.value.hint)
+    assert "run/best.safetensors'" in str(caught.value.hint)
+    assert not (tmp_path / name).exists()

@@ -20,7 +20,7 @@ def with_region(report: ScoreReport, name: str) -> ScoreReport:
 
 
 def test_a_report_shows_itself_in_a_terminal(report: ScoreReport) -> None:
-    text = repr(report)
+    text = str(report)
     assert text == as_text(report)
     assert max(map(len, text.splitlines())) <= 80
     assert text.startswith("scores in %, ratio 2")
@@ -69,7 +69,7 @@ def test_cells_are_aligned_and_shown_as_they_are() -> None:
 
 
 def test_a_region_cannot_act_on_the_terminal(report: ScoreReport) -> None:
-    text = repr(with_region(report, HOSTILE))
+    text = str(with_region(report, HOSTILE))
     assert f"region {SHOWN}" in text
     assert "\x1b" not in text
 
@@ -83,3 +83,14 @@ def test_a_notebook_shows_the_tables_as_html(report: ScoreReport) -> None:
     cells = [cell.text for cell in page.iter("td")]
     assert f"{report.pooled.combined:.1f}" in cells
     assert TEST_SCENE in cells
+
+
+def test_a_report_is_one_line_until_it_is_printed(report: ScoreReport) -> None:
+    assert repr(report).startswith("<ScoreReport of ")
+    assert f"{len(report.scenes)} scenes, combined " in repr(report)
+    assert len(repr(report)) < 300 + len(report.maps) + len(report.truth)
+    assert "\n" not in repr(report)
+    assert str(report).count("\n") > 20
+    for part in (report.grids["original"], report.pooled):
+        assert len(repr(part)) < 120
+        assert f"combined={report.pooled.combined:.6g}" in repr(part)

@@ -275,7 +275,7 @@ def test_maps_without_any_chart_cannot_be_scored(
     tmp_path: Path, store: Store, run: Path
 ) -> None:
     predict_store(store, run, tmp_path, PredictSettings(plots=False), scenes=[UNCHARTED])
-    with pytest.raises(MapError, match=r"none of the 1 maps in .* has charts"):
+    with pytest.raises(MapError, match=r"none of 1 map in .* has charts"):
         score_maps(tmp_path, charts_of(store))
 
 
@@ -286,7 +286,7 @@ def test_charts_without_any_class_count_as_missing(tmp_path: Path, maps: Path) -
         empty = np.full_like(prepared.full_charts, CHART_FILL)
         other.write(replace(prepared, full_charts=empty), {})
     finish(other)
-    with pytest.raises(MapError, match=r"none of the 3 maps in .* has charts"):
+    with pytest.raises(MapError, match=r"none of 3 maps in .* has charts"):
         score_maps(maps, charts_of(Store.open(other.path)))
 
 

@@ -206,7 +206,7 @@ def test_a_full_disk_ends_a_study(
 
     monkeypatch.setattr("seaice_model.runs.checkpoint.to_bytes", fill)
     plan = plan_study(tmp_path, [store], CANDIDATES, n_runs=1)
-    with pytest.raises(RunError, match=r"safetensors': No space left on device$"):
+    with pytest.raises(RunError, match=r"(?m)safetensors': No space left on device$"):
         run_study(plan, devices=["cpu"])
     assert len(written) == 1
     assert failures(plan.runs) == ()

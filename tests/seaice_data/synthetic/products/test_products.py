@@ -11,7 +11,7 @@ import pytest
 from support.ingest_twins import write_twins
 
 from seaice.main import app
-from seaice_data.errors import SceneError
+from seaice_data.errors import SceneError, is_of_disk
 from seaice_data.synthetic.plan import plan_scenes
 from seaice_data.synthetic.products.products import is_zipped
 from seaice_data.synthetic.scene import _whole_folder, n_bytes, write_scene
@@ -161,12 +161,14 @@ def test_disk_that_takes_no_more_is_named_and_nothing_is_left(tmp_path: Path) ->
 def test_errors_name_the_folder_of_the_scene(tmp_path: Path) -> None:
     words = f"cannot write '{tmp_path}/scene/era5.nc'"
     with (
-        pytest.raises(SceneError, match=f"^{re.escape(words)}$") as refusal,
+        pytest.raises(SceneError, match=f"(?m)^{re.escape(words)}$") as refusal,
         _whole_folder(tmp_path / "scene") as part,
     ):
-        raise SceneError(f"cannot write '{part}/era5.nc'", hint="mend it") from OSError(28)
+        raise SceneError(f"cannot write '{part}/era5.nc'", hint="mend it") from OSError(
+            28, "no space"
+        )
     assert refusal.value.hint == "mend it"
-    assert isinstance(refusal.value.__cause__, OSError)
+    assert is_of_disk(refusal.value)
     assert not list(tmp_path.iterdir())
 
 
