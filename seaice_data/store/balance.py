@@ -92,7 +92,7 @@ def class_weights(
             hint="choose scenes with charts; `seaice info` shows the classes of a store",
         )
     weights = np.power(n, -power, out=np.zeros_like(n), where=n > 0)
-    return (weights * n.sum() / (n * weights).sum()).astype(np.float32)
+    return np.asarray(weights * n.sum() / (n * weights).sum(), np.float32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

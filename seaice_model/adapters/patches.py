@@ -110,7 +110,8 @@ class PatchStream(IterableDataset[Sample]):
     ) -> None:
         self._dataset = PatchDataset(patches, form)
         self._numbers = PatchNumbers(n_patches)
-        self._epochs = torch.zeros(_MOST_WORKERS, dtype=torch.int64).share_memory_()
+        self._epochs = torch.zeros(_MOST_WORKERS, dtype=torch.int64)
+        self._epochs.share_memory_()  # type: ignore[no-untyped-call]
 
     def __repr__(self) -> str:
         """Say which patches these are, and how many an epoch has."""

@@ -1,5 +1,8 @@
 """PyTorch Lightning trains from a store: epochs, workers, validation, resuming."""
 
+import importlib
+import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ from seaice_data.sampling.sampler import PatchSampler
 from seaice_data.store.store import Store
 from seaice_model.adapters.lightning import StoreDataModule
 from seaice_model.adapters.sample_form import Sample, SampleForm
+from seaice_model.errors import ConfigError
 
 pytestmark = [
     # Of the number of workers, of processors, of batches.
@@ -127,3 +131,24 @@ def test_scenes_to_validate_on_may_be_given(data: StoreDataModule) -> None:
     n = len(data.val_dataloader().dataset)  # type: ignore[arg-type]
     data.validation = SCENES[:3]
     assert len(data.val_dataloader().dataset) > 2 * n  # type: ignore[arg-type]
+
+
+def test_the_page_for_users_runs_as_it_is(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = Path(__file__).parents[3] / "docs" / "frameworks.md"
+    blocks = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    Path("store.zarr").symlink_to(store.path)
+    found: dict[str, Any] = {"__name__": "page"}
+    exec("".join(blocks), found)  # noqa: S102 - the page is ours
+    assert found["mask"].shape == (8, 64, 64)
+    assert found["trainer"].current_epoch == 2
+
+
+def test_without_lightning_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "seaice_model.adapters.lightning")
+    monkeypatch.setitem(sys.modules, "lightning.pytorch", None)
+    with pytest.raises(ConfigError, match="extra `lightning` cannot be loaded") as error:
+        importlib.import_module("seaice_model.adapters.lightning")
+    assert error.value.hint == "install it with `pip install 'seaice[lightning]'`"
