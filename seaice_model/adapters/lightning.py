@@ -44,6 +44,12 @@ class StoreDataModule(LightningDataModule):
     options
         For all loaders: ``num_workers``, ``pin_memory`` and others.
 
+    Attributes
+    ----------
+    val_dataset, test_dataset, predict_dataset
+        The tiles, once their loader has been asked for, where terratorch looks for them;
+        their `plot` makes the figures that it logs.
+
     Raises
     ------
     ConfigError
@@ -83,23 +89,28 @@ class StoreDataModule(LightningDataModule):
         """Return the loader of the tiles to validate on."""
         given = self.validation
         scenes = divided(self.patches.store)["validation"] if given is None else given
-        return self._tiles(scenes, self.form)
+        self.val_dataset = self._tiles(scenes, self.form)
+        return self._loader(self.val_dataset)
 
     def test_dataloader(self) -> DataLoader[Sample]:
         """Return the loader of the tiles of the test scenes that have labels."""
-        return self._tiles(divided(self.patches.store)["test"], self.form)
+        self.test_dataset = self._tiles(divided(self.patches.store)["test"], self.form)
+        return self._loader(self.test_dataset)
 
     def predict_dataloader(self) -> DataLoader[Sample]:
         """Return the loader of all tiles of the test scenes, without masks."""
         form = replace(self.form, charts=())
-        return self._tiles(divided(self.patches.store)["test"], form)
+        self.predict_dataset = self._tiles(divided(self.patches.store)["test"], form)
+        return self._loader(self.predict_dataset)
 
-    def _tiles(self, scenes: Sequence[str], form: SampleForm) -> DataLoader[Sample]:
-        tiles = TileDataset(
+    def _tiles(self, scenes: Sequence[str], form: SampleForm) -> TileDataset:
+        return TileDataset(
             self.patches.store,
             scenes,
             channels=self.patches.channels,
             size=self.patches.size,
             form=form,
         )
+
+    def _loader(self, tiles: TileDataset) -> DataLoader[Sample]:
         return DataLoader(tiles, batch_size=self.batch_size, **self.options)

@@ -6,8 +6,8 @@
   their own `DataLoader` and leave no choice of the sampler.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import Any, NoReturn
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import torch
 from torch.utils.data import Dataset, IterableDataset, get_worker_info
@@ -16,6 +16,9 @@ from seaice_data.errors import SettingsError
 from seaice_data.sampling.sampler import PatchSampler
 from seaice_model.adapters.sample_form import Sample, SampleForm
 from seaice_model.training.patch_numbers import PatchNumbers
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _MOST_WORKERS = 1024
 _EVERYTHING = SampleForm()
@@ -64,6 +67,10 @@ class PatchDataset(Dataset[Sample]):
             self.form.sample(inputs, charts)
             for inputs, charts in zip(batch["inputs"], batch["charts"], strict=True)
         ]
+
+    def plot(self, sample: Mapping[str, Any], suptitle: str | None = None) -> "Figure":
+        """Plot a sample; with ``prediction`` in it, classes (y, x), that too."""
+        return self.form.plot(sample, self.patches.channels, suptitle)
 
     def __len__(self) -> NoReturn:
         """Say how to choose the patches of an epoch, of which there is no end."""

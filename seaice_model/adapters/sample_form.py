@@ -1,7 +1,8 @@
 """Samples as torchgeo and terratorch expect them: dicts of ``image`` and ``mask``."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -12,6 +13,9 @@ from seaice_data.charts import CHARTS
 from seaice_data.errors import SettingsError
 from seaice_data.settings import nearest
 from seaice_data.store.balance import Normalisation
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Sample = dict[str, Tensor]
 """Planes by name: ``image`` (channel, y, x) float32, and ``mask`` (y, x) int64 of a chart,
@@ -106,6 +110,17 @@ class SampleForm:
             mask = charts[..., _NAMES.index(name)].astype(np.int64)
             sample[self._key(name)] = torch.from_numpy(mask)
         return sample if self.transforms is None else self.transforms(sample)
+
+    def plot(
+        self, sample: Mapping[str, Any], channels: Sequence[str], title: str | None = None
+    ) -> "Figure":
+        """Plot a sample of this form; see `seaice_model.plots.sample.plot_sample`."""
+        from seaice_model.plots.sample import plot_sample  # late: few need it
+
+        keys = {self._key(name): name for name in self.names}
+        if isinstance(self.charts, str):
+            keys["prediction"] = self.charts
+        return plot_sample(sample, channels, keys, title)
 
     def _key(self, chart: str) -> str:
         return "mask" if isinstance(self.charts, str) else f"mask_{chart}"

@@ -1,8 +1,8 @@
 """Whole scenes of a store as tiles side by side, to validate, test and predict."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from torch.utils.data import Dataset
@@ -18,6 +18,9 @@ from seaice_data.store.division import divided
 from seaice_data.store.store import Store
 from seaice_data.texts import counted
 from seaice_model.adapters.sample_form import Sample, SampleForm
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _EVERYTHING = SampleForm()
 
@@ -135,6 +138,10 @@ class TileDataset(Dataset[Sample]):
         charts = np.full((*shape, len(CHARTS)), CHART_FILL, np.uint8)
         charts[:n_y, :n_x] = part.charts[window]
         return self.form.sample(inputs, charts)
+
+    def plot(self, sample: Mapping[str, Any], suptitle: str | None = None) -> "Figure":
+        """Plot a sample; with ``prediction`` in it, classes (y, x), that too."""
+        return self.form.plot(sample, self.channels, suptitle)
 
     def place(self, number: int) -> TilePlace:
         """Return where a tile is: the id of its scene, and its window there."""

@@ -97,6 +97,12 @@ def test_a_stream_of_no_patches_is_refused(patches: PatchSampler) -> None:
         PatchStream(patches, 1).set_epoch(-1)
 
 
+def test_a_patch_is_plotted_with_its_charts(patches: PatchSampler) -> None:
+    dataset = PatchDataset(patches)
+    titles = [panel.get_title() for panel in dataset.plot(dataset[0]).axes]
+    assert titles == ["hh", "hv", "SIC", "SOD", "FLOE"]
+
+
 def test_data_sets_say_what_they_are(patches: PatchSampler) -> None:
     form = SampleForm(charts="SOD")
     said = repr(PatchStream(patches, N, form))

@@ -14,6 +14,8 @@ pytestmark = pytest.mark.adapters
 
 def test_a_task_of_terratorch_trains_and_scores(tmp_path: Path, store: Store) -> None:
     import lightning
+    from lightning.pytorch.loggers import TensorBoardLogger
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     from seaice import class_weights
     from seaice_model.adapters.lightning import StoreDataModule
@@ -31,16 +33,20 @@ def test_a_task_of_terratorch_trains_and_scores(tmp_path: Path, store: Store) ->
         },
         ignore_index=255,
         class_weights=class_weights(store, "SIC").tolist(),
-        plot_on_val=False,
+        plot_on_val=True,  # each epoch, to the logger
     )
     trainer = lightning.Trainer(
         default_root_dir=tmp_path,
         max_epochs=2,
         accelerator="cpu",
-        logger=False,
+        logger=TensorBoardLogger(tmp_path, "figures"),
+        log_every_n_steps=1,
         enable_model_summary=False,
         enable_progress_bar=False,
     )
     trainer.fit(task, data)
     assert trainer.current_epoch == 2
+    events = EventAccumulator(trainer.logger.log_dir)
+    events.Reload()
+    assert events.Tags()["images"] == ["image/0"]
     assert 0 <= float(trainer.callback_metrics["val/Accuracy"]) <= 1

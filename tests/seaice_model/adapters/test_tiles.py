@@ -67,6 +67,14 @@ def test_a_packed_store_gives_the_same_tiles(
             np.testing.assert_array_equal(plane, pair[1][k][name])
 
 
+def test_a_sample_is_plotted_with_what_was_predicted(store: Store) -> None:
+    tiles = TileDataset(store, channels=["hh", "t2m"], form=SampleForm(charts="SOD"))
+    sample = tiles[0]
+    figure = tiles.plot(sample | {"prediction": sample["mask"]}, suptitle="a tile")
+    titles = [panel.get_title() for panel in figure.axes]
+    assert titles == ["hh", "t2m", "SOD", "predicted SOD"]
+
+
 def test_what_gives_no_tile_is_refused(store: Store) -> None:
     with pytest.raises(
         StoreError, match=r"no pixel of 1 scene .* has a class of SOD"
