@@ -39,6 +39,9 @@ from .scenes.files import find_scenes as find_scenes
 from .scenes.files import open_scene as open_scene
 from .sources.charts import ChartedScenes as ChartedScenes
 from .sources.charts import find_charts as find_charts
+from .store.balance import Normalisation as Normalisation
+from .store.balance import class_weights as class_weights
+from .store.balance import normalisation as normalisation
 from .store.description import StoreDescription as StoreDescription
 from .store.description import describe_store as describe_store
 from .store.division import SplitReport as SplitReport

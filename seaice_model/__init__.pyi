@@ -1,4 +1,10 @@
 # The public names, listed once; `__init__.py` loads each when it is first used.
+from .adapters.loading import PatchLoader as PatchLoader
+from .adapters.loading import loader as loader
+from .adapters.patches import PatchDataset as PatchDataset
+from .adapters.patches import PatchStream as PatchStream
+from .adapters.sample_form import SampleForm as SampleForm
+from .adapters.tiles import TileDataset as TileDataset
 from .config.presets import PRESETS as PRESETS
 from .config.presets import PROFILES as PROFILES
 from .config.presets import find_preset as find_preset

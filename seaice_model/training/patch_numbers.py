@@ -88,18 +88,30 @@ class PatchNumbers(DistributedSampler[int]):
 
     def __iter__(self) -> Iterator[int]:
         """Yield the numbers of the next epoch, or what a loaded state has left of it."""
+        numbers = self.remaining()
+        end = (self.epoch + 1) * self.n_patches
+        self.epoch += 1
+        for number in numbers:
+            is_last = number == numbers[-1]
+            self._next_patch = end if is_last else number - self.rank + self.num_replicas
+            yield number
+
+    def remaining(self) -> range:
+        """Return the numbers that the next iterator yields.
+
+        Raises
+        ------
+        SettingsError
+            If there are more processes than patches.
+        """
         n = len(self)
         if not n:
             raise SettingsError(
                 f"{self.num_replicas} processes cannot share {self.n_patches} patches"
             )
-        first, count, rank = self.epoch * self.n_patches, self.num_replicas, self.rank
+        first, count = self.epoch * self.n_patches, self.num_replicas
         n_done = -(-max(self._next_patch - first, 0) // count)
-        self.epoch += 1
-        for k in range(n_done, n):
-            is_last = k == n - 1
-            self._next_patch = first + (self.n_patches if is_last else (k + 1) * count)
-            yield first + k * count + rank
+        return range(first + n_done * count + self.rank, first + n * count, count)
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch of the next iterator, from 0; those after it follow.

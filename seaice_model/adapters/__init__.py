@@ -1,0 +1,1 @@
+"""Patches and tiles of a store in the form that other frameworks expect."""
