@@ -31,6 +31,7 @@ from seaice_data.exports.shards import Shards
 from seaice_data.exports.windows import PatchWindow, WindowSource, list_windows
 from seaice_data.sampling.patch_cutter import channel_runs
 from seaice_data.scene_id import SceneId
+from seaice_data.store.opening import AnyStore, opened
 from seaice_data.store.store import Store
 from seaice_data.system.files import HIDDEN, alone_in, drop_abandoned, staged
 from seaice_data.system.workers import Progress, run_tasks
@@ -65,7 +66,7 @@ class ExportReport:
 
 
 def export_patches(
-    store: Store | str | Path,
+    store: AnyStore,
     out: str | Path,
     settings: ExportSettings,
     *,
@@ -98,7 +99,7 @@ def export_patches(
         written, or the extra of a format cannot be used.
     """
     start = time.perf_counter()
-    store = store if isinstance(store, Store) else Store.open(store)
+    store = opened(store)
     out = Path(out)
     channels = settings.channels or store.channels
     channel_runs(store, channels)  # rejects those that are not in the store

@@ -8,7 +8,6 @@ Both come from counts and sums in the metadata of the scenes: no pixel is read.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +18,7 @@ from seaice_data.charts import CHARTS
 from seaice_data.errors import SettingsError, StoreError
 from seaice_data.settings import nearest
 from seaice_data.store.division import divided
+from seaice_data.store.opening import AnyStore, opened
 from seaice_data.store.statistics import ChannelStats, add_counts
 from seaice_data.store.store import Store
 from seaice_data.store.stored_scene import StoredScene
@@ -29,7 +29,7 @@ _LEAST_STD = 1e-6
 
 
 def class_weights(
-    store: Store | str | Path,
+    store: AnyStore,
     chart: str,
     *,
     scenes: Sequence[str] | None = None,
@@ -81,7 +81,7 @@ def class_weights(
         raise SettingsError(f"there is no chart {chart!r}", hint=nearest(chart, names))
     if not 0 <= power <= 1:
         raise SettingsError(f"power must be in 0..1, got {power}")
-    store = store if isinstance(store, Store) else Store.open(store)
+    store = opened(store)
     found = _open(store, scenes)
     counts = add_counts(scene.class_counts for scene in found)[chart][:-1]
     n = np.array(counts, np.float64)
@@ -125,7 +125,7 @@ class Normalisation:
 
 
 def normalisation(
-    store: Store | str | Path,
+    store: AnyStore,
     *,
     channels: Sequence[str] | None = None,
     scenes: Sequence[str] | None = None,
@@ -153,7 +153,7 @@ def normalisation(
     >>> found.physical_mean  # doctest: +SKIP
     array([-19.8, -29.1])
     """
-    store = store if isinstance(store, Store) else Store.open(store)
+    store = opened(store)
     names = tuple(store.channels if channels is None else channels)
     for name in names:
         if name not in store.channels:

@@ -1,7 +1,6 @@
 """Whole scenes of a store as tiles side by side, to validate, test and predict."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -15,7 +14,7 @@ from seaice_data.sampling.patch_cutter import channel_runs
 from seaice_data.sampling.planes import KEPT_BYTES, open_planes
 from seaice_data.scene_id import SceneId
 from seaice_data.store.division import divided
-from seaice_data.store.store import Store
+from seaice_data.store.opening import AnyStore, opened
 from seaice_data.texts import counted
 from seaice_model.adapters.sample_form import Sample, SampleForm
 
@@ -75,7 +74,7 @@ class TileDataset(Dataset[Sample]):
 
     def __init__(
         self,
-        store: Store | str | Path,
+        store: AnyStore,
         scenes: Sequence[str] | None = None,
         *,
         channels: Sequence[str] | None = None,
@@ -85,7 +84,7 @@ class TileDataset(Dataset[Sample]):
     ) -> None:
         if size < 1:
             raise SettingsError(f"size must be at least 1, got {size}")
-        store = store if isinstance(store, Store) else Store.open(store)
+        store = opened(store)
         ids = divided(store)["validation"] if scenes is None else scenes
         self.store, self.size, self.form = store, size, form
         self.channels = tuple(channels or store.channels)
