@@ -38,8 +38,8 @@ COLOURS = {
 }  # fmt: skip
 """Colour of each class, by chart; open water is light blue, no data stays white."""
 
-LAND_COLOUR = "#c9c1b2"
-"""Colour of land: a warm grey, which no class has."""
+LAND_COLOUR = "#d9cfb8"
+"""Colour of land, which no class has."""
 
 
 _ONE_AT_A_TIME = threading.RLock()  # all threads share the settings of matplotlib

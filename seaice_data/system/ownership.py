@@ -1,7 +1,7 @@
 """Protect files that seaice did not write, unless the user passes --overwrite.
 
-Files that we write have a mark near their beginning, by which `refuse_foreign` recognises
-them; netCDF and JSON files say what they are.
+Files that we write have a mark near their beginning or end, by which `refuse_foreign`
+recognises them; netCDF and JSON files say what they are.
 """
 
 import os

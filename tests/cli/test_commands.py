@@ -606,6 +606,21 @@ def test_convert_rejects_sizes_that_are_not_positive_numbers(
     assert not out.exists()
 
 
+def test_convert_writes_the_charts_of_a_store(seaice, store_path, tmp_path) -> None:
+    result = seaice(
+        "convert", store_path, "--to", "geojson", "--out", tmp_path, "--min-area", "5",
+        "--json",
+    )  # fmt: skip
+    report = json.loads(result.out)
+    assert (result.code, report["failed"]) == (0, [])
+    assert {path.name for path in tmp_path.iterdir()} == {
+        Path(path).name for path in report["files"]
+    }
+    assert all(path.endswith("_chart.geojson") for path in report["files"])
+    wrong = seaice("convert", store_path, "--to", "tif", "--crs", "EPSG:4326")
+    assert (wrong.code, "not a projection in metres" in wrong.err) == (1, True)
+
+
 def test_convert_without_maps_is_an_error(seaice, tmp_path) -> None:
     result = seaice("convert", tmp_path, "--to", "tif", "--out", tmp_path)
     assert result.code == 1

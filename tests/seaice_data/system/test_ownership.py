@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from seaice_data.errors import ForeignFileError
-from seaice_data.system.ownership import PAGE, SUBMIT_SCRIPT, refuse_foreign
+from seaice_data.system.ownership import CHARTS, PAGE, SUBMIT_SCRIPT, refuse_foreign
 
 STYLE_OF_0_1 = ":root { --ink: #222; --soft: #5a5a5a; --line: #d5dbe1; --tint: #f3f6f9;"
 
@@ -42,3 +42,12 @@ def test_devices_pipes_and_folders_are_never_replaced(tmp_path: Path) -> None:
     for path in (Path("/dev/null"), tmp_path / "pipe", tmp_path):
         with pytest.raises(ForeignFileError, match="is not a regular file"):
             refuse_foreign(path, PAGE, overwrite=True)
+
+
+def test_a_mark_is_found_at_the_end_of_a_large_file_too(tmp_path: Path) -> None:
+    path = tmp_path / "map.parquet"
+    path.write_bytes(bytes(400_000) + CHARTS[0] + bytes(20_000))
+    refuse_foreign(path, CHARTS)
+    path.write_bytes(bytes(200_000) + CHARTS[0] + bytes(200_000))
+    with pytest.raises(ForeignFileError):
+        refuse_foreign(path, CHARTS)

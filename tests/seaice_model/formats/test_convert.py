@@ -313,6 +313,8 @@ def test_nothing_is_written_outside_of_the_folder(
     [
         ("tif", f"{OTHER}_SOD.tif"), ("tif", f"{OTHER}_FLOE.tif"), ("shp", f"{OTHER}.dbf"),
         ("shp", f"{OTHER}.prj"), ("shp", f"{OTHER}.shp"),
+        ("shp", f"{OTHER}.xml"), ("gpkg", f"{OTHER}.qml"), ("tif", f"{OTHER}_SIC.qml"),
+        ("tif", f"{OTHER}_SIC.tif.aux.xml"), ("uncertainty", f"{OTHER}_flags.tif"),
     ],
 )  # fmt: skip
 def test_files_of_others_are_not_replaced_without_overwrite(
