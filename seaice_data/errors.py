@@ -92,3 +92,7 @@ class DamageError(StoreError):
 
 class ForeignFileError(SeaIceError):
     """A file that seaice did not write is in the way."""
+
+
+class PlotError(SeaIceError):
+    """A figure cannot be plotted or written; the data that it shows are not affected."""
