@@ -9,6 +9,7 @@ from seaice_data.settings import to_mapping
 from seaice_data.store.split import SplitSettings, split_folds
 from seaice_data.store.store import Store
 from seaice_data.store.summary import finish
+from seaice_data.store.writer import StoreWriter
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,7 +39,7 @@ def split_store(store: Store, settings: SplitSettings) -> SplitReport:
     Parameters
     ----------
     store
-        The store; `Store.open` it again to see its new splits.
+        The store; open it again to see its new splits.
     settings
         How to divide.
 
@@ -47,7 +48,7 @@ def split_store(store: Store, settings: SplitSettings) -> SplitReport:
     StoreError
         If a scene cannot be read, or the store cannot be written.
     """
-    store.write_summary({"split_settings": to_mapping(settings)})
+    StoreWriter(store.storage.url).write_summary({"split_settings": to_mapping(settings)})
     failed = finish(store)
     splits = Store.open(store.storage.url).splits
     divided = {scene for ids in splits.values() for scene in ids}
