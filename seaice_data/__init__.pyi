@@ -55,4 +55,5 @@ from .store.store import Store as Store
 from .store.stored_scene import StoredScene as StoredScene
 from .store.verify import VerifyReport as VerifyReport
 from .store.verify import verify as verify
+from .store.writer import StoreWriter as StoreWriter
 from .synthetic.scene_set import write_scenes as write_scenes

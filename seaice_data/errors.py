@@ -110,3 +110,7 @@ class ForeignFileError(SeaIceError):
 
 class DownloadError(SeaIceError):
     """A file cannot be downloaded, or is not what its server lists."""
+
+
+class PlotError(SeaIceError):
+    """A figure cannot be plotted or written; the data that it shows are not affected."""

@@ -3,6 +3,7 @@
 Those of the data are in `seaice_data.errors`.
 """
 
+from seaice_data.errors import PlotError as PlotError
 from seaice_data.errors import SeaIceError, SettingsError
 
 
@@ -24,7 +25,3 @@ class StudyError(SeaIceError):
 
 class MemoryNeededError(RunError):
     """A device has too little free memory; raised before the work begins."""
-
-
-class PlotError(SeaIceError):
-    """A figure cannot be plotted or written; the data that it shows are not affected."""

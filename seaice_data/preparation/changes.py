@@ -17,6 +17,7 @@ from seaice_data.scene_id import SceneId
 from seaice_data.scenes.fingerprints import file_times, source_files
 from seaice_data.store.prepared_scene import PreparedScene
 from seaice_data.store.store import Store
+from seaice_data.store.writer import StoreWriter
 from seaice_data.system.files import file_errors
 
 
@@ -103,7 +104,7 @@ def refuse_other(path: Path, store: Store, prepared: PreparedScene) -> None:
 
 
 def note_times(
-    store: Store, times: Mapping[str, list[int]], forget: Iterable[str] = ()
+    store: StoreWriter, times: Mapping[str, list[int]], forget: Iterable[str] = ()
 ) -> None:
     """Note when files last changed, if the store can be written to."""
     noted = store.source_times

@@ -42,6 +42,7 @@ from seaice_data.store.prepared_scene import PreparedScene
 from seaice_data.store.recipe import Recipe
 from seaice_data.store.store import Store
 from seaice_data.store.summary import finish
+from seaice_data.store.writer import StoreWriter
 from seaice_data.system.files import file_errors
 from seaice_data.system.memory import out_of_memory_errors
 from seaice_data.system.workers import Progress, run_tasks
@@ -157,7 +158,7 @@ def prepare(
         accept_masks=accept_masks,
         progress=progress,
     )
-    if overwrite and not Store.is_absent(store_path):
+    if overwrite and not StoreWriter.is_absent(store_path):
         report = _replace(storage, found, fill)
     else:
         report = fill(store_path, part=part)
@@ -172,12 +173,12 @@ def _replace(
     The old store is removed only if nothing of it is lost. An object store cannot rename:
     there the old one is removed first.
     """
-    Store.refuse_to_remove(storage.url)
+    StoreWriter.refuse_to_remove(storage.url)
     with storage.lock(alone=True):
         if not isinstance(storage, LocalFolder):
             _refuse_loss(storage, bool(found.files), found.failed)
             _refuse_blind(storage, found.files, found.failed)
-            Store.erase(storage.url)
+            StoreWriter.erase(storage.url)
             return fill(storage.url)
         with storage.replacement() as beside:
             try:
@@ -249,7 +250,7 @@ def _open_readable(storage: Storage) -> Store | None:
 def _remove(storage: Storage) -> None:
     """Remove a store and its folder, if there is one."""
     if storage.exists():
-        Store.erase(storage.url)
+        StoreWriter.erase(storage.url)
         storage.drop_folder()
 
 
@@ -267,7 +268,7 @@ def _fill(
 ) -> PrepareReport:
     """Prepare files into a store; create it if there is none."""
     storage = open_storage(store_path)
-    is_new = Store.is_absent(store_path)
+    is_new = StoreWriter.is_absent(store_path)
     failed = [*found.failed]
     if strict and failed:
         raise SceneError(failed[0].reason, hint=failed[0].hint)
@@ -278,7 +279,7 @@ def _fill(
             opened.callback(_drop_if_empty, store_path)
         opened.enter_context(storage.lock(alone=False))
         opened.callback(_tidy, storage)
-        store = Store.create(store_path, recipe)
+        store = StoreWriter.create(store_path, recipe)
         changes = find_changes(found.files, store)
         times, todo, kept = changes.times, changes.to_prepare, [*changes.kept]
         failed += changes.failed
@@ -343,12 +344,12 @@ def _tidy(storage: Storage) -> None:
 def _drop_if_empty(store_path: str) -> None:
     """Remove a new store without scenes, unless another process is writing to it."""
     storage = open_storage(store_path)
-    if Store.is_absent(store_path):
+    if StoreWriter.is_absent(store_path):
         storage.drop_staging()
         storage.drop_folder()
         return
     with suppress(StoreError), storage.lock(alone=True):
-        store = Store.open(store_path)
+        store = StoreWriter(store_path)
         if not store.scenes:
             store.clear()
             storage.drop_folder()
@@ -385,7 +386,7 @@ def _prepare_scene(
     """
     try:
         with file_errors(path):
-            store = Store.open(store_path)
+            store = StoreWriter(store_path)
             if store.fingerprint != expected:
                 raise StoreError(f"the store at {store.path!r} has been replaced")
             with out_of_memory_errors(f"{str(path)!r}"):

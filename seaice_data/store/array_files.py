@@ -259,10 +259,21 @@ def read_array_document(documents: Sequence[bytes], form: ArrayForm) -> dict[str
     Raises
     ------
     DocumentError
+        As `check_array_document`, or if a document is not JSON.
+    """
+    return check_array_document([parse_json(document) for document in documents], form)
+
+
+def check_array_document(documents: Sequence[Any], form: ArrayForm) -> dict[str, Any]:
+    """Check what describes an array, parsed; see `read_array_document`.
+
+    Raises
+    ------
+    DocumentError
         If it does not describe an array, names a codec that seaice does not write, or has
         a type, shape or chunks that `form` does not allow.
     """
-    document, *rest = map(parse_json, documents)
+    document, *rest = documents
     if rest:
         attributes = typed(rest[0], dict[str, Any], "attributes")
         described = _check_2(typed(document, _Document2))

@@ -11,6 +11,7 @@ from seaice_data.store.opening import AnyStore, opened
 from seaice_data.store.split import SplitSettings, split_folds
 from seaice_data.store.store import Store
 from seaice_data.store.summary import finish
+from seaice_data.store.writer import StoreWriter
 from seaice_data.texts import agreeing, counted
 
 
@@ -41,7 +42,7 @@ def split_store(store: AnyStore, settings: SplitSettings) -> SplitReport:
     Parameters
     ----------
     store
-        The store, or its path; `Store.open` it again to see its new splits.
+        The store, or its path; open it again to see its new splits.
     settings
         How to divide.
 
@@ -51,7 +52,7 @@ def split_store(store: AnyStore, settings: SplitSettings) -> SplitReport:
         If a scene cannot be read, or the store cannot be written.
     """
     store = opened(store)
-    store.write_summary({"split_settings": to_mapping(settings)})
+    StoreWriter(store.storage.url).write_summary({"split_settings": to_mapping(settings)})
     failed = finish(store)
     splits = Store.open(store.storage.url).splits
     divided = {scene for ids in splits.values() for scene in ids}

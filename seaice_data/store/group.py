@@ -42,6 +42,11 @@ DOCUMENTS = {2: (".zattrs", ".zgroup"), 3: ("zarr.json",)}
 """Files of a group by zarr format: the first has attributes, the last makes it a group."""
 
 
+CONSOLIDATED = {2: ".zmetadata", 3: "zarr.json"}
+"""File of the group ``scenes`` with the metadata of all scenes, by zarr format; see
+`seaice_data.store.consolidated`."""
+
+
 class StoreRoot:
     """The root of a store: where it is, and what its scenes have in common."""
 
@@ -150,7 +155,10 @@ def root_attributes(recipe: Recipe) -> dict[str, Any]:
 
 
 def group_files(attributes: Mapping[str, Any], zarr_format: int) -> dict[str, bytes]:
-    """Return the files of a zarr group; the last one makes it a group."""
+    """Return the files of a zarr group; the last one makes it a group.
+
+    In format 3 there is one file, so writing it drops the consolidated metadata.
+    """
     if zarr_format == 3:
         contents = [{"attributes": attributes, "zarr_format": 3, "node_type": "group"}]
     else:
@@ -222,7 +230,7 @@ def foreign_names(storage: Storage) -> list[str]:
     found = {*storage.names()} - documents - {"scenes", STAGING}
     found |= {
         f"scenes/{name}"
-        for name in {*storage.names("scenes")} - documents
+        for name in {*storage.names("scenes")} - documents - {*CONSOLIDATED.values()}
         if not SceneId.is_one(name)
     }
     return sorted(found)

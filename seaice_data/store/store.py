@@ -9,24 +9,20 @@ matters here:
 - The list of scenes is not stored, so no other file can contradict what is there.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
-from pathlib import Path
-from typing import Any, TypedDict
+from os import PathLike
+from typing import TYPE_CHECKING, Any, Self, TypedDict
 
+from seaice_data.deprecation import new_name
 from seaice_data.errors import DamageError, Failure, SettingsError, StoreError
 from seaice_data.scene_id import SceneId
-from seaice_data.settings import differences, fingerprint
-from seaice_data.storage.storage import Storage, open_storage
+from seaice_data.storage.storage import open_storage
 from seaice_data.store.group import (
-    DOCUMENTS,
     FORMAT_VERSION,
     StoreRoot,
     foreign_names,
     group_attributes,
-    group_files,
-    is_blank,
-    put_group,
     read_root,
     root_attributes,
     whole_documents,
@@ -37,85 +33,56 @@ from seaice_data.store.layout import (
     read_scene_attributes,
     read_summary,
     scene_arrays,
-    scene_attributes,
-    scene_files,
 )
 from seaice_data.store.prepared_scene import PreparedScene
-from seaice_data.store.recipe import Recipe
 from seaice_data.store.stored_scene import StoredScene
 from seaice_data.system.documents import Document, DocumentError, naming_version, typed
 from seaice_data.texts import counted
 
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
 _SPLITS = ("train", "validation", "test")
+_FORMER_CLASS_METHODS = ("create", "erase", "refuse_to_remove", "is_absent")
+_FORMER_METHODS = ("write", "remove", "clear", "write_summary", "note_source_times")
 
 
-class Store(StoreRoot):
-    """A zarr hierarchy of prepared scenes; made by `Store.create` or `Store.open`."""
+class _FormerMethods(type):
+    """Finds methods that changed a store where they were before: in `Store`."""
 
-    @classmethod
-    def create(cls, path: str, recipe: Recipe) -> "Store":
-        """Make an empty store, or open one that has the same recipe.
+    if not TYPE_CHECKING:
 
-        Raises
-        ------
-        StoreError
-            If something else is at `path`, or a store with another recipe.
-        """
-        storage = open_storage(path)
-        if is_blank(storage):
-            try:
-                put_group(storage, "", root_attributes(recipe), recipe.zarr_format)
-            except OSError as error:
-                raise StoreError(
-                    f"cannot write to {storage.path!r}: {error.strerror or error}"
-                ) from None
-        store = cls.open(path)
-        if store.fingerprint != fingerprint(recipe):
-            listed = differences(recipe, store.recipe)
-            raise StoreError(
-                f"the store at {store.path!r} has another recipe: {'; '.join(listed)}",
-                hint="choose another path, or replace it with --overwrite",
-            )
-        put_group(storage, "scenes/", {}, recipe.zarr_format)
-        return store
+        def __getattr__(cls, name: str) -> Any:
+            if name in _FORMER_CLASS_METHODS:
+                return getattr(_writer(name), name)
+            raise AttributeError(f"type object {cls.__name__!r} has no attribute {name!r}")
 
-    @classmethod
-    def refuse_to_remove(cls, path: str) -> None:
-        """Refuse to remove what is not a store, or contains something else.
 
-        Raises
-        ------
-        StoreError
-            If it is not a store, of whatever version or recipe, or contains something
-            else.
-        """
-        _refuse_foreign(open_storage(path))
+class Store(StoreRoot, metaclass=_FormerMethods):
+    """A zarr hierarchy of prepared scenes, opened to read.
 
-    @classmethod
-    def erase(cls, path: str) -> None:
-        """Remove the store at `path`, whatever its version or recipe, if there is one.
+    It is a collection of scenes by id: ``len(store)``, ``store[scene_id]``, ``scene_id in
+    store``, and iteration over the ids. `StoreWriter` changes a store.
 
-        Raises
-        ------
-        StoreError
-            As `refuse_to_remove`.
-        """
-        storage = open_storage(path)
-        if not is_blank(storage):
-            _clear(storage, _refuse_foreign(storage))
-        storage.drop_staging()
-        for name in DOCUMENTS[2]:
-            storage.remove_file(name)
+    Parameters
+    ----------
+    path
+        Path or URL of an existing store.
 
-    @classmethod
-    def open(cls, path: str | Path) -> "Store":
-        """Open an existing store.
+    Raises
+    ------
+    StoreError
+        If there is none at `path`, or one of another format version.
 
-        Raises
-        ------
-        StoreError
-            If there is none at `path`, or one of another format version.
-        """
+    Examples
+    --------
+    >>> store = Store("store.zarr")  # doctest: +SKIP
+    >>> store["20180607T184326_dmi"].plot("hh")  # doctest: +SKIP
+    >>> store.index().groupby("month").size()  # doctest: +SKIP
+    """
+
+    def __init__(self, path: str | PathLike[str]) -> None:
         storage = open_storage(path)
         attributes, _ = read_root(storage)
         with naming_version(StoreError, storage.path, attributes["software"]):
@@ -126,7 +93,7 @@ class Store(StoreRoot):
                     hint="prepare it again with --overwrite",
                 )
             try:
-                return cls(storage, attributes)
+                super().__init__(storage, attributes)
             except SettingsError as error:
                 raise StoreError(
                     f"the recipe of the store at {storage.path!r} cannot be read: {error}",
@@ -134,14 +101,53 @@ class Store(StoreRoot):
                 ) from None
 
     @classmethod
-    def is_absent(cls, path: str) -> bool:
-        """Return whether nothing is at `path`, so that `create` would make a new store."""
-        return is_blank(open_storage(path))
+    def open(cls, path: str | PathLike[str]) -> Self:
+        """Open an existing store; the same as ``Store(path)``."""
+        return cls(path)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name in _FORMER_METHODS:
+                return getattr(_writer(name)(self.storage.url), name)
+            raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
 
     def __repr__(self) -> str:
         """Say where it is and what is in a scene; nothing is read."""
         about = f"ratio {self.recipe.ratio}, {counted(len(self.channels), 'channel')}"
-        return f"<Store {self.path!r}: {about}>"
+        return f"<{type(self).__name__} {self.path!r}: {about}>"
+
+    def _repr_html_(self) -> str:
+        from seaice_data.store.views.html import store_html  # late: few ask for it
+
+        return store_html(self)
+
+    def __len__(self) -> int:
+        """Return the number of scenes."""
+        return len(self.scenes)
+
+    def __bool__(self) -> bool:
+        """Return True: a store without scenes is a store, too."""
+        return True
+
+    def __iter__(self) -> Iterator[SceneId]:
+        """Iterate over the ids of the scenes."""
+        return iter(self.scenes)
+
+    def __contains__(self, scene_id: object) -> bool:
+        """Return whether a scene with this id is in the store."""
+        if not isinstance(scene_id, str):
+            return False
+        return scene_id in self._metadata or self.has_scene(scene_id)
+
+    def __getitem__(self, scene_id: str) -> StoredScene:
+        """Return one scene; see `scene`."""
+        if isinstance(scene_id, str):
+            return self.scene(scene_id)
+        raise StoreError(
+            f"scenes are found by their ids, not by {scene_id!r:.40}",
+            hint="store[store.scenes[0]] is the first one",
+        )
 
     @cached_property
     def scenes(self) -> tuple[SceneId, ...]:
@@ -260,36 +266,67 @@ class Store(StoreRoot):
         """Return whether a scene is in the store at this moment."""
         return bool(self.read_metadata([scene_id]))
 
-    def write(self, scene: PreparedScene, provenance: Mapping[str, Any]) -> None:
-        """Add a scene, all or nothing; a scene that is already there is kept.
+    def index(self) -> "pd.DataFrame":
+        """Return a table with a row for each scene; no pixel is read.
 
-        Parameters
-        ----------
-        scene
-            On a grid that fits the recipe.
-        provenance
-            Further attributes of the scene: the file it came from.
+        Its index is the id of the scene; its columns are
+
+        - ``time``: start of the acquisition, UTC;
+        - ``service``, ``region``, ``month``, ``split`` (``none`` if it is in none);
+        - ``has_charts``, ``height`` and ``width`` in stored pixels;
+        - ``labelled``: share of the stored pixels that have a SIC class;
+        - ``SIC_0_percent`` ... ``FLOE_bergs``: share of each class among the pixels of a
+          chart that have one, at 80 m; NaN if there is none;
+        - ``footprint``: outline in degrees, east before north. One that crosses the date
+          line has two parts.
+
+        Damaged scenes are left out and logged.
+
+        Returns
+        -------
+        pandas.DataFrame
+            With the extra ``geo``, a ``geopandas.GeoDataFrame`` in EPSG:4326, whose
+            geometry is ``footprint``; without it ``footprint`` is text (WKT).
+
+        Raises
+        ------
+        StoreError
+            If a scene cannot be read.
+
+        Examples
+        --------
+        >>> table = store.index()  # doctest: +SKIP
+        >>> table[table.split == "train"].SOD_old_ice.mean()  # doctest: +SKIP
+        >>> table.to_file("scenes.gpkg")  # doctest: +SKIP
         """
-        if self.has_scene(scene.id):
-            return
-        attributes = {
-            **scene_attributes(scene),
-            **provenance,
-            "fingerprint": self.fingerprint,
-        }
-        self.storage.put_folder(
-            f"scenes/{scene.id}",
-            self.documents[-1],
-            scene_files(scene, self.recipe, attributes),
-        )
+        from seaice_data.store.views.index import index_of  # late: imports pandas
 
-    def remove(self, scene_id: str) -> None:
-        """Remove a scene at once; readers that have it open may fail."""
-        self.storage.remove_folder(f"scenes/{scene_id}", self.documents[::-1])
+        return index_of(self)
 
-    def clear(self) -> None:
-        """Remove the store scene by scene, so that it is a store until the end."""
-        _clear(self.storage, self.recipe.zarr_format)
+    def to_datatree(self) -> "xr.DataTree":
+        """Return the whole store as plain xarray shows it, a node for each scene.
+
+        A scene is at ``tree["scenes/20180607T184326_dmi"]``, with arrays as they are stored
+        (`StoredScene.to_xarray` has them in physical units). Arrays are read when they are
+        used. Every read is checked as elsewhere: a missing chunk is an error, not fill.
+
+        The metadata of all scenes is read from one document if it fits the store, else
+        from one document for each array. Damaged scenes are left out and logged.
+
+        Raises
+        ------
+        StoreError
+            If a scene cannot be read.
+
+        Examples
+        --------
+        >>> tree = Store("store.zarr").to_datatree()  # doctest: +SKIP
+        >>> scene = tree["scenes/20180607T184326_dmi"]  # doctest: +SKIP
+        >>> scene.inputs.sel(channel="hh").mean()  # doctest: +SKIP
+        """
+        from seaice_data.store.views.datatree import datatree_of  # late: imports xarray
+
+        return datatree_of(self)
 
     def expected_attributes(self, summary: Mapping[str, Any]) -> dict[str, Any]:
         """Return what the root attributes must be if `summary` describes the scenes.
@@ -301,12 +338,6 @@ class Store(StoreRoot):
         if self.attributes["software"] != expected["software"]:
             expected |= {**self.attributes, "fingerprint": self.fingerprint}
         return {n: v for n, v in {**expected, **summary}.items() if v is not None}
-
-    def write_summary(self, summary: Mapping[str, Any]) -> None:
-        """Write what describes all scenes together into the root attributes."""
-        self.attributes = self.expected_attributes(summary)
-        documents = group_files(self.attributes, self.recipe.zarr_format)
-        self.storage.put(self.documents[0], documents[self.documents[0]])
 
     def changed_arrays(self, scene: PreparedScene) -> list[str]:
         """Return the names of stored arrays that differ from those of a prepared scene."""
@@ -334,13 +365,6 @@ class Store(StoreRoot):
         except (DocumentError, OSError):
             return {}
 
-    def note_source_times(self, times: Mapping[str, list[int]]) -> None:
-        """Replace the `source_times`."""
-        attributes = {"source_times": dict(sorted(times.items()))}
-        document = self.documents[0]
-        content = group_files(attributes, self.recipe.zarr_format)[document]
-        self.storage.put(f"scenes/{document}", content)
-
 
 class _ScenesAttributes(TypedDict, total=False):
     """Attributes of the group ``scenes``."""
@@ -348,24 +372,9 @@ class _ScenesAttributes(TypedDict, total=False):
     source_times: dict[str, list[int]]
 
 
-def _refuse_foreign(storage: Storage) -> int:
-    """Refuse to remove what is not part of a store; return the zarr format of the store."""
-    _, zarr_format = read_root(storage)
-    if foreign := foreign_names(storage):
-        raise StoreError(
-            f"{storage.path!r} contains {foreign[0]!r}, which is not part of a store",
-            hint="move it away, or choose another path",
-        )
-    return zarr_format
+def _writer(name: str) -> Any:
+    """Return `StoreWriter`, which has a method that `Store` had before."""
+    from seaice_data.store.writer import StoreWriter  # late: it imports this module
 
-
-def _clear(storage: Storage, zarr_format: int) -> None:
-    """Remove a store scene by scene, so that it is a store until the end."""
-    documents = DOCUMENTS[zarr_format][::-1]
-    for name in storage.names("scenes"):
-        if name not in documents:
-            storage.remove_folder(f"scenes/{name}", documents)
-    storage.remove_folder("scenes", documents)
-    storage.drop_staging()
-    for name in documents:
-        storage.remove_file(name)
+    new_name("method", f"Store.{name}", f"StoreWriter.{name}")
+    return StoreWriter

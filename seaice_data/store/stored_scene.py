@@ -1,7 +1,5 @@
 """One scene of a store, opened to read."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -11,58 +9,21 @@ import numpy as np
 from seaice_data.arrays import ChartArray, FloatArray, IntArray
 from seaice_data.charts import CHARTS
 from seaice_data.egg_codes import PolygonTable
-from seaice_data.errors import DamageError, StoreError
+from seaice_data.errors import StoreError
 from seaice_data.geolocation import TiePoints
 from seaice_data.grid import Grid
-from seaice_data.storage.local_folder import LocalFolder
-from seaice_data.store.array_files import ARRAY_DOCUMENTS, read_array_document
-from seaice_data.store.group import StoreRoot, whole_documents
-from seaice_data.store.layout import (
-    POLYGON_COLUMNS,
-    SceneAttributes,
-    array_forms,
-    chunk_names,
-)
+from seaice_data.store.layout import POLYGON_COLUMNS
 from seaice_data.store.origin import Origin, read_origin
+from seaice_data.store.scene_arrays import SceneArrays
 from seaice_data.store.statistics import ChannelStats
-from seaice_data.system.documents import Document, DocumentError
 
 if TYPE_CHECKING:
     import xarray as xr
-    import zarr
-
-_DAMAGE = (
-    DocumentError,
-    ValueError,
-    KeyError,
-    TypeError,
-    IndexError,
-    RuntimeError,
-    FileNotFoundError,
-)
-"""What zarr and its codecs raise when they read damaged data."""
-
-_ALL = slice(None)
+    from matplotlib.figure import Figure
 
 
-class StoredScene:
+class StoredScene(SceneArrays):
     """One scene of a store; its arrays are read on access."""
-
-    def __init__(
-        self,
-        store: StoreRoot,
-        known: SceneAttributes,
-        attributes: Mapping[str, Any],
-        documents: Sequence[Document],
-    ) -> None:
-        self.store = store
-        self.id = known["id"]
-        """As ``20180607T184326_dmi``."""
-        self.known = known
-        """Attributes of the scene's group that seaice uses, checked."""
-        self.attributes = attributes
-        """All attributes of the scene's group, as found."""
-        self._documents = tuple(documents)
 
     def __repr__(self) -> str:
         """Say which scene it is, of which store, and how large."""
@@ -143,11 +104,6 @@ class StoredScene:
         """Sums of the valid values of each channel."""
         return ChannelStats.from_mapping(self.known["stats"])
 
-    @property
-    def is_mapped(self) -> bool:
-        """Whether inputs and charts are files that any process can map into its memory."""
-        return self.store.is_mapped
-
     @cached_property
     def inputs(self) -> FloatArray:
         """Standardised planes, ``(y, x, channel)``; NaN is fill. Mapped if possible."""
@@ -165,11 +121,11 @@ class StoredScene:
 
     def full_charts(self) -> ChartArray:
         """Read the charts on the 80 m grid, shape ``(chart, y, x)``; 255 is fill."""
-        return self._read("full_charts")
+        return self.read("full_charts")
 
     def full_flags(self) -> ChartArray:
         """Read the flags on the 80 m grid, shape ``(y, x)``; bits as in `FLAGS`."""
-        return self._read("full_flags")
+        return self.read("full_flags")
 
     @property
     def has_polygons(self) -> bool:
@@ -205,7 +161,7 @@ class StoredScene:
             If the scene has no polygons (see `has_polygons`), or they cannot be read.
         """
         self.check_polygons()
-        return self._read("polygon_id")
+        return self.read("polygon_id")
 
     @property
     def polygons(self) -> PolygonTable:
@@ -217,8 +173,8 @@ class StoredScene:
             If the scene has no polygons (see `has_polygons`), or they cannot be read.
         """
         self.check_polygons()
-        columns = self._read("polygon_column").tolist()
-        table = self._read("polygons")
+        columns = self.read("polygon_column").tolist()
+        table = self.read("polygons")
         if columns != [*POLYGON_COLUMNS]:
             raise self._damaged(f"'polygon_column' is {columns}")
         ids = table[:, 0]
@@ -230,7 +186,7 @@ class StoredScene:
     def tie_points(self) -> TiePoints:
         """Geolocation grid."""
         names = ("tie_latitude", "tie_longitude", "tie_line", "tie_sample")
-        return TiePoints(*(self._read(name) for name in names))
+        return TiePoints(*(self.read(name) for name in names))
 
     @property
     def rows(self) -> IntArray:
@@ -264,152 +220,55 @@ class StoredScene:
             self.store.attributes["software"],
         )
 
+    def plot(
+        self, channel: str | None = None, *, chart: str | None = None, axes: Any = None
+    ) -> "Figure":
+        """Plot a channel or a chart, as the scene lies around the pole.
+
+        Charts have the colours of the World Meteorological Organization
+        (`seaice_data.colours`), land and sea without a class apart. Channels are stretched
+        from their 2nd to their 98th percentile. The plane is polar stereographic:
+        EPSG:3413, in the south EPSG:3976.
+
+        Parameters
+        ----------
+        channel
+            Name of a channel of the store, such as ``hh``.
+        chart
+            ``SIC``, ``SOD`` or ``FLOE``, in place of a channel.
+        axes
+            Axes of matplotlib to plot into; a new figure if not given.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            Notebooks show it; ``.savefig("scene.png")`` writes it. A new figure does not
+            belong to pyplot.
+
+        Raises
+        ------
+        SettingsError
+            If not exactly one plane is asked for, or the chart is unknown.
+        StoreError
+            If the store has no such channel, or the scene cannot be read.
+        PlotError
+            If it cannot be plotted.
+
+        Examples
+        --------
+        >>> scene.plot("hh")  # doctest: +SKIP
+        >>> scene.plot(chart="SOD").savefig("sod.png", dpi=200)  # doctest: +SKIP
+        """
+        from seaice_data.store.views.plot import plot_scene  # late: few ask for it
+
+        return plot_scene(self, channel, chart, axes)
+
+    def _repr_html_(self) -> str:
+        from seaice_data.store.views.html import scene_html  # late: few ask for it
+
+        return scene_html(self)
+
     def _places(self) -> tuple[FloatArray, FloatArray]:
         """Return the latitude and longitude of each stored pixel."""
         lines, samples = map(self.store.recipe.positions, self.source_grid.shape)
         return self.tie_points.places(lines, samples)
-
-    def whole_array(self, name: str) -> "zarr.Array[Any]":
-        """Open an array of the scene with zarr, and check that no chunk is missing.
-
-        Raises
-        ------
-        DamageError
-            If its metadata is not what seaice writes, or a chunk is missing, which zarr
-            would read as fill, and so as a class.
-        StoreError
-            If it cannot be read, or the store was replaced.
-        """
-        with self._reading(name):
-            return self._open(name)
-
-    def read_part(
-        self,
-        name: str,
-        array: "zarr.Array[Any]",
-        rows: slice = _ALL,
-        columns: slice = _ALL,
-    ) -> np.ndarray[Any, Any]:
-        """Read a part of an array of the scene, opened by `whole_array`.
-
-        Raises
-        ------
-        DamageError
-            If it is damaged.
-        StoreError
-            If it cannot be read, or the store was replaced.
-        """
-        # On a server, reading the metadata takes as long as reading a chunk; it was checked
-        # when the array was opened.
-        with self._reading(name, is_checked=isinstance(self.store.storage, LocalFolder)):
-            return np.asarray(array[(rows, columns)[: array.ndim]])
-
-    def _read(self, name: str) -> np.ndarray[Any, Any]:
-        with self._reading(name):
-            return self._values(name)
-
-    def _values(self, name: str) -> np.ndarray[Any, Any]:
-        return np.asarray(self._open(name)[...])
-
-    def _folder(self, name: str) -> str:
-        return f"scenes/{self.id}/{name}"
-
-    def _open(self, name: str) -> "zarr.Array[Any]":
-        """Open an array with zarr, which sees only documents that were checked."""
-        import zarr  # late: mapped arrays do not need it
-        from zarr.storage import StorePath
-
-        storage, recipe, folder = self.store.storage, self.store.recipe, self._folder(name)
-        if (form := array_forms(self.known, recipe).get(name)) is None:
-            raise self._damaged(f"{name!r:.40} is not an array of a scene")
-        names = [f"{folder}/{file}" for file in ARRAY_DOCUMENTS[recipe.zarr_format]]
-        found = storage.read_many(names)
-        if absent := {*names} - {*found}:
-            raise self._damaged(f"{name!r} has no {min(absent).rpartition('/')[2]}")
-        documents = whole_documents([found[name] for name in names])
-        metadata = read_array_document(documents, form)
-        array = zarr.Array.from_dict(StorePath(storage.open_zarr(folder)), metadata)
-        chunks = chunk_names(array)
-        if missing := storage.missing(folder, chunks):
-            raise self._damaged(f"{name!r} lacks {len(missing)} of {len(chunks)} chunks")
-        return array
-
-    @contextmanager
-    def _reading(self, name: str, *, is_checked: bool = True) -> Iterator[None]:
-        """Distinguish damage from a failure to read, and from a store that was replaced.
-
-        What was read belongs to this scene if the metadata is the same afterwards.
-        """
-        try:
-            with self.store.storage.errors():
-                try:
-                    yield
-                except _DAMAGE as error:
-                    raise self._unreadable(name, error) from None
-        except OSError as error:
-            self._check_unchanged()
-            raise StoreError(
-                f"scene {self.id}: {name!r} cannot be read: {error.strerror or error}"
-            ) from None
-        except StoreError:
-            self._check_unchanged()
-            raise
-        if is_checked:
-            self._check_unchanged()
-
-    def _unreadable(self, name: str, error: Exception) -> StoreError:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        message = f"{name!r} cannot be read: {reason}"
-        if isinstance(error, RuntimeError) and "thread" in reason:
-            # The system has no more threads.
-            return StoreError(f"scene {self.id}: {message}")
-        if fault := _fault_of_zarr():
-            return StoreError(f"scene {self.id}: {name!r} cannot be read: {fault}")
-        return self._damaged(message)
-
-    def _check_unchanged(self) -> None:
-        self.store.check_unchanged(self.id, self._documents)
-
-    def _damaged(self, message: str) -> DamageError:
-        return DamageError(
-            f"scene {self.id}: {message}",
-            hint=f"find what is damaged with `seaice verify {self.store.path}`",
-        )
-
-    def _whole(
-        self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]
-    ) -> np.ndarray[Any, Any]:
-        """Map an array that is one uncompressed chunk on a local disk, or read it."""
-        storage, recipe = self.store.storage, self.store.recipe
-        if not (self.is_mapped and isinstance(storage, LocalFolder)):
-            return self._values(name)
-        zeros = ["0"] * len(shape)
-        names = ["c", *zeros] if recipe.zarr_format == 3 else [".".join(zeros)]
-        chunk = storage.local("scenes", self.id, name, *names)
-        try:
-            size = chunk.stat().st_size
-        except FileNotFoundError:
-            size = -1
-        n_bytes = dtype.itemsize * int(np.prod(shape))
-        if size != n_bytes:
-            raise DamageError(
-                f"{str(chunk)!r} is missing or has the wrong size: "
-                f"{shape} {dtype.name} needs {n_bytes} bytes",
-                hint=f"find what is damaged with `seaice verify {self.store.path}`",
-            )
-        return np.memmap(chunk, dtype, "r", shape=shape)
-
-
-def _fault_of_zarr() -> str:
-    """Return why zarr cannot read an array in memory; empty if it can.
-
-    If it cannot, because of its settings on this machine for example, nothing is known
-    about the files of a store.
-    """
-    try:
-        import zarr
-
-        zarr.create_array({}, data=np.zeros(1), compressors=None)[...]
-    except _DAMAGE as error:
-        return f"zarr does not work here: {(str(error).splitlines() or [repr(error)])[0]}"
-    return ""

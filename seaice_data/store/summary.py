@@ -1,17 +1,19 @@
 """What describes all scenes of a store together: splits, statistics, class counts.
 
 It is written into the root attributes after scenes are added or divided; `seaice verify`
-recomputes it from the scenes.
+recomputes it from the scenes. Their consolidated metadata is written at the same time.
 """
 
 from typing import Any
 
 from seaice_data.errors import DamageError, Failure, StoreError
 from seaice_data.settings import from_mapping, to_mapping
+from seaice_data.store.consolidated import write_consolidated
 from seaice_data.store.group import OWN_SOURCE, SOURCE
 from seaice_data.store.split import TEST_IDS, SplitSettings, leaking_pairs, split_scenes
 from seaice_data.store.statistics import ChannelStats, add_counts
 from seaice_data.store.store import Store
+from seaice_data.store.writer import StoreWriter
 from seaice_data.system.documents import naming_version
 
 
@@ -25,9 +27,10 @@ def finish(store: Store) -> list[Failure]:
     """
     url = store.storage.url
     while True:
-        current = Store.open(url)
+        current = StoreWriter(url)
         summary, damaged = summarise(current)
         current.write_summary(summary)
+        write_consolidated(current)
         # Another run may have added scenes in the meantime, and finished before this one.
         if Store.open(url).scenes == current.scenes:
             current.storage.drop_staging()

@@ -13,10 +13,13 @@ from typing import Any
 
 from seaice_data.display import Displayed
 from seaice_data.errors import DamageError
+from seaice_data.store.consolidated import is_stale, write_consolidated
+from seaice_data.store.group import CONSOLIDATED
 from seaice_data.store.layout import checksum, describe, metadata_checksum
 from seaice_data.store.store import Store
 from seaice_data.store.stored_scene import StoredScene
 from seaice_data.store.summary import summarise
+from seaice_data.store.writer import StoreWriter
 from seaice_data.system.workers import Progress, run_tasks
 
 
@@ -44,8 +47,8 @@ class VerifyReport(Displayed):
     """In the order of the scenes, those of the root last."""
 
     foreign_entries: Mapping[str, str]
-    """What is in the store but not part of it: a description by name. It is not damage, and
-    is left alone."""
+    """What is in the store but not part of it, or no longer true: a description by name. It
+    is not damage, and is left alone."""
 
     elapsed_s: float
 
@@ -86,8 +89,9 @@ def verify(
     damages = [damage for damages in found for damage in damages]
     if not damages:  # otherwise the summary would lack the damaged scenes
         damages = _verify_root(store)
+    entries = {**store.foreign_entries, **_stale_copy(store)}
     elapsed_s = time.monotonic() - start
-    return VerifyReport(len(store.scenes), tuple(damages), store.foreign_entries, elapsed_s)
+    return VerifyReport(len(store.scenes), tuple(damages), entries, elapsed_s)
 
 
 def remove_damaged(store_path: str | Path, report: VerifyReport) -> tuple[str, ...]:
@@ -106,7 +110,7 @@ def remove_damaged(store_path: str | Path, report: VerifyReport) -> tuple[str, .
         If another process is writing to the store, or as in `verify`; nothing is removed.
     """
     with Store.open(store_path).storage.lock(alone=True):
-        store = Store.open(store_path)  # now that it is locked
+        store = StoreWriter(store_path)  # now that it is locked
         still = [
             scene_id
             for scene_id in report.damaged_scenes
@@ -114,6 +118,7 @@ def remove_damaged(store_path: str | Path, report: VerifyReport) -> tuple[str, .
         ]
         for scene_id in still:
             store.remove(scene_id)
+        write_consolidated(StoreWriter(store_path))
         store.storage.drop_staging()
     return tuple(still)
 
@@ -160,6 +165,18 @@ def _verify_root(store: Store) -> list[Damage]:
     if not wrong:
         return []
     return [Damage("", "", f"attributes do not fit the scenes: {', '.join(wrong)}")]
+
+
+def _stale_copy(store: Store) -> dict[str, str]:
+    """Describe a copy of the metadata that would mislead other programs, if there is one.
+
+    It is not damage: arrays may be written again in other chunks, and seaice does not use
+    the copy then.
+    """
+    if not is_stale(store):
+        return {}
+    name = f"scenes/{CONSOLIDATED[store.recipe.zarr_format]}"
+    return {name: "consolidated metadata of other arrays; `seaice prepare` writes it again"}
 
 
 def _text(value: Any) -> str:

@@ -9,6 +9,7 @@ this one does not know; ``naming_version`` then reports the version rather than 
 """
 
 import dataclasses
+import functools
 import json
 import os
 import re
@@ -294,12 +295,17 @@ def _items(value: Any, origin: Any, options: tuple[Any, ...], name: str) -> Any:
 def _fields(table: Mapping[str, Any], kind: Any, name: str) -> Any:
     values = {
         key: _read(table[key], of, _join(name, key))
-        for key, of in typing.get_type_hints(kind, include_extras=True).items()
+        for key, of in _types_of_fields(kind).items()
         if key in table
     }
     if absent := required_fields(kind) - {*values}:
         raise DocumentError(f"{_join(name, min(absent))!r} is missing")
     return kind(**values)
+
+
+@functools.cache
+def _types_of_fields(kind: Any) -> dict[str, Any]:
+    return typing.get_type_hints(kind, include_extras=True)
 
 
 def required_fields(kind: Any) -> set[str]:

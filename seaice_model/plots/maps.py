@@ -184,7 +184,7 @@ def _plot_sar(axes: "Axes", name: str, plane: FloatArray) -> None:
 
 
 def _plot_chart(axes: "Axes", chart: Chart, plane: ChartArray) -> None:
-    from matplotlib.colors import ListedColormap  # late: see `seaice_model.style`
+    from matplotlib.colors import ListedColormap  # late: see `seaice_data.system.figures`
 
     colours = ListedColormap(COLOURS[chart.name])
     thin = _thinned(plane)
@@ -218,7 +218,7 @@ def _thinned(plane: Any) -> Any:
 
 
 def _plot_legend(axes: "Axes", chart: Chart) -> None:
-    from matplotlib.patches import Patch as Swatch  # late: see `seaice_model.style`
+    from matplotlib.patches import Patch as Swatch  # late: see `seaice_data.system.figures`
 
     swatches = [
         Swatch(facecolor=colour, edgecolor="#999999", linewidth=0.4, label=name)
@@ -284,7 +284,9 @@ def _plot_north_arrow(axes: "Axes", tie_points: TiePoints, grid: Grid) -> None:
 
 def _moved(axes: "Axes", right: float, up: float) -> "Transform":
     """Return the coordinates of the panel, 0 to 1, moved by a number of points."""
-    from matplotlib.transforms import ScaledTranslation  # late: see `seaice_model.style`
+    from matplotlib.transforms import (
+        ScaledTranslation,
+    )  # late: see `seaice_data.system.figures`
 
     scale = axes.figure.dpi_scale_trans
     return axes.transAxes + ScaledTranslation(right / 72, up / 72, scale)
@@ -292,7 +294,7 @@ def _moved(axes: "Axes", right: float, up: float) -> "Transform":
 
 def _halo() -> Any:
     """Return a white border around lines and letters."""
-    from matplotlib.patheffects import withStroke  # late: see `seaice_model.style`
+    from matplotlib.patheffects import withStroke  # late: see `seaice_data.system.figures`
 
     return withStroke(linewidth=3, foreground="white")
 

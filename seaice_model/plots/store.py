@@ -126,7 +126,7 @@ def _thumbnail(scene: StoredScene, channel: str) -> np.ndarray:
 
 
 def _plot_sic(axes: "Axes", scene: StoredScene) -> None:
-    from matplotlib.colors import ListedColormap  # late: see `seaice_model.style`
+    from matplotlib.colors import ListedColormap  # late: see `seaice_data.system.figures`
 
     step = max(max(scene.grid.shape) // _THUMBNAIL, 1)
     chart: ChartArray = np.asarray(scene.charts[::step, ::step, CHARTS.index(SIC)])

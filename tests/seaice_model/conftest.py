@@ -22,6 +22,7 @@ from seaice_data.store.origin import Origin
 from seaice_data.store.recipe import Recipe
 from seaice_data.store.store import Store
 from seaice_data.store.summary import finish
+from seaice_data.store.writer import StoreWriter
 from seaice_model.training.train import train
 
 
@@ -46,7 +47,7 @@ def make_store() -> StoreMaker:
         origins: Mapping[str, Origin] | None = None,
         source: Grid = SOURCE,
     ) -> Store:
-        store = Store.create(str(path), recipe)
+        store = StoreWriter.create(str(path), recipe)
         for scene_id in (*scenes, *uncharted):
             has_charts = scene_id not in uncharted
             origin = (origins or {}).get(scene_id, WHOLE)

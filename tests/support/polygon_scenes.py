@@ -14,6 +14,7 @@ from seaice_data.store.recipe import Recipe
 from seaice_data.store.statistics import count_classes
 from seaice_data.store.store import Store
 from seaice_data.store.summary import finish
+from seaice_data.store.writer import StoreWriter
 
 RECIPE = Recipe(ratio=1, channels=("hh", "hv"))
 
@@ -39,7 +40,7 @@ def write_polygons(
 
     Polygons of `mixed` ids have neither a stage of development nor a floe size.
     """
-    store = Store.create(path, recipe)
+    store = StoreWriter.create(path, recipe)
     for scene_id, ids in scenes.items():
         grid = Grid(*ids.shape, 80.0)
         plane = np.full(ids.shape, CHART_FILL, np.uint8)

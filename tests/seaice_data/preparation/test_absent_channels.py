@@ -24,6 +24,7 @@ from seaice_data.store.selection import select
 from seaice_data.store.store import Store
 from seaice_data.store.summary import finish
 from seaice_data.store.verify import verify
+from seaice_data.store.writer import StoreWriter
 
 IDS = ("20190114T101830_dmi", "20190214T101830_cis", "20190515T101830_cis")
 AMSR2 = tuple(channel.name for channel in CHANNELS if channel.group == "amsr2")
@@ -35,7 +36,7 @@ def write_store(folder: Path, recipe: Recipe) -> Store:
     path = str(folder / "store.zarr")
     write_coded(folder / "raw", 253, 278, IDS[0])
     prepare(folder / "raw", path, recipe)
-    store = Store.open(path)
+    store = StoreWriter(path)
     for scene_id, absent in WITHOUT.items():
         file = write_coded(folder / "own", 253, 278, scene_id)
         with BareScene(file, absent) as scene:
@@ -162,7 +163,7 @@ def test_the_store_names_ai4arctic_only_if_scenes_come_from_it(
     said = store.attributes["source"]
     assert said.startswith("AI4Arctic")
     assert said.endswith("; Sentinel-1 EW products with ancillary data, not of AI4Arctic")
-    own = Store.create(str(tmp_path / "own.zarr"), Recipe(ratio=5))
+    own = StoreWriter.create(str(tmp_path / "own.zarr"), Recipe(ratio=5))
     with BareScene(write_coded(tmp_path, 253, 278, IDS[1])) as scene:
         own.write(assemble(scene, own.recipe), {})
     finish(own)

@@ -21,6 +21,7 @@ from seaice_data.scenes.fingerprints import file_fingerprint, unchanged
 from seaice_data.storage.local_folder import LocalFolder
 from seaice_data.store.recipe import Recipe
 from seaice_data.store.store import Store
+from seaice_data.store.writer import StoreWriter
 from seaice_data.synthetic.scene_set import write_scenes
 
 IDS = [f"2019{month:02d}14T101830_dmi" for month in range(1, 8)]
@@ -376,7 +377,7 @@ def test_what_a_killed_replacement_left_is_removed(raw: Path, store: str) -> Non
         assert prepare(raw, store).kept == tuple(IDS)
         assert folder.exists()  # its process is alive
         shutil.copytree(folder, raw / ".copy")
-        Store.erase(beside.path)
+        StoreWriter.erase(beside.path)
         beside.drop_folder()
     assert {path.name for path in raw.parent.iterdir()} == {"raw", "store.zarr"}
     (raw / ".copy").rename(folder)  # nobody has it locked now

@@ -7,7 +7,7 @@ import pytest
 from seaice_data.errors import StoreError
 from seaice_data.sampling.patch_cutter import channel_runs
 from seaice_data.store.recipe import Recipe
-from seaice_data.store.store import Store
+from seaice_data.store.writer import StoreWriter
 
 RECIPE = Recipe(ratio=1, channels=("hh", "hv", "t2m", "skt"))
 
@@ -24,11 +24,11 @@ RECIPE = Recipe(ratio=1, channels=("hh", "hv", "t2m", "skt"))
 def test_neighbours_in_patch_and_store_are_a_run(
     tmp_path: Path, channels: tuple[str, ...], runs: list[list[int]]
 ) -> None:
-    store = Store.create(str(tmp_path / "store.zarr"), RECIPE)
+    store = StoreWriter.create(str(tmp_path / "store.zarr"), RECIPE)
     assert channel_runs(store, channels).tolist() == runs
 
 
 def test_a_channel_that_the_store_lacks_is_named(tmp_path: Path) -> None:
-    store = Store.create(str(tmp_path / "store.zarr"), RECIPE)
+    store = StoreWriter.create(str(tmp_path / "store.zarr"), RECIPE)
     with pytest.raises(StoreError, match="has no channel 'u10m'"):
         channel_runs(store, ("hh", "u10m"))

@@ -20,6 +20,7 @@ from seaice_data.sampling.regions import MOST_REGIONS, N_SHARES
 from seaice_data.sampling.sampler import PatchSampler
 from seaice_data.sampling.windows import Sampling
 from seaice_data.store.store import Store
+from seaice_data.store.writer import StoreWriter
 
 A, B, C = "20190101T000000_dmi", "20190301T000000_dmi", "20190501T000000_cis"
 STILL = AUGMENTATIONS["none"]
@@ -257,7 +258,7 @@ def test_a_scene_without_a_pixel_in_a_polygon_has_no_regions(tmp_path: Path) -> 
 
 
 def test_scenes_made_from_ready_files_are_refused(tmp_path: Path) -> None:
-    store = Store.create(str(tmp_path / "store.zarr"), RECIPE)
+    store = StoreWriter.create(str(tmp_path / "store.zarr"), RECIPE)
     store.write(prepared_scene(A, RECIPE), {})
     store = Store.open(store.path)
     with pytest.raises(StoreError, match="a ready-to-train file, which has no poly") as e:

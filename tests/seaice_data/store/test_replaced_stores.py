@@ -14,6 +14,7 @@ from seaice_data.settings import from_mapping
 from seaice_data.store.recipe import Recipe
 from seaice_data.store.store import Store
 from seaice_data.store.stored_scene import StoredScene
+from seaice_data.store.writer import StoreWriter
 
 IDS = ("20190114T101830_dmi", "20190214T101830_dmi")
 WORDS = r"the store at .* was replaced while it was read"
@@ -116,7 +117,7 @@ def test_a_scene_that_was_prepared_again_from_another_file_is_noticed(
     prepare(raw[0], path, recipe)
     scenes = Store.open(path)
     one, other = (scenes.scene(scene_id) for scene_id in IDS)
-    Store.open(path).remove(IDS[1])
+    StoreWriter(path).remove(IDS[1])
     prepare(raw[1] / f"{IDS[1]}_prep.nc", path, recipe)
     assert one.charts.shape == (20, 25, 3)
     with pytest.raises(StoreError, match=WORDS):

@@ -22,6 +22,7 @@ from seaice_data.store.prepared_scene import PreparedScene
 from seaice_data.store.recipe import Recipe
 from seaice_data.store.store import Store
 from seaice_data.store.verify import Damage, verify
+from seaice_data.store.writer import StoreWriter
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +33,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> PreparedScene:
 
 @pytest.fixture
 def store(scene: PreparedScene, tmp_path: Path) -> Store:
-    made = Store.create(str(tmp_path / "store.zarr"), Recipe())
+    made = StoreWriter.create(str(tmp_path / "store.zarr"), Recipe())
     made.write(scene, {})
     return Store.open(made.path)
 
@@ -83,7 +84,7 @@ def test_places_in_xarray_are_exact(store: Store, tmp_path: Path) -> None:
     with open_scene(write_coded(tmp_path, 203, 251)) as opened:
         made = assemble(opened, recipe)
         exact = opened.tie_points.places(np.arange(20) * 10 + 4.5, np.arange(25) * 10 + 4.5)
-    bare = Store.create(str(tmp_path / "bare.zarr"), recipe)
+    bare = StoreWriter.create(str(tmp_path / "bare.zarr"), recipe)
     bare.write(made, {})
     for dataset in (store.scene(SCENE_ID).to_xarray(), bare.scene(SCENE_ID).to_xarray()):
         np.testing.assert_array_equal(dataset.latitude, exact[0].astype(np.float32))
@@ -136,7 +137,7 @@ def test_both_zarr_formats_and_codecs_contain_the_same(
 ) -> None:
     recipe = from_mapping(Recipe, {"zarr_format": zarr_format, "codec": codec})
     path = str(tmp_path / "store.zarr")
-    Store.create(path, recipe).write(scene, {})
+    StoreWriter.create(path, recipe).write(scene, {})
     stored = Store.open(path).scene(SCENE_ID)
     assert isinstance(stored.inputs, np.memmap) == (codec == "none")
     np.testing.assert_array_equal(stored.inputs, scene.inputs)
@@ -158,7 +159,7 @@ def test_checksums_do_not_depend_on_how_arrays_are_written(
 ) -> None:
     checksums = []
     for number, recipe in enumerate([Recipe(), Recipe(codec="zstd", zarr_format=2)]):
-        store = Store.create(str(tmp_path / f"{number}.zarr"), recipe)
+        store = StoreWriter.create(str(tmp_path / f"{number}.zarr"), recipe)
         store.write(scene, {})
         checksums.append(Store.open(store.path).scene(SCENE_ID).attributes["checksums"])
     assert checksums[0] == checksums[1]
@@ -186,13 +187,13 @@ def test_what_is_left_of_a_scene_does_not_hinder_the_next_writer(
     store: Store, scene: PreparedScene
 ) -> None:
     Path(store.path, "scenes", SCENE_ID, "zarr.json").unlink()
-    opened = Store.open(store.path)
+    opened = StoreWriter(store.path)
     opened.write(scene, {})
     np.testing.assert_array_equal(opened.scene(SCENE_ID).inputs, scene.inputs)
 
 
 def test_a_scene_is_removed_whole(store: Store) -> None:
-    store.remove(SCENE_ID)
+    StoreWriter(store.path).remove(SCENE_ID)
     store.storage.drop_staging()
     assert Store.open(store.path).scenes == ()
     assert {p.name for p in Path(store.path).rglob("*")} == {"scenes", "zarr.json"}
@@ -200,7 +201,7 @@ def test_a_scene_is_removed_whole(store: Store) -> None:
 
 def test_a_second_writer_changes_nothing(store: Store, scene: PreparedScene) -> None:
     before = {p: p.stat().st_mtime_ns for p in Path(store.path).rglob("*") if p.is_file()}
-    store.write(scene, {})
+    StoreWriter(store.path).write(scene, {})
     after = {p: p.stat().st_mtime_ns for p in Path(store.path).rglob("*") if p.is_file()}
     assert after == before
 
@@ -225,14 +226,14 @@ def test_a_missing_store_and_what_is_not_one(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="is not a seaice store"):
         Store.open(str(tmp_path / "folder"))
     with pytest.raises(StoreError, match="is not a seaice store"):
-        Store.create(str(tmp_path / "folder"), Recipe())
+        StoreWriter.create(str(tmp_path / "folder"), Recipe())
     with pytest.raises(StoreError, match="is not a seaice store"):
         Store.open(str(tmp_path / "folder" / "notes.txt"))
 
 
 def test_another_recipe_is_refused_with_the_difference(store: Store) -> None:
     with pytest.raises(StoreError, match="has another recipe: ratio: 5 instead of 10"):
-        Store.create(store.path, Recipe(ratio=5))
+        StoreWriter.create(store.path, Recipe(ratio=5))
 
 
 def test_an_unknown_scene_is_refused(store: Store) -> None:
@@ -245,7 +246,7 @@ def test_lost_chunks_are_not_read_as_open_water(
     scene: PreparedScene, tmp_path: Path, zarr_format: int
 ) -> None:
     recipe = from_mapping(Recipe, {"zarr_format": zarr_format, "codec": "zstd"})
-    store = Store.create(str(tmp_path / "store.zarr"), recipe)
+    store = StoreWriter.create(str(tmp_path / "store.zarr"), recipe)
     store.write(scene, {})
     for name in ("full_charts", "charts"):
         folder = Path(store.path, "scenes", SCENE_ID, name)
@@ -305,8 +306,8 @@ def test_a_store_of_another_version_is_replaced(store: Store) -> None:
     root.write_text(json.dumps(content))
     with pytest.raises(StoreError, match="format version 9"):
         Store.open(store.path)
-    Store.erase(store.path)
-    assert Store.create(store.path, Recipe(ratio=4)).scenes == ()
+    StoreWriter.erase(store.path)
+    assert StoreWriter.create(store.path, Recipe(ratio=4)).scenes == ()
 
 
 @pytest.mark.parametrize("name", ["thesis.txt", "scenes/notes"])
@@ -315,7 +316,7 @@ def test_what_is_not_part_of_a_store_is_not_deleted(store: Store, name: str) -> 
     with pytest.raises(
         StoreError, match=f"contains '{name}', which is not part of a store"
     ):
-        Store.erase(store.path)
+        StoreWriter.erase(store.path)
     assert Store.open(store.path).scenes == (SCENE_ID,)
     assert Path(store.path, name).read_text() == "mine"
 

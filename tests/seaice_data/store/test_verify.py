@@ -18,6 +18,7 @@ from seaice_data.settings import from_mapping
 from seaice_data.store.recipe import Recipe
 from seaice_data.store.store import Store
 from seaice_data.store.verify import Damage, VerifyReport, remove_damaged, verify
+from seaice_data.store.writer import StoreWriter
 
 IDS = ("20190114T101830_dmi", "20190214T101830_dmi")
 
@@ -104,7 +105,7 @@ def test_changed_attributes_are_found(store: Path) -> None:
 def test_root_attributes_that_do_not_fit_the_scenes_are_found_and_repaired(
     whole: tuple[Path, Path, Recipe], store: Path
 ) -> None:
-    Store.open(str(store)).remove(IDS[1])
+    StoreWriter(str(store)).remove(IDS[1])
     (damage,) = verify(str(store)).damages
     assert damage.reason.startswith("attributes do not fit the scenes: splits")
     prepare(whole[0], str(store), whole[2])

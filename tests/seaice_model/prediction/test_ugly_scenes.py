@@ -16,6 +16,7 @@ from seaice_data.grid import Grid
 from seaice_data.preparation.prepare import prepare
 from seaice_data.store.recipe import Recipe
 from seaice_data.store.store import Store
+from seaice_data.store.writer import StoreWriter
 from seaice_model.formats.convert import convert_maps
 from seaice_model.maps.netcdf import read_netcdf
 from seaice_model.prediction.predict import (
@@ -95,7 +96,7 @@ def test_a_scene_smaller_than_a_pixel_of_the_store_is_refused(
 def test_a_line_of_pixels_gives_a_map_in_every_format(
     tmp_path: Path, run: Path, shape: tuple[int, int]
 ) -> None:
-    store = Store.create(str(tmp_path / "store.zarr"), RECIPE)
+    store = StoreWriter.create(str(tmp_path / "store.zarr"), RECIPE)
     scene = prepared_scene(TEST_SCENE, source=Grid(*shape, 80.0))
     scene.full_flags[:] = 0
     store.write(scene, {})
@@ -114,7 +115,7 @@ def test_a_line_of_pixels_gives_a_map_in_every_format(
 def test_a_line_of_pixels_cannot_be_placed_on_the_grid_of_the_store(
     tmp_path: Path, run: Path
 ) -> None:
-    store = Store.create(str(tmp_path / "store.zarr"), RECIPE)
+    store = StoreWriter.create(str(tmp_path / "store.zarr"), RECIPE)
     store.write(prepared_scene(TEST_SCENE, source=Grid(3, 200, 80.0)), {})
     store = Store.open(store.path)
     settings = PredictSettings(grid="store")
@@ -125,7 +126,7 @@ def test_a_line_of_pixels_cannot_be_placed_on_the_grid_of_the_store(
 
 
 def test_a_scene_larger_than_a_tile_is_as_good_as_any(tmp_path: Path, run: Path) -> None:
-    store = Store.create(str(tmp_path / "store.zarr"), RECIPE)
+    store = StoreWriter.create(str(tmp_path / "store.zarr"), RECIPE)
     store.write(prepared_scene(TEST_SCENE, source=SOURCE), {})
     planes = np.asarray(Store.open(store.path).scene(TEST_SCENE).inputs)
     predictor = Predictor.load([run], torch.device("cpu"))

@@ -23,6 +23,7 @@ from seaice_data.grid import Grid
 from seaice_data.sources.charts import charts_of
 from seaice_data.store.store import Store
 from seaice_data.store.summary import finish
+from seaice_data.store.writer import StoreWriter
 from seaice_model.errors import MapError
 from seaice_model.formats.submission import variable_name
 from seaice_model.maps.alignment import align
@@ -280,7 +281,7 @@ def test_maps_without_any_chart_cannot_be_scored(
 
 
 def test_charts_without_any_class_count_as_missing(tmp_path: Path, maps: Path) -> None:
-    other = Store.create(str(tmp_path / "other.zarr"), RECIPE)
+    other = StoreWriter.create(str(tmp_path / "other.zarr"), RECIPE)
     for scene in (TEST_SCENE, UNCHARTED, SCENES[0]):
         prepared = prepared_scene(scene)
         empty = np.full_like(prepared.full_charts, CHART_FILL)
@@ -291,7 +292,7 @@ def test_charts_without_any_class_count_as_missing(tmp_path: Path, maps: Path) -
 
 
 def test_a_map_of_another_size_is_refused(tmp_path: Path, maps: Path) -> None:
-    other = Store.create(str(tmp_path / "other.zarr"), RECIPE)
+    other = StoreWriter.create(str(tmp_path / "other.zarr"), RECIPE)
     for scene in (TEST_SCENE, UNCHARTED, SCENES[0]):
         other.write(prepared_scene(scene, source=Grid(60, 90, 80.0)), {})
     finish(other)

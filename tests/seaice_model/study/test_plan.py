@@ -19,6 +19,7 @@ from seaice_data.grid import Grid
 from seaice_data.store.origin import Origin
 from seaice_data.store.store import Store
 from seaice_data.store.summary import finish
+from seaice_data.store.writer import StoreWriter
 from seaice_data.synthetic.scene_set import write_scenes
 from seaice_model.errors import StudyError
 from seaice_model.study.candidates import View, quick
@@ -127,7 +128,7 @@ def test_test_scenes_that_lack_channels_are_found_before_training(
 
 def other_grid(path: Path) -> str:
     """Write a store whose test scene has another grid, and return its path."""
-    other = Store.create(str(path), RECIPE)
+    other = StoreWriter.create(str(path), RECIPE)
     other.write(prepared_scene(TEST_SCENE, source=Grid(81, 92, 80.0)), {})
     finish(other)
     return other.path

@@ -1,0 +1,69 @@
+"""Polar stereographic coordinates without PROJ, which is an extra.
+
+EPSG:3413 in the north and EPSG:3976 in the south, on the ellipsoid of WGS84 (Snyder 1987,
+Map Projections, a Working Manual, equations 14-15, 15-9 and 21-33 to 21-35).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seaice_data.arrays import FloatArray
+
+_A_KM = 6378.137
+_E = 0.0818191908426215
+"""Large semi-axis and eccentricity of WGS84."""
+
+
+@dataclass(frozen=True, slots=True)
+class PolarPlane:
+    """A polar stereographic plane of NSIDC."""
+
+    crs: str
+    """Its name, as PROJ knows it."""
+
+    true_latitude: float
+    """Degrees north where lengths are true; its sign says which pole is in the middle."""
+
+    central_meridian: float
+    """Degrees east: the meridian that leads straight down in the north, up in the south."""
+
+    def project(
+        self, latitude: FloatArray, longitude: FloatArray
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return easting and northing in kilometres, of the shape of the places.
+
+        Examples
+        --------
+        >>> x, y = NORTH.project(np.array([90.0, 70.0]), np.array([0.0, 45.0]))
+        >>> np.round(x, 1) + 0.0, np.round(y, 1) + 0.0
+        (array([   0. , 2187.9]), array([0., 0.]))
+        """
+        side = np.sign(self.true_latitude)
+        phi = np.radians(side * np.asarray(latitude, np.float64))
+        angle = np.radians(np.asarray(longitude, np.float64) - self.central_meridian)
+        true = np.radians(abs(self.true_latitude))
+        scale = np.cos(true) / np.sqrt(1 - (_E * np.sin(true)) ** 2) / _shrunk(true)
+        radius = _A_KM * scale * _shrunk(phi)
+        return radius * np.sin(angle), -side * radius * np.cos(angle)
+
+
+def _shrunk(phi: NDArray[np.float64] | float) -> NDArray[np.float64]:
+    """Return what is proportional to the distance from the pole (Snyder, 15-9)."""
+    sine = _E * np.sin(phi)
+    return np.asarray(
+        np.tan(np.pi / 4 - phi / 2) * ((1 + sine) / (1 - sine)) ** (_E / 2), np.float64
+    )
+
+
+NORTH = PolarPlane("EPSG:3413", 70.0, -45.0)
+"""NSIDC's plane of the Arctic."""
+
+SOUTH = PolarPlane("EPSG:3976", -70.0, 0.0)
+"""NSIDC's plane of the Antarctic."""
+
+
+def plane_of(latitude: FloatArray) -> PolarPlane:
+    """Return the plane of the hemisphere in which most places are."""
+    return NORTH if np.mean(latitude) >= 0 else SOUTH

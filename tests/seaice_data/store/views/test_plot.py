@@ -1,0 +1,93 @@
+"""Scenes as figures: the right colours at the right places."""
+
+from io import BytesIO
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from PIL import Image
+
+from seaice_data.charts import CHARTS, SOD
+from seaice_data.colours import LAND_COLOUR, WMO_COLOURS
+from seaice_data.errors import SeaIceError
+from seaice_data.flags import FLAG_LAND
+from seaice_data.store.store import Store
+from seaice_data.store.stored_scene import StoredScene
+
+
+@pytest.fixture(scope="module")
+def scene(store_path: str) -> StoredScene:
+    """Return a scene with land."""
+    scenes, _ = Store(store_path).open_scenes()
+    return max(scenes, key=lambda scene: (scene.full_flags() & FLAG_LAND > 0).sum())
+
+
+def pixels(figure: Any) -> np.ndarray[Any, Any]:
+    figure.canvas.draw()
+    return np.asarray(figure.canvas.buffer_rgba())[..., :3]
+
+
+def share(picture: np.ndarray[Any, Any], colour: str) -> float:
+    """Return the share of pixels of a colour in the left half: legends are on the right."""
+    half = picture[60:-60, : picture.shape[1] // 2]
+    wanted = np.rint(np.multiply(to_rgb(colour), 255))
+    return float((np.abs(half - wanted).max(axis=-1) <= 1).mean())
+
+
+def test_a_chart_has_the_colours_of_its_classes(scene: StoredScene) -> None:
+    picture = pixels(scene.plot(chart="SOD"))
+    counts = scene.class_counts["SOD"][:-1]
+    colour = WMO_COLOURS["SOD"][int(np.argmax(counts))]
+    assert share(picture, colour) > 0.02
+    for count, absent in zip(counts, WMO_COLOURS["SOD"], strict=True):
+        if count == 0:
+            assert share(picture, absent) < 0.001
+    assert (share(picture, LAND_COLOUR) > 0.001) == bool(
+        (scene.full_flags() & FLAG_LAND).any()
+    )
+
+
+def test_every_class_has_a_colour_of_its_own_except_tenths_of_one_name() -> None:
+    for chart in CHARTS:
+        assert len(WMO_COLOURS[chart.name]) == chart.n_classes
+    assert len({*WMO_COLOURS[SOD.name]}) == SOD.n_classes
+
+
+def test_a_notebook_shows_a_figure_without_pyplot(scene: StoredScene) -> None:
+    figure: Any = scene.plot("hh")
+    picture = Image.open(BytesIO(figure._repr_png_()))
+    assert picture.size[0] > 600
+    assert "matplotlib.pyplot" not in str(type(figure).__module__)
+
+
+def test_axes_of_the_caller_are_used_with_their_settings(scene: StoredScene) -> None:
+    figure = Figure()
+    FigureCanvasAgg(figure)
+    first, second = figure.subplots(1, 2)
+    with mpl.rc_context({"axes.facecolor": "pink"}):
+        assert scene.plot("t2m", axes=first) is figure
+        assert scene.plot(chart="floe", axes=second) is figure
+    assert second.get_title(loc="left").startswith("floe size, ice chart\n")
+    assert "EPSG:3413" in first.get_xlabel()
+
+
+@pytest.mark.parametrize(
+    ("channel", "chart", "words"),
+    [
+        (None, None, "plot one plane: a channel or a chart"),
+        ("hh", "SOD", "plot one plane: a channel or a chart"),
+        ("hhh", None, "the store has no channel 'hhh'"),
+        ("SOD", None, "the store has no channel 'SOD'"),
+        (None, "SID", "unknown chart 'SID'"),
+    ],
+)
+def test_what_cannot_be_plotted_is_refused(
+    scene: StoredScene, channel: str | None, chart: str | None, words: str
+) -> None:
+    with pytest.raises(SeaIceError, match=words) as caught:
+        scene.plot(channel, chart=chart)
+    assert caught.value.hint
