@@ -23,6 +23,3 @@ COLOURS = {
     FLOE.name: ("#8fc7f0", *FLOE_COLOURS),
 }  # fmt: skip
 """Colour of each class, by chart; open water is light blue, no data stays white."""
-
-LAND_COLOUR = "#d9cfb8"
-"""Colour of land, which no class has."""

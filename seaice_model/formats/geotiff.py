@@ -14,6 +14,7 @@ import numpy as np
 
 from seaice_data.arrays import ChartArray
 from seaice_data.charts import CHART_FILL, CHARTS, SIC, Chart
+from seaice_data.colours import LAND_COLOUR
 from seaice_data.flags import FLAG_LAND
 from seaice_data.system.files import replacing
 from seaice_data.system.geo_libraries import geo_libraries
@@ -28,7 +29,7 @@ from seaice_model.formats.styles import Entry, class_table, raster_style, sic_va
 from seaice_model.maps.attributes import flag_names, text_attributes, uncertainties
 from seaice_model.maps.chart_map import ChartMap
 from seaice_model.maps.netcdf_writer import write_errors
-from seaice_model.style import COLOURS, LAND_COLOUR
+from seaice_model.style import COLOURS
 
 LAND = 254
 """Value of land in the files; 255 is no data."""
