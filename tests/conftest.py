@@ -5,6 +5,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+import torch
 from support.other_systems import OtherSystem
 
 from seaice_data.preparation.prepare import prepare
@@ -14,6 +15,10 @@ from seaice_data.synthetic.scene_set import write_scenes
 # No test calls Hugging Face; those that need a server of that kind start one.
 os.environ["HF_ENDPOINT"] = "http://127.0.0.1:9"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+
+if not torch.cuda.is_available():
+    # Before anything imports Triton: kernels for GPUs are tested in its interpreter.
+    os.environ["TRITON_INTERPRET"] = "1"
 
 # How long an example takes depends on how busy the machine is.
 hypothesis.settings.register_profile("seaice", deadline=None)

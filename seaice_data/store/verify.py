@@ -87,9 +87,10 @@ def verify(
     }
     found = run_tasks(_verify_scene, arguments, jobs, progress)
     damages = [damage for damages in found for damage in damages]
-    if not damages:  # otherwise the summary would lack the damaged scenes
+    entries = dict(store.foreign_entries)
+    if not damages:  # otherwise summary and copy would lack the damaged scenes
         damages = _verify_root(store)
-    entries = {**store.foreign_entries, **_stale_copy(store)}
+        entries |= _stale_copy(store)
     elapsed_s = time.monotonic() - start
     return VerifyReport(len(store.scenes), tuple(damages), entries, elapsed_s)
 

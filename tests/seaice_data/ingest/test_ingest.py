@@ -160,7 +160,7 @@ def test_other_options_are_named_and_replace_only_if_asked(
     with pytest.raises(
         SceneError,
         match=r"_s1a.nc' exists and was made with other options: denoise was esa, is none; "
-        r"chart was not given, is nic_20221130\.gpkg$",
+        r"chart was not given, is nic_20221130\.gpkg\n",
     ) as caught:
         ingest_scene(product, raw, coast=coast, denoise="none", chart=chart)
     assert caught.value.hint == "choose another folder, or replace it with --overwrite"

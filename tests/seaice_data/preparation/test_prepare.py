@@ -434,14 +434,14 @@ def test_a_system_that_cannot_exchange_names_also_replaces_stores(
 def test_a_scene_too_large_for_memory_does_not_stop_the_others(
     raw: Path, store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = Store.write
+    write = StoreWriter.write
 
-    def fail_once(self: Store, scene: Any, provenance: Any) -> None:
+    def fail_once(self: StoreWriter, scene: Any, provenance: Any) -> None:
         if scene.id == IDS[2]:
             raise MemoryError
         write(self, scene, provenance)
 
-    monkeypatch.setattr(Store, "write", fail_once)
+    monkeypatch.setattr(StoreWriter, "write", fail_once)
     report = prepare(raw, store)
     assert (len(report.written), report.failed[0].reason) == (
         6,

@@ -1,14 +1,11 @@
 """The GPU kernel convolves like PyTorch; without a GPU it is interpreted on the CPU."""
 
-import os
 from collections.abc import Iterator
 
 import pytest
 import torch
 from torch.nn import functional
 
-if not torch.cuda.is_available():
-    os.environ["TRITON_INTERPRET"] = "1"  # before Triton is imported
 pytest.importorskip("triton", reason="Triton is for Linux")
 
 from seaice_model.networks import convolution

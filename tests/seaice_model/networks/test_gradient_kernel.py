@@ -1,12 +1,8 @@
 """The GPU kernels return PyTorch's gradient; without a GPU they are interpreted."""
 
-import os
-
 import pytest
 import torch
 
-if not torch.cuda.is_available():
-    os.environ["TRITON_INTERPRET"] = "1"  # before Triton is imported
 pytest.importorskip("triton", reason="Triton is for Linux")
 
 from seaice_model.networks.convolution import weight_gradient as gradient_op

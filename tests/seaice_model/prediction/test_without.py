@@ -240,7 +240,7 @@ def test_own_files_without_ancillary_fields_are_predicted(
     )
     assert found.code == 0, found.err
     assert json.loads(found.out)["drawn_without"] == {CHARTED_ID: "era5"}
-    assert "1 of 2 maps were predicted without era5" in found.err
+    assert "1 of 2 maps was predicted without era5" in found.err
     without = (*options, "--without", "era5,amsr2", "--out", tmp_path / "neither")
     found = Result("predict", tmp_path / "raw", *without)
     assert found.code == 0, found.err
