@@ -4,6 +4,7 @@ Parts of an archive end in two letters, in order: ``train.tar.gzaa``, ``train.ta
 """
 
 import io
+import os
 import re
 import tarfile
 import zlib
@@ -15,7 +16,7 @@ from shutil import copyfileobj
 from typing import IO, BinaryIO
 
 from seaice_data.download.remote_file import RemoteFile, check_name
-from seaice_data.errors import DownloadError
+from seaice_data.errors import DownloadError, ForeignFileError
 from seaice_data.system.files import replacing
 
 _NAME = re.compile(r"(.+\.(?:tar|tar\.gz|tgz))([a-z]{2})?")
@@ -38,7 +39,9 @@ def archives_among(files: Iterable[RemoteFile]) -> dict[str, tuple[RemoteFile, .
     return {name: tuple(parts) for name, parts in found.items()}
 
 
-def unpack(parts: Sequence[Path], folder: Path) -> Iterator[tuple[str, int]]:
+def unpack(
+    parts: Sequence[Path], folder: Path, *, overwrite: bool = False
+) -> Iterator[tuple[str, int]]:
     """Write the files of an archive, each whole or not at all; yield their names and sizes.
 
     Files that exist with the same size are kept. Links and devices are left out.
@@ -49,9 +52,13 @@ def unpack(parts: Sequence[Path], folder: Path) -> Iterator[tuple[str, int]]:
         The archive, or its parts in order.
     folder
         Where its files go.
+    overwrite
+        Whether to replace files of another size.
 
     Raises
     ------
+    ForeignFileError
+        If a file of another size is in the way, unless `overwrite`.
     DownloadError
         If the archive is damaged, or a name in it leads out of `folder`.
     OSError
@@ -68,11 +75,25 @@ def unpack(parts: Sequence[Path], folder: Path) -> Iterator[tuple[str, int]]:
             name = member.name.removeprefix("./")
             check_name(name)
             path = folder / name
-            if not (path.is_file() and path.stat().st_size == member.size):
+            if not _is_there(path, member.size, overwrite=overwrite):
                 content = archive.extractfile(member)
                 assert content is not None  # noqa: S101 - it is a regular file
                 _write(content, path, member.size)
             yield name, member.size
+
+
+def _is_there(path: Path, n_bytes: int, *, overwrite: bool) -> bool:
+    """Return whether a file is unpacked already."""
+    if not os.path.lexists(path):
+        return False
+    if path.is_file() and path.stat().st_size == n_bytes:
+        return True
+    if not overwrite:
+        raise ForeignFileError(
+            f"{str(path)!r} is not the file of this name in the archive: its size differs",
+            hint="move it away, or replace it with --overwrite",
+        )
+    return False
 
 
 def _write(content: IO[bytes], path: Path, n_bytes: int) -> None:

@@ -284,8 +284,14 @@ class _Fetch:
         self._lock = Lock()
 
     def check_disk(self) -> None:
-        """Refuse a disk without room for what is to come, archives twice."""
+        """Refuse a disk without room for what is to come, archives twice.
+
+        Files that an interrupted command has unpacked are there already.
+        """
         packed = sum(part.n_bytes for parts in self._archives.values() for part in parts)
+        if packed:
+            scenes = (path for path in self._folder.rglob("*.nc") if path.is_file())
+            packed = max(packed - sum(path.stat().st_size for path in scenes), 0)
         needed, free = self._n_total + packed, shutil.disk_usage(self._folder).free
         if needed > free:
             raise DownloadError(
@@ -316,11 +322,13 @@ class _Fetch:
             paths = [self._folder / part.name for part in parts]
             found = _Unpacked(tuple(part.checksum for part in parts))
             try:
-                for member, n_bytes in unpack(paths, self._folder):
+                for member, n_bytes in unpack(
+                    paths, self._folder, overwrite=self._overwrite
+                ):
                     found.files[member] = n_bytes
                     self.n_unpacked += 1
                     self._report(f"unpacked {member}")
-            except DownloadError as error:
+            except (DownloadError, ForeignFileError) as error:
                 self.failed.append(Failure.of(name, error))
                 continue
             self._record[name] = found

@@ -31,10 +31,10 @@ Direction = Literal["samples", "-samples", "lines", "-lines"]
 _TURN_WIND = MappingProxyType({True: ("samples", "lines"), False: ()})
 """What ``turn_wind`` of version 0.1 meant."""
 
-_STEPS = np.sqrt([5, 2])
+_STEPS = np.array([(1 + np.sqrt(5)) / 2, np.sqrt(2)])
 """By this much, without whole numbers, the values that decide whether a patch lacks AMSR2
-and ERA5 move on from one patch to the next. Multiples of these roots are spread most evenly
-in 0..1, and those of both together are as well."""
+and ERA5 move on from one patch to the next. Multiples of the golden ratio are spread most
+evenly in 0..1, those of the root of 2 nearly so, and both together as well."""
 
 
 @former_arguments(_TURN_WIND, turn_wind="wind_axes")

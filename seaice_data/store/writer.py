@@ -144,8 +144,10 @@ class StoreWriter(Store):
         And again afterwards: another process may have finished its work in the meantime.
         """
         drop_consolidated(self.storage, self.recipe.zarr_format)
-        yield
-        drop_consolidated(self.storage, self.recipe.zarr_format)
+        try:
+            yield
+        finally:
+            drop_consolidated(self.storage, self.recipe.zarr_format)
 
 
 def _refuse_foreign(storage: Storage) -> int:

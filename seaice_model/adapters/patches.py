@@ -24,6 +24,26 @@ _MOST_WORKERS = 1024
 _EVERYTHING = SampleForm()
 
 
+def check_sampler(patches: PatchSampler) -> None:
+    """Refuse a sampler that gives more than samples contain.
+
+    Raises
+    ------
+    SettingsError
+        If it transforms patches, or gives regions.
+    """
+    if patches.transform is not None:
+        raise SettingsError(
+            "samples are made from patches that are not transformed",
+            hint="give the function to SampleForm(transforms=...) instead of PatchSampler",
+        )
+    if patches.regions:
+        raise SettingsError(
+            "samples do not contain regions",
+            hint="leave out regions=True, or load PatchSampler itself with PatchNumbers",
+        )
+
+
 class PatchDataset(Dataset[Sample]):
     """Random patches of a store, by number, as samples.
 
@@ -37,7 +57,8 @@ class PatchDataset(Dataset[Sample]):
     Raises
     ------
     SettingsError
-        If the form does not fit the channels of the patches.
+        If the form does not fit the channels of the patches, or these are transformed or
+        have regions.
 
     Examples
     --------
@@ -49,6 +70,7 @@ class PatchDataset(Dataset[Sample]):
     """
 
     def __init__(self, patches: PatchSampler, form: SampleForm = _EVERYTHING) -> None:
+        check_sampler(patches)
         form.check_channels(patches.channels)
         self.patches, self.form = patches, form
 

@@ -11,13 +11,13 @@ from importlib.metadata import version
 from xml.etree import ElementTree as ET
 
 from seaice_data.charts import SIC, SIC_STEP_PERCENT
-from seaice_data.egg_codes import SIC_CODES
+from seaice_data.egg_codes import INTERVAL_CODES, SIC_CLASSES
 from seaice_model.style import COLOURS
 
 _DOCTYPE = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
 _QGIS = "3.28"
 _OUTLINE = "90,90,90,255"
-_MORE_THAN_NINE = "91"
+_OTHER = "#bdbdbd"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,12 @@ def raster_style(entries: Sequence[Entry]) -> bytes:
 
 
 def polygon_style() -> bytes:
-    """Return the style of polygons: filled by their total concentration, ``CT``."""
+    """Return the style of polygons: filled by their total concentration, ``CT``.
+
+    Charts of services have more codes than maps: several for water and for ten tenths, and
+    those of intervals, which have the colour of their mid-point. What is in none of the
+    tables is shown, too.
+    """
     root = _root()
     renderer = ET.SubElement(
         root, "renderer-v2", type="categorizedSymbol", attr="CT", enableorderby="0",
@@ -71,15 +76,28 @@ def polygon_style() -> bytes:
     )  # fmt: skip
     categories = ET.SubElement(renderer, "categories")
     symbols = ET.SubElement(renderer, "symbols")
-    shown = [*zip(SIC_CODES, SIC.class_names, COLOURS[SIC.name], strict=True)]
-    shown.insert(-1, (_MORE_THAN_NINE, "more than 90 %", COLOURS[SIC.name][-1]))
-    for number, (code, name, colour) in enumerate(shown):
+    shown = [
+        (f"{code:02d}", name, COLOURS[SIC.name][place])
+        for code, (place, name) in sorted(_concentrations().items())
+    ]
+    for number, (code, name, colour) in enumerate([*shown, ("", "other", _OTHER)]):
         ET.SubElement(
             categories, "category", type="string", value=code, symbol=str(number),
             label=name, render="true",
         )  # fmt: skip
         _add_fill(symbols, str(number), Entry(0, name, colour))
     return _document(root)
+
+
+def _concentrations() -> dict[int, tuple[int, str]]:
+    """Return class and name of each code of concentration."""
+    known = {code: (k, SIC.class_names[k]) for code, k in SIC_CLASSES.items()}
+    known |= {0: (0, "ice free"), 2: (0, "bergy water"), 55: (0, "ice free")}
+    known[91] = (SIC_CLASSES[91], "more than 90 %")
+    return known | {
+        code: ((low + high + 1) // 2, f"{10 * low} to {10 * high} %")
+        for code, (low, high) in INTERVAL_CODES.items()
+    }
 
 
 def class_table(entries: Sequence[Entry], title: str) -> bytes:

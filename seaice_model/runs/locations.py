@@ -52,18 +52,24 @@ def shown(path: str | Path) -> str:
 def runs_at(path: str | Path) -> tuple[str | Path, ...]:
     """Return the runs of seeds in a folder, or the folder itself if it has none.
 
+    A server that does not list what is at a URL is taken to have one run there: reading it
+    says what is wrong, if anything is.
+
     Raises
     ------
     RunError
-        If a URL cannot be reached.
+        If a URL cannot be opened.
     """
     if isinstance(path, str) and is_url(path):
         storage = _opened(path)
         if isinstance(storage, LocalFolder):
             return runs_at(Path(storage.location))
+        names: list[str] = []
+        with suppress(StoreError):
+            names = storage.names()
         seeds = {
             int(named[1]): name
-            for name in _names(storage)
+            for name in names
             if (named := re.fullmatch("seed-([0-9]{1,9})", name))
         }
         return tuple(_below(path, seeds[k]) for k in sorted(seeds)) or (path,)

@@ -6,7 +6,7 @@ import pytest
 from support.packing import contents, packed
 
 from seaice_data.download.archives import unpack
-from seaice_data.errors import DownloadError
+from seaice_data.errors import DownloadError, ForeignFileError
 
 FILES = {"train/a.nc": b"a" * 3000, "train/b.nc": b"b", "c.csv": b""}
 
@@ -34,6 +34,18 @@ def test_files_that_exist_are_kept(tmp_path: Path) -> None:
     (tmp_path / "out" / "train" / "b.nc").write_bytes(b"B")  # of the same size
     list(unpack(paths, tmp_path / "out"))
     assert contents(tmp_path / "out") == FILES | {"train/b.nc": b"B"}
+
+
+def test_files_of_another_size_are_replaced_only_if_asked(tmp_path: Path) -> None:
+    paths, out = in_parts(packed(FILES), tmp_path, 1), tmp_path / "out"
+    (out / "train").mkdir(parents=True)
+    (out / "train" / "b.nc").write_bytes(b"something of mine")
+    with pytest.raises(ForeignFileError, match=r"train/b\.nc' is not the file") as caught:
+        list(unpack(paths, out))
+    assert caught.value.hint == "move it away, or replace it with --overwrite"
+    assert contents(out)["train/b.nc"] == b"something of mine"
+    list(unpack(paths, out, overwrite=True))
+    assert contents(out) == FILES
 
 
 @pytest.mark.parametrize("name", ["../x.nc", "train/../../x.nc", ".bashrc"])

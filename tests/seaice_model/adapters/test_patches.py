@@ -90,6 +90,15 @@ def test_processes_share_the_epochs_of_a_stream(
     assert Counter(found) == Counter(known[:N])
 
 
+def test_samples_are_not_made_from_transformed_patches(store: Store) -> None:
+    turned = PatchSampler(store, channels=["hh"], size=8, transform=lambda patch: patch)
+    with pytest.raises(SettingsError, match="patches that are not transformed") as caught:
+        PatchDataset(turned)
+    assert "SampleForm(transforms=...)" in str(caught.value.hint)
+    with pytest.raises(SettingsError, match="patches that are not transformed"):
+        PatchStream(turned, N)
+
+
 def test_a_stream_of_no_patches_is_refused(patches: PatchSampler) -> None:
     with pytest.raises(SettingsError, match="n_patches must be at least 1"):
         PatchStream(patches, 0)

@@ -3,7 +3,7 @@
 from xml.etree import ElementTree as ET
 
 from seaice_data.charts import SOD
-from seaice_data.egg_codes import SIC_CODES
+from seaice_data.egg_codes import INTERVAL_CODES, SIC_CLASSES
 from seaice_model.formats.styles import Entry, class_table, polygon_style, raster_style
 from seaice_model.style import COLOURS
 
@@ -44,12 +44,20 @@ def test_polygons_have_a_symbol_for_each_concentration() -> None:
         symbol.get("name"): symbol.find("layer/Option/Option[@name='color']")
         for symbol in renderer.findall("symbols/symbol")
     }
-    colours = {}
+    colours, names = {}, {}
     for category in renderer.findall("categories/category"):
+        names[category.get("value")] = category.get("label")
         option = symbols[category.get("symbol")]
         assert option is not None
         colours[category.get("value")] = option.get("value")
-    assert set(colours) == {*SIC_CODES, "91"}
+    every_code = {f"{code:02d}" for code in (*SIC_CLASSES, *INTERVAL_CODES)}
+    assert set(colours) == {*every_code, ""}  # all others
+    assert [names[code] for code in ("01", "10", "91", "92", "46", "81", "")] == [
+        "0 %", "10 %", "more than 90 %", "100 %", "40 to 60 %", "80 to 100 %", "other",
+    ]  # fmt: skip
+    assert colours["46"] == colours["50"]
+    assert colours["12"] == colours["20"]  # halves are rounded up, as in charts
+    assert colours["02"] == colours["55"] == colours["01"] != colours[""]
     red, green, blue = bytes.fromhex(COLOURS["SIC"][0][1:])
     assert colours["01"] == f"{red},{green},{blue},255"
     assert colours["91"] == colours["92"]

@@ -1,9 +1,12 @@
 """Runs in archives, on servers and at Hugging Face."""
 
+import http.server
 import shutil
 import tarfile
+import threading
 import zipfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import fsspec
@@ -138,6 +141,30 @@ def test_what_cannot_be_read_is_named(
     with pytest.raises(RunError, match=reason) as caught:
         load_best(url.format(archive=archive))
     assert hint in str(caught.value.hint)
+
+
+class _Unlisted(http.server.SimpleHTTPRequestHandler):
+    """Serves files, and refuses to list folders."""
+
+    def list_directory(self, path: object) -> None:  # type: ignore[override]  # noqa: ARG002
+        self.send_error(403)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_server_need_not_list_its_files(run: Path) -> None:
+    handler = partial(_Unlisted, directory=str(RunFolder(run).path))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            url = f"http://127.0.0.1:{server.server_port}"
+            assert runs_at(url) == (url,)
+            assert same(url, run)
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def test_the_path_of_an_archive_says_how_to_name_a_run(archive: Path) -> None:
