@@ -26,7 +26,7 @@ _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 _LATER = "check the connection, and run the same command again to continue"
 _HINTS = {
-    401: "the server wants a login, which seaice does not send",
+    401: "the server asks for a login, which seaice does not send",
     403: "the server refuses the request; try again later, or another --source",
     404: "the file may have been moved or renamed; look at its page in a browser",
     410: "the file may have been removed; look at its page in a browser",

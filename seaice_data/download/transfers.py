@@ -197,7 +197,7 @@ class _Download:
         self._stream.truncate(0)
         raise DownloadError(
             f"what was downloaded as {printable(self._file.name)!r} {reason}",
-            hint="run the same command again to download it anew; if it fails again, "
+            hint="run the same command again to download it again; if that fails, "
             "something between here and the server changes files",
         )
 
