@@ -7,7 +7,12 @@ for stage of development. There is none for floe size.
 `seaice_model.style` has others, which can be told apart without telling red from green.
 """
 
+import numpy as np
+from numpy.typing import NDArray
+
 from seaice_data.charts import FLOE, SIC, SOD
+
+_STRETCH = (2, 98)  # percentiles
 
 _OPEN_WATER = "#96c8ff"  # less than one tenth
 _TENTHS_1_3, _TENTHS_4_6, _TENTHS_7_8, _TENTHS_9_10 = (
@@ -39,3 +44,20 @@ LAND_COLOUR = "#d9cfb8"
 
 UNKNOWN_COLOUR = "#e6e6e6"
 """Sea without a class: mixed ice without a dominant type, or outside the chart."""
+
+
+def stretch(plane: NDArray[np.floating]) -> tuple[float, float]:
+    """Return the values that are black and white when a plane is shown: its percentiles.
+
+    Those below the 2nd and above the 98th do not count, nor does NaN.
+
+    Examples
+    --------
+    >>> stretch(np.array([0.0, 50.0, 100.0, np.nan]))
+    (2.0, 98.0)
+    >>> stretch(np.array([np.nan]))
+    (0.0, 1.0)
+    """
+    known = plane[np.isfinite(plane)]
+    low, high = np.percentile(known, _STRETCH) if known.size else (0.0, 1.0)
+    return float(low), float(high)

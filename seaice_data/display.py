@@ -75,12 +75,16 @@ def failures_in_short(value: Any) -> str:
 
 def as_table(title: str, rows: Iterable[tuple[str, str]]) -> str:
     """Return a small table of names and values as HTML, every text escaped."""
-    cells = "".join(
+    return f"<table><caption>{escape(printable(title))}</caption>{as_rows(rows)}</table>"
+
+
+def as_rows(rows: Iterable[tuple[str, str]]) -> str:
+    """Return the rows of such a table."""
+    return "".join(
         f'<tr><th style="text-align: left">{escape(printable(name))}</th>'
         f'<td style="text-align: left">{escape(printable(text))}</td></tr>'
         for name, text in rows
     )
-    return f"<table><caption>{escape(printable(title))}</caption>{cells}</table>"
 
 
 def _few(values: Collection[Any]) -> str:

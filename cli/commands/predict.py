@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from seaice_data.texts import counted
+from seaice_data.texts import agreeing, counted
 
 from ..console import Progress, note, say, say_json, seconds, with_hint
 from ..options import AcceptMasks, AsJson, Device
@@ -155,7 +155,7 @@ def predict(
     for failure in report.plots_failed:
         note(f"not plotted: {failure.name}: {with_hint(failure.reason, failure.hint)}")
     for groups, n in sorted(Counter(report.drawn_without.values()).items()):
-        verb = "was" if n == 1 else "were"
+        verb = agreeing(n, "was", "were")
         of_all = f"{n} of {counted(len(report.maps), 'map')}"
         note(f"{of_all} {verb} predicted without {groups}")
     if as_json:

@@ -66,7 +66,7 @@ def prepare(
     from seaice_data.preparation.prepare import prepare as run
     from seaice_data.settings import assign, read_toml
     from seaice_data.store.recipe import Recipe
-    from seaice_data.texts import counted, printable, without_secrets
+    from seaice_data.texts import agreeing, counted, printable, without_secrets
 
     given = {
         "ratio": ratio,
@@ -92,7 +92,7 @@ def prepare(
             progress=progress,
         )
     for scene_id, n_pixels in report.unseen.items():
-        verb = "has" if n_pixels == 1 else "have"
+        verb = agreeing(n_pixels, "has", "have")
         note(f"{scene_id}: {counted(n_pixels, 'labelled pixel')} {verb} no SAR")
     if report.absent:
         named = [f"{len(ids)} have no {name}" for name, ids in report.absent.items()]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seaice_data.texts import counted
+from seaice_data.texts import agreeing, counted
 
 from ..console import note, say, say_json
 from ..options import AsJson
@@ -83,13 +83,14 @@ def split(
     for name, ids in report.absent.items():
         if ids:
             one = counted(len(ids), "scene")
-            verb = "is" if len(ids) == 1 else "are"
+            verb = agreeing(len(ids), "is", "are")
             note(f"note: {one} of the {name} list {verb} not in the store")
     for failure in report.failed:
         note(f"left out: {failure.reason}")
     if n_tested := len(report.tested):
         one = counted(n_tested, "scene")
-        verb, kind = ("is", "a test scene") if n_tested == 1 else ("are", "test scenes")
+        verb = agreeing(n_tested, "is", "are")
+        kind = agreeing(n_tested, "a test scene", "test scenes")
         note(f"note: {one} of the validation list {verb} {kind} instead")
     if as_json:
         say_json({"store": opened.path, "splits": report.splits})

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seaice_data.charts import CHART_FILL, CHARTS, Chart
+from seaice_data.colours import stretch
 from seaice_model.style import COLOURS, drawing, new_figure
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def plot_sample(
     figure = new_figure(_SIDE * (len(shown) + len(planes)), _SIDE + _WORDS)
     axes = figure.subplots(1, len(shown) + len(planes), squeeze=False)[0]
     for panel, name, plane in zip(axes, shown, np.asarray(sample["image"]), strict=False):
-        low, high = np.nanpercentile(plane, (2, 98)) if np.isfinite(plane).any() else (0, 1)
+        low, high = stretch(plane)
         panel.imshow(plane, cmap="gray", vmin=low, vmax=high, interpolation="nearest")
         panel.set_title(name, fontsize=9)
     known = {chart.name: chart for chart in CHARTS}

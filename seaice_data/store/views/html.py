@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seaice_data.charts import CHART_FILL, SOD
-from seaice_data.colours import UNKNOWN_COLOUR, WMO_COLOURS
+from seaice_data.colours import UNKNOWN_COLOUR, WMO_COLOURS, stretch
+from seaice_data.display import as_rows
 from seaice_data.errors import SeaIceError
 from seaice_data.store.store import Store
 from seaice_data.store.stored_scene import StoredScene
@@ -22,7 +23,6 @@ from seaice_data.texts import time_in_words
 Pixels = NDArray[np.uint8]
 
 _LONGEST_SIDE = 160  # pixels of a thumbnail
-_STRETCH = (2, 98)  # percentiles
 
 
 def store_html(store: Store) -> str:
@@ -78,12 +78,7 @@ def _table(
         lines, after = dict(rows()), below()
     except (SeaIceError, OSError) as error:
         lines, after = {"cannot be read": str(error)}, ""
-    cells = "".join(
-        f'<tr><th style="text-align:left">{escape(name)}</th>'
-        f'<td style="text-align:left">{escape(text)}</td></tr>'
-        for name, text in lines.items()
-        if text
-    )
+    cells = as_rows((name, text) for name, text in lines.items() if text)
     return f"<div><strong>{escape(title)}</strong><table>{cells}</table>{after}</div>"
 
 
@@ -109,8 +104,7 @@ def _thumbnails(scene: StoredScene) -> str:
 
 def _grey(plane: NDArray[np.float32]) -> Pixels:
     """Return a plane in shades of grey, shape ``(y, x, 3)``; NaN is white."""
-    known = plane[np.isfinite(plane)]
-    low, high = np.percentile(known, _STRETCH) if known.size else (0.0, 1.0)
+    low, high = stretch(plane)
     shades = np.clip((plane - low) / max(high - low, 1e-6), 0, 1) * 255
     shades[np.isnan(plane)] = 255
     return np.repeat(shades.astype(np.uint8)[..., np.newaxis], 3, axis=2)

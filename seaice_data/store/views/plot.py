@@ -1,7 +1,6 @@
 """A channel or a chart of a scene as a figure, as it lies around the pole."""
 
 from collections.abc import Iterator
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,13 +9,13 @@ from numpy.typing import NDArray
 from seaice_data.arrays import FloatArray, IntArray
 from seaice_data.channels import find_channel
 from seaice_data.charts import CHART_FILL, CHARTS, Chart
-from seaice_data.colours import LAND_COLOUR, UNKNOWN_COLOUR, WMO_COLOURS
+from seaice_data.colours import LAND_COLOUR, UNKNOWN_COLOUR, WMO_COLOURS, stretch
 from seaice_data.errors import SettingsError, StoreError
 from seaice_data.flags import FLAG_LAND, FLAG_NO_SAR
 from seaice_data.settings import nearest
 from seaice_data.store.stored_scene import StoredScene
 from seaice_data.store.views.polar import PolarPlane, plane_of
-from seaice_data.system.figures import drawing, new_figure, plot_errors
+from seaice_data.system.figures import as_png, drawing, new_figure, plot_errors
 from seaice_data.texts import time_in_words
 
 if TYPE_CHECKING:
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 Float64 = NDArray[np.float64]
 
 _LONGEST_SIDE = 700  # pixels that a figure shows
-_STRETCH = (2, 98)  # percentiles
 _LAND, _UNKNOWN = 254, 253  # beside the classes in a plane to plot
 _LATITUDE_STEPS = (0.5, 1, 2, 5, 10)
 _LONGITUDE_STEPS = (1, 2, 5, 10, 30)
@@ -105,8 +103,7 @@ def _plot_channel(
     values = np.asarray(standardised, np.float32) * channel.std + channel.mean
     is_land = np.isnan(values) & (_flags(scene, pixels) & FLAG_LAND != 0)
     _plot_land(axes, is_land, corners)
-    known = values[np.isfinite(values)]
-    low, high = np.percentile(known, _STRETCH) if known.size else (0.0, 1.0)
+    low, high = stretch(values)
     is_sar = name in ("hh", "hv")
     mesh = axes.pcolormesh(
         *corners, np.ma.masked_invalid(values), cmap="gray" if is_sar else "viridis",
@@ -283,9 +280,6 @@ def _shown_in_notebooks(figure: type["Figure"]) -> Any:
 
     class ShownFigure(figure):  # type: ignore[misc, valid-type]
         def _repr_png_(self) -> bytes:
-            stream = BytesIO()
-            with drawing():
-                self.savefig(stream, format="png", dpi=110)
-            return stream.getvalue()
+            return as_png(self, dpi=110)
 
     return ShownFigure
