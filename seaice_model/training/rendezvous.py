@@ -80,6 +80,7 @@ class Rendezvous:
             distributed.init_process_group(
                 backend, store=store, rank=self.rank, world_size=self.count
             )
+            self._wait_for_all(store, deadline)
             # NCCL connects GPUs through the store at their first sum, which may be later.
             store.set_timeout(distributed.default_pg_timeout)
 
@@ -103,16 +104,35 @@ class Rendezvous:
         # torchrun may keep its store when it starts processes again.
         prefix = f"seaice/{self.attempt}"
         store = distributed.PrefixStore(prefix, served)  # type: ignore[attr-defined]
-        store.set(_key(self.rank), "here")
+        store.set(_key("came", self.rank), "")
         says_at = time.monotonic() + _SAY_AFTER_S
-        while not store.check([*map(_key, range(self.count))]):
-            ranks = range(self.count)
-            self.missing = tuple(r for r in ranks if not store.check([_key(r)]))
+        while missing := self._without(store, "came"):
+            self.missing = missing
             if time.monotonic() > says_at:
-                log.warning("waiting for %s at %s", _ranks(self.missing), self.place)
+                log.warning("waiting for %s at %s", _ranks(missing), self.place)
                 says_at = deadline + _GRACE_S
             _pause(deadline)
+        self.missing = ()
         return store
+
+    def _wait_for_all(self, store: Any, deadline: float) -> None:
+        """Wait until all have joined: those that join last still ask the store.
+
+        The first process keeps it, and may end at once: it goes on last.
+        """
+        store.set(_key("joined", self.rank), "")
+        while self._without(store, "joined"):
+            _pause(deadline)
+        store.set(_key("goes on", self.rank), "")
+        while self.rank == 0 and not self.is_served and self._without(store, "goes on"):
+            _pause(deadline)
+
+    def _without(self, store: Any, step: str) -> tuple[int, ...]:
+        """Return the ranks that have not said that they took a step."""
+        ranks = range(self.count)
+        if store.check([_key(step, rank) for rank in ranks]):
+            return ()
+        return tuple(rank for rank in ranks if not store.check([_key(step, rank)]))
 
     def _find_store(self, deadline: float) -> None:
         """Wait until something answers at the place of the store."""
@@ -171,8 +191,8 @@ def _pause(deadline: float) -> None:
     time.sleep(_POLL_S)
 
 
-def _key(rank: int) -> str:
-    return f"rank {rank}"
+def _key(step: str, rank: int) -> str:
+    return f"{step} {rank}"
 
 
 def _ranks(ranks: tuple[int, ...]) -> str:

@@ -146,6 +146,25 @@ def test_processes_meet_without_torchrun_in_any_order() -> None:
     assert together(JOIN + TOGETHER) == ["0 3\n", "1 3\n", "2 3\n"]
 
 
+SLOW = """
+import os, time
+from torch import distributed
+
+def join_slowly(*names, join=distributed.init_process_group, store, **others):
+    join(*names, store=store, **others)
+    while not store.check(["joined 0"]):  # fails if the first process ends before
+        time.sleep(0.01)
+    store.set("slow", "")
+
+if os.environ["RANK"] == "1":
+    distributed.init_process_group = join_slowly
+"""
+
+
+def test_the_first_process_keeps_the_store_until_all_have_joined() -> None:
+    assert together(SLOW + JOIN + "print(processes.rank)\nleave()") == ["0\n", "1\n", "2\n"]
+
+
 LATE = """
 from torch.distributed.distributed_c10d import _get_default_store
 print(_get_default_store().timeout)
