@@ -20,6 +20,7 @@ class Step(StrEnum):
     prepare = "prepare"
     sampler = "sampler"
     layouts = "layouts"
+    others = "others"
     train = "train"
     predict = "predict"
     score = "score"
@@ -43,7 +44,9 @@ def bench(
     compared with what the official code does at every start (open with xarray, stack, pick
     every tenth pixel), and with reading and inflating alone; `sampler` is compared with the
     official code re-created, and with copying the same windows. `layouts` writes the corner
-    of a scene in several chunk layouts, in the folder of the store. `ingest` takes a folder
+    of a scene in several chunk layouts, in the folder of the store. `others` reads the same
+    windows with zarr-python, xarray, xbatcher, tensorstore and a `DataLoader`. `ingest` takes a
+    folder
     of `seaice synth --version products`, and is compared with reading the pixels alone.
 
     Example: seaice bench sampler store.zarr
