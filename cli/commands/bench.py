@@ -25,6 +25,7 @@ class Step(StrEnum):
     predict = "predict"
     score = "score"
     ingest = "ingest"
+    growth = "growth"
 
 
 def bench(
@@ -32,7 +33,7 @@ def bench(
     path: Annotated[
         Path,
         typer.Argument(
-            help="Folder of netCDF files (prepare, predict), of a product "
+            help="Folder of netCDF files (prepare, predict, growth), of a product "
             "(ingest), or a store"
         ),
     ],
@@ -45,9 +46,10 @@ def bench(
     every tenth pixel), and with reading and inflating alone; `sampler` is compared with the
     official code re-created, and with copying the same windows. `layouts` writes the corner
     of a scene in several chunk layouts, in the folder of the store. `others` reads the same
-    windows with zarr-python, xarray, xbatcher, tensorstore and a `DataLoader`. `ingest` takes a
-    folder
-    of `seaice synth --version products`, and is compared with reading the pixels alone.
+    windows with zarr-python, xarray, xbatcher, tensorstore and a `DataLoader`. `ingest`
+    takes a folder of `seaice synth --version products`, and is compared with reading the
+    pixels alone. `growth` copies small raw files, and shows time and memory for 12, 120
+    and 1200 scenes.
 
     Example: seaice bench sampler store.zarr
     """
