@@ -145,9 +145,10 @@ def _zarr_arrays(windows: Windows) -> "dict[str, tuple[Any, Any]]":
 def _dataset(windows: Windows, scene_id: str, chunks: Any) -> "xr.Dataset":
     import xarray as xr
 
-    return xr.open_zarr(
+    scene: xr.Dataset = xr.open_zarr(
         windows.store.path, group=f"scenes/{scene_id}", consolidated=False, chunks=chunks
-    )[["inputs", "charts"]]
+    )
+    return scene[["inputs", "charts"]]
 
 
 def _xarray_arrays(
@@ -237,7 +238,8 @@ def _loader_tasks(patches: "PatchSampler", windows: Windows) -> dict[str, _Task]
         "multiprocessing_context": "spawn",
     }
     n = _BATCH * _N_LOADED
-    over_zarr = DataLoader(_ZarrWindows(windows, n), **settings)
+    samples: Any = _ZarrWindows(windows, n)  # a data set is what has these two methods
+    over_zarr: DataLoader[Any] = DataLoader(samples, **settings)
     ours = DataLoader(patches, sampler=PatchNumbers(n), **settings)
     return {
         f"DataLoader over zarr-python, {_N_WORKERS} workers": lambda: [
