@@ -20,10 +20,12 @@ class Step(StrEnum):
     prepare = "prepare"
     sampler = "sampler"
     layouts = "layouts"
+    others = "others"
     train = "train"
     predict = "predict"
     score = "score"
     ingest = "ingest"
+    growth = "growth"
 
 
 def bench(
@@ -31,7 +33,7 @@ def bench(
     path: Annotated[
         Path,
         typer.Argument(
-            help="Folder of netCDF files (prepare, predict), of a product "
+            help="Folder of netCDF files (prepare, predict, growth), of a product "
             "(ingest), or a store"
         ),
     ],
@@ -43,8 +45,11 @@ def bench(
     compared with what the official code does at every start (open with xarray, stack, pick
     every tenth pixel), and with reading and inflating alone; `sampler` is compared with the
     official code re-created, and with copying the same windows. `layouts` writes the corner
-    of a scene in several chunk layouts, in the folder of the store. `ingest` takes a folder
-    of `seaice synth --version products`, and is compared with reading the pixels alone.
+    of a scene in several chunk layouts, in the folder of the store. `others` reads the same
+    windows with zarr-python, xarray, xbatcher, tensorstore and a `DataLoader`. `ingest`
+    takes a folder of `seaice synth --version products`, and is compared with reading the
+    pixels alone. `growth` copies small raw files, and shows time and memory for 12, 120
+    and 1200 scenes.
 
     Example: seaice bench sampler store.zarr
     """

@@ -51,6 +51,7 @@ from seaice_data.deprecation import former_arguments, former_attribute
 from seaice_data.display import as_table, in_short
 from seaice_data.errors import SettingsError, StoreError
 from seaice_data.sampling.augmentation import Augmentation
+from seaice_data.sampling.batch_memory import BatchMemory
 from seaice_data.sampling.patch import Patch
 from seaice_data.sampling.patch_cutter import PatchCutter, channel_runs
 from seaice_data.sampling.plan import WIND, BatchPlan, BatchPlanner, still_wind
@@ -227,6 +228,7 @@ class PatchSampler(_Numbered):
         self._dtype = np.dtype(store.recipe.dtype)
         self._shapes = np.array([scene.grid.shape for scene in self._stored])
         self._kept_bytes = kept_bytes
+        self._memory = BatchMemory()
         self._open()
 
     draw = former_attribute("draw", "place")
@@ -284,16 +286,19 @@ class PatchSampler(_Numbered):
         return patches if self.transform is None else [*map(self.transform, patches)]
 
     def empty(self, n_patches: int) -> Patch:
-        """Return memory for a batch, to be used again and again."""
-        shape = (n_patches, self.size, self.size)
+        """Return memory for a batch, to be used again and again.
+
+        Memory of former batches that nobody uses any more is handed out again.
+        """
+        shape, empty = (n_patches, self.size, self.size), self._memory.empty
         out = Patch(
-            inputs=np.empty((*shape, len(self.channels)), self._dtype),
-            charts=np.empty((*shape, len(CHARTS)), np.uint8),
+            inputs=empty((*shape, len(self.channels)), self._dtype),
+            charts=empty((*shape, len(CHARTS)), np.uint8),
             scene=np.empty(n_patches, np.int64),
             probability=np.empty(n_patches, np.float64),
         )
         if self.regions:
-            out["region"] = np.empty(shape, np.uint8)
+            out["region"] = empty(shape, np.uint8)
             out["shares"] = np.empty((n_patches, MOST_REGIONS, N_SHARES), np.float32)
             out["visible"] = np.empty((n_patches, MOST_REGIONS), np.float32)
         return out

@@ -15,6 +15,10 @@ seaice bench sampler "$folder/store.zarr"
 seaice prepare "$folder/raw" "$folder/store16.zarr" --channels \
     sar,geometry,btemp_18_7h,btemp_18_7v,btemp_36_5h,btemp_36_5v,u10m,v10m,t2m,tcwv,tclw,month,latitude,longitude >&2
 seaice bench sampler "$folder/store16.zarr"
+seaice bench others "$folder/store.zarr"
+seaice prepare "$folder/raw" "$folder/chunked.zarr" --codec zstd >&2
+seaice bench others "$folder/chunked.zarr"
+rm -r "$folder/chunked.zarr"
 seaice bench train "$folder/store.zarr" --rounds 3
 seaice bench predict "$folder/raw" --rounds 3
 seaice bench score "$folder/store.zarr" --rounds 3
@@ -22,3 +26,5 @@ seaice synth "$folder/products" --version products --scenes 2 --size 5250 >&2
 for scene in "$folder"/products/*/; do  # one is a zip, one a folder
     seaice bench ingest "$scene" --rounds 3
 done
+seaice synth "$folder/small" --version raw --scenes 12 --size 320 >&2
+seaice bench growth "$folder/small" --rounds 1

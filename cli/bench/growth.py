@@ -1,0 +1,142 @@
+"""`seaice bench growth`: whether time a scene and memory stay flat with more scenes.
+
+The scenes are copies of a few small ones with ids of their own, so that only their number
+differs. Every measurement is made in a process of its own, whose peak memory is shown.
+"""
+
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+from ..console import say
+from .timing import apart, line, peak_mb
+
+_NUMBERS = (12, 120, 1200)
+_N_BATCHES = 20
+_BATCH = 16
+_SIZE = 32
+_TIME = re.compile("[0-9]{8}T[0-9]{6}")
+
+
+def measure(path: Path, rounds: int, numbers: Sequence[int] = _NUMBERS) -> None:
+    """Print time and memory of each step for growing numbers of scenes."""
+    for n_scenes in numbers:
+        with tempfile.TemporaryDirectory() as folder:
+            where = Path(folder)
+            _copy_scenes(path, n_scenes, where / "raw")
+            for title, (work, by_scene, is_repeated) in _steps(where).items():
+                n_times = rounds if is_repeated else 1
+                found = [apart(partial(_timed, work)) for _ in range(n_times)]
+                times = [
+                    elapsed_s / (n_scenes if by_scene else 1) for elapsed_s, _ in found
+                ]
+                what = f"{n_scenes} scenes, peak {max(mb for _, mb in found):.0f} MB"
+                say(line(title, times, "s/scene" if by_scene else "s", what))
+
+
+def _copy_scenes(path: Path, n_scenes: int, folder: Path) -> None:
+    """Copy raw files again and again, each copy with another time in its name."""
+    from seaice_data.scenes.files import find_scenes
+
+    folder.mkdir()
+    originals = find_scenes(path)
+    for k in range(n_scenes):
+        original = originals[k % len(originals)]
+        acquired = datetime(2018, 1, 1) + k * timedelta(hours=1)
+        name = _TIME.sub(f"{acquired:%Y%m%dT%H%M%S}", original.name, count=1)
+        shutil.copyfile(original, folder / name)
+
+
+def _steps(folder: Path) -> dict[str, tuple[Callable[[], object], bool, bool]]:
+    """Return what is measured, whether it counts by the scene, and can be repeated."""
+    store, run, maps = folder / "store.zarr", folder / "run", folder / "maps"
+    return {
+        "prepare": (partial(_prepare, folder / "raw", store), True, False),
+        "open a store": (partial(_open, store), False, True),
+        "info": (partial(_info, store), False, True),
+        "index": (partial(_index, store), False, True),
+        "xarray's open_datatree": (partial(_datatree, store), False, True),
+        "sampler and first batch": (partial(_sample, store, 1), False, True),
+        f"{_N_BATCHES} batches": (partial(_sample, store, _N_BATCHES), False, True),
+        "train 1 batch, validation": (partial(_train, store, run), False, False),
+        "predict": (partial(_predict, store, run, maps), True, False),
+        "score": (partial(_score, store, maps), True, True),
+    }
+
+
+def _timed(work: Callable[[], object]) -> tuple[float, float]:
+    """Return the seconds that work takes, imports included, and peak memory in MB."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start, peak_mb()
+
+
+def _prepare(raw: Path, store: Path) -> None:
+    from seaice_data.preparation.prepare import prepare
+
+    prepare(raw, store)
+
+
+def _open(store: Path) -> None:
+    from seaice_data.store.store import Store
+
+    len(Store(store))
+
+
+def _info(store: Path) -> None:
+    from seaice_data.store.description import describe_store
+    from seaice_data.store.store import Store
+
+    describe_store(Store(store)).to_rows()
+
+
+def _index(store: Path) -> None:
+    from seaice_data.store.store import Store
+
+    Store(store).index()
+
+
+def _datatree(store: Path) -> None:
+    import xarray as xr
+
+    xr.open_datatree(str(store), group="scenes", engine="zarr").close()
+
+
+def _sample(store: Path, n_batches: int) -> None:
+    from seaice_data.sampling.sampler import PatchSampler
+
+    patches = PatchSampler(store, size=_SIZE)
+    for first in range(0, n_batches * _BATCH, _BATCH):
+        patches.batch(range(first, first + _BATCH))
+
+
+def _train(store: Path, run: Path) -> None:
+    from dataclasses import replace
+
+    from seaice_model.config.presets import find_preset
+    from seaice_model.training.train import train
+
+    config = find_preset("tiny").config
+    train(
+        store, run, replace(config, train=replace(config.train, n_iterations=1, n_epochs=1))
+    )
+
+
+def _predict(store: Path, run: Path, maps: Path) -> None:
+    from seaice_data.store.store import Store
+    from seaice_model.prediction.predict import PredictSettings, predict_store
+
+    scenes = Store(store).scenes
+    predict_store(store, run, maps, PredictSettings(plots=False), scenes=scenes)
+
+
+def _score(store: Path, maps: Path) -> None:
+    from seaice_data.sources.charts import find_charts
+    from seaice_model.scores.score import score_maps
+
+    score_maps(maps, find_charts(store))
