@@ -89,6 +89,6 @@ def test_charts_without_egg_codes_are_written_from_their_classes(tmp_path: Path)
     write_map(charted, tmp_path, kind="gpkg", crs="EPSG:3413")
     table = geopandas.read_file(tmp_path / f"{SCENE}_chart.gpkg")
     rows = sorted(zip(table.CT, table.SA, table.FA, strict=True))
-    assert rows == [("01", "-9", "-9"), ("70", "-9", "-9"), ("92", "95", "05")]
+    assert rows == [("01", "-9", "-9"), ("70", "99", "99"), ("92", "95", "05")]
     with pytest.raises(MapError, match="those of an ice service, not predicted"):
         write_netcdf(charted, tmp_path / "map.nc")

@@ -130,6 +130,25 @@ def test_our_reader_of_charts_finds_the_same_classes(
     assert (found[:, 100, 100] != CHART_FILL).all()
 
 
+def test_charts_that_contradict_each_other_are_read_back_as_the_concentration_says(
+    tmp_path: Path,
+) -> None:
+    classes = quarters()
+    classes[:, :12, :15] = np.array([0, 3, 4])[:, None, None]  # water of a stage
+    classes[:, :12, 15:] = np.array([7, 0, 4])[:, None, None]  # ice of none
+    classes[:, :6, 15:] = np.array([7, CHART_FILL, 4])[:, None, None]  # the same
+    classes[:, 12:, 15:] = np.array([3, 2, 0])[:, None, None]
+    scene = map_at(75, -60, classes)
+    assert write_polygons(scene, tmp_path, kind="gpkg", crs="EPSG:3413").n_polygons == 4
+    table = read(tmp_path / f"{NAME}.gpkg").set_index("CT")
+    assert table.SA.to_dict() == {"01": "-9", "70": "99", "92": "95", "30": "83"}
+    assert table.FA.to_dict() == {"01": "-9", "70": "05", "92": "05", "30": "99"}
+    burnt = read_chart(tmp_path / f"{NAME}.gpkg", frame_of(scene))
+    assert sorted(PolygonTable.parse(burnt.rows).classes().tolist()) == [
+        [0, 0, 0], [3, 2, 255], [7, 255, 4], [10, 5, 4],
+    ]  # fmt: skip
+
+
 def test_merged_areas_are_read_back_as_the_mixture_that_they_are(tmp_path: Path) -> None:
     classes = quarters()
     classes[:, 14:16, 3:6] = np.array([10, 1, 1])[:, None, None]  # 6 of 180 pixels
