@@ -1,6 +1,7 @@
 """Files of polygons are read by geopandas, and by the reader of ice charts."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import get_args
 from xml.etree import ElementTree as ET
@@ -63,15 +64,41 @@ def test_every_format_has_the_record_and_says_what_it_is(
 
 
 def test_metadata_of_a_shapefile_is_that_of_sigrid_3(tmp_path: Path) -> None:
+    before = datetime.now(UTC)
     write_polygons(map_at(75, -60), tmp_path, kind="shp", crs="EPSG:3413")
     root = ET.parse(tmp_path / f"{NAME}.xml").getroot()  # noqa: S314 - our own file
     assert root.findtext("idinfo/timeperd/timeinfo/sngdate/caldate") == "20180607"
-    west, east = (
-        float(root.findtext(f"idinfo/spdom/bounding/{side}bc") or "nan")
-        for side in ("west", "east")
-    )
-    assert west < -60 < east
     assert "FGDC" in str(root.findtext("metainfo/metstdn"))
+    # The date of the metadata is not that of the scene.
+    written = root.findtext("metainfo/metd")
+    assert before.strftime("%Y%m%d") <= str(written)
+    assert str(written) <= datetime.now(UTC).strftime("%Y%m%d")
+
+
+@pytest.mark.parametrize("crs", ["EPSG:3995", "EPSG:4326"])
+@pytest.mark.parametrize(
+    ("latitude", "longitude", "expected"),
+    [
+        # 24 x 30 pixels of 4 km, turned by 15 degrees: half of it is 62 km up and down and
+        # 70 km to the sides, that is 0.55 degrees of latitude and 2.4 of longitude. A corner
+        # is 77 km, 0.7 degrees, from the middle.
+        (75, -60, (-62.4, 74.45, -57.6, 75.55)),
+        (75, 180, (177.6, 74.45, -177.6, 75.55)),
+        (75, -179, (178.6, 74.45, -176.6, 75.55)),
+        (90, 0, (-180, 89.3, 180, 90)),
+        (89.9, 20, (-180, 89.25, 180, 90)),
+    ],
+)
+def test_metadata_have_the_bounds_of_the_map(
+    tmp_path: Path, crs: str, latitude: float, longitude: float, expected: tuple[float, ...]
+) -> None:
+    write_polygons(map_at(latitude, longitude), tmp_path, kind="shp", crs=crs)
+    root = ET.parse(tmp_path / f"{NAME}.xml").getroot()  # noqa: S314 - our own file
+    found = [
+        float(root.findtext(f"idinfo/spdom/bounding/{side}bc") or "nan")
+        for side in ("west", "south", "east", "north")
+    ]
+    assert found == pytest.approx(expected, abs=0.15)
 
 
 def test_geojson_follows_its_standard_at_the_date_line(tmp_path: Path) -> None:
