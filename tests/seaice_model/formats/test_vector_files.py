@@ -80,8 +80,8 @@ def test_metadata_of_a_shapefile_is_that_of_sigrid_3(tmp_path: Path) -> None:
     ("latitude", "longitude", "expected"),
     [
         # 24 x 30 pixels of 4 km, turned by 15 degrees: half of it is 62 km up and down and
-        # 70 km to the sides, that is 0.55 degrees of latitude and 2.4 of longitude. A corner
-        # is 77 km, 0.7 degrees, from the middle.
+        # 70 km to the sides, that is 0.55 degrees of latitude and 2.4 of longitude. From
+        # corner to middle it is 77 km, 0.7 degrees.
         (75, -60, (-62.4, 74.45, -57.6, 75.55)),
         (75, 180, (177.6, 74.45, -177.6, 75.55)),
         (75, -179, (178.6, 74.45, -176.6, 75.55)),
