@@ -10,7 +10,7 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from seaice_data.errors import ExportError, StoreError
@@ -60,6 +60,9 @@ class ExportReport:
 
     without_dataset: tuple[str, ...]
     """Charts that nnU-Net cannot learn: no training patch has a class of theirs."""
+
+    n_unlabelled: int
+    """Patches left out, because nnU-Net cannot learn from them."""
 
     elapsed_s: float
     """Seconds in all."""
@@ -111,6 +114,8 @@ def export_patches(
             hint="`seaice info` shows the splits of a store",
         )
     kind = _format(settings, channels, listed.windows)
+    n_listed = len(listed.windows)
+    listed = replace(listed, windows=tuple(filter(kind.takes, listed.windows)))
     pieces = kind.pieces(listed.windows)
     documents = {PATCHES: patches_text(pieces)}
     documents |= kind.documents(listed.windows, channels)
@@ -135,6 +140,7 @@ def export_patches(
         splits=manifest["patches"],
         skipped=listed.skipped,
         without_dataset=kind.left_out,
+        n_unlabelled=n_listed - len(listed.windows),
         elapsed_s=time.perf_counter() - start,
     )
 

@@ -11,7 +11,7 @@ nnU-Net's rules, and what follows from them:
 - Training and validation scenes are its training cases; ``splits_final.json`` separates
   them, and nnU-Net follows it. Test scenes are in ``imagesTs`` and ``labelsTs``.
 - A patch is a training case of a chart only if the chart has a class in it. A chart without
-  a training case has no dataset.
+  a training case has no dataset, and a patch that is in no dataset is left out.
 
 Pictures are the same for all charts, and are written once: the datasets have hard links to
 them, where the disk knows these, and copies elsewhere.
@@ -56,6 +56,10 @@ class NnUnetDatasets(PatchFormat):
     def dataset(self, chart: Chart) -> str:
         """Return the name of the dataset of a chart."""
         return f"Dataset{self.first_id + CHARTS.index(chart):03d}_SeaIce{chart.name}"
+
+    def takes(self, window: PatchWindow) -> bool:
+        """Return whether a dataset contains a patch."""
+        return bool(self._charts(window))
 
     def pieces(self, windows: Sequence[PatchWindow]) -> list[Piece]:
         """Return a piece for each patch."""
