@@ -18,8 +18,7 @@ from seaice_data.download.fetch import (
     fetch_ai4arctic,
     list_ai4arctic,
 )
-from seaice_data.download.remote_file import RemoteFile
-from seaice_data.download.transfers import PART
+from seaice_data.download.remote_file import UNFINISHED, RemoteFile
 from seaice_data.errors import DownloadError, ForeignFileError
 from seaice_data.system.files import alone_in
 
@@ -180,7 +179,7 @@ def test_an_interrupted_call_continues(server: Served, tmp_path: Path) -> None:
     arguments = {"split": "train", "endpoint": server.url, "connections": 1}
     with pytest.raises(KeyboardInterrupt):
         fetch_ai4arctic(tmp_path, "dtu", progress=interrupt, **arguments)  # type: ignore[arg-type]
-    assert [path.name for path in (tmp_path / "train").iterdir()] == [f"a.nc{PART}"]
+    assert [path.name for path in (tmp_path / "train").iterdir()] == [f"a.nc{UNFINISHED}"]
     report = fetch_ai4arctic(tmp_path, "dtu", **arguments)  # type: ignore[arg-type]
     assert 3_000_000 < report.n_bytes < 6_000_000
     assert contents(tmp_path) == {f"train/{name}": content for name, content in big.items()}
