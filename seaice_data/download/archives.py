@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from shutil import copyfileobj
-from typing import IO, BinaryIO
+from typing import IO, BinaryIO, cast
 
 from seaice_data.download.remote_file import RemoteFile, check_name
 from seaice_data.errors import DownloadError, ForeignFileError
@@ -106,11 +106,11 @@ def unpack(
 
 
 @contextmanager
-def _decompressed(packed: io.BufferedReader) -> Iterator[IO[bytes]]:
+def _decompressed(packed: "io.BufferedReader[_Joined]") -> Iterator[IO[bytes]]:
     """Yield an archive without its compression; gzip compares checksums as it is read."""
     if packed.peek(2)[:2] == _GZIP:
         with gzip.GzipFile(fileobj=packed) as stream:
-            yield stream
+            yield cast("IO[bytes]", stream)
     else:
         yield packed
 
