@@ -118,6 +118,26 @@ def test_geojson_follows_its_standard_at_the_date_line(tmp_path: Path) -> None:
             assert part.exterior.is_ccw
 
 
+@pytest.mark.parametrize(("latitude", "longitude"), [(89.9, 20), (75, 180)])
+def test_a_whole_simplified_map_in_degrees_has_no_overlaps(
+    tmp_path: Path, latitude: float, longitude: float
+) -> None:
+    y, x = np.mgrid[:24, :30]
+    sic = np.rint(5 + 5 * np.sin(y / 3) * np.cos(x / 4)).astype(np.uint8)
+    scene = map_at(latitude, longitude, np.stack([sic, sic // 2 % 5 + 1, sic % 6 + 1]))
+    report = write_polygons(scene, tmp_path, kind="gpkg", crs="EPSG:4326", min_area_km2=100)
+    assert report.n_polygons > 20
+    parts = shapely.get_parts(read(tmp_path / f"{NAME}.gpkg").geometry.values)
+    assert shapely.is_valid(parts).all()
+    # Neighbours share their vertices: none overlaps another, and there are no slits.
+    assert shapely.coverage_is_valid(parts)
+    whole = shapely.union_all(parts)
+    assert whole.area == pytest.approx(shapely.area(parts).sum(), rel=1e-9)
+    west, _, east, north = whole.bounds
+    assert (west, east) == (-180, 180)
+    assert (north == 90) == (latitude > 89)
+
+
 def test_flatgeobuf_can_be_read_in_part(tmp_path: Path) -> None:
     write_polygons(map_at(75, -60), tmp_path, kind="fgb", crs="EPSG:3413")
     assert pyogrio.read_info(tmp_path / f"{NAME}.fgb")["capabilities"][
