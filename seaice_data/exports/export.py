@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from seaice_data.display import Displayed
 from seaice_data.errors import ExportError, StoreError
 from seaice_data.exports.geotiff import GeoTiffs
 from seaice_data.exports.manifest import (
@@ -39,8 +40,8 @@ from seaice_data.system.workers import Progress, run_tasks
 _PER_TASK = 8  # patches
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ExportReport:
+@dataclass(frozen=True, kw_only=True, slots=True, repr=False)
+class PatchesReport(Displayed):
     """What `export_patches` did."""
 
     n_written: int
@@ -75,7 +76,7 @@ def export_patches(
     *,
     jobs: int = 1,
     progress: Progress | None = None,
-) -> ExportReport:
+) -> PatchesReport:
     """Write patches of a store as files of another format.
 
     Parameters
@@ -133,7 +134,7 @@ def export_patches(
         n_bytes = writer.write_all(todo, jobs, progress)
         write_manifest(out, manifest, is_complete=True)
     n_written = sum(len(piece.windows) for piece in todo)
-    return ExportReport(
+    return PatchesReport(
         n_written=n_written,
         n_kept=len(listed.windows) - n_written,
         n_bytes=n_bytes,
