@@ -8,6 +8,7 @@ again: of archives that were unpacked and removed, ``fetched.json`` says what wa
 """
 
 import fnmatch
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -128,7 +129,7 @@ def list_ai4arctic(
             for file in files_at_hugging_face(MIRROR, endpoint=endpoint)
             if file.name.partition(".")[0] not in others and _has_scenes(file)
         )
-    chosen = [file for file in files if fnmatch.fnmatchcase(file.name, f"*{only}")]
+    chosen = [file for file in files if not only or _matches(file.name, only)]
     if chosen:
         _check_whole(chosen, files)
         return _without_twins(chosen)
@@ -138,6 +139,22 @@ def list_ai4arctic(
         hint = f"look at https://doi.org/{DOI} in a browser"
     what = f"no file that matches {only!r}" if only else "no files"
     raise DownloadError(f"{source} lists {what}", hint=hint)
+
+
+def _matches(name: str, pattern: str) -> bool:
+    """Return whether a name matches from its beginning, or from that of a word in it.
+
+    Examples
+    --------
+    >>> _matches("train/20180325T194759_dmi_prep.nc", "201803*")
+    True
+    >>> _matches("train/20190101T201803_dmi_prep.nc", "201803*")
+    False
+    >>> _matches("train/S1A_EW_GRDM_1SDH_20180325T194759_dmi.nc", "20180325*")
+    True
+    """
+    starts = (0, *(match.end() for match in re.finditer("[/_]", name)))
+    return any(fnmatch.fnmatchcase(name[start:], pattern) for start in starts)
 
 
 def _has_scenes(file: RemoteFile) -> bool:
@@ -213,7 +230,8 @@ def fetch_ai4arctic(
     split
         ``train``, ``test``, or both: ``all``.
     only
-        Pattern of the names of files, such as ``20180325*``; all if empty.
+        Pattern of the names of files, from the beginning of a word in them on, such as
+        ``20180325*``; all if empty.
     keep_archives
         Whether to keep archives after they were unpacked.
     connections

@@ -109,6 +109,16 @@ def test_single_scenes(server: Served) -> None:
     assert "--source dtu" in str(caught.value.hint)
 
 
+def test_a_date_is_not_a_time(server: Served) -> None:
+    names = ["20180325T194759_dmi_prep.nc", "20190101T201803_dmi_prep.nc"]
+    server.articles = {ARTICLES["ready", "test"]: dict.fromkeys(names, b"x")}
+    for only in ("201803*", "20180325T??????_*", f"test/{names[0]}", "*19475*"):
+        files = list_ai4arctic("dtu", split="test", only=only, endpoint=server.url)
+        assert [file.name for file in files] == [f"test/{names[0]}"]
+    files = list_ai4arctic("dtu", split="test", only="*prep.nc", endpoint=server.url)
+    assert len(files) == 2
+
+
 def test_a_file_that_is_listed_twice_is_fetched_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
