@@ -106,7 +106,7 @@ class Store(StoreRoot, metaclass=_FormerMethods):
         return cls(path)
 
     if not TYPE_CHECKING:
-
+        # It is also asked after a property that raises an AttributeError, which is lost.
         def __getattr__(self, name: str) -> Any:
             if name in _FORMER_METHODS:
                 return getattr(_writer(name)(self.storage.url), name)
