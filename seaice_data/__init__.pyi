@@ -12,12 +12,16 @@ from .checks.check import check_scenes as check_scenes
 from .checks.finding import Finding as Finding
 from .download.fetch import FetchReport as FetchReport
 from .download.fetch import fetch_ai4arctic as fetch_ai4arctic
+from .download.fetch import list_ai4arctic as list_ai4arctic
 from .errors import DownloadError as DownloadError
+from .errors import ExportError as ExportError
+from .errors import ForeignFileError as ForeignFileError
+from .errors import PlotError as PlotError
 from .errors import RecipeError as RecipeError
 from .errors import SceneError as SceneError
 from .errors import SeaIceError as SeaIceError
 from .errors import StoreError as StoreError
-from .exports.export import ExportReport as ExportReport
+from .exports.export import PatchesReport as PatchesReport
 from .exports.export import export_patches as export_patches
 from .exports.settings import ExportSettings as ExportSettings
 from .exports.settings import RandomPatches as RandomPatches

@@ -9,11 +9,14 @@
 """
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seaice_data.arrays import FloatArray
+
+Degrees = TypeVar("Degrees", float, FloatArray)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,18 @@ class TiePoints:
         """Return longitudes from -180 to 180 at pixel positions."""
         points = unrolled(self.longitude)
         plane = tie_point_plane(points, self.lines, self.samples, rows, columns)
-        return (plane + 180) % 360 - 180
+        return wrapped(plane)
+
+
+def wrapped(degrees: Degrees) -> Degrees:
+    """Return longitudes or turns from -180, included, to 180, excluded.
+
+    Examples
+    --------
+    >>> wrapped(190.0), wrapped(180.0), wrapped(-180.0)
+    (-170.0, -180.0, -180.0)
+    """
+    return (degrees + 180) % 360 - 180
 
 
 def unit_vectors(latitude: FloatArray, longitude: FloatArray) -> NDArray[np.float64]:

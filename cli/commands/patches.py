@@ -126,6 +126,9 @@ def patches(
         note(f"note: {counted(len(report.skipped), 'scene')} without a labelled patch")
     for chart in report.without_dataset:
         note(f"note: no training patch has a class of {chart}, so it has no dataset")
+    if report.n_unlabelled:
+        left_out = counted(report.n_unlabelled, "patch", "patches")
+        note(f"note: {left_out} without a class in any dataset left out")
     if as_json:
         say_json(
             {
@@ -135,6 +138,7 @@ def patches(
                 "bytes": report.n_bytes,
                 "splits": report.splits,
                 "scenes_without_patch": report.skipped,
+                "unlabelled": report.n_unlabelled,
                 "elapsed_s": round(report.elapsed_s, 3),
             }
         )

@@ -2,17 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 
 from seaice_data.arrays import FloatArray
 from seaice_data.checks.finding import Finding, outcome_of
-from seaice_data.geolocation import TiePoints
+from seaice_data.geolocation import TiePoints, wrapped
 from seaice_data.grid import SPACING_M, Grid
 from seaice_data.scenes.scene import Scene
-
-Angle = TypeVar("Angle", float, FloatArray)
 
 _EARTH_RADIUS_M = 6_371_000.0
 _INCLINATION_COSINE = -0.1423  # of the Sentinel-1 orbit, 98.18 degrees
@@ -60,7 +57,7 @@ class Placement:
     @property
     def is_right_looking(self) -> bool:
         """Whether later samples are to the right of later lines."""
-        return abs(_turn(self.samples_deg - self.heading_deg - 90)) < _NEAR_DEG
+        return abs(wrapped(self.samples_deg - self.heading_deg - 90)) < _NEAR_DEG
 
     @property
     def is_forward(self) -> bool:
@@ -69,7 +66,7 @@ class Placement:
         ascending = np.rad2deg(np.arcsin(np.clip(_INCLINATION_COSINE / cosine, -1, 1)))
         ways = np.array([ascending, 180 - ascending])
         ahead, back = (
-            np.abs(_turn(self.heading_deg - w)).min() for w in (ways, ways + 180)
+            np.abs(wrapped(self.heading_deg - w)).min() for w in (ways, ways + 180)
         )
         return bool(ahead < back)
 
@@ -216,8 +213,3 @@ def _misplaced(points: TiePoints, original: Grid) -> float:
         rebuilt = np.minimum(np.arange(last + 1) * -(-n // last), n - 1)
         furthest = max(furthest, float(np.abs(2 * positions + 0.5 - rebuilt).max()))
     return furthest
-
-
-def _turn(angle_deg: Angle) -> Angle:
-    """Return an angle between -180 and 180 degrees."""
-    return (angle_deg + 180) % 360 - 180

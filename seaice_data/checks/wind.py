@@ -23,6 +23,7 @@ from seaice_data.arrays import FloatArray, IntArray
 from seaice_data.channels import find_channel
 from seaice_data.checks.finding import CLEAR, Finding, mean_and_error, outcome_of
 from seaice_data.checks.tie_points import Placement
+from seaice_data.geolocation import wrapped
 from seaice_data.sampling.augmentation import Augmentation, Direction
 from seaice_data.sampling.plan import WIND
 from seaice_data.scenes.scene import Scene
@@ -283,14 +284,11 @@ def _block_means(plane: FloatArray, block: int) -> FloatArray:
 def _are_close(one: Wind, other: Wind) -> bool:
     """Return whether two scenes have the same weather, seen in different directions."""
     a, b = one.place, other.place
-    turn = abs((a.heading_deg - b.heading_deg + 180) % 360 - 180)
+    turn = abs(wrapped(a.heading_deg - b.heading_deg))
     hours = abs((one.acquired - other.acquired).total_seconds()) / 3600
     north = 111.2 * (a.latitude - b.latitude)
-    east = (
-        111.2
-        * np.cos(np.deg2rad(a.latitude))
-        * ((a.longitude - b.longitude + 180) % 360 - 180)
-    )
+    across = wrapped(a.longitude - b.longitude)
+    east = 111.2 * np.cos(np.deg2rad(a.latitude)) * across
     return bool(
         turn >= _CROSSING_DEG
         and hours <= _CLOSE_HOURS

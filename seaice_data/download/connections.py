@@ -3,11 +3,14 @@
 Only http and https are spoken, whatever a server redirects to.
 """
 
+import errno
 import http.client
+import re
 import ssl
+import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from email.message import Message
 from importlib.metadata import version
@@ -23,6 +26,17 @@ TIMEOUT_S = 30.0
 
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Answers of servers that are busy, or restarting."""
+
+_GONE = frozenset(
+    {
+        *(errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ENETUNREACH, errno.ENETDOWN),
+        *(errno.ENETRESET, errno.ENOTCONN, errno.EADDRNOTAVAIL),
+    }
+)
+"""Errors of a network that goes away: a laptop that sleeps, a lost route."""
+
+_BUSY_WAITS_S = (1.0, 4.0)
+_LINK = re.compile("<([^>]*)>([^<]*)")
 
 _LATER = "check the connection, and run the same command again to continue"
 _HINTS = {
@@ -42,7 +56,8 @@ class PassingError(DownloadError):
     ) -> None:
         super().__init__(message, hint=hint)
         self.wait_s = wait_s
-        """Seconds to wait, if the server says so."""
+        """Seconds that a busy server asks to wait, 0 if it does not say; None if nothing
+        answers."""
 
 
 @contextmanager
@@ -74,13 +89,20 @@ def opened(
         if response.status not in (http.client.OK, http.client.PARTIAL_CONTENT):
             raise DownloadError(
                 f"{without_secrets(url)!r} answers {response.status} instead of a file",
-                hint="it may want a browser: open its page in one and download from there",
+                hint="it may need a browser: open its page in one and download from there",
             )
         yield response
 
 
-def read_json(url: str) -> tuple[Any, str]:
+def read_json(url: str, *, waits_s: Sequence[float] = _BUSY_WAITS_S) -> tuple[Any, str]:
     """Read JSON.
+
+    Parameters
+    ----------
+    url
+        Where it is.
+    waits_s
+        Seconds to wait each time that the server is busy, before it is asked again.
 
     Returns
     -------
@@ -94,9 +116,15 @@ def read_json(url: str) -> tuple[Any, str]:
     DownloadError
         If the server cannot be reached, refuses, or answers something else.
     """
-    with opened(url, {"Accept": "application/json"}) as response:
-        content = response.read(MOST_BYTES + 1)
-        links = response.headers.get_all("Link", [])
+    try:
+        with opened(url, {"Accept": "application/json"}) as response:
+            content = response.read(MOST_BYTES + 1)
+            links = ", ".join(response.headers.get_all("Link", []))
+    except PassingError as error:
+        if error.wait_s is None or not waits_s:
+            raise
+        time.sleep(max(min(error.wait_s, waits_s[-1]), waits_s[0]))
+        return read_json(url, waits_s=waits_s[1:])
     try:
         value = parse_json(content)
     except DocumentError as error:
@@ -104,8 +132,8 @@ def read_json(url: str) -> tuple[Any, str]:
             f"{without_secrets(url)!r} does not answer what it should: {error}",
             hint="it may be under maintenance, or a proxy answers in its place",
         ) from error
-    following = [link.partition(">")[0] for link in links if 'rel="next"' in link]
-    return value, urljoin(url, following[0].strip(" <")) if following else ""
+    following = [target for target, said in _LINK.findall(links) if 'rel="next"' in said]
+    return value, urljoin(url, following[0]) if following else ""
 
 
 def _opener() -> urllib.request.OpenerDirector:
@@ -146,6 +174,10 @@ def _errors(url: str) -> Iterator[None]:
         raise PassingError(_in_words(url, error), hint=_LATER) from error
     except urllib.error.URLError as error:  # a name that cannot be resolved, say
         raise PassingError(_in_words(url, error.reason), hint=_LATER) from error
+    except OSError as error:
+        if error.errno not in _GONE:  # of the disk, say, that the answer is written to
+            raise
+        raise PassingError(_in_words(url, error), hint=_LATER) from error
     except ValueError as error:  # a port that is not a number
         raise DownloadError(_in_words(url, error)) from error
 
@@ -155,7 +187,7 @@ def _in_words(url: str, error: object) -> str:
     return f"cannot reach {without_secrets(url)!r}: {printable(words)}"
 
 
-def _wait_s(headers: Message) -> float | None:
+def _wait_s(headers: Message) -> float:
     """Return the seconds that a busy server asks to wait; it may also name a date."""
     asked = headers.get("Retry-After", "")
-    return float(asked) if asked.isdecimal() and len(asked) < 6 else None
+    return float(asked) if asked.isdecimal() and len(asked) < 6 else 0.0

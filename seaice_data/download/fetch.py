@@ -8,19 +8,20 @@ again: of archives that were unpacked and removed, ``fetched.json`` says what wa
 """
 
 import fnmatch
-import json
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from importlib.metadata import version
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Lock
-from typing import Literal, TypedDict
+from typing import Literal
 
+from seaice_data.display import Displayed
 from seaice_data.download.archives import archives_among, unpack
 from seaice_data.download.listings import files_at_figshare, files_at_hugging_face
+from seaice_data.download.record import RECORD, Unpacked, read_record, write_record
 from seaice_data.download.remote_file import RemoteFile
 from seaice_data.download.transfers import (
     WAITS_S,
@@ -36,8 +37,7 @@ from seaice_data.errors import (
     SeaIceError,
     is_of_disk,
 )
-from seaice_data.system.documents import DocumentError, parse_json, read_text, typed
-from seaice_data.system.files import alone_in, replacing
+from seaice_data.system.files import alone_in
 
 DOI = "10.11583/DTU.c.6244065.v2"
 """The collection at DTU."""
@@ -60,14 +60,11 @@ Split = Literal["all", "train", "test"]
 Progress = Callable[[int, int, str], None]
 """Called with megabytes done, megabytes in all, and what is done."""
 
-RECORD = "fetched.json"
-"""File of a folder that says which archives were unpacked there."""
-
 _MEGA = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class FetchReport:
+@dataclass(frozen=True, slots=True, repr=False)
+class FetchReport(Displayed):
     """What `fetch_ai4arctic` did."""
 
     folder: Path
@@ -130,10 +127,11 @@ def list_ai4arctic(
         files = tuple(
             file
             for file in files_at_hugging_face(MIRROR, endpoint=endpoint)
-            if file.name.partition(".")[0] not in others
+            if file.name.partition(".")[0] not in others and _has_scenes(file)
         )
-    chosen = [file for file in files if fnmatch.fnmatchcase(file.name, f"*{only}")]
+    chosen = [file for file in files if not only or _matches(file.name, only)]
     if chosen:
+        _check_whole(chosen, files)
         return _without_twins(chosen)
     if only and source == "hugging-face":
         hint = "it packs scenes into archives: fetch single ones with --source dtu"
@@ -141,6 +139,46 @@ def list_ai4arctic(
         hint = f"look at https://doi.org/{DOI} in a browser"
     what = f"no file that matches {only!r}" if only else "no files"
     raise DownloadError(f"{source} lists {what}", hint=hint)
+
+
+def _matches(name: str, pattern: str) -> bool:
+    """Return whether a name matches from its beginning, or from that of a word in it.
+
+    Examples
+    --------
+    >>> _matches("train/20180325T194759_dmi_prep.nc", "201803*")
+    True
+    >>> _matches("train/20190101T201803_dmi_prep.nc", "201803*")
+    False
+    >>> _matches("train/S1A_EW_GRDM_1SDH_20180325T194759_dmi.nc", "20180325*")
+    True
+    """
+    starts = (0, *(match.end() for match in re.finditer("[/_]", name)))
+    return any(fnmatch.fnmatchcase(name[start:], pattern) for start in starts)
+
+
+def _has_scenes(file: RemoteFile) -> bool:
+    """Return whether a file is a scene or an archive; the mirror also has a README."""
+    return file.name.endswith(".nc") or bool(archives_among([file]))
+
+
+def _check_whole(chosen: Iterable[RemoteFile], files: Iterable[RemoteFile]) -> None:
+    """Refuse some parts of an archive without the others, and a name that is ours.
+
+    Raises
+    ------
+    DownloadError
+        If there is one.
+    """
+    all_parts = archives_among(files)
+    for name, parts in archives_among(chosen).items():
+        if len(parts) < (n_parts := len(all_parts[name])):
+            raise DownloadError(
+                f"{len(parts)} of the {n_parts} parts of {name!r} cannot be unpacked alone",
+                hint=f"choose them all with --only '{name}*'",
+            )
+    if any(file.name == RECORD for file in chosen):
+        raise DownloadError(f"a file is listed as {RECORD!r}, which seaice writes")
 
 
 def _without_twins(files: Iterable[RemoteFile]) -> tuple[RemoteFile, ...]:
@@ -192,7 +230,8 @@ def fetch_ai4arctic(
     split
         ``train``, ``test``, or both: ``all``.
     only
-        Pattern of the names of files, such as ``20180325*``; all if empty.
+        Pattern of the names of files, from the beginning of a word in them on, such as
+        ``20180325*``; all if empty.
     keep_archives
         Whether to keep archives after they were unpacked.
     connections
@@ -238,34 +277,20 @@ def fetch_ai4arctic(
     )
 
 
-@dataclass(slots=True)
-class _Unpacked:
-    """What the record says of an archive."""
-
-    checksums: tuple[str, ...]
-    files: dict[str, int] = field(default_factory=dict)
-
-
-class _Record(TypedDict):
-    """The file `RECORD`."""
-
-    doi: str
-    archives: dict[str, _Unpacked]
-
-
 class _Fetch:
     """Files on their way to a folder."""
 
     def __init__(
         self,
         folder: Path,
-        files: Iterable[RemoteFile],
+        files: Sequence[RemoteFile],
         *,
         overwrite: bool,
         progress: Progress | None,
     ) -> None:
         self._folder, self._overwrite, self._progress = folder, overwrite, progress
-        self._record = _read_record(folder / RECORD, overwrite=overwrite)
+        self._reserved = {RECORD, *(file.name for file in files)}
+        self._record = read_record(folder / RECORD, overwrite=overwrite)
         self._archives = {
             name: parts
             for name, parts in archives_among(files).items()
@@ -277,11 +302,11 @@ class _Fetch:
         self.failed: list[Failure] = []
         self.failed_files: set[RemoteFile] = set()
         self.n_fetched = self.n_bytes = self.n_unpacked = 0
+        self._lock = Lock()
         for file in files:
             if file not in in_archives or file in waiting:
                 self._look_at(file)
         self._n_done, self._n_total, self._shown = 0, sum(self._left.values()), 0
-        self._lock = Lock()
 
     def check_disk(self) -> None:
         """Refuse a disk without room for what is to come, archives twice.
@@ -320,10 +345,13 @@ class _Fetch:
             if self.failed_files.intersection(parts):
                 continue
             paths = [self._folder / part.name for part in parts]
-            found = _Unpacked(tuple(part.checksum for part in parts))
+            found = Unpacked(tuple(part.checksum for part in parts))
             try:
                 for member, n_bytes in unpack(
-                    paths, self._folder, overwrite=self._overwrite
+                    paths,
+                    self._folder,
+                    overwrite=self._overwrite,
+                    reserved=self._reserved,
                 ):
                     found.files[member] = n_bytes
                     self.n_unpacked += 1
@@ -332,7 +360,7 @@ class _Fetch:
                 self.failed.append(Failure.of(name, error))
                 continue
             self._record[name] = found
-            _write_record(self._record, self._folder / RECORD)
+            write_record(self._record, self._folder / RECORD, DOI)
             if not keep_archives:
                 for path in paths:
                     path.unlink()
@@ -384,49 +412,24 @@ class _Fetch:
             self.n_fetched += 1
 
     def _fail(self, file: RemoteFile, failure: Failure) -> None:
-        self.failed_files.add(file)
-        self.failed.append(failure)
+        with self._lock:
+            self.failed_files.add(file)
+            self.failed.append(failure)
 
     def _count(self, n_bytes: int, name: str) -> None:
         with self._lock:
             self._n_done += n_bytes
             self.n_bytes += max(n_bytes, 0)
-            if (done := self._n_done // _MEGA) != self._shown:
-                self._shown = done
+            if self._n_megabytes() != self._shown:
+                self._shown = self._n_megabytes()
                 self._report(name)
+
+    def _n_megabytes(self) -> int:
+        """Return the megabytes done: whole ones, and at the end a last one that is not."""
+        if self._n_done >= self._n_total:
+            return -(-self._n_total // _MEGA)
+        return max(self._n_done // _MEGA, 0)
 
     def _report(self, text: str) -> None:
         if self._progress is not None:
-            total = -(-self._n_total // _MEGA)
-            self._progress(min(max(self._n_done // _MEGA, 0), total), total, text)
-
-
-def _read_record(path: Path, *, overwrite: bool) -> dict[str, _Unpacked]:
-    """Return which archives were unpacked.
-
-    Raises
-    ------
-    ForeignFileError
-        If there is another file of this name, unless `overwrite`.
-    """
-    if not path.exists():
-        return {}
-    try:
-        return typed(parse_json(read_text(path)), _Record)["archives"]
-    except DocumentError as error:
-        if overwrite:
-            return {}
-        raise ForeignFileError(
-            f"{str(path)!r} is not a record of what was fetched: {error}",
-            hint="move it away, or replace it with --overwrite",
-        ) from error
-
-
-def _write_record(record: Mapping[str, _Unpacked], path: Path) -> None:
-    archives = {
-        name: {"checksums": found.checksums, "files": found.files}
-        for name, found in record.items()
-    }
-    document = {"software": f"seaice {version('seaice')}", "doi": DOI, "archives": archives}
-    with replacing(path) as new:
-        new.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+            self._progress(self._n_megabytes(), -(-self._n_total // _MEGA), text)

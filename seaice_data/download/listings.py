@@ -7,14 +7,14 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import count
-from typing import Any, NotRequired, TypedDict, TypeVar
+from typing import NotRequired, TypedDict, TypeVar
 from urllib.parse import quote
 
 from seaice_data.download.connections import read_json
 from seaice_data.download.remote_file import RemoteFile
 from seaice_data.errors import DownloadError
 from seaice_data.system.documents import DocumentError, typed
-from seaice_data.texts import without_secrets
+from seaice_data.texts import printable, shortened, without_secrets
 
 FIGSHARE = "https://api.figshare.com/v2"
 """Address of the interface of figshare."""
@@ -79,8 +79,10 @@ def files_at_figshare(
         page = _listed(f"{url}?page={number}&page_size={_PAGE}", list[_FigshareFile])
         # A server that does not know pages would send the same files for ever.
         new = [file for file in page if file["id"] not in found]
-        if not new or number > _MOST_PAGES:
+        if not new:
             return tuple(found.values())
+        if number > _MOST_PAGES:
+            raise _endless(url)
         found |= {file["id"]: _figshare_file(file, folder) for file in new}
     raise AssertionError("there is always a last page")
 
@@ -128,6 +130,12 @@ def _hub_entries(url: str) -> Iterator[_HubEntry]:
         yield from value
         if not url:
             return
+    raise _endless(url)
+
+
+def _endless(url: str) -> DownloadError:
+    shown = without_secrets(url)
+    return DownloadError(f"the list at {shown!r} has more than {_MOST_PAGES} pages")
 
 
 def _is_hidden(path: str) -> bool:
@@ -158,7 +166,7 @@ def _page(url: str, kind: type[_Value]) -> tuple[_Value, str]:
         said = (
             value.get("message") or value.get("error") if isinstance(value, Mapping) else ""
         )
-        reason: Any = said or error
+        reason = printable(shortened(str(said or error)))
         raise DownloadError(
             f"{without_secrets(url)!r} does not list files: {reason}"
         ) from error

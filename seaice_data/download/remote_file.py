@@ -8,7 +8,11 @@ from typing import Protocol
 from seaice_data.errors import DownloadError
 from seaice_data.texts import printable, shortened
 
-_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+@() -]*")
+UNFINISHED = ".part"
+"""End of the names of files that are not complete."""
+
+_PART = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.+@() -]*[A-Za-z0-9_+@()-])?")
+_DEVICE = re.compile(r"(CON|PRN|AUX|NUL|COM\d|LPT\d)(\..*)?", re.IGNORECASE)
 _DIGESTS = {"sha256": 64, "md5": 32, "git": 40}
 """Kinds of checksums, and how many digits they have."""
 
@@ -76,8 +80,9 @@ def check_name(name: str) -> None:
     Raises
     ------
     DownloadError
-        If a part of it is empty, begins with a dot or a blank, or has other characters than
-        letters and digits of ASCII, blanks and ``_.+@()-``.
+        If a part of it is empty, begins or ends with a dot or a blank, is the name of a
+        device in Windows, or has other characters than letters and digits of ASCII, blanks
+        and ``_.+@()-``; or if it ends in `UNFINISHED`, as what is not complete does.
 
     Examples
     --------
@@ -86,6 +91,9 @@ def check_name(name: str) -> None:
     Traceback (most recent call last):
     seaice_data.errors.DownloadError: '../.bashrc' cannot be the name of a file to download
     """
-    if not all(_PART.fullmatch(part) for part in name.split("/")):
+    is_usable = not name.lower().endswith(UNFINISHED) and all(
+        _PART.fullmatch(part) and not _DEVICE.fullmatch(part) for part in name.split("/")
+    )
+    if not is_usable:
         shown = shortened(printable(name))
         raise DownloadError(f"{shown!r} cannot be the name of a file to download")

@@ -1,7 +1,8 @@
 """Download one file: resumed where an earlier process stopped, checked, whole or absent.
 
 Bytes go to a file beside it, whose name ends in ``.part``. It gets its name once it has the
-size and the checksum that the server lists.
+size and the checksum that the server lists. Without a checksum nothing is resumed: the file
+may have changed on the server.
 """
 
 import http.client
@@ -13,13 +14,10 @@ from threading import Event
 from typing import BinaryIO
 
 from seaice_data.download.connections import PassingError, opened
-from seaice_data.download.remote_file import Hash, RemoteFile
+from seaice_data.download.remote_file import UNFINISHED, Hash, RemoteFile
 from seaice_data.errors import DownloadError, ForeignFileError
 from seaice_data.system.files import naming
 from seaice_data.texts import printable
-
-PART = ".part"
-"""End of the names of files that are not complete."""
 
 WAITS_S = (1.0, 4.0, 15.0, 60.0)
 """Seconds to wait after errors in a row, of which none brought a byte."""
@@ -64,7 +62,7 @@ def n_bytes_left(file: RemoteFile, path: Path) -> int:
 
 def part_of(path: Path) -> Path:
     """Return where a file is while it is not complete."""
-    return path.with_name(path.name + PART)
+    return path.with_name(path.name + UNFINISHED)
 
 
 def transfer(
@@ -126,6 +124,8 @@ class _Download:
         self._hash = self._hash_so_far()
         n_in_vain = 0
         while self._n_bytes < self._file.n_bytes:
+            if self._hash is None:  # nothing would show that the file has changed meanwhile
+                self._restart()
             before = self._n_bytes
             try:
                 self._ask_for_rest()
@@ -194,7 +194,7 @@ class _Download:
             self._refuse(f"has the checksum {found}, listed is {self._file.checksum}")
 
     def _refuse(self, reason: str) -> None:
-        self._stream.truncate(0)
+        Path(self._stream.name).unlink()
         raise DownloadError(
             f"what was downloaded as {printable(self._file.name)!r} {reason}",
             hint="run the same command again to download it again; if that fails, "

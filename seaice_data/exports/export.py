@@ -10,9 +10,10 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from seaice_data.display import Displayed
 from seaice_data.errors import ExportError, StoreError
 from seaice_data.exports.geotiff import GeoTiffs
 from seaice_data.exports.manifest import (
@@ -39,8 +40,8 @@ from seaice_data.system.workers import Progress, run_tasks
 _PER_TASK = 8  # patches
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ExportReport:
+@dataclass(frozen=True, kw_only=True, slots=True, repr=False)
+class PatchesReport(Displayed):
     """What `export_patches` did."""
 
     n_written: int
@@ -61,6 +62,9 @@ class ExportReport:
     without_dataset: tuple[str, ...]
     """Charts that nnU-Net cannot learn: no training patch has a class of theirs."""
 
+    n_unlabelled: int
+    """Patches left out, because nnU-Net cannot learn from them."""
+
     elapsed_s: float
     """Seconds in all."""
 
@@ -72,7 +76,7 @@ def export_patches(
     *,
     jobs: int = 1,
     progress: Progress | None = None,
-) -> ExportReport:
+) -> PatchesReport:
     """Write patches of a store as files of another format.
 
     Parameters
@@ -111,6 +115,8 @@ def export_patches(
             hint="`seaice info` shows the splits of a store",
         )
     kind = _format(settings, channels, listed.windows)
+    n_listed = len(listed.windows)
+    listed = replace(listed, windows=tuple(filter(kind.takes, listed.windows)))
     pieces = kind.pieces(listed.windows)
     documents = {PATCHES: patches_text(pieces)}
     documents |= kind.documents(listed.windows, channels)
@@ -128,13 +134,14 @@ def export_patches(
         n_bytes = writer.write_all(todo, jobs, progress)
         write_manifest(out, manifest, is_complete=True)
     n_written = sum(len(piece.windows) for piece in todo)
-    return ExportReport(
+    return PatchesReport(
         n_written=n_written,
         n_kept=len(listed.windows) - n_written,
         n_bytes=n_bytes,
         splits=manifest["patches"],
         skipped=listed.skipped,
         without_dataset=kind.left_out,
+        n_unlabelled=n_listed - len(listed.windows),
         elapsed_s=time.perf_counter() - start,
     )
 

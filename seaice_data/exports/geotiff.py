@@ -6,7 +6,8 @@ ground control points in polar stereographic coordinates (EPSG:3413), 25 a patch
 the names of channels; their scale and offset make physical units of the stored values.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from seaice_data.charts import CHART_FILL, CHARTS
 from seaice_data.errors import ExportError
 from seaice_data.exports.piece import PatchFormat, Piece, facts
 from seaice_data.exports.windows import PatchWindow, WindowSource
-from seaice_data.system.geo_libraries import geo_libraries
+from seaice_data.system.geo_libraries import control_points, geo_libraries
 
 _CRS = "EPSG:3413"  # degrees would fail at the pole and at the date line
 _N_POINTS = 5  # along an axis
@@ -69,18 +70,19 @@ class GeoTiffs(PatchFormat):
                 file.update_tags(1, **{f"CLASS_{k}": name for k, name in classes.items()})
 
 
+@contextmanager
 def _created(
     path: Path,
     planes: np.ndarray[Any, Any],
     fill: float,
     points: list[Any],
     **options: Any,
-) -> Any:
-    """Return a new GeoTIFF of planes, shape ``(plane, y, x)``, open to be described."""
+) -> Iterator[Any]:
+    """Yield a new GeoTIFF of planes, shape ``(plane, y, x)``, to be described."""
     import rasterio  # late: an extra
 
     n_bands, height, width = planes.shape
-    file = rasterio.open(
+    with rasterio.open(
         path,
         "w",
         driver="GTiff",
@@ -93,16 +95,16 @@ def _created(
         gcps=points,
         compress="deflate",
         interleave="band",
+        BIGTIFF="IF_SAFER",  # all channels of large patches take more than 4 GiB
         **options,
-    )
-    file.write(planes)
-    return file
+    ) as file:
+        file.write(planes)
+        yield file
 
 
 def _control_points(window: PatchWindow, source: WindowSource) -> list[Any]:
-    """Return where centres of pixels are; GDAL counts from the corner of the first one."""
+    """Return where some pixels of a window are."""
     from pyproj import Transformer  # late: an extra
-    from rasterio.control import GroundControlPoint
 
     rows, columns = (
         np.unique(np.linspace(0, n - 1, _N_POINTS).round().astype(np.int64))
@@ -110,9 +112,4 @@ def _control_points(window: PatchWindow, source: WindowSource) -> list[Any]:
     )
     latitude, longitude = source.places(window, rows, columns)
     transformer = Transformer.from_crs("EPSG:4326", _CRS, always_xy=True)
-    x, y = transformer.transform(longitude, latitude)
-    return [
-        GroundControlPoint(row + 0.5, column + 0.5, float(x[k, m]), float(y[k, m]))
-        for k, row in enumerate(rows.tolist())
-        for m, column in enumerate(columns.tolist())
-    ]
+    return control_points(rows, columns, *transformer.transform(longitude, latitude))

@@ -63,7 +63,7 @@ class Manifest(TypedDict):
 def patches_text(pieces: Sequence[Piece]) -> str:
     """Return the list of patches as CSV, each with the first of its files."""
     rows = [
-        {**facts(window), "file": piece.files[0] if piece.files else ""}
+        {**facts(window), "file": piece.files[0]}
         for piece in pieces
         for window in piece.windows
     ]
@@ -216,8 +216,8 @@ def _difference(found: Manifest, wanted: Mapping[str, Any]) -> str:
         return "; ".join(listed)
     for name, reason in (
         ("store_fingerprint", "they are of a store with another recipe"),
-        ("content_sha256", "the scenes of the store were others"),
-        ("patches_sha256", "the splits of the store were others"),
+        ("content_sha256", "the scenes of the store have changed"),
+        ("patches_sha256", "the splits of the store have changed"),
     ):
         if found[name] != wanted[name]:  # type: ignore[literal-required]
             return reason

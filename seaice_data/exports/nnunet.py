@@ -2,7 +2,7 @@
 
 nnU-Net's rules, and what follows from them:
 
-- One file a channel: TIFF in float32, which its reader for flat pictures understands.
+- One file a channel: TIFF in float32, which its reader for flat images understands.
 - It does not know NaN: fill in inputs is 0, which is the mean of a standardised channel.
 - It has no fill in labels but a label to ignore, which comes right after the last class: 11
   in SIC, 6 in SOD, 7 in FLOE. Class 0 is called ``background``.
@@ -11,9 +11,9 @@ nnU-Net's rules, and what follows from them:
 - Training and validation scenes are its training cases; ``splits_final.json`` separates
   them, and nnU-Net follows it. Test scenes are in ``imagesTs`` and ``labelsTs``.
 - A patch is a training case of a chart only if the chart has a class in it. A chart without
-  a training case has no dataset.
+  a training case has no dataset, and a patch that is in no dataset is left out.
 
-Pictures are the same for all charts, and are written once: the datasets have hard links to
+Images are the same for all charts, and are written once: the datasets have hard links to
 them, where the disk knows these, and copies elsewhere.
 """
 
@@ -57,6 +57,10 @@ class NnUnetDatasets(PatchFormat):
         """Return the name of the dataset of a chart."""
         return f"Dataset{self.first_id + CHARTS.index(chart):03d}_SeaIce{chart.name}"
 
+    def takes(self, window: PatchWindow) -> bool:
+        """Return whether a dataset contains a patch."""
+        return bool(self._charts(window))
+
     def pieces(self, windows: Sequence[PatchWindow]) -> list[Piece]:
         """Return a piece for each patch."""
         return [
@@ -69,7 +73,7 @@ class NnUnetDatasets(PatchFormat):
         ]
 
     def write(self, piece: Piece, source: WindowSource, folder: Path) -> None:
-        """Write the pictures and labels of a patch."""
+        """Write the images and labels of a patch."""
         (window,) = piece.windows
         inputs, charts = source.read(window)
         first: list[str] = []

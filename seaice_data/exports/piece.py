@@ -22,7 +22,7 @@ class Piece:
     """Its patches."""
 
     files: tuple[str, ...]
-    """Its files, relative to the folder of the export."""
+    """Its files, at least one, relative to the folder of the export."""
 
 
 class PatchFormat(ABC):
@@ -33,9 +33,16 @@ class PatchFormat(ABC):
         """Names of charts that cannot be written."""
         return ()
 
+    def takes(
+        self,
+        window: PatchWindow,  # noqa: ARG002 - for formats that leave patches out
+    ) -> bool:
+        """Return whether the format has a file for a patch."""
+        return True
+
     @abstractmethod
     def pieces(self, windows: Sequence[PatchWindow]) -> list[Piece]:
-        """Divide the patches of an export into pieces."""
+        """Divide patches, all of which the format takes, into pieces."""
 
     @abstractmethod
     def write(self, piece: Piece, source: WindowSource, folder: Path) -> None:

@@ -20,7 +20,7 @@ import numpy as np
 
 from seaice_data.arrays import FloatArray
 from seaice_data.errors import SceneError
-from seaice_data.geolocation import unit_vectors
+from seaice_data.geolocation import unit_vectors, wrapped
 from seaice_data.grid import CELL_PIXELS, cell_centres
 from seaice_data.ingest.frame import Frame
 from seaice_data.ingest.parts import CellFields
@@ -212,10 +212,8 @@ class _Reader:
         latitude, longitude = self.frame.cell_places
         # From the middle of the scene, so that the date line is not in between.
         middle = longitude[longitude.shape[0] // 2, longitude.shape[1] // 2]
-        apart = (longitude - middle + 180) % 360 - 180
-        west, east = (
-            (middle + end + 180) % 360 - 180 for end in (apart.min(), apart.max())
-        )
+        apart = wrapped(longitude - middle)
+        west, east = (wrapped(middle + end) for end in (apart.min(), apart.max()))
         return SceneError(
             f"{layer.file!r} has {layer.field!r} for {layer.grid.extent}; the scene is at "
             f"{latitude.min():.2f} to {latitude.max():.2f} north, {west:.2f} to "

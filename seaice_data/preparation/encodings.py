@@ -12,7 +12,7 @@ import numpy as np
 
 from seaice_data.arrays import FloatArray
 from seaice_data.channels import Group, find_channels
-from seaice_data.geolocation import TiePoints
+from seaice_data.geolocation import TiePoints, wrapped
 from seaice_data.preparation.resample import pick
 
 
@@ -94,4 +94,4 @@ def _nearest_points(
         for positions, n_points in zip(to, points.shape, strict=True)
     )
     values = pick(points, rows, columns)
-    return values if name == "latitude" else (values + 180) % 360 - 180
+    return values if name == "latitude" else wrapped(values)

@@ -19,7 +19,7 @@ from seaice_data.sampling.patch import Patch
 from seaice_data.sampling.windows import Sampling
 from seaice_data.scene_id import SceneId
 from seaice_data.settings import nearest
-from seaice_data.store.division import divided
+from seaice_data.store.division import divided, listed_scenes
 from seaice_data.store.store import Store
 
 
@@ -121,7 +121,7 @@ def asked_scenes(store: Store, scenes: Any, split: Any) -> Sequence[str]:
     Raises
     ------
     SettingsError
-        If both are given, `scenes` is one text, or `split` is not a split.
+        If both are given, `scenes` are not ids, or `split` is not a split.
     StoreError
         If the store has not been divided into splits.
     """
@@ -129,18 +129,17 @@ def asked_scenes(store: Store, scenes: Any, split: Any) -> Sequence[str]:
         return _scenes_of("train" if split is None else split, store)
     if split is not None:
         raise SettingsError("give either scenes or split", hint="leave out one of them")
-    if not isinstance(scenes, str):
-        return tuple(scenes)
-    is_id = SceneId.is_one(scenes)
-    raise SettingsError(
-        f"scenes must be ids of scenes, got the text {scenes!r:.80}",
-        hint=f"write scenes=[{scenes!r}]" if is_id else f"write split={scenes!r:.80}",
-    )
+    if isinstance(scenes, str) and not SceneId.is_one(scenes):
+        raise SettingsError(
+            f"scenes must be ids of scenes, got the text {scenes!r:.80}",
+            hint=f"write split={scenes!r:.80}",
+        )
+    return listed_scenes(scenes)
 
 
 def _scenes_of(split: Any, store: Store) -> Sequence[str]:
     splits = divided(store)
-    if split not in splits:
+    if not isinstance(split, str) or split not in splits:
         hint = nearest(split, splits) if isinstance(split, str) else None
         raise SettingsError(
             f"there is no split {split!r:.80}",

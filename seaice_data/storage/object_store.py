@@ -274,9 +274,7 @@ def url_errors(url: str) -> Iterator[None]:
 def _unreachable(url: str, error: Exception) -> UnreachableError:
     hint = None
     if isinstance(error, ImportError):
-        extras = {
-            name for start, name in _EXTRAS.items() if f"::{url}".find(f"::{start}") >= 0
-        }
+        extras = {name for start, name in _EXTRAS.items() if f"::{start}" in f"::{url}"}
         hint = (
             " and ".join(f"pip install 'seaice[{name}]'" for name in sorted(extras)) or None
         )

@@ -17,7 +17,7 @@ from seaice_data.channels import find_channels
 from seaice_data.charts import CHARTS
 from seaice_data.errors import SettingsError, StoreError
 from seaice_data.settings import nearest
-from seaice_data.store.division import divided
+from seaice_data.store.division import divided, listed_scenes
 from seaice_data.store.opening import AnyStore, opened
 from seaice_data.store.statistics import ChannelStats, add_counts
 from seaice_data.store.store import Store
@@ -172,10 +172,12 @@ def normalisation(
 
 def _open(store: Store, scenes: Sequence[str] | None) -> list[StoredScene]:
     """Return scenes by id, at least one; the training split if not given."""
-    ids = divided(store)["train"] if scenes is None else scenes
+    ids = divided(store)["train"] if scenes is None else listed_scenes(scenes)
     if not ids:
         raise StoreError(
-            f"the store {store.path!r} has no training scenes",
+            f"the store {store.path!r} has no training scenes"
+            if scenes is None
+            else "no scene is named: scenes is empty",
             hint="name scenes with `scenes`; `seaice info` shows the splits of a store",
         )
     return [store.scene(scene_id) for scene_id in ids]

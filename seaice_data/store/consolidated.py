@@ -11,11 +11,13 @@ the scenes and arrays that are there, and each scene as its own group describes 
 """
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypedDict
 
 from seaice_data.errors import DamageError, Failure, StoreError
+from seaice_data.storage.object_store import UnreachableError
 from seaice_data.storage.storage import Storage
 from seaice_data.store.array_files import ARRAY_DOCUMENTS, check_array_document
 from seaice_data.store.group import (
@@ -36,6 +38,8 @@ from seaice_data.system.documents import (
     parse_json,
     typed,
 )
+
+log = logging.getLogger(__name__)
 
 Documents = Mapping[str, Any]
 """Parsed documents by their names below the group ``scenes``."""
@@ -98,16 +102,18 @@ def drop_consolidated(storage: Storage, zarr_format: int) -> None:
 def write_consolidated(store: Store) -> None:
     """Write the consolidated metadata, unless it is there; drop it if scenes are damaged.
 
-    It only saves time: a disk that refuses it is not an error.
+    It only saves time: a disk or an object store that refuses it is logged, not an error.
     """
     zarr_format = store.recipe.zarr_format
-    with suppress(OSError):
+    name = f"scenes/{CONSOLIDATED[zarr_format]}"
+    try:
         content = _content(store)
-        name = f"scenes/{CONSOLIDATED[zarr_format]}"
         if content is None or len(content) > MOST_BYTES:
             drop_consolidated(store.storage, zarr_format)
         elif store.storage.read_many([name]).get(name) != content:
             store.storage.put(name, content)
+    except (OSError, UnreachableError) as error:
+        log.warning("%s: no consolidated metadata: %s", store.path, error)
 
 
 def is_stale(store: Store) -> bool:
@@ -117,9 +123,11 @@ def is_stale(store: Store) -> bool:
     """
     name = f"scenes/{CONSOLIDATED[store.recipe.zarr_format]}"
     found = store.storage.read_many([name]).get(name)
-    if not isinstance(found, bytes) or _consolidated(store) is None:
-        return False
-    return found != _content(store)
+    if store.recipe.zarr_format == 2:  # a damaged copy misleads other programs, too
+        is_copy = found is not None
+    else:
+        is_copy = isinstance(found, bytes) and _MARK in found
+    return is_copy and found != _content(store)
 
 
 def _content(store: Store) -> bytes | None:
@@ -131,6 +139,8 @@ def _content(store: Store) -> bytes | None:
         documents = _collected(store, scenes)
         for scene in scenes:
             _checked(documents, store, scene)
+        if not _fits(documents, store, scenes):
+            return None  # a scene has changed since it was opened, or cannot be read
         own = _group(store)
     except (StoreError, DocumentError):
         return None
@@ -193,9 +203,11 @@ def _fits(found: Documents, store: StoreRoot, scenes: Sequence[StoredScene]) -> 
     if {*found} - {*DOCUMENTS[2]} != names:
         return False
     document = store.documents[0]
-    attributes = (found[f"{scene.id}/{document}"] for scene in scenes)
+    attributes = [found[f"{scene.id}/{document}"] for scene in scenes]
+    if not all(isinstance(found[name], dict) for name in names):
+        return False  # some cannot be read
     if store.recipe.zarr_format == 3:
-        attributes = (group.get("attributes") for group in attributes)
+        attributes = [group.get("attributes") for group in attributes]
     return all(a == scene.attributes for a, scene in zip(attributes, scenes, strict=True))
 
 

@@ -1,10 +1,11 @@
 """Divide the scenes of a store into splits again, by other settings."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from seaice_data.display import Displayed
-from seaice_data.errors import Failure, StoreError
+from seaice_data.errors import Failure, SettingsError, StoreError
 from seaice_data.scene_id import SceneId
 from seaice_data.settings import to_mapping
 from seaice_data.store.opening import AnyStore, opened
@@ -107,3 +108,28 @@ def folds_of(
     """
     splits = divided(opened(store))
     return split_folds((*splits["train"], *splits["validation"]), n_folds, seed)
+
+
+def listed_scenes(scenes: Any) -> tuple[str, ...]:
+    """Return ids of scenes that are named one by one.
+
+    Raises
+    ------
+    SettingsError
+        If they are one text, or not texts: a text would be taken letter by letter.
+
+    Examples
+    --------
+    >>> listed_scenes(["20180607T184326_dmi"])
+    ('20180607T184326_dmi',)
+    """
+    if isinstance(scenes, str):
+        raise SettingsError(
+            f"scenes must be ids of scenes, got the text {scenes!r:.80}",
+            hint=f"write scenes=[{scenes!r:.80}]",
+        )
+    if isinstance(scenes, Iterable):
+        ids = tuple(scenes)
+        if all(isinstance(scene, str) for scene in ids):
+            return ids
+    raise SettingsError(f"scenes must be ids of scenes, got {scenes!r:.80}")

@@ -224,13 +224,14 @@ def read_root(storage: Storage) -> tuple[dict[str, Any], int]:
     return attributes, zarr_format
 
 
-def foreign_names(storage: Storage) -> list[str]:
+def foreign_names(storage: Storage, zarr_format: int) -> list[str]:
     """Return what is in a store, or among its scenes, under a name seaice does not use."""
     documents = {name for names in DOCUMENTS.values() for name in names}
     found = {*storage.names()} - documents - {"scenes", STAGING}
+    documents = {*DOCUMENTS[zarr_format], CONSOLIDATED[zarr_format]}
     found |= {
         f"scenes/{name}"
-        for name in {*storage.names("scenes")} - documents - {*CONSOLIDATED.values()}
+        for name in {*storage.names("scenes")} - documents
         if not SceneId.is_one(name)
     }
     return sorted(found)

@@ -106,7 +106,7 @@ class Store(StoreRoot, metaclass=_FormerMethods):
         return cls(path)
 
     if not TYPE_CHECKING:
-
+        # It is also asked after a property that raises an AttributeError, which is lost.
         def __getattr__(self, name: str) -> Any:
             if name in _FORMER_METHODS:
                 return getattr(_writer(name)(self.storage.url), name)
@@ -162,7 +162,8 @@ class Store(StoreRoot, metaclass=_FormerMethods):
     @property
     def foreign_entries(self) -> dict[str, str]:
         """What is in the store but not part of it: a description by name."""
-        found = dict.fromkeys(foreign_names(self.storage), "not part of a store")
+        names = foreign_names(self.storage, self.recipe.zarr_format)
+        found = dict.fromkeys(names, "not part of a store")
         folders = filter(SceneId.is_one, self.storage.names("scenes"))
         halves = {*folders} - {*self.scenes}
         return found | {
@@ -265,6 +266,18 @@ class Store(StoreRoot, metaclass=_FormerMethods):
     def has_scene(self, scene_id: str) -> bool:
         """Return whether a scene is in the store at this moment."""
         return bool(self.read_metadata([scene_id]))
+
+    def has_same_scenes(self, other: "Store") -> bool:
+        """Return whether two stores had the same scenes, with equal metadata, when read.
+
+        The metadata of a scene contains the checksums of its arrays.
+        """
+        ours, theirs = (
+            {scene_id: [d for d in documents if isinstance(d, bytes)]
+             for scene_id, documents in store._metadata.items()}
+            for store in (self, other)
+        )  # fmt: skip
+        return ours == theirs
 
     def index(self) -> "pd.DataFrame":
         """Return a table with a row for each scene; no pixel is read.

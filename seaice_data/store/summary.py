@@ -31,8 +31,9 @@ def finish(store: Store) -> list[Failure]:
         summary, damaged = summarise(current)
         current.write_summary(summary)
         write_consolidated(current)
-        # Another run may have added scenes in the meantime, and finished before this one.
-        if Store.open(url).scenes == current.scenes:
+        # Another run may have added or replaced scenes in the meantime, and finished before
+        # this one.
+        if Store.open(url).has_same_scenes(current):
             current.storage.drop_staging()
             return damaged
 

@@ -177,7 +177,7 @@ def _stale_copy(store: Store) -> dict[str, str]:
     if not is_stale(store):
         return {}
     name = f"scenes/{CONSOLIDATED[store.recipe.zarr_format]}"
-    return {name: "consolidated metadata of other arrays; `seaice prepare` writes it again"}
+    return {name: "consolidated metadata does not fit; `seaice prepare` writes it again"}
 
 
 def _text(value: Any) -> str:

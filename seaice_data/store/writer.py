@@ -153,7 +153,7 @@ class StoreWriter(Store):
 def _refuse_foreign(storage: Storage) -> int:
     """Refuse to remove what is not part of a store; return the zarr format of the store."""
     _, zarr_format = read_root(storage)
-    if foreign := foreign_names(storage):
+    if foreign := foreign_names(storage, zarr_format):
         raise StoreError(
             f"{storage.path!r} contains {foreign[0]!r}, which is not part of a store",
             hint="move it away, or choose another path",

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
+from seaice_data.arrays import FloatArray, IntArray
 from seaice_data.errors import SeaIceError
 from seaice_data.system.extras import extra
 from seaice_data.texts import printable, shortened
@@ -56,6 +58,36 @@ def geo_libraries(kind: type[SeaIceError], package: str, words: str = "") -> Ite
             raise kind(f"{words or 'GDAL says'}: {said}") from error
     finally:
         os.environ.update(aside)
+
+
+def control_points(
+    rows: FloatArray | IntArray,
+    columns: FloatArray | IntArray,
+    x: FloatArray,
+    y: FloatArray,
+) -> list[Any]:
+    """Return ground control points: where pixels are, as rasterio takes them.
+
+    Parameters
+    ----------
+    rows, columns
+        Pixels, shapes ``(row,)`` and ``(column,)``; 0 is the centre of the first one, whose
+        corner GDAL counts from.
+    x, y
+        Where the centres of all pairs are, shape ``(row, column)``.
+    """
+    from rasterio.control import GroundControlPoint  # late: an extra
+
+    return [
+        GroundControlPoint(
+            row=float(row) + 0.5,
+            col=float(column) + 0.5,
+            x=float(x[i, j]),
+            y=float(y[i, j]),
+        )
+        for i, row in enumerate(rows)
+        for j, column in enumerate(columns)
+    ]
 
 
 def _in_words(error: BaseException) -> str:

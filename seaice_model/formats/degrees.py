@@ -20,7 +20,10 @@ _STEP_M = 5000.0  # edges are straight in degrees: at 87 degrees north 10 m off 
 _SLIT_M = 0.001  # half the width of what is cut out along the date line
 _FAR_M = 3e7
 _N_DIGITS = 7  # of degrees: a centimetre
-_DATE_LINE = np.radians(225)  # direction from the pole, from the y axis, clockwise
+_NO_GAP = 1e-6  # degrees between neighbours that touch each other
+_DATE_LINE = np.radians(
+    225
+)  # direction from the pole: anticlockwise from the negative y axis
 
 
 def in_degrees(polygons: NDArray[Any]) -> NDArray[Any]:
@@ -45,6 +48,41 @@ def in_degrees(polygons: NDArray[Any]) -> NDArray[Any]:
     is_cut = shapely.intersects(slit, dense)
     dense[is_cut] = shapely.difference(dense[is_cut], slit)
     return np.asarray(shapely.orient_polygons(shapely.transform(dense, _placed)))
+
+
+def bounds_in_degrees(polygons: NDArray[Any]) -> tuple[float, float, float, float]:
+    """Return the westernmost and southernmost, easternmost and northernmost degree.
+
+    Parameters
+    ----------
+    polygons
+        What `in_degrees` returns, at least one polygon.
+
+    Returns
+    -------
+    tuple
+        West, south, east and north, of the narrowest range of longitudes with all polygons:
+        west is above east if the range contains the date line, and -180 to 180 is a band
+        around the whole earth (FGDC-STD-001-1998, section 1.5.1).
+
+    Examples
+    --------
+    >>> from shapely import box
+    >>> bounds_in_degrees(np.array([box(170, 70, 180, 75), box(-180, 70, -175, 76)]))
+    (170.0, 70.0, -175.0, 76.0)
+    """
+    import shapely  # late: an extra
+
+    west, south, east, north = shapely.bounds(shapely.get_parts(polygons)).T
+    order = np.argsort(west)
+    west, east = west[order], np.maximum.accumulate(east[order])
+    # Ranges that follow each other, and the gap after each, that after the last one too.
+    gaps = np.append(west[1:], west[0] + 360) - east
+    widest = int(gaps.argmax())
+    ends = (-180.0, 180.0)
+    if gaps[widest] > _NO_GAP:
+        ends = float(np.roll(west, -1)[widest]), float(east[widest])
+    return ends[0], float(south.min()), ends[1], float(north.max())
 
 
 def _along(points: FloatArray) -> FloatArray:

@@ -36,7 +36,12 @@ from seaice_model.formats.outlines import (
     simplified,
 )
 from seaice_model.formats.projection import is_in_degrees, locate
-from seaice_model.formats.sigrid import Record, records_of_classes, records_of_table
+from seaice_model.formats.sigrid import (
+    Record,
+    consistent,
+    records_of_classes,
+    records_of_table,
+)
 from seaice_model.formats.vector_files import SUFFIXES, PolygonFormat, encoded
 from seaice_model.maps.attributes import text_attributes
 from seaice_model.maps.chart_map import ChartMap
@@ -195,7 +200,7 @@ def _keys(chart_map: ChartMap, decision: Decision, egg_codes: EggCodes | None) -
     is_masked = (chart_map.flags & (FLAG_LAND | FLAG_NO_SAR)) != 0
     n_masked = count_pixels(is_masked, decision.rows, decision.columns, shape)
     n_pixels = count_pixels(np.ones_like(is_masked), decision.rows, decision.columns, shape)
-    sic, sod, floe = decision.classes.astype(np.int32)
+    sic, sod, floe = consistent(decision.classes).astype(np.int32)
     is_shown = 2 * n_masked < n_pixels
     if egg_codes is None:
         classes = [

@@ -8,7 +8,6 @@ warper takes three times as long. The distance of pixels from where the tie poin
 them can be measured (`geolocation_error_m`).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +16,7 @@ import numpy as np
 from seaice_data.arrays import ChartArray, FloatArray, IntArray
 from seaice_data.charts import CHART_FILL
 from seaice_data.system.compiled import compiled
-from seaice_data.system.geo_libraries import geo_libraries
+from seaice_data.system.geo_libraries import control_points, geo_libraries
 from seaice_model.errors import MapError
 from seaice_model.formats.projection import locate
 from seaice_model.maps.chart_map import ChartMap
@@ -208,19 +207,7 @@ def _pick(
                     warped[k, i, j] = planes[k, shown_rows[row], shown_columns[column]]
 
 
-def _control_points(chart_map: ChartMap, crs: str) -> Sequence[Any]:
-    from rasterio.control import GroundControlPoint  # late: an extra
-
+def _control_points(chart_map: ChartMap, crs: str) -> list[Any]:
     tie_points = chart_map.tie_points
-    at: FloatArray = locate(tie_points, tie_points.lines, tie_points.samples, crs)
-    return [
-        # GDAL counts from the corner of the first pixel, we from its centre.
-        GroundControlPoint(
-            row=float(line) + 0.5,
-            col=float(sample) + 0.5,
-            x=float(at[0, y, x]),
-            y=float(at[1, y, x]),
-        )
-        for y, line in enumerate(tie_points.lines)
-        for x, sample in enumerate(tie_points.samples)
-    ]
+    lines, samples = tie_points.lines, tie_points.samples
+    return control_points(lines, samples, *locate(tie_points, lines, samples, crs))

@@ -4,6 +4,10 @@ A polygon whose pixels all have one class of ice gets exactly their codes. One t
 them (small areas merged into it, `--min-area`) gets an egg code: the mean concentration of
 its pixels, and up to three stages of development with their shares of it.
 
+The three charts of a map are predicted separately, and may contradict each other. Then the
+concentration decides: water has neither stage nor form, whatever the others say, and the
+stage or form of ice that SOD or FLOE takes for open water is not known (`consistent`).
+
 Fields, by JCOMM Technical Report 23 (WMO/TD-No. 1214), all of them text, "-9" if not given:
 
 - ``CT`` total concentration; ``CA``, ``CB``, ``CC`` those of up to three stages, from the
@@ -11,6 +15,9 @@ Fields, by JCOMM Technical Report 23 (WMO/TD-No. 1214), all of them text, "-9" i
 - ``SA``, ``SB``, ``SC`` these stages; ``FA``, ``FB``, ``FC`` their predominant forms;
 - ``CN`` a stage older than SA, below one tenth; ``CD`` the most frequent one that is left;
 - ``CF`` predominant and secondary form of all ice; ``POLY_TYPE`` I ice or W water.
+
+A stage or form of ice that is not known is "99", undetermined or unknown. Codes that are
+read as open water say something else of ice: "80" is no stage, and "00" pancake ice.
 """
 
 from collections.abc import Mapping
@@ -18,6 +25,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from seaice_data.arrays import ChartArray, FloatArray, IntArray
+from seaice_data.charts import CHART_FILL
 from seaice_data.egg_codes import COLUMNS, FLOE_CODES, SIC_CODES, SOD_CODES, PolygonTable
 
 CODES = (*COLUMNS, "CN", "CD", "CF", "POLY_TYPE")
@@ -31,7 +39,37 @@ Record = Mapping[str, str]
 
 _LETTERS = "ABC"
 _MORE_THAN_NINE = "91"  # more than nine tenths, less than ten
-_NO_STAGE = 0  # of a class that is water or fill
+_UNKNOWN = "99"
+_NOT_KNOWN = 0  # position of what is water or fill: ice of this class has no known stage
+_STAGES = (_UNKNOWN, *SOD_CODES[1:])
+_FORMS = (_UNKNOWN, *FLOE_CODES[1:])
+
+
+def consistent(classes: ChartArray) -> ChartArray:
+    """Return the classes of a map as polygons with egg codes can have them.
+
+    Where the charts contradict each other, that of concentration decides.
+
+    Parameters
+    ----------
+    classes
+        Shape ``(chart, y, x)``, charts as in ``CHARTS``.
+
+    Returns
+    -------
+    ChartArray
+        Of the same shape: SOD and FLOE are 0 where SIC is 0, and 255 instead of 0 in ice.
+
+    Examples
+    --------
+    >>> sic, sod, floe = [0, 0, 2, 2], [0, 3, 0, 3], [0, 4, 4, 0]
+    >>> consistent(np.array([[sic], [sod], [floe]], np.uint8))[1:, 0].tolist()
+    [[0, 0, 255, 3], [0, 0, 4, 255]]
+    """
+    sic, others = classes[0], classes[1:]
+    is_ice = (sic > 0) & (sic != CHART_FILL)
+    others = np.where(is_ice & (others == 0), CHART_FILL, others)
+    return np.concatenate([sic[np.newaxis], np.where(sic == 0, 0, others)])
 
 
 def records_of_classes(labels: IntArray, classes: ChartArray) -> list[Record]:
@@ -42,8 +80,8 @@ def records_of_classes(labels: IntArray, classes: ChartArray) -> list[Record]:
     labels
         Region of each pixel, shape ``(y, x)``, from 1; 0 is none.
     classes
-        Shape ``(chart, y, x)``; a stage or form that is 255 is not known, and no pixel of a
-        region has a concentration of 255.
+        Shape ``(chart, y, x)``; a stage or form that is 255, or 0 in ice, is not known, and
+        no pixel of a region has a concentration of 255.
 
     Returns
     -------
@@ -63,7 +101,7 @@ def records_of_classes(labels: IntArray, classes: ChartArray) -> list[Record]:
     shape = (n_regions + 1, len(SOD_CODES), len(FLOE_CODES))
     sic, sod, floe = (plane.astype(np.int64) for plane in classes)
     stage, form = (
-        np.where(plane < n, plane, _NO_STAGE)
+        np.where(plane < n, plane, _NOT_KNOWN)
         for plane, n in ((sod, shape[1]), (floe, shape[2]))
     )
     inside = labels > 0
@@ -114,8 +152,8 @@ def _record(tenths: FloatArray) -> Record:
     for letter, stage in zip(_LETTERS, shown, strict=False):
         is_alone = parts[stage] == n_tenths
         codes[f"C{letter}"] = NOT_GIVEN if is_alone else SIC_CODES[parts[stage]]
-        codes[f"S{letter}"] = SOD_CODES[stage]
-        codes[f"F{letter}"] = FLOE_CODES[int(tenths[stage].argmax())]
+        codes[f"S{letter}"] = _STAGES[stage]
+        codes[f"F{letter}"] = _FORMS[int(tenths[stage].argmax())]
     codes["CF"] = _forms(tenths.sum(axis=0))
     return _whole(codes)
 
@@ -131,8 +169,11 @@ def _rounded(parts: FloatArray, total: int) -> IntArray:
 
 def _others(tenths: FloatArray, shown: list[int]) -> dict[str, str]:
     """Return codes for stages that are there but not among those shown."""
-    left = [s for s in np.flatnonzero(tenths).tolist() if s not in shown and s != _NO_STAGE]
-    traces = [s for s in left if s > shown[0] and tenths[s] < 1]
+    left = [
+        s for s in np.flatnonzero(tenths).tolist() if s not in shown and s != _NOT_KNOWN
+    ]
+    oldest = shown[0] if shown[0] != _NOT_KNOWN else len(tenths)
+    traces = [s for s in left if s > oldest and tenths[s] < 1]
     codes = {"CN": SOD_CODES[max(traces)]} if traces else {}
     left = [s for s in left if not traces or s != max(traces)]
     if left:
@@ -142,12 +183,10 @@ def _others(tenths: FloatArray, shown: list[int]) -> dict[str, str]:
 
 def _forms(tenths: FloatArray) -> str:
     """Return the code of the predominant and the secondary form of ice."""
-    known = [form for form in np.flatnonzero(tenths).tolist() if form > 0]
-    if not known:
-        return NOT_GIVEN
-    order = sorted(known, key=lambda form: (-tenths[form], form))
-    second = FLOE_CODES[order[1]] if len(order) > 1 else NOT_GIVEN
-    return FLOE_CODES[order[0]] + second
+    known = [form for form in np.flatnonzero(tenths).tolist() if form != _NOT_KNOWN]
+    order = sorted(known, key=lambda form: (-tenths[form], form)) or [_NOT_KNOWN]
+    second = _FORMS[order[1]] if len(order) > 1 else NOT_GIVEN
+    return _FORMS[order[0]] + second
 
 
 def _whole(codes: Record) -> Record:

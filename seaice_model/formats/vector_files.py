@@ -8,6 +8,7 @@ import json
 import tempfile
 import warnings
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 from xml.etree import ElementTree as ET
@@ -17,6 +18,7 @@ import numpy as np
 from seaice_data.system.extras import extra
 from seaice_data.system.files import staged
 from seaice_model.errors import MapError
+from seaice_model.formats.degrees import PLANE, bounds_in_degrees, in_degrees
 from seaice_model.formats.projection import DEGREES
 from seaice_model.formats.styles import polygon_style
 
@@ -124,7 +126,7 @@ def _write_parquet(table: Any, path: Path, about: Mapping[str, str]) -> None:
 
 def _fgdc(table: Any, about: Mapping[str, str]) -> bytes:
     """Return the metadata that SIGRID-3 has beside a shapefile (FGDC-STD-001-1998)."""
-    west, south, east, north = table.to_crs(DEGREES).total_bounds
+    west, south, east, north = _bounds(table)
     day, time = about["acquired"][:19].split("T")
     made_by = "; ".join(
         f"{name} {about[name]}" for name in ("software", "weights", "run") if name in about
@@ -160,7 +162,7 @@ def _fgdc(table: Any, about: Mapping[str, str]) -> bytes:
             "eadetcit": "JCOMM Technical Report 23 (WMO/TD-No. 1214)",
         }},
         "metainfo": {
-            "metd": day.replace("-", ""),
+            "metd": f"{datetime.now(UTC):%Y%m%d}",
             "metstdn": "FGDC Content Standard for Digital Geospatial Metadata",
             "metstdv": "FGDC-STD-001-1998",
         },
@@ -169,6 +171,13 @@ def _fgdc(table: Any, about: Mapping[str, str]) -> bytes:
     _add(root, tree)
     content: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
     return content
+
+
+def _bounds(table: Any) -> tuple[float, float, float, float]:
+    """Return west, south, east and north of a table in any projection."""
+    if table.crs == DEGREES:
+        return bounds_in_degrees(table.geometry.values)
+    return bounds_in_degrees(in_degrees(np.asarray(table.to_crs(PLANE).geometry.values)))
 
 
 def _add(parent: ET.Element, tree: Mapping[str, Any]) -> None:

@@ -34,6 +34,9 @@ class Served:
     corrupt: str = ""
     """A file of which the first byte is sent wrong."""
 
+    link: str = ""
+    """Header ``Link`` of answers with files."""
+
     asked: list[tuple[str, str]] = field(default_factory=list)
     """Path and range of each request for a file."""
 
@@ -152,9 +155,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             start = 0
         status = 206 if asked and self.served.knows_ranges else 200
         place = f"bytes {start}-{len(content) - 1}/{len(content)}"
-        self._begin(
-            status, len(content) - start, {"Content-Range": place} if status == 206 else {}
-        )
+        headers = {"Content-Range": place} if status == 206 else {}
+        if self.served.link:
+            headers["Link"] = self.served.link
+        self._begin(status, len(content) - start, headers)
         if self.served.breaks and len(content) - start > PIECE:
             self.served.breaks -= 1
             self.wfile.write(content[start : start + PIECE])

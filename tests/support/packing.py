@@ -4,10 +4,15 @@ import io
 import tarfile
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 
-def packed(files: Mapping[str, bytes], kind: str = "w:gz") -> bytes:
-    """Return an archive of files, with a folder and a link that leads elsewhere."""
+def packed(
+    files: Mapping[str, bytes],
+    kind: str = "w:gz",
+    links: Mapping[str, tuple[str, bytes]] = MappingProxyType({}),
+) -> bytes:
+    """Return an archive of a folder, files and links: their targets and types by name."""
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode=kind) as archive:  # type: ignore[call-overload]
         folder = tarfile.TarInfo("./train")
@@ -17,9 +22,10 @@ def packed(files: Mapping[str, bytes], kind: str = "w:gz") -> bytes:
             entry = tarfile.TarInfo(f"./{name}")
             entry.size = len(content)
             archive.addfile(entry, io.BytesIO(content))
-        link = tarfile.TarInfo("link.nc")
-        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
-        archive.addfile(link)
+        for name, (target, link_type) in links.items():
+            link = tarfile.TarInfo(name)
+            link.type, link.linkname = link_type, target
+            archive.addfile(link)
     return stream.getvalue()
 
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path, PurePosixPath
 
 from seaice_data.arrays import FloatArray
-from seaice_data.geolocation import TiePoints
+from seaice_data.geolocation import TiePoints, wrapped
 from seaice_data.grid import SPACING_M, Grid
 from seaice_data.ingest.frame import Frame
 from seaice_data.ingest.sentinel.annotation import (
@@ -280,7 +280,7 @@ def _frame(annotation: Annotation) -> Frame:
     # An 80 m pixel covers two lines and samples of 40 m; its centre is between theirs.
     tie_points = TiePoints(
         latitude=points.latitude,
-        longitude=(points.longitude + 180) % 360 - 180,
+        longitude=wrapped(points.longitude),
         lines=(points.lines - 0.5) / 2,
         samples=(points.samples - 0.5) / 2,
     )

@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 
 from seaice_data.arrays import FloatArray, IntArray, Mask
+from seaice_data.geolocation import wrapped
 
 Direction = Literal["east", "north"]
 """Which way the component of a vector points at each point of the grid."""
@@ -265,4 +266,4 @@ def _pieces(used: Mask, *, is_cyclic: bool) -> list[slice]:
 
 def _round_trip(longitude: FloatArray) -> FloatArray:
     """Return longitudes from -180 to 180, both ends included."""
-    return np.where(np.abs(longitude) <= 180, longitude, (longitude + 180) % _TURN - 180)
+    return np.where(np.abs(longitude) <= 180, longitude, wrapped(longitude))

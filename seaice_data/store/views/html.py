@@ -12,7 +12,7 @@ from io import BytesIO
 import numpy as np
 from numpy.typing import NDArray
 
-from seaice_data.charts import CHART_FILL, SOD
+from seaice_data.charts import CHART_FILL, CHARTS, SOD
 from seaice_data.colours import UNKNOWN_COLOUR, WMO_COLOURS, stretch
 from seaice_data.display import as_rows
 from seaice_data.errors import SeaIceError
@@ -83,7 +83,11 @@ def _table(
 
 
 def _thumbnails(scene: StoredScene) -> str:
-    """Return small pictures, north up, as far as mirroring rows and columns goes."""
+    """Return small images, north up, as far as mirroring rows and columns goes.
+
+    Of compressed inputs, and those of a bucket, there is none: all channels would be read.
+    """
+    scene = scene.closed()  # what is read here is not kept
     step = -(-max(scene.grid.shape) // _LONGEST_SIDE)
     thin = (slice(step // 2, None, step), slice(step // 2, None, step))
     latitude = scene.tie_points.latitude
@@ -92,14 +96,15 @@ def _thumbnails(scene: StoredScene) -> str:
         slice(None, None, -1 if latitude[-1].mean() > latitude[0].mean() else 1),
         slice(None, None, -1 if longitude[:, -1].mean() < longitude[:, 0].mean() else 1),
     )
-    pictures = {}
-    for name in [n for n in ("hh", "hv") if n in scene.store.channels][:1]:
+    images = {}
+    names = [n for n in ("hh", "hv") if n in scene.store.channels and scene.store.is_mapped]
+    for name in names[:1]:
         plane = np.asarray(scene.inputs[(*thin, scene.store.channels.index(name))])
-        pictures[name.upper()] = _grey(plane[turned].astype(np.float32))
+        images[name.upper()] = _grey(plane[turned].astype(np.float32))
     if scene.has_charts:
-        classes = np.asarray(scene.charts[(*thin, 1)])[turned]
-        pictures[SOD.name] = _coloured(classes)
-    return "".join(_picture(name, pixels) for name, pixels in pictures.items())
+        classes = np.asarray(scene.charts[(*thin, CHARTS.index(SOD))])[turned]
+        images[SOD.name] = _coloured(classes)
+    return "".join(_image(name, pixels) for name, pixels in images.items())
 
 
 def _grey(plane: NDArray[np.float32]) -> Pixels:
@@ -123,7 +128,7 @@ def _rgb(colour: str) -> tuple[int, ...]:
     return tuple(bytes.fromhex(colour[1:]))
 
 
-def _picture(name: str, pixels: Pixels) -> str:
+def _image(name: str, pixels: Pixels) -> str:
     from PIL import Image  # late: few ask for it
 
     stream = BytesIO()

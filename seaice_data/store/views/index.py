@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from seaice_data.charts import CHARTS
-from seaice_data.errors import DamageError, StoreError
+from seaice_data.errors import DamageError, Failure, StoreError
 from seaice_data.store.store import Store
 from seaice_data.store.stored_scene import StoredScene
 from seaice_data.store.views.footprint import footprint_wkt
@@ -30,12 +30,17 @@ _COLUMNS = (
 def index_of(store: Store) -> pd.DataFrame:
     """Return the table of a store; see `Store.index`."""
     scenes, failures = store.open_scenes(leave_out=DamageError)
+    split_of = {scene: name for name, ids in store.splits.items() for scene in ids}
+    rows: dict[str, dict[str, Any]] = {}
+    for scene in scenes:
+        try:
+            rows[str(scene.id)] = _row(scene, split_of.get(scene.id, "none"))
+        except DamageError as error:  # in its tie points
+            failures.append(Failure.of(scene.id, error))
     for failure in failures:
         log.warning("%s left out: %s", failure.name, failure.reason)
-    split_of = {scene: name for name, ids in store.splits.items() for scene in ids}
-    rows = [_row(scene, split_of.get(scene.id, "none")) for scene in scenes]
-    names = pd.Index([str(scene.id) for scene in scenes], name="id", dtype=str)
-    table = pd.DataFrame(rows, index=names, columns=_COLUMNS)
+    names = pd.Index(list(rows), name="id", dtype=str)
+    table = pd.DataFrame(list(rows.values()), index=names, columns=_COLUMNS)
     if importlib.util.find_spec("geopandas") is None:
         return table
     with geo_libraries(StoreError, "geo"):

@@ -1,6 +1,7 @@
 """A channel or a chart of a scene as a figure, as it lies around the pole."""
 
 from collections.abc import Iterator
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,12 +47,13 @@ def plot_scene(
             return axes.figure  # type: ignore[return-value]
     with drawing():
         figure = new_figure(7.2, 6.4)
-        figure.__class__ = _shown_in_notebooks(type(figure))
+        figure.__class__ = _shown_figure()
         _plot(scene, channel, chart, figure.add_subplot())
         return figure
 
 
 def _plot(scene: StoredScene, channel: str | None, chart: str | None, axes: "Axes") -> None:
+    scene = scene.closed()  # what is read for a figure is not kept with the scene
     step = -(-max(scene.grid.shape) // _LONGEST_SIDE)
     rows, columns = (np.arange(step // 2, n, step) for n in scene.grid.shape)
     points = scene.tie_points
@@ -81,7 +83,9 @@ def _chart(name: str) -> Chart:
         if chart.name == name.upper():
             return chart
     names = [chart.name for chart in CHARTS]
-    raise SettingsError(f"unknown chart {name!r:.40}", hint=nearest(name.upper(), names))
+    raise SettingsError(
+        f"there is no chart {name!r:.40}", hint=nearest(name.upper(), names)
+    )
 
 
 def _plot_channel(
@@ -275,11 +279,21 @@ def _plot_scale_bar(axes: "Axes") -> None:
     )  # fmt: skip
 
 
-def _shown_in_notebooks(figure: type["Figure"]) -> Any:
+@cache
+def _shown_figure() -> Any:
     """Return a class of figures that notebooks show without pyplot."""
+    from matplotlib.figure import Figure  # late: few ask for it
 
-    class ShownFigure(figure):  # type: ignore[misc, valid-type]
+    class ShownFigure(Figure):
         def _repr_png_(self) -> bytes:
             return as_png(self, dpi=110)
 
+    ShownFigure.__qualname__ = ShownFigure.__name__
     return ShownFigure
+
+
+def __getattr__(name: str) -> Any:
+    """Return the class of figures, by which they are pickled."""
+    if name == "ShownFigure":
+        return _shown_figure()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

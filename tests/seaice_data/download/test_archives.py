@@ -1,5 +1,7 @@
 """Archives in parts."""
 
+import gzip
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -68,3 +70,65 @@ def test_what_is_not_an_archive_is_named(tmp_path: Path) -> None:
     (tmp_path / "x.tar").write_bytes(b"x" * 2000)
     with pytest.raises(DownloadError, match="cannot be unpacked"):
         list(unpack([tmp_path / "x.tar"], tmp_path / "out"))
+
+
+@pytest.mark.parametrize("kind", ["w", "w:gz"])
+@pytest.mark.parametrize("shift", [-1, 0, 1])
+def test_an_archive_that_is_cut_between_files_is_refused(
+    tmp_path: Path, kind: str, shift: int
+) -> None:
+    whole = packed(FILES, "w")
+    # A block for the folder, one for a name, six for 3000 bytes: the second file is next.
+    content = whole[: (8 + shift) * tarfile.BLOCKSIZE]
+    path = tmp_path / "x.tar.gz"
+    path.write_bytes(gzip.compress(content) if kind == "w:gz" else content)
+    with pytest.raises(DownloadError, match=r"x\.tar\.gz' cannot be unpacked"):
+        list(unpack([path], tmp_path / "out"))
+
+
+def test_a_part_that_is_missing_in_the_middle_is_noticed(tmp_path: Path) -> None:
+    files = {f"{k}.nc": bytes([65 + k]) * 5000 for k in range(4)}
+    whole = packed(files, "w")
+    start = whole.index(b"B" * 5000)
+    # Three blocks of the second file are gone: the third one begins where data are.
+    path = tmp_path / "x.tar"
+    path.write_bytes(whole[:start] + whole[start + 3 * tarfile.BLOCKSIZE :])
+    with pytest.raises(DownloadError, match="cannot be unpacked"):
+        list(unpack([path], tmp_path / "out"))
+
+
+def test_bytes_that_changed_in_compressed_archives_are_noticed(tmp_path: Path) -> None:
+    content = bytearray(gzip.compress(packed(FILES, "w"), 0))  # stored, not compressed
+    content[content.index(b"a" * 3000) + 7] = ord("b")
+    (first, last) = in_parts(bytes(content), tmp_path, 2)
+    with pytest.raises(
+        DownloadError, match=r"gzaa' to 'x\.tar\.gzab' cannot.*CRC"
+    ) as caught:
+        list(unpack([first, last], tmp_path / "out"))
+    assert caught.value.hint == "remove them, and run the same command again"
+
+
+def test_a_hard_link_is_a_copy(tmp_path: Path) -> None:
+    links = {"test/c.nc": ("train/a.nc", tarfile.LNKTYPE)}
+    paths, out = in_parts(packed(FILES, links=links), tmp_path, 1), tmp_path / "out"
+    assert ("test/c.nc", 3000) in list(unpack(paths, out))
+    assert contents(out) == FILES | {"test/c.nc": FILES["train/a.nc"]}
+    assert (out / "test" / "c.nc").stat().st_nlink == 1
+
+
+@pytest.mark.parametrize(
+    ("target", "kind", "reason"),
+    [
+        ("nowhere.nc", tarfile.LNKTYPE, "'b.nc' is a link to a file that is not there"),
+        ("../secret", tarfile.LNKTYPE, "cannot be the name"),
+        ("/etc/passwd", tarfile.SYMTYPE, "'b.nc' is neither a file nor a folder"),
+        ("", tarfile.FIFOTYPE, "'b.nc' is neither a file nor a folder"),
+    ],
+)
+def test_other_entries_are_refused(
+    tmp_path: Path, target: str, kind: bytes, reason: str
+) -> None:
+    content = packed({"a.nc": b"a"}, links={"b.nc": (target, kind)})
+    with pytest.raises(DownloadError, match=reason):
+        list(unpack(in_parts(content, tmp_path, 1), tmp_path / "out"))
+    assert contents(tmp_path / "out") == {"a.nc": b"a"}

@@ -1,6 +1,7 @@
 """The dataset, from servers on loopback."""
 
 import json
+import tarfile
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,14 +13,13 @@ from support.packing import contents, packed
 from seaice_data.download import fetch
 from seaice_data.download.fetch import (
     ARTICLES,
-    RECORD,
     FetchReport,
     Source,
     fetch_ai4arctic,
     list_ai4arctic,
 )
-from seaice_data.download.remote_file import RemoteFile
-from seaice_data.download.transfers import PART
+from seaice_data.download.record import RECORD
+from seaice_data.download.remote_file import UNFINISHED, RemoteFile
 from seaice_data.errors import DownloadError, ForeignFileError
 from seaice_data.system.files import alone_in
 
@@ -56,10 +56,10 @@ def scenes(folder: Path) -> dict[str, bytes]:
 
 def test_the_mirror_is_unpacked(server: Served, tmp_path: Path) -> None:
     report = fetched(server, tmp_path)
-    assert (report.n_fetched, report.n_unpacked, report.failed) == (4, 5, ())
+    assert (report.n_fetched, report.n_unpacked, report.failed) == (3, 5, ())
     assert scenes(tmp_path) == TRAIN | TEST
-    others = set(contents(tmp_path)) - {*TRAIN, *TEST}
-    assert others == {"README.md", RECORD}  # no archive is left
+    # No archive is left, and the mirror's README.md is not taken.
+    assert set(contents(tmp_path)) == {*TRAIN, *TEST, RECORD}
     assert json.loads((tmp_path / RECORD).read_text())["doi"].startswith("10.11583/")
 
 
@@ -67,7 +67,7 @@ def test_what_is_unpacked_is_not_fetched_again(server: Served, tmp_path: Path) -
     fetched(server, tmp_path)
     server.asked.clear()
     report = fetched(server, tmp_path)
-    assert (report.n_fetched, report.n_kept, report.n_bytes) == (0, 4, 0)
+    assert (report.n_fetched, report.n_kept, report.n_bytes) == (0, 3, 0)
     assert server.asked == []
 
 
@@ -107,6 +107,16 @@ def test_single_scenes(server: Served) -> None:
     with pytest.raises(DownloadError, match="no file that matches '1_prep") as caught:
         list_ai4arctic(only="1_prep*", endpoint=server.url)
     assert "--source dtu" in str(caught.value.hint)
+
+
+def test_a_date_is_not_a_time(server: Served) -> None:
+    names = ["20180325T194759_dmi_prep.nc", "20190101T201803_dmi_prep.nc"]
+    server.articles = {ARTICLES["ready", "test"]: dict.fromkeys(names, b"x")}
+    for only in ("201803*", "20180325T??????_*", f"test/{names[0]}", "*19475*"):
+        files = list_ai4arctic("dtu", split="test", only=only, endpoint=server.url)
+        assert [file.name for file in files] == [f"test/{names[0]}"]
+    files = list_ai4arctic("dtu", split="test", only="*prep.nc", endpoint=server.url)
+    assert len(files) == 2
 
 
 def test_a_file_that_is_listed_twice_is_fetched_once(
@@ -149,6 +159,54 @@ def test_an_archive_that_fails_is_not_unpacked(server: Served, tmp_path: Path) -
     assert scenes(tmp_path) == TRAIN | TEST
 
 
+def test_a_readme_of_mine_stays(server: Served, tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("mine")
+    report = fetch_ai4arctic(tmp_path, endpoint=server.url, overwrite=True)
+    assert report.failed == ()
+    assert (tmp_path / "README.md").read_text() == "mine"
+
+
+def test_some_parts_of_an_archive_are_refused(server: Served, tmp_path: Path) -> None:
+    with pytest.raises(
+        DownloadError, match=r"1 of the 2 parts of 'train\.tar\.gz'"
+    ) as caught:
+        fetch_ai4arctic(tmp_path / "out", only="*gzaa", endpoint=server.url)
+    assert "--only 'train.tar.gz*'" in str(caught.value.hint)
+    assert not (tmp_path / "out").exists()
+    found = list_ai4arctic(only="train.tar.gz*", endpoint=server.url)
+    assert [file.name for file in found] == ["train.tar.gzaa", "train.tar.gzab"]
+
+
+@pytest.mark.parametrize("name", [RECORD, "test.tar.gz", "train.tar.gzab"])
+def test_an_archive_may_not_replace_what_is_beside_it(
+    server: Served, tmp_path: Path, name: str
+) -> None:
+    server.data_set = {**server.data_set, "test.tar.gz": packed({**TEST, name: b"x"})}
+    report = fetch_ai4arctic(tmp_path, endpoint=server.url, overwrite=True)
+    ((failed, reason),) = ((each.name, each.reason) for each in report.failed)
+    assert failed == "test.tar.gz"
+    assert reason == f"a file in the archive is called {name!r}, as one beside it"
+    assert (tmp_path / "test.tar.gz").exists()
+    assert scenes(tmp_path) == TRAIN | TEST
+
+
+def test_a_record_that_is_listed_is_refused(server: Served) -> None:
+    server.articles = {ARTICLES["ready", "test"]: {"a.nc": b"a"}}
+    assert list_ai4arctic("dtu", split="test", endpoint=server.url)
+    files = [RemoteFile(RECORD, "http://127.0.0.1:9/1", 1)]
+    with pytest.raises(DownloadError, match="which seaice writes"):
+        fetch._check_whole(files, files)
+
+
+def test_an_archive_with_a_link_is_kept_and_named(server: Served, tmp_path: Path) -> None:
+    linked = packed({"a.nc": b"a"}, links={"b.nc": ("a.nc", tarfile.SYMTYPE)})
+    server.data_set = {"test.tar.gz": linked}
+    report = fetch_ai4arctic(tmp_path, endpoint=server.url)
+    ((_, reason),) = ((each.name, each.reason) for each in report.failed)
+    assert reason.endswith("cannot be unpacked: 'b.nc' is neither a file nor a folder")
+    assert {path.name for path in tmp_path.iterdir()} >= {"test.tar.gz", "a.nc"}
+
+
 def test_a_record_of_others_is_not_replaced(server: Served, tmp_path: Path) -> None:
     (tmp_path / RECORD).write_text("{}")
     with pytest.raises(ForeignFileError, match="not a record"):
@@ -180,7 +238,7 @@ def test_an_interrupted_call_continues(server: Served, tmp_path: Path) -> None:
     arguments = {"split": "train", "endpoint": server.url, "connections": 1}
     with pytest.raises(KeyboardInterrupt):
         fetch_ai4arctic(tmp_path, "dtu", progress=interrupt, **arguments)  # type: ignore[arg-type]
-    assert [path.name for path in (tmp_path / "train").iterdir()] == [f"a.nc{PART}"]
+    assert [path.name for path in (tmp_path / "train").iterdir()] == [f"a.nc{UNFINISHED}"]
     report = fetch_ai4arctic(tmp_path, "dtu", **arguments)  # type: ignore[arg-type]
     assert 3_000_000 < report.n_bytes < 6_000_000
     assert contents(tmp_path) == {f"train/{name}": content for name, content in big.items()}
@@ -196,4 +254,4 @@ def test_progress_counts_megabytes(server: Served, tmp_path: Path) -> None:
         endpoint=server.url,
         progress=lambda done, total, _: calls.append((done, total)),
     )
-    assert calls == [(1, 3), (2, 3)]
+    assert calls == [(1, 3), (2, 3), (3, 3)]

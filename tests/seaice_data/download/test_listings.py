@@ -2,6 +2,7 @@
 
 import hashlib
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from support.download_server import Served
@@ -42,6 +43,7 @@ def test_the_environment_names_a_mirror(
     ("answer", "reason"),
     [
         ({"message": "Entity not found"}, "Entity not found"),
+        ({"message": "\x1b[2Jgone"}, r"files: .x1b\[2Jgone"),
         ([{"name": "a"}], r"the list\[0\]"),
         ("<html>", "the list must be a list"),
         (
@@ -67,3 +69,36 @@ def test_a_page_that_is_not_json_is_named(server: Served) -> None:
     with pytest.raises(DownloadError, match="does not answer what it should") as caught:
         listings.read_json(f"{server.url}/datasets/a/b/resolve/main/x")
     assert "proxy" in str(caught.value.hint)
+
+
+def test_a_busy_server_is_asked_again_for_a_list(server: Served) -> None:
+    server.data_set, server.busy = {"x": b"[]"}, 2
+    url = f"{server.url}/datasets/a/b/resolve/main/x"
+    assert listings.read_json(url, waits_s=(0, 0)) == ([], "")
+    server.busy = 2
+    with pytest.raises(DownloadError, match="answers 503"):
+        listings.read_json(url, waits_s=(0,))
+
+
+@pytest.mark.parametrize(
+    ("link", "following"),
+    [
+        ("", ""),
+        ('<http://x/1>; rel="prev"', ""),
+        ('</2?a=b,c>; rel="next"', "http://127.0.0.1:{port}/2?a=b,c"),
+        ('<http://x/1>; rel="prev", <http://x/3>; rel="next"', "http://x/3"),
+    ],
+)
+def test_the_next_page_is_the_one_that_is_called_so(
+    server: Served, link: str, following: str
+) -> None:
+    server.data_set, server.link = {"x": b"[]"}, link
+    url = f"{server.url}/datasets/a/b/resolve/main/x"
+    port = urlsplit(url).port
+    assert listings.read_json(url)[1] == following.format(port=port)
+
+
+def test_a_list_without_an_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listings, "read_json", lambda url: ([], url))
+    with pytest.raises(DownloadError, match="has more than 1000 pages"):
+        files_at_hugging_face("me/data", endpoint="http://x")

@@ -7,11 +7,21 @@ from seaice_data.errors import DownloadError
 
 
 @pytest.mark.parametrize(
-    "name", ["", "/etc/passwd", "../x", "a/../x", "a//b", ".ssh/key", "a\\b", "a\nb", "c:x"]
+    "name",
+    [
+        *("", "/etc/passwd", "../x", "a/../x", "a//b", ".ssh/key", "a\\b", "a\nb", "c:x"),
+        *("a./b", "a ", "con", "a/NUL.nc", "a/lpt1"),  # some systems cannot write these
+        *("a.nc.part", "A.PART"),  # what is not complete has such a name
+    ],
 )
 def test_names_stay_in_the_folder(name: str) -> None:
     with pytest.raises(DownloadError, match="cannot be the name"):
         RemoteFile(name, "http://x", 1)
+
+
+@pytest.mark.parametrize("name", ["a", "a/b", "a b", "part", "console.nc", "com", "a..b"])
+def test_other_names_are_taken(name: str) -> None:
+    assert RemoteFile(name, "http://x", 1).name == name
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,14 @@
 """One file: resumed, checked, whole or absent."""
 
+import errno
 import hashlib
+import http.client
+import os
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -80,6 +85,46 @@ def test_a_server_without_ranges_sends_the_whole(server: Served, tmp_path: Path)
     assert sum(came) == len(CONTENT) - 1000
 
 
+def test_a_file_without_a_checksum_is_not_put_together_from_two(
+    server: Served, tmp_path: Path
+) -> None:
+    file, came = replace(listed(server), checksum=""), []
+    part_of(tmp_path / NAME).write_bytes(bytes(1000))  # of an earlier version
+    server.breaks = 2
+    transfer(file, tmp_path / NAME, on_bytes=came.append, waits_s=AT_ONCE)
+    assert (tmp_path / NAME).read_bytes() == CONTENT
+    assert [range_ for _, range_ in server.asked] == ["", "", ""]
+    assert sum(came) == len(CONTENT) - 1000
+
+
+def test_a_network_that_goes_away_is_waited_for(
+    server: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, read, n_reads = listed(server), http.client.HTTPResponse.read1, 0
+
+    def lose_the_route(*arguments: Any) -> bytes:
+        nonlocal n_reads
+        n_reads += 1
+        if n_reads == 2:
+            raise OSError(errno.EHOSTUNREACH, os.strerror(errno.EHOSTUNREACH))
+        return read(*arguments)
+
+    monkeypatch.setattr(http.client.HTTPResponse, "read1", lose_the_route)
+    transfer(file, tmp_path / NAME, waits_s=AT_ONCE)
+    assert (tmp_path / NAME).read_bytes() == CONTENT
+
+
+def test_a_full_disk_is_not_an_error_of_the_network(
+    server: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill_the_disk(*_: object) -> bytes:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(http.client.HTTPResponse, "read1", fill_the_disk)
+    with pytest.raises(OSError, match="No space left"):
+        transfer(listed(server), tmp_path / NAME, waits_s=AT_ONCE)
+
+
 def test_a_busy_server_is_asked_again(server: Served, tmp_path: Path) -> None:
     file = listed(server)
     server.busy = 2
@@ -111,7 +156,7 @@ def test_other_bytes_get_no_name_and_leave_nothing(server: Served, tmp_path: Pat
     with pytest.raises(DownloadError, match="has the checksum sha256:"):
         transfer(file, tmp_path / NAME)
     assert not (tmp_path / NAME).exists()
-    assert part_of(tmp_path / NAME).stat().st_size == 0
+    assert list(tmp_path.iterdir()) == []
     server.corrupt = ""
     transfer(file, tmp_path / NAME)
     assert (tmp_path / NAME).read_bytes() == CONTENT

@@ -103,7 +103,7 @@ def test_an_export_of_other_splits_is_refused(tmp_path: Path) -> None:
     asked = settings(splits=("train", "validation"), random=RandomPatches())
     export_patches(store, tmp_path / "out", asked)
     split_store(store, SplitSettings(test=(BARE,), validation=()))
-    with pytest.raises(ExportError, match="the splits of the store were others"):
+    with pytest.raises(ExportError, match="the splits of the store have changed"):
         export_patches(store.path, tmp_path / "out", asked)
 
 

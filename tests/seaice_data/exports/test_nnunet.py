@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,9 @@ from support.export_stores import BARE, HELD_OUT, LARGE, SMALL
 from seaice_data.charts import CHARTS
 from seaice_data.errors import StoreError
 from seaice_data.exports.export import export_patches
-from seaice_data.exports.settings import ExportSettings
+from seaice_data.exports.settings import SPLITS, ExportSettings
+from seaice_data.store.division import split_store
+from seaice_data.store.split import SplitSettings
 from seaice_data.store.store import Store
 
 NAMES = ("Dataset501_SeaIceSIC", "Dataset502_SeaIceSOD", "Dataset503_SeaIceFLOE")
@@ -112,6 +115,25 @@ def test_a_chart_that_no_training_patch_has_gets_no_dataset(
     assert report.without_dataset == ("FLOE",)
     assert sorted(path.name for path in tmp_path.glob("Dataset*")) == [*NAMES[:2]]
     assert not (tmp_path / NAMES[0] / "splits_final.json").exists()
+
+
+def test_patches_that_no_dataset_has_are_left_out_and_counted(
+    store: Store, tmp_path: Path
+) -> None:
+    shutil.copytree(store.path, tmp_path / "store.zarr")
+    other = Store(tmp_path / "store.zarr")
+    # The scene without charts is given to validation: 4 tiles without a class.
+    split_store(other, SplitSettings(test=(HELD_OUT,), validation=(BARE,)))
+    settings = ExportSettings(to="nnunet", size=32)
+    report = export_patches(tmp_path / "store.zarr", tmp_path / "out", settings)
+    n_train, n_validation, n_test = (report.splits[n] for n in SPLITS)
+    assert (n_validation, n_test, report.n_unlabelled) == (0, 4, 4)
+    assert (report.n_written, report.n_kept) == (n_train + n_test, 0)
+    rows = (tmp_path / "out" / "patches.csv").read_text().splitlines()
+    assert len(rows) == 1 + n_train + n_test
+    assert not any(BARE in row or row.endswith(",") for row in rows)
+    again = export_patches(tmp_path / "store.zarr", tmp_path / "out", settings)
+    assert (again.n_written, again.n_kept) == (0, n_train + n_test)
 
 
 def test_the_checker_of_nnunet_passes(out: Path) -> None:

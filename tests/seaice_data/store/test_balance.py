@@ -82,7 +82,11 @@ def test_what_is_not_there_is_named(store: Store, tmp_path: Path) -> None:
         normalisation(store, channels=["hx"])
     with pytest.raises(StoreError, match="no scene '20990101T000000_dmi'"):
         normalisation(store, scenes=["20990101T000000_dmi"])
-    with pytest.raises(StoreError, match="has no training scenes"):
+    with pytest.raises(StoreError, match="no scene is named"):
         class_weights(store, "SOD", scenes=[])
+    scene = store.scenes[0]
+    with pytest.raises(SettingsError, match="ids of scenes, got the text") as of_text:
+        normalisation(store, scenes=scene)
+    assert of_text.value.hint == f"write scenes=['{scene}']"
     with pytest.raises(StoreError):
         class_weights(tmp_path / "absent.zarr", "SOD")

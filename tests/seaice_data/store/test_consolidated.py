@@ -6,6 +6,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import numpy as np
 import pytest
 import xarray as xr
@@ -13,7 +14,12 @@ import zarr
 from support.coded_scenes import SCENE_ID, write_coded
 
 from seaice_data.preparation.prepare import prepare
-from seaice_data.store.consolidated import array_documents, is_stale, write_consolidated
+from seaice_data.store.consolidated import (
+    array_documents,
+    drop_consolidated,
+    is_stale,
+    write_consolidated,
+)
 from seaice_data.store.division import split_store
 from seaice_data.store.recipe import Recipe
 from seaice_data.store.split import SplitSettings
@@ -164,7 +170,7 @@ def test_verify_reports_a_copy_that_does_not_fit(store: Store) -> None:
     assert report.damages == ()
     ((name, what),) = report.foreign_entries.items()
     assert name == f"scenes/{wrong.name}"
-    assert what.startswith("consolidated metadata of other arrays")
+    assert what.startswith("consolidated metadata does not fit")
     split_store(Store(store.path), SplitSettings())
     assert not verify(store.path).foreign_entries
 
@@ -177,6 +183,60 @@ def test_damaged_copies_are_not_used(store: Store) -> None:
         found = Store(store.path)
         scenes, _ = found.open_scenes()
         assert {*array_documents(found, scenes)[0]} == {SCENE_ID, LATER}
+
+
+@pytest.mark.parametrize("content", ["{", '{"consolidated_metadata": {}}'])
+def test_verify_reports_a_damaged_copy(store: Store, content: str) -> None:
+    name = ".zmetadata" if store.recipe.zarr_format == 2 else "zarr.json"
+    if store.recipe.zarr_format == 3:
+        content = content.replace("{}", '{}, "attributes": {}') + " "
+    path = Path(store.path, "scenes", name)
+    path.write_text(content)
+    if store.recipe.zarr_format == 2 or "consolidated" in content:
+        assert {*verify(store.path).foreign_entries} == {f"scenes/{name}"}
+    write_consolidated(Store(store.path))
+    assert not is_stale(Store(store.path))
+
+
+def test_a_scene_that_changed_since_it_was_opened_is_not_copied(store: Store) -> None:
+    before = Store(store.path)
+    assert before.scenes
+    assert Store(store.path).has_same_scenes(before)
+    change(attributes_file(store, SCENE_ID), "region", "elsewhere")
+    assert not Store(store.path).has_same_scenes(before)
+    write_consolidated(before)
+    assert not has_consolidated(store)
+
+
+@pytest.mark.parametrize("content", [None, "{"])
+def test_a_scene_that_goes_while_it_is_copied_is_no_error(
+    store: Store, content: str | None
+) -> None:
+    before = Store(store.path)
+    assert before.scenes
+    path = attributes_file(store, SCENE_ID)
+    path.unlink() if content is None else path.write_text(content)
+    write_consolidated(before)
+    assert not has_consolidated(store)
+
+
+def test_an_object_store_that_refuses_the_copy_is_logged(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    files = fsspec.filesystem("memory")
+    files.put(store.path, "/refusing.zarr", recursive=True)
+    writer = StoreWriter("memory://refusing.zarr")
+    drop_consolidated(writer.storage, writer.recipe.zarr_format)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError("this bucket is read-only")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(files), "pipe_file", refuse)
+        write_consolidated(writer)
+    assert "no consolidated metadata: cannot reach 'memory://refusing.zarr'" in caplog.text
+    assert not is_stale(writer)
+    files.rm("/refusing.zarr", recursive=True)
 
 
 def test_names_that_lead_out_of_the_store_are_not_read(store: Store) -> None:

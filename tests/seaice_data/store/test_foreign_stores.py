@@ -227,11 +227,13 @@ def test_what_is_not_a_scene_is_reported_and_left_alone(
     shutil.copytree(store / "scenes" / IDS[0], store / "scenes" / "backup")
     shutil.copytree(store / "scenes" / IDS[0], store / "scenes" / f"{IDS[0]}_old")
     (store / "scenes" / "20190314T101830_dmi").mkdir()
+    (store / "scenes" / ".zmetadata").write_text("{}")  # of the other format of zarr
     assert Store.open(store).scenes == IDS
     report = verify(store)
     assert report.damages == ()
     assert report.foreign_entries == {
         f"scenes/{IDS[0]}_old": "not part of a store",
+        "scenes/.zmetadata": "not part of a store",
         "scenes/backup": "not part of a store",
         "scenes/20190314T101830_dmi": "not a scene: it has no zarr.json",
     }

@@ -5,7 +5,7 @@ import pytest
 import shapely
 from pyproj import Geod, Transformer
 
-from seaice_model.formats.degrees import PLANE, in_degrees
+from seaice_model.formats.degrees import PLANE, bounds_in_degrees, in_degrees
 
 PLACE = Transformer.from_crs("EPSG:4326", PLANE, always_xy=True)
 BACK = Transformer.from_crs(PLANE, "EPSG:4326", always_xy=True)
@@ -96,3 +96,23 @@ def test_rings_have_the_order_of_geojson() -> None:
     area_m2, _ = Geod(ellps="WGS84").geometry_area_perimeter(found)
     # The scale of the projection is 1 at 70 degrees north.
     assert area_m2 == pytest.approx(20e3**2, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("boxes", "expected"),
+    [
+        ([(10, 70, 20, 75)], (10, 70, 20, 75)),
+        ([(-5, 70, 3, 75), (8, 60, 9, 71)], (-5, 60, 9, 75)),
+        ([(-180, 70, -170, 75), (175, 70, 180, 75)], (175, 70, -170, 75)),
+        # One within another; the gap after the wider one counts.
+        ([(-180, 70, 0, 75), (-170, 70, -160, 75), (175, 70, 180, 75)], (175, 70, 0, 75)),
+        ([(-180, 70, 0, 90), (0, 70, 180, 90)], (-180, 70, 180, 90)),
+        ([(-180, 70, 180, 75)], (-180, 70, 180, 75)),
+    ],
+)
+def test_bounds_are_the_narrowest_range_of_longitudes(
+    boxes: list[tuple[float, ...]], expected: tuple[float, ...]
+) -> None:
+    polygons = np.array([shapely.box(*each) for each in boxes])
+    assert bounds_in_degrees(polygons) == expected
+    assert bounds_in_degrees(polygons[::-1]) == expected

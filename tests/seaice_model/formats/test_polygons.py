@@ -153,7 +153,7 @@ def test_fields_are_those_of_sigrid_3_and_give_the_classes_back(tmp_path: Path) 
     rows = sorted(zip(table.CT, table.SA, table.FA, table.POLY_TYPE, strict=True))
     assert rows == [
         ("01", "-9", "-9", "W"),
-        ("20", "-9", "04", "I"),
+        ("20", "99", "04", "I"),
         ("70", "93", "06", "I"),
         ("92", "95", "10", "I"),
     ]

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import geopandas
 import numpy as np
@@ -10,10 +11,15 @@ import rasterio
 from support.polygon_scenes import polygon_table, write_polygons
 from support.service_maps import map_at
 
+from seaice_data.egg_codes import INTERVAL_CODES, PolygonTable
 from seaice_data.errors import StoreError
+from seaice_data.ingest.chart import read_chart
+from seaice_data.ingest.frame import Frame
+from seaice_data.store.store import Store
 from seaice_model.errors import MapError
 from seaice_model.formats.convert import MapFormat, convert_maps
 from seaice_model.formats.polygons import write_polygons as write_map
+from seaice_model.formats.service_charts import service_chart
 from seaice_model.maps.netcdf import write_netcdf
 
 SCENE = "20180607T184326_dmi"
@@ -53,6 +59,35 @@ def test_polygons_of_a_service_keep_their_codes(store: str, tmp_path: Path) -> N
     assert sorted(table.CT) == ["01", "79", "92"]
 
 
+def test_interval_codes_are_read_back_from_a_geopackage(tmp_path: Path) -> None:
+    codes = [*INTERVAL_CODES]
+    y, x = np.mgrid[:40, :50] // 5
+    number = (10 * y + x) % len(codes)
+    path = tmp_path / "store.zarr"
+    write_polygons(
+        str(path),
+        {SCENE: number + 1},
+        polygon_table({k: [code, -9, 91, 4] for k, code in enumerate(codes, start=1)}),
+    )
+    assert convert_maps(path, tmp_path, ["gpkg"]).failed == ()
+    file = tmp_path / f"{SCENE}_chart.gpkg"
+    table = geopandas.read_file(file)
+    assert {*table.CT} == {f"{code:02d}" for code in codes}
+    # The style has a category for each.
+    style = ET.parse(file.with_suffix(".qml")).getroot()  # noqa: S314 - our own file
+    assert {*table.CT} <= {each.get("value") for each in style.iter("category")}
+    chart_map = service_chart(Store(path).scene(SCENE)).chart_map
+    acquired = chart_map.acquired
+    frame = Frame(chart_map.grid, chart_map.tie_points, acquired, acquired)
+    burnt = read_chart(file, frame)
+    found = PolygonTable.parse(burnt.rows)
+    total = dict(zip(found.ids.tolist(), found.column("CT").tolist(), strict=True))
+    # The middles of the squares; two corners of the scene are without SAR.
+    ids, expected = burnt.polygon_ids[2::5, 2::5], np.array(codes)[number[2::5, 2::5]]
+    assert (ids > 0).sum() > 70
+    assert [total[k] for k in ids[ids > 0].tolist()] == expected[ids > 0].tolist()
+
+
 def test_rasters_of_a_service_have_its_classes(store: str, tmp_path: Path) -> None:
     report = convert_maps(store, tmp_path, ["tif", "grid"])
     assert report.failed == ()
@@ -89,6 +124,6 @@ def test_charts_without_egg_codes_are_written_from_their_classes(tmp_path: Path)
     write_map(charted, tmp_path, kind="gpkg", crs="EPSG:3413")
     table = geopandas.read_file(tmp_path / f"{SCENE}_chart.gpkg")
     rows = sorted(zip(table.CT, table.SA, table.FA, strict=True))
-    assert rows == [("01", "-9", "-9"), ("70", "-9", "-9"), ("92", "95", "05")]
+    assert rows == [("01", "-9", "-9"), ("70", "99", "99"), ("92", "95", "05")]
     with pytest.raises(MapError, match="those of an ice service, not predicted"):
         write_netcdf(charted, tmp_path / "map.nc")

@@ -1,6 +1,7 @@
 """Files of polygons are read by geopandas, and by the reader of ice charts."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import get_args
 from xml.etree import ElementTree as ET
@@ -63,15 +64,41 @@ def test_every_format_has_the_record_and_says_what_it_is(
 
 
 def test_metadata_of_a_shapefile_is_that_of_sigrid_3(tmp_path: Path) -> None:
+    before = datetime.now(UTC)
     write_polygons(map_at(75, -60), tmp_path, kind="shp", crs="EPSG:3413")
     root = ET.parse(tmp_path / f"{NAME}.xml").getroot()  # noqa: S314 - our own file
     assert root.findtext("idinfo/timeperd/timeinfo/sngdate/caldate") == "20180607"
-    west, east = (
-        float(root.findtext(f"idinfo/spdom/bounding/{side}bc") or "nan")
-        for side in ("west", "east")
-    )
-    assert west < -60 < east
     assert "FGDC" in str(root.findtext("metainfo/metstdn"))
+    # The date of the metadata is not that of the scene.
+    written = root.findtext("metainfo/metd")
+    assert before.strftime("%Y%m%d") <= str(written)
+    assert str(written) <= datetime.now(UTC).strftime("%Y%m%d")
+
+
+@pytest.mark.parametrize("crs", ["EPSG:3995", "EPSG:4326"])
+@pytest.mark.parametrize(
+    ("latitude", "longitude", "expected"),
+    [
+        # 24 x 30 pixels of 4 km, turned by 15 degrees: half of it is 62 km up and down and
+        # 70 km to the sides, that is 0.55 degrees of latitude and 2.4 of longitude. From
+        # corner to middle it is 77 km, 0.7 degrees.
+        (75, -60, (-62.4, 74.45, -57.6, 75.55)),
+        (75, 180, (177.6, 74.45, -177.6, 75.55)),
+        (75, -179, (178.6, 74.45, -176.6, 75.55)),
+        (90, 0, (-180, 89.3, 180, 90)),
+        (89.9, 20, (-180, 89.25, 180, 90)),
+    ],
+)
+def test_metadata_have_the_bounds_of_the_map(
+    tmp_path: Path, crs: str, latitude: float, longitude: float, expected: tuple[float, ...]
+) -> None:
+    write_polygons(map_at(latitude, longitude), tmp_path, kind="shp", crs=crs)
+    root = ET.parse(tmp_path / f"{NAME}.xml").getroot()  # noqa: S314 - our own file
+    found = [
+        float(root.findtext(f"idinfo/spdom/bounding/{side}bc") or "nan")
+        for side in ("west", "south", "east", "north")
+    ]
+    assert found == pytest.approx(expected, abs=0.15)
 
 
 def test_geojson_follows_its_standard_at_the_date_line(tmp_path: Path) -> None:
@@ -89,6 +116,26 @@ def test_geojson_follows_its_standard_at_the_date_line(tmp_path: Path) -> None:
         for part in shapely.get_parts(shapely.geometry.shape(feature["geometry"])):
             assert np.ptp(shapely.get_coordinates(part)[:, 0]) < 10
             assert part.exterior.is_ccw
+
+
+@pytest.mark.parametrize(("latitude", "longitude"), [(89.9, 20), (75, 180)])
+def test_a_whole_simplified_map_in_degrees_has_no_overlaps(
+    tmp_path: Path, latitude: float, longitude: float
+) -> None:
+    y, x = np.mgrid[:24, :30]
+    sic = np.rint(5 + 5 * np.sin(y / 3) * np.cos(x / 4)).astype(np.uint8)
+    scene = map_at(latitude, longitude, np.stack([sic, sic // 2 % 5 + 1, sic % 6 + 1]))
+    report = write_polygons(scene, tmp_path, kind="gpkg", crs="EPSG:4326", min_area_km2=100)
+    assert report.n_polygons > 20
+    parts = shapely.get_parts(read(tmp_path / f"{NAME}.gpkg").geometry.values)
+    assert shapely.is_valid(parts).all()
+    # Neighbours share their vertices: none overlaps another, and there are no slits.
+    assert shapely.coverage_is_valid(parts)
+    whole = shapely.union_all(parts)
+    assert whole.area == pytest.approx(shapely.area(parts).sum(), rel=1e-9)
+    west, _, east, north = whole.bounds
+    assert (west, east) == (-180, 180)
+    assert (north == 90) == (latitude > 89)
 
 
 def test_flatgeobuf_can_be_read_in_part(tmp_path: Path) -> None:
@@ -128,6 +175,25 @@ def test_our_reader_of_charts_finds_the_same_classes(
     n_wrong = (found != scene.charts).any(axis=0).sum()
     assert n_wrong < 0.01 * scene.flags.size
     assert (found[:, 100, 100] != CHART_FILL).all()
+
+
+def test_charts_that_contradict_each_other_are_read_back_as_the_concentration_says(
+    tmp_path: Path,
+) -> None:
+    classes = quarters()
+    classes[:, :12, :15] = np.array([0, 3, 4])[:, None, None]  # water of a stage
+    classes[:, :12, 15:] = np.array([7, 0, 4])[:, None, None]  # ice of none
+    classes[:, :6, 15:] = np.array([7, CHART_FILL, 4])[:, None, None]  # the same
+    classes[:, 12:, 15:] = np.array([3, 2, 0])[:, None, None]
+    scene = map_at(75, -60, classes)
+    assert write_polygons(scene, tmp_path, kind="gpkg", crs="EPSG:3413").n_polygons == 4
+    table = read(tmp_path / f"{NAME}.gpkg").set_index("CT")
+    assert table.SA.to_dict() == {"01": "-9", "70": "99", "92": "95", "30": "83"}
+    assert table.FA.to_dict() == {"01": "-9", "70": "05", "92": "05", "30": "99"}
+    burnt = read_chart(tmp_path / f"{NAME}.gpkg", frame_of(scene))
+    assert sorted(PolygonTable.parse(burnt.rows).classes().tolist()) == [
+        [0, 0, 0], [3, 2, 255], [7, 255, 4], [10, 5, 4],
+    ]  # fmt: skip
 
 
 def test_merged_areas_are_read_back_as_the_mixture_that_they_are(tmp_path: Path) -> None:

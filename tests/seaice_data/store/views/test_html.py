@@ -5,7 +5,9 @@ from pathlib import Path
 
 import html5lib
 import pytest
+from support.coded_scenes import SCENE_ID, write_coded
 
+from seaice_data.preparation.prepare import prepare
 from seaice_data.store.recipe import Recipe
 from seaice_data.store.store import Store
 from seaice_data.store.writer import StoreWriter
@@ -36,6 +38,23 @@ def test_a_scene_has_a_table_and_two_thumbnails(store_path: str) -> None:
     assert "HH" in shown
     assert "SOD" in shown
     assert len(page) < 100_000
+
+
+def test_compressed_inputs_are_not_read_for_a_table(
+    store_path: str, tmp_path: Path
+) -> None:
+    store = Store(store_path)
+    scene = store[store.scenes[0]]
+    scene._repr_html_()
+    assert {"inputs", "charts"}.isdisjoint(vars(scene))  # nothing is kept
+    write_coded(tmp_path / "raw", 26, 27)
+    recipe = Recipe(ratio=1, channels=("hh", "hv"), codec="zstd")
+    prepare(tmp_path / "raw", tmp_path / "store.zarr", recipe)
+    packed = Store(tmp_path / "store.zarr")
+    shutil.rmtree(Path(packed.path, "scenes", SCENE_ID, "inputs", "c"))
+    shown = words(packed[SCENE_ID]._repr_html_())
+    assert "SOD" in shown
+    assert "HH" not in shown
 
 
 def test_a_store_without_scenes_is_shown(tmp_path: Path) -> None:

@@ -70,13 +70,21 @@ def test_without_geopandas_footprints_are_text(
     assert table["footprint"].str.startswith("POLYGON ((").all()
 
 
-def test_damaged_scenes_are_left_out(
-    store_path: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("damage", ["group", "missing chunk", "short chunk"])
+def test_damaged_scenes_are_left_out_and_named(
+    store_path: str, tmp_path: Path, caplog: pytest.LogCaptureFixture, damage: str
 ) -> None:
     shutil.copytree(store_path, tmp_path / "store.zarr")
     store = Store(tmp_path / "store.zarr")
     first, *others = store.scenes
-    Path(store.path, "scenes", first, "zarr.json").write_text(json.dumps({}))
+    scene = Path(store.path, "scenes", first)
+    chunk = scene / "tie_latitude" / "c" / "0" / "0"
+    if damage == "group":
+        (scene / "zarr.json").write_text(json.dumps({}))
+    elif damage == "missing chunk":
+        chunk.unlink()
+    else:
+        chunk.write_bytes(chunk.read_bytes()[:-1])
     with caplog.at_level(logging.WARNING):
         assert list(Store(store.path).index().index) == others
     assert f"{first} left out" in caplog.text

@@ -1,5 +1,6 @@
 """Scenes as figures: the right colours at the right places."""
 
+import pickle
 from io import BytesIO
 from typing import Any
 
@@ -64,6 +65,18 @@ def test_a_notebook_shows_a_figure_without_pyplot(scene: StoredScene) -> None:
     assert "matplotlib.pyplot" not in str(type(figure).__module__)
 
 
+def test_figures_go_to_other_processes_and_leave_the_scene_as_it_was(
+    store_path: str,
+) -> None:
+    store = Store(store_path)
+    scene = store[store.scenes[0]]
+    figure = scene.plot("hh")
+    again = pickle.loads(pickle.dumps(figure))  # noqa: S301 - our own
+    assert type(again) is type(figure) is type(scene.plot(chart="SIC"))
+    assert again._repr_png_()[:4] == b"\x89PNG"
+    assert {"inputs", "charts"}.isdisjoint(vars(scene))
+
+
 def test_axes_of_the_caller_are_used_with_their_settings(scene: StoredScene) -> None:
     figure = Figure()
     FigureCanvasAgg(figure)
@@ -82,7 +95,7 @@ def test_axes_of_the_caller_are_used_with_their_settings(scene: StoredScene) -> 
         ("hh", "SOD", "plot one plane: a channel or a chart"),
         ("hhh", None, "the store has no channel 'hhh'"),
         ("SOD", None, "the store has no channel 'SOD'"),
-        (None, "SID", "unknown chart 'SID'"),
+        (None, "SID", "there is no chart 'SID'"),
     ],
 )
 def test_what_cannot_be_plotted_is_refused(
