@@ -175,6 +175,7 @@ def test_a_failed_run_is_named_and_the_exit_code_is_1(seaice, store_path, tmp_pa
     assert result.code == 1
     assert "failed: wild, seed 0: training diverged" in result.err
     assert "1 of 2 runs finished" in result.err
+    assert "wild, seed 0: finished" not in result.err
 
 
 def test_the_submit_script_runs_each_run_and_requeues_stopped_ones(
