@@ -93,6 +93,17 @@ def test_maps_without_a_sensor_are_compared_and_scored_against_the_hidden_truth(
     assert "only differences between candidates can be compared" in result.out
     mapping = json.loads((copy / "table.json").read_text())
     assert [row["runs_of"] for row in mapping["rows"]] == ["model1", "model3", "model1"]
+    # Another truth of the same scenes would be mixed with it.
+    other = shutil.copytree(tmp_path / "raw-truth", tmp_path / "other")
+    for file in other.iterdir():
+        with file.open("ab") as stream:
+            stream.write(b"\0")
+    moved = [other if word == tmp_path / "raw-truth" else word for word in command]
+    refused = seaice(*moved)
+    assert refused.code == 1
+    assert re.search(
+        r"'model1' is already .*: another hidden truth of \d scene", refused.err
+    )
 
 
 def test_two_parts_complete_a_study(seaice, store_path, tmp_path) -> None:
