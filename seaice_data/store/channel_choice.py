@@ -5,6 +5,7 @@ they are asked for, and a group stands for its channels in the store.
 """
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from seaice_data.channels import Group, find_channel
 from seaice_data.errors import SettingsError, StoreError
@@ -28,12 +29,11 @@ def asked_channels(store: Store, channels: str | Sequence[str] | None) -> tuple[
     StoreError
         If the store lacks a channel, or has none of a group.
     SettingsError
-        If a channel is named twice.
+        If a channel is named twice, or `channels` are not names.
     """
     if channels is None:
         return store.channels
-    words = channels.split(",") if isinstance(channels, str) else channels
-    names = [word.strip() for word in words]
+    names = _words(channels)
     if len({*names}) < len(names):
         raise SettingsError(f"a channel is named twice in {names}")
     found: dict[str, None] = {}
@@ -61,6 +61,19 @@ def channel_columns(store: Store, names: Iterable[str]) -> list[int]:
             )
         columns.append(store.channels.index(name))
     return columns
+
+
+def _words(channels: Any) -> list[str]:
+    """Return what is written; Python lets anything be passed."""
+    words = channels.split(",") if isinstance(channels, str) else channels
+    if isinstance(words, Iterable):
+        names = [*words]
+        if all(isinstance(name, str) for name in names):
+            return [name.strip() for name in names]
+    raise SettingsError(
+        f"channels must be names, got {channels!r:.80}",
+        hint="write for example channels=['hh', 'hv'], or channels='sar'",
+    )
 
 
 def _groups_in(store: Store) -> list[str]:
