@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from statistics import mean
 from typing import TYPE_CHECKING
 
+from seaice_data.texts import counted
+
 from .console import note, seconds
 
 if TYPE_CHECKING:
@@ -36,8 +38,7 @@ class Forecast:
 
         found = find_device(device)
         is_cpu = found.type == "cpu"
-        n = torch.get_num_threads()
-        cores = f"{n} CPU core{'s' if n > 1 else ''}"
+        cores = counted(torch.get_num_threads(), "CPU core")
         self.machine = cores if is_cpu else torch.cuda.get_device_name(found)
         """What it trains on, in words."""
         self._n_seeds = n_seeds
