@@ -40,7 +40,7 @@ from .prediction.predict import predict_files as predict_files
 from .prediction.predict import predict_scene as predict_scene
 from .prediction.predict import predict_store as predict_store
 from .prediction.predictor import Predictor as Predictor
-from .prediction.tiled import predict_tiled as predict_tiled
+from .prediction.tiling import predict_tiled as predict_tiled
 from .runs.checkpoint import Checkpoint as Checkpoint
 from .runs.checkpoint import load_best as load_best
 from .runs.onnx_export import export_run as export_run

@@ -10,7 +10,7 @@ from ..options import AsJson
 
 
 def card(
-    run: Annotated[Path, typer.Argument(help="Folder of the run, or of runs of seeds")],
+    run: Annotated[str, typer.Argument(help="Folder of the run, or of runs of seeds")],
     scores: Annotated[
         Path | None,
         typer.Option(help="What `seaice score --json` printed for maps of the run"),

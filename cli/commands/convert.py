@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from seaice_data.texts import counted
+from seaice_data.texts import agreeing, counted
 
 from ..console import Progress, note, say, say_json, seconds, with_hint
 from ..options import AsJson, above_zero
@@ -117,9 +117,12 @@ def convert(
         note(f"left out: {what}: {with_hint(failure.reason, failure.hint)}")
     if report.kept and (spacing is not None or min_area is not None or crs != _CRS):
         note(
-            f"note: {len(report.kept)} existing files are kept; --crs, --spacing and "
+            f"note: {counted(len(report.kept), 'existing file')} "
+            f"{agreeing(len(report.kept), 'is', 'are')} kept; --crs, --spacing and "
             "--min-area do not change them; replace them with --overwrite"
         )
+    if n := report.n_without_charts:
+        note(f"left out: {counted(n, 'scene')} without a chart of an ice service")
     if as_json:
         say_json(
             {
@@ -130,6 +133,7 @@ def convert(
                     {"map": f.scene, "format": f.kind, "reason": f.reason}
                     for f in report.failed
                 ],
+                "without_charts": report.n_without_charts,
                 "elapsed_s": round(report.elapsed_s, 3),
             }
         )

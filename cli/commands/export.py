@@ -10,7 +10,7 @@ from ..options import AsJson
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="Folder of the run")],
+    run: Annotated[str, typer.Argument(help="Folder or URL of the run")],
     path: Annotated[Path, typer.Argument(help="ONNX file to write")],
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an existing file")

@@ -100,7 +100,6 @@ def patches(
 
     Example: seaice patches store.zarr patches/ --to webdataset --sample train=8000
     """
-    from seaice_data.channels import select_channels
     from seaice_data.exports.export import export_patches
     from seaice_data.exports.settings import SPLITS, ExportSettings
     from seaice_data.sampling.windows import Sampling
@@ -108,7 +107,7 @@ def patches(
     settings = ExportSettings(
         to=to.value,
         size=size,
-        channels=() if channels is None else select_channels(channels.split(",")),
+        channels=() if channels is None else tuple(channels.split(",")),
         splits=tuple(s for s in SPLITS if not split or s in [*split]),
         where=where,
         random=_read_numbers(sample or []),

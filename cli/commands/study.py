@@ -180,11 +180,19 @@ class _Lines:
     def __call__(self, study: "StudyProgress") -> None:
         step, forecast = study.step, self._forecast
         run, text = (step.candidate, step.seed), f"{step.candidate}, seed {step.seed}"
-        forecast.step(run, step.epoch / step.n_epochs, is_finished=step.is_finished)
+        forecast.step(
+            run,
+            step.epoch,
+            step.n_epochs,
+            is_finished=step.is_finished,
+            is_failed=step.is_failed,
+        )
         left_s = forecast.left_s(study.n_finished)
         left = f"{seconds(left_s)} left" if left_s else ""
         if step.is_finished:
             note(f"{text}: finished{', ' * bool(left)}{left}")
+        elif step.is_failed:
+            text += ", failed"
         else:
             text += f", epoch {step.epoch}/{step.n_epochs}"
         # Runs of other processes are counted once they are finished.
@@ -194,14 +202,15 @@ class _Lines:
 
 def _forecast(plan: "StudyPlan", part: tuple[int, int]) -> StudyForecast:
     """Return how long the unfinished runs of a part take, by the pixels they train on."""
-    costs = {}
+    costs, names = {}, {one.name for one in plan.candidates}
+    views = {one.name for one in plan.candidates if one.trained in names - {one.name}}
     for one in plan.candidates:
         train = one.settings.config.train
         n_patches = train.n_epochs * train.n_iterations * train.batch_size
-        is_view = one.trained != one.name  # only predicted and scored again
+        is_view = one.name in views  # only predicted and scored again
         costs[one.name] = n_patches * train.patch_size**2 * (0.05 if is_view else 1.0)
     runs = [(r.candidate.name, r.seed) for r in plan.part(*part) if not r.is_finished]
-    return StudyForecast(runs, costs)
+    return StudyForecast(runs, costs, views=views)
 
 
 def _close(plan: "StudyPlan", report: "StudyReport") -> None:

@@ -30,8 +30,8 @@ from seaice_data.exports.piece import PatchFormat, Piece
 from seaice_data.exports.settings import ExportSettings
 from seaice_data.exports.shards import Shards
 from seaice_data.exports.windows import PatchWindow, WindowSource, list_windows
-from seaice_data.sampling.patch_cutter import channel_runs
 from seaice_data.scene_id import SceneId
+from seaice_data.store.channel_choice import asked_channels
 from seaice_data.store.opening import AnyStore, opened
 from seaice_data.store.store import Store
 from seaice_data.system.files import HIDDEN, alone_in, drop_abandoned, staged
@@ -105,8 +105,9 @@ def export_patches(
     start = time.perf_counter()
     store = opened(store)
     out = Path(out)
-    channels = settings.channels or store.channels
-    channel_runs(store, channels)  # rejects those that are not in the store
+    channels = asked_channels(store, settings.channels)
+    if settings.channels:  # a manifest names the channels of groups
+        settings = replace(settings, channels=channels)
     listed = list_windows(store, settings)
     if not listed.windows:
         raise StoreError(

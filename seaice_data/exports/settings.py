@@ -54,7 +54,7 @@ class ExportSettings:
     """Pixels along one side of a patch (Chen et al. 2024, Table 3)."""
 
     channels: tuple[str, ...] = ()
-    """Names of the channels, in this order; empty: all channels of the store."""
+    """Names of channels or groups, in this order; empty: all channels of the store."""
 
     splits: tuple[Split, ...] = SPLITS
     """Splits to export."""

@@ -12,11 +12,10 @@ import numpy as np
 
 from seaice_data.arrays import ChartArray, FloatArray, IntArray
 from seaice_data.charts import CHART_FILL
-from seaice_data.errors import StoreError
 from seaice_data.sampling.augmentation import Method
 from seaice_data.sampling.plan import Cuts
 from seaice_data.sampling.planes import Planes
-from seaice_data.settings import nearest
+from seaice_data.store.channel_choice import channel_columns
 from seaice_data.store.store import Store
 
 
@@ -139,13 +138,7 @@ def channel_runs(store: Store, channels: Sequence[str]) -> IntArray:
         If a channel is not in the store.
     """
     runs: list[list[int]] = []
-    for to, name in enumerate(channels):
-        if name not in store.channels:
-            raise StoreError(
-                f"the store {store.path!r} has no channel {name!r}",
-                hint=nearest(name, store.channels),
-            )
-        column = store.channels.index(name)
+    for to, column in enumerate(channel_columns(store, channels)):
         if runs and column == runs[-1][1] + runs[-1][2]:
             runs[-1][2] += 1
         else:

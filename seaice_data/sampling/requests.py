@@ -8,8 +8,7 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from seaice_data.channels import Group, find_channel
-from seaice_data.errors import SettingsError, StoreError
+from seaice_data.errors import SettingsError
 from seaice_data.sampling.augmentation import (
     AUGMENTATIONS,
     Augmentation,
@@ -146,38 +145,3 @@ def _scenes_of(split: Any, store: Store) -> Sequence[str]:
             hint=hint or f"splits are {', '.join(splits)}",
         )
     return splits[split]
-
-
-def asked_channels(store: Store, channels: str | Sequence[str] | None) -> tuple[str, ...]:
-    """Return the names of channels; groups become their channels in the store.
-
-    Parameters
-    ----------
-    store
-        Where the channels are.
-    channels
-        Names of channels and of groups, in a sequence or separated by commas; all channels
-        of the store if not given.
-
-    Raises
-    ------
-    StoreError
-        If the store has no channel of a group.
-    """
-    if channels is None:
-        return store.channels
-    words = channels.split(",") if isinstance(channels, str) else channels
-    names: list[str] = []
-    for word in words:
-        name = word.strip()
-        if name not in tuple(Group):
-            names.append(name)
-            continue
-        found = [c for c in store.channels if find_channel(c).group == name]
-        if not found:
-            raise StoreError(
-                f"the store {store.path!r} has no channel of the group {name!r}",
-                hint=f"it has {', '.join(store.channels)}",
-            )
-        names += [channel for channel in found if channel not in names]
-    return tuple(names) or store.channels

@@ -60,7 +60,6 @@ from seaice_data.sampling.random_numbers import check_seed
 from seaice_data.sampling.regions import MOST_REGIONS, N_SHARES, RegionCutter
 from seaice_data.sampling.requests import (
     asked_augmentation,
-    asked_channels,
     asked_sampling,
     asked_scenes,
     asked_size,
@@ -68,6 +67,7 @@ from seaice_data.sampling.requests import (
     whole_number,
 )
 from seaice_data.sampling.windows import Sampling, WindowSampler, has_windows
+from seaice_data.store.channel_choice import asked_channels
 from seaice_data.store.opening import AnyStore, opened
 from seaice_data.store.stored_scene import StoredScene
 from seaice_data.texts import counted

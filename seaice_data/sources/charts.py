@@ -58,6 +58,9 @@ class ChartedScene:
     is_hidden: bool = False
     """Whether they are the hidden truth of a synthetic scene, not what a service charts."""
 
+    file: Path | None = None
+    """File with the charts; None for those of a store."""
+
     @property
     def acquired(self) -> datetime:
         """Start of the acquisition, UTC."""
@@ -221,6 +224,7 @@ def _in_file(path: Path) -> tuple[str, ChartedScene | None, bool]:
             region=scene.region,
             grid=scene.grid,
             read=partial(_read_polygons, path),
+            file=path,
         )
         return scene.id, charted, False
 
@@ -238,6 +242,7 @@ def _painted(file: NetcdfFile, charts: NetcdfFile) -> tuple[str, ChartedScene]:
         grid=Grid(height, width, SPACING_M),
         read=partial(_read_painted, charts.path),
         is_hidden="ice_share" in charts,
+        file=charts.path,
     )
 
 

@@ -17,6 +17,7 @@ from seaice_data.channels import find_channels
 from seaice_data.charts import CHARTS
 from seaice_data.errors import SettingsError, StoreError
 from seaice_data.settings import nearest
+from seaice_data.store.channel_choice import asked_channels, channel_columns
 from seaice_data.store.division import divided, listed_scenes
 from seaice_data.store.opening import AnyStore, opened
 from seaice_data.store.statistics import ChannelStats, add_counts
@@ -127,7 +128,7 @@ class Normalisation:
 def normalisation(
     store: AnyStore,
     *,
-    channels: Sequence[str] | None = None,
+    channels: str | Sequence[str] | None = None,
     scenes: Sequence[str] | None = None,
 ) -> Normalisation:
     """Return means and deviations of the stored channels.
@@ -137,7 +138,7 @@ def normalisation(
     store
         The store, or where it is.
     channels
-        Names of the channels, in this order; all if not given.
+        Names of channels or groups, in this order; all if not given.
     scenes
         Ids of the scenes; the training split if not given.
 
@@ -154,14 +155,8 @@ def normalisation(
     array([-19.8, -29.1])
     """
     store = opened(store)
-    names = tuple(store.channels if channels is None else channels)
-    for name in names:
-        if name not in store.channels:
-            raise StoreError(
-                f"the store {store.path!r} has no channel {name!r}",
-                hint=nearest(name, store.channels),
-            )
-    columns = [store.channels.index(name) for name in names]
+    names = asked_channels(store, channels)
+    columns = channel_columns(store, names)
     stats = ChannelStats.merge(scene.stats for scene in _open(store, scenes))
     mean, std = np.nan_to_num(stats.mean[columns]), stats.std[columns]
     std = np.where(std > _LEAST_STD, std, 1.0)

@@ -26,10 +26,13 @@ FIGURE: Marks = (b"tEXtSoftware\0seaice ",)
 MATPLOTLIB: Marks = (b"tEXtSoftware\0Matplotlib ",)
 """Mark of figures of version 0.1, which is that of all figures of matplotlib."""
 
-CHARTS: Marks = (
-    b"Predicted ice chart of Sentinel-1 scene",
-    b"Ice chart of a service in Sentinel-1 scene",
-)
+PREDICTED_TITLE = "Predicted ice chart of Sentinel-1 scene"
+"""First words of the title of predicted charts; they are a mark, so do not change them."""
+
+CHARTED_TITLE = "Ice chart of a service in Sentinel-1 scene"
+"""The same for charts of ice services."""
+
+CHARTS: Marks = (PREDICTED_TITLE.encode(), CHARTED_TITLE.encode())
 """Marks of GeoTIFF, of files of polygons, and of what describes a file: their titles."""
 
 GEOTIFF = CHARTS

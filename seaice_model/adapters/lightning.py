@@ -39,10 +39,14 @@ class StoreDataModule(LightningDataModule):
         Patches, or tiles, in a batch of one process.
     form
         What a sample is made of.
+    tile_form
+        The same for tiles; if not given, `form` without its transforms, because these are
+        augmentations as a rule. Give `form` again if they are not.
     validation
         Ids of the scenes to validate on; the validation split of the store if not given.
     options
-        For all loaders: ``num_workers``, ``pin_memory`` and others.
+        For all loaders: ``num_workers``, ``pin_memory`` and others; ``drop_last`` only for
+        that of patches.
 
     Attributes
     ----------
@@ -54,6 +58,11 @@ class StoreDataModule(LightningDataModule):
     ------
     ConfigError
         When the module is imported: if Lightning is not installed.
+
+    Notes
+    -----
+    With one process each labelled pixel of a scene is in one tile. With several, Lightning
+    gives some tiles twice, so that all processes have as many: score with one.
 
     Examples
     --------
@@ -72,12 +81,14 @@ class StoreDataModule(LightningDataModule):
         batch_size: int = 16,
         *,
         form: SampleForm = _EVERYTHING,
+        tile_form: SampleForm | None = None,
         validation: Sequence[str] | None = None,
         **options: Any,
     ) -> None:
         super().__init__()
         self.patches, self.n_patches, self.batch_size = patches, n_patches, batch_size
         self.form, self.validation, self.options = form, validation, options
+        self.tile_form = replace(form, transforms=None) if tile_form is None else tile_form
 
     def train_dataloader(self) -> PatchLoader:
         """Return the loader of random patches."""
@@ -89,17 +100,17 @@ class StoreDataModule(LightningDataModule):
         """Return the loader of the tiles to validate on."""
         given = self.validation
         scenes = divided(self.patches.store)["validation"] if given is None else given
-        self.val_dataset = self._tiles(scenes, self.form)
+        self.val_dataset = self._tiles(scenes, self.tile_form)
         return self._loader(self.val_dataset)
 
     def test_dataloader(self) -> DataLoader[Sample]:
         """Return the loader of the tiles of the test scenes that have labels."""
-        self.test_dataset = self._tiles(divided(self.patches.store)["test"], self.form)
+        self.test_dataset = self._tiles(divided(self.patches.store)["test"], self.tile_form)
         return self._loader(self.test_dataset)
 
     def predict_dataloader(self) -> DataLoader[Sample]:
         """Return the loader of all tiles of the test scenes, without masks."""
-        form = replace(self.form, charts=())
+        form = replace(self.tile_form, charts=())
         self.predict_dataset = self._tiles(divided(self.patches.store)["test"], form)
         return self._loader(self.predict_dataset)
 
@@ -113,4 +124,5 @@ class StoreDataModule(LightningDataModule):
         )
 
     def _loader(self, tiles: TileDataset) -> DataLoader[Sample]:
-        return DataLoader(tiles, batch_size=self.batch_size, **self.options)
+        options = {name: of for name, of in self.options.items() if name != "drop_last"}
+        return DataLoader(tiles, batch_size=self.batch_size, **options)

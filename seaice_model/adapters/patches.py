@@ -111,7 +111,10 @@ class PatchStream(IterableDataset[Sample]):
     the next one even if they are started again for it.
 
     Iterate with the same number of workers from epoch to epoch, or call `set_epoch`. The
-    patches of an epoch do not depend on the number of workers, but their order does.
+    patches of an epoch do not depend on the number of workers, but their order does. A
+    stream has no state to save: a training that resumes begins with `set_epoch`, and so
+    with the first patch of an epoch (`seaice_model.adapters.loading.PatchLoader` continues
+    within one).
 
     Parameters
     ----------

@@ -58,7 +58,8 @@ class SampleForm:
 
     transforms: Callable[[Sample], Sample] | None = None
     """Called with each sample; returns the one to use. Worker processes need a function
-    that can be pickled, where they are not forked."""
+    that can be pickled, where they are not forked. `StoreDataModule` calls it for patches
+    only, as augmentations need it."""
 
     def __post_init__(self) -> None:
         """Reject charts that do not exist."""

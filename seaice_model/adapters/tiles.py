@@ -13,6 +13,7 @@ from seaice_data.grid import Window
 from seaice_data.sampling.patch_cutter import channel_runs
 from seaice_data.sampling.planes import KEPT_BYTES, open_planes
 from seaice_data.scene_id import SceneId
+from seaice_data.store.channel_choice import asked_channels
 from seaice_data.store.division import divided
 from seaice_data.store.opening import AnyStore, opened
 from seaice_data.texts import counted
@@ -48,7 +49,7 @@ class TileDataset(Dataset[Sample]):
     scenes
         Ids of the scenes; the validation split if not given.
     channels
-        Names of the channels, in this order; all if not given.
+        Names of channels or groups, in this order; all if not given.
     size
         Pixels along one side of a tile. Networks that see beyond a tile predict its borders
         less well: for maps, `predict_tiled` blends tiles that overlap.
@@ -77,7 +78,7 @@ class TileDataset(Dataset[Sample]):
         store: AnyStore,
         scenes: Sequence[str] | None = None,
         *,
-        channels: Sequence[str] | None = None,
+        channels: str | Sequence[str] | None = None,
         size: int = 256,
         form: SampleForm = _EVERYTHING,
         kept_bytes: int = KEPT_BYTES,
@@ -87,7 +88,7 @@ class TileDataset(Dataset[Sample]):
         store = opened(store)
         ids = divided(store)["validation"] if scenes is None else scenes
         self.store, self.size, self.form = store, size, form
-        self.channels = tuple(channels or store.channels)
+        self.channels = asked_channels(store, channels)
         form.check_channels(self.channels)
         self._runs = channel_runs(store, self.channels)
         self._scenes = [store.scene(scene_id) for scene_id in ids]
@@ -99,6 +100,13 @@ class TileDataset(Dataset[Sample]):
             for k, scene in enumerate(self._scenes)
             for top, left in self._corners_of(k, scene.grid.shape)
         ]
+        if not ids:
+            raise StoreError(
+                f"the store {store.path!r} has no validation scenes"
+                if scenes is None
+                else "no scene is named, so there are no tiles",
+                hint="name scenes with `scenes`; `seaice info` shows the splits of a store",
+            )
         if not self._corners:
             raise StoreError(
                 f"no pixel of {counted(len(ids), 'scene')} of {store.path!r} has a class "

@@ -5,7 +5,7 @@ A package registers a network in its ``pyproject.toml``, as an entry point::
     [project.entry-points."seaice.networks"]
     small-cnn = "my_package.networks:small_cnn"
 
-The function that it names is described in `seaice_model.networks.named`. Here only the
+The function that it names is described in `seaice_model.networks.registry`. Here only the
 descriptions of installed packages are read; none is imported.
 """
 

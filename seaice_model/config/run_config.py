@@ -83,7 +83,7 @@ class ModelConfig:
     network: str = field(default=UNET, metadata=ADDED)
     """Name of the network: "unet", "swin-unetr" (extra ``networks``;
     `seaice_model.networks.swin`), or one that an installed package registers as an entry
-    point ``seaice.networks`` (`seaice_model.networks.named`)."""
+    point ``seaice.networks`` (`seaice_model.networks.registry`)."""
 
     def __post_init__(self) -> None:
         """Refuse a network that cannot be built."""

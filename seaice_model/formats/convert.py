@@ -21,6 +21,7 @@ from typing import Literal, get_args
 from seaice_data.display import Displayed
 from seaice_data.errors import SeaIceError
 from seaice_data.store.group import is_store
+from seaice_data.store.stored_scene import StoredScene
 from seaice_data.system.extras import extra
 from seaice_data.system.ownership import (
     CHARTS,
@@ -45,7 +46,7 @@ from seaice_model.formats.raster import check_spacing
 from seaice_model.formats.service_charts import ServiceChart, charted_scenes, service_chart
 from seaice_model.formats.submission import write_submission
 from seaice_model.formats.vector_files import PolygonFormat
-from seaice_model.maps.listing import find_maps
+from seaice_model.maps.listing import GRID, PIXELS, SUBMISSION, find_maps
 from seaice_model.maps.netcdf import describe, read_netcdf, write_pixels
 from seaice_model.maps.netcdf_writer import write_errors
 
@@ -57,9 +58,6 @@ PlacedFormat = RasterFormat | PolygonFormat | Literal["nc"]
 
 MapFormat = PlacedFormat | Literal["submission"]
 """All formats."""
-
-SUBMISSION = "submission.nc"
-"""Name of the submission file in the folder of the converted maps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +93,9 @@ class ConvertReport(Displayed):
     elapsed_s: float
     """Seconds in all."""
 
+    n_without_charts: int = 0
+    """Scenes of a store that have no chart of an ice service, and so no files."""
+
     @property
     def n_bytes(self) -> int:
         """Size of the files written."""
@@ -120,7 +121,7 @@ class _Source:
     """What messages call it."""
 
     stem: Callable[[], str]
-    """Return the begin of the names of its files."""
+    """Return the prefix of the names of its files."""
 
     read: Callable[[], ServiceChart]
     """Read it."""
@@ -193,9 +194,11 @@ def convert_maps(
     placed = [kind for kind in dict.fromkeys(formats) if kind != "submission"]
     settings = _Settings(crs, spacing_m, max_kb, min_area_km2, overwrite)
     paths: list[Path] = []
+    n_without = 0
     if _is_store(maps_path):
         _check_chart_formats(formats)
-        sources = _sources_in_store(str(maps_path))
+        scenes, n_without = charted_scenes(str(maps_path))
+        sources = [_source_of_scene(scene) for scene in scenes]
     else:
         path = Path(maps_path)
         paths = [path] if path.is_file() else find_maps(path)
@@ -224,6 +227,7 @@ def convert_maps(
         tuple(done.kept),
         tuple(done.failed),
         time.perf_counter() - start,
+        n_without,
     )
 
 
@@ -297,13 +301,10 @@ def _source_of_map(path: Path) -> _Source:
     return _Source(str(path), lambda: str(describe(path).scene), read)
 
 
-def _sources_in_store(path: str) -> list[_Source]:
-    return [
-        _Source(
-            str(scene.id), partial(str, f"{scene.id}_chart"), partial(service_chart, scene)
-        )
-        for scene in charted_scenes(path)
-    ]
+def _source_of_scene(scene: StoredScene) -> _Source:
+    return _Source(
+        str(scene.id), partial(str, f"{scene.id}_chart"), partial(service_chart, scene)
+    )
 
 
 def _refuse(path: Path) -> None:
@@ -315,7 +316,7 @@ def _refuse(path: Path) -> None:
 
 
 def _stem_of(source: _Source, seen: Mapping[str, str]) -> str:
-    """Return the begin of the names of files; refuse a second map of a scene."""
+    """Return the prefix of the names of files; refuse a second map of a scene."""
     stem = source.stem()
     if stem in seen:
         raise MapError(
@@ -329,9 +330,9 @@ def _files(out: Path, stem: str, kind: PlacedFormat) -> tuple[Path, ...]:
     """Return the files of a complete set."""
     names: tuple[str, ...]
     if kind == "nc":
-        names = (f"{stem}_pixels.nc",)
+        names = (f"{stem}{PIXELS}",)
     elif kind == "grid":
-        names = (f"{stem}_grid.nc",)
+        names = (f"{stem}{GRID}",)
     elif kind == "tif":
         names = geotiff_names(stem)
     elif kind == "uncertainty":

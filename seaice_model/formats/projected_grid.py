@@ -98,7 +98,8 @@ def _grid_mapping(crs: str) -> dict[str, Any]:
             hint="use EPSG:3413 or EPSG:3995, or write GeoTIFF with --to tif",
         )
     if found["grid_mapping_name"] == "polar_stereographic":  # which pyproj leaves out
-        found.setdefault("latitude_of_projection_origin", 90.0)
+        is_south = found.get("standard_parallel", 90.0) < 0
+        found.setdefault("latitude_of_projection_origin", -90.0 if is_south else 90.0)
     return found
 
 

@@ -24,8 +24,8 @@ class ServiceChart:
     """Polygons of the chart with their egg codes; None if the store does not have them."""
 
 
-def charted_scenes(path: str) -> list[StoredScene]:
-    """Return the scenes of a store that have charts.
+def charted_scenes(path: str) -> tuple[list[StoredScene], int]:
+    """Return the scenes of a store that have charts, and how many have none.
 
     Raises
     ------
@@ -38,7 +38,7 @@ def charted_scenes(path: str) -> list[StoredScene]:
     found = [store.scene(scene_id) for scene_id in store.scenes]
     if not (charted := [scene for scene in found if scene.has_charts]):
         raise MapError(f"no scene of the store {path!r} has charts of an ice service")
-    return charted
+    return charted, len(found) - len(charted)
 
 
 def service_chart(scene: StoredScene) -> ServiceChart:

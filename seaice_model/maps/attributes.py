@@ -14,6 +14,7 @@ from seaice_data.charts import CHARTS, SIC, Chart
 from seaice_data.conventions import CONVENTIONS
 from seaice_data.flags import FLAG_BELOW_NOISE, FLAG_LAND, FLAG_NO_SAR, FLAG_REMAINDER
 from seaice_data.store.origin import Origin
+from seaice_data.system.ownership import CHARTED_TITLE, PREDICTED_TITLE
 from seaice_model.maps.chart_map import U_NET, ChartMap, Provenance
 from seaice_model.maps.decision import (
     CONCENTRATION,
@@ -23,9 +24,6 @@ from seaice_model.maps.decision import (
     Decision,
     Steps,
 )
-
-CHARTED = "Ice chart of a service in Sentinel-1 scene"
-"""Begin of the title of charts of an ice service."""
 
 _FLAGS = {
     "no_sar": FLAG_NO_SAR,
@@ -86,7 +84,7 @@ def text_attributes(chart_map: ChartMap) -> dict[str, str]:
     if chart_map.charted_by:
         return _charted_attributes(chart_map)
     found = {
-        "title": f"Predicted ice chart of Sentinel-1 scene {chart_map.scene}",
+        "title": f"{PREDICTED_TITLE} {chart_map.scene}",
         "acquired": chart_map.acquired.astimezone(UTC).isoformat(),
         "source": _source(provenance),
         "network": provenance.network,
@@ -107,11 +105,10 @@ def _charted_attributes(chart_map: ChartMap) -> dict[str, str]:
     """Return the same for charts of an ice service."""
     provenance = chart_map.provenance
     found = {
-        "title": f"{CHARTED} {chart_map.scene}",
+        "title": f"{CHARTED_TITLE} {chart_map.scene}",
         "acquired": chart_map.acquired.astimezone(UTC).isoformat(),
         "source": f"ice chart of the service {chart_map.charted_by!r}, on the pixels of "
         "the scene",
-        "store": provenance.store,
         "software": provenance.software,
         "original_name": provenance.original_name,
         "comment": "Not an official ice chart: made from the pixels of one, by other "

@@ -197,7 +197,7 @@ class ChartMap(Displayed):
 
     @property
     def stem(self) -> str:
-        """Begin of the names of its files: the scene, and whether a service charted it."""
+        """Prefix of the names of its files: the scene, and whether a service charted it."""
         return f"{self.scene}_chart" if self.charted_by else str(self.scene)
 
     def _displayed(self) -> Iterator[tuple[str, object]]:

@@ -6,6 +6,12 @@ from seaice_data.errors import Failure
 from seaice_model.errors import MapError
 from seaice_model.maps.netcdf import MapDescription, describe
 
+PIXELS, GRID = "_pixels.nc", "_grid.nc"
+"""Ends of the names of maps that `seaice convert` has written in another form."""
+
+SUBMISSION = "submission.nc"
+"""Name of the submission file in the folder of the converted maps."""
+
 
 def describe_maps(folder: Path) -> tuple[dict[Path, MapDescription], tuple[Failure, ...]]:
     """Describe all maps in a folder; a bad one does not hide the others.
@@ -33,6 +39,8 @@ def describe_maps(folder: Path) -> tuple[dict[Path, MapDescription], tuple[Failu
 def find_maps(folder: Path) -> list[Path]:
     """Return the files that may be maps in `folder`, sorted by name.
 
+    What `seaice convert` writes is left out: maps are often converted in their own folder.
+
     Raises
     ------
     MapError
@@ -42,7 +50,10 @@ def find_maps(folder: Path) -> list[Path]:
         paths = sorted(
             path
             for path in folder.iterdir()
-            if path.name.endswith(".nc") and not path.name.startswith(".")
+            if path.name.endswith(".nc")
+            and not path.name.startswith(".")
+            and not path.name.endswith((PIXELS, GRID))
+            and path.name != SUBMISSION
         )
     except NotADirectoryError:
         raise MapError(

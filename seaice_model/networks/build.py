@@ -2,7 +2,7 @@
 
 from seaice_model.config.network_names import UNET
 from seaice_model.config.run_config import ModelConfig
-from seaice_model.networks.named import NamedNetwork, build_named
+from seaice_model.networks.registry import NamedNetwork, build_named
 from seaice_model.networks.unet import MultiTaskUNet
 
 Network = MultiTaskUNet | NamedNetwork

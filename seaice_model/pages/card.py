@@ -5,11 +5,9 @@ folder of the run, so that the folder can be published as it is. All in it follo
 files of the run, and from scores of its maps if they are given.
 """
 
-import calendar
 import hashlib
 import json
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -22,19 +20,30 @@ from seaice_data.channels import Group, find_channels
 from seaice_data.charts import CHARTS
 from seaice_data.errors import ForeignFileError, SettingsError
 from seaice_data.grid import SPACING_M
-from seaice_data.scene_id import NO_SERVICE, SceneId
 from seaice_data.settings import differences
 from seaice_data.system.documents import DocumentError, read_text
 from seaice_data.system.files import replacing
 from seaice_data.texts import counted, printable, shortened
 from seaice_model.config.network_names import UNET
 from seaice_model.config.run_config import RunConfig
-from seaice_model.errors import RunError
+from seaice_model.errors import MapError, RunError
 from seaice_model.pages.limits import limits_of
 from seaice_model.pages.markdown import escaped, table
-from seaice_model.runs.checkpoint import Checkpoint, load_best, weights_fingerprint
+from seaice_model.pages.training_data import (
+    training_data_in_words,
+    training_data_table,
+    validation_in_words,
+)
+from seaice_model.runs.checkpoint import (
+    Checkpoint,
+    joint_fingerprint,
+    load_best,
+    weights_fingerprint,
+)
 from seaice_model.runs.folder import RunFolder, run_errors
+from seaice_model.runs.locations import is_url, shown
 from seaice_model.runs.log import LogEntry, read_log
+from seaice_model.runs.settings import RunSettings
 from seaice_model.scores.report_text import COLUMNS, decimal
 from seaice_model.scores.saved_scores import SavedScores, read_scores
 
@@ -56,6 +65,11 @@ class _Run:
     name: str
     checkpoint: Checkpoint
     best: LogEntry | None
+
+    @property
+    def settings(self) -> RunSettings:
+        """What it was trained with."""
+        return self.checkpoint.settings
 
     @property
     def scores(self) -> tuple[float | None, ...]:
@@ -83,7 +97,8 @@ def write_card(
     path
         File to write; ``README.md`` in the folder if not given.
     scores
-        File with what `seaice score --json` printed for maps of the run.
+        File with what `seaice score --json` printed for maps of the run, or of one of the
+        runs of seeds, or of all of them together.
     licence
         Licence of the weights, by its identifier at Hugging Face, such as ``cc-by-4.0``.
     repository
@@ -101,12 +116,17 @@ def write_card(
     RunError
         If there is no run, runs of seeds differ otherwise, or the card cannot be written.
     MapError
-        If `scores` is not a report of scores.
+        If `scores` is not a report of scores, or of maps of another network.
     ForeignFileError
         If another file is in the way.
     SettingsError
         If `licence` or `repository` cannot be one.
     """
+    if is_url(run_path):
+        raise RunError(
+            f"the card of a run is written from its folder, not from {shown(run_path)!r}",
+            hint="download the folder, its log included, and name it",
+        )
     folder = Path(run_path)
     path = folder / NAME if path is None else Path(path)
     if licence and not _LICENCE.fullmatch(licence):
@@ -118,49 +138,44 @@ def write_card(
         raise SettingsError(f"{shortened(repository)!r} is not a repository: owner/name")
     with run_errors(path):
         _refuse_foreign(path, overwrite=overwrite)
-    text = _card_text(
-        _runs(folder),
-        None if scores is None else read_scores(scores),
-        licence=licence,
-        repository=repository,
-    )
+    runs = _runs(folder)
+    test = None if scores is None else _read_test(runs, scores)
+    text = _card_text(runs, test, licence=licence, repository=repository)
     with run_errors(path, "write"), replacing(path) as new:
         new.write_text(text, encoding="utf-8")
     return path
 
 
 def _card_text(
-    runs: Sequence[_Run],
-    scores: SavedScores | None = None,
-    *,
-    licence: str = "",
-    repository: str = "",
+    runs: Sequence[_Run], test: "_Test | None", *, licence: str, repository: str
 ) -> str:
     """Return the card of runs that differ in their seeds only; see `write_card`."""
-    settings = runs[0].checkpoint.settings
-    recipe = settings.store.recipe
+    settings = [run.settings for run in runs]
+    config, recipe = settings[0].config, settings[0].store.recipe
+    denoisings = dict.fromkeys(name for one in settings for name in one.denoisings)
     where = f"hf://{repository}" if repository else "run"
     text = (
         _environment()
         .get_template("card.md")
         .render(
-            front=_front(runs, scores, licence, repository),
+            front=_front(runs, test, licence, repository),
             title=f"Ice charts from Sentinel-1 by {_network(runs)}",
             about=_about(runs),
             command=f"seaice predict scenes/ --run {where} --out maps/",
             where=where,
+            seeds=[run.name for run in runs] if len(runs) > 1 else [],
             recipe=recipe,
             spacing_m=f"{recipe.ratio * SPACING_M:g}",
-            validation_words=_validation_words(runs),
+            validation_words=validation_in_words(settings),
             validation=_validation(runs),
-            test=None if scores is None else _test(scores),
-            data_words=_data_words(runs),
-            data=_data(settings.train_scenes, settings.validation_scenes),
-            channels=_channels(settings.config.model.channels),
-            denoising=", ".join(settings.denoisings),
+            test=test and _shown(test),
+            data_words=training_data_in_words(settings),
+            data=training_data_table({run.name: run.settings for run in runs}),
+            channels=_channels(config.model.channels),
+            denoising=escaped(", ".join(denoisings)),
             training_words=_training_words(runs),
-            settings=_settings(settings.config),
-            limits=[*limits_of(settings, scores)],
+            settings=_settings(config),
+            limits=[*limits_of(settings, None if test is None else test.scores)],
         )
     )
     return text.replace("---\n", f"---\n# Written by seaice card, {_digest(text)}\n", 1)
@@ -192,17 +207,28 @@ def _runs(folder: Path) -> list[_Run]:
     seeds = RunFolder(folder).seeds()
     runs = [_read_run(run) for run in seeds or (RunFolder(folder),)]
     for run in runs[1:]:
-        ours, theirs = (
-            replace(r.checkpoint.settings.config.train, seed=0) for r in (runs[0], run)
-        )
-        models = (r.checkpoint.settings.config.model for r in (runs[0], run))
-        if listed := differences(ours, theirs) + differences(*models):
+        ours, theirs = map(_without_seed, (runs[0].settings, run.settings))
+        if listed := differences(ours, theirs):
             raise RunError(
                 f"runs in {str(folder)!r} differ in more than their seeds: "
                 f"{'; '.join(listed)}",
                 hint="write a card for each of them",
             )
     return runs
+
+
+def _without_seed(settings: RunSettings) -> RunSettings:
+    """Return settings without what may differ from seed to seed."""
+    train = replace(settings.config.train, seed=0)
+    return replace(
+        settings,
+        config=replace(settings.config, train=train),
+        store=replace(settings.store, path=""),  # it may have been moved
+        train_scenes=(),  # seeds draw other validation scenes
+        validation_scenes=(),
+        denoising={},
+        software="",
+    )
 
 
 def _read_run(folder: RunFolder) -> _Run:
@@ -213,7 +239,7 @@ def _read_run(folder: RunFolder) -> _Run:
 
 
 def _network(runs: Sequence[_Run]) -> str:
-    settings = runs[0].checkpoint.settings
+    settings = runs[0].settings
     model = settings.config.model
     if model.network == UNET:
         name = f"a U-Net ({'-'.join(map(str, model.filters))} filters)"
@@ -223,21 +249,60 @@ def _network(runs: Sequence[_Run]) -> str:
 
 
 def _about(runs: Sequence[_Run]) -> str:
-    settings = runs[0].checkpoint.settings
     charts = ", ".join(f"{chart.long_name} ({chart.name})" for chart in CHARTS)
     prints = ", ".join(weights_fingerprint(run.checkpoint) for run in runs)
     n_weights = sum(weights.numel() for weights in runs[0].checkpoint.result.values())
+    software = escaped(", ".join(dict.fromkeys(run.settings.software for run in runs)))
+    if len(runs) == 1:
+        it, has = "it predicts", f"It has {n_weights:,} weights (fingerprint {prints})"
+    else:
+        it = "they predict"
+        joint = joint_fingerprint(run.checkpoint for run in runs)
+        has = (
+            f"Each has {n_weights:,} weights (fingerprints {prints}; in maps of all "
+            f"together {joint})"
+        )
     return (
-        f"From a Sentinel-1 scene (EW, HH and HV) and what else is listed below, it "
-        f"predicts charts of {charts}, as ice services make them by hand. It has "
-        f"{n_weights:,} weights (fingerprint {prints}) and was trained with "
-        f"{escaped(settings.software)}; this card was written by seaice "
-        f"{version('seaice')}."
+        f"From a Sentinel-1 scene (EW, HH and HV) and what else is listed below, {it} "
+        f"charts of {charts}, as ice services make them by hand. {has} and was trained "
+        f"with {software}; this card was written by seaice {version('seaice')}."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Test:
+    """Scores of maps that networks of the card have made."""
+
+    scores: SavedScores
+    made_by: str
+    """Which of the networks, in words."""
+
+
+def _read_test(runs: Sequence[_Run], path: str | Path) -> _Test:
+    """Read scores of maps; refuse those of maps that other networks have made."""
+    scores = read_scores(path)
+    joint = joint_fingerprint(run.checkpoint for run in runs)
+    if scores.weights == joint:
+        words = "this network" if len(runs) == 1 else f"these {len(runs)} networks together"
+        return _Test(scores, words)
+    for run in runs:
+        if scores.weights == weights_fingerprint(run.checkpoint):
+            return _Test(scores, run.name)
+    if not scores.weights:
+        raise MapError(
+            f"{str(path)!r} does not say which network made the maps",
+            hint="score a folder of its maps, not a submission, with this version: "
+            "seaice score maps/ --json",
+        )
+    raise MapError(
+        f"{str(path)!r} has scores of another network: the weights of its maps are "
+        f"{shortened(printable(scores.weights))}, those of the run {joint}",
+        hint="predict maps with this run, and score these",
     )
 
 
 def _front(
-    runs: Sequence[_Run], scores: SavedScores | None, licence: str, repository: str
+    runs: Sequence[_Run], test: _Test | None, licence: str, repository: str
 ) -> Iterator[str]:
     """Yield the lines of the head; JSON is YAML, whatever is in its texts."""
     yield "library_name: seaice"
@@ -245,8 +310,9 @@ def _front(
     yield 'tags: ["sea-ice", "sentinel-1", "sar", "arctic", "ice-charts"]'
     if licence:
         yield f"license: {json.dumps(licence)}"
-    if scores is None:
+    if test is None:
         return
+    scores = test.scores
     metrics = [
         {"type": name.lower(), "name": f"{column}, percent", "value": round(value, 2)}
         for (name, value), column in zip(scores.pooled.items(), COLUMNS, strict=True)
@@ -254,21 +320,14 @@ def _front(
     ]
     result = {
         "task": {"type": "image-segmentation"},
-        "dataset": {"type": "ice-charts", "name": counted(len(scores.scenes), "scene")},
+        "dataset": {
+            "type": "hidden-truth" if scores.is_of_hidden_truth else "ice-charts",
+            "name": counted(len(scores.scenes), "scene"),
+        },
         "metrics": metrics,
     }
     name = repository.rpartition("/")[2] or printable(runs[0].name)
     yield f"model-index: {json.dumps([{'name': name, 'results': [result]}])}"
-
-
-def _validation_words(runs: Sequence[_Run]) -> str:
-    settings = runs[0].checkpoint.settings
-    n = len(settings.validation_scenes)
-    return (
-        f"Of the best epoch, in percent, on {counted(n, 'validation scene')}, on the grid "
-        "of the store: R2 of SIC, weighted F1 of SOD and FLOE, and combined, which is "
-        "(2 SIC + 2 SOD + FLOE) / 5."
-    )
 
 
 def _validation(runs: Sequence[_Run]) -> str:
@@ -292,19 +351,23 @@ def _spread(scores: Iterable[float | None]) -> str:
     return f"{mean(found):.1f} ({stdev(found):.1f})" if len(found) > 1 else "-"
 
 
-def _test(scores: SavedScores) -> dict[str, Any]:
+def _shown(test: _Test) -> dict[str, Any]:
     """Return what the card shows of scores of maps."""
+    scores = test.scores
     run = ", ".join(part.rpartition("/")[2] for part in scores.run.split(", "))
+    truth = "original charts"
+    if scores.is_of_hidden_truth:
+        truth = "hidden truth of synthetic scenes"
     words = (
         f"{counted(len(scores.scenes), 'map')} of the run {escaped(run)}, in "
-        "percent, all pixels of the original charts together."
+        f"percent, all pixels of the {truth} together."
     )
     if scores.seen:
         words += (
             f" Scenes that were used to train or validate a network: {len(scores.seen)}. "
             "Scores on new scenes are lower."
         )
-    lines = [["this network", *map(decimal, scores.pooled.values())]]
+    lines = [[test.made_by, *map(decimal, scores.pooled.values())]]
     lines += [
         [f"baseline: {n}", decimal(v), "", "", ""] for n, v in scores.baselines.items()
     ]
@@ -335,31 +398,6 @@ def _test(scores: SavedScores) -> dict[str, Any]:
     return {"words": words, "table": shown, "edge": edge, "classes": classes}
 
 
-def _data_words(runs: Sequence[_Run]) -> str:
-    settings = runs[0].checkpoint.settings
-    store = settings.store.path.rstrip("/").rpartition("/")[2]
-    words = (
-        f"Trained on {counted(len(settings.train_scenes), 'scene')} of the store "
-        f"{escaped(store)} (fingerprint {escaped(settings.store.fingerprint)})"
-    )
-    if settings.config.train.where:
-        words += f", those with {escaped(settings.config.train.where)}"
-    return f"{words}; scenes by month and by the ice service that made their charts:"
-
-
-def _data(train: Sequence[SceneId], validation: Sequence[SceneId]) -> str:
-    parts = {"training": train, "validation": validation}
-    lines = []
-    for name, scenes in parts.items():
-        months = Counter(scene.acquired.month for scene in scenes)
-        services = Counter(scene.service or NO_SERVICE for scene in scenes)
-        years = sorted({scene.acquired.year for scene in scenes})
-        said = ", ".join(f"{n} {service}" for service, n in sorted(services.items()))
-        span = "-".join(map(str, dict.fromkeys(years[:1] + years[-1:]))) or "-"
-        lines.append([name, *(str(months[m] or "-") for m in range(1, 13)), said, span])
-    return table(["scenes", *calendar.month_abbr[1:], "services", "years"], lines)
-
-
 def _channels(names: Iterable[str]) -> str:
     groups: dict[Group, list[str]] = {}
     for channel in find_channels(names):
@@ -368,7 +406,7 @@ def _channels(names: Iterable[str]) -> str:
 
 
 def _training_words(runs: Sequence[_Run]) -> str:
-    train = runs[0].checkpoint.settings.config.train
+    train = runs[0].settings.config.train
     n_epochs = [run.checkpoint.state.n_epochs for run in runs]
     return (
         f"Batches of {train.batch_size} patches of {train.patch_size} x {train.patch_size} "

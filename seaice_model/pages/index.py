@@ -210,6 +210,8 @@ def _entry_of(path: Path, described: MapDescription, truth: ChartedScenes | None
     """Return the entry of a map; make it if it is missing, outdated or lacks charts."""
     scene_id, made_by = described.scene, described.provenance
     charted = None if truth is None else truth.scenes.get(scene_id)
+    if charted is not None and charted.is_hidden:  # the page shows charts
+        charted = None
     kept = _read_entry(path.parent / _FOLDER / f"{scene_id}.json")
     if (
         kept

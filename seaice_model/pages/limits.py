@@ -1,11 +1,12 @@
 """What a network is not good for, as far as its settings and scores say."""
 
 import calendar
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from seaice_data.channels import DISPENSABLE, find_channels
 from seaice_data.charts import CHARTS, SIC
 from seaice_data.grid import SPACING_M
+from seaice_model.pages.markdown import escaped
 from seaice_model.runs.settings import RunSettings
 from seaice_model.scores.saved_scores import SavedScores
 
@@ -13,26 +14,27 @@ _WEAK_F1 = 50.0
 """F1 in percent below which a class is called weak."""
 
 
-def limits_of(settings: RunSettings, scores: SavedScores | None) -> Iterator[str]:
+def limits_of(settings: Sequence[RunSettings], scores: SavedScores | None) -> Iterator[str]:
     """Yield the limits of a network, a sentence or two each, as Markdown.
 
     Parameters
     ----------
     settings
-        Settings of its run.
+        Settings of its run; of several networks, those of each.
     scores
         Scores of its maps, if there are any.
     """
-    spacing_m = settings.store.recipe.ratio * SPACING_M
+    spacing_m = settings[0].store.recipe.ratio * SPACING_M
+    trained_on = {scene for one in settings for scene in one.train_scenes}
     yield "For research: its maps are not official ice charts. Do not navigate by them."
     yield (
         "It has learned from charts that analysts draw as polygons of many kilometres, in "
         f"steps of 10 %. Nothing smaller than its pixels of {spacing_m:g} m is seen."
     )
-    months = {scene.acquired.month for scene in settings.train_scenes}
+    months = {scene.acquired.month for scene in trained_on}
     if absent := [calendar.month_name[m] for m in range(1, 13) if m not in months]:
         yield f"It has seen no scene of {', '.join(absent)}."
-    if services := sorted({scene.service for scene in settings.train_scenes} - {""}):
+    if services := sorted({scene.service for scene in trained_on} - {""}):
         yield (
             f"It has learned the charts of {', '.join(services)}, in the waters of these "
             "services; other regions, and the Antarctic, are new to it."
@@ -48,16 +50,19 @@ def limits_of(settings: RunSettings, scores: SavedScores | None) -> Iterator[str
     )
 
 
-def _of_inputs(settings: RunSettings) -> Iterator[str]:
-    spared = settings.config.augmentation.dropped
-    channels = find_channels(settings.config.model.channels)
+def _of_inputs(settings: Sequence[RunSettings]) -> Iterator[str]:
+    config = settings[0].config  # all have the same
+    spared = config.augmentation.dropped
+    channels = find_channels(config.model.channels)
     groups = dict.fromkeys(channel.group for channel in channels)
     if needed := [str(g) for g in groups if g in DISPENSABLE and g not in spared]:
         yield f"It cannot predict scenes without {' and '.join(needed)}."
     if able := [str(g) for g in groups if g in spared]:
         yield f"It has learned to do without {' and '.join(able)}."
+    known = set.intersection(*({*one.denoisings} for one in settings))
     yield (
-        f"It knows SAR from which noise was removed by {', '.join(settings.denoisings)}; "
+        "It knows SAR from which noise was removed by "
+        f"{escaped(', '.join(sorted(known))) or 'no method in common'}; "
         "`seaice predict` warns of others."
     )
 

@@ -18,17 +18,17 @@ from seaice_model.plots.maps import plot_comparison
 from seaice_model.plots.scores import plot_calibration, plot_confusion
 from seaice_model.scores.calibration import Calibration
 from seaice_model.scores.edge import EDGE_PERCENT, EdgeScore
-from seaice_model.scores.report_numbers import GRIDS
+from seaice_model.scores.report_numbers import grids_in_words
 from seaice_model.scores.report_text import (
     CLASS_COLUMNS,
     COLUMNS,
-    GRID_TITLES,
     UNPREDICTED,
     accuracy_cells,
     class_lines,
     coverage_in_words,
     decimal,
     edge_in_words,
+    grid_titles,
     iou_cells,
     score_cells,
     seen_in_words,
@@ -121,9 +121,9 @@ def _figure(
 
 
 def _headline(report: ScoreReport) -> Table:
+    titles = grid_titles(report)
     rows = [
-        [GRID_TITLES[name], *score_cells(scored.pooled)]
-        for name, scored in report.grids.items()
+        [titles[name], *score_cells(scored.pooled)] for name, scored in report.grids.items()
     ]
     pooled = report.pooled
     where = [decimal(pooled.charts[c.name].score_where_predicted) for c in CHARTS]
@@ -142,7 +142,8 @@ def _headline(report: ScoreReport) -> Table:
 
 
 def _overlap(report: ScoreReport) -> Table:
-    named = {GRID_TITLES[name]: scored.pooled for name, scored in report.grids.items()}
+    titles = grid_titles(report)
+    named = {titles[name]: scored.pooled for name, scored in report.grids.items()}
     for name, baseline in report.baselines.items():
         named[f"baseline: {name} ({baseline.title})"] = baseline.scores
     columns = [f"{chart.name} {what}" for what in ("IoU", "accuracy") for chart in CHARTS]
@@ -157,8 +158,9 @@ def _overlap(report: ScoreReport) -> Table:
 def _notes(report: ScoreReport) -> Iterator[str]:
     """Yield how pixels are counted, and what was left out."""
     yield UNPREDICTED
-    for name, about in GRIDS.items():
-        yield f"{GRID_TITLES[name]}: {about}."
+    titles = grid_titles(report)
+    for name, about in grids_in_words(report).items():
+        yield f"{titles[name]}: {about}."
     if not report.baselines:
         yield f"No baselines: {report.truth} has no training scenes."
     if report.without_charts:
@@ -277,21 +279,22 @@ def _group_table(
 def _comparisons(
     report: ScoreReport, truth: ChartedScenes, failed: list[Failure]
 ) -> Iterator[PageFigure]:
-    """Compare map and chart of the worst and the best scenes."""
+    """Compare maps and charts of the worst and the best scenes."""
     ranked = sorted(
         (scores.combined, scene)
         for scene, scores in report.scenes.items()
         if scores.combined is not None
     )
     half = _N_COMPARISONS // 2
+    name = "hidden truth" if report.is_of_hidden_truth else "ice chart"
     chosen = ranked if len(ranked) <= _N_COMPARISONS else [*ranked[:half], *ranked[-half:]]
     for combined, scene_id in chosen:
         scene = truth.scenes[scene_id]
         plot = partial(
             plot_comparison,
             f"{scene_id}, combined score {combined:.1f} %",
-            {"map": read_scored(Path(report.maps), scene), "ice chart": scene.read()},
+            {"map": read_scored(Path(report.maps), scene), name: scene.read()},
             scene.grid,
             {"map": report.scenes[scene_id]},
         )
-        yield _figure(plot, failed, f"Map and ice chart of {scene_id}")
+        yield _figure(plot, failed, f"Map and {name} of {scene_id}")

@@ -18,7 +18,7 @@ from seaice_data.arrays import FloatArray
 from seaice_model.networks.build import Network
 from seaice_model.networks.device import to_device
 from seaice_model.networks.unet import Prediction
-from seaice_model.prediction.tiled import predict_tiled
+from seaice_model.prediction.tiling import predict_tiled
 
 _N_TILES = 8
 """Tiles along one side of a part, at most, as far as memory is concerned."""

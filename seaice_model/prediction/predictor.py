@@ -6,7 +6,6 @@ network, for validation in training. Planes of any size are predicted part by pa
 networks that need them (`seaice_model.prediction.network_tiles`).
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -32,7 +31,7 @@ from seaice_model.prediction.ballot import Ballot
 from seaice_model.prediction.flips import Flips
 from seaice_model.prediction.network_tiles import parts_of, predict_blended
 from seaice_model.prediction.parts import MARGIN, TILE, TileView, predict_in_parts
-from seaice_model.runs.checkpoint import Checkpoint, load_best, weights_fingerprint
+from seaice_model.runs.checkpoint import Checkpoint, joint_fingerprint, load_best
 from seaice_model.runs.locations import is_url, runs_at, shown
 
 _ALL = slice(None)
@@ -143,10 +142,7 @@ class Predictor:
     @property
     def weights(self) -> str:
         """Fingerprint of the weights of all networks, in any order."""
-        prints = sorted(map(weights_fingerprint, self.checkpoints))
-        if len(prints) == 1:
-            return prints[0]
-        return hashlib.sha256("".join(prints).encode()).hexdigest()[:16]
+        return joint_fingerprint(self.checkpoints)
 
     def decide(
         self,

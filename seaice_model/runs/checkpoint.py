@@ -9,7 +9,7 @@ import hashlib
 import json
 import logging
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -279,6 +279,14 @@ def weights_fingerprint(checkpoint: Checkpoint) -> str:
         bits = tensor.detach().cpu().reshape(-1).view(torch.uint8)
         digest.update(bits.numpy().tobytes())
     return digest.hexdigest()[:16]
+
+
+def joint_fingerprint(checkpoints: Iterable[Checkpoint]) -> str:
+    """Return the same for networks that decide together, in any order; of one, its own."""
+    prints = sorted(map(weights_fingerprint, checkpoints))
+    if len(prints) == 1:
+        return prints[0]
+    return hashlib.sha256("".join(prints).encode()).hexdigest()[:16]
 
 
 def _read(stream: BinaryIO) -> tuple[Mapping[str, Any], Mapping[str, Tensor]]:

@@ -3,7 +3,7 @@
 One input, ``inputs``: float32, ``(batch, channel, y, x)``, standardised as in the store,
 NaN is fill. Height and width are at least the stride of the network (16 by default);
 padding is part of the graph. Networks that see tiles of one size take this size only:
-`seaice_model.prediction.tiled` predicts scenes with them. Outputs are ``sic``, ``sod`` and
+`seaice_model.prediction.tiling` predicts scenes with them. Outputs are ``sic``, ``sod`` and
 ``floe`` as the network returns them (SIC as class number, as logits, or as both, the number
 first; the others as logits), and ``classes``: uint8, ``(batch, chart, y, x)``, the class of
 every pixel.
@@ -40,6 +40,7 @@ from seaice_model.networks.build import Network
 from seaice_model.networks.unet import MultiTaskUNet
 from seaice_model.runs.checkpoint import Checkpoint, load_best, weights_fingerprint
 from seaice_model.runs.folder import RunFolder, run_errors
+from seaice_model.runs.locations import BEST, is_url, shown
 
 OUTPUTS = ("sic", "sod", "floe", "classes")
 """Names of the outputs."""
@@ -64,7 +65,7 @@ _SIZES = ((0, 0), (1, 0), (7, 13), (53, 86))  # added to the stride: even, odd, 
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class ExportReport(Displayed):
+class OnnxReport(Displayed):
     """What `export_run` wrote."""
 
     path: Path
@@ -99,13 +100,13 @@ class _OnnxNetwork(nn.Module):
 
 def export_run(
     run_path: str | Path, path: str | Path, *, overwrite: bool = False
-) -> ExportReport:
+) -> OnnxReport:
     """Write the best network of a run as ONNX, and compare it with PyTorch.
 
     Parameters
     ----------
     run_path
-        Folder of the run.
+        Folder or URL of the run (`seaice_model.runs.locations`).
     path
         File to write, as ``model.onnx``.
     overwrite
@@ -118,13 +119,14 @@ def export_run(
         way or cannot be written, the extra ``onnx`` is not installed, or the network cannot
         be exported or differs in onnxruntime.
     """
-    run_path, path = Path(run_path), Path(path)
+    path = Path(path)
     start = time.perf_counter()
     if path.suffix.lower() in _OTHER_FORMATS:
+        weights = BEST if is_url(run_path) else str(RunFolder(Path(run_path)).best)
         raise RunError(
             f"{str(path)!r} would be an ONNX file with the ending of another format",
             hint=f"name it {str(path.with_suffix('.onnx'))!r}; the weights themselves are "
-            f"in {str(RunFolder(run_path).best)!r}",
+            f"in {weights!r}",
         )
     if path.exists() and not overwrite:
         raise RunError(
@@ -144,10 +146,10 @@ def export_run(
     with run_errors(path, "write"), replacing(path) as new:
         new.write_bytes(content)
     elapsed_s = time.perf_counter() - start
-    return ExportReport(path, len(content), difference, sizes, elapsed_s)
+    return OnnxReport(path, len(content), difference, sizes, elapsed_s)
 
 
-def onnx_metadata(checkpoint: Checkpoint, run_path: Path) -> dict[str, str]:
+def onnx_metadata(checkpoint: Checkpoint, run_path: str | Path) -> dict[str, str]:
     """Return the metadata for preparing inputs; everything except text is JSON.
 
     ``channels`` are the names on the channel axis, with ``units``, ``means`` and ``stds``:
@@ -178,7 +180,7 @@ def onnx_metadata(checkpoint: Checkpoint, run_path: Path) -> dict[str, str]:
     return {
         **{name: json.dumps(value) for name, value in values.items()},
         "missing": "NaN",
-        "run": printable(str(run_path)),
+        "run": printable(shown(run_path)),
         "weights": weights_fingerprint(checkpoint),
         "software": f"seaice {version('seaice')}",
         "references": "Chen et al. (2024), doi:10.5194/tc-18-1621-2024",

@@ -24,6 +24,14 @@ GRIDS = {
 scores of the official code: they ignore the pixels of the charts that it does not pick.
 Only the first counts all pixels."""
 
+_HIDDEN_GRIDS = {
+    "original": "hidden truth of synthetic scenes, each pixel as it is: not a score of the "
+    "challenge",
+    "enlarged": "hidden truth decimated by the ratio (every n-th pixel) and enlarged to "
+    "80 m again, both nearest",
+    "downscaled": "hidden truth decimated by the ratio, maps at the same pixels",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Number:
@@ -53,6 +61,11 @@ class Number:
 
     unit: str
     """``%``, ``pixels``, ``km`` or ``km2``."""
+
+
+def grids_in_words(report: "ScoreReport") -> dict[str, str]:
+    """Return what each grid of a report is: `GRIDS`, or the same for the hidden truth."""
+    return _HIDDEN_GRIDS if report.is_of_hidden_truth else GRIDS
 
 
 def numbers_of(report: "ScoreReport") -> Iterator[Number]:
@@ -108,12 +121,14 @@ def as_mapping(report: "ScoreReport") -> dict[str, Any]:
     return {
         "maps": report.maps,
         "run": report.run,
+        "weights": report.weights,
         "reference": report.truth,
+        "is_of_hidden_truth": report.is_of_hidden_truth,
         "ratio": report.ratio,
         "pooled": report.pooled.by_name,
         "grids": {
             name: {
-                "about": GRIDS[name],
+                "about": grids_in_words(report)[name],
                 **{
                     by: {n: scores.by_name for n, scores in groups.items()}
                     for by, groups in scored.groups.items()

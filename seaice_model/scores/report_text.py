@@ -28,6 +28,12 @@ GRID_TITLES = {
 }
 """Short names of the grids of `GRIDS`."""
 
+_HIDDEN_TITLES = {
+    "original": "hidden truth",
+    "enlarged": "hidden truth enlarged again",
+    "downscaled": "hidden truth, downscaled",
+}
+
 UNPREDICTED = (
     "All pixels with a charted class count, even where the map has none (land, no SAR): "
     "there the class is missed, and such a pixel explains nothing in R2."
@@ -38,6 +44,11 @@ _WIDTH = 80
 
 _Lines = list[list[str]]
 """Cells, line by line."""
+
+
+def grid_titles(report: "ScoreReport") -> dict[str, str]:
+    """Return short names of the grids of a report; the hidden truth is not a chart."""
+    return _HIDDEN_TITLES if report.is_of_hidden_truth else GRID_TITLES
 
 
 def as_text(report: "ScoreReport") -> str:
@@ -176,7 +187,9 @@ def uncalibrated_in_words(report: "ScoreReport") -> str:
 
 def _tables(report: "ScoreReport") -> list[tuple[list[str], list[_Lines]]]:
     """Return headings and groups of lines of each table."""
-    pooled = [[GRID_TITLES[n], *score_cells(g.pooled)] for n, g in report.grids.items()]
+    titles = grid_titles(report)
+    against = "hidden truth" if report.is_of_hidden_truth else "original charts"
+    pooled = [[titles[n], *score_cells(g.pooled)] for n, g in report.grids.items()]
     baselines = [
         [f"baseline: {name}", *score_cells(baseline.scores)]
         for name, baseline in report.baselines.items()
@@ -208,8 +221,8 @@ def _tables(report: "ScoreReport") -> list[tuple[list[str], list[_Lines]]]:
     ]
     return [
         ([f"scores in %, ratio {report.ratio}", *COLUMNS], [pooled, baselines]),
-        (["original charts, %", *COLUMNS, "edge, km"], groups),
-        (["overlap on original charts, %", *(c.name for c in CHARTS)], overlaps),
+        ([f"{against}, %", *COLUMNS, "edge, km"], groups),
+        ([f"overlap on {against}, %", *(c.name for c in CHARTS)], overlaps),
         (["classes, %", *CLASS_COLUMNS], classes),
     ]
 

@@ -63,6 +63,12 @@ class SavedScores:
     seen: tuple[str, ...]
     """Scored scenes that a network was trained or validated on."""
 
+    weights: str
+    """Fingerprint of the weights that made the maps; empty if it is not known."""
+
+    is_of_hidden_truth: bool
+    """Whether maps were scored against the hidden truth of synthetic scenes."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Grid:
@@ -83,6 +89,8 @@ class _Report:
     baselines: dict[str, dict[str, float | None]]
     edge: _Edge
     seen: tuple[str, ...]
+    weights: str = ""
+    is_of_hidden_truth: bool = False
 
 
 def read_scores(path: str | Path) -> SavedScores:
@@ -114,6 +122,8 @@ def read_scores(path: str | Path) -> SavedScores:
         baselines={name: of.get("combined") for name, of in report.baselines.items()},
         edge_km=report.edge.mean_km,
         seen=report.seen,
+        weights=report.weights,
+        is_of_hidden_truth=report.is_of_hidden_truth,
     )
 
 

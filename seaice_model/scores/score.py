@@ -138,6 +138,12 @@ class ScoreReport:
     elapsed_s: float
     """Seconds that scoring took."""
 
+    weights: str = ""
+    """Fingerprint of the weights that made the maps; empty for a submission."""
+
+    is_of_hidden_truth: bool = False
+    """Whether `truth` is the hidden truth of synthetic scenes, not charts."""
+
     reference = former_attribute("reference", "truth")
 
     @property
@@ -253,6 +259,8 @@ def score_maps(
         seen=tuple(scene.id for scene in scored.scenes if scene.id in maps.seen),
         failed=tuple(failed),
         elapsed_s=time.perf_counter() - start,
+        weights=maps.weights,
+        is_of_hidden_truth=any(scene.is_hidden for scene in scored.scenes),
     )
 
 

@@ -47,6 +47,9 @@ class FoundMaps:
     ratio: int | None = None
     """Ratio of the store that they were predicted on; None if they do not say."""
 
+    weights: str = ""
+    """Fingerprint of the weights that made them; empty if they do not say."""
+
     without: Mapping[str, str] = field(default_factory=dict)
     """What maps were predicted without, as ``amsr2, era5``, by scene; empty texts for those
     that lack nothing."""
@@ -202,6 +205,7 @@ def _in_folder(folder: Path, truth: ChartedScenes) -> FoundMaps:
         seen=frozenset(seen),
         failed=tuple(unknown),
         ratio=ratios[0] if ratios else None,  # equal weights have equal ratios
+        weights="".join(weights for weights, _ in runs),
         without=without,
     )
 

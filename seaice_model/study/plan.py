@@ -19,7 +19,12 @@ from seaice_model.errors import StudyError
 from seaice_model.study.candidates import Candidate, quick
 from seaice_model.study.comparisons import Pair
 from seaice_model.study.records import StudyRun, check_folder
-from seaice_model.study.scoring import check_shapes, check_truth
+from seaice_model.study.scoring import (
+    check_shapes,
+    check_truth,
+    truth_checksums,
+    twin_checksums,
+)
 
 _MOST_RUNS = 10_000
 
@@ -166,7 +171,8 @@ def plan_study(
         scenes lack channels, a twin or the hidden truth, or these have other grids,
         training scenes lack polygons for a loss of regions, candidates that share runs
         differ in how they are trained, there is no candidate of a name in `comparisons`, or
-        the folder has runs with other settings.
+        the folder has runs with other settings, or scored on other twins or against another
+        hidden truth.
     """
     out, stores, twins = Path(out), all_opened(stores), all_opened(twins)
     if not 1 <= n_runs <= _MOST_RUNS:
@@ -216,8 +222,14 @@ def plan_study(
         truth=None if truth is None else str(truth),
         comparisons=tuple(p for p in dict.fromkeys(comparisons) if {*p} <= {*found}),
     )
+    checksums = {
+        one.name: {} if other is None else twin_checksums(other, tests)
+        for one, other in zip(kept, twins_of, strict=True)
+    }
+    hidden = {} if truth is None else truth_checksums(str(truth), tests)
     for run in plan.runs:
-        check_folder(run, found[run.candidate.name].fingerprint)
+        name = run.candidate.name
+        check_folder(run, found[name].fingerprint, checksums[name], hidden)
     return plan
 
 

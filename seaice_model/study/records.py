@@ -36,7 +36,7 @@ from seaice_data.system.documents import (
     typed,
 )
 from seaice_data.system.files import replacing
-from seaice_data.texts import printable
+from seaice_data.texts import counted, printable
 from seaice_model.config.run_config import RunConfig
 from seaice_model.errors import StudyError
 from seaice_model.runs.checkpoint import load
@@ -159,6 +159,13 @@ class RunRecord:
     view: View = field(default_factory=View)
     """How its maps were predicted."""
 
+    twins: Mapping[str, str] = field(default_factory=dict)
+    """Checksums of the twins that its maps are of, by scene; empty if they are of none, or
+    in records of versions that did not say. So is `truth`."""
+
+    truth: Mapping[str, str] = field(default_factory=dict)
+    """Checksums of the hidden truth that its maps are scored against, by scene."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunFailure:
@@ -193,6 +200,8 @@ def save_record(record: RunRecord, path: Path) -> None:
         "view": to_mapping(record.view),
         "store_fingerprint": record.store_fingerprint,
         "best_epoch": record.best_epoch,
+        **({"twins": dict(record.twins)} if record.twins else {}),
+        **({"truth": dict(record.truth)} if record.truth else {}),
         "confusion": matrices,
     }
     with replacing(path) as new:
@@ -220,19 +229,39 @@ def load_record(path: Path, splits: Sequence[str] = SPLITS) -> RunRecord:
             return _record(typed(mapping, _Record), splits)
 
 
-def check_folder(run: StudyRun, fingerprint: str) -> None:
+def check_folder(
+    run: StudyRun,
+    fingerprint: str,
+    twins: Mapping[str, str] | None = None,
+    truth: Mapping[str, str] | None = None,
+) -> None:
     """Make sure that the folder of a run contains this run.
+
+    Parameters
+    ----------
+    run
+        The run.
+    fingerprint
+        Fingerprint of the recipe of its store.
+    twins, truth
+        Checksums of the twins of test scenes, and of their hidden truth, by scene.
 
     Raises
     ------
     StudyError
-        If it contains a run with other settings, or of another store.
+        If it contains a run with other settings, of another store, or scored on other twins
+        or against another hidden truth.
     """
     changed: list[str] = []
     if run.record.exists():
         record = load_record(run.record)
         config, found = record.config, record.store_fingerprint
         changed += differences(run.candidate.settings.view, record.view)
+        changed += _changed_scenes("twin", record.twins, twins or {})
+        if truth and run.truth_record.exists():
+            before = load_record(run.truth_record, TRUTH_PARTS)
+            changed += _changed_scenes("twin", before.twins, twins or {})
+            changed += _changed_scenes("hidden truth", before.truth, truth)
     elif RunFolder(run.path).settings.exists():
         settings = load_settings(RunFolder(run.path).settings)
         config, found = settings.config, settings.store.fingerprint
@@ -247,6 +276,14 @@ def check_folder(run: StudyRun, fingerprint: str) -> None:
             f"settings: {'; '.join(changed)}",
             hint="choose another folder with --out, or another name for the candidate",
         )
+
+
+def _changed_scenes(
+    name: str, before: Mapping[str, str], now: Mapping[str, str]
+) -> list[str]:
+    """Return in words of how many scenes something is another now; nothing if of none."""
+    n = sum(now.get(scene, checksum) != checksum for scene, checksum in before.items())
+    return [f"another {name} of {counted(n, 'scene')}"] if n else []
 
 
 def failures(runs: Sequence[StudyRun]) -> tuple[RunFailure, ...]:
@@ -283,6 +320,8 @@ class _Record(TypedDict):
     best_epoch: int
     confusion: dict[str, dict[str, dict[str, list[list[int]]]]]
     view: NotRequired[dict[str, Any]]  # not in records of versions 0.1 and 0.2
+    twins: NotRequired[dict[str, str]]
+    truth: NotRequired[dict[str, str]]
 
 
 def _record(table: _Record, splits: Sequence[str]) -> RunRecord:
@@ -302,6 +341,8 @@ def _record(table: _Record, splits: Sequence[str]) -> RunRecord:
             for split in splits
         },
         view=from_mapping(View, table.get("view", {})),
+        twins=table.get("twins", {}),
+        truth=table.get("truth", {}),
     )
 
 

@@ -22,7 +22,7 @@ from seaice_model.training.train import train
 
 @dataclass(frozen=True, slots=True)
 class RunProgress:
-    """What is reported after each epoch of a run, and when it is finished."""
+    """What is reported after each epoch of a run, and when it is finished or has failed."""
 
     candidate: str
     """Its candidate."""
@@ -31,13 +31,16 @@ class RunProgress:
     """Its seed."""
 
     epoch: int
-    """Epoch just done, from 1."""
+    """Epoch just done, from 1; of a run that failed, 0."""
 
     n_epochs: int
     """Epochs in all."""
 
     is_finished: bool
     """Whether the run is scored too."""
+
+    is_failed: bool = False
+    """Whether it failed; it is left to the next attempt."""
 
 
 @kept_scenes()
@@ -92,6 +95,10 @@ def work(
                     if is_of_disk(error):
                         raise
                     note_failure(run, attempt, error)
+                    name, n_epochs = run.candidate.name, run.config.train.n_epochs
+                    progress(
+                        RunProgress(name, run.seed, 0, n_epochs, False, is_failed=True)
+                    )
                     continue
                 if not finished:
                     return False

@@ -1,12 +1,13 @@
 """Score a run: predict its scenes as a candidate says, and count confusion matrices."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
 from seaice_data.arrays import ChartArray
 from seaice_data.channels import Group
+from seaice_data.scenes.fingerprints import file_checksum
 from seaice_data.sources.charts import ChartedScenes, find_charts
 from seaice_data.sources.inputs import SceneInputs, StoreSource
 from seaice_data.store.store import Store
@@ -111,16 +112,31 @@ def score_run(
                 for part, counts in count_parts(planes, charts, predicted).items():
                     parts[part][scene_id] = counts
 
-    def record(counted: Mapping[str, Mapping[str, Confusion]]) -> RunRecord:
-        return RunRecord(
-            config=checkpoint.settings.config,
-            store_fingerprint=store.fingerprint,
-            best_epoch=checkpoint.state.n_epochs,
-            confusion=counted,
-            view=view,
-        )
+    charts_record = RunRecord(
+        config=checkpoint.settings.config,
+        store_fingerprint=store.fingerprint,
+        best_epoch=checkpoint.state.n_epochs,
+        confusion=confusion,
+        view=view,
+        twins={} if twins is None else twin_checksums(twins, confusion["test"]),
+    )
+    if truth is None:
+        return RunScores(charts_record, None)
+    checksums = truth_checksums(truth, confusion["test"])
+    return RunScores(
+        charts_record, replace(charts_record, confusion=parts, truth=checksums)
+    )
 
-    return RunScores(record(confusion), None if hidden is None else record(parts))
+
+def twin_checksums(twins: Store, scenes: Iterable[str]) -> dict[str, str]:
+    """Return a checksum of the inputs of each scene."""
+    return {scene: twins.scene(scene).known["checksums"]["inputs"] for scene in scenes}
+
+
+def truth_checksums(folder: str, scenes: Iterable[str]) -> dict[str, str]:
+    """Return a checksum of the file with the hidden truth of each scene."""
+    files = {scene: _truth_in(folder).scenes[scene].file for scene in scenes}
+    return {scene: file_checksum(file) for scene, file in files.items() if file is not None}
 
 
 def check_truth(folder: str, shapes: Mapping[str, tuple[int, int]]) -> None:

@@ -19,7 +19,7 @@ from seaice_model.networks.device import (
     as_planes,
     is_compiled,
 )
-from seaice_model.networks.named import NamedNetwork, own_random_state, try_network
+from seaice_model.networks.registry import NamedNetwork, own_random_state, try_network
 from seaice_model.networks.unet import MultiTaskUNet, on_device
 from seaice_model.training.cuda_graph import CudaGraphStep
 from seaice_model.training.learned_weights import LearnedWeights

@@ -170,7 +170,7 @@ def train_runs(
 
     A run takes 5 s to start and 7 s to be scored.
     """
-    forecast = StudyForecast(runs, {"fast": 1.0, "slow": 4.0}, clock)
+    forecast = StudyForecast(runs, {"fast": 1.0, "slow": 4.0}, clock=clock)
     whole = {name: 12 + 10 * epoch_s for name, epoch_s in seconds_per_epoch.items()}
     end = clock.now + sum(whole[name] for name, _seed in runs)
     errors = []
@@ -178,10 +178,10 @@ def train_runs(
         clock.now += 5
         for epoch in range(1, 11):
             clock.now += seconds_per_epoch[run[0]]
-            forecast.step(run, epoch / 10, is_finished=False)
+            forecast.step(run, epoch, 10)
             errors.append(float(forecast.left_s(n_finished) or 0) - (end - clock.now))
         clock.now += 7
-        forecast.step(run, 1, is_finished=True)
+        forecast.step(run, 10, 10, is_finished=True)
         errors.append(float(forecast.left_s(n_finished + 1) or 0) - (end - clock.now))
     return errors
 
@@ -204,16 +204,81 @@ def test_candidates_that_are_not_known_yet_are_estimated_by_their_work() -> None
 def test_runs_of_several_processes_are_counted_together() -> None:
     clock = Clock()
     runs = [("fast", seed) for seed in range(6)]
-    forecast = StudyForecast(runs, {"fast": 1.0}, clock)
+    forecast = StudyForecast(runs, {"fast": 1.0}, clock=clock)
     assert forecast.left_s(0) is None
     for seed in (0, 1):
         clock.now += 5
-        forecast.step(runs[seed], 0.5, is_finished=False)
+        forecast.step(runs[seed], 1, 2)
     assert forecast.done == 1
     clock.now += 10
-    forecast.step(runs[0], 1, is_finished=True)  # after 20 s
-    forecast.step(runs[1], 1, is_finished=True)
+    forecast.step(runs[0], 2, 2, is_finished=True)  # after 20 s
+    forecast.step(runs[1], 2, 2, is_finished=True)
     assert forecast.left_s(2) == 4 * 20 / 2
     # Others have finished two, so they are as fast as these two processes.
     assert forecast.left_s(4) == 2 * 20 / 4
     assert forecast.left_s(6) == 0
+
+
+def test_failed_runs_do_not_make_the_others_faster() -> None:
+    clock = Clock()
+    runs = [(name, seed) for seed in range(4) for name in ("wild", "fast")]
+    forecast = StudyForecast(runs, {"wild": 1.0, "fast": 1.0}, clock=clock)
+    for seed in range(3):
+        for epoch in (1, 2):
+            clock.now += 10
+            forecast.step(("wild", seed), epoch, 4)
+        forecast.step(("wild", seed), 0, 4, is_failed=True)  # after 20 s
+        assert forecast.done == 0
+        for epoch in range(1, 5):
+            clock.now += 10
+            forecast.step(("fast", seed), epoch, 4)
+        assert forecast.done == 1
+        forecast.step(("fast", seed), 4, 4, is_finished=True)
+    # One process, as fast as before: two runs of 40 s are left, by what is known.
+    assert forecast.left_s(3) == 2 * 40
+
+
+def test_a_run_that_fails_at_once_leaves_its_process_free() -> None:
+    clock = Clock()
+    forecast = StudyForecast([("a", 0), ("a", 1), ("a", 2)], {"a": 1.0}, clock=clock)
+    clock.now += 100
+    forecast.step(("a", 0), 0, 4, is_failed=True)
+    assert forecast.left_s(0) is None
+    for epoch in range(1, 5):
+        clock.now += 10
+        forecast.step(("a", 1), epoch, 4)
+    forecast.step(("a", 1), 4, 4, is_finished=True)
+    assert forecast.left_s(1) == 40
+
+
+def test_epochs_of_an_earlier_call_took_no_time_in_this_one() -> None:
+    clock = Clock()
+    runs = [("a", seed) for seed in range(3)]
+    forecast = StudyForecast(runs, {"a": 1.0}, clock=clock)
+    clock.now += 10
+    forecast.step(runs[0], 91, 100)  # continued after 90 epochs
+    assert forecast.done == 0.91
+    assert forecast.left_s(0) == pytest.approx(90 + 2 * 1000)
+    for epoch in range(92, 101):
+        clock.now += 10
+        forecast.step(runs[0], epoch, 100)
+    forecast.step(runs[0], 100, 100, is_finished=True)
+    assert forecast.left_s(1) == pytest.approx(2 * 1000)
+    for epoch in range(1, 101):
+        clock.now += 8  # faster, and a whole run
+        forecast.step(runs[1], epoch, 100)
+    forecast.step(runs[1], 100, 100, is_finished=True)
+    assert forecast.left_s(2) == pytest.approx(800)
+
+
+def test_a_run_that_is_only_scored_tells_nothing_but_a_view_does() -> None:
+    clock = Clock()
+    runs = [("a", 0), ("a", 1), ("view", 0), ("view", 1)]
+    costs = {"a": 1.0, "view": 0.05}
+    forecast = StudyForecast(runs, costs, views={"view"}, clock=clock)
+    clock.now += 5
+    forecast.step(("a", 0), 100, 100, is_finished=True)  # trained before
+    assert forecast.left_s(1) is None
+    clock.now += 5
+    forecast.step(("view", 0), 100, 100, is_finished=True)
+    assert forecast.left_s(2) == pytest.approx(5 + 5 / 0.05)

@@ -34,6 +34,23 @@ def test_it_writes_patches_and_keeps_them(seaice, store_folder, tmp_path) -> Non
     assert "contains other patches: channels: [] instead of" in other.err
 
 
+def test_a_group_is_its_channels_in_the_store(seaice, store_folder, tmp_path) -> None:
+    command = ("patches", store_folder, tmp_path / "out", "--to", "npz", "--size", 64)
+    result = seaice(*command, "--jobs", 1, "--channels", "era5, hh")
+    assert (result.code, result.err) == (0, "")
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert [c["name"] for c in manifest["inputs"]["channels"]] == ["t2m", "hh"]
+    for asked, message in (
+        ("amsr2", "has no channel of the group 'amsr2'"),
+        ("era", "has no channel 'era'"),
+        ("hh,,hv", "has no channel ''"),
+        ("hh,hh", "a channel is named twice in ['hh', 'hh']"),
+    ):
+        refused = seaice(*command, "--channels", asked)
+        assert refused.code == 1
+        assert message in refused.err
+
+
 def test_one_split_can_be_chosen(seaice, store_folder, tmp_path) -> None:
     result = seaice(
         "patches", store_folder, tmp_path / "out", "--to", "webdataset", "--size", 40,

@@ -93,6 +93,17 @@ def test_maps_without_a_sensor_are_compared_and_scored_against_the_hidden_truth(
     assert "only differences between candidates can be compared" in result.out
     mapping = json.loads((copy / "table.json").read_text())
     assert [row["runs_of"] for row in mapping["rows"]] == ["model1", "model3", "model1"]
+    # Another truth of the same scenes would be mixed with it.
+    other = shutil.copytree(tmp_path / "raw-truth", tmp_path / "other")
+    for file in other.iterdir():
+        with file.open("ab") as stream:
+            stream.write(b"\0")
+    moved = [other if word == tmp_path / "raw-truth" else word for word in command]
+    refused = seaice(*moved)
+    assert refused.code == 1
+    assert re.search(
+        r"'model1' is already .*: another hidden truth of \d scene", refused.err
+    )
 
 
 def test_two_parts_complete_a_study(seaice, store_path, tmp_path) -> None:
@@ -175,6 +186,7 @@ def test_a_failed_run_is_named_and_the_exit_code_is_1(seaice, store_path, tmp_pa
     assert result.code == 1
     assert "failed: wild, seed 0: training diverged" in result.err
     assert "1 of 2 runs finished" in result.err
+    assert "wild, seed 0: finished" not in result.err
 
 
 def test_the_submit_script_runs_each_run_and_requeues_stopped_ones(

@@ -134,6 +134,16 @@ def test_another_manifest_is_refused(store, tmp_path, text, message) -> None:
         export_patches(store, tmp_path, settings())
 
 
+def test_a_group_is_its_channels_in_the_store(store: Store, tmp_path: Path) -> None:
+    asked = settings(channels=("era5", "sar"))  # of ERA5 the store has one channel
+    assert export_patches(store, tmp_path, asked).n_kept == 0
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    names = ["t2m", "hh", "hv"]
+    assert [c["name"] for c in manifest["inputs"]["channels"]] == names
+    named = settings(channels=tuple(names))
+    assert export_patches(store, tmp_path, named).n_written == 0
+
+
 def test_what_is_not_in_the_store_is_refused_before_anything_is_written(
     store: Store, tmp_path: Path
 ) -> None:

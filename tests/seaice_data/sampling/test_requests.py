@@ -57,6 +57,7 @@ def test_scenes_are_those_of_a_split(path: Path, split: str | None, scene: str) 
         ("t2m, sar", ("t2m", "hh", "hv")),
         (["hv", "sar"], ("hv", "hh")),
         (("encoding", "hv"), ("month", "hv")),
+        ("sar,hv", ("hh", "hv")),
     ],
 )
 def test_groups_stand_for_their_channels(
@@ -116,6 +117,10 @@ def test_channels_come_first_where_networks_want_them(path: Path) -> None:
         ({"split": 0}, "no split 0", "splits are train, validation, test"),
         ({"channels": "amsr2"}, "no channel of the group 'amsr2'", "it has hh, hv"),
         ({"channels": "hh,hx"}, "no channel 'hx'", "known are hh, hv"),
+        ({"channels": ["hh", 3]}, r"must be names, got \['hh', 3\]", "channels='sar'"),
+        ({"channels": 5}, "channels must be names, got 5", "channels='sar'"),
+        ({"channels": "ser"}, "no channel 'ser'", "did you mean 'sar'"),
+        ({"channels": ["hh", "hh"]}, "a channel is named twice in", ""),
     ],
 )
 def test_what_cannot_be_meant_is_refused_in_words(

@@ -64,6 +64,14 @@ def test_statistics_are_those_of_the_pixels(store: Store) -> None:
     np.testing.assert_allclose(found.physical_std, np.nanstd(physical, axis=0), rtol=1e-3)
 
 
+def test_a_group_is_its_channels_in_the_store(store: Store) -> None:
+    found = normalisation(store, channels="era5, sar")
+    expected = normalisation(store, channels=found.channels)
+    assert found.channels[-2:] == ("hh", "hv")
+    assert {find_channels([name])[0].group for name in found.channels[:-2]} == {"era5"}
+    np.testing.assert_array_equal(found.mean, expected.mean)
+
+
 def test_the_month_of_one_scene_is_only_shifted(store: Store) -> None:
     scene = store.splits["train"][0]
     found = normalisation(store, channels=["month"], scenes=[scene])

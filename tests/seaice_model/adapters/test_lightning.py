@@ -1,8 +1,10 @@
 """PyTorch Lightning trains from a store: epochs, workers, validation, resuming."""
 
 import importlib
+import json
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +127,57 @@ def test_scenes_are_tested_and_predicted(tmp_path: Path, data: StoreDataModule) 
     classes = torch.cat(pieces)
     assert len(classes) == len(tiles)  # type: ignore[arg-type]
     assert {tiles.place(k).scene for k in range(len(classes))} >= {TEST_SCENE}  # type: ignore[attr-defined]
+
+
+def one_is_enough(sample: Sample) -> Sample:
+    return {name: torch.ones_like(plane) for name, plane in sample.items()}
+
+
+def test_what_is_meant_for_training_leaves_tiles_alone(data: StoreDataModule) -> None:
+    form = replace(SOD, transforms=one_is_enough)
+    unchanged = StoreDataModule(data.patches, 10, 7, form=SOD)
+    augmented = StoreDataModule(data.patches, 10, 7, form=form, drop_last=True)
+    (last,) = augmented.train_dataloader()  # the other three are dropped
+    assert bool((last["image"] == 1).all())
+    for name in ("val_dataloader", "test_dataloader", "predict_dataloader"):
+        tiles, plain = getattr(augmented, name)(), getattr(unchanged, name)()
+        assert sum(len(batch["image"]) for batch in tiles) == len(tiles.dataset)
+        for ours, theirs in zip(tiles, plain, strict=True):
+            assert torch.equal(ours["image"], theirs["image"])
+    chosen = StoreDataModule(data.patches, form=form, tile_form=form)
+    assert bool((next(iter(chosen.val_dataloader()))["image"] == 1).all())
+
+
+class Recording(Network):
+    """Writes down what each process has seen."""
+
+    def on_train_end(self) -> None:
+        path = Path(self.trainer.default_root_dir) / f"seen-{self.global_rank}.json"
+        path.write_text(json.dumps(self.seen))
+
+
+@pytest.mark.filterwarnings("ignore:Checkpoint directory .* is not empty:UserWarning")
+def test_two_processes_share_an_epoch_and_one_may_continue(
+    tmp_path: Path, data: StoreDataModule
+) -> None:
+    whole, resumed = Network(), Network()
+    trainer(tmp_path, 2, enable_checkpointing=False).fit(whole, data)
+    shared = StoreDataModule(data.patches, N, BATCH // 2, form=SOD)
+    saved = tmp_path / "saved.ckpt"
+
+    def saving() -> ModelCheckpoint:
+        return ModelCheckpoint(tmp_path, "saved", every_n_train_steps=4)
+
+    both = trainer(
+        tmp_path, 2, max_steps=4, strategy="ddp_fork", devices=2, callbacks=[saving()]
+    )
+    both.fit(Recording(), shared)
+    first, second = (json.loads((tmp_path / f"seen-{k}.json").read_text()) for k in (0, 1))
+    assert len(first) == len(second) == 4 * BATCH // 2
+    assert sorted(first + second) == sorted(whole.seen[: 4 * BATCH])
+    after = trainer(tmp_path, 2, callbacks=[saving()])
+    after.fit(resumed, data, ckpt_path=saved, weights_only=True)
+    assert resumed.seen == whole.seen[4 * BATCH :]
 
 
 def test_scenes_to_validate_on_may_be_given(data: StoreDataModule) -> None:

@@ -8,7 +8,9 @@ from support.learnable_scenes import SCENES, TEST_SCENE, UNCHARTED, StoreMaker
 
 from seaice_data.charts import CHART_FILL, CHARTS
 from seaice_data.errors import SettingsError, StoreError
+from seaice_data.store.division import split_store
 from seaice_data.store.recipe import Recipe
+from seaice_data.store.split import SplitSettings
 from seaice_data.store.store import Store
 from seaice_model.adapters.sample_form import SampleForm
 from seaice_model.adapters.tiles import TileDataset
@@ -35,6 +37,21 @@ def test_each_pixel_is_in_one_tile(store: Store, size: int) -> None:
     for name, planes in found.items():
         expected = store.scene(name).inputs[..., columns].astype(np.float32)
         np.testing.assert_array_equal(planes, np.nan_to_num(expected, nan=9))
+
+
+def test_groups_are_their_channels_in_the_store(store: Store) -> None:
+    assert TileDataset(store, channels="era5, sar").channels == ("t2m", "hh", "hv")
+    with pytest.raises(StoreError, match="has no channel of the group 'amsr2'"):
+        TileDataset(store, channels=["amsr2"])
+
+
+def test_without_scenes_there_are_no_tiles(tmp_path: Path, make_store: StoreMaker) -> None:
+    store = make_store(tmp_path / "store.zarr", scenes=SCENES[:1])
+    split_store(store, SplitSettings(validation=()))
+    with pytest.raises(StoreError, match=r"store.zarr' has no validation scenes"):
+        TileDataset(store.path)
+    with pytest.raises(StoreError, match="no scene is named"):
+        TileDataset(store, [])
 
 
 def test_tiles_with_charts_have_each_label_once_and_none_is_empty(store: Store) -> None:

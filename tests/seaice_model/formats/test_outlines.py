@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,8 +19,22 @@ def test_regions_are_the_connected_areas_of_each_key(keys: np.ndarray) -> None:
     np.testing.assert_array_equal(found.keys[found.labels[is_shown] - 1], keys[is_shown])
     n_areas = sum(label(keys == key)[1] for key in np.unique(keys[is_shown]))
     assert n_areas == len(found.keys)
+    firsts = [int((found.labels.ravel() == k + 1).argmax()) for k in range(n_areas)]
+    assert firsts == sorted(firsts)
     for number in range(1, len(found.keys) + 1):
         assert label(found.labels == number)[1] == 1
+
+
+def test_regions_of_a_large_plane_need_little_memory() -> None:
+    numbers = np.arange(1, 401, dtype=np.int32).reshape(20, 20)
+    keys = np.kron(numbers, np.ones((50, 20), np.int32))
+    regions_of(keys[:2])  # imports
+    tracemalloc.start()
+    found = regions_of(keys)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(found.keys) == 20 * 20
+    assert most < 20 * keys.size  # bytes a pixel
 
 
 def test_small_areas_go_to_their_largest_neighbour() -> None:

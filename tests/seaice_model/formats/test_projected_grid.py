@@ -11,7 +11,7 @@ from support.service_maps import map_at
 
 from seaice_model.errors import MapError
 from seaice_model.formats.geotiff import write_geotiff
-from seaice_model.formats.projected_grid import write_grid
+from seaice_model.formats.projected_grid import _grid_mapping, write_grid
 
 
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
@@ -41,6 +41,11 @@ def test_a_grid_is_where_the_geotiff_is(tmp_path: Path) -> None:
 def test_a_grid_follows_the_cf_conventions(tmp_path: Path) -> None:
     write_grid(map_at(75, -60), tmp_path / "grid.nc", crs="EPSG:3995", spacing_m=2000)
     assert faults_in(check_cf(tmp_path / "grid.nc")) == []
+
+
+@pytest.mark.parametrize(("crs", "pole"), [("EPSG:3031", -90), ("EPSG:3413", 90)])
+def test_a_polar_grid_names_its_pole(crs: str, pole: int) -> None:
+    assert _grid_mapping(crs)["latitude_of_projection_origin"] == pole
 
 
 def test_a_projection_without_a_name_in_cf_is_refused(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import geopandas
 import numpy as np
 import pytest
 import rasterio
+from support.learnable_scenes import SCENES, UNCHARTED, StoreMaker
 from support.polygon_scenes import polygon_table, write_polygons
 from support.service_maps import map_at
 
@@ -53,6 +54,8 @@ def test_polygons_of_a_service_keep_their_codes(store: str, tmp_path: Path) -> N
     assert len(table) == 4
     assert {*table.REMARK.str[:27]} == {"Not an official ice chart: "}
     assert all("service 'dmi'" in source for source in table.SOURCE)
+    style = (tmp_path / f"{SCENE}_chart.qml").read_text()
+    assert all(f'value="{code}"' in style for code in table.CT)  # QGIS shows each of them
     merged = convert_maps(store, tmp_path / "merged", ["gpkg"], min_area_km2=0.02)
     assert merged.failed == ()
     table = geopandas.read_file(tmp_path / "merged" / f"{SCENE}_chart.gpkg")
@@ -94,8 +97,17 @@ def test_rasters_of_a_service_have_its_classes(store: str, tmp_path: Path) -> No
     with rasterio.open(tmp_path / f"{SCENE}_chart_SIC.tif") as file:
         values = file.read(1)
         assert file.tags()["TITLE"] == f"Ice chart of a service in Sentinel-1 scene {SCENE}"
+        assert store not in str(file.tags())  # a path of this machine
     assert set(np.unique(values)) == {0, 10, 20, 255}  # positions of polygons in the table
     assert convert_maps(store, tmp_path, ["tif", "grid"]).written == ()
+
+
+def test_scenes_without_a_chart_are_counted(
+    store: str, tmp_path: Path, make_store: StoreMaker
+) -> None:
+    assert convert_maps(store, tmp_path / "one", ["grid"]).n_without_charts == 0
+    bare = make_store(tmp_path / "store.zarr", scenes=SCENES[:1], uncharted=(UNCHARTED,))
+    assert convert_maps(bare.path, tmp_path / "two", ["grid"]).n_without_charts == 1
 
 
 @pytest.mark.parametrize("kind", ["nc", "uncertainty", "submission"])

@@ -14,6 +14,9 @@ def test_maps_are_found_in_order_and_half_written_ones_are_not(tmp_path: Path) -
     write_netcdf(replace(chart_map(), scene="20180608T184326_dmi"), tmp_path / "a.nc")
     (tmp_path / ".b.123.nc").write_text("half")
     assert [found.name for found in find_maps(tmp_path)] == ["a.nc", "map.nc"]
+    for name in ("a_grid.nc", "a_pixels.nc", "submission.nc"):  # as `convert` names them
+        (tmp_path / name).write_text("another form")
+    assert [found.name for found in find_maps(tmp_path)] == ["a.nc", "map.nc"]
     with pytest.raises(MapError, match="no maps in") as caught:
         find_maps(tmp_path / "empty")
     assert "seaice predict" in str(caught.value.hint)

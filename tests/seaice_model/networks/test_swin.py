@@ -9,7 +9,7 @@ import torch
 from seaice_model.config.presets import find_preset
 from seaice_model.config.run_config import ModelConfig
 from seaice_model.networks.build import build_network
-from seaice_model.networks.named import NamedNetwork, try_network
+from seaice_model.networks.registry import NamedNetwork, try_network
 
 SMALL = ModelConfig(channels=("hh", "hv"), network="swin-unetr", filters=(12, 24, 48, 96))
 

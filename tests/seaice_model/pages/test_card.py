@@ -2,17 +2,22 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 from huggingface_hub import ModelCard
 from support.command_results import Result
 
 from seaice_data.errors import ForeignFileError, SettingsError
 from seaice_data.store.store import Store
 from seaice_model.errors import MapError, RunError
+from seaice_model.networks.unet import MultiTaskUNet
 from seaice_model.pages.card import NAME, write_card
-from seaice_model.runs.checkpoint import load_best, weights_fingerprint
+from seaice_model.prediction.predictor import Predictor
+from seaice_model.runs.checkpoint import load_best, save, weights_fingerprint
 from seaice_model.runs.folder import RunFolder
 from seaice_model.runs.log import read_log
 
@@ -87,7 +92,7 @@ def test_hugging_face_reads_the_head(folder: Path, scores: Path) -> None:
 def test_a_card_shows_scores_of_maps(folder: Path, scores: Path) -> None:
     text = write_card(folder, scores=scores).read_text()
     report = json.loads(scores.read_text())
-    rows = table(text, "### Maps against charts")
+    rows = table(text, "### Scores of maps")
     assert rows[2] == ["this network", *(f"{v:.1f}" for v in report["pooled"].values())]
     sod = report["grids"]["original"]["classes"]["SOD"]
     classes = table(text, f"SOD: mean IoU {sod['mean_iou']:.1f} %, pixel accuracy "
@@ -97,12 +102,110 @@ def test_a_card_shows_scores_of_maps(folder: Path, scores: Path) -> None:
     assert "not seen is not known" not in text
 
 
-def test_seeds_have_one_card_with_mean_and_deviation(run: Path, tmp_path: Path) -> None:
+def changed(path: Path, **changes: object) -> None:
+    """Change the settings of a run, and its weights."""
+    checkpoint = load_best(path)
+    settings = replace(checkpoint.settings, **changes)  # type: ignore[arg-type]
+    weights = {name: tensor + 1 for name, tensor in checkpoint.weights.items()}
+    save(replace(checkpoint, settings=settings, weights=weights), RunFolder(path).best)
+
+
+@pytest.fixture
+def seeds(run: Path, tmp_path: Path) -> Path:
+    """Return a folder of two seeds with other weights and other validation scenes."""
     for seed in (0, 1):
         shutil.copytree(run, tmp_path / "runs" / f"seed-{seed}")
-    rows = table(write_card(tmp_path / "runs").read_text(), "## Scores")
+    settings = load_best(run).settings
+    first, *others = settings.train_scenes
+    drawn = (*others, *settings.validation_scenes)
+    changed(tmp_path / "runs" / "seed-1", train_scenes=drawn, validation_scenes=(first,))
+    return tmp_path / "runs"
+
+
+def test_seeds_have_one_card_with_mean_and_deviation(seeds: Path) -> None:
+    text = write_card(seeds).read_text()
+    rows = table(text, "## Scores")
     assert [row[0] for row in rows[2:]] == ["seed-0", "seed-1", "mean (standard deviation)"]
     assert rows[4][2] == f"{rows[2][2]} (0.0)"
+    checkpoints = [load_best(seeds / f"seed-{k}") for k in (0, 1)]
+    joint = Predictor.load([seeds], torch.device("cpu")).weights
+    for printed in (joint, *map(weights_fingerprint, checkpoints)):
+        assert printed in text
+    titles = [row[0] for row in table(text, "## Data")[2:]]
+    assert titles == [f"{part} of seed-{k}" for k in (0, 1)
+                      for part in ("training", "validation")]  # fmt: skip
+    assert "others for each network" in text
+    assert "in the folder of each run" in text
+
+
+def test_what_a_card_says_in_python_runs(
+    folder: Path, seeds: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path, name, n in ((folder, "network", 1), (seeds, "networks", 2)):
+        text = write_card(path).read_text()
+        code = text.split("```python\n")[1].split("```")[0]
+        monkeypatch.chdir(path.parent)
+        names: dict[str, Any] = {}
+        exec(code.replace('"run', f'"{path.name}'), names)  # noqa: S102 - as users do
+        found = names[name] if n > 1 else [names[name]]
+        assert [type(one) for one in found] == [MultiTaskUNet] * n
+
+
+def test_seeds_must_differ_in_nothing_else(seeds: Path) -> None:
+    config = load_best(seeds / "seed-1").settings.config
+    turned = replace(config.augmentation, flip_x=0.25)
+    changed(seeds / "seed-1", config=replace(config, augmentation=turned))
+    with pytest.raises(RunError, match=r"in more than their seeds: flip_x: 0.5 instead"):
+        write_card(seeds)
+    changed(seeds / "seed-1", config=config)
+    store = load_best(seeds / "seed-1").settings.store
+    changed(seeds / "seed-1", store=replace(store, fingerprint="other", path="moved"))
+    with pytest.raises(RunError, match=r"their seeds: fingerprint: .* instead of .other"):
+        write_card(seeds)
+
+
+def test_scores_of_one_seed_are_not_those_of_all(seeds: Path, scores: Path) -> None:
+    rows = table(write_card(seeds, scores=scores).read_text(), "### Scores of maps")
+    assert rows[2][0] == "seed-0"
+    report = json.loads(scores.read_text())
+    report["weights"] = Predictor.load([seeds], torch.device("cpu")).weights
+    path = seeds.parent / "scores.json"
+    path.write_text(json.dumps(report))
+    rows = table(write_card(seeds, scores=path).read_text(), "### Scores of maps")
+    assert rows[2][0] == "these 2 networks together"
+
+
+@pytest.mark.parametrize(
+    ("weights", "reason"),
+    [
+        ("0123456789abcdef", "has scores of another network: .* 0123456789abcdef, those"),
+        ("", "does not say which network made the maps"),
+        (None, "does not say which network made the maps"),
+    ],
+)
+def test_scores_of_another_network_are_refused(
+    folder: Path, scores: Path, weights: str | None, reason: str
+) -> None:
+    report = json.loads(scores.read_text())
+    del report["weights"]
+    path = folder.parent / "scores.json"
+    path.write_text(
+        json.dumps(report if weights is None else report | {"weights": weights})
+    )
+    with pytest.raises(MapError, match=reason):
+        write_card(folder, scores=path)
+    assert not (folder / NAME).exists()
+
+
+def test_the_hidden_truth_is_not_called_a_chart(folder: Path, scores: Path) -> None:
+    report = json.loads(scores.read_text())
+    path = folder.parent / "scores.json"
+    path.write_text(json.dumps(report | {"is_of_hidden_truth": True}))
+    text = write_card(folder, scores=path).read_text()
+    assert "all pixels of the hidden truth of synthetic scenes together" in text
+    assert "original charts" not in text
+    results = ModelCard(text).data.eval_results or ()
+    assert {result.dataset_type for result in results} == {"hidden-truth"}
 
 
 def test_a_card_is_written_again_but_an_edited_one_is_not(folder: Path) -> None:
@@ -166,6 +269,12 @@ def test_what_cannot_be_a_licence_or_a_repository_is_refused(folder: Path) -> No
         write_card(folder, licence="my own")
     with pytest.raises(SettingsError, match="not a repository"):
         write_card(folder, repository="model")
+
+
+def test_a_run_at_a_url_has_no_folder_for_a_card() -> None:
+    done = Result("card", "hf://owner/name")
+    assert done.code == 1
+    assert "is written from its folder, not from 'hf://owner/name'" in done.err
 
 
 def test_without_a_run_there_is_no_card(tmp_path: Path) -> None:

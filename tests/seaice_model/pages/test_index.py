@@ -1,6 +1,7 @@
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -48,6 +49,15 @@ def test_the_scores_on_the_page_are_those_of_score_maps(maps: Path, store: Store
     text = write_index(maps, charts_of(store)).read_text()
     combined = score_maps(maps, charts_of(store)).scenes[TEST_SCENE].combined
     assert f"combined score {combined:.1f} %" in text
+
+
+def test_the_hidden_truth_is_not_shown_as_a_chart(maps: Path, store: Store) -> None:
+    charts = charts_of(store)
+    hidden = {id_: replace(scene, is_hidden=True) for id_, scene in charts.scenes.items()}
+    page = write_index(maps, replace(charts, scenes=hidden))
+    assert 'type="range"' not in page.read_text()
+    entry = json.loads((maps / "index" / f"{TEST_SCENE}.json").read_text())
+    assert (entry["has_charts"], entry["scores"]) == (False, {})
 
 
 def test_thumbnails_have_the_colours_of_the_classes(maps: Path, store: Store) -> None:

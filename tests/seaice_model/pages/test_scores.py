@@ -45,6 +45,18 @@ def test_the_report_is_one_valid_page(
     assert f"<td>{report.pooled.combined:.1f}</td>" in text
 
 
+def test_a_page_does_not_call_the_hidden_truth_a_chart(
+    report: ScoreReport, store: Store, tmp_path: Path
+) -> None:
+    path = tmp_path / "scores.html"
+    write_report(replace(report, is_of_hidden_truth=True), path, charts_of(store))
+    text = path.read_text()
+    assert f"against the hidden truth in {report.truth}" in text
+    assert ">hidden truth</t" in text
+    assert f"Map and hidden truth of {TEST_SCENE}" in text
+    assert "original charts" not in text
+
+
 def test_a_figure_that_fails_does_not_cost_the_report(
     report: ScoreReport, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

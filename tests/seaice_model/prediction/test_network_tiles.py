@@ -17,7 +17,7 @@ from seaice_model.prediction.flips import Flips
 from seaice_model.prediction.network_tiles import Parts, parts_of, predict_blended
 from seaice_model.prediction.parts import TileView, tile_views
 from seaice_model.prediction.predictor import predict_classes
-from seaice_model.prediction.tiled import predict_tiled
+from seaice_model.prediction.tiling import predict_tiled
 
 SIDE = 64
 SWIN = ModelConfig(channels=("hh", "hv"), network="swin-unetr", filters=(12, 24, 48, 96))

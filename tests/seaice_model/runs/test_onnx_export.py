@@ -1,6 +1,7 @@
 """Exported networks run in onnxruntime, without seaice."""
 
 import json
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+from support.command_results import Result
 from support.learnable_scenes import TEST_SCENE
 from support.network_packages import installed
 
@@ -22,11 +24,12 @@ from seaice_model.networks.build import build_network
 from seaice_model.networks.unet import MultiTaskUNet
 from seaice_model.prediction.predict import PredictSettings, predict_store
 from seaice_model.runs.checkpoint import Checkpoint, load_best, save
-from seaice_model.runs.onnx_export import ExportReport, export_run
+from seaice_model.runs.folder import RunFolder
+from seaice_model.runs.onnx_export import OnnxReport, export_run
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory: pytest.TempPathFactory, run: Path) -> ExportReport:
+def exported(tmp_path_factory: pytest.TempPathFactory, run: Path) -> OnnxReport:
     return export_run(run, tmp_path_factory.mktemp("export") / "model.onnx")
 
 
@@ -34,7 +37,7 @@ def session_of(path: Path) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
 
 
-def test_a_file_is_whole_and_close_to_pytorch(exported: ExportReport) -> None:
+def test_a_file_is_whole_and_close_to_pytorch(exported: OnnxReport) -> None:
     onnx.checker.check_model(exported.path, full_check=True)
     assert exported.n_bytes == exported.path.stat().st_size
     assert 0 <= exported.largest_difference < 1e-5
@@ -42,7 +45,7 @@ def test_a_file_is_whole_and_close_to_pytorch(exported: ExportReport) -> None:
 
 @pytest.mark.parametrize("shape", [(4, 4), (5, 4), (33, 70), (64, 96), (101, 43)])
 def test_any_size_gives_what_pytorch_gives(
-    exported: ExportReport, run: Path, shape: tuple[int, int]
+    exported: OnnxReport, run: Path, shape: tuple[int, int]
 ) -> None:
     inputs = torch.randn(3, 2, *shape, generator=torch.Generator().manual_seed(1))
     inputs[:, :, :2] = torch.nan
@@ -57,7 +60,7 @@ def test_any_size_gives_what_pytorch_gives(
 
 
 def test_the_metadata_are_enough_to_predict_the_same_map(
-    exported: ExportReport, run: Path, store: Store, tmp_path: Path
+    exported: OnnxReport, run: Path, store: Store, tmp_path: Path
 ) -> None:
     settings = PredictSettings(plots=False)
     predict_store(store, run, tmp_path, settings, scenes=[TEST_SCENE])
@@ -126,7 +129,20 @@ def test_every_kind_of_network_is_exported(
         assert json.loads(known["sic_output"]) == "class number, then logits"
 
 
-def test_an_existing_file_is_kept(exported: ExportReport, run: Path) -> None:
+def test_a_run_in_an_archive_is_exported_like_its_folder(
+    exported: OnnxReport, run: Path, tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(tmp_path / "run.zip", "w") as packed:
+        packed.write(RunFolder(run).best, "run/best.safetensors")
+    url = f"zip://run::{tmp_path / 'run.zip'}"
+    done = Result("export", url, tmp_path / "model.onnx")
+    assert (done.code, done.err) == (0, "")
+    ours, theirs = (onnx.load(p) for p in (tmp_path / "model.onnx", exported.path))
+    assert ours.graph == theirs.graph
+    assert {p.key: p.value for p in ours.metadata_props}["run"] == url
+
+
+def test_an_existing_file_is_kept(exported: OnnxReport, run: Path) -> None:
     before = exported.path.read_bytes()
     with pytest.raises(RunError, match="there is a file at") as caught:
         export_run(run, exported.path)

@@ -1,13 +1,17 @@
 from dataclasses import replace
+from pathlib import Path
 
 import html5lib
 import numpy as np
 from support.learnable_scenes import TEST_SCENE
 
 from seaice_data.charts import SOD
+from seaice_data.sources.charts import charts_of
+from seaice_data.store.store import Store
 from seaice_model.metrics import ChartScorer
-from seaice_model.scores.report_text import aligned, as_text, class_lines
-from seaice_model.scores.score import ScoreReport
+from seaice_model.scores.report_numbers import as_mapping
+from seaice_model.scores.report_text import aligned, as_html, as_text, class_lines
+from seaice_model.scores.score import ScoreReport, score_maps
 
 HOSTILE = "a\x1b[31m\r\n<b>\u202e"
 SHOWN = r"a\x1b[31m\r\n<b>\u202e"
@@ -31,6 +35,21 @@ def test_a_report_shows_itself_in_a_terminal(report: ScoreReport) -> None:
     assert floes.startswith("FLOE open water")
     assert remarks.startswith("ice in the map only")
     assert "predict them again with --probabilities" in " ".join(remarks.split())
+
+
+def test_the_hidden_truth_is_not_called_a_chart(maps: Path, store: Store) -> None:
+    charts = charts_of(store)
+    hidden = {id_: replace(scene, is_hidden=True) for id_, scene in charts.scenes.items()}
+    report = score_maps(maps, replace(charts, scenes=hidden))
+    assert report.is_of_hidden_truth
+    text = as_text(report)
+    for words in ("\nhidden truth  ", "overlap on hidden truth, %", "hidden truth, %"):
+        assert words in text
+    assert as_mapping(report)["grids"]["original"]["about"].startswith("hidden truth of")
+    for said in (text, as_html(report), str(as_mapping(report)["grids"])):
+        assert "original charts" not in said
+        assert "score of the official" not in said
+    assert max(map(len, text.splitlines())) <= 80
 
 
 def test_iou_and_accuracy_have_a_table_with_baselines(report: ScoreReport) -> None:

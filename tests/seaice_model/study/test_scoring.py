@@ -1,3 +1,4 @@
+import json
 import shutil
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from seaice_model.scores.score import score_maps
 from seaice_model.study.candidates import View
 from seaice_model.study.plan import StudyPlan, plan_study
 from seaice_model.study.records import load_record
-from seaice_model.study.scoring import score_run
+from seaice_model.study.scoring import score_run, twin_checksums
 from seaice_model.study.study import StudyProgress, run_study
 from seaice_model.study.summary import summarise
 from seaice_model.study.table import as_mapping
@@ -119,3 +120,14 @@ def test_twins_are_scored_against_the_charts_of_the_test_scenes(
     result = table.candidates[1].splits
     assert result["validation"].mean("SIC") is None
     assert result["test"].n_scenes == 1
+    # Those of the same path may become others.
+    record = plan.runs[1].record
+    mapping = json.loads(record.read_text())
+    assert mapping["twins"] == twin_checksums(twins, [TEST_SCENE])
+    record.write_text(json.dumps(mapping | {"twins": {TEST_SCENE: "other"}}))
+    with pytest.raises(StudyError, match=r"on-twins.* another twin of 1 scene") as caught:
+        plan_study(tmp_path / "study", [store], candidates, n_runs=1, twins=[twins])
+    assert "choose another folder" in str(caught.value.hint)
+    del mapping["twins"]  # as versions wrote it that did not say
+    record.write_text(json.dumps(mapping))
+    plan_study(tmp_path / "study", [store], candidates, n_runs=1, twins=[twins])

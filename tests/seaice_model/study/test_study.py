@@ -192,7 +192,11 @@ def test_a_run_that_fails_is_named_and_the_others_are_finished(
     assert [(failure.candidate, failure.seed) for failure in report.failed] == [("wild", 0)]
     assert "training diverged in epoch 1" in report.failed[0].reason
     assert "lower learning_rate" in str(report.failed[0].hint)
-    assert len(run_study(plan, jobs=2, devices=["cpu"]).failed) == 1
+    steps: list[StudyProgress] = []
+    again = run_study(plan, jobs=2, devices=["cpu"], progress=steps.append)
+    assert len(again.failed) == 1
+    (failed,) = [s.step for s in steps if s.step.is_failed]
+    assert (failed.candidate, failed.epoch, failed.is_finished) == ("wild", 0, False)
 
 
 def test_a_full_disk_ends_a_study(

@@ -1,6 +1,10 @@
 import os
 import signal
+import socket
+import subprocess
+import sys
 import threading
+import time
 
 import pytest
 
@@ -54,6 +58,54 @@ def test_other_threads_handle_no_signals() -> None:
     thread.start()
     thread.join()
     assert made == [False]
+
+
+HANGING = """
+import ctypes
+from seaice_model.training.stop import stop_on_signals
+with stop_on_signals(patience_s=0.1):
+    ctypes.CDLL(None).system(b"echo ready; cat")  # waits in C, whatever the signals
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="another libc")
+def test_a_process_that_hangs_ends_by_a_second_signal() -> None:
+    command = [sys.executable, "-c", HANGING]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        n_sent = 0
+        while process.poll() is None:
+            process.terminate()
+            n_sent += 1
+            time.sleep(0.2)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert n_sent > 1
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+def test_forked_processes_and_event_loops_keep_their_signals() -> None:
+    with stop_on_signals(patience_s=0) as stop:
+        child = os.fork()
+        if child == 0:
+            signal.signal(signal.SIGTERM, lambda *_: None)
+            for _ in range(3):
+                os.kill(os.getpid(), signal.SIGTERM)
+            os._exit(signal.set_wakeup_fd(-1) == -1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
+        assert not stop.is_made
+    ours, theirs = socket.socketpair()
+    theirs.setblocking(False)
+    before = signal.set_wakeup_fd(theirs.fileno())
+    try:
+        with stop_on_signals():
+            pass
+    finally:
+        assert signal.set_wakeup_fd(before) == theirs.fileno()
+        ours.close()
+        theirs.close()
 
 
 def test_a_request_made_before_the_handlers_are_set_counts() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from seaice_data.store.store import Store
 from seaice_model.errors import ConfigError, MapError
-from seaice_model.prediction.tiled import predict_tiled
+from seaice_model.prediction.tiling import predict_tiled
 
 SCENE = np.random.default_rng(0).normal(size=(50, 37, 2)).astype(np.float32)
 

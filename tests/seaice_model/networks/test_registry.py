@@ -10,7 +10,7 @@ from torch.nn import functional
 from seaice_model.config.run_config import ModelConfig
 from seaice_model.errors import ConfigError, RunError
 from seaice_model.networks.build import build_network
-from seaice_model.networks.named import (
+from seaice_model.networks.registry import (
     NamedNetwork,
     heads_of,
     own_random_state,
