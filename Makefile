@@ -8,7 +8,9 @@ BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 DEMO ?= demo
 JOBS ?= 2
-PYTEST = $(BIN)/pytest --numprocesses $(JOBS) --dist loadfile
+# Files of tests share the cores: in each, PyTorch and BLAS would only wait for their threads.
+TOGETHER = --numprocesses $(JOBS) --dist loadfile
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/pytest $(TOGETHER)
 
 .PHONY: demo models study test check quick lowest adapters fuzz bench coverage format clean
 
@@ -45,8 +47,8 @@ TORCH ?= 2.13.0+cpu
 UV = UV_FIND_LINKS="$(PIP_FIND_LINKS)" $(LOWEST)/bin/uv pip
 
 lowest: $(LOWEST)/.ready
-	PATH="$(abspath $(LOWEST)/bin):$$PATH" $(LOWEST)/bin/pytest -q -m "not slow" -W default \
-	    --numprocesses $(JOBS) --dist loadfile
+	PATH="$(abspath $(LOWEST)/bin):$$PATH" OMP_NUM_THREADS=1 \
+	    $(LOWEST)/bin/pytest -q -m "not slow" -W default $(TOGETHER)
 
 $(LOWEST)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(LOWEST)
