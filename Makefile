@@ -8,8 +8,9 @@ BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 DEMO ?= demo
 JOBS ?= 2
-# Files of tests share the cores: in each, PyTorch and BLAS would only wait for their threads.
-TOGETHER = --numprocesses $(JOBS) --dist loadfile
+# Files of tests share the cores, in the order of tests/conftest.py. In each, PyTorch and BLAS
+# would only wait for their threads.
+TOGETHER = --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/pytest $(TOGETHER)
 
 .PHONY: demo models study test check quick lowest adapters fuzz bench coverage format clean
