@@ -97,7 +97,9 @@ format: $(READY)
 clean:
 	rm -rf $(VENV) $(LOWEST) $(ADAPTERS) $(DEMO) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .coverage
 
+# pip would compile modules on one core. A few of them are for other versions of Python.
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -W ignore -m compileall -q -q -j 0 $(VENV)/lib || true
 	touch $@
