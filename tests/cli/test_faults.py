@@ -11,7 +11,7 @@ import pytest
 import xarray as xr
 import zarr
 from support.coded_scenes import write_coded
-from support.other_systems import Moment, OtherSystem
+from support.other_systems import OtherSystem
 
 from seaice_data.errors import StoreError
 from seaice_data.preparation.prepare import prepare
@@ -85,12 +85,10 @@ def test_killing_prepare_at_any_moment_leaves_only_complete_scenes(
 ) -> None:
     arrays = {k: v for k, v in peaceful.items() if k.count("/") > 1}
     store, seen = tmp_path / "store.zarr", []
-    for at in KILLED_AT:
-        moment = Moment(signal.SIGKILL, at, store)
-        process = other_system.start(moment, SEAICE, "prepare", raw, store, "--jobs", 2)
-        process.communicate()
-        assert process.returncode == -signal.SIGKILL
-        seen.append(assert_whole(store, arrays))
+    with other_system.killing() as kill:
+        for at in KILLED_AT:
+            kill(at, store, "prepare", raw, store, "--jobs", 2)
+            seen.append(assert_whole(store, arrays))
     assert seen == sorted(seen)
     assert len({*seen}) > 2  # the kills came at different moments
     process = start(raw, store, "--jobs", "2")
@@ -112,20 +110,18 @@ def test_killing_prepare_while_it_replaces_a_store_leaves_the_old_or_the_new_one
         """Return whether the store is the new one after a kill before change `at`."""
         store = tmp_path / str(at) / "store.zarr"
         shutil.copytree(raw.parent / "peaceful.zarr", store)
-        command = [SEAICE, "prepare", raw, store, "--jobs", 1, "--overwrite"]
-        moment = Moment(signal.SIGKILL, at, store.parent)
-        process = other_system.start(moment, *command, "--codec", "zstd")
-        process.communicate()
-        assert process.returncode == -signal.SIGKILL
+        command = ["prepare", raw, store, "--jobs", 1, "--overwrite", "--codec", "zstd"]
+        kill(at, store.parent, *command)
         found = tree(store)
         assert found in (peaceful, new)
         return found == new
 
     # Bisect for the change that replaces the store: before it, the store is the old one.
     first, last = 1, 1000
-    while last - first > 1:
-        middle = (first + last) // 2
-        first, last = (first, middle) if is_new(middle) else (middle, last)
+    with other_system.killing() as kill:
+        while last - first > 1:
+            middle = (first + last) // 2
+            first, last = (first, middle) if is_new(middle) else (middle, last)
     assert 1 < first < last < 1000
 
 
