@@ -8,7 +8,10 @@ BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 DEMO ?= demo
 JOBS ?= 2
-PYTEST = $(BIN)/pytest --numprocesses $(JOBS) --dist loadfile
+# Files of tests share the cores, in the order of tests/conftest.py. In each, PyTorch and BLAS
+# would only wait for their threads.
+TOGETHER = --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/pytest $(TOGETHER)
 
 .PHONY: demo models study test check quick lowest adapters fuzz bench coverage format clean
 
@@ -45,8 +48,8 @@ TORCH ?= 2.13.0+cpu
 UV = UV_FIND_LINKS="$(PIP_FIND_LINKS)" $(LOWEST)/bin/uv pip
 
 lowest: $(LOWEST)/.ready
-	PATH="$(abspath $(LOWEST)/bin):$$PATH" $(LOWEST)/bin/pytest -q -m "not slow" -W default \
-	    --numprocesses $(JOBS) --dist loadfile
+	PATH="$(abspath $(LOWEST)/bin):$$PATH" OMP_NUM_THREADS=1 \
+	    $(LOWEST)/bin/pytest -q -m "not slow" -W default $(TOGETHER)
 
 $(LOWEST)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(LOWEST)
@@ -94,7 +97,9 @@ format: $(READY)
 clean:
 	rm -rf $(VENV) $(LOWEST) $(ADAPTERS) $(DEMO) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .coverage
 
+# pip would compile modules on one core. A few of them are for other versions of Python.
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -W ignore -m compileall -q -q -j 0 $(VENV)/lib || true
 	touch $@

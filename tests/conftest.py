@@ -1,6 +1,7 @@
 """Fixtures for all tests, made once: scenes, a store. No test changes them."""
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import hypothesis
@@ -24,6 +25,12 @@ if not torch.cuda.is_available():
 hypothesis.settings.register_profile("seaice", deadline=None)
 hypothesis.settings.load_profile("seaice")
 
+LONG = {
+    "test_examples.py", "test_object_store.py", "test_pipeline.py", "test_products.py",
+    "test_study.py",
+}  # fmt: skip
+"""Files that take long with few tests, none of which is slow."""
+
 CONFIG = """\
 [model]
 filters = [8, 8]
@@ -34,6 +41,14 @@ n_iterations = 8
 n_epochs = 2
 learning_rate = 0.01
 """
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start with the files that take longest: at the end, they would keep one process."""
+    n_tests = Counter(item.path for item in items)
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    slow |= {path for path in n_tests if path.name in LONG}
+    items.sort(key=lambda item: (item.path not in slow, -n_tests[item.path]))
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.command_results import errors
 
 from seaice.console import Progress, fail, note, say
 from seaice.main import app
@@ -107,6 +108,6 @@ def test_any_path_can_be_printed_on_any_terminal(
         [SEAICE, "synth", name, "--scenes", "1", "--size", "100"],
         cwd=tmp_path, env={**os.environ, **environment}, capture_output=True, check=False,
     )  # fmt: skip
-    assert (done.returncode, done.stderr) == (0, b"")
+    assert (done.returncode, errors(done.stderr.decode())) == (0, "")
     assert rb"K\udcf8benhavn" in done.stdout
     assert [os.fsencode(path.name) for path in tmp_path.iterdir()] == [os.fsencode(name)]

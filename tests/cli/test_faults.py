@@ -11,7 +11,8 @@ import pytest
 import xarray as xr
 import zarr
 from support.coded_scenes import write_coded
-from support.other_systems import Moment, OtherSystem
+from support.command_results import errors
+from support.other_systems import OtherSystem
 
 from seaice_data.errors import StoreError
 from seaice_data.preparation.prepare import prepare
@@ -85,16 +86,14 @@ def test_killing_prepare_at_any_moment_leaves_only_complete_scenes(
 ) -> None:
     arrays = {k: v for k, v in peaceful.items() if k.count("/") > 1}
     store, seen = tmp_path / "store.zarr", []
-    for at in KILLED_AT:
-        moment = Moment(signal.SIGKILL, at, store)
-        process = other_system.start(moment, SEAICE, "prepare", raw, store, "--jobs", 2)
-        process.communicate()
-        assert process.returncode == -signal.SIGKILL
-        seen.append(assert_whole(store, arrays))
+    with other_system.killing() as kill:
+        for at in KILLED_AT:
+            kill(at, store, "prepare", raw, store, "--jobs", 2)
+            seen.append(assert_whole(store, arrays))
     assert seen == sorted(seen)
     assert len({*seen}) > 2  # the kills came at different moments
     process = start(raw, store, "--jobs", "2")
-    assert process.communicate()[1] == ""
+    assert errors(process.communicate()[1]) == ""
     assert process.returncode == 0
     assert tree(store) == peaceful
     assert {path.name for path in store.iterdir()} == {"scenes", "zarr.json"}
@@ -112,20 +111,18 @@ def test_killing_prepare_while_it_replaces_a_store_leaves_the_old_or_the_new_one
         """Return whether the store is the new one after a kill before change `at`."""
         store = tmp_path / str(at) / "store.zarr"
         shutil.copytree(raw.parent / "peaceful.zarr", store)
-        command = [SEAICE, "prepare", raw, store, "--jobs", 1, "--overwrite"]
-        moment = Moment(signal.SIGKILL, at, store.parent)
-        process = other_system.start(moment, *command, "--codec", "zstd")
-        process.communicate()
-        assert process.returncode == -signal.SIGKILL
+        command = ["prepare", raw, store, "--jobs", 1, "--overwrite", "--codec", "zstd"]
+        kill(at, store.parent, *command)
         found = tree(store)
         assert found in (peaceful, new)
         return found == new
 
     # Bisect for the change that replaces the store: before it, the store is the old one.
     first, last = 1, 1000
-    while last - first > 1:
-        middle = (first + last) // 2
-        first, last = (first, middle) if is_new(middle) else (middle, last)
+    with other_system.killing() as kill:
+        while last - first > 1:
+            middle = (first + last) // 2
+            first, last = (first, middle) if is_new(middle) else (middle, last)
     assert 1 < first < last < 1000
 
 
@@ -158,7 +155,7 @@ def test_two_writers_at_the_same_time_make_one_store(
 ) -> None:
     store = tmp_path / "store.zarr"
     writers = [start(raw, store, "--jobs", "1") for _ in range(2)]
-    assert [writer.communicate()[1] for writer in writers] == ["", ""]
+    assert [errors(writer.communicate()[1]) for writer in writers] == ["", ""]
     assert [writer.returncode for writer in writers] == [0, 0]
     assert tree(store) == peaceful
 
@@ -175,7 +172,7 @@ def test_a_store_is_not_replaced_while_another_process_writes_to_it(
             prepare(raw, str(store), overwrite=True)
     finally:
         writer.send_signal(signal.SIGCONT)
-    assert writer.communicate()[1] == ""
+    assert errors(writer.communicate()[1]) == ""
     assert tree(store) == peaceful
 
 

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 import typer
 from support.coded_scenes import write_coded
+from support.command_results import errors
 from support.other_systems import Moment, OtherSystem, resume
 
 from seaice.main import app, ending_in_words
@@ -119,7 +120,7 @@ def test_nohup_lets_prepare_survive_its_terminal(
     process = at_work("nohup")
     os.killpg(process.pid, signal.SIGHUP)
     resume(process)
-    assert process.communicate()[1] == ""
+    assert errors(process.communicate()[1]) == ""
     assert process.returncode == 0
     assert len([*tmp_path.glob("store.zarr/scenes/*_dmi")]) == len(IDS)
 
@@ -194,7 +195,7 @@ def test_synth_reports_that_it_cannot_write(tmp_path: Path) -> None:
 
 def test_two_synths_at_the_same_time_write_one_set(tmp_path: Path) -> None:
     both = [start("synth", tmp_path, "--scenes", 4, "--size", 200) for _ in range(2)]
-    assert [process.communicate()[1] for process in both] == ["", ""]
+    assert [errors(process.communicate()[1]) for process in both] == ["", ""]
     assert {path.suffix for path in tmp_path.iterdir()} == {".nc"}
 
 
@@ -279,5 +280,5 @@ def test_synth_removes_the_files_of_one_that_was_killed(
     process.communicate()
     assert process.returncode == -signal.SIGKILL
     assert [path.suffix for path in raw.iterdir()] != []
-    assert start(*command[1:]).communicate()[1] == ""
+    assert errors(start(*command[1:]).communicate()[1]) == ""
     assert {path.suffix for path in raw.iterdir()} == {".nc"}

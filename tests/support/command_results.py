@@ -1,8 +1,15 @@
 """What a command prints in process, and its exit code."""
 
+import re
+
 from typer.testing import CliRunner
 
 from seaice.main import app
+
+
+def errors(stderr: str) -> str:
+    """Return what was printed but progress, of which a slow machine shows a line."""
+    return re.sub(r"(?m)^[\d.]+/\d+ \w+, .*\n", "", stderr)
 
 
 class Result:

@@ -3,18 +3,42 @@
 A preloaded library intercepts the system calls of the program, which see its answers.
 """
 
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
 SOURCE = Path(__file__).with_name("preload") / "system.c"
+
+KILLED = """
+import json, os, sys
+import seaice_data.preparation.prepare  # once, and idle in this process
+from seaice.main import app
+
+for line in sys.stdin:
+    environment, arguments = json.loads(line)
+    reader, writer = os.pipe()
+    if (child := os.fork()) == 0:
+        os.setpgid(0, 0)
+        os.environ |= environment
+        for stream in (1, 2):
+            os.dup2(writer, stream)
+        app(arguments)
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as said:
+        said.read()  # until all of its processes, which share the pipe, have ended
+    print(os.waitpid(child, 0)[1], flush=True)
+"""
 
 
 class Moment(NamedTuple):
@@ -59,18 +83,40 @@ class OtherSystem:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    @contextmanager
+    def killing(self) -> Iterator[Callable[..., None]]:
+        """Return what runs a command of `prepare` until it is killed at a moment.
+
+        Each time in a fork of one process, which has imported the program once.
+        """
+        process = subprocess.Popen(
+            [sys.executable, "-c", KILLED],
+            env=self._environment({}),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdin is not None
+        assert process.stdout is not None
+        into, out = process.stdin, process.stdout
+
+        def kill(at: int, within: Path, *arguments: object) -> None:
+            variables = self._at(Moment(signal.SIGKILL, at, within))
+            texts = {name: str(value) for name, value in variables.items()}
+            print(json.dumps([texts, [*map(str, arguments)]]), file=into, flush=True)
+            assert os.WTERMSIG(int(out.readline())) == signal.SIGKILL
+
+        with process:
+            yield kill
+
     def start(
         self, moment: Moment, *command: object, **options: Any
     ) -> "subprocess.Popen[str]":
         """Start a program that gets a signal at a moment that does not depend on time."""
-        number, at, within = moment
-        once = self._library.with_name(uuid.uuid4().hex)
-        variables = {"SIGNAL": int(number), "SIGNAL_AT": at, "SIGNAL_IN": within}
-        variables["SIGNAL_ONCE"] = once
         streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
         return subprocess.Popen(
             [*map(str, command)],
-            env=self._environment(variables),
+            env=self._environment(self._at(moment)),
             start_new_session=True,
             text=True,
             **{**streams, **options},
@@ -84,6 +130,12 @@ class OtherSystem:
         _, status = os.waitpid(process.pid, os.WUNTRACED)
         assert os.WIFSTOPPED(status), "it ended before that"
         return process
+
+    def _at(self, moment: Moment) -> dict[str, object]:
+        number, at, within = moment
+        once = self._library.with_name(uuid.uuid4().hex)
+        variables = {"SIGNAL": int(number), "SIGNAL_AT": at, "SIGNAL_IN": within}
+        return {**variables, "SIGNAL_ONCE": once}
 
     def _environment(self, variables: dict[str, object]) -> dict[str, str]:
         # Our packages come before the folders of their tests, which have the same names.

@@ -135,17 +135,6 @@ from seaice_model.training.processes import join, leave
 processes = join("cpu")
 """
 
-TOGETHER = """
-print(processes.rank, int(processes.sum(torch.tensor(processes.rank))), flush=True)
-processes.barrier()
-leave()
-"""
-
-
-def test_processes_meet_without_torchrun_in_any_order() -> None:
-    assert together(JOIN + TOGETHER) == ["0 3\n", "1 3\n", "2 3\n"]
-
-
 SLOW = """
 import os, time
 from torch import distributed
@@ -165,19 +154,11 @@ def test_the_first_process_keeps_the_store_until_all_have_joined() -> None:
     assert together(SLOW + JOIN + "print(processes.rank)\nleave()") == ["0\n", "1\n", "2\n"]
 
 
-LATE = """
-from torch.distributed.distributed_c10d import _get_default_store
-print(_get_default_store().timeout)
-leave()
-"""
-
-
-def test_the_time_to_come_does_not_limit_what_follows() -> None:
-    assert together(JOIN + LATE) == ["0:30:00\n"] * 3
-
-
-DESERTED = """
+MEETING = """
 from seaice_model.errors import RunError
+from torch.distributed.distributed_c10d import _get_default_store
+print(processes.rank, int(processes.sum(torch.tensor(processes.rank))))
+print(_get_default_store().timeout, flush=True)
 processes.barrier()  # all have connected
 try:
     if processes.rank:
@@ -189,10 +170,24 @@ leave()
 """
 
 
-def test_a_process_that_others_left_says_so() -> None:
-    said = together(JOIN + DESERTED)
-    assert said[0] == ""
+@pytest.fixture(scope="module")
+def said() -> list[list[str]]:
+    """Return the lines of three processes that meet, of which the first soon leaves."""
+    return [text.splitlines() for text in together(JOIN + MEETING)]
+
+
+def test_processes_meet_without_torchrun_in_any_order(said: list[list[str]]) -> None:
+    assert [lines[0] for lines in said] == ["0 3", "1 3", "2 3"]
+
+
+def test_the_time_to_come_does_not_limit_what_follows(said: list[list[str]]) -> None:
+    assert [lines[1] for lines in said] == ["0:30:00"] * 3
+
+
+def test_a_process_that_others_left_says_so(said: list[list[str]]) -> None:
+    assert said[0][2:] == []
     for rank in (1, 2):
+        (last,) = said[rank][2:]
         lost = f"rank {rank} of 3 processes has lost the others: "
-        assert re.match(lost + "[A-Z][^.]* \\[127.0.0.1\\]:[0-9]+", said[rank])
-        assert "GLHF" not in said[rank]
+        assert re.match(lost + "[A-Z][^.]* \\[127.0.0.1\\]:[0-9]+", last)
+        assert "GLHF" not in last
