@@ -21,6 +21,7 @@ from torchgeo.samplers import RandomGeoSampler
 
 from seaice import Store
 from seaice.bench.timing import line, machine, taking_turns
+from seaice.console import say
 
 SIZE = 256
 BATCH = 16
@@ -84,10 +85,11 @@ def main() -> None:
                 (batch["image"].shape, batch["mask"].shape) for batch in loader
             ]
         times = taking_turns(tasks, ROUNDS)
-    what = f"{SIZE} x {SIZE} x {len(store.channels)} float32 and charts, {len(scenes)} scenes"
+    kind = f"{SIZE} x {SIZE} x {len(store.channels)} float32 and charts"
     for title, values in times.items():
-        print(line(title, [n_patches[title] / t for t in values], "patches/s", what))
-    print(f"machine: {machine()}")
+        rates = [n_patches[title] / t for t in values]
+        say(line(title, rates, "patches/s", f"{kind}, {len(scenes)} scenes"))
+    say(f"machine: {machine()}")
 
 
 if __name__ == "__main__":
