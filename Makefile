@@ -1,6 +1,7 @@
 # `make demo` shows the whole job on synthetic scenes, `make test` runs every check.
 # Both make a virtual environment first; set VENV to use another one. JOBS files of tests run
 # at the same time. `make lowest` runs the quick tests with the lowest versions allowed.
+# `make docs` builds the documentation as a site: docs/_build/html/index.html.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -10,7 +11,7 @@ DEMO ?= demo
 JOBS ?= 2
 PYTEST = $(BIN)/pytest --numprocesses $(JOBS) --dist loadfile
 
-.PHONY: demo models study test check quick lowest adapters fuzz bench coverage format clean
+.PHONY: demo models study test check docs quick lowest adapters fuzz bench coverage format clean
 
 demo: $(READY)
 	PATH="$(abspath $(BIN)):$$PATH" DEMO=$(DEMO) bash tests/support/demo.sh
@@ -31,6 +32,12 @@ test: $(READY)
 	$(PYTEST) -rs --cov --cov-report=term:skip-covered
 
 check: test
+
+# Warnings are errors, and every notebook is run. From nothing, or pages that have not changed
+# would keep links to others that have gone.
+docs: $(READY)
+	rm -rf docs/_build
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet --jobs $(JOBS) docs docs/_build/html
 
 # While writing: no type checks, no slow tests.
 quick: $(READY)
@@ -92,7 +99,7 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf $(VENV) $(LOWEST) $(ADAPTERS) $(DEMO) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .coverage
+	rm -rf $(VENV) $(LOWEST) $(ADAPTERS) $(DEMO) docs/_build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .coverage
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

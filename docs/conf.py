@@ -1,0 +1,99 @@
+"""The documentation as a site: ``make docs`` builds it, without a network.
+
+Pages are Markdown (MyST). Those with a ``kernelspec`` in their header are notebooks: they run
+at the build, in a temporary folder. `reference.py` makes the references of commands and
+public names. Warnings are errors.
+"""
+
+import os
+import sys
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pygments.lexers.special import TextLexer
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+DOCS = Path(__file__).parent
+sys.path.insert(0, str(DOCS))
+
+# Notebooks call `seaice` of this environment, and leave nothing in the home of the user.
+_settings = DOCS / "_build" / "settings"
+for name in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"):
+    os.environ[name] = str(_settings / name.lower())
+os.environ["MPLCONFIGDIR"] = str(_settings / "matplotlib")
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+os.environ["PYTHONWARNINGS"] = "error"  # a page shows no warnings
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # as many notebooks at a time as processors
+os.environ["COLUMNS"] = "80"
+
+project = "seaice"
+author = "The seaice developers"
+copyright = author  # noqa: A001 - Sphinx's name
+version = release = installed_version("seaice")
+
+extensions = [
+    "myst_nb",
+    "numpydoc",
+    "reference",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx_design",
+]
+exclude_patterns = ["_build"]
+
+# Markdown.
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
+myst_heading_anchors = 4
+myst_links_external_new_tab = False
+
+# Notebooks.
+nb_execution_mode = "force"
+nb_execution_in_temp = True
+nb_execution_raise_on_error = True
+nb_execution_timeout = 240
+nb_merge_streams = True
+
+# Docstrings.
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_preserve_defaults = True
+autosummary_generate = False
+numpydoc_show_class_members = False
+python_use_unqualified_type_names = True
+add_module_names = False
+
+# Pages. All that they need is beside them: they are read without a network.
+html_theme = "pydata_sphinx_theme"
+html_title = "seaice"
+html_static_path = ["_static"]
+html_css_files = ["seaice.css"]
+html_show_sourcelink = False
+html_copy_source = False
+html_theme_options = {
+    "show_prev_next": True,
+    "footer_start": ["copyright"],
+    "footer_end": ["sphinx-version"],
+    "secondary_sidebar_items": ["page-toc"],
+}
+
+ELSEWHERE = {
+    "../seaice_data/STORE.md": "store-format.md",
+    "../seaice_model/STUDY.md": "study.md",
+}
+"""Pages that show a document which is elsewhere in the repository."""
+
+
+def link_to_pages(_app: "Sphinx", _name: str, content: list[str]) -> None:
+    """Make links to documents elsewhere links to the pages that show them."""
+    for document, page in ELSEWHERE.items():
+        content[0] = content[0].replace(f"]({document}", f"]({page}")
+
+
+def setup(app: "Sphinx") -> dict[str, bool]:
+    """Register what only this site needs."""
+    app.add_lexer("mermaid", TextLexer)
+    app.connect("source-read", link_to_pages)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
