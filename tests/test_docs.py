@@ -255,7 +255,7 @@ def test_commands_have_the_options_that_documents_name(document: str) -> None:
     assert isinstance(group, TyperGroup)
     for words in commands_of(document):
         name = words[1]
-        if name.startswith("-") or name == "COMMAND":
+        if name.startswith("-") or name in ("COMMAND", "store"):  # `seaice store`: a format
             continue
         assert name in group.commands, words
         known = {
