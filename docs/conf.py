@@ -1,11 +1,12 @@
 """The documentation as a site: ``make docs`` builds it, without a network.
 
-Pages are Markdown (MyST). Those with a ``kernelspec`` in their header are notebooks: they run
-at the build, in a temporary folder. `reference.py` makes the references of commands and
-public names. Warnings are errors.
+Pages are Markdown (MyST). Those with a ``kernelspec`` in their header are notebooks, run at
+the build in a temporary folder. `reference.py` makes the references of commands and public
+names. Warnings are errors.
 """
 
 import os
+import shutil
 import sys
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -21,11 +22,19 @@ sys.path.insert(0, str(DOCS))
 
 # Notebooks call `seaice` of this environment, and leave nothing in the home of the user.
 _settings = DOCS / "_build" / "settings"
-for name in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"):
-    os.environ[name] = str(_settings / name.lower())
-os.environ["MPLCONFIGDIR"] = str(_settings / "matplotlib")
+for name in (
+    "IPYTHONDIR",
+    "JUPYTER_CONFIG_DIR",
+    "JUPYTER_DATA_DIR",
+    "JUPYTER_RUNTIME_DIR",
+    "MPLCONFIGDIR",
+):
+    (_settings / name).mkdir(parents=True, exist_ok=True)
+    os.environ[name] = str(_settings / name)
+_startup = _settings / "IPYTHONDIR" / "profile_default" / "startup"
+_startup.mkdir(parents=True, exist_ok=True)
+shutil.copy(DOCS / "notebook_start.py", _startup)
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-os.environ["PYTHONWARNINGS"] = "error"  # a page shows no warnings
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # as many notebooks at a time as processors
 os.environ["COLUMNS"] = "80"
 
@@ -44,15 +53,16 @@ extensions = [
 ]
 exclude_patterns = ["_build"]
 
+smartquotes = False  # what is quoted can be copied
+
 # Markdown.
-myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
+myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 4
-myst_links_external_new_tab = False
 
 # Notebooks.
 nb_execution_mode = "force"
 nb_execution_in_temp = True
-nb_execution_raise_on_error = True
+nb_execution_show_tb = True  # as a warning, which is an error
 nb_execution_timeout = 240
 nb_merge_streams = True
 
@@ -61,19 +71,22 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_preserve_defaults = True
 autosummary_generate = False
+python_maximum_signature_line_length = 70
+default_role = "py:obj"  # links to public names; a parameter is only code
 numpydoc_show_class_members = False
-python_use_unqualified_type_names = True
 add_module_names = False
 
 # Pages. All that they need is beside them: they are read without a network.
 html_theme = "pydata_sphinx_theme"
 html_title = "seaice"
 html_static_path = ["_static"]
+templates_path = ["_templates"]
+html_sidebars = {"**": ["menu.html"]}
 html_css_files = ["seaice.css"]
 html_show_sourcelink = False
 html_copy_source = False
 html_theme_options = {
-    "show_prev_next": True,
+    "navbar_center": [],  # all pages are in the menu on the left
     "footer_start": ["copyright"],
     "footer_end": ["sphinx-version"],
     "secondary_sidebar_items": ["page-toc"],

@@ -7,6 +7,7 @@
 import inspect
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,16 @@ def commands() -> dict[str, Any]:
     return dict(group.commands)
 
 
+def context_of(name: str) -> Any:
+    """Return the context in which a command of ``seaice`` says what it takes."""
+    from seaice.main import app
+
+    group: Any = typer.main.get_command(app)
+    parent = group.make_context("seaice", [], resilient_parsing=True)
+    command = group.commands[name]
+    return command.make_context(name, [], parent=parent, resilient_parsing=True)
+
+
 def public_names() -> list[str]:
     """Return the public names of both libraries, as ``__init__.pyi`` lists them."""
     stubs = [
@@ -35,15 +46,44 @@ def public_names() -> list[str]:
     return re.findall(r"\bas (\w+)", "\n".join(stubs))
 
 
+class Sections:
+    """Keeps what a command writes of its arguments and options, in place of printing it."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    @contextmanager
+    def section(self, title: str) -> Iterator[None]:
+        """Write a title."""
+        self.lines += [f"**{title}**", ""]
+        yield
+
+    def write_dl(self, rows: list[tuple[str, str]]) -> None:
+        """Write names and what they mean."""
+        for name, meaning in rows:
+            self.lines += [f"`{name}`", f": {escaped(meaning)}", ""]
+
+
+def escaped(text: str) -> str:
+    """Return a text in Markdown, in which nothing is markup but options and URLs."""
+    text = re.sub(r"([\\`*_<\[\]$#|])", r"\\\1", text)
+    return re.sub(r"(?<![\w-])(--[\w-]+|\w+://[\w./:]+)", r"`\1`", text)
+
+
 def described(name: str, command: Any) -> Iterator[str]:
     """Yield the lines of Markdown that describe a command."""
-    context = command.make_context(f"seaice {name}", [], resilient_parsing=True)
-    yield f"## {name}"
-    yield ""
-    yield "```text"
-    yield from command.get_help(context).splitlines()
-    yield "```"
-    yield ""
+    context = context_of(name)
+    yield from (f"## {name}", "")
+    yield from ("```text", command.get_usage(context).removeprefix("Usage: "), "```", "")
+    for paragraph in inspect.cleandoc(command.help).split("\n\n"):
+        text = " ".join(paragraph.split())
+        if text.startswith("Example: "):
+            yield from ("```console", f"$ {text.removeprefix('Example: ')}", "```", "")
+        else:
+            yield from (escaped(text), "")
+    sections = Sections()
+    command.format_options(context, sections)
+    yield from sections.lines
 
 
 def kind_of(value: object) -> str:
@@ -76,10 +116,17 @@ class Names(SphinxDirective):
         import seaice
 
         names = " ".join(self.content).split()
-        lines = [".. autosummary::", "", *(f"   seaice.{name}" for name in names), ""]
+        lines = [
+            ".. currentmodule:: seaice",
+            "",
+            ".. autosummary::",
+            "   :nosignatures:",
+            "",
+        ]
+        lines += [*(f"   {name}" for name in names), ""]
         for name in names:
             kind = kind_of(getattr(seaice, name))
-            lines.append(f".. {kind}:: seaice.{name}")
+            lines.append(f".. {kind}:: {name}")
             if kind == "autoclass":
                 lines += ["   :members:", "   :undoc-members:"]
             lines.append("")
