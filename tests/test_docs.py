@@ -10,9 +10,12 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+import typer
 import zarr
 from support.coded_scenes import write_coded
+from typer.core import TyperGroup
 
+from seaice.main import app
 from seaice_data.preparation.prepare import prepare
 from seaice_data.settings import ADDED
 from seaice_data.store.group import FORMAT_VERSION
@@ -237,6 +240,34 @@ def test_links_lead_to_files(document: str) -> None:
     links = re.findall(r"\]\((?!https?://|#)([^)#\s]+)(#[^)]*)?\)", text)
     for link, _ in links:
         assert ((ROOT / document).parent / link).is_file(), link
+
+
+def commands_of(document: str) -> list[list[str]]:
+    """Return the words of the `seaice` commands in the code of a document."""
+    text = (ROOT / document).read_text().replace("\\\n", " ")
+    fenced = "\n".join(re.findall(r"^```[^\n]*\n(.*?)^```", text, re.DOTALL | re.MULTILINE))
+    lines = [*fenced.splitlines(), *re.findall(r"^ {4}(.*)", text, re.MULTILINE)]
+    lines = [line.strip().removeprefix("$ ") for line in lines]
+    spans = re.findall(r"`(seaice [a-z][^`\n]*)`", text)
+    found = [line for line in lines if line.startswith(("seaice ", "srun seaice "))]
+    commands = [re.split(r"\|\||[|;&]| 2?>|  # ", line)[0] for line in [*found, *spans]]
+    return [shlex.split(c.removeprefix("srun ")) for c in commands if c.count('"') % 2 == 0]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_commands_have_the_options_that_documents_name(document: str) -> None:
+    group = typer.main.get_command(app)
+    assert isinstance(group, TyperGroup)
+    for words in commands_of(document):
+        name = words[1]
+        if name.startswith("-") or name in ("COMMAND", "store"):  # `seaice store`: a format
+            continue
+        assert name in group.commands, words
+        known = {
+            o for p in group.commands[name].params for o in (*p.opts, *p.secondary_opts)
+        }
+        given = {word.split("=")[0] for word in words if re.match("--[a-z]", word)}
+        assert given <= known | {"--help"}, words
 
 
 @pytest.mark.slow
