@@ -13,7 +13,6 @@ from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pygments.lexers.special import TextLexer
 from sphinx.errors import ExtensionError
 
 if TYPE_CHECKING:
@@ -65,7 +64,7 @@ myst_heading_anchors = 4
 nb_execution_mode = "force"
 nb_execution_in_temp = True
 nb_execution_show_tb = True  # as a warning, which is an error
-nb_execution_timeout = 240
+nb_execution_timeout = -1  # a loaded machine is not an error
 nb_merge_streams = True
 
 # Docstrings.
@@ -121,7 +120,6 @@ def refuse_the_network(app: "Sphinx", failure: Exception | None) -> None:
 
 def setup(app: "Sphinx") -> dict[str, bool]:
     """Register what only this site needs."""
-    app.add_lexer("mermaid", TextLexer)
     app.connect("source-read", link_to_pages)
     app.connect("build-finished", refuse_the_network)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
