@@ -49,7 +49,6 @@ extensions = [
     "numpydoc",
     "reference",
     "sphinx.ext.autodoc",
-    "sphinx.ext.autosummary",
     "sphinx_design",
 ]
 exclude_patterns = ["_build"]
@@ -71,7 +70,6 @@ nb_merge_streams = True
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_preserve_defaults = True
-autosummary_generate = False
 python_maximum_signature_line_length = 70
 default_role = "py:obj"  # links to public names; a parameter is only code
 numpydoc_show_class_members = False

@@ -30,7 +30,7 @@ def named_on_pages() -> list[str]:
 
 
 def test_pages_of_python_describe_every_public_name_once(reference: ModuleType) -> None:
-    assert Counter(named_on_pages()) == Counter(reference.public_names())
+    assert Counter(named_on_pages()) == Counter(list(reference.public_names()))
 
 
 def test_the_page_of_commands_describes_all_of_them(reference: ModuleType) -> None:
