@@ -270,6 +270,16 @@ def test_commands_have_the_options_that_documents_name(document: str) -> None:
         assert given <= known | {"--help"}, words
 
 
+def test_exactness_md_names_tests_that_exist() -> None:
+    text = (ROOT / "docs" / "exactness.md").read_text()
+    tests = {path.name: path.read_text() for path in (ROOT / "tests").rglob("test_*.py")}
+    named = set(re.findall(r"test_\w+\.py", text))
+    assert len(named) > 10
+    assert named <= set(tests)
+    for name in re.findall(r"::(test_\w+)", text):
+        assert any(f"def {name}(" in code for code in tests.values()), name
+
+
 @pytest.mark.slow
 def test_the_readme_passes_the_strictest_type_checks(tmp_path: Path) -> None:
     """After `mypy`, whose cache is used, this takes a few seconds."""
