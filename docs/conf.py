@@ -6,13 +6,14 @@ names. Warnings are errors.
 """
 
 import os
+import re
 import shutil
 import sys
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pygments.lexers.special import TextLexer
+from sphinx.errors import ExtensionError
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -48,7 +49,6 @@ extensions = [
     "numpydoc",
     "reference",
     "sphinx.ext.autodoc",
-    "sphinx.ext.autosummary",
     "sphinx_design",
 ]
 exclude_patterns = ["_build"]
@@ -63,14 +63,13 @@ myst_heading_anchors = 4
 nb_execution_mode = "force"
 nb_execution_in_temp = True
 nb_execution_show_tb = True  # as a warning, which is an error
-nb_execution_timeout = 240
+nb_execution_timeout = -1  # a loaded machine is not an error
 nb_merge_streams = True
 
 # Docstrings.
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_preserve_defaults = True
-autosummary_generate = False
 python_maximum_signature_line_length = 70
 default_role = "py:obj"  # links to public names; a parameter is only code
 numpydoc_show_class_members = False
@@ -105,8 +104,20 @@ def link_to_pages(_app: "Sphinx", _name: str, content: list[str]) -> None:
         content[0] = content[0].replace(f"]({document}", f"]({page}")
 
 
+def refuse_the_network(app: "Sphinx", failure: Exception | None) -> None:
+    """Fail if a page loads anything that is not beside it: it is read without a network."""
+    if failure is not None:
+        return
+    for page in Path(app.outdir).rglob("*.html"):
+        tags = re.findall(r"<(?:script|img|link|iframe)\b[^>]*>", page.read_text())
+        if loaded := [
+            tag for tag in tags if re.search(r'(?:src|href)="(?:https?:)?//', tag)
+        ]:
+            raise ExtensionError(f"{page} needs a network: {loaded[0]}")
+
+
 def setup(app: "Sphinx") -> dict[str, bool]:
     """Register what only this site needs."""
-    app.add_lexer("mermaid", TextLexer)
     app.connect("source-read", link_to_pages)
+    app.connect("build-finished", refuse_the_network)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -14,6 +14,7 @@ from typing import Any
 import typer.main
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.pycode import ModuleAnalyzer
 from sphinx.util.docutils import SphinxDirective
 
 ROOT = Path(__file__).parent.parent
@@ -37,13 +38,14 @@ def context_of(name: str) -> Any:
     return command.make_context(name, [], parent=parent, resilient_parsing=True)
 
 
-def public_names() -> list[str]:
-    """Return the public names of both libraries, as ``__init__.pyi`` lists them."""
-    stubs = [
-        (ROOT / package / "__init__.pyi").read_text()
-        for package in ("seaice_data", "seaice_model")
-    ]
-    return re.findall(r"\bas (\w+)", "\n".join(stubs))
+def public_names() -> dict[str, str]:
+    """Return the module of every public name of both libraries, by ``__init__.pyi``."""
+    modules = {}
+    for package in ("seaice_data", "seaice_model"):
+        text = (ROOT / package / "__init__.pyi").read_text()
+        for module, name in re.findall(r"from (\.[\w.]+) import \(?\s*(\w+) as", text):
+            modules[name] = f"{package}{module}"
+    return modules
 
 
 class Sections:
@@ -86,11 +88,27 @@ def described(name: str, command: Any) -> Iterator[str]:
     yield from sections.lines
 
 
-def kind_of(value: object) -> str:
-    """Return the directive of autodoc that describes an object."""
+def documented(name: str) -> tuple[str, str]:
+    """Return the directive that describes a public name, and its docstring."""
+    import seaice
+
+    value = getattr(seaice, name)
     if inspect.isclass(value):
-        return "autoexception" if issubclass(value, Exception) else "autoclass"
-    return "autofunction" if inspect.isroutine(value) else "autodata"
+        kind = "autoexception" if issubclass(value, Exception) else "autoclass"
+    elif inspect.isroutine(value):
+        kind = "autofunction"
+    else:  # a constant, whose docstring follows it
+        texts = ModuleAnalyzer.for_module(public_names()[name]).find_attr_docs()
+        return "data", "\n".join(texts["", name]).strip()
+    return kind, inspect.getdoc(value) or ""
+
+
+def shortened(*event: Any) -> tuple[str | None, str | None]:
+    """Leave defaults out of a signature that are long, or made anew each time."""
+    *_, signature, returned = event
+    if signature is not None:
+        signature = re.sub(r"= (<factory>|\([^()]{60,}\))", "= ...", signature)
+    return signature, returned
 
 
 class Commands(SphinxDirective):
@@ -113,23 +131,20 @@ class Names(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Return the description of the names that the lines list."""
-        import seaice
-
         names = " ".join(self.content).split()
-        lines = [
-            ".. currentmodule:: seaice",
-            "",
-            ".. autosummary::",
-            "   :nosignatures:",
-            "",
-        ]
-        lines += [*(f"   {name}" for name in names), ""]
+        table = [".. list-table::", "   :widths: auto", ""]
+        full = []
         for name in names:
-            kind = kind_of(getattr(seaice, name))
-            lines.append(f".. {kind}:: {name}")
+            kind, text = documented(name)
+            summary = " ".join(text.split("\n\n")[0].split())
+            table += [f"   * - `{name}`", f"     - {summary}"]
+            full.append(f".. {kind}:: {name}")
             if kind == "autoclass":
-                lines += ["   :members:", "   :undoc-members:"]
-            lines.append("")
+                full += ["   :members:", "   :undoc-members:"]
+            if kind == "data":
+                full += ["", *(f"   {line}" for line in text.splitlines())]
+            full.append("")
+        lines = [".. currentmodule:: seaice", "", *table, "", *full]
         text = "\n".join(["```{eval-rst}", *lines, "```"])
         return self.parse_text_to_nodes(text)
 
@@ -138,4 +153,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Register the directives."""
     app.add_directive("commands", Commands)
     app.add_directive("names", Names)
+    app.connect("autodoc-process-signature", shortened)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -10,9 +10,12 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+import typer
 import zarr
 from support.coded_scenes import write_coded
+from typer.core import TyperGroup
 
+from seaice.main import app
 from seaice_data.preparation.prepare import prepare
 from seaice_data.settings import ADDED
 from seaice_data.store.group import FORMAT_VERSION
@@ -176,7 +179,11 @@ def test_the_readme_runs_in_order(
 ) -> None:
     (tmp_path / "raw").symlink_to(raw_folder)
     run_readme(tmp_path, config_path)
-    assert "(128, 128, 3) (128, 128, 3)" in capfd.readouterr().out
+    numbers = re.findall(
+        r"^(-?[\d.]+) (\d+\.\d+) (\d+)$", capfd.readouterr().out, re.MULTILINE
+    )
+    ((_, kelvin, _),) = numbers
+    assert 220 < float(kelvin) < 300
 
 
 def test_documents_about_own_scenes_run_in_order(
@@ -213,15 +220,16 @@ def test_documents_run_on_scenes_of_full_size(tmp_path: Path, config_path: Path)
     run_store_md(tmp_path)
 
 
-def test_the_readme_names_files_that_exist() -> None:
+def test_the_readme_is_read_in_a_minute_and_names_files_that_exist() -> None:
     text = (ROOT / "README.md").read_text()
+    assert len(text.splitlines()) <= 90
     for name in re.findall(r"`([\w/]+\.(?:md|png|toml|txt))`|\]\(([\w/]+\.\w+)\)", text):
         assert (ROOT / "".join(name)).is_file()
 
 
 DOCUMENTS = sorted(
     str(path.relative_to(ROOT))
-    for place in ("*.md", "docs/*.md", "seaice_*/*.md")
+    for place in ("*.md", "docs/*.md", "docs/api/*.md", "seaice_*/*.md")
     for path in ROOT.glob(place)
 )
 
@@ -232,6 +240,44 @@ def test_links_lead_to_files(document: str) -> None:
     links = re.findall(r"\]\((?!https?://|#)([^)#\s]+)(#[^)]*)?\)", text)
     for link, _ in links:
         assert ((ROOT / document).parent / link).is_file(), link
+
+
+def commands_of(document: str) -> list[list[str]]:
+    """Return the words of the `seaice` commands in the code of a document."""
+    text = (ROOT / document).read_text().replace("\\\n", " ")
+    fenced = "\n".join(re.findall(r"^```[^\n]*\n(.*?)^```", text, re.DOTALL | re.MULTILINE))
+    lines = [*fenced.splitlines(), *re.findall(r"^ {4}(.*)", text, re.MULTILINE)]
+    lines = [line.strip().removeprefix("$ ") for line in lines]
+    spans = re.findall(r"`(seaice [a-z][^`\n]*)`", text)
+    found = [line for line in lines if line.startswith(("seaice ", "srun seaice "))]
+    commands = [re.split(r"\|\||[|;&]| 2?>|  # ", line)[0] for line in [*found, *spans]]
+    return [shlex.split(c.removeprefix("srun ")) for c in commands if c.count('"') % 2 == 0]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_commands_have_the_options_that_documents_name(document: str) -> None:
+    group = typer.main.get_command(app)
+    assert isinstance(group, TyperGroup)
+    for words in commands_of(document):
+        name = words[1]
+        if name.startswith("-") or name in ("COMMAND", "store"):  # `seaice store`: a format
+            continue
+        assert name in group.commands, words
+        known = {
+            o for p in group.commands[name].params for o in (*p.opts, *p.secondary_opts)
+        }
+        given = {word.split("=")[0] for word in words if re.match("--[a-z]", word)}
+        assert given <= known | {"--help"}, words
+
+
+def test_exactness_md_names_tests_that_exist() -> None:
+    text = (ROOT / "docs" / "exactness.md").read_text()
+    tests = {path.name: path.read_text() for path in (ROOT / "tests").rglob("test_*.py")}
+    named = set(re.findall(r"test_\w+\.py", text))
+    assert len(named) > 10
+    assert named <= set(tests)
+    for name in re.findall(r"::(test_\w+)", text):
+        assert any(f"def {name}(" in code for code in tests.values()), name
 
 
 @pytest.mark.slow

@@ -27,8 +27,12 @@ def test_every_example_is_run() -> None:
 
 
 def test_every_loader_shown_loads_other_patches_in_each_epoch() -> None:
-    shown = [*EXAMPLES.glob("*.py"), *ROOT.glob("*.md"), *ROOT.glob("seaice_*/*.md")]
-    code = [re.findall(r"```python\n(.*?)```", p.read_text(), re.DOTALL) for p in shown]
+    folders = ("tests/examples/*.py", "*.md", "docs/*.md", "seaice_*/*.md")
+    shown = [path for folder in folders for path in ROOT.glob(folder)]
+    code = [
+        re.findall(r"```(?:python|\{code-cell\}.*)\n((?:.*\n)*?)```", p.read_text())
+        for p in shown
+    ]
     texts = [
         "".join(blocks) or p.read_text() for p, blocks in zip(shown, code, strict=True)
     ]
