@@ -35,6 +35,8 @@ for name in (
 _startup = _settings / "IPYTHONDIR" / "profile_default" / "startup"
 _startup.mkdir(parents=True, exist_ok=True)
 shutil.copy(DOCS / "notebook_start.py", _startup)
+_quiet = "c.Application.log_level = 'ERROR'  # not that loopback is not encrypted"
+(_startup.parent / "ipython_kernel_config.py").write_text(f"{_quiet}\n")
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # as many notebooks at a time as processors
 os.environ["COLUMNS"] = "80"

@@ -1,6 +1,7 @@
 """Cheap truths about the site that `make docs` builds; Sphinx checks the links itself."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,13 @@ def test_a_page_starts_with_one_title(page: str) -> None:
     )
     assert len(re.findall(r"^# \S", prose, re.MULTILINE)) == 1
     assert prose.lstrip().startswith("# ")
+
+
+def test_the_page_on_installing_names_every_extra() -> None:
+    project = tomllib.loads((DOCS.parent / "pyproject.toml").read_text())["project"]
+    text = (DOCS / "install.md").read_text()
+    listed = re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)
+    assert sorted(listed) == sorted(project["optional-dependencies"])
 
 
 def test_what_notebooks_write_is_not_in_the_repository() -> None:
