@@ -249,7 +249,8 @@ def test_links_lead_to_files(document: str) -> None:
 def commands_of(document: str) -> list[list[str]]:
     """Return the words of the `seaice` commands in the code of a document."""
     text = (ROOT / document).read_text().replace("\\\n", " ")
-    fenced = "\n".join(re.findall(r"^```[^\n]*\n(.*?)^```", text, re.DOTALL | re.MULTILINE))
+    code = r"^```(?:console|bash|sh|\{code-cell\}|)\n(.*?)^```"
+    fenced = "\n".join(re.findall(code, text, re.DOTALL | re.MULTILINE))
     lines = [*fenced.splitlines(), *re.findall(r"^ {4}(.*)", text, re.MULTILINE)]
     lines = [line.strip().removeprefix("$ ") for line in lines]
     spans = re.findall(r"`(seaice [a-z][^`\n]*)`", text)
