@@ -22,7 +22,7 @@ def folder(store_path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_cells_are_found_with_their_tags() -> None:
     first, *_ = cells("store")
-    assert first.tags == {"makes-store"}
+    assert first.tags == {"makes-store", "remove-output"}
     assert first.code.startswith("from seaice import ")
     assert {"start", "own-network", "store"} <= {*NOTEBOOKS}
     assert [cell.code.split()[1] for cell in cells("start") if cell.is_shell] == [
