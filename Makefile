@@ -1,6 +1,7 @@
 # `make demo` shows the whole job on synthetic scenes, `make test` runs every check.
 # Both make a virtual environment first; set VENV to use another one. JOBS files of tests run
 # at the same time. `make lowest` runs the quick tests with the lowest versions allowed.
+# `make docs` builds the documentation as a site: docs/_build/html/index.html.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -13,7 +14,7 @@ JOBS ?= 2
 TOGETHER = --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/pytest $(TOGETHER)
 
-.PHONY: demo models study test check quick lowest adapters fuzz bench coverage format clean
+.PHONY: demo models study test check docs quick lowest adapters fuzz bench coverage format clean
 
 demo: $(READY)
 	PATH="$(abspath $(BIN)):$$PATH" DEMO=$(DEMO) bash tests/support/demo.sh
@@ -34,6 +35,12 @@ test: $(READY)
 	$(PYTEST) -rs --cov --cov-report=term:skip-covered
 
 check: test
+
+# Warnings are errors, and every notebook is run. From nothing, or pages that have not changed
+# would keep links to others that have gone.
+docs: $(READY)
+	rm -rf docs/_build
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet --jobs $(JOBS) docs docs/_build/html
 
 # While writing: no type checks, no slow tests.
 quick: $(READY)
@@ -95,7 +102,7 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf $(VENV) $(LOWEST) $(ADAPTERS) $(DEMO) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .coverage
+	rm -rf $(VENV) $(LOWEST) $(ADAPTERS) $(DEMO) docs/_build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .coverage
 
 # pip would compile modules on one core. A few of them are for other versions of Python.
 $(READY): pyproject.toml constraints.txt

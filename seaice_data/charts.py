@@ -82,6 +82,7 @@ SIC = Chart(
     class_names=tuple(f"{percent} %" for percent in range(0, 101, SIC_STEP_PERCENT)),
     weight=2,
 )
+"""Sea ice concentration, in steps of 10 %."""
 
 SOD = Chart(
     name="SOD",
@@ -97,6 +98,7 @@ SOD = Chart(
     ),
     weight=2,
 )
+"""Stage of development: the type of most of the ice."""
 
 FLOE = Chart(
     name="FLOE",
@@ -113,6 +115,7 @@ FLOE = Chart(
     ),
     weight=1,
 )
+"""Floe size: that of most of the floes."""
 
 CHARTS = (SIC, SOD, FLOE)
 """All charts in the order of the chart axis."""

@@ -81,8 +81,8 @@ def ingest(
     distance to land. With --amsr2 it also contains brightness temperatures, with --era5
     weather, with --chart the polygons of an ice chart. Without them these are absent, and
     only networks that do not read them can map the scene. Folders may contain the files of
-    many scenes: each scene takes those that belong to it. docs/ingest.md says where to get
-    all files.
+    many scenes: each scene takes those that belong to it. docs/own-scene.md says where to
+    get all files.
 
     Existing files are kept, so run the same command again to continue after an
     interruption; only a scene for which there was no swath is made again if there is one

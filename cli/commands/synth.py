@@ -102,7 +102,7 @@ def synth(
     n = len(report.written)
     things = counted(n, "file")
     if version is Version.products:
-        things = f"{n} files and folders"
+        things = counted(n, "file or folder", "files and folders")
     say(
         f"{things} ({report.n_bytes / 1e9:.2f} GB) of {counted(scenes, 'scene')} "
         f"written to {printable(str(out))}, {len(report.kept)} kept, "

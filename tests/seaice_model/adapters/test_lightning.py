@@ -2,7 +2,6 @@
 
 import importlib
 import json
-import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -184,19 +183,6 @@ def test_scenes_to_validate_on_may_be_given(data: StoreDataModule) -> None:
     n = len(data.val_dataloader().dataset)  # type: ignore[arg-type]
     data.validation = SCENES[:3]
     assert len(data.val_dataloader().dataset) > 2 * n  # type: ignore[arg-type]
-
-
-def test_the_page_for_users_runs_as_it_is(
-    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    page = Path(__file__).parents[3] / "docs" / "frameworks.md"
-    blocks = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
-    monkeypatch.chdir(tmp_path)
-    Path("store.zarr").symlink_to(store.path)
-    found: dict[str, Any] = {"__name__": "page"}
-    exec("".join(blocks), found)  # noqa: S102 - the page is ours
-    assert found["mask"].shape == (8, 64, 64)
-    assert found["trainer"].current_epoch == 2
 
 
 def test_without_lightning_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
