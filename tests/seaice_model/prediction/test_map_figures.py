@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from matplotlib.figure import Figure
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from support.learnable_scenes import SCENES, TEST_SCENE, UNCHARTED
 
 from seaice_data.store.store import Store
@@ -30,7 +30,7 @@ def test_a_plot_that_fails_does_not_cost_the_map(
     tmp_path: Path, store: Store, run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as without_latex:
-        without_latex.setattr(Figure, "savefig", no_latex)
+        without_latex.setattr(FigureCanvasAgg, "print_to_buffer", no_latex)
         report = predict_store(store, run, tmp_path / "maps", device="cpu")
     assert (report.n_written, report.failed) == (2, ())
     assert {failure.name for failure in report.plots_failed} == {TEST_SCENE, UNCHARTED}
