@@ -139,28 +139,7 @@ class PredictSettings:
 
     def __post_init__(self) -> None:
         """Reject groups that no network can do without, and impossible figures."""
-        self.figures  # noqa: B018 - it checks itself
-
-    pictures = former_attribute("pictures", "plots")
-
-    @property
-    def figures(self) -> FigureSettings:
-        """How figures are written."""
-        geometries = tuple(dict.fromkeys(self.geometries))
-        return FigureSettings(geometries=geometries, dpi=self.dpi)
-
-    def __post_init__(self) -> None:
-        """Reject groups that no network can do without, and impossible figures."""
-        for geometry in self.geometries:
-            if geometry not in get_args(Geometry):
-                raise SettingsError(
-                    f"there is no figure of geometry {geometry!r}",
-                    hint=nearest(geometry, get_args(Geometry)),
-                )
-        if not LEAST_DPI <= self.dpi <= MOST_DPI:
-            raise SettingsError(
-                f"dpi must be from {LEAST_DPI} to {MOST_DPI}, got {self.dpi:g}"
-            )
+        _ = self.figures  # it checks itself
         for name in self.without:
             if name not in DISPENSABLE:
                 raise SettingsError(
