@@ -90,7 +90,7 @@ class Nodes:
         self._jacobian = np.array(
             [[np.mean(np.diff(p, axis=1)), np.mean(np.diff(p, axis=0))] for p in self.km]
         ) * (_N_NODES - 1)
-        if abs(np.linalg.det(self._jacobian)) < 1e-9:
+        if not abs(np.linalg.det(self._jacobian)) > 1e-9:  # NaN, too
             raise ValueError("its tie points do not span a surface")
 
     @property

@@ -10,8 +10,8 @@ from seaice_model.plots.framing import Framing, Nodes
 
 Float64 = NDArray[np.float64]
 
-_LATITUDE_STEPS = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0)
-_LONGITUDE_STEPS = (0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0)
+_LATITUDE_STEPS = (0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0)
+_LONGITUDE_STEPS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0)
 _MOST_LINES = 6
 _N_POINTS = 181  # of a line
 _ALONG_POLE = 88.0

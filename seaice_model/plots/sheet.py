@@ -237,6 +237,8 @@ def _pasted(pixels: Pixels, box: Box) -> Any:
     from matplotlib.artist import Artist
 
     class Pasted(Artist):
+        place = box
+
         def draw(self, renderer: Any) -> None:
             corners = self.axes.transData.transform(  # type: ignore[union-attr]
                 [(box.left, box.bottom), (box.right, box.top)]

@@ -6,8 +6,9 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from support.learnable_scenes import SCENES, TEST_SCENE, UNCHARTED
 
+from seaice_data.errors import ForeignFileError, SettingsError
 from seaice_data.store.store import Store
-from seaice_model.prediction.predict import predict_store
+from seaice_model.prediction.predict import PredictSettings, predict_store
 
 
 def test_an_entry_of_the_page_that_cannot_be_written_does_not_cost_the_map(
@@ -20,6 +21,35 @@ def test_an_entry_of_the_page_that_cannot_be_written_does_not_cost_the_map(
     failure, page = report.plots_failed
     assert (failure.name, page.name) == (SCENES[0], "index.html")
     assert str(in_the_way) in failure.reason
+
+
+def test_a_polar_figure_is_written_beside_the_other(
+    tmp_path: Path, store: Store, run: Path
+) -> None:
+    """Figures that are asked for later are added to kept maps."""
+    polar = PredictSettings(geometries=("polar",), dpi=40)
+    names = []
+    for settings in (PredictSettings(dpi=40), polar):
+        report = predict_store(store, run, tmp_path, settings, scenes=[TEST_SCENE])
+        assert report.plots_failed == ()
+        names.append({path.name for path in tmp_path.glob("*.png")})
+    assert (report.n_kept, report.n_written) == (1, 0)
+    assert names == [
+        {f"{TEST_SCENE}.png"},
+        {f"{TEST_SCENE}.png", f"{TEST_SCENE}_polar.png"},
+    ]
+    page = (tmp_path / "index.html").read_text()
+    assert f'<a href="{TEST_SCENE}_polar.png">on a polar grid</a>' in page
+    (tmp_path / f"{UNCHARTED}_polar.png").write_bytes(b"of somebody else")
+    with pytest.raises(ForeignFileError, match="_polar.png"):
+        predict_store(store, run, tmp_path, polar, scenes=[UNCHARTED])
+
+
+def test_figures_that_cannot_be_made_are_refused() -> None:
+    with pytest.raises(SettingsError, match="geometry 'poler'"):
+        PredictSettings(geometries=("poler",))  # type: ignore[arg-type]
+    with pytest.raises(SettingsError, match="dpi must be from 20 to 600, got 5"):
+        PredictSettings(dpi=5)
 
 
 def no_latex(*_arguments: object, **_options: object) -> None:
