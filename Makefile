@@ -10,10 +10,14 @@ DEMO ?= demo
 JOBS ?= 2
 PYTEST = $(BIN)/pytest --numprocesses $(JOBS) --dist loadfile
 
-.PHONY: demo models study test check quick lowest adapters fuzz bench coverage format clean
+.PHONY: demo picture models study test check quick lowest adapters fuzz bench coverage format clean
 
 demo: $(READY)
 	PATH="$(abspath $(BIN)):$$PATH" DEMO=$(DEMO) bash tests/support/demo.sh
+
+# docs/pictures/map.png, from a trained run: make picture RUN=run
+picture: $(READY)
+	PATH="$(abspath $(BIN)):$$PATH" RUN=$(RUN) bash tests/support/picture.sh
 
 # The paper's main finding in small: with all channels better than with SAR alone.
 models: $(READY)

@@ -283,11 +283,11 @@ def _labels(lines: Sequence[Line], axis: int, edge: float) -> list[tuple[str, fl
 
 
 def _labels_inside(lines: Sequence[Line]) -> list[tuple[str, tuple[float, float]]]:
-    """Return labels of parallels that cross neither the left nor the lower edge."""
+    """Return labels of parallels that cross no edge, around a pole."""
     found = []
     for line in lines:
-        ends = crossing(line, 0, 0.0), crossing(line, 1, 1.0)
-        if not line.is_parallel or ends != (None, None):
+        edges = [crossing(line, axis, edge) for axis in (0, 1) for edge in (0.0, 1.0)]
+        if not line.is_parallel or edges != [None] * 4:
             continue
         inside = line.points[((line.points > 0) & (line.points < 1)).all(axis=1)]
         if len(inside):
