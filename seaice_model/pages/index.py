@@ -10,7 +10,7 @@ import json
 import logging
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -41,6 +41,7 @@ from seaice_model.plots.framing import frame
 from seaice_model.plots.maps import chart_keys, figure_path
 from seaice_model.plots.painting import inked, palette, toned
 from seaice_model.scores.report_text import decimal
+from seaice_model.style import COLOURS
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +64,8 @@ class _Entry:
     height: int
     remarks: str = ""
     look: int = 0
-    """Of the thumbnails: 1 has tones for land and missing SAR, and north is up."""
+    """Of the thumbnails: 1 has the colours of the WMO, tones for land and missing SAR, and
+    north is up. Those of earlier versions (0) are kept as they are."""
 
     def __post_init__(self) -> None:
         """Reject sizes and scores that are impossible."""
@@ -160,7 +162,7 @@ def write_index(
         page,
         "index.html",
         charts=CHARTS,
-        legends={chart.name: _legend(chart) for chart in CHARTS},
+        legends=[*_legends([*shown.values()])],
         made_by=described[next(iter(paths.values()))].provenance,
         scenes=[
             _Scene.of(entry, paths[scene], described[paths[scene]].provenance.remarks)
@@ -181,6 +183,7 @@ class _Scene:
     map: str
     figures: Mapping[str, str]
     thumbnails: Mapping[tuple[str, str], str]
+    is_former: bool
     has_charts: bool
     scores: Mapping[str, float | None]
     width: int
@@ -204,6 +207,7 @@ class _Scene:
                 for chart in CHARTS
                 for kind in ("map", "chart")
             },
+            is_former=entry.look != _LOOK,
             has_charts=entry.has_charts,
             scores={name: entry.scores.get(name) for name in _NAMES},
             width=entry.width,
@@ -227,8 +231,6 @@ def _entry_of(path: Path, described: MapDescription, truth: ChartedScenes | None
         == (scene_id, made_by.weights, made_by.remarks)
         and (kept.has_charts or charted is None)
     ):
-        if kept.look != _LOOK:
-            _recolour(path.parent / _FOLDER, kept)
         return kept
     chart_map = read_netcdf(path)
     if charted is None:
@@ -300,26 +302,6 @@ def _size(aspect: float, n_pixels: int) -> tuple[int, int]:
     return max(round(height), 1), max(round(width), 1)
 
 
-def _recolour(folder: Path, entry: _Entry) -> None:
-    """Give thumbnails of earlier versions the colours of today's legend.
-
-    Their bytes are the classes; all that has none is 255, land too.
-    """
-    for chart in CHARTS:
-        colours = palette(WMO_COLOURS[chart.name]).tobytes()
-        for kind in ("map", "chart"):
-            path = folder / _thumbnail_name(entry.scene, kind, chart)
-            if not path.is_file():
-                continue
-            with Image.open(path) as image:
-                image.load()
-            if image.mode != "P":
-                continue
-            image.putpalette(colours)
-            with replacing(path) as new:
-                image.save(new, "png", optimize=True)
-
-
 def _scores(charts: ChartArray, shown: ChartArray) -> dict[str, float | None]:
     scorer = ChartScorer()
     scorer.add(charts, shown)
@@ -346,7 +328,24 @@ def _score_table(entries: Sequence[_Entry]) -> Table:
     )
 
 
-def _legend(chart: Chart) -> list[tuple[str, str]]:
-    """Return colours and what they mean."""
-    keys = chart_keys(chart, is_charted=True)
-    return [(key.colour or HATCH_COLOUR, key.name) for key in keys]
+@dataclass(frozen=True, slots=True)
+class _Legend:
+    """Colours of a chart, and what they mean."""
+
+    title: str
+    entries: list[tuple[str, str]]
+
+
+def _legends(entries: Sequence[_Entry]) -> Iterator[_Legend]:
+    """Yield the legends of all charts, also those of thumbnails of earlier versions."""
+    for chart in CHARTS:
+        keys = chart_keys(chart, is_charted=True)
+        colours = [(key.colour or HATCH_COLOUR, key.name) for key in keys]
+        yield _Legend(f"{chart.name}: {chart.long_name}", colours)
+    if any(entry.look != _LOOK for entry in entries):
+        for chart in CHARTS:
+            classes = zip(COLOURS[chart.name], chart.class_names, strict=True)
+            yield _Legend(
+                f"{chart.name} of scenes in the colours of earlier versions",
+                [*classes, ("#ffffff", "land or no data")],
+            )
