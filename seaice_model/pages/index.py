@@ -48,6 +48,7 @@ log = logging.getLogger(__name__)
 _FOLDER = "index"
 _LONGEST_SIDE = 560
 _HATCH_SCALE = 0.5
+_HATCH = f"repeating-linear-gradient(135deg, #fff 0 3px, {HATCH_COLOUR} 3px 4px)"
 _LOOK = 1
 _NAMES = ("combined", *(chart.name for chart in CHARTS))
 
@@ -340,7 +341,7 @@ def _legends(entries: Sequence[_Entry]) -> Iterator[_Legend]:
     """Yield the legends of all charts, also those of thumbnails of earlier versions."""
     for chart in CHARTS:
         keys = chart_keys(chart, is_charted=True)
-        colours = [(key.colour or HATCH_COLOUR, key.name) for key in keys]
+        colours = [(key.colour or _HATCH, key.name) for key in keys]
         yield _Legend(f"{chart.name}: {chart.long_name}", colours)
     if any(entry.look != _LOOK for entry in entries):
         for chart in CHARTS:
