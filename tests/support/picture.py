@@ -6,6 +6,7 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from seaice_data.charts import CHARTS
@@ -41,22 +42,24 @@ def picture(store: str, map_path: str) -> bytes:
         dpi=DPI,
     )
     with Image.open(BytesIO(as_png(figure, DPI))) as image:
-        few = image.quantize(palette=colours(), dither=Image.Dither.NONE)
+        few = in_few_colours(np.asarray(image.convert("RGB")))
     content = BytesIO()
     few.save(content, "png", optimize=True)
     return content.getvalue()
 
 
-def colours() -> Image.Image:
-    """Return the palette: colours of classes and tones as they are, and greys."""
+def in_few_colours(pixels: NDArray[np.uint8]) -> Image.Image:
+    """Return an image with a palette: colours of classes and tones as they are, and greys."""
     classes = {colour for chart in CHARTS for colour in WMO_COLOURS[chart.name]}
     exact = [rgb(c) for c in (*sorted(classes), LAND_COLOUR, COAST_COLOUR, RED, SEA)]
     greys = [(level,) * 3 for level in np.linspace(0, 255, N_GREYS).astype(int).tolist()]
-    palette = Image.new("P", (1, 1))
-    table = [*exact, *greys]
-    table += [table[-1]] * (256 - len(table))
-    palette.putpalette([part for colour in table for part in colour])
-    return palette
+    palette = np.array([*exact, *greys])
+    found, inverse = np.unique(pixels.reshape(-1, 3), axis=0, return_inverse=True)
+    apart = ((found[:, np.newaxis].astype(int) - palette) ** 2).sum(axis=2)
+    nearest = np.argmin(apart, axis=1).astype(np.uint8)
+    image = Image.fromarray(nearest[inverse].reshape(pixels.shape[:2]), mode="P")
+    image.putpalette(palette.astype(np.uint8).tobytes())
+    return image
 
 
 if __name__ == "__main__":

@@ -170,8 +170,8 @@ def _classes(
     flags = _flags(scene, pixels)
     blank = classes == CHART_FILL
     found: NDArray[np.int64] = classes.astype(np.int64)
-    rows, columns = np.indices(found.shape, sparse=True)
-    found[blank & ((rows + columns) % _HATCH_PX == 0)] = _HATCH
+    rows, columns = (np.arange(n) for n in found.shape)
+    found[blank & ((rows[:, np.newaxis] + columns) % _HATCH_PX == 0)] = _HATCH
     found[blank & (flags & FLAG_NO_SAR == 0)] = _UNKNOWN
     found[blank & (flags & FLAG_LAND != 0)] = _LAND
     return found
@@ -308,7 +308,7 @@ def _plot_north_arrow(axes: "Axes", polar: PolarPlane) -> None:
     corners = axes.transAxes
     scale = axes.figure.dpi_scale_trans
     tip, tail = (
-        corners + ScaledTranslation(*(at / 72), scale)
+        corners + ScaledTranslation(at[0] / 72, at[1] / 72, scale)
         for at in (start + along, start - along)
     )
     axes.annotate(
