@@ -49,7 +49,7 @@ def picture(store: str, map_path: str) -> bytes:
 
 
 def in_few_colours(pixels: NDArray[np.uint8]) -> Image.Image:
-    """Return an image with a palette: colours of classes and tones as they are, and greys."""
+    """Return an image whose palette has the colours of classes and tones, and greys."""
     classes = {colour for chart in CHARTS for colour in WMO_COLOURS[chart.name]}
     exact = [rgb(c) for c in (*sorted(classes), LAND_COLOUR, COAST_COLOUR, RED, SEA)]
     greys = [(level,) * 3 for level in np.linspace(0, 255, N_GREYS).astype(int).tolist()]
