@@ -14,10 +14,14 @@ JOBS ?= 2
 TOGETHER = --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/pytest $(TOGETHER)
 
-.PHONY: demo models study test check docs quick lowest adapters fuzz bench coverage format clean
+.PHONY: demo picture models study test check docs quick lowest adapters fuzz bench coverage format clean
 
 demo: $(READY)
 	PATH="$(abspath $(BIN)):$$PATH" DEMO=$(DEMO) bash tests/support/demo.sh
+
+# docs/pictures/map.png, from a trained run: make picture RUN=run
+picture: $(READY)
+	PATH="$(abspath $(BIN)):$$PATH" RUN=$(RUN) bash tests/support/picture.sh
 
 # The paper's main finding in small: with all channels better than with SAR alone.
 models: $(READY)

@@ -42,8 +42,17 @@ colour of thick ice; those of FLOE are ours."""
 LAND_COLOUR = "#d9cfb8"
 """Land."""
 
+COAST_COLOUR = "#7d6c4a"
+"""Border of land."""
+
 UNKNOWN_COLOUR = "#e6e6e6"
 """Sea without a class: mixed ice without a dominant type, or outside the chart."""
+
+NO_SAR_COLOUR = "#ffffff"
+"""Sea without SAR, hatched in `HATCH_COLOUR`."""
+
+HATCH_COLOUR = "#a8a8a8"
+"""Lines across sea without SAR."""
 
 
 def stretch(plane: NDArray[np.floating]) -> tuple[float, float]:

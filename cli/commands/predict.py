@@ -13,6 +13,13 @@ from ..console import Progress, note, say, say_json, seconds, with_hint
 from ..options import AcceptMasks, AsJson, Device
 
 
+class FigureGeometry(StrEnum):
+    """Geometry of a figure."""
+
+    swath = "swath"
+    polar = "polar"
+
+
 class GridName(StrEnum):
     """Grid of a map."""
 
@@ -65,7 +72,22 @@ def predict(
             "mean; takes four times as long",
         ),
     ] = False,
-    plots: Annotated[bool, typer.Option(help="Plot each map as PNG")] = True,
+    plots: Annotated[
+        bool, typer.Option("--plots/--no-plots", help="Plot each map as PNG")
+    ] = True,
+    png: Annotated[
+        list[FigureGeometry] | None,
+        typer.Option(
+            help="Geometry of the PNG, repeatable: swath (north up, SCENE.png), polar "
+            "(EPSG:3413 in the north, SCENE_polar.png)  [default: swath]"
+        ),
+    ] = None,
+    no_png: Annotated[
+        bool, typer.Option("--no-png", help="The same as --no-plots")
+    ] = False,
+    dpi: Annotated[
+        int, typer.Option(help="Pixels an inch of the PNG; a panel has 6.4 inches")
+    ] = 100,
     device: Device = "auto",
     overwrite: Annotated[
         bool,
@@ -118,11 +140,15 @@ def predict(
     settings = PredictSettings(
         grid=grid.value,
         probabilities=probabilities,
-        plots=plots,
+        plots=plots and not no_png,
+        geometries=tuple(each.value for each in png or ()) or ("swath",),
+        dpi=dpi,
         flips=flips,
         overwrite=overwrite,
         without=tuple(word.strip() for part in without or () for word in part.split(",")),
     )
+    if png and not settings.plots:
+        raise typer.BadParameter("--png and --no-png exclude each other")
     runs = run or ["run"]
     with Progress("maps") as progress:
         if is_store(source):

@@ -10,7 +10,7 @@ import json
 import logging
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -20,6 +20,7 @@ from PIL import Image
 
 from seaice_data.arrays import ChartArray
 from seaice_data.charts import CHARTS, Chart
+from seaice_data.colours import HATCH_COLOUR, WMO_COLOURS
 from seaice_data.deprecation import former_arguments
 from seaice_data.errors import Failure, SeaIceError
 from seaice_data.grid import Grid
@@ -36,6 +37,9 @@ from seaice_model.maps.listing import describe_maps
 from seaice_model.maps.netcdf import MapDescription, read_netcdf
 from seaice_model.metrics import ChartScorer
 from seaice_model.pages.html import Table, write_page
+from seaice_model.plots.framing import frame
+from seaice_model.plots.maps import chart_keys, figure_path
+from seaice_model.plots.painting import inked, palette, toned
 from seaice_model.scores.report_text import decimal
 from seaice_model.style import COLOURS
 
@@ -43,6 +47,9 @@ log = logging.getLogger(__name__)
 
 _FOLDER = "index"
 _LONGEST_SIDE = 560
+_HATCH_SCALE = 0.5
+_HATCH = f"repeating-linear-gradient(135deg, #fff 0 3px, {HATCH_COLOUR} 3px 4px)"
+_LOOK = 1
 _NAMES = ("combined", *(chart.name for chart in CHARTS))
 
 
@@ -57,6 +64,9 @@ class _Entry:
     width: int
     height: int
     remarks: str = ""
+    look: int = 0
+    """Of the thumbnails: 1 has the colours of the WMO, tones for land and missing SAR, and
+    north is up. Those of earlier versions (0) are kept as they are."""
 
     def __post_init__(self) -> None:
         """Reject sizes and scores that are impossible."""
@@ -153,7 +163,7 @@ def write_index(
         page,
         "index.html",
         charts=CHARTS,
-        legends={chart.name: _legend(chart) for chart in CHARTS},
+        legends=[*_legends([*shown.values()])],
         made_by=described[next(iter(paths.values()))].provenance,
         scenes=[
             _Scene.of(entry, paths[scene], described[paths[scene]].provenance.remarks)
@@ -172,8 +182,9 @@ class _Scene:
     acquired: str
     remarks: str
     map: str
-    figure: str
+    figures: Mapping[str, str]
     thumbnails: Mapping[tuple[str, str], str]
+    is_former: bool
     has_charts: bool
     scores: Mapping[str, float | None]
     width: int
@@ -182,18 +193,22 @@ class _Scene:
     @classmethod
     def of(cls, entry: _Entry, path: Path, remarks: str) -> "_Scene":
         """Return the scene of a map and its entry."""
-        figure = path.with_suffix(".png")
+        figures = {
+            "figure with SAR": figure_path(path, "swath"),
+            "on a polar grid": figure_path(path, "polar"),
+        }
         return cls(
             id=entry.scene,
             acquired=time_in_words(entry.scene.acquired),
             remarks=remarks,
             map=_url(path),
-            figure=_url(figure) if figure.is_file() else "",
+            figures={n: _url(figure) for n, figure in figures.items() if figure.is_file()},
             thumbnails={
                 (chart.name, kind): f"{_FOLDER}/{_thumbnail_name(entry.scene, kind, chart)}"
                 for chart in CHARTS
                 for kind in ("map", "chart")
             },
+            is_former=entry.look != _LOOK,
             has_charts=entry.has_charts,
             scores={name: entry.scores.get(name) for name in _NAMES},
             width=entry.width,
@@ -233,9 +248,9 @@ def _make_entry(
     # A map on the grid of the store is shown without scores: they are counted on 80 m.
     is_coarse = chart_map.grid.pixel_spacing_m > grid.pixel_spacing_m
     shown = chart_map.charts if is_coarse else align(chart_map, grid).charts
-    size = _write_thumbnails(folder, chart_map.scene, "map", shown)
+    size = _write_thumbnails(folder, chart_map, "map", shown)
     if charts is not None:
-        _write_thumbnails(folder, chart_map.scene, "chart", charts)
+        _write_thumbnails(folder, chart_map, "chart", charts)
     entry = _Entry(
         scene=chart_map.scene,
         weights=chart_map.provenance.weights,
@@ -244,6 +259,7 @@ def _make_entry(
         width=size[0],
         height=size[1],
         remarks=chart_map.provenance.remarks,
+        look=_LOOK,
     )
     # The entry comes last: if it is there, so are the thumbnails.
     with replacing(folder / f"{chart_map.scene}.json") as new:
@@ -260,27 +276,33 @@ def _read_entry(path: Path) -> _Entry | None:
 
 
 def _write_thumbnails(
-    folder: Path, scene: SceneId, kind: str, charts: ChartArray
+    folder: Path, chart_map: ChartMap, kind: str, charts: ChartArray
 ) -> tuple[int, int]:
-    """Write thumbnails of three charts; return width and height."""
-    size = 0, 0
+    """Write thumbnails of three charts, north up; return width and height."""
+    framing = frame(chart_map.tie_points, chart_map.grid, "swath")
+    height, width = _size(framing.aspect, max(charts.shape[1:]))
+    positions = framing.sample(height, width)
+    flags = positions.of(chart_map.flags)
     for chart, plane in zip(CHARTS, charts, strict=True):
-        step = -(-max(plane.shape) // _LONGEST_SIDE)
-        thin = np.ascontiguousarray(plane[step // 2 :: step, step // 2 :: step])
-        image = Image.fromarray(thin, mode="P")
-        image.putpalette(_palette(chart))
-        with replacing(folder / _thumbnail_name(scene, kind, chart)) as new:
+        tones = inked(toned(positions.of(plane), flags), _HATCH_SCALE)
+        image = Image.fromarray(np.ascontiguousarray(tones), mode="P")
+        image.putpalette(palette(WMO_COLOURS[chart.name]).tobytes())
+        with replacing(folder / _thumbnail_name(chart_map.scene, kind, chart)) as new:
             image.save(new, optimize=True)
-        size = image.size
-    return size
+    return width, height
 
 
-def _palette(chart: Chart) -> list[int]:
-    """Return red, green and blue of each byte; white unless it is a class."""
-    colours = np.full((256, 3), 255, np.uint8)
-    for value, colour in enumerate(COLOURS[chart.name]):
-        colours[value] = [*bytes.fromhex(colour[1:])]
-    return [int(part) for part in colours.ravel()]
+def _size(aspect: float, n_pixels: int) -> tuple[int, int]:
+    """Return height and width of thumbnails, no longer than the scene has pixels.
+
+    Examples
+    --------
+    >>> _size(0.5, 5000), _size(2.0, 100)
+    ((280, 560), (100, 50))
+    """
+    longest = min(_LONGEST_SIDE, n_pixels)
+    height, width = longest * min(aspect, 1.0), longest / max(aspect, 1.0)
+    return max(round(height), 1), max(round(width), 1)
 
 
 def _scores(charts: ChartArray, shown: ChartArray) -> dict[str, float | None]:
@@ -309,7 +331,24 @@ def _score_table(entries: Sequence[_Entry]) -> Table:
     )
 
 
-def _legend(chart: Chart) -> list[tuple[str, str]]:
-    """Return colours and what they mean."""
-    classes = zip(COLOURS[chart.name], chart.class_names, strict=True)
-    return [*classes, ("#ffffff", "land or no data")]
+@dataclass(frozen=True, slots=True)
+class _Legend:
+    """Colours of a chart, and what they mean."""
+
+    title: str
+    entries: list[tuple[str, str]]
+
+
+def _legends(entries: Sequence[_Entry]) -> Iterator[_Legend]:
+    """Yield the legends of all charts, also those of thumbnails of earlier versions."""
+    for chart in CHARTS:
+        keys = chart_keys(chart, is_charted=True)
+        colours = [(key.colour or _HATCH, key.name) for key in keys]
+        yield _Legend(f"{chart.name}: {chart.long_name}", colours)
+    if any(entry.look != _LOOK for entry in entries):
+        for chart in CHARTS:
+            classes = zip(COLOURS[chart.name], chart.class_names, strict=True)
+            yield _Legend(
+                f"{chart.name} of scenes in the colours of earlier versions",
+                [*classes, ("#ffffff", "land or no data")],
+            )

@@ -35,7 +35,7 @@ from seaice_model.scores.report_text import (
     uncalibrated_in_words,
 )
 from seaice_model.scores.score import GridScores, ScoreReport
-from seaice_model.scores.scored_maps import read_scored
+from seaice_model.scores.scored_maps import read_place, read_scored
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -296,5 +296,6 @@ def _comparisons(
             {"map": read_scored(Path(report.maps), scene), name: scene.read()},
             scene.grid,
             {"map": report.scenes[scene_id]},
+            place=read_place(Path(report.maps), scene),
         )
         yield _figure(plot, failed, f"Map and {name} of {scene_id}")

@@ -1,31 +1,43 @@
 """Figures of maps, made without pyplot, so that no global state is touched.
 
-- ``plot_map``: SAR, predicted charts and ice charts of a scene side by side, as in
-  Chen et al. (2024), Figures 2 and 3;
-- ``plot_comparison``: charts of a scene from several networks, as in the same figures.
+- ``plot_map``: SAR, predicted charts, ice charts and uncertainty of a scene, with what a
+  reader of ice charts expects: legend, graticule, scale, north, source;
+- ``plot_comparison``: charts of a scene from several sources, as in Chen et al. (2024),
+  Figures 2 and 3.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from seaice_data.arrays import ChartArray, FloatArray
-from seaice_data.charts import CHART_FILL, CHARTS, SIC, Chart
-from seaice_data.geolocation import TiePoints
+from seaice_data.charts import CHARTS, SIC, Chart
+from seaice_data.colours import LAND_COLOUR, UNKNOWN_COLOUR, WMO_COLOURS
 from seaice_data.grid import Grid
-from seaice_data.texts import printable, time_in_words
+from seaice_data.texts import counted, printable, shortened, time_in_words
 from seaice_model.maps.chart_map import ChartMap
+from seaice_model.maps.decision import Decision
 from seaice_model.metrics import Scores
-from seaice_model.style import COLOURS, drawing, new_figure
+from seaice_model.plots.framing import Geometry, frame
+from seaice_model.plots.painting import (
+    RAMP,
+    paint_ramp,
+)
+from seaice_model.plots.panels import MARGIN, Panels
+from seaice_model.plots.sheet import SOFT, Box, Key
+from seaice_model.style import drawing
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.transforms import Transform
 
-_LONGEST_SIDE = 530  # pixels; a panel has 340, a scene at ratio 10 as many as this
-_DECIBELS = {"hh": (-30.0, -5.0), "hv": (-35.0, -15.0)}
+DPI = 100
+"""Pixels an inch of a figure, unless asked for others."""
+
+_LEAST_NAMED = 110
+_MOST_SPREAD = 30.0
+_NOT_OFFICIAL = "Not an official ice chart. Not for navigation."
 
 
 @drawing()
@@ -35,42 +47,59 @@ def plot_map(
     sar: Mapping[str, FloatArray] | None = None,
     charts: ChartArray | None = None,
     scores: Scores | None = None,
+    geometry: Geometry = "swath",
+    dpi: float = DPI,
 ) -> "Figure":
-    """Plot a map next to its SAR and above the ice charts.
+    """Plot a map with its SAR, the ice charts below it, and its uncertainty below these.
 
-    Planes may have different grids of the same scene; each fills its panel. Planes with
-    more pixels than a figure shows are thinned out first.
+    SIC and SOD have the colours of the WMO. Land, missing SAR and missing classes have
+    tones of their own. Planes may have different grids of the same scene.
 
     Parameters
     ----------
     chart_map
-        The map.
+        The map; if it has a decision, its uncertainty is shown.
     sar
         Backscatter in dB by channel name (``hh``, ``hv``), shape ``(y, x)``, NaN is fill.
     charts
         Charts of the ice service, shape ``(chart, y, x)``, 255 is fill.
     scores
         Scores of the map against `charts`, for the titles.
+    geometry
+        ``swath``: rows and columns of the scene, north up as far as possible; ``polar``:
+        polar stereographic, EPSG:3413 in the north.
+    dpi
+        Pixels an inch; a panel is about 6.4 inches wide.
+
+    Raises
+    ------
+    PlotError
+        If it cannot be plotted; in polar geometry, if the map does not say where it is.
     """
     sar = sar or {}
-    rows = [chart_map.charts] if charts is None else [chart_map.charts, charts]
-    panels = _place(chart_map.grid, list(sar), n_rows=len(rows))
-    figure = panels.figure
-    for name, axes in panels.sar.items():
-        _plot_sar(axes, name, sar[name])
-    for row, planes in enumerate(rows):
-        for chart, plane in zip(CHARTS, planes, strict=True):
-            axes = panels.charts[row][chart.name]
-            _plot_chart(axes, chart, plane)
-            axes.set_title(_panel_title(chart, scores, is_prediction=row == 0), fontsize=10)
-    for chart in CHARTS:
-        _plot_legend(panels.legends[chart.name], chart)
-    first = next(iter(panels.sar.values()), panels.charts[0][SIC.name])
-    _plot_scale_bar(first, chart_map.grid)
-    _plot_north_arrow(first, chart_map.tie_points, chart_map.grid)
-    title = _title(chart_map, scores)
-    figure.suptitle(title, fontsize=13, x=0.01, ha="left", parse_math=False)
-    return figure
+    framing = frame(chart_map.tie_points, chart_map.grid, geometry)
+    rows: list[_Row] = [
+        _ChartRow(chart_map.charts, chart_map.flags, scores, _whose(chart_map))
+    ]
+    if charts is not None:
+        name = chart_map.scene.service.upper()
+        rows.append(_ChartRow(charts, chart_map.flags, None, f"ice chart of {name}"))
+    if (decision := chart_map.decision) is not None and not chart_map.charted_by:
+        found = {chart.name: _uncertainty(decision, chart) for chart in CHARTS}
+        if any(found.values()):
+            rows.append(_UncertaintyRow(decision, chart_map.flags, found))
+    panels = Panels(framing, len(sar), len(rows), dpi, len(CHARTS))
+    for (name, plane), box in zip(sar.items(), panels.sar, strict=True):
+        panels.show_sar(box, name, plane, chart_map.flags)
+    for row, boxes in zip(rows, panels.charts, strict=True):
+        for chart, box in zip(CHARTS, boxes, strict=True):
+            row.show(panels, box, chart)
+    panels.finish([*panels.sar, *panels.charts[0]][0])
+    _plot_legends(panels, is_charted=charts is not None)
+    panels.place_overview()
+    _plot_notes(panels, chart_map, has_sar=bool(sar))
+    _plot_words(panels, chart_map, scores)
+    return panels.sheet.figure
 
 
 @drawing()
@@ -79,6 +108,9 @@ def plot_comparison(
     rows: Mapping[str, ChartArray],
     grid: Grid,
     scores: Mapping[str, Scores] | None = None,
+    *,
+    place: ChartMap | None = None,
+    dpi: float = 60,
 ) -> "Figure":
     """Plot the charts of one scene from several sources, one below the other.
 
@@ -87,247 +119,211 @@ def plot_comparison(
     title
         Title of the figure.
     rows
-        Charts by the name of their source, shape ``(chart, y, x)``; 255 stays white.
+        Charts by the name of their source, shape ``(chart, y, x)``; 255 is fill.
     grid
         80 m grid of the scene.
     scores
         Scores of the sources that are maps, for the titles of their panels.
+    place
+        A map of the scene, which says where it is, where land is and where SAR is missing.
+        Without it, rows and columns are shown as they are, and fill in one tone.
+    dpi
+        Pixels an inch; a panel is about 6.4 inches wide.
 
     Notes
     -----
     Chen et al. (2024), Figures 2 and 3: the models, then the ice chart.
     """
-    width, legend = 3.1, 1.55
-    height = min(max(width * grid.height / grid.width, 0.8), 6.0)
-    n_columns = len(CHARTS)
-    figure = new_figure(width * n_columns + 0.4, (height + 0.3) * len(rows) + legend + 0.5)
-    cells = figure.add_gridspec(
-        len(rows) + 1, n_columns, height_ratios=[*[height] * len(rows), legend]
-    )
-    for row, (name, planes) in enumerate(rows.items()):
-        of_row = (scores or {}).get(name)
-        for column, (chart, plane) in enumerate(zip(CHARTS, planes, strict=True)):
-            axes = _bare(figure.add_subplot(cells[row, column]), grid)
-            _plot_chart(axes, chart, plane)
-            score = None if of_row is None else of_row.charts[chart.name].score
-            kind = "R2" if chart is SIC else "F1"
-            suffix = "" if score is None else f" ({kind} {score:.1f} %)"
-            axes.set_title(f"{chart.name}{suffix}", fontsize=9)
-            if column == 0:
-                axes.set_ylabel(printable(name), fontsize=10, parse_math=False)
-                if row == 0:
-                    _plot_scale_bar(axes, grid)
-    for column, chart in enumerate(CHARTS):
-        axes = figure.add_subplot(cells[len(rows), column])
-        axes.set_axis_off()
-        _plot_legend(axes, chart)
-    figure.suptitle(printable(title), fontsize=12, x=0.01, ha="left", parse_math=False)
-    return figure
-
-
-class _Panels:
-    """Axes of a map figure by what they show."""
-
-    def __init__(self, figure: "Figure") -> None:
-        self.figure = figure
-        self.sar: dict[str, Axes] = {}
-        self.charts: list[dict[str, Axes]] = []
-        self.legends: dict[str, Axes] = {}
-
-
-def _place(grid: Grid, sar: Sequence[str], n_rows: int) -> _Panels:
-    """Place SAR on the left, charts on the right, a legend below each chart.
-
-    With two rows, SAR panels are one below the other, else side by side.
-    """
-    n_sar = -(-len(sar) // n_rows)
-    n_columns = n_sar + len(CHARTS)
-    width = 3.1
-    height = min(max(width * grid.height / grid.width, 1.0), 6.0)
-    legend = 1.45
-    figure = new_figure(width * n_columns, (height + 0.35) * n_rows + legend + 0.5)
-    cells = figure.add_gridspec(
-        n_rows + 1, n_columns, height_ratios=[*[height] * n_rows, legend]
-    )
-    panels = _Panels(figure)
-    for position, name in enumerate(sar):
-        row, column = position % n_rows, position // n_rows
-        panels.sar[name] = _bare(figure.add_subplot(cells[row, column]), grid)
-    for row in range(n_rows):
-        panels.charts.append(
-            {
-                chart.name: _bare(figure.add_subplot(cells[row, n_sar + column]), grid)
-                for column, chart in enumerate(CHARTS)
-            }
-        )
-    for column, chart in enumerate(CHARTS):
-        axes = figure.add_subplot(cells[n_rows, n_sar + column])
-        axes.set_axis_off()
-        panels.legends[chart.name] = axes
-    return panels
-
-
-def _bare(axes: "Axes", grid: Grid) -> "Axes":
-    axes.set_box_aspect(grid.height / grid.width)
-    axes.set_xticks([])
-    axes.set_yticks([])
-    for spine in axes.spines.values():
-        spine.set(color="#bbbbbb", linewidth=0.6)
-    return axes
-
-
-def _plot_sar(axes: "Axes", name: str, plane: FloatArray) -> None:
-    lowest, highest = _DECIBELS.get(name, (None, None))
-    _show(axes, plane.astype(np.float32), cmap="gray", vmin=lowest, vmax=highest)
-    span = "" if lowest is None else f" {lowest:.0f} to {highest:.0f} dB"
-    axes.set_title(f"{name.upper()}{span}", fontsize=10)
-
-
-def _plot_chart(axes: "Axes", chart: Chart, plane: ChartArray) -> None:
-    from matplotlib.colors import ListedColormap  # late: see `seaice_data.system.figures`
-
-    colours = ListedColormap(COLOURS[chart.name])
-    thin = _thinned(plane)
-    # One unit per class, so that class k has colour k.
-    _show(
-        axes,
-        np.ma.masked_equal(thin, CHART_FILL),
-        cmap=colours,
-        vmin=-0.5,
-        vmax=chart.n_classes - 0.5,
-    )
-
-
-def _show(axes: "Axes", plane: Any, **options: Any) -> None:
-    # Panels of different grids are equally large: coordinates of the scene, 0 to 1, in the
-    # proportions that `_place` gave the panel.
-    axes.imshow(
-        _thinned(plane),
-        interpolation="nearest",
-        origin="upper",
-        extent=(0, 1, 1, 0),
-        aspect="auto",
-        **options,
-    )
-
-
-def _thinned(plane: Any) -> Any:
-    """Keep every k-th pixel, so that no side is longer than the figure needs."""
-    step = -(-max(plane.shape) // _LONGEST_SIDE)
-    return plane[step // 2 :: step, step // 2 :: step]
-
-
-def _plot_legend(axes: "Axes", chart: Chart) -> None:
-    from matplotlib.patches import Patch as Swatch  # late: see `seaice_data.system.figures`
-
-    swatches = [
-        Swatch(facecolor=colour, edgecolor="#999999", linewidth=0.4, label=name)
-        for colour, name in zip(COLOURS[chart.name], chart.class_names, strict=True)
-    ]
-    swatches.append(
-        Swatch(
-            facecolor="white", edgecolor="#999999", linewidth=0.4, label="land or no data"
-        )
-    )
-    axes.legend(
-        handles=swatches,
-        loc="upper center",
-        ncols=2,
-        fontsize=8,
-        title=chart.long_name,
-        title_fontsize=9,
-        frameon=False,
-        handlelength=1.3,
-        columnspacing=1.2,
-        labelspacing=0.3,
-    )
-
-
-def _plot_scale_bar(axes: "Axes", grid: Grid) -> None:
-    """Plot a bar of a round length, about a quarter of the scene."""
-    width_km = grid.width * grid.pixel_spacing_m / 1000
-    length_km = _round_length(width_km / 4)
-    start, stop = 0.05, 0.05 + length_km / width_km
-    axes.plot(
-        [start, stop], [0, 0], color="black", linewidth=2.5, path_effects=[_halo()],
-        transform=_moved(axes, 0, 8), zorder=4,
+    points = None if place is None else place.tie_points
+    framing = frame(points, grid if place is None else place.grid, "swath")
+    panels = Panels(framing, 0, len(rows), dpi, len(CHARTS), has_overview=False)
+    flags = None if place is None else place.flags
+    for (name, planes), boxes in zip(rows.items(), panels.charts, strict=True):
+        row = _ChartRow(planes, flags, (scores or {}).get(name), printable(name))
+        for chart, box in zip(CHARTS, boxes, strict=True):
+            row.show(panels, box, chart)
+    panels.finish(panels.charts[0][0])
+    _plot_legends(panels, is_charted=True, is_placed=place is not None)
+    sheet = panels.sheet
+    sheet.figure.suptitle(
+        printable(title), fontsize=15, x=MARGIN / sheet.width, y=1 - 30 / sheet.height,
+        ha="left", va="top", parse_math=False,
     )  # fmt: skip
-    axes.text(
-        (start + stop) / 2, 0, f"{length_km:g} km", fontsize=8, ha="center", va="bottom",
-        path_effects=[_halo()], transform=_moved(axes, 0, 11), zorder=4,
-    )  # fmt: skip
+    return sheet.figure
 
 
-def _plot_north_arrow(axes: "Axes", tie_points: TiePoints, grid: Grid) -> None:
-    """Plot an arrow to north, for the middle of the scene."""
-    along_x, along_y = _north(tie_points, grid)
-    half = 9  # points, from the middle of the arrow to its ends
-    centre = (-18, -18)
-    tip, tail = (
-        (centre[0] + sign * half * along_x, centre[1] - sign * half * along_y)
-        for sign in (1, -1)
-    )
-    corner = (1, 1)
-    axes.annotate(
-        "", xy=corner, xycoords=_moved(axes, *tip),
-        xytext=corner, textcoords=_moved(axes, *tail), zorder=4,
-        arrowprops={
-            "arrowstyle": "-|>", "color": "black", "linewidth": 1.3, "shrinkA": 0,
-            "shrinkB": 4, "mutation_scale": 9, "path_effects": [_halo()],
-        },
-    )  # fmt: skip
-    axes.text(
-        *corner, "N", transform=_moved(axes, *tip), fontsize=8,
-        ha="center", va="center", zorder=5, path_effects=[_halo()],
-    )  # fmt: skip
-
-
-def _moved(axes: "Axes", right: float, up: float) -> "Transform":
-    """Return the coordinates of the panel, 0 to 1, moved by a number of points."""
-    from matplotlib.transforms import (
-        ScaledTranslation,
-    )  # late: see `seaice_data.system.figures`
-
-    scale = axes.figure.dpi_scale_trans
-    return axes.transAxes + ScaledTranslation(right / 72, up / 72, scale)
-
-
-def _halo() -> Any:
-    """Return a white border around lines and letters."""
-    from matplotlib.patheffects import withStroke  # late: see `seaice_data.system.figures`
-
-    return withStroke(linewidth=3, foreground="white")
-
-
-def _north(tie_points: TiePoints, grid: Grid) -> tuple[float, float]:
-    """Return the direction of north in the middle, as a unit vector along x and y.
+def figure_path(path: Path, geometry: Geometry) -> Path:
+    """Return the path of a figure of the map at `path`.
 
     Examples
     --------
-    >>> ends = np.array([0.0, 9.0])
-    >>> beyond_the_pole = np.array([[0.0, 0.0], [180.0, 180.0]])
-    >>> latitude = np.array([[89.5, 89.5], [88.5, 88.5]])
-    >>> points = TiePoints(latitude, beyond_the_pole, ends, ends)
-    >>> _north(points, Grid(10, 10, 80.0))
-    (0.0, -1.0)
+    >>> figure_path(Path("maps/a.nc"), "swath"), figure_path(Path("maps/a.nc"), "polar")
+    (PosixPath('maps/a.png'), PosixPath('maps/a_polar.png'))
     """
-    rows, columns = ((n - 1) / 2 + np.array([-0.5, 0.5]) for n in grid.shape)
-    latitude, _ = tie_points.places(rows, columns)
-    step = np.array([np.diff(latitude, axis=1).mean(), np.diff(latitude, axis=0).mean()])
-    along_x, along_y = step / (np.hypot(*step) or 1.0)
-    return float(along_x), float(along_y)
+    suffix = "" if geometry == "swath" else f"_{geometry}"
+    return path.with_name(f"{path.stem}{suffix}.png")
 
 
-def _round_length(length_km: float) -> float:
-    """Return the largest of 1, 2 and 5 times a power of ten that does not exceed it.
+class _Row:
+    """Three panels beside each other."""
 
-    Examples
-    --------
-    >>> _round_length(104)
-    100.0
+    def show(self, panels: Panels, box: Box, chart: Chart) -> None:
+        """Fill the panel of a chart."""
+        raise NotImplementedError
+
+
+class _ChartRow(_Row):
+    def __init__(
+        self,
+        planes: ChartArray,
+        flags: ChartArray | None,
+        scores: Scores | None,
+        whose: str,
+    ) -> None:
+        self._planes, self._flags, self._scores = planes, flags, scores
+        self._whose = whose
+
+    def show(self, panels: Panels, box: Box, chart: Chart) -> None:
+        """Show classes, with their score in the title."""
+        panels.show_classes(box, chart, self._planes[CHARTS.index(chart)], self._flags)
+        score = None if self._scores is None else self._scores.charts[chart.name].score
+        kind = "R2" if chart is SIC else "F1"
+        suffix = "" if score is None else f" ({kind} {score:.1f} %)"
+        panels.title(box, f"{chart.name}, {self._whose}{suffix}")
+
+
+_Uncertainty = tuple[str, FloatArray, float, tuple[str, str]]
+"""Title, values on the grid of the store, the largest shown, and what the ends mean."""
+
+
+class _UncertaintyRow(_Row):
+    def __init__(
+        self, decision: Decision, flags: ChartArray,
+        found: Mapping[str, _Uncertainty | None],
+    ) -> None:  # fmt: skip
+        self._decision, self._flags, self._found = decision, flags, found
+
+    def show(self, panels: Panels, box: Box, chart: Chart) -> None:
+        """Show uncertainty; say why if there is none."""
+        if (found := self._found[chart.name]) is None:
+            panels.title(box, f"{chart.name}, uncertainty: not known")
+            for k, text in enumerate(
+                ("A single network that predicts a number", "does not say how sure it is.")
+            ):
+                panels.sheet.write(
+                    box.left + box.width / 2, box.top + box.height / 2 + 22 * k, text, 12,
+                    ha="center", color=SOFT,
+                )  # fmt: skip
+            panels.sheet.outline(box, "#bbbbbb")
+            return
+        title, values, most, ends = found
+        rows, columns = panels.positions.pixels(self._flags.shape)
+        sampled = values[self._decision.rows[rows], self._decision.columns[columns]]
+        panels.show_uncertainty(box, sampled, self._flags, most)
+        panels.title(box, title)
+        key = Box(box.right - 100 - 8 * len(ends[1]), box.top - 22, 92, 13)
+        pixels = paint_ramp(*panels.sheet.size_of(key), RAMP)
+        panels.sheet.ramp(key, pixels, ends)
+
+
+def _uncertainty(decision: Decision, chart: Chart) -> _Uncertainty | None:
+    """Return what is known of the uncertainty of a chart."""
+    spread = decision.spread_percent() if chart is SIC else None
+    if spread is not None:
+        n = decision.n_networks
+        of = counted(n, "network") if n > 1 else "its probabilities"
+        ends = ("0", f"{_MOST_SPREAD:.0f} % or more")
+        return f"SIC, spread of {of}", spread, _MOST_SPREAD, ends
+    entropy = decision.entropy_of(chart.name)
+    if np.isnan(entropy).all():
+        return None
+    return f"{chart.name}, uncertainty (entropy)", entropy, 1.0, ("sure", "undecided")
+
+
+def _plot_legends(panels: Panels, *, is_charted: bool, is_placed: bool = True) -> None:
+    for chart, box in zip(CHARTS, panels.legends, strict=True):
+        keys = chart_keys(chart, is_charted=is_charted, is_placed=is_placed)
+        name = f"{chart.name}: {chart.long_name}"
+        panels.sheet.legend(box.left, box.top, name, keys, min(box.width, 560))
+
+
+def chart_keys(chart: Chart, *, is_charted: bool, is_placed: bool = True) -> list[Key]:
+    """Return the legend of a chart; classes of the same colour are one entry.
+
+    Parameters
+    ----------
+    chart
+        The chart.
+    is_charted
+        Whether what analysts charted is shown, too, which may have no class.
+    is_placed
+        Whether land and missing SAR are known.
     """
-    power = 10.0 ** np.floor(np.log10(length_km))
-    return float(max(step * power for step in (1, 2, 5) if step * power <= length_km))
+    colours, names = WMO_COLOURS[chart.name], chart.class_names
+    firsts = [k for k, colour in enumerate(colours) if colour not in colours[:k]]
+    ends = [*firsts[1:], len(colours)]
+    keys = []
+    for first, end in zip(firsts, ends, strict=True):
+        name = names[first]
+        if end - first > 1:
+            name = f"{name.removesuffix(' %')} to {names[end - 1]}"
+        elif chart is SIC:
+            name = f"{name} (open water)"
+        keys.append(Key(colours[first], name))
+    if not is_placed:
+        return [*keys, Key(UNKNOWN_COLOUR, "land, or no class")]
+    keys += [Key(LAND_COLOUR, "land"), Key("", "no SAR")]
+    if is_charted:
+        blank = "not charted" if chart is SIC else "no dominant class"
+        keys.append(Key(UNKNOWN_COLOUR, blank))
+    return keys
+
+
+def _plot_notes(panels: Panels, chart_map: ChartMap, *, has_sar: bool) -> None:
+    if panels.notes is None:
+        return
+    nodes = panels.framing.nodes
+    is_polar = panels.framing.geometry == "polar"
+    lines = [
+        f"Polar stereographic, {nodes.plane.crs}" if is_polar and nodes is not None
+        else "Swath geometry, north up",
+        f"Pixels of {chart_map.grid.pixel_spacing_m:g} m",
+        *(["Radar: percentiles 1 to 99.5 of the sea"] if has_sar else []),
+        "SIC, SOD: colours of WMO/TD-No. 1215",
+        "FLOE: own colours, WMO has none",
+    ]  # fmt: skip
+    for k, line in enumerate(lines):
+        panels.sheet.write(
+            panels.notes_left, panels.notes.top + 14 + 22 * k, line, 11, color=SOFT
+        )
+
+
+def _plot_words(panels: Panels, chart_map: ChartMap, scores: Scores | None) -> None:
+    """Write title and source."""
+    sheet, made_by = panels.sheet, chart_map.provenance
+    heading = "Ice chart" if chart_map.charted_by else "Predicted ice chart"
+    sheet.write(MARGIN, 42, heading, 19, fontweight="bold")
+    sheet.write(
+        sheet.width - MARGIN, 42, _NOT_OFFICIAL, 14, ha="right", fontweight="bold",
+        color="#9d1c1c",
+    )  # fmt: skip
+    sheet.figure.suptitle(
+        _title(chart_map, scores), fontsize=13.5, x=MARGIN / sheet.width,
+        y=1 - 54 / sheet.height, ha="left", va="top", parse_math=False,
+    )  # fmt: skip
+    source = f"{made_by.network}: {made_by.run_in_words}; {made_by.software}"
+    if made_by.scene_use != "unseen":
+        source += f"; the network was {made_by.scene_use} on this scene"
+    longest = max(int(sheet.width / 9), _LEAST_NAMED)
+    sheet.write(
+        MARGIN, sheet.height - 20, shortened(f"Source: {source}", longest), 11, color=SOFT
+    )
+
+
+def _whose(chart_map: ChartMap) -> str:
+    if service := chart_map.charted_by:
+        return f"chart of {service.upper()}"
+    return "predicted"
 
 
 def _title(chart_map: ChartMap, scores: Scores | None) -> str:
@@ -336,13 +332,4 @@ def _title(chart_map: ChartMap, scores: Scores | None) -> str:
         title += f"   combined score {scores.combined:.1f} %"
     if remarks := chart_map.provenance.remarks:
         title += f"   {remarks}"
-    return title
-
-
-def _panel_title(chart: Chart, scores: Scores | None, *, is_prediction: bool) -> str:
-    if not is_prediction:
-        return f"{chart.name}, ice chart"
-    title = f"{chart.name}, predicted"
-    if scores is not None and (score := scores.charts[chart.name].score) is not None:
-        title += f" ({'R2' if chart is SIC else 'F1'} {score:.1f} %)"
     return title

@@ -1,25 +1,58 @@
-"""The figure of a map, and the page of all maps; maps are written even if these fail."""
+"""The figures of a map, and the page of all maps; maps are written even if these fail."""
 
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
-from seaice_data.errors import Failure, is_of_disk
+from seaice_data.errors import Failure, SettingsError, is_of_disk
+from seaice_data.settings import nearest
 from seaice_data.sources.inputs import SceneInputs, Source
 from seaice_model.errors import MapError, PlotError
 from seaice_model.maps.alignment import align
 from seaice_model.maps.chart_map import ChartMap
 from seaice_model.maps.netcdf import read_netcdf
-from seaice_model.metrics import ChartScorer
+from seaice_model.metrics import ChartScorer, Scores
 from seaice_model.pages.index import add_entry, write_index
-from seaice_model.plots.maps import plot_map
+from seaice_model.plots.framing import Geometry
+from seaice_model.plots.maps import DPI, figure_path, plot_map
 from seaice_model.style import save_plot
+
+_LEAST_DPI, _MOST_DPI = 20, 600
+"""Below, letters cannot be read; above, a figure needs gigabytes."""
 
 log = logging.getLogger(__name__)
 
 
-def write_figure(chart_map: ChartMap, scene: SceneInputs, path: Path) -> list[Failure]:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FigureSettings:
+    """Which figures are written next to a map, and how large."""
+
+    geometries: tuple[Geometry, ...] = ("swath",)
+    """Their geometries, a file of each; see `figure_path`."""
+
+    dpi: float = DPI
+    """Pixels an inch."""
+
+    def __post_init__(self) -> None:
+        """Reject figures that cannot be made."""
+        for geometry in self.geometries:
+            if geometry not in get_args(Geometry):
+                raise SettingsError(
+                    f"there is no figure of geometry {geometry!r}",
+                    hint=nearest(geometry, get_args(Geometry)),
+                )
+        if not _LEAST_DPI <= self.dpi <= _MOST_DPI:
+            raise SettingsError(
+                f"dpi must be from {_LEAST_DPI} to {_MOST_DPI}, got {self.dpi:g}"
+            )
+
+
+def write_figures(
+    chart_map: ChartMap, scene: SceneInputs, path: Path, settings: FigureSettings
+) -> list[Failure]:
     """Plot a map that will be written to `path`, and make its entry on the page.
 
     Returns
@@ -33,20 +66,27 @@ def write_figure(chart_map: ChartMap, scene: SceneInputs, path: Path) -> list[Fa
         If the disk is full, because the map cannot be written then either.
     """
     failed: list[Failure] = []
+    scores = _scores(chart_map, scene)
+    for geometry in settings.geometries:
+        with _collecting(failed, chart_map.scene):
+            _plot(chart_map, scene, scores, path, geometry, settings.dpi)
     with _collecting(failed, chart_map.scene):
-        _plot(chart_map, scene, path.with_suffix(".png"))
         add_entry(path.parent, chart_map, scene.grid, scene.charts)
     return failed
 
 
-def add_figure(source: Source, scene_id: str, path: Path) -> list[Failure]:
-    """Plot a kept map, as `write_figure` does, if its figure is missing."""
+def add_figures(
+    source: Source, scene_id: str, path: Path, settings: FigureSettings
+) -> list[Failure]:
+    """Plot a kept map, as `write_figures` does, where figures are missing."""
     failed: list[Failure] = []
-    figure = path.with_suffix(".png")
-    if not figure.exists():
+    missing = [g for g in settings.geometries if not figure_path(path, g).exists()]
+    if missing:
         chart_map, scene = read_netcdf(path), source.read(scene_id, charts=True)
-        with _collecting(failed, scene_id):
-            _plot(chart_map, scene, figure)
+        scores = _scores(chart_map, scene)
+        for geometry in missing:
+            with _collecting(failed, scene_id):
+                _plot(chart_map, scene, scores, path, geometry, settings.dpi)
     return failed
 
 
@@ -81,11 +121,24 @@ def _collecting(failed: list[Failure], name: str) -> Iterator[None]:
         failed.append(Failure(name, in_words(error)))
 
 
-def _plot(chart_map: ChartMap, scene: SceneInputs, path: Path) -> None:
-    scores = None
-    if scene.charts is not None and chart_map.grid_name != "store":
-        scorer = ChartScorer()
-        scorer.add(scene.charts, align(chart_map, scene.grid).charts)
-        scores = scorer.scores()
-    figure = plot_map(chart_map, sar=scene.decibels(), charts=scene.charts, scores=scores)
-    save_plot(figure, path)
+def _scores(chart_map: ChartMap, scene: SceneInputs) -> Scores | None:
+    if scene.charts is None or chart_map.grid_name == "store":
+        return None
+    scorer = ChartScorer()
+    scorer.add(scene.charts, align(chart_map, scene.grid).charts)
+    return scorer.scores()
+
+
+def _plot(
+    chart_map: ChartMap,
+    scene: SceneInputs,
+    scores: Scores | None,
+    path: Path,
+    geometry: Geometry,
+    dpi: float,
+) -> None:
+    figure = plot_map(
+        chart_map, sar=scene.decibels(), charts=scene.charts, scores=scores,
+        geometry=geometry, dpi=dpi,
+    )  # fmt: skip
+    save_plot(figure, figure_path(path, geometry), dpi)

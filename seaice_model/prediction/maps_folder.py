@@ -14,6 +14,8 @@ from seaice_model.maps.chart_map import MapGrid, Provenance
 from seaice_model.maps.netcdf import MapDescription, describe
 from seaice_model.maps.netcdf_writer import write_errors
 from seaice_model.pages.index import check_entries
+from seaice_model.plots.framing import Geometry
+from seaice_model.plots.maps import figure_path
 
 log = logging.getLogger(__name__)
 
@@ -135,7 +137,9 @@ def _refuse_other_scene(
     return found.provenance.file_hash != file_hash
 
 
-def refuse_foreign_files(maps_path: Path, new: Sequence[Path], *, overwrite: bool) -> None:
+def refuse_foreign_files(
+    maps_path: Path, new: Sequence[Path], geometries: Sequence[Geometry], *, overwrite: bool
+) -> None:
     """Refuse to replace figures and a page that seaice did not write.
 
     Parameters
@@ -144,6 +148,8 @@ def refuse_foreign_files(maps_path: Path, new: Sequence[Path], *, overwrite: boo
         The folder.
     new
         Maps that will be written; their figures are next to them.
+    geometries
+        Geometries of the figures.
     overwrite
         Whether to replace all files, no matter who wrote them.
 
@@ -155,7 +161,8 @@ def refuse_foreign_files(maps_path: Path, new: Sequence[Path], *, overwrite: boo
     for path in new:
         # Figures of version 0.1 are recognised by the map next to them.
         marks = FIGURE + MATPLOTLIB if path.exists() else FIGURE
-        refuse_foreign(path.with_suffix(".png"), marks, overwrite=overwrite)
+        for geometry in geometries:
+            refuse_foreign(figure_path(path, geometry), marks, overwrite=overwrite)
     refuse_foreign(maps_path / "index.html", PAGE, overwrite=overwrite)
     check_entries(maps_path)
 

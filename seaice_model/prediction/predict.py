@@ -32,12 +32,15 @@ from seaice_model.errors import MapError, RunError
 from seaice_model.maps.chart_map import ChartMap, MapGrid, Provenance, absolute
 from seaice_model.maps.netcdf import write_netcdf
 from seaice_model.networks.device import find_device, memory_in_words, usual_torch
+from seaice_model.plots.framing import Geometry
+from seaice_model.plots.maps import DPI
 from seaice_model.prediction.compose import compose_map
 from seaice_model.prediction.flips import VIEWS, warn_of_flips
 from seaice_model.prediction.map_figures import (
-    add_figure,
+    FigureSettings,
+    add_figures,
     in_words,
-    write_figure,
+    write_figures,
     write_page,
 )
 from seaice_model.prediction.maps_folder import (
@@ -103,7 +106,14 @@ class PredictSettings:
     """Whether maps contain the probability of each class."""
 
     plots: bool = True
-    """Whether to write a figure next to each map."""
+    """Whether to write figures next to each map."""
+
+    geometries: tuple[Geometry, ...] = ("swath",)
+    """Geometries of the figures, a file of each: ``swath`` (rows and columns of the scene,
+    north up, ``<scene>.png``), ``polar`` (polar stereographic, ``<scene>_polar.png``)."""
+
+    dpi: float = DPI
+    """Pixels an inch of the figures; a panel is about 6.4 inches wide."""
 
     flips: bool = False
     """Whether networks also predict mirrored views of each scene, and their mean decides;
@@ -121,8 +131,15 @@ class PredictSettings:
 
     pictures = former_attribute("pictures", "plots")
 
+    @property
+    def figures(self) -> FigureSettings:
+        """How figures are written."""
+        geometries = tuple(dict.fromkeys(self.geometries))
+        return FigureSettings(geometries=geometries, dpi=self.dpi)
+
     def __post_init__(self) -> None:
-        """Reject groups that no network can do without."""
+        """Reject groups that no network can do without, and impossible figures."""
+        _ = self.figures  # it checks itself
         for name in self.without:
             if name not in DISPENSABLE:
                 raise SettingsError(
@@ -146,9 +163,9 @@ def predict_store(
 ) -> PredictReport:
     """Predict maps of the scenes of a store with the best weights of a run, or of several.
 
-    Each map is a netCDF file with a figure of the same name. Existing maps of the same
+    Each map is a netCDF file with figures of the same name. Existing maps of the same
     weights and the same store are kept, so an interrupted call continues when it is
-    repeated; a missing figure of such a map is plotted. If a figure fails, the map is
+    repeated; missing figures of such a map are plotted. If a figure fails, the map is
     written all the same, and the figure is listed in the report. A scene is left out, and
     listed in the report, if it cannot be read, lacks a channel that a network reads, does
     not fit into memory, or another file is in the place of its map; the other scenes are
@@ -336,7 +353,9 @@ def _predict(
     failed = [*source.failed, *in_the_way]
     if settings.plots:
         new = [path for scene, path in paths.items() if scene not in kept | without]
-        refuse_foreign_files(maps_path, new, overwrite=settings.overwrite)
+        refuse_foreign_files(
+            maps_path, new, settings.figures.geometries, overwrite=settings.overwrite
+        )
     make_folder(maps_path)
     plots_failed: list[Failure] = []
     for n_done, (scene, path) in enumerate(paths.items(), start=1):
@@ -349,7 +368,7 @@ def _predict(
                         source, scene, predictor, path, provenance, settings
                     )
                 elif scene in kept and settings.plots:
-                    plots_failed += add_figure(source, scene, path)
+                    plots_failed += add_figures(source, scene, path, settings.figures)
         except (SceneError, StoreError, RecipeError, MapError) as error:
             if is_of_disk(error):
                 raise
@@ -400,7 +419,9 @@ def _predict_map(
         probabilities=settings.probabilities,
         flips=settings.flips,
     )
-    failed = write_figure(chart_map, scene, path) if settings.plots else []
+    failed = []
+    if settings.plots:
+        failed = write_figures(chart_map, scene, path, settings.figures)
     # The map comes last: if it exists, so does its figure, if requested and possible.
     write_netcdf(chart_map, path)
     return failed

@@ -24,6 +24,7 @@ from seaice_data.texts import counted
 from seaice_model.errors import MapError
 from seaice_model.formats.submission import Submission
 from seaice_model.maps.alignment import Aligned, align, without_decision
+from seaice_model.maps.chart_map import ChartMap
 from seaice_model.maps.listing import describe_maps
 from seaice_model.maps.netcdf import read_netcdf
 
@@ -113,6 +114,24 @@ def read_scored(maps_path: Path, scene: ChartedScene) -> ChartArray:
         if found.scene == scene.id:
             return _read_map(path, scene).charts
     raise MapError(f"no map of scene {scene.id!r} in {str(maps_path)!r}")
+
+
+def read_place(maps_path: Path, scene: ChartedScene) -> ChartMap | None:
+    """Return the map of a scene, which says where it is and what it lacks.
+
+    None for a submission file, which does not.
+
+    Raises
+    ------
+    MapError
+        If the map is damaged.
+    """
+    if maps_path.is_file():
+        return None
+    described, _ = describe_maps(maps_path)
+    paths = (path for path, found in described.items() if found.scene == scene.id)
+    path = next(paths, None)
+    return None if path is None else read_netcdf(path)
 
 
 def _store_of(maps: Path) -> Store:

@@ -24,7 +24,7 @@ from seaice_model.plots.scores import plot_confusion
 from seaice_model.plots.store import plot_class_distribution
 from seaice_model.prediction.predict import PredictSettings, predict_store
 from seaice_model.scores.score import ScoreReport, score_maps
-from seaice_model.scores.scored_maps import read_scored
+from seaice_model.scores.scored_maps import read_place, read_scored
 from seaice_model.style import save_plot
 
 if TYPE_CHECKING:
@@ -176,6 +176,7 @@ def _plot_scene(
         {**rows, "ice chart": scene.read()},
         scene.grid,
         {name: report.scenes[scene_id] for name, report in reports.items()},
+        place=next(filter(None, (read_place(path, scene) for path in maps.values())), None),
     )
 
 

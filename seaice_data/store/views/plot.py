@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 from seaice_data.arrays import FloatArray, IntArray
 from seaice_data.channels import find_channel
 from seaice_data.charts import CHART_FILL, CHARTS, Chart
-from seaice_data.colours import LAND_COLOUR, UNKNOWN_COLOUR, WMO_COLOURS, stretch
+from seaice_data.colours import (
+    HATCH_COLOUR,
+    LAND_COLOUR,
+    NO_SAR_COLOUR,
+    UNKNOWN_COLOUR,
+    WMO_COLOURS,
+    stretch,
+)
 from seaice_data.errors import SettingsError, StoreError
 from seaice_data.flags import FLAG_LAND, FLAG_NO_SAR
 from seaice_data.settings import nearest
@@ -26,7 +33,8 @@ if TYPE_CHECKING:
 Float64 = NDArray[np.float64]
 
 _LONGEST_SIDE = 700  # pixels that a figure shows
-_LAND, _UNKNOWN = 254, 253  # beside the classes in a plane to plot
+_LAND, _UNKNOWN, _HATCH = 254, 253, 252  # beside the classes in a plane to plot
+_HATCH_PX = 9  # from line to line
 _LATITUDE_STEPS = (0.5, 1, 2, 5, 10)
 _LONGITUDE_STEPS = (1, 2, 5, 10, 30)
 _MOST_LINES = 5
@@ -71,6 +79,7 @@ def _plot(scene: StoredScene, channel: str | None, chart: str | None, axes: "Axe
     _frame(axes, x, y)
     _plot_graticule(axes, polar, points.latitude)
     _plot_scale_bar(axes)
+    _plot_north_arrow(axes, polar)
     place = " ".join(filter(None, [scene.service.upper(), scene.region]))
     lines = [what, f"{scene.id}   {time_in_words(scene.acquired)}", place]
     title = "   ".join(filter(None, lines[1:]))
@@ -132,9 +141,10 @@ def _plot_chart(
     from matplotlib.patches import Patch
 
     classes = _classes(scene, chart, pixels)
-    colours = [*WMO_COLOURS[chart.name], UNKNOWN_COLOUR, LAND_COLOUR]
+    known = [*WMO_COLOURS[chart.name], UNKNOWN_COLOUR, LAND_COLOUR]
     names = [*chart.class_names, "no single class", "land"]
-    shown = [*range(chart.n_classes), _UNKNOWN, _LAND]
+    colours = [*WMO_COLOURS[chart.name], HATCH_COLOUR, UNKNOWN_COLOUR, LAND_COLOUR]
+    shown = [*range(chart.n_classes), _HATCH, _UNKNOWN, _LAND]
     borders = np.arange(len(shown) + 1) - 0.5
     plane = np.searchsorted(shown, np.minimum(classes, _LAND))
     axes.pcolormesh(
@@ -143,8 +153,11 @@ def _plot_chart(
     )  # fmt: skip
     swatches = [
         Patch(facecolor=colour, edgecolor="#999999", linewidth=0.4, label=name)
-        for colour, name in zip([*colours, "white"], [*names, "no SAR"], strict=True)
+        for colour, name in zip(known, names, strict=True)
     ]
+    swatches.append(
+        Patch(facecolor=NO_SAR_COLOUR, edgecolor="#999999", hatch="////", label="no SAR")
+    )
     axes.legend(
         handles=swatches, loc="upper left", bbox_to_anchor=(1.01, 1), fontsize=7,
         frameon=False, handlelength=1.2, labelspacing=0.35, borderaxespad=0,
@@ -156,11 +169,13 @@ def _plot_chart(
 def _classes(
     scene: StoredScene, chart: Chart, pixels: tuple[IntArray, IntArray]
 ) -> NDArray[np.int64]:
-    """Return classes, `_LAND` and `_UNKNOWN`; fill where there is no SAR either."""
+    """Return classes, `_LAND` and `_UNKNOWN`; fill, with a hatch, without SAR."""
     classes = np.asarray(scene.charts[..., CHARTS.index(chart)])[np.ix_(*pixels)]
     flags = _flags(scene, pixels)
     blank = classes == CHART_FILL
     found: NDArray[np.int64] = classes.astype(np.int64)
+    rows, columns = (np.arange(n) for n in found.shape)
+    found[blank & ((rows[:, np.newaxis] + columns) % _HATCH_PX == 0)] = _HATCH
     found[blank & (flags & FLAG_NO_SAR == 0)] = _UNKNOWN
     found[blank & (flags & FLAG_LAND != 0)] = _LAND
     return found
@@ -276,6 +291,37 @@ def _plot_scale_bar(axes: "Axes") -> None:
     axes.text(
         end - length / 2, at + 0.012 * (top - bottom), f"{length:g} km", fontsize=7,
         ha="center", va="bottom", zorder=5, path_effects=halo,
+    )  # fmt: skip
+
+
+def _plot_north_arrow(axes: "Axes", polar: PolarPlane) -> None:
+    """Plot an arrow to north, for the middle of the panel, in its upper right corner."""
+    from matplotlib.patheffects import withStroke
+    from matplotlib.transforms import ScaledTranslation
+
+    middle = np.array([np.mean(axes.get_xlim()), np.mean(axes.get_ylim())])
+    to_north = -np.sign(polar.true_latitude) * middle
+    along = 13 * to_north / (np.hypot(*to_north) or 1.0)  # points
+    halo = [withStroke(linewidth=3, foreground="white")]
+    start = np.array([-24.0, -24.0])  # from the corner
+    axes.annotate(
+        "N", xy=(1, 1), xycoords="axes fraction", xytext=start + 1.7 * along,
+        textcoords="offset points", fontsize=8, ha="center", va="center", zorder=5,
+        path_effects=halo, annotation_clip=False,
+    )  # fmt: skip
+    corners = axes.transAxes
+    scale = axes.figure.dpi_scale_trans
+    tip, tail = (
+        corners + ScaledTranslation(at[0] / 72, at[1] / 72, scale)
+        for at in (start + along, start - along)
+    )
+    axes.annotate(
+        "", xy=(1, 1), xycoords=tip, xytext=(1, 1), textcoords=tail, zorder=5,
+        annotation_clip=False,
+        arrowprops={
+            "arrowstyle": "-|>", "color": "black", "linewidth": 1.3, "shrinkA": 0,
+            "shrinkB": 0, "mutation_scale": 9, "path_effects": halo,
+        },
     )  # fmt: skip
 
 

@@ -48,6 +48,23 @@ class PolarPlane:
         radius = _A_KM * scale * _shrunk(phi)
         return radius * np.sin(angle), -side * radius * np.cos(angle)
 
+    def enlargement(self, latitude: float) -> float:
+        """Return what a kilometre on the ground measures on the plane (Snyder, 21-32).
+
+        Examples
+        --------
+        >>> round(NORTH.enlargement(70.0), 6), round(NORTH.enlargement(60.0), 4)
+        (1.0, 1.0394)
+        """
+        phi = np.radians(min(abs(latitude), 89.999))  # the ratio has a limit at the pole
+        true = np.radians(abs(self.true_latitude))
+        return float(_shrunk(phi) * _around(true) / (_shrunk(true) * _around(phi)))
+
+
+def _around(phi: float) -> float:
+    """Return the radius of a parallel, in large semi-axes (Snyder, 14-15)."""
+    return float(np.cos(phi) / np.sqrt(1 - (_E * np.sin(phi)) ** 2))
+
 
 def _shrunk(phi: NDArray[np.float64] | float) -> NDArray[np.float64]:
     """Return what is proportional to the distance from the pole (Snyder, 15-9)."""

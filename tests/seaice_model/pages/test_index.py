@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,8 @@ from PIL import Image
 from support.learnable_scenes import SCENES, TEST_SCENE, UNCHARTED
 from support.webpages import check_page
 
+from seaice_data.colours import LAND_COLOUR, WMO_COLOURS
+from seaice_data.flags import FLAG_LAND
 from seaice_data.sources.charts import charts_of
 from seaice_data.store.store import Store
 from seaice_model.errors import MapError
@@ -64,11 +67,38 @@ def test_thumbnails_have_the_colours_of_the_classes(maps: Path, store: Store) ->
     write_index(maps, charts_of(store))
     with Image.open(maps / "index" / f"{TEST_SCENE}_SOD_map.png") as thumbnail:
         pixels = np.asarray(thumbnail.convert("RGB"))
-    shown = read_netcdf(maps / f"{TEST_SCENE}.nc").charts[1]
-    assert pixels.shape[:2] == shown.shape  # a small scene is not thinned
-    for value in np.unique(shown):
-        colour = "#ffffff" if value == 255 else COLOURS["SOD"][value]
+    chart_map = read_netcdf(maps / f"{TEST_SCENE}.nc")
+    shown = chart_map.charts[1]
+    assert pixels.shape[:2] == shown.shape  # a small scene is not thinned, and is north up
+    for value in set(np.unique(shown)) - {255}:
+        colour = WMO_COLOURS["SOD"][value]
         assert np.abs(pixels[shown == value] / 255 - to_rgb(colour)).max() < 0.01
+    assert chart_map.flags[0, -1] & FLAG_LAND
+    assert np.abs(pixels[0, -1] / 255 - to_rgb(LAND_COLOUR)).max() < 0.01
+
+
+def test_thumbnails_of_earlier_versions_are_kept_with_their_legend(maps: Path) -> None:
+    former = "in the colours of earlier versions"
+    assert former not in write_index(maps).read_text()
+    entry = maps / "index" / f"{TEST_SCENE}.json"
+    known = json.loads(entry.read_text())
+    entry.write_text(json.dumps({k: v for k, v in known.items() if k != "look"}))
+    thumbnail = maps / "index" / f"{TEST_SCENE}_SOD_map.png"
+    before = thumbnail.read_bytes(), entry.read_bytes()
+    text = write_index(maps).read_text()
+    assert (thumbnail.read_bytes(), entry.read_bytes()) == before
+    assert text.count(former) == 1 + 3  # the scene, and three legends
+    assert COLOURS["SOD"][3] in text
+
+
+def test_pages_fit_on_the_screen_of_a_phone(maps: Path) -> None:
+    text = write_index(maps).read_text()
+    assert '<meta name="viewport" content="width=device-width, initial-scale=1">' in text
+    assert "overflow-wrap: anywhere" in text  # paths are longer than a line
+    assert ".wide { overflow-x: auto" in text  # tables are scrolled, not the page
+    assert text.count('<div class="wide">') == text.count("<table>")
+    # Nothing else has a least width that a phone does not have: 20rem.
+    assert all(float(n) < 18 for n in re.findall(r"(?<!max-)width: ([\d.]+)rem", text))
 
 
 def test_entries_are_kept_until_weights_or_charts_change(maps: Path, store: Store) -> None:

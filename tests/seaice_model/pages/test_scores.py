@@ -2,7 +2,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from matplotlib.figure import Figure
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from support.drawn_uncertainty import MANY, drawn, errors
 from support.learnable_scenes import SCENES, TEST_SCENE
 from support.webpages import check_page
@@ -63,7 +63,7 @@ def test_a_figure_that_fails_does_not_cost_the_report(
     def no_latex(*_arguments: object, **_options: object) -> None:
         raise RuntimeError("latex could not be found")
 
-    monkeypatch.setattr(Figure, "savefig", no_latex)
+    monkeypatch.setattr(FigureCanvasAgg, "print_to_buffer", no_latex)
     failed = write_report(report, tmp_path / "scores.html", charts_of(store))
     assert len(failed) == 2 + 2
     assert check_page(tmp_path / "scores.html") == []

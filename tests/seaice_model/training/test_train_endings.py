@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from matplotlib.figure import Figure
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from support.learnable_scenes import TINY
 from support.other_systems import OtherSystem
 
@@ -192,7 +192,7 @@ def test_a_learning_curve_that_cannot_be_plotted_does_not_end_a_training(
     def no_latex(*_arguments: object, **_options: object) -> None:
         raise RuntimeError("latex could not be found")
 
-    monkeypatch.setattr(Figure, "savefig", no_latex)
+    monkeypatch.setattr(FigureCanvasAgg, "print_to_buffer", no_latex)
     monkeypatch.setattr(recorder, "_PLOT_EVERY_S", 0)
     report = train(store, tmp_path / "run", TINY, device="cpu")
     assert report.is_complete

@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from seaice_data.charts import CHARTS, SOD
-from seaice_data.colours import LAND_COLOUR, WMO_COLOURS
+from seaice_data.colours import HATCH_COLOUR, LAND_COLOUR, WMO_COLOURS
 from seaice_data.errors import SeaIceError
-from seaice_data.flags import FLAG_LAND
+from seaice_data.flags import FLAG_LAND, FLAG_NO_SAR
 from seaice_data.store.store import Store
 from seaice_data.store.stored_scene import StoredScene
 
@@ -50,6 +50,17 @@ def test_a_chart_has_the_colours_of_its_classes(scene: StoredScene) -> None:
     assert (share(picture, LAND_COLOUR) > 0.001) == bool(
         (scene.full_flags() & FLAG_LAND).any()
     )
+
+
+def test_missing_sar_is_hatched_and_north_is_shown(scene: StoredScene) -> None:
+    figure = scene.plot(chart="SOD")
+    words = [text.get_text() for text in figure.axes[0].texts]
+    assert "N" in words
+    (missing,) = (p for p in figure.axes[0].get_legend().get_patches() if p.get_hatch())
+    assert missing.get_label() == "no SAR"
+    is_missing = scene.full_flags() & (FLAG_NO_SAR | FLAG_LAND) == FLAG_NO_SAR
+    if is_missing.mean() > 0.05:
+        assert share(pixels(figure), HATCH_COLOUR) > 0
 
 
 def test_every_class_has_a_colour_of_its_own_except_tenths_of_one_name() -> None:
