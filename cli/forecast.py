@@ -80,7 +80,7 @@ class StudyForecast:
     process was free: starting, compiling and scoring count. For a candidate of which none
     is finished, the epochs of one at work are extrapolated, or those of one that was
     resumed; for the others the time is in proportion to `costs`. Epochs that were done in
-    an earlier call took no time in this one, and runs that fail tell nothing.
+    an earlier call took no time in this one, and runs that fail say nothing.
 
     Parameters
     ----------

@@ -22,7 +22,7 @@ def _bash(_line: str, cell: str) -> None:
     pieces.
     """
     done = subprocess.run(  # noqa: S603 - a cell of our own pages
-        ["bash", "-ec", cell],  # noqa: S607
+        ["bash", "-eo", "pipefail", "-c", cell],  # noqa: S607
         capture_output=True,
         text=True,
         check=False,

@@ -31,6 +31,8 @@ LONG = {
 }  # fmt: skip
 """Files that take long with few tests, none of which is slow."""
 
+collect_ignore = ["support/bench_torchgeo.py"]  # torchgeo is in another environment
+
 CONFIG = """\
 [model]
 filters = [8, 8]

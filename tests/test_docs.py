@@ -301,8 +301,6 @@ def test_the_readme_passes_the_strictest_type_checks(tmp_path: Path) -> None:
         "-m",
         "mypy",
         "--strict",
-        "--untyped-calls-exclude=torch",  # backward
-        "--untyped-calls-exclude=IPython",
         "--cache-dir",
         ROOT / ".mypy_cache",
     ]

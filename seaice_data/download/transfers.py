@@ -130,10 +130,12 @@ class _Download:
             try:
                 self._ask_for_rest()
             except PassingError as error:
-                n_in_vain = 0 if self._n_bytes > before else n_in_vain
+                if self._hash is not None and self._n_bytes > before:
+                    n_in_vain = 0
                 if n_in_vain == len(waits_s):
+                    again = "to continue" if self._hash is not None else "to try again"
                     raise DownloadError(
-                        str(error), hint="run the same command again to continue"
+                        str(error), hint=f"run the same command again {again}"
                     ) from error
                 asked_s = min(error.wait_s or 0.0, _LONGEST_WAIT_S)
                 if self._stop.wait(max(asked_s, waits_s[n_in_vain])):
@@ -194,6 +196,7 @@ class _Download:
             self._refuse(f"has the checksum {found}, listed is {self._file.checksum}")
 
     def _refuse(self, reason: str) -> None:
+        self._stream.close()  # Windows removes no open file
         Path(self._stream.name).unlink()
         raise DownloadError(
             f"what was downloaded as {printable(self._file.name)!r} {reason}",

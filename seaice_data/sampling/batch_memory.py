@@ -21,8 +21,8 @@ _N_KEPT = 6
 class BatchMemory:
     """Memory for batches of a sampler; memory in use is never handed out.
 
-    Whether it is in use, Python knows: it counts references to the memory, by views of it,
-    by tensors that share it, by buffers.
+    Python knows whether it is in use: it counts references to the memory, by views of it,
+    by tensors that share it, by buffers. Up to six arrays are kept.
     """
 
     def __init__(self) -> None:

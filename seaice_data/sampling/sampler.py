@@ -288,7 +288,8 @@ class PatchSampler(_Numbered):
     def empty(self, n_patches: int) -> Patch:
         """Return memory for a batch, to be used again and again.
 
-        Memory of former batches that nobody uses any more is handed out again.
+        Memory of former batches that is no longer in use is handed out again: the sampler
+        keeps that of up to two batches.
         """
         shape, empty = (n_patches, self.size, self.size), self._memory.empty
         out = Patch(

@@ -143,7 +143,7 @@ class PatchStream(IterableDataset[Sample]):
         self._dataset = PatchDataset(patches, form)
         self._numbers = PatchNumbers(n_patches)
         self._epochs = torch.zeros(_MOST_WORKERS, dtype=torch.int64)
-        self._epochs.share_memory_()  # type: ignore[no-untyped-call]
+        self._epochs.share_memory_()
 
     def __repr__(self) -> str:
         """Say which patches these are, and how many an epoch has."""

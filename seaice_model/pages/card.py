@@ -224,7 +224,7 @@ def _without_seed(settings: RunSettings) -> RunSettings:
         settings,
         config=replace(settings.config, train=train),
         store=replace(settings.store, path=""),  # it may have been moved
-        train_scenes=(),  # seeds draw other validation scenes
+        train_scenes=(),  # seeds sample other validation scenes
         validation_scenes=(),
         denoising={},
         software="",

@@ -31,7 +31,7 @@ def training_data_in_words(settings: Sequence[RunSettings]) -> str:
     if first.config.train.where:
         words += f", those with {escaped(first.config.train.where)}"
     if _differ(settings):
-        words += "; each network on other ones, as its validation scenes were drawn"
+        words += "; each network on other ones, as its validation scenes were sampled"
     return f"{words}; scenes by month and by the ice service that made their charts:"
 
 

@@ -35,7 +35,7 @@ PLACES = {
 _FARTHEST = 55.0  # degrees of latitude at the edge, unless the scene is farther away
 _SEA, _GRID, _SCENE = "#f2f6fa", "#9fb0c0", "#c8102e"
 _SMALL = 24.0  # an outline that is not larger gets a ring around it
-_LEAST_RADIUS = 150.0  # from which on places are named
+_LEAST_RADIUS = 150.0  # the smallest at which places are named
 
 
 def plot_overview(sheet: Sheet, nodes: Nodes, x: float, y: float, radius: float) -> None:

@@ -157,7 +157,7 @@ class _Buffer:
         self._patches = sampler.empty(batch_size)
         self._copied: torch.cuda.Event | None = None
         if device.type == "cuda":
-            self._copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
+            self._copied = torch.cuda.Event()
             # All but the scene, which stays here.
             pinned = {
                 name: _pinned(values)

@@ -39,7 +39,7 @@ class CudaGraphStep:
         self._inputs = [tensor.clone() for tensor in inputs]
         with _trying_kernels():
             with unchanged(state):
-                stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+                stream = torch.cuda.Stream()
                 stream.wait_stream(torch.cuda.current_stream())
                 with torch.cuda.stream(stream):
                     for _ in range(_N_WARM_UP):

@@ -247,7 +247,7 @@ class Learner:
         polygons = Regions(*regions) if regions else None
         losses = self._forward(inputs, charts, weights, n_valid, polygons)
         self._optimiser.zero_grad(set_to_none=True)
-        losses[0].backward()  # type: ignore[no-untyped-call]
+        losses[0].backward()
         if self._learned is not None:  # it is not part of the synchronised network
             self._learned.share_gradient(self.processes)
         self._optimiser.step()

@@ -118,7 +118,7 @@ class Processes:
         if self.count == 1:
             return network
         if self.device.type == "cuda":
-            network = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
+            network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
             devices = [self.device.index]
         else:
             devices = None

@@ -91,6 +91,7 @@ def _ended_if_hanging(
     finally:
         if before == -1:
             signal.set_wakeup_fd(-1)
+        theirs.shutdown(socket.SHUT_RDWR)  # forked processes have a copy of it
         theirs.close()
         watching.join()
         ours.close()

@@ -1,9 +1,9 @@
 """Patches/s of torchgeo's random sampler, over the planes of a store as GeoTIFF.
 
-    make adapters-bench STORE=store.zarr
+    .venv-adapters/bin/python tests/support/bench_torchgeo.py store.zarr
 
-runs this in the environment of `make adapters`, which has torchgeo; `seaice bench others`
-measures the other libraries on the same store. Scenes lie side by side on a map, because
+`make adapters` makes this environment, which has torchgeo; `seaice bench others` measures
+the other libraries on the same store. Scenes lie side by side on a map, because
 torchgeo mosaics those that overlap. GDAL writes no float16, so planes are float32.
 """
 

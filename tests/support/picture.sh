@@ -3,6 +3,7 @@
 # $RUN is a trained run at ratio 10, or a folder of runs that decide together.
 set -euo pipefail
 work="${WORK:-$(mktemp -d)}"
+[ -n "${WORK:-}" ] || trap 'rm -rf "$work"' EXIT
 : "${RUN:?name a trained run: make picture RUN=run}"
 here="$(cd "$(dirname "$0")" && pwd)"
 

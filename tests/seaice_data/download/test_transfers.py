@@ -97,6 +97,16 @@ def test_a_file_without_a_checksum_is_not_put_together_from_two(
     assert sum(came) == len(CONTENT) - 1000
 
 
+def test_a_server_that_always_breaks_off_a_file_without_a_checksum_is_left_alone(
+    server: Served, tmp_path: Path
+) -> None:
+    file = replace(listed(server), checksum="")
+    server.breaks = 100
+    with pytest.raises(DownloadError, match="of 16384 bytes"):
+        transfer(file, tmp_path / NAME, waits_s=AT_ONCE)
+    assert len(server.asked) == 1 + len(AT_ONCE)
+
+
 def test_a_network_that_goes_away_is_waited_for(
     server: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -108,6 +108,18 @@ def test_forked_processes_and_event_loops_keep_their_signals() -> None:
         theirs.close()
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+def test_forked_processes_that_live_on_do_not_hold_up_the_end() -> None:
+    with stop_on_signals():
+        child = os.fork()
+        if child == 0:
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+            signal.sigwait({signal.SIGUSR1})  # until it is killed
+    assert os.waitpid(child, os.WNOHANG) == (0, 0)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+
+
 def test_a_request_made_before_the_handlers_are_set_counts() -> None:
     worker = StopRequest()
     before = signal.signal(signal.SIGTERM, worker.make)
