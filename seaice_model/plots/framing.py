@@ -43,11 +43,17 @@ class Positions:
     outside: Mask | None
     """Pixels of the panel that are not in the scene; None if all are."""
 
-    def pixels(self, shape: tuple[int, int]) -> tuple[IntArray, IntArray]:
-        """Return row and column of the pixels that a plane of this shape shows."""
+    def pixels(
+        self, shape: tuple[int, int], sides: tuple[float, float] | None = None
+    ) -> tuple[IntArray, IntArray]:
+        """Return row and column of the pixels that a plane of this shape shows.
+
+        `sides` are height and width of the scene in pixels of the plane, if they are not
+        its shape: a store drops the rows and columns after the last whole block.
+        """
         y, x = (
-            np.clip((at * n).astype(np.int64), 0, n - 1)
-            for at, n in zip((self.y, self.x), shape, strict=True)
+            np.clip((at * side).astype(np.int64), 0, n - 1)
+            for at, side, n in zip((self.y, self.x), sides or shape, shape, strict=True)
         )
         return y, x
 
@@ -56,17 +62,26 @@ class Positions:
         sampled: Values = plane[self.pixels(plane.shape)]
         return sampled
 
-    def between(self, plane: FloatArray) -> FloatArray:
-        """Interpolate a plane bilinearly; next to NaN, return the nearest pixels."""
+    def between(
+        self, plane: FloatArray, sides: tuple[float, float] | None = None
+    ) -> FloatArray:
+        """Interpolate a plane bilinearly; next to NaN, return the nearest pixels.
+
+        For `sides` see `pixels`.
+        """
+        height, width = plane.shape
         (y, v), (x, u) = (
-            _split(at * n - 0.5, n)
-            for at, n in zip((self.y, self.x), plane.shape, strict=True)
+            _split(at * side - 0.5, n)
+            for at, side, n in zip(
+                (self.y, self.x), sides or plane.shape, plane.shape, strict=True
+            )
         )
-        upper = plane[y, x] * (1 - u) + plane[y, x + 1] * u
-        lower = plane[y + 1, x] * (1 - u) + plane[y + 1, x + 1] * u
+        below, right = np.minimum(y + 1, height - 1), np.minimum(x + 1, width - 1)
+        upper = plane[y, x] * (1 - u) + plane[y, right] * u
+        lower = plane[below, x] * (1 - u) + plane[below, right] * u
         mixed: FloatArray = upper * (1 - v) + lower * v
         is_lost = np.isnan(mixed)
-        mixed[is_lost] = self.of(plane)[is_lost]
+        mixed[is_lost] = plane[self.pixels((height, width), sides)][is_lost]
         return mixed
 
 

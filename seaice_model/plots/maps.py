@@ -90,7 +90,7 @@ def plot_map(
             rows.append(_UncertaintyRow(decision, chart_map.flags, found))
     panels = Panels(framing, len(sar), len(rows), dpi, len(CHARTS))
     for (name, plane), box in zip(sar.items(), panels.sar, strict=True):
-        panels.show_sar(box, name, plane, chart_map.flags)
+        panels.show_sar(box, name, plane, chart_map.flags, _sides(plane, chart_map))
     for row, boxes in zip(rows, panels.charts, strict=True):
         for chart, box in zip(CHARTS, boxes, strict=True):
             row.show(panels, box, chart)
@@ -190,6 +190,27 @@ class _ChartRow(_Row):
         kind = "R2" if chart is SIC else "F1"
         suffix = "" if score is None else f" ({kind} {score:.1f} %)"
         panels.title(box, f"{chart.name}, {self._whose}{suffix}")
+
+
+def _sides(plane: FloatArray, chart_map: ChartMap) -> tuple[float, float]:
+    """Return height and width of a map in pixels of a plane of the same scene.
+
+    A store drops the rows and columns after the last whole block; if it picks pixels, they
+    are spread over the whole scene. The decision says which of the two it is.
+    """
+    decision = chart_map.decision
+    known = decision is not None and decision.classes.shape[1:] == plane.shape
+    sides = []
+    for axis, (n_pixels, n) in enumerate(
+        zip(chart_map.flags.shape, plane.shape, strict=True)
+    ):
+        if decision is not None and known and n > 1:
+            stand_ins = (decision.rows, decision.columns)[axis]
+            spacing = np.searchsorted(stand_ins, n - 1) / (n - 1)
+        else:
+            spacing = n_pixels // n or n_pixels / n  # of a finer plane, too
+        sides.append(n_pixels / spacing)
+    return sides[0], sides[1]
 
 
 _Uncertainty = tuple[str, FloatArray, float, tuple[str, str]]

@@ -120,3 +120,25 @@ def test_places_outside_the_scene_are_found_or_not_known() -> None:
 def test_a_polar_panel_needs_a_place() -> None:
     with pytest.raises(ValueError, match="do not say where it is"):
         frame(None, GRID, "polar")
+
+
+def test_planes_are_interpolated_between_the_middles_of_their_pixels() -> None:
+    plane = np.arange(3, dtype=np.float32)[:, np.newaxis] * 10 + np.zeros(
+        (1, 2), np.float32
+    )
+    shown = frame(None, GRID, "swath").sample(6, 2).between(plane)
+    np.testing.assert_allclose(shown[:, 0], [0, 2.5, 7.5, 12.5, 17.5, 20])
+    # The scene is half a pixel higher than the plane, which ends before the last row.
+    shown = frame(None, GRID, "swath").sample(7, 2).between(plane, (3.5, 2.0))
+    np.testing.assert_allclose(shown[:, 0], [0, 2.5, 7.5, 12.5, 17.5, 20, 20], atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 3), (3, 1)])
+def test_a_plane_of_one_row_or_column_is_interpolated(shape: tuple[int, int]) -> None:
+    plane = (
+        np.arange(3, dtype=np.float32).reshape(shape) if max(shape) > 1 else np.ones((1, 1))
+    )
+    shown = frame(None, GRID, "swath").sample(6, 6).between(plane)
+    assert (shown.min(), shown.max()) == (plane.min(), plane.max())
+    hole = np.full(shape, np.nan, np.float32)
+    assert np.isnan(frame(None, GRID, "swath").sample(6, 6).between(hole)).all()

@@ -1,6 +1,7 @@
 from dataclasses import replace
 from datetime import timedelta, timezone
 from pathlib import Path
+from typing import Literal
 
 import matplotlib as mpl
 import numpy as np
@@ -21,6 +22,7 @@ from seaice_data.colours import (
 from seaice_data.flags import FLAG_LAND, FLAG_NO_SAR
 from seaice_data.geolocation import TiePoints
 from seaice_data.grid import Grid
+from seaice_data.store.recipe import Recipe
 from seaice_data.store.store import Store
 from seaice_model.errors import PlotError
 from seaice_model.maps.chart_map import ChartMap, Provenance
@@ -96,6 +98,37 @@ def test_the_figure_of_a_map_names_scene_score_and_classes(store: Store) -> None
     # Two of SAR, three predicted, three charted, and the hatch of three legends.
     assert len(panels(figure)) == 2 + 3 + 3
     assert panels(figure)[0].width > 600 > 550 < panels(figure)[0].height
+
+
+@pytest.mark.parametrize(
+    ("sar", "edge", "decided"),
+    [("mean", 370, True), ("mean", 370, False), ("nearest", 379, True)],
+)
+def test_radar_is_at_the_rows_that_a_store_made_it_of(
+    store: Store, tmp_path: Path, sar: Literal["mean", "nearest"], edge: int,
+    *, decided: bool,
+) -> None:  # fmt: skip
+    """At ratio 10, 40 rows of a store are the first 400 of 409, or picked from all."""
+    plane = np.full((40, 40), -20, np.float32)
+    plane[37:] = -10
+    recipe, chart_map = Recipe(ratio=10, sar=sar), map_of(store, (409, 409))
+    assert recipe.stand_ins(409)[edge - 1 : edge + 1].tolist() == [36, 37]
+    some = replace(
+        decision(n_networks=1), classes=np.zeros((3, 40, 40), np.uint8), spread=None,
+        entropy=np.full((3, 40, 40), UNKNOWN), rows=recipe.stand_ins(409),
+        columns=recipe.stand_ins(409),
+    )  # fmt: skip
+    shown = replace(
+        chart_map, flags=np.zeros_like(chart_map.flags), tie_points=NOWHERE,
+        decision=some if decided else None,
+    )  # fmt: skip
+    figure = plot_map(shown, sar={"hh": plane}, dpi=100)
+    save_plot(figure, tmp_path / "map.png", 100)
+    box = panels(figure)[0]
+    grey = imread(tmp_path / "map.png")[:, int(box.left + box.width / 2), 0]
+    grey = grey[int(box.top) + 2 : int(box.bottom) - 2]
+    found = 2 + np.argmax(grey > (grey[len(grey) // 2] + grey[-1]) / 2)
+    assert found / box.height * 409 == pytest.approx(edge, abs=1.5)
 
 
 def test_a_scene_without_charts_has_one_row(store: Store) -> None:
