@@ -1,4 +1,4 @@
-"""How a panel shows a scene: as the satellite saw it, north up, or on a polar grid.
+"""How a panel shows a scene: in rows and columns turned north up, or on a polar grid.
 
 ``frame`` returns a `Framing`, which samples planes of any grid of the scene for the pixels
 of a panel, and says where places on the earth are in it. Panels have coordinates from 0 to
