@@ -284,8 +284,7 @@ def _polar(nodes: Nodes) -> Framing:
     middle = np.array([(x.min() + x.max()) / 2, (y.min() + y.max()) / 2])
     width, height = (float(np.ptp(p)) * (1 + 2 * _ROOM) for p in (x, y))
     left, top = middle[0] - width / 2, middle[1] + height / 2
-    side = np.sign(nodes.plane.true_latitude)
-    to_north = _unit(-side * middle * np.array([1.0, -1.0]))
+    to_north = nodes.plane.north(*middle)
 
     def locate(x: Float64, y: Float64) -> tuple[Float64, Float64]:
         return (x - left) / width, (top - y) / height
@@ -308,7 +307,7 @@ def _polar(nodes: Nodes) -> Framing:
         geometry="polar",
         aspect=height / width,
         width_km=width / _enlargement(nodes, middle),
-        north=(float(to_north[0]), float(to_north[1])),
+        north=(float(to_north[0]), float(-to_north[1])),
         nodes=nodes,
         sample=sample,
         locate=locate,

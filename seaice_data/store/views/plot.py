@@ -22,7 +22,11 @@ from seaice_data.errors import SettingsError, StoreError
 from seaice_data.flags import FLAG_LAND, FLAG_NO_SAR
 from seaice_data.settings import nearest
 from seaice_data.store.stored_scene import StoredScene
-from seaice_data.store.views.polar import PolarPlane, plane_of
+from seaice_data.store.views.polar import (
+    PolarPlane,
+    degrees_in_words,
+    plane_of,
+)
 from seaice_data.system.figures import as_png, drawing, new_figure, plot_errors
 from seaice_data.texts import time_in_words
 
@@ -254,12 +258,12 @@ def _lines(
     for degrees in np.arange(0, 90, step):
         if lowest - step <= degrees <= highest + step:
             at = np.full_like(around, side * degrees)
-            yield f"{degrees:g}°{'N' if side > 0 else 'S'}", *polar.project(at, around)
+            yield degrees_in_words(side * degrees, "NS"), *polar.project(at, around)
     width = np.ptp(axes.get_xlim()) / 111.2
     across = width / max(np.cos(np.radians((lowest + highest) / 2)), 0.02)
     along = side * np.linspace(max(lowest - 5, 0), min(highest + 5, 89.5), 400)
     for degrees in np.arange(-180, 180, _step(min(across, 360), _LONGITUDE_STEPS)):
-        name = f"{abs(degrees):g}°{'W' if degrees < 0 else 'E'}"
+        name = degrees_in_words(degrees, "EW")
         yield name, *polar.project(along, np.full_like(along, degrees))
 
 
@@ -299,9 +303,8 @@ def _plot_north_arrow(axes: "Axes", polar: PolarPlane) -> None:
     from matplotlib.patheffects import withStroke
     from matplotlib.transforms import ScaledTranslation
 
-    middle = np.array([np.mean(axes.get_xlim()), np.mean(axes.get_ylim())])
-    to_north = -np.sign(polar.true_latitude) * middle
-    along = 13 * to_north / (np.hypot(*to_north) or 1.0)  # points
+    middle = float(np.mean(axes.get_xlim())), float(np.mean(axes.get_ylim()))
+    along = 13 * polar.north(*middle)  # points
     halo = [withStroke(linewidth=3, foreground="white")]
     start = np.array([-24.0, -24.0])  # from the corner
     axes.annotate(
