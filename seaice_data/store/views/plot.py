@@ -26,6 +26,7 @@ from seaice_data.store.views.polar import (
     PolarPlane,
     degrees_in_words,
     plane_of,
+    round_length,
 )
 from seaice_data.system.figures import as_png, drawing, new_figure, plot_errors
 from seaice_data.texts import time_in_words
@@ -82,7 +83,7 @@ def _plot(scene: StoredScene, channel: str | None, chart: str | None, axes: "Axe
         what = _plot_chart(axes, _chart(str(chart)), scene, (x, y), (rows, columns))
     _frame(axes, x, y)
     _plot_graticule(axes, polar, points.latitude)
-    _plot_scale_bar(axes)
+    _plot_scale_bar(axes, polar.enlargement(float(np.mean(points.latitude))))
     _plot_north_arrow(axes, polar)
     place = " ".join(filter(None, [scene.service.upper(), scene.region]))
     lines = [what, f"{scene.id}   {time_in_words(scene.acquired)}", place]
@@ -272,16 +273,13 @@ def _step(length: float, steps: tuple[float, ...]) -> float:
     return next((step for step in steps if length / step <= _MOST_LINES), steps[-1])
 
 
-def _plot_scale_bar(axes: "Axes") -> None:
-    """Plot a bar of a round length, in the lower right corner."""
+def _plot_scale_bar(axes: "Axes", enlargement: float) -> None:
+    """Plot a bar of a round length on the ground, in the lower right corner."""
     from matplotlib.patheffects import withStroke
 
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
-    length = next(
-        km
-        for km in (500, 200, 100, 50, 20, 10, 5, 2, 1, 0.5, 0.1, 0)
-        if km <= (right - left) / 4
-    )
+    length_km = round_length((right - left) / 4 / enlargement)
+    length = length_km * enlargement
     end, at = right - 0.04 * (right - left), bottom + 0.04 * (top - bottom)
     halo = [withStroke(linewidth=3, foreground="white")]
     axes.plot(
@@ -293,7 +291,7 @@ def _plot_scale_bar(axes: "Axes") -> None:
         path_effects=halo,
     )
     axes.text(
-        end - length / 2, at + 0.012 * (top - bottom), f"{length:g} km", fontsize=7,
+        end - length / 2, at + 0.012 * (top - bottom), f"{length_km:g} km", fontsize=7,
         ha="center", va="bottom", zorder=5, path_effects=halo,
     )  # fmt: skip
 
