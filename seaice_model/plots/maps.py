@@ -20,7 +20,7 @@ from seaice_data.texts import counted, printable, shortened, time_in_words
 from seaice_model.maps.chart_map import ChartMap
 from seaice_model.maps.decision import Decision
 from seaice_model.metrics import Scores
-from seaice_model.plots.framing import Geometry, frame
+from seaice_model.plots.framing import Framing, Geometry, frame
 from seaice_model.plots.painting import (
     RAMP,
     paint_ramp,
@@ -95,7 +95,8 @@ def plot_map(
         for chart, box in zip(CHARTS, boxes, strict=True):
             row.show(panels, box, chart)
     panels.finish([*panels.sar, *panels.charts[0]][0])
-    _plot_legends(panels, is_charted=charts is not None)
+    is_charted = charts is not None or bool(chart_map.charted_by)
+    _plot_legends(panels, is_charted=is_charted)
     panels.place_overview()
     _plot_notes(panels, chart_map, has_sar=bool(sar))
     _plot_words(panels, chart_map, scores)
@@ -303,11 +304,8 @@ def chart_keys(chart: Chart, *, is_charted: bool, is_placed: bool = True) -> lis
 def _plot_notes(panels: Panels, chart_map: ChartMap, *, has_sar: bool) -> None:
     if panels.notes is None:
         return
-    nodes = panels.framing.nodes
-    is_polar = panels.framing.geometry == "polar"
     lines = [
-        f"Polar stereographic, {nodes.plane.crs}" if is_polar and nodes is not None
-        else "Swath geometry, north up",
+        _geometry_in_words(panels.framing),
         f"Pixels of {chart_map.grid.pixel_spacing_m:g} m",
         *(["Radar: percentiles 1 to 99.5 of the sea"] if has_sar else []),
         "SIC, SOD: colours of WMO/TD-No. 1215",
@@ -317,6 +315,14 @@ def _plot_notes(panels: Panels, chart_map: ChartMap, *, has_sar: bool) -> None:
         panels.sheet.write(
             panels.notes_left, panels.notes.top + 14 + 22 * k, line, 11, color=SOFT
         )
+
+
+def _geometry_in_words(framing: Framing) -> str:
+    if framing.nodes is None:
+        return "Rows and columns of the scene"
+    if framing.geometry == "polar":
+        return f"Polar stereographic, {framing.nodes.plane.crs}"
+    return "Swath geometry, north up"
 
 
 def _plot_words(panels: Panels, chart_map: ChartMap, scores: Scores | None) -> None:

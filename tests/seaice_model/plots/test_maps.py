@@ -250,7 +250,17 @@ def test_the_polar_figure_names_its_projection(store: Store) -> None:
     nowhere = replace(map_of(store), tie_points=NOWHERE)
     with pytest.raises(PlotError, match="do not say where it is"):
         plot_map(nowhere, geometry="polar")
-    assert "°N" not in texts(plot_map(nowhere))
+    words = texts(plot_map(nowhere))
+    assert "Rows and columns of the scene" in words
+    assert "°N" not in words
+    assert "north up" not in words
+    assert "Swath geometry, north up" in texts(plot_map(map_of(store)))
+
+
+def test_the_legend_of_a_chart_says_what_has_no_class(store: Store) -> None:
+    for said in ("not charted", "no dominant class"):
+        assert said not in texts(plot_map(map_of(store)))
+        assert said in texts(plot_map(replace(map_of(store), charted_by="cis")))
 
 
 def test_a_comparison_names_its_scene_sources_and_scores(store: Store) -> None:
