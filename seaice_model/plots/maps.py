@@ -296,8 +296,7 @@ def chart_keys(chart: Chart, *, is_charted: bool, is_placed: bool = True) -> lis
         return [*keys, Key(UNKNOWN_COLOUR, "land, or no class")]
     keys += [Key(LAND_COLOUR, "land"), Key("", "no SAR")]
     if is_charted:
-        blank = "not charted" if chart is SIC else "no dominant class"
-        keys.append(Key(UNKNOWN_COLOUR, blank))
+        keys.append(Key(UNKNOWN_COLOUR, chart.fill_name))
     return keys
 
 

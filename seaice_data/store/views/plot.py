@@ -147,7 +147,7 @@ def _plot_chart(
 
     classes = _classes(scene, chart, pixels)
     known = [*WMO_COLOURS[chart.name], UNKNOWN_COLOUR, LAND_COLOUR]
-    names = [*chart.class_names, "no single class", "land"]
+    names = [*chart.class_names, chart.fill_name, "land"]
     colours = [*WMO_COLOURS[chart.name], HATCH_COLOUR, UNKNOWN_COLOUR, LAND_COLOUR]
     shown = [*range(chart.n_classes), _HATCH, _UNKNOWN, _LAND]
     borders = np.arange(len(shown) + 1) - 0.5

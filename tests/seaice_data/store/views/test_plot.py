@@ -65,6 +65,17 @@ def test_missing_sar_is_hatched_and_north_is_shown(scene: StoredScene) -> None:
         assert share(pixels(figure), HATCH_COLOUR) > 0
 
 
+@pytest.mark.parametrize(
+    ("chart", "meaning"), [("SIC", "not charted"), ("FLOE", "no dominant class")]
+)
+def test_the_legend_says_what_grey_means(
+    scene: StoredScene, chart: str, meaning: str
+) -> None:
+    legend = scene.plot(chart=chart).axes[0].get_legend()
+    assert legend is not None
+    assert meaning in [text.get_text() for text in legend.get_texts()]
+
+
 def test_the_scale_is_that_of_geodesics(store_path: str) -> None:
     scenes, _ = Store(store_path).open_scenes()
 
