@@ -101,17 +101,12 @@ class Nodes:
         self.grid = grid
         rows, columns = (np.linspace(-0.5, n - 0.5, _N_NODES) for n in grid.shape)
         self.latitude, longitude = tie_points.places(rows, columns)
-        self.x, self.y = self.plane.project(self.latitude, longitude)
+        self.km = self.plane.project(self.latitude, longitude)  # easting and northing
         self._jacobian = np.array(
             [[np.mean(np.diff(p, axis=1)), np.mean(np.diff(p, axis=0))] for p in self.km]
         ) * (_N_NODES - 1)
         if not abs(np.linalg.det(self._jacobian)) > 1e-9:  # NaN, too
             raise ValueError("its tie points do not span a surface")
-
-    @property
-    def km(self) -> tuple[Float64, Float64]:
-        """Easting and northing of the nodes in kilometres."""
-        return self.x, self.y
 
     @property
     def outline(self) -> tuple[Float64, Float64]:
@@ -317,7 +312,7 @@ def _polar(nodes: Nodes) -> Framing:
 def _enlargement(nodes: Nodes, at: Float64) -> float:
     """Return how many kilometres on the polar plane one on the ground is."""
     latitude = nodes.latitude.ravel()[
-        np.argmin(np.hypot(nodes.x - at[0], nodes.y - at[1]).ravel())
+        np.argmin(np.hypot(nodes.km[0] - at[0], nodes.km[1] - at[1]).ravel())
     ]
     return nodes.plane.enlargement(float(latitude))
 

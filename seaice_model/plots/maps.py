@@ -21,10 +21,7 @@ from seaice_model.maps.chart_map import ChartMap
 from seaice_model.maps.decision import Decision
 from seaice_model.metrics import Scores
 from seaice_model.plots.framing import Framing, Geometry, frame
-from seaice_model.plots.painting import (
-    RAMP,
-    paint_ramp,
-)
+from seaice_model.plots.painting import RAMP, paint_ramp
 from seaice_model.plots.panels import MARGIN, Panels
 from seaice_model.plots.sheet import SOFT, Box, Key
 from seaice_model.style import drawing

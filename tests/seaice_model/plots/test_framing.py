@@ -110,7 +110,7 @@ def test_the_scale_is_that_of_geodesics(latitude: float, geometry: str) -> None:
 
 def test_places_outside_the_scene_are_found_or_not_known() -> None:
     nodes = Nodes(scene(72.0, -40.0, 200), GRID)
-    x, y = nodes.find(nodes.x[[0, 32, 64], 32], nodes.y[[0, 32, 64], 32])
+    x, y = nodes.find(*(plane[[0, 32, 64], 32] for plane in nodes.km))
     assert x == pytest.approx([0.5, 0.5, 0.5], abs=1e-3)
     assert y == pytest.approx([0.0, 0.5, 1.0], abs=1e-3)
     far, _ = nodes.find(np.array([9e3]), np.array([9e3]))
