@@ -73,19 +73,20 @@ def test_polar_panels_put_pixels_where_epsg_3413_does(
     assert positions.outside is not None
     to_plane = Transformer.from_crs(4326, 3413, always_xy=True)
     corners = to_plane.transform(points.longitude, points.latitude)
-    left, right = corners[0].min(), corners[0].max()
-    room = 0.02 * (right - left)
+    left, bottom = (values.min() - 0.02 * np.ptp(values) for values in corners)
+    width, height = (1.04 * np.ptp(values) for values in corners)
     for row, column in ((10, 20), (250, 200), (480, 390)):
         north, east = points.places(np.array([row]), np.array([column]))
-        x, _ = to_plane.transform(east.item(), north.item())
-        across = (x - left + room) / (right - left + 2 * room)
+        x, y = to_plane.transform(east.item(), north.item())
+        right, up = (x - left) / width, (y - bottom) / height
         at = np.abs(positions.y * 500 - row - 0.5) + np.abs(
             positions.x * 400 - column - 0.5
         )
         at[positions.outside] = np.inf
         found = np.unravel_index(np.argmin(at), at.shape)
         assert at.min() < 1.5  # the pixel is on the panel
-        assert (found[1] + 0.5) / 600 == pytest.approx(across, abs=0.004)
+        assert (found[1] + 0.5) / size[1] == pytest.approx(right, abs=0.004)
+        assert (found[0] + 0.5) / size[0] == pytest.approx(1 - up, abs=0.004)
 
 
 @pytest.mark.parametrize("latitude", [60.0, 75.0, 84.0])
