@@ -69,19 +69,15 @@ class Positions:
 
         For `sides` see `pixels`.
         """
-        height, width = plane.shape
         (y, v), (x, u) = (
             _split(at * side - 0.5, n)
             for at, side, n in zip(
                 (self.y, self.x), sides or plane.shape, plane.shape, strict=True
             )
         )
-        below, right = np.minimum(y + 1, height - 1), np.minimum(x + 1, width - 1)
-        upper = plane[y, x] * (1 - u) + plane[y, right] * u
-        lower = plane[below, x] * (1 - u) + plane[below, right] * u
-        mixed: FloatArray = upper * (1 - v) + lower * v
+        mixed: FloatArray = _bilinear(plane, (y, x), (v, u))
         is_lost = np.isnan(mixed)
-        mixed[is_lost] = plane[self.pixels((height, width), sides)][is_lost]
+        mixed[is_lost] = plane[self.pixels(plane.shape, sides)][is_lost]
         return mixed
 
 
@@ -159,11 +155,7 @@ class Nodes:
         scaled = at * (_N_NODES - 1)
         first = np.clip(scaled.astype(np.int64), 0, _N_NODES - 2)
         (u, v), (column, row) = scaled - first, first
-        planes = np.stack(self.km)
-        upper = planes[:, row, column] * (1 - u) + planes[:, row, column + 1] * u
-        lower = planes[:, row + 1, column] * (1 - u) + planes[:, row + 1, column + 1] * u
-        between: Float64 = upper * (1 - v) + lower * v
-        return between
+        return np.asarray(_bilinear(np.stack(self.km), (row, column), (v, u)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -323,10 +315,19 @@ def _enlarged(plane: Float64, rows: Float64, columns: Float64) -> Float64:
         np.clip(at.astype(np.int64), 0, n - 2)
         for at, n in zip((rows, columns), plane.shape, strict=True)
     )
-    v, u = (rows - y)[:, np.newaxis], columns - x
-    along_y = plane[y] * (1 - v) + plane[y + 1] * v
-    enlarged: Float64 = along_y[:, x] * (1 - u) + along_y[:, x + 1] * u
-    return enlarged
+    y, v = y[:, np.newaxis], (rows - y)[:, np.newaxis]
+    return np.asarray(_bilinear(plane, (y, x), (v, columns - x)))
+
+
+def _bilinear(planes: Any, at: tuple[IntArray, IntArray], shares: tuple[Any, Any]) -> Any:
+    """Mix each pixel with the ones below and at the right of it; axes are y and x."""
+    (y, x), (v, u) = at, shares
+    below, right = (
+        np.minimum(p + 1, n - 1) for p, n in zip((y, x), planes.shape[-2:], strict=True)
+    )
+    upper = planes[..., y, x] * (1 - u) + planes[..., y, right] * u
+    lower = planes[..., below, x] * (1 - u) + planes[..., below, right] * u
+    return upper * (1 - v) + lower * v
 
 
 def _split(at: Float64, n: int) -> tuple[IntArray, FloatArray]:
