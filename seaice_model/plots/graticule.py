@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from seaice_data.store.views.polar import degrees_in_words
+from seaice_data.store.views.polar import degrees_in_words, round_step
 from seaice_model.plots.framing import Framing, Nodes
 
 Float64 = NDArray[np.float64]
@@ -125,7 +125,7 @@ def _longitudes(nodes: Nodes) -> tuple[float, float]:
 
 def _round(first: float, last: float, steps: tuple[float, ...]) -> Float64:
     """Return the multiples of the smallest step that gives few of them."""
-    step = next((s for s in steps if (last - first) / s <= _MOST_LINES), steps[-1])
+    step = round_step(last - first, steps, _MOST_LINES)
     return np.arange(np.ceil(first / step), np.floor(last / step) + 1) * step
 
 

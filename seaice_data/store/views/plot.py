@@ -12,6 +12,7 @@ from seaice_data.channels import find_channel
 from seaice_data.charts import CHART_FILL, CHARTS, Chart
 from seaice_data.colours import (
     HATCH_COLOUR,
+    HATCH_PX,
     LAND_COLOUR,
     NO_SAR_COLOUR,
     UNKNOWN_COLOUR,
@@ -27,6 +28,7 @@ from seaice_data.store.views.polar import (
     degrees_in_words,
     plane_of,
     round_length,
+    round_step,
 )
 from seaice_data.system.figures import as_png, drawing, new_figure, plot_errors
 from seaice_data.texts import time_in_words
@@ -39,7 +41,6 @@ Float64 = NDArray[np.float64]
 
 _LONGEST_SIDE = 700  # pixels that a figure shows
 _LAND, _UNKNOWN, _HATCH = 254, 253, 252  # beside the classes in a plane to plot
-_HATCH_PX = 9  # from line to line
 _LATITUDE_STEPS = (0.5, 1, 2, 5, 10)
 _LONGITUDE_STEPS = (1, 2, 5, 10, 30)
 _MOST_LINES = 5
@@ -180,7 +181,7 @@ def _classes(
     blank = classes == CHART_FILL
     found: NDArray[np.int64] = classes.astype(np.int64)
     rows, columns = (np.arange(n) for n in found.shape)
-    found[blank & ((rows[:, np.newaxis] + columns) % _HATCH_PX == 0)] = _HATCH
+    found[blank & ((rows[:, np.newaxis] + columns) % HATCH_PX == 0)] = _HATCH
     found[blank & (flags & FLAG_NO_SAR == 0)] = _UNKNOWN
     found[blank & (flags & FLAG_LAND != 0)] = _LAND
     return found
@@ -254,7 +255,7 @@ def _lines(
     """Yield label and course of meridians and parallels that may cross the panel."""
     side = int(np.sign(polar.true_latitude))
     lowest, highest = np.abs(latitude).min(), np.abs(latitude).max()
-    step = _step(highest - lowest, _LATITUDE_STEPS)
+    step = round_step(highest - lowest, _LATITUDE_STEPS, _MOST_LINES)
     around = np.linspace(-180, 180, 1441)
     for degrees in np.arange(0, 90, step):
         if lowest - step <= degrees <= highest + step:
@@ -263,14 +264,11 @@ def _lines(
     width = np.ptp(axes.get_xlim()) / 111.2
     across = width / max(np.cos(np.radians((lowest + highest) / 2)), 0.02)
     along = side * np.linspace(max(lowest - 5, 0), min(highest + 5, 89.5), 400)
-    for degrees in np.arange(-180, 180, _step(min(across, 360), _LONGITUDE_STEPS)):
+    for degrees in np.arange(
+        -180, 180, round_step(min(across, 360), _LONGITUDE_STEPS, _MOST_LINES)
+    ):
         name = degrees_in_words(degrees, "EW")
         yield name, *polar.project(along, np.full_like(along, degrees))
-
-
-def _step(length: float, steps: tuple[float, ...]) -> float:
-    """Return the smallest step that divides a length into few parts."""
-    return next((step for step in steps if length / step <= _MOST_LINES), steps[-1])
 
 
 def _plot_scale_bar(axes: "Axes", enlargement: float) -> None:

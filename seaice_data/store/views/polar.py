@@ -4,6 +4,7 @@ EPSG:3413 in the north and EPSG:3976 in the south, on the ellipsoid of WGS84 (Sn
 Map Projections, a Working Manual, equations 14-15, 15-9 and 21-33 to 21-35).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -123,3 +124,16 @@ def round_length(length_km: float) -> float:
     """
     power = 10.0 ** np.floor(np.log10(length_km))
     return float(max(step * power for step in (1, 2, 5) if step * power <= length_km))
+
+
+def round_step(length: float, steps: Sequence[float], most: int) -> float:
+    """Return the smallest step that divides a length into at most so many parts.
+
+    If none does, it is the last one.
+
+    Examples
+    --------
+    >>> round_step(8.0, (1, 2, 5, 10), 5)
+    2
+    """
+    return next((step for step in steps if length / step <= most), steps[-1])

@@ -18,6 +18,7 @@ from seaice_data.colours import (
     NO_SAR_COLOUR,
     UNKNOWN_COLOUR,
     WMO_COLOURS,
+    rgb,
 )
 from seaice_data.flags import FLAG_LAND, FLAG_NO_SAR
 from seaice_data.geolocation import TiePoints
@@ -29,7 +30,6 @@ from seaice_model.maps.chart_map import ChartMap, Provenance
 from seaice_model.maps.decision import UNKNOWN, Decision
 from seaice_model.metrics import ChartScorer
 from seaice_model.plots.maps import plot_comparison, plot_map
-from seaice_model.plots.painting import rgb
 from seaice_model.plots.sheet import Box
 from seaice_model.style import COLOURS, save_plot
 
