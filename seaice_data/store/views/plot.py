@@ -303,8 +303,9 @@ def _plot_north_arrow(axes: "Axes", polar: PolarPlane) -> None:
     along = 13 * polar.north(*middle)  # points
     halo = [withStroke(linewidth=3, foreground="white")]
     start = np.array([-24.0, -24.0])  # from the corner
+    right, up = (start + 1.7 * along).tolist()
     axes.annotate(
-        "N", xy=(1, 1), xycoords="axes fraction", xytext=start + 1.7 * along,
+        "N", xy=(1, 1), xycoords="axes fraction", xytext=(right, up),
         textcoords="offset points", fontsize=8, ha="center", va="center", zorder=5,
         path_effects=halo, annotation_clip=False,
     )  # fmt: skip
