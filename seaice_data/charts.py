@@ -42,6 +42,11 @@ class Chart:
         return len(self.class_names)
 
     @property
+    def fill_name(self) -> str:
+        """Meaning of fill on sea with SAR, for legends."""
+        return "not charted" if self.name == "SIC" else "no dominant class"
+
+    @property
     def flag_values(self) -> tuple[int, ...]:
         """Classes, then fill, as a CF ``flag_values`` attribute."""
         return (*range(self.n_classes), CHART_FILL)

@@ -54,6 +54,9 @@ NO_SAR_COLOUR = "#ffffff"
 HATCH_COLOUR = "#a8a8a8"
 """Lines across sea without SAR."""
 
+HATCH_PX = 9
+"""Pixels from one of these lines to the next."""
+
 
 def stretch(plane: NDArray[np.floating]) -> tuple[float, float]:
     """Return the values that are black and white when a plane is shown: its percentiles.
@@ -70,3 +73,15 @@ def stretch(plane: NDArray[np.floating]) -> tuple[float, float]:
     known = plane[np.isfinite(plane)]
     low, high = np.percentile(known, _STRETCH) if known.size else (0.0, 1.0)
     return float(low), float(high)
+
+
+def rgb(colour: str) -> tuple[int, int, int]:
+    """Return red, green and blue of a colour.
+
+    Examples
+    --------
+    >>> rgb("#96c8ff")
+    (150, 200, 255)
+    """
+    red, green, blue = bytes.fromhex(colour[1:])
+    return red, green, blue

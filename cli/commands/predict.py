@@ -73,7 +73,8 @@ def predict(
         ),
     ] = False,
     plots: Annotated[
-        bool, typer.Option("--plots/--no-plots", help="Plot each map as PNG")
+        bool,
+        typer.Option("--plots/--no-plots", " /--no-png", help="Plot each map as PNG"),
     ] = True,
     png: Annotated[
         list[FigureGeometry] | None,
@@ -82,9 +83,6 @@ def predict(
             "(EPSG:3413 in the north, SCENE_polar.png)  [default: swath]"
         ),
     ] = None,
-    no_png: Annotated[
-        bool, typer.Option("--no-png", help="The same as --no-plots")
-    ] = False,
     dpi: Annotated[
         int, typer.Option(help="Pixels an inch of the PNG; a panel has 6.4 inches")
     ] = 100,
@@ -137,18 +135,18 @@ def predict(
         raise typer.BadParameter("give either --scene, or --split and --where")
     if scene and not all(scene):
         raise typer.BadParameter("the id of a scene is empty", param_hint="--scene")
+    if png and not plots:
+        raise typer.BadParameter("--png needs plots: leave out --no-plots or --no-png")
     settings = PredictSettings(
         grid=grid.value,
         probabilities=probabilities,
-        plots=plots and not no_png,
+        plots=plots,
         geometries=tuple(each.value for each in png or ()) or ("swath",),
         dpi=dpi,
         flips=flips,
         overwrite=overwrite,
         without=tuple(word.strip() for part in without or () for word in part.split(",")),
     )
-    if png and not settings.plots:
-        raise typer.BadParameter("--png and --no-png exclude each other")
     runs = run or ["run"]
     with Progress("maps") as progress:
         if is_store(source):

@@ -112,12 +112,12 @@ def as_png(figure: "Figure", dpi: float) -> bytes:
     Raises
     ------
     PlotError
-        If matplotlib cannot plot it.
+        If matplotlib cannot plot it, or Pillow cannot be imported.
     """
-    from PIL import Image, PngImagePlugin  # late: only for figures
-
     content = BytesIO()
     with drawing():
+        from PIL import Image, PngImagePlugin  # late: only for figures
+
         buffer, size = _drawn(figure, dpi)
         # `seaice_data.system.ownership` recognises the file by this mark.
         mark = PngImagePlugin.PngInfo()

@@ -21,9 +21,8 @@ _SLIT_M = 0.001  # half the width of what is cut out along the date line
 _FAR_M = 3e7
 _N_DIGITS = 7  # of degrees: a centimetre
 _NO_GAP = 1e-6  # degrees between neighbours that touch each other
-_DATE_LINE = np.radians(
-    225
-)  # direction from the pole: anticlockwise from the negative y axis
+# Direction from the pole, anticlockwise from the negative y axis.
+_DATE_LINE = np.radians(225)
 
 
 def in_degrees(polygons: NDArray[Any]) -> NDArray[Any]:

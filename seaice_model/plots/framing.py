@@ -1,4 +1,4 @@
-"""How a panel shows a scene: as the satellite saw it, north up, or on a polar grid.
+"""How a panel shows a scene: in rows and columns turned north up, or on a polar grid.
 
 ``frame`` returns a `Framing`, which samples planes of any grid of the scene for the pixels
 of a panel, and says where places on the earth are in it. Panels have coordinates from 0 to
@@ -43,11 +43,17 @@ class Positions:
     outside: Mask | None
     """Pixels of the panel that are not in the scene; None if all are."""
 
-    def pixels(self, shape: tuple[int, int]) -> tuple[IntArray, IntArray]:
-        """Return row and column of the pixels that a plane of this shape shows."""
+    def pixels(
+        self, shape: tuple[int, int], sides: tuple[float, float] | None = None
+    ) -> tuple[IntArray, IntArray]:
+        """Return row and column of the pixels that a plane of this shape shows.
+
+        `sides` are height and width of the scene in pixels of the plane, if they are not
+        its shape: a store drops the rows and columns after the last whole block.
+        """
         y, x = (
-            np.clip((at * n).astype(np.int64), 0, n - 1)
-            for at, n in zip((self.y, self.x), shape, strict=True)
+            np.clip((at * side).astype(np.int64), 0, n - 1)
+            for at, side, n in zip((self.y, self.x), sides or shape, shape, strict=True)
         )
         return y, x
 
@@ -56,17 +62,22 @@ class Positions:
         sampled: Values = plane[self.pixels(plane.shape)]
         return sampled
 
-    def between(self, plane: FloatArray) -> FloatArray:
-        """Interpolate a plane bilinearly; next to NaN, return the nearest pixels."""
+    def between(
+        self, plane: FloatArray, sides: tuple[float, float] | None = None
+    ) -> FloatArray:
+        """Interpolate a plane bilinearly; next to NaN, return the nearest pixels.
+
+        For `sides` see `pixels`.
+        """
         (y, v), (x, u) = (
-            _split(at * n - 0.5, n)
-            for at, n in zip((self.y, self.x), plane.shape, strict=True)
+            _split(at * side - 0.5, n)
+            for at, side, n in zip(
+                (self.y, self.x), sides or plane.shape, plane.shape, strict=True
+            )
         )
-        upper = plane[y, x] * (1 - u) + plane[y, x + 1] * u
-        lower = plane[y + 1, x] * (1 - u) + plane[y + 1, x + 1] * u
-        mixed: FloatArray = upper * (1 - v) + lower * v
+        mixed: FloatArray = _bilinear(plane, (y, x), (v, u))
         is_lost = np.isnan(mixed)
-        mixed[is_lost] = self.of(plane)[is_lost]
+        mixed[is_lost] = plane[self.pixels(plane.shape, sides)][is_lost]
         return mixed
 
 
@@ -86,17 +97,12 @@ class Nodes:
         self.grid = grid
         rows, columns = (np.linspace(-0.5, n - 0.5, _N_NODES) for n in grid.shape)
         self.latitude, longitude = tie_points.places(rows, columns)
-        self.x, self.y = self.plane.project(self.latitude, longitude)
+        self.km = self.plane.project(self.latitude, longitude)  # easting and northing
         self._jacobian = np.array(
             [[np.mean(np.diff(p, axis=1)), np.mean(np.diff(p, axis=0))] for p in self.km]
         ) * (_N_NODES - 1)
         if not abs(np.linalg.det(self._jacobian)) > 1e-9:  # NaN, too
             raise ValueError("its tie points do not span a surface")
-
-    @property
-    def km(self) -> tuple[Float64, Float64]:
-        """Easting and northing of the nodes in kilometres."""
-        return self.x, self.y
 
     @property
     def outline(self) -> tuple[Float64, Float64]:
@@ -149,11 +155,7 @@ class Nodes:
         scaled = at * (_N_NODES - 1)
         first = np.clip(scaled.astype(np.int64), 0, _N_NODES - 2)
         (u, v), (column, row) = scaled - first, first
-        planes = np.stack(self.km)
-        upper = planes[:, row, column] * (1 - u) + planes[:, row, column + 1] * u
-        lower = planes[:, row + 1, column] * (1 - u) + planes[:, row + 1, column + 1] * u
-        between: Float64 = upper * (1 - v) + lower * v
-        return between
+        return np.asarray(_bilinear(np.stack(self.km), (row, column), (v, u)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -269,8 +271,7 @@ def _polar(nodes: Nodes) -> Framing:
     middle = np.array([(x.min() + x.max()) / 2, (y.min() + y.max()) / 2])
     width, height = (float(np.ptp(p)) * (1 + 2 * _ROOM) for p in (x, y))
     left, top = middle[0] - width / 2, middle[1] + height / 2
-    side = np.sign(nodes.plane.true_latitude)
-    to_north = _unit(-side * middle * np.array([1.0, -1.0]))
+    to_north = nodes.plane.north(*middle)
 
     def locate(x: Float64, y: Float64) -> tuple[Float64, Float64]:
         return (x - left) / width, (top - y) / height
@@ -293,7 +294,7 @@ def _polar(nodes: Nodes) -> Framing:
         geometry="polar",
         aspect=height / width,
         width_km=width / _enlargement(nodes, middle),
-        north=(float(to_north[0]), float(to_north[1])),
+        north=(float(to_north[0]), float(-to_north[1])),
         nodes=nodes,
         sample=sample,
         locate=locate,
@@ -303,7 +304,7 @@ def _polar(nodes: Nodes) -> Framing:
 def _enlargement(nodes: Nodes, at: Float64) -> float:
     """Return how many kilometres on the polar plane one on the ground is."""
     latitude = nodes.latitude.ravel()[
-        np.argmin(np.hypot(nodes.x - at[0], nodes.y - at[1]).ravel())
+        np.argmin(np.hypot(nodes.km[0] - at[0], nodes.km[1] - at[1]).ravel())
     ]
     return nodes.plane.enlargement(float(latitude))
 
@@ -314,10 +315,19 @@ def _enlarged(plane: Float64, rows: Float64, columns: Float64) -> Float64:
         np.clip(at.astype(np.int64), 0, n - 2)
         for at, n in zip((rows, columns), plane.shape, strict=True)
     )
-    v, u = (rows - y)[:, np.newaxis], columns - x
-    along_y = plane[y] * (1 - v) + plane[y + 1] * v
-    enlarged: Float64 = along_y[:, x] * (1 - u) + along_y[:, x + 1] * u
-    return enlarged
+    y, v = y[:, np.newaxis], (rows - y)[:, np.newaxis]
+    return np.asarray(_bilinear(plane, (y, x), (v, columns - x)))
+
+
+def _bilinear(planes: Any, at: tuple[IntArray, IntArray], shares: tuple[Any, Any]) -> Any:
+    """Mix each pixel with the ones below and at the right of it; axes are y and x."""
+    (y, x), (v, u) = at, shares
+    below, right = (
+        np.minimum(p + 1, n - 1) for p, n in zip((y, x), planes.shape[-2:], strict=True)
+    )
+    upper = planes[..., y, x] * (1 - u) + planes[..., y, right] * u
+    lower = planes[..., below, x] * (1 - u) + planes[..., below, right] * u
+    return upper * (1 - v) + lower * v
 
 
 def _split(at: Float64, n: int) -> tuple[IntArray, FloatArray]:

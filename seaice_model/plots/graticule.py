@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from seaice_data.store.views.polar import degrees_in_words, round_step
 from seaice_model.plots.framing import Framing, Nodes
 
 Float64 = NDArray[np.float64]
@@ -85,21 +86,6 @@ def crossing(line: Line, axis: int, edge: float) -> float | None:
     return None
 
 
-def degrees_in_words(degrees: float, letters: str) -> str:
-    """Return degrees with the letter of their side, the first of two if positive.
-
-    Examples
-    --------
-    >>> degrees_in_words(-30, "EW"), degrees_in_words(72.5, "NS")
-    ('30°W', '72.5°N')
-    >>> degrees_in_words(180, "EW")
-    '180°'
-    """
-    if letters == "EW" and degrees % 180 == 0:
-        return f"{abs(degrees):g}°"
-    return f"{abs(degrees):g}°{letters[int(degrees < 0)]}"
-
-
 def _parallels(nodes: Nodes) -> Iterator[tuple[str, Float64, Float64]]:
     """Yield name, latitudes and longitudes of parallels."""
     first, last = _longitudes(nodes)
@@ -139,7 +125,7 @@ def _longitudes(nodes: Nodes) -> tuple[float, float]:
 
 def _round(first: float, last: float, steps: tuple[float, ...]) -> Float64:
     """Return the multiples of the smallest step that gives few of them."""
-    step = next((s for s in steps if (last - first) / s <= _MOST_LINES), steps[-1])
+    step = round_step(last - first, steps, _MOST_LINES)
     return np.arange(np.ceil(first / step), np.floor(last / step) + 1) * step
 
 

@@ -20,11 +20,8 @@ from seaice_data.texts import counted, printable, shortened, time_in_words
 from seaice_model.maps.chart_map import ChartMap
 from seaice_model.maps.decision import Decision
 from seaice_model.metrics import Scores
-from seaice_model.plots.framing import Geometry, frame
-from seaice_model.plots.painting import (
-    RAMP,
-    paint_ramp,
-)
+from seaice_model.plots.framing import Framing, Geometry, frame
+from seaice_model.plots.painting import RAMP, paint_ramp
 from seaice_model.plots.panels import MARGIN, Panels
 from seaice_model.plots.sheet import SOFT, Box, Key
 from seaice_model.style import drawing
@@ -90,12 +87,13 @@ def plot_map(
             rows.append(_UncertaintyRow(decision, chart_map.flags, found))
     panels = Panels(framing, len(sar), len(rows), dpi, len(CHARTS))
     for (name, plane), box in zip(sar.items(), panels.sar, strict=True):
-        panels.show_sar(box, name, plane, chart_map.flags)
+        panels.show_sar(box, name, plane, chart_map.flags, _sides(plane, chart_map))
     for row, boxes in zip(rows, panels.charts, strict=True):
         for chart, box in zip(CHARTS, boxes, strict=True):
             row.show(panels, box, chart)
     panels.finish([*panels.sar, *panels.charts[0]][0])
-    _plot_legends(panels, is_charted=charts is not None)
+    is_charted = charts is not None or bool(chart_map.charted_by)
+    _plot_legends(panels, is_charted=is_charted)
     panels.place_overview()
     _plot_notes(panels, chart_map, has_sar=bool(sar))
     _plot_words(panels, chart_map, scores)
@@ -192,6 +190,27 @@ class _ChartRow(_Row):
         panels.title(box, f"{chart.name}, {self._whose}{suffix}")
 
 
+def _sides(plane: FloatArray, chart_map: ChartMap) -> tuple[float, float]:
+    """Return height and width of a map in pixels of a plane of the same scene.
+
+    A store drops the rows and columns after the last whole block; if it picks pixels, they
+    are spread over the whole scene. The decision says which of the two it is.
+    """
+    decision = chart_map.decision
+    known = decision is not None and decision.classes.shape[1:] == plane.shape
+    sides = []
+    for axis, (n_pixels, n) in enumerate(
+        zip(chart_map.flags.shape, plane.shape, strict=True)
+    ):
+        if decision is not None and known and n > 1:
+            stand_ins = (decision.rows, decision.columns)[axis]
+            spacing = np.searchsorted(stand_ins, n - 1) / (n - 1)
+        else:
+            spacing = n_pixels // n or n_pixels / n  # of a finer plane, too
+        sides.append(n_pixels / spacing)
+    return sides[0], sides[1]
+
+
 _Uncertainty = tuple[str, FloatArray, float, tuple[str, str]]
 """Title, values on the grid of the store, the largest shown, and what the ends mean."""
 
@@ -274,19 +293,15 @@ def chart_keys(chart: Chart, *, is_charted: bool, is_placed: bool = True) -> lis
         return [*keys, Key(UNKNOWN_COLOUR, "land, or no class")]
     keys += [Key(LAND_COLOUR, "land"), Key("", "no SAR")]
     if is_charted:
-        blank = "not charted" if chart is SIC else "no dominant class"
-        keys.append(Key(UNKNOWN_COLOUR, blank))
+        keys.append(Key(UNKNOWN_COLOUR, chart.fill_name))
     return keys
 
 
 def _plot_notes(panels: Panels, chart_map: ChartMap, *, has_sar: bool) -> None:
     if panels.notes is None:
         return
-    nodes = panels.framing.nodes
-    is_polar = panels.framing.geometry == "polar"
     lines = [
-        f"Polar stereographic, {nodes.plane.crs}" if is_polar and nodes is not None
-        else "Swath geometry, north up",
+        _geometry_in_words(panels.framing),
         f"Pixels of {chart_map.grid.pixel_spacing_m:g} m",
         *(["Radar: percentiles 1 to 99.5 of the sea"] if has_sar else []),
         "SIC, SOD: colours of WMO/TD-No. 1215",
@@ -296,6 +311,14 @@ def _plot_notes(panels: Panels, chart_map: ChartMap, *, has_sar: bool) -> None:
         panels.sheet.write(
             panels.notes_left, panels.notes.top + 14 + 22 * k, line, 11, color=SOFT
         )
+
+
+def _geometry_in_words(framing: Framing) -> str:
+    if framing.nodes is None:
+        return "Rows and columns of the scene"
+    if framing.geometry == "polar":
+        return f"Polar stereographic, {framing.nodes.plane.crs}"
+    return "Swath geometry, north up"
 
 
 def _plot_words(panels: Panels, chart_map: ChartMap, scores: Scores | None) -> None:

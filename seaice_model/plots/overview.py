@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from seaice_data.store.views.polar import PolarPlane
+from seaice_data.store.views.polar import PolarPlane, degrees_in_words
 from seaice_model.plots.framing import Nodes
-from seaice_model.plots.graticule import degrees_in_words
 from seaice_model.plots.sheet import INK, SOFT, Sheet
 
 PLACES = {

@@ -14,9 +14,11 @@ from seaice_data.charts import CHART_FILL
 from seaice_data.colours import (
     COAST_COLOUR,
     HATCH_COLOUR,
+    HATCH_PX,
     LAND_COLOUR,
     NO_SAR_COLOUR,
     UNKNOWN_COLOUR,
+    rgb,
 )
 from seaice_data.flags import FLAG_LAND, FLAG_NO_SAR
 
@@ -42,7 +44,6 @@ RAMP = ("#f7fcfd", "#bfd3e6", "#8c96c6", "#88419d", "#4d004b")
 _SHARES = (1.0, 99.5)  # percentiles that are black and white
 _LEAST_SPAN_DB = 8.0
 _MOST_SAMPLED = 200_000
-_HATCH_PX = 9  # from line to line
 _GRAY_OF = (30, 245)  # darkest and lightest: neither black as ink nor white as paper
 
 
@@ -184,18 +185,6 @@ def hatched(height: int, width: int, scale: float = 1.0) -> Pixels:
     return pixels
 
 
-def rgb(colour: str) -> tuple[int, int, int]:
-    """Return red, green and blue of a colour.
-
-    Examples
-    --------
-    >>> rgb("#96c8ff")
-    (150, 200, 255)
-    """
-    red, green, blue = bytes.fromhex(colour[1:])
-    return red, green, blue
-
-
 def _levels(ramp: Sequence[str] | None) -> Pixels:
     """Return 256 colours from first to last."""
     if ramp is None:
@@ -208,7 +197,7 @@ def _levels(ramp: Sequence[str] | None) -> Pixels:
 
 
 def _hatch(shape: tuple[int, int], scale: float) -> Mask:
-    period = max(round(_HATCH_PX * scale), 3)
+    period = max(round(HATCH_PX * scale), 3)
     slope = np.arange(shape[0])[:, np.newaxis] + np.arange(shape[1])
     hatch: Mask = slope % period < max(round(1.5 * scale), 1)
     return hatch

@@ -83,9 +83,20 @@ class Panels:
         positions = framing.sample(*self.sheet.size_of(self.charts[0][0]))
         self.positions: Positions = positions
 
-    def show_sar(self, box: Box, name: str, plane: FloatArray, flags: ChartArray) -> None:
-        """Show backscatter, dark to light between its extreme percentiles over the sea."""
-        values = self.positions.between(plane.astype(np.float32))
+    def show_sar(
+        self,
+        box: Box,
+        name: str,
+        plane: FloatArray,
+        flags: ChartArray,
+        sides: tuple[float, float] | None = None,
+    ) -> None:
+        """Show backscatter, dark to light between its extreme percentiles over the sea.
+
+        `sides` are height and width of the scene in pixels of the plane, if they are not
+        its shape.
+        """
+        values = self.positions.between(plane.astype(np.float32), sides)
         is_land = self.positions.of(flags) & FLAG_LAND != 0
         tones = np.where(np.isnan(values), np.uint8(NO_SAR), np.uint8(0))
         tones[is_land] = LAND

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from seaice_data.store.views.polar import round_length
 from seaice_model.plots.framing import Framing
 from seaice_model.plots.graticule import Line, crossing
 from seaice_model.plots.painting import Pixels, hatched
@@ -258,18 +259,6 @@ def _pasted(pixels: Pixels, box: Box) -> Any:
     artist = Pasted()
     artist.set_zorder(1)
     return artist
-
-
-def round_length(length_km: float) -> float:
-    """Return the largest of 1, 2 and 5 times a power of ten that does not exceed it.
-
-    Examples
-    --------
-    >>> round_length(104)
-    100.0
-    """
-    power = 10.0 ** np.floor(np.log10(length_km))
-    return float(max(step * power for step in (1, 2, 5) if step * power <= length_km))
 
 
 def _labels(lines: Sequence[Line], axis: int, edge: float) -> list[tuple[str, float]]:

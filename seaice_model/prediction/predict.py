@@ -140,6 +140,11 @@ class PredictSettings:
     def __post_init__(self) -> None:
         """Reject groups that no network can do without, and impossible figures."""
         _ = self.figures  # it checks itself
+        if self.plots and not self.geometries:
+            raise SettingsError(
+                "no geometry of the figures is given",
+                hint='leave out geometries, or turn plots off ("plots=False")',
+            )
         for name in self.without:
             if name not in DISPENSABLE:
                 raise SettingsError(

@@ -70,3 +70,15 @@ def test_a_command_accepts_an_old_name_and_its_help_does_not_show_it(
     assert result.exit_code == 1  # the option was accepted, but there is no store
     assert "write --no-plots" in result.stderr
     assert "--pictures" not in CliRunner().invoke(app, ["predict", "--help"]).stdout
+
+
+@pytest.mark.parametrize("given", ["--no-plots", "--no-png", "--no-pictures"])
+def test_a_geometry_needs_plots(given: str) -> None:
+    asked = CliRunner().invoke(app, ["predict", "a.zarr", "--png", "polar", given])
+    assert asked.exit_code == 2
+    words = "--png needs plots: leave out --no-plots or --no-png"
+    assert words in asked.stderr
+    asked = CliRunner().invoke(
+        app, ["predict", "a.zarr", "--png", "polar", given, "--plots"]
+    )
+    assert words not in asked.stderr  # the last one counts

@@ -85,6 +85,15 @@ def test_what_matplotlib_raises_is_put_into_words(error: Exception, words: str) 
         raise error
 
 
+def test_pillow_that_cannot_be_imported_is_an_error_of_the_plot(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    figure = new_figure(1, 1)
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    with pytest.raises(PlotError, match=r"cannot plot: .*PIL"):
+        as_png(figure, 50)
+
+
 def test_a_figure_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "folder.png").mkdir()
     with pytest.raises(PlotError, match="cannot plot"):

@@ -10,14 +10,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from seaice_data.charts import CHARTS
-from seaice_data.colours import COAST_COLOUR, LAND_COLOUR, WMO_COLOURS
+from seaice_data.colours import COAST_COLOUR, LAND_COLOUR, WMO_COLOURS, rgb
 from seaice_data.sources.inputs import StoreSource
 from seaice_data.store.store import Store
 from seaice_model.maps.alignment import align
 from seaice_model.maps.netcdf import read_netcdf
 from seaice_model.metrics import ChartScorer
 from seaice_model.plots.maps import plot_map
-from seaice_model.plots.painting import rgb
 from seaice_model.style import as_png
 
 DPI = 62

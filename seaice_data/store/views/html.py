@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seaice_data.charts import CHART_FILL, CHARTS, SOD
-from seaice_data.colours import UNKNOWN_COLOUR, WMO_COLOURS, stretch
+from seaice_data.colours import UNKNOWN_COLOUR, WMO_COLOURS, rgb, stretch
 from seaice_data.display import as_rows
 from seaice_data.errors import SeaIceError
 from seaice_data.store.store import Store
@@ -117,15 +117,9 @@ def _grey(plane: NDArray[np.float32]) -> Pixels:
 
 def _coloured(classes: Pixels) -> Pixels:
     """Return classes of SOD in their colours, shape ``(y, x, 3)``."""
-    colours = np.array(
-        [_rgb(colour) for colour in (*WMO_COLOURS[SOD.name], UNKNOWN_COLOUR)]
-    )
+    colours = np.array([rgb(colour) for colour in (*WMO_COLOURS[SOD.name], UNKNOWN_COLOUR)])
     shown = np.where(classes == CHART_FILL, SOD.n_classes, classes)
     return np.asarray(colours[np.minimum(shown, SOD.n_classes)], np.uint8)
-
-
-def _rgb(colour: str) -> tuple[int, ...]:
-    return tuple(bytes.fromhex(colour[1:]))
 
 
 def _image(name: str, pixels: Pixels) -> str:

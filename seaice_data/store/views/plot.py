@@ -12,6 +12,7 @@ from seaice_data.channels import find_channel
 from seaice_data.charts import CHART_FILL, CHARTS, Chart
 from seaice_data.colours import (
     HATCH_COLOUR,
+    HATCH_PX,
     LAND_COLOUR,
     NO_SAR_COLOUR,
     UNKNOWN_COLOUR,
@@ -22,7 +23,13 @@ from seaice_data.errors import SettingsError, StoreError
 from seaice_data.flags import FLAG_LAND, FLAG_NO_SAR
 from seaice_data.settings import nearest
 from seaice_data.store.stored_scene import StoredScene
-from seaice_data.store.views.polar import PolarPlane, plane_of
+from seaice_data.store.views.polar import (
+    PolarPlane,
+    degrees_in_words,
+    plane_of,
+    round_length,
+    round_step,
+)
 from seaice_data.system.figures import as_png, drawing, new_figure, plot_errors
 from seaice_data.texts import time_in_words
 
@@ -34,7 +41,6 @@ Float64 = NDArray[np.float64]
 
 _LONGEST_SIDE = 700  # pixels that a figure shows
 _LAND, _UNKNOWN, _HATCH = 254, 253, 252  # beside the classes in a plane to plot
-_HATCH_PX = 9  # from line to line
 _LATITUDE_STEPS = (0.5, 1, 2, 5, 10)
 _LONGITUDE_STEPS = (1, 2, 5, 10, 30)
 _MOST_LINES = 5
@@ -78,7 +84,7 @@ def _plot(scene: StoredScene, channel: str | None, chart: str | None, axes: "Axe
         what = _plot_chart(axes, _chart(str(chart)), scene, (x, y), (rows, columns))
     _frame(axes, x, y)
     _plot_graticule(axes, polar, points.latitude)
-    _plot_scale_bar(axes)
+    _plot_scale_bar(axes, polar.enlargement(float(np.mean(points.latitude))))
     _plot_north_arrow(axes, polar)
     place = " ".join(filter(None, [scene.service.upper(), scene.region]))
     lines = [what, f"{scene.id}   {time_in_words(scene.acquired)}", place]
@@ -142,7 +148,7 @@ def _plot_chart(
 
     classes = _classes(scene, chart, pixels)
     known = [*WMO_COLOURS[chart.name], UNKNOWN_COLOUR, LAND_COLOUR]
-    names = [*chart.class_names, "no single class", "land"]
+    names = [*chart.class_names, chart.fill_name, "land"]
     colours = [*WMO_COLOURS[chart.name], HATCH_COLOUR, UNKNOWN_COLOUR, LAND_COLOUR]
     shown = [*range(chart.n_classes), _HATCH, _UNKNOWN, _LAND]
     borders = np.arange(len(shown) + 1) - 0.5
@@ -175,7 +181,7 @@ def _classes(
     blank = classes == CHART_FILL
     found: NDArray[np.int64] = classes.astype(np.int64)
     rows, columns = (np.arange(n) for n in found.shape)
-    found[blank & ((rows[:, np.newaxis] + columns) % _HATCH_PX == 0)] = _HATCH
+    found[blank & ((rows[:, np.newaxis] + columns) % HATCH_PX == 0)] = _HATCH
     found[blank & (flags & FLAG_NO_SAR == 0)] = _UNKNOWN
     found[blank & (flags & FLAG_LAND != 0)] = _LAND
     return found
@@ -249,35 +255,29 @@ def _lines(
     """Yield label and course of meridians and parallels that may cross the panel."""
     side = int(np.sign(polar.true_latitude))
     lowest, highest = np.abs(latitude).min(), np.abs(latitude).max()
-    step = _step(highest - lowest, _LATITUDE_STEPS)
+    step = round_step(highest - lowest, _LATITUDE_STEPS, _MOST_LINES)
     around = np.linspace(-180, 180, 1441)
     for degrees in np.arange(0, 90, step):
         if lowest - step <= degrees <= highest + step:
             at = np.full_like(around, side * degrees)
-            yield f"{degrees:g}°{'N' if side > 0 else 'S'}", *polar.project(at, around)
+            yield degrees_in_words(side * degrees, "NS"), *polar.project(at, around)
     width = np.ptp(axes.get_xlim()) / 111.2
     across = width / max(np.cos(np.radians((lowest + highest) / 2)), 0.02)
     along = side * np.linspace(max(lowest - 5, 0), min(highest + 5, 89.5), 400)
-    for degrees in np.arange(-180, 180, _step(min(across, 360), _LONGITUDE_STEPS)):
-        name = f"{abs(degrees):g}°{'W' if degrees < 0 else 'E'}"
+    for degrees in np.arange(
+        -180, 180, round_step(min(across, 360), _LONGITUDE_STEPS, _MOST_LINES)
+    ):
+        name = degrees_in_words(degrees, "EW")
         yield name, *polar.project(along, np.full_like(along, degrees))
 
 
-def _step(length: float, steps: tuple[float, ...]) -> float:
-    """Return the smallest step that divides a length into few parts."""
-    return next((step for step in steps if length / step <= _MOST_LINES), steps[-1])
-
-
-def _plot_scale_bar(axes: "Axes") -> None:
-    """Plot a bar of a round length, in the lower right corner."""
+def _plot_scale_bar(axes: "Axes", enlargement: float) -> None:
+    """Plot a bar of a round length on the ground, in the lower right corner."""
     from matplotlib.patheffects import withStroke
 
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
-    length = next(
-        km
-        for km in (500, 200, 100, 50, 20, 10, 5, 2, 1, 0.5, 0.1, 0)
-        if km <= (right - left) / 4
-    )
+    length_km = round_length((right - left) / 4 / enlargement)
+    length = length_km * enlargement
     end, at = right - 0.04 * (right - left), bottom + 0.04 * (top - bottom)
     halo = [withStroke(linewidth=3, foreground="white")]
     axes.plot(
@@ -289,7 +289,7 @@ def _plot_scale_bar(axes: "Axes") -> None:
         path_effects=halo,
     )
     axes.text(
-        end - length / 2, at + 0.012 * (top - bottom), f"{length:g} km", fontsize=7,
+        end - length / 2, at + 0.012 * (top - bottom), f"{length_km:g} km", fontsize=7,
         ha="center", va="bottom", zorder=5, path_effects=halo,
     )  # fmt: skip
 
@@ -299,13 +299,13 @@ def _plot_north_arrow(axes: "Axes", polar: PolarPlane) -> None:
     from matplotlib.patheffects import withStroke
     from matplotlib.transforms import ScaledTranslation
 
-    middle = np.array([np.mean(axes.get_xlim()), np.mean(axes.get_ylim())])
-    to_north = -np.sign(polar.true_latitude) * middle
-    along = 13 * to_north / (np.hypot(*to_north) or 1.0)  # points
+    middle = float(np.mean(axes.get_xlim())), float(np.mean(axes.get_ylim()))
+    along = 13 * polar.north(*middle)  # points
     halo = [withStroke(linewidth=3, foreground="white")]
     start = np.array([-24.0, -24.0])  # from the corner
+    right, up = (start + 1.7 * along).tolist()
     axes.annotate(
-        "N", xy=(1, 1), xycoords="axes fraction", xytext=start + 1.7 * along,
+        "N", xy=(1, 1), xycoords="axes fraction", xytext=(right, up),
         textcoords="offset points", fontsize=8, ha="center", va="center", zorder=5,
         path_effects=halo, annotation_clip=False,
     )  # fmt: skip

@@ -4,6 +4,7 @@ EPSG:3413 in the north and EPSG:3976 in the south, on the ellipsoid of WGS84 (Sn
 Map Projections, a Working Manual, equations 14-15, 15-9 and 21-33 to 21-35).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,6 +61,18 @@ class PolarPlane:
         true = np.radians(abs(self.true_latitude))
         return float(_shrunk(phi) * _around(true) / (_shrunk(true) * _around(phi)))
 
+    def north(self, x: float, y: float) -> NDArray[np.float64]:
+        """Return the unit vector to north at a place of the plane; zeros at the pole.
+
+        Examples
+        --------
+        >>> NORTH.north(0.0, -2000.0) + 0.0, SOUTH.north(0.0, -2000.0) + 0.0
+        (array([0., 1.]), array([ 0., -1.]))
+        """
+        outwards = np.array([x, y], np.float64)
+        to_north: NDArray[np.float64] = -np.sign(self.true_latitude) * outwards
+        return to_north / (np.hypot(x, y) or 1.0)
+
 
 def _around(phi: float) -> float:
     """Return the radius of a parallel, in large semi-axes (Snyder, 14-15)."""
@@ -84,3 +97,43 @@ SOUTH = PolarPlane("EPSG:3976", -70.0, 0.0)
 def plane_of(latitude: FloatArray) -> PolarPlane:
     """Return the plane of the hemisphere in which most places are."""
     return NORTH if np.mean(latitude) >= 0 else SOUTH
+
+
+def degrees_in_words(degrees: float, letters: str) -> str:
+    """Return degrees with the letter of their side, the first of two if positive.
+
+    Examples
+    --------
+    >>> degrees_in_words(-30, "EW"), degrees_in_words(72.5, "NS")
+    ('30°W', '72.5°N')
+    >>> degrees_in_words(180, "EW")
+    '180°'
+    """
+    if letters == "EW" and degrees % 180 == 0:
+        return f"{abs(degrees):g}°"
+    return f"{abs(degrees):g}°{letters[int(degrees < 0)]}"
+
+
+def round_length(length_km: float) -> float:
+    """Return the largest of 1, 2 and 5 times a power of ten that does not exceed it.
+
+    Examples
+    --------
+    >>> round_length(104)
+    100.0
+    """
+    power = 10.0 ** np.floor(np.log10(length_km))
+    return float(max(step * power for step in (1, 2, 5) if step * power <= length_km))
+
+
+def round_step(length: float, steps: Sequence[float], most: int) -> float:
+    """Return the smallest step that divides a length into at most so many parts.
+
+    If none does, it is the last one.
+
+    Examples
+    --------
+    >>> round_step(8.0, (1, 2, 5, 10), 5)
+    2
+    """
+    return next((step for step in steps if length / step <= most), steps[-1])

@@ -73,19 +73,20 @@ def test_polar_panels_put_pixels_where_epsg_3413_does(
     assert positions.outside is not None
     to_plane = Transformer.from_crs(4326, 3413, always_xy=True)
     corners = to_plane.transform(points.longitude, points.latitude)
-    left, right = corners[0].min(), corners[0].max()
-    room = 0.02 * (right - left)
+    left, bottom = (values.min() - 0.02 * np.ptp(values) for values in corners)
+    width, height = (1.04 * np.ptp(values) for values in corners)
     for row, column in ((10, 20), (250, 200), (480, 390)):
         north, east = points.places(np.array([row]), np.array([column]))
-        x, _ = to_plane.transform(east.item(), north.item())
-        across = (x - left + room) / (right - left + 2 * room)
+        x, y = to_plane.transform(east.item(), north.item())
+        right, up = (x - left) / width, (y - bottom) / height
         at = np.abs(positions.y * 500 - row - 0.5) + np.abs(
             positions.x * 400 - column - 0.5
         )
         at[positions.outside] = np.inf
         found = np.unravel_index(np.argmin(at), at.shape)
         assert at.min() < 1.5  # the pixel is on the panel
-        assert (found[1] + 0.5) / 600 == pytest.approx(across, abs=0.004)
+        assert (found[1] + 0.5) / size[1] == pytest.approx(right, abs=0.004)
+        assert (found[0] + 0.5) / size[0] == pytest.approx(1 - up, abs=0.004)
 
 
 @pytest.mark.parametrize("latitude", [60.0, 75.0, 84.0])
@@ -110,7 +111,7 @@ def test_the_scale_is_that_of_geodesics(latitude: float, geometry: str) -> None:
 
 def test_places_outside_the_scene_are_found_or_not_known() -> None:
     nodes = Nodes(scene(72.0, -40.0, 200), GRID)
-    x, y = nodes.find(nodes.x[[0, 32, 64], 32], nodes.y[[0, 32, 64], 32])
+    x, y = nodes.find(*(plane[[0, 32, 64], 32] for plane in nodes.km))
     assert x == pytest.approx([0.5, 0.5, 0.5], abs=1e-3)
     assert y == pytest.approx([0.0, 0.5, 1.0], abs=1e-3)
     far, _ = nodes.find(np.array([9e3]), np.array([9e3]))
@@ -120,3 +121,25 @@ def test_places_outside_the_scene_are_found_or_not_known() -> None:
 def test_a_polar_panel_needs_a_place() -> None:
     with pytest.raises(ValueError, match="do not say where it is"):
         frame(None, GRID, "polar")
+
+
+def test_planes_are_interpolated_between_the_middles_of_their_pixels() -> None:
+    plane = np.arange(3, dtype=np.float32)[:, np.newaxis] * 10 + np.zeros(
+        (1, 2), np.float32
+    )
+    shown = frame(None, GRID, "swath").sample(6, 2).between(plane)
+    np.testing.assert_allclose(shown[:, 0], [0, 2.5, 7.5, 12.5, 17.5, 20])
+    # The scene is half a pixel higher than the plane, which ends before the last row.
+    shown = frame(None, GRID, "swath").sample(7, 2).between(plane, (3.5, 2.0))
+    np.testing.assert_allclose(shown[:, 0], [0, 2.5, 7.5, 12.5, 17.5, 20, 20], atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 3), (3, 1)])
+def test_a_plane_of_one_row_or_column_is_interpolated(shape: tuple[int, int]) -> None:
+    plane = (
+        np.arange(3, dtype=np.float32).reshape(shape) if max(shape) > 1 else np.ones((1, 1))
+    )
+    shown = frame(None, GRID, "swath").sample(6, 6).between(plane)
+    assert (shown.min(), shown.max()) == (plane.min(), plane.max())
+    hole = np.full(shape, np.nan, np.float32)
+    assert np.isnan(frame(None, GRID, "swath").sample(6, 6).between(hole)).all()

@@ -1,6 +1,7 @@
 from dataclasses import replace
 from datetime import timedelta, timezone
 from pathlib import Path
+from typing import Literal
 
 import matplotlib as mpl
 import numpy as np
@@ -17,17 +18,18 @@ from seaice_data.colours import (
     NO_SAR_COLOUR,
     UNKNOWN_COLOUR,
     WMO_COLOURS,
+    rgb,
 )
 from seaice_data.flags import FLAG_LAND, FLAG_NO_SAR
 from seaice_data.geolocation import TiePoints
 from seaice_data.grid import Grid
+from seaice_data.store.recipe import Recipe
 from seaice_data.store.store import Store
 from seaice_model.errors import PlotError
 from seaice_model.maps.chart_map import ChartMap, Provenance
 from seaice_model.maps.decision import UNKNOWN, Decision
 from seaice_model.metrics import ChartScorer
 from seaice_model.plots.maps import plot_comparison, plot_map
-from seaice_model.plots.painting import rgb
 from seaice_model.plots.sheet import Box
 from seaice_model.style import COLOURS, save_plot
 
@@ -96,6 +98,37 @@ def test_the_figure_of_a_map_names_scene_score_and_classes(store: Store) -> None
     # Two of SAR, three predicted, three charted, and the hatch of three legends.
     assert len(panels(figure)) == 2 + 3 + 3
     assert panels(figure)[0].width > 600 > 550 < panels(figure)[0].height
+
+
+@pytest.mark.parametrize(
+    ("sar", "edge", "decided"),
+    [("mean", 370, True), ("mean", 370, False), ("nearest", 379, True)],
+)
+def test_radar_is_at_the_rows_that_a_store_made_it_of(
+    store: Store, tmp_path: Path, sar: Literal["mean", "nearest"], edge: int,
+    *, decided: bool,
+) -> None:  # fmt: skip
+    """At ratio 10, 40 rows of a store are the first 400 of 409, or picked from all."""
+    plane = np.full((40, 40), -20, np.float32)
+    plane[37:] = -10
+    recipe, chart_map = Recipe(ratio=10, sar=sar), map_of(store, (409, 409))
+    assert recipe.stand_ins(409)[edge - 1 : edge + 1].tolist() == [36, 37]
+    some = replace(
+        decision(n_networks=1), classes=np.zeros((3, 40, 40), np.uint8), spread=None,
+        entropy=np.full((3, 40, 40), UNKNOWN), rows=recipe.stand_ins(409),
+        columns=recipe.stand_ins(409),
+    )  # fmt: skip
+    shown = replace(
+        chart_map, flags=np.zeros_like(chart_map.flags), tie_points=NOWHERE,
+        decision=some if decided else None,
+    )  # fmt: skip
+    figure = plot_map(shown, sar={"hh": plane}, dpi=100)
+    save_plot(figure, tmp_path / "map.png", 100)
+    box = panels(figure)[0]
+    grey = imread(tmp_path / "map.png")[:, int(box.left + box.width / 2), 0]
+    grey = grey[int(box.top) + 2 : int(box.bottom) - 2]
+    found = 2 + np.argmax(grey > (grey[len(grey) // 2] + grey[-1]) / 2)
+    assert found / box.height * 409 == pytest.approx(edge, abs=1.5)
 
 
 def test_a_scene_without_charts_has_one_row(store: Store) -> None:
@@ -217,7 +250,17 @@ def test_the_polar_figure_names_its_projection(store: Store) -> None:
     nowhere = replace(map_of(store), tie_points=NOWHERE)
     with pytest.raises(PlotError, match="do not say where it is"):
         plot_map(nowhere, geometry="polar")
-    assert "°N" not in texts(plot_map(nowhere))
+    words = texts(plot_map(nowhere))
+    assert "Rows and columns of the scene" in words
+    assert "°N" not in words
+    assert "north up" not in words
+    assert "Swath geometry, north up" in texts(plot_map(map_of(store)))
+
+
+def test_the_legend_of_a_chart_says_what_has_no_class(store: Store) -> None:
+    for said in ("not charted", "no dominant class"):
+        assert said not in texts(plot_map(map_of(store)))
+        assert said in texts(plot_map(replace(map_of(store), charted_by="cis")))
 
 
 def test_a_comparison_names_its_scene_sources_and_scores(store: Store) -> None:

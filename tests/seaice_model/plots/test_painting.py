@@ -10,6 +10,7 @@ from seaice_data.colours import (
     NO_SAR_COLOUR,
     UNKNOWN_COLOUR,
     WMO_COLOURS,
+    rgb,
 )
 from seaice_model.plots.painting import (
     LAND,
@@ -18,7 +19,6 @@ from seaice_model.plots.painting import (
     RAMP,
     paint_classes,
     paint_values,
-    rgb,
     stretch_db,
 )
 

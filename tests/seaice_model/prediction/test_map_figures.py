@@ -50,6 +50,9 @@ def test_figures_that_cannot_be_made_are_refused() -> None:
         PredictSettings(geometries=("poler",))  # type: ignore[arg-type]
     with pytest.raises(SettingsError, match="dpi must be from 20 to 600, got 5"):
         PredictSettings(dpi=5)
+    with pytest.raises(SettingsError, match="no geometry of the figures is given"):
+        PredictSettings(geometries=())
+    assert PredictSettings(geometries=(), plots=False).figures.geometries == ()
 
 
 def no_latex(*_arguments: object, **_options: object) -> None:

@@ -11,6 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
+from pyproj import Geod, Transformer
 
 from seaice_data.charts import CHARTS, SOD
 from seaice_data.colours import HATCH_COLOUR, LAND_COLOUR, WMO_COLOURS
@@ -18,6 +19,7 @@ from seaice_data.errors import SeaIceError
 from seaice_data.flags import FLAG_LAND, FLAG_NO_SAR
 from seaice_data.store.store import Store
 from seaice_data.store.stored_scene import StoredScene
+from seaice_data.store.views.polar import NORTH
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +63,36 @@ def test_missing_sar_is_hatched_and_north_is_shown(scene: StoredScene) -> None:
     is_missing = scene.full_flags() & (FLAG_NO_SAR | FLAG_LAND) == FLAG_NO_SAR
     if is_missing.mean() > 0.05:
         assert share(pixels(figure), HATCH_COLOUR) > 0
+
+
+@pytest.mark.parametrize(
+    ("chart", "meaning"), [("SIC", "not charted"), ("FLOE", "no dominant class")]
+)
+def test_the_legend_says_what_grey_means(
+    scene: StoredScene, chart: str, meaning: str
+) -> None:
+    legend = scene.plot(chart=chart).axes[0].get_legend()
+    assert legend is not None
+    assert meaning in [text.get_text() for text in legend.get_texts()]
+
+
+def test_the_scale_is_that_of_geodesics(store_path: str) -> None:
+    scenes, _ = Store(store_path).open_scenes()
+
+    def enlargement(scene: StoredScene) -> float:
+        return NORTH.enlargement(float(scene.tie_points.latitude.mean()))
+
+    scene = max(scenes, key=lambda scene: abs(enlargement(scene) - 1))
+    assert abs(enlargement(scene) - 1) > 0.01  # so that kilometres of the plane are others
+    axes = scene.plot("hh").axes[0]
+    (bar,) = (line for line in axes.lines if line.get_linewidth() == 2)
+    x, y = np.multiply(bar.get_data(), 1000)
+    to_degrees = Transformer.from_crs(3413, 4326, always_xy=True)
+    (west, east), (first, last) = to_degrees.transform(x, y)
+    _, _, metres = Geod(ellps="WGS84").inv(west, first, east, last)
+    label = f"{round(metres / 1000, 1):g} km"
+    assert label in [text.get_text() for text in axes.texts]
+    assert metres / 1000 == pytest.approx(float(label.removesuffix(" km")), rel=0.002)
 
 
 def test_every_class_has_a_colour_of_its_own_except_tenths_of_one_name() -> None:
