@@ -105,8 +105,9 @@ def new_figure(
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # late: see above
     from matplotlib.figure import Figure
 
-    layout = None if is_laid_out else "constrained"
-    figure = Figure(figsize=(width, height), dpi=dpi, layout=layout)
+    figure = Figure(
+        figsize=(width, height), dpi=dpi, layout=None if is_laid_out else "constrained"
+    )
     FigureCanvasAgg(figure)
     return figure
 

@@ -33,7 +33,7 @@ def check_sampler(patches: PatchSampler) -> None:
         If it is not a sampler, transforms patches, or gives regions.
     """
     if not isinstance(patches, PatchSampler):
-        raise SettingsError(  # type: ignore[unreachable]
+        raise SettingsError(
             f"samples are made from a PatchSampler, got {type(patches).__name__}",
             hint="make one of a store: PatchSampler('store.zarr', size=128)",
         )
