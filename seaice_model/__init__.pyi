@@ -33,6 +33,7 @@ from .networks.unet import Prediction as Prediction
 from .pages.card import write_card as write_card
 from .pages.index import write_index as write_index
 from .pages.scores import write_report as write_report
+from .plots.maps import plot_map as plot_map
 from .prediction.compose import compose_chart_map as compose_chart_map
 from .prediction.predict import PredictReport as PredictReport
 from .prediction.predict import PredictSettings as PredictSettings

@@ -16,7 +16,7 @@ EXPECTED = {
     "read_with_xarray.py": "degrees north",
     "registered_network.py": "scores",
     "train_with_jax.py": "cross-entropy of SOD",
-    "train_with_lightning.py": "epochs: 2 {'val_loss': ",
+    "train_with_lightning.py": "resumed: True {'val_loss': ",
 }
 
 

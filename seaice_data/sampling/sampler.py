@@ -11,8 +11,8 @@ in whatever batch, on one machine or two. The rest is arithmetic on numbers:
 ``torch.utils.data.DataLoader(patches, sampler=PatchNumbers(n), batch_size=16)`` loads
 different patches in each epoch (`seaice_model.training.patch_numbers`). With
 ``sampler=range(n)`` every epoch has the same `n` patches, augmented in the same way: right
-for validation only. Without ``sampler=`` PyTorch asks for a length, which patches do not
-have. `PatchSampler.batch` is faster: it fills the same memory again and again (`empty`),
+for validation only. Without ``sampler=`` PyTorch asks for a length, and the error says what
+to do. `PatchSampler.batch` is faster: it fills the same memory again and again (`empty`),
 and its ``n_threads`` threads share what worker processes would copy.
 
 - `Sampling` (`seaice_data.sampling.windows`) decides *which* patches are sampled: evenly
@@ -40,7 +40,7 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, cast
 
 import numpy as np
 
@@ -284,6 +284,18 @@ class PatchSampler(_Numbered):
             for k in range(len(numbers))
         ]
         return patches if self.transform is None else [*map(self.transform, patches)]
+
+    def __len__(self) -> NoReturn:
+        """Say how to choose the patches of an epoch, of which there is no end."""
+        raise TypeError(
+            "random patches have no end, and so no length: load them with "
+            "`seaice.loader(patches, n_patches)`, or choose the numbers of an epoch with "
+            "DataLoader(..., sampler=PatchNumbers(n_patches))"
+        )
+
+    def __bool__(self) -> bool:
+        """Return True: there is always a patch."""
+        return True
 
     def empty(self, n_patches: int) -> Patch:
         """Return memory for a batch, to be used again and again.

@@ -88,7 +88,9 @@ def _imported() -> Any:
     return mpl
 
 
-def new_figure(width: float, height: float, *, is_laid_out: bool = False) -> "Figure":
+def new_figure(
+    width: float, height: float, *, is_laid_out: bool = False, dpi: float = 100
+) -> "Figure":
     """Return an empty figure; it needs no display and no pyplot.
 
     Parameters
@@ -97,11 +99,15 @@ def new_figure(width: float, height: float, *, is_laid_out: bool = False) -> "Fi
         Its size in inches.
     is_laid_out
         Whether everything in it has its place; otherwise matplotlib finds one.
+    dpi
+        Pixels an inch, also of a file that its `savefig` writes.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # late: see above
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), layout=None if is_laid_out else "constrained")
+    figure = Figure(
+        figsize=(width, height), dpi=dpi, layout=None if is_laid_out else "constrained"
+    )
     FigureCanvasAgg(figure)
     return figure
 

@@ -25,13 +25,18 @@ _EVERYTHING = SampleForm()
 
 
 def check_sampler(patches: PatchSampler) -> None:
-    """Refuse a sampler that gives more than samples contain.
+    """Refuse what is not a sampler, or gives more than samples contain.
 
     Raises
     ------
     SettingsError
-        If it transforms patches, or gives regions.
+        If it is not a sampler, transforms patches, or gives regions.
     """
+    if not isinstance(patches, PatchSampler):
+        raise SettingsError(
+            f"samples are made from a PatchSampler, got {type(patches).__name__}",
+            hint="make one of a store: PatchSampler('store.zarr', size=128)",
+        )
     if patches.transform is not None:
         raise SettingsError(
             "samples are made from patches that are not transformed",

@@ -193,4 +193,6 @@ def write_errors(what: str) -> Iterator[None]:
         said = error.strerror if isinstance(error, OSError) else None
         # GDAL quotes whole SQL statements before the reason.
         reason = printable(" ".join(str(said or error).split())).rpartition(" failed: ")[2]
-        raise MapError(f"cannot write {what}: {reason}") from error
+        is_missing = isinstance(error, FileNotFoundError)
+        hint = "make its folder first" if is_missing else None
+        raise MapError(f"cannot write {what}: {reason}", hint=hint) from error

@@ -68,10 +68,23 @@ def plot_map(
     dpi
         Pixels an inch; a panel is about 6.4 inches wide.
 
+    Returns
+    -------
+    matplotlib.figure.Figure
+        ``.savefig("map.png")`` writes it. It does not belong to pyplot.
+
     Raises
     ------
     PlotError
         If it cannot be plotted; in polar geometry, if the map does not say where it is.
+
+    Examples
+    --------
+    >>> scene = Store("store.zarr")[chart_map.scene]  # doctest: +SKIP
+    >>> figure = plot_map(  # doctest: +SKIP
+    ...     chart_map, sar={"hh": scene.to_xarray().hh.values}, charts=scene.full_charts()
+    ... )
+    >>> figure.savefig("map.png")  # doctest: +SKIP
     """
     sar = sar or {}
     framing = frame(chart_map.tie_points, chart_map.grid, geometry)

@@ -79,8 +79,9 @@ class Sheet:
     def __init__(self, width: float, height: float, dpi: float) -> None:
         # Whole pixels at 100 dpi.
         width, height = float(np.ceil(width)), float(np.ceil(height))
-        self.figure: Figure = new_figure(width / 100, height / 100, is_laid_out=True)
-        self.figure.set_dpi(dpi)
+        self.figure: Figure = new_figure(
+            width / 100, height / 100, is_laid_out=True, dpi=dpi
+        )
         self.width, self.height, self.scale = width, height, dpi / 100
         self.axes = self.figure.add_axes((0, 0, 1, 1))
         self.axes.set_axis_off()

@@ -206,7 +206,10 @@ def _as_bytes(scene_id: str, classes: IntArray, shape: tuple[int, ...]) -> Chart
             or "pass one plane per chart, on the grid of the store",
         )
     if planes.dtype.kind not in "iu":
-        raise MapError(f"{said} must be whole numbers, got {planes.dtype}")
+        raise MapError(
+            f"{said} must be whole numbers, got {planes.dtype}",
+            hint="take the argmax over the classes; round SIC: np.rint(percent / 10)",
+        )
     for chart, plane in zip(CHARTS, planes, strict=True):
         if wrong := [v for v in (plane.min(), plane.max()) if not 0 <= v < chart.n_classes]:
             raise MapError(

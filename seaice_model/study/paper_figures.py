@@ -113,7 +113,7 @@ def plot_figures(
 
     for scene_id in chosen:
         plot = partial(_plot_scene, scene_id, maps, reports, truth)
-        save(f"Figures 2, 3: {scene_id}", _scene_path(out, scene_id), plot)
+        save(f"Charts of scene {scene_id}", _scene_path(out, scene_id), plot)
     for name, report in reports.items():
         matrices = report.grids["original"].confusion
         plot = partial(plot_confusion, matrices, title=name)

@@ -772,7 +772,7 @@ def test_figures_are_plotted_from_maps_and_runs(
     scene = next(maps_path.glob("*.nc")).stem
     figures = {p["shows"]: p["path"] for p in json.loads(result.out)["pictures"]}
     assert figures == {
-        f"Figures 2, 3: {scene}": str(out / f"scene_{scene}.png"),
+        f"Charts of scene {scene}": str(out / f"scene_{scene}.png"),
         "Figure 4: Model 1": str(out / "confusion_Model_1.png"),
         "Figure 4: run": str(out / "confusion_run.png"),
         "Figure 5": str(out / "classes.png"),

@@ -5,6 +5,7 @@ import tempfile
 
 import lightning
 import torch
+from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor, nn
 
 from seaice import SOD, PatchSampler, SampleForm, Store, class_weights
@@ -44,9 +45,8 @@ if __name__ == "__main__":
     data = StoreDataModule(patches, 64, batch_size=8, form=SampleForm(charts="SOD"))
     network = Network(torch.from_numpy(class_weights(store, "SOD")))
     with tempfile.TemporaryDirectory() as folder:
-        trainer = lightning.Trainer(max_epochs=1, default_root_dir=folder)
-        trainer.fit(network, data)
-        # Once more, from the patch after the last one that was trained on.
-        trainer = lightning.Trainer(max_epochs=2, default_root_dir=folder)
-        trainer.fit(network, data, ckpt_path="last", weights_only=True)
-        print("epochs:", trainer.current_epoch, trainer.callback_metrics)
+        for n_epochs in (1, 2):  # twice, as if this program were started again
+            last = ModelCheckpoint(folder, save_last=True)
+            trainer = lightning.Trainer(max_epochs=n_epochs, callbacks=last, logger=False)
+            trainer.fit(network, data, ckpt_path="last", weights_only=True)
+        print("resumed:", bool(trainer.ckpt_path), trainer.callback_metrics)

@@ -109,3 +109,9 @@ def test_options_that_would_repeat_patches_are_refused(
         loader(patches, N, **options)
     with pytest.raises(SettingsError, match="n_patches must be at least 1, got 0"):
         loader(patches, 0)
+
+
+def test_a_path_in_place_of_patches_is_refused() -> None:
+    with pytest.raises(SettingsError, match="from a PatchSampler, got str") as caught:
+        loader("store.zarr", 8)  # type: ignore[arg-type]
+    assert "PatchSampler('store.zarr'" in str(caught.value.hint)

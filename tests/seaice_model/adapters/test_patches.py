@@ -50,8 +50,10 @@ def test_a_sample_is_the_patch_of_its_number(patches: PatchSampler) -> None:
 
 def test_patches_have_no_length_and_say_what_to_do(patches: PatchSampler) -> None:
     dataset = PatchDataset(patches)
-    with pytest.raises(TypeError, match="sampler=PatchNumbers"):
-        list(DataLoader(dataset, batch_size=4))
+    for endless in (dataset, patches):
+        with pytest.raises(TypeError, match="sampler=PatchNumbers"):
+            list(DataLoader(endless, batch_size=4))
+    assert patches
     loaded = DataLoader(dataset, sampler=PatchNumbers(N), batch_size=4)
     assert len(loaded) == 3
 

@@ -130,8 +130,9 @@ def test_other_files_are_not_maps(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_does_not_exist_is_named(tmp_path: Path, chart_map: ChartMap) -> None:
-    with pytest.raises(MapError, match=r"cannot write map '.*nowhere/map\.nc'"):
+    with pytest.raises(MapError, match=r"cannot write map '.*nowhere/map\.nc'") as caught:
         write_netcdf(chart_map, tmp_path / "nowhere" / "map.nc")
+    assert "make its folder first" in str(caught.value.hint)
 
 
 @pytest.mark.parametrize(

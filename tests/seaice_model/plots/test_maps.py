@@ -138,6 +138,16 @@ def test_a_scene_without_charts_has_one_row(store: Store) -> None:
     assert len(panels(plot_map(map_of(store)))) == 3
 
 
+def test_a_saved_figure_has_the_pixels_that_were_asked_for(
+    store: Store, tmp_path: Path
+) -> None:
+    heights = []
+    for dpi in (100, 50):
+        plot_map(map_of(store), dpi=dpi).savefig(tmp_path / "map.png")
+        heights.append(len(imread(tmp_path / "map.png")))
+    assert heights[0] == pytest.approx(2 * heights[1], abs=2)
+
+
 def test_uncertainty_is_a_row_of_its_own(store: Store) -> None:
     chart_map = map_of(store)
     figure = plot_map(replace(chart_map, decision=decision(n_networks=5)))

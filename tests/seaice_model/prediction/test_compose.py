@@ -156,8 +156,9 @@ def test_invalid_classes_are_refused(store: Store) -> None:
     with pytest.raises(MapError, match=shapes) as caught:
         compose(last)
     assert "pass np.moveaxis(planes, -1, 0)" in str(caught.value.hint)
-    with pytest.raises(MapError, match="must be whole numbers, got float64"):
+    with pytest.raises(MapError, match="must be whole numbers, got float64") as caught:
         compose(classes().astype(float))
+    assert "take the argmax" in str(caught.value.hint)
     for chart, wrong in ((0, 100), (1, 255), (2, -1)):
         planes = classes()
         planes[chart, 3, 4] = wrong
