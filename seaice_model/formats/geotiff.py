@@ -14,7 +14,7 @@ import numpy as np
 
 from seaice_data.arrays import ChartArray
 from seaice_data.charts import CHART_FILL, CHARTS, SIC, Chart
-from seaice_data.colours import LAND_COLOUR
+from seaice_data.colours import LAND_COLOUR, WMO_COLOURS
 from seaice_data.flags import FLAG_LAND
 from seaice_data.system.files import replacing
 from seaice_data.system.geo_libraries import geo_libraries
@@ -29,12 +29,11 @@ from seaice_model.formats.styles import Entry, class_table, raster_style, sic_va
 from seaice_model.maps.attributes import flag_names, text_attributes, uncertainties
 from seaice_model.maps.chart_map import ChartMap
 from seaice_model.maps.netcdf_writer import write_errors
-from seaice_model.style import COLOURS
 
 LAND = 254
 """Value of land in the files; 255 is no data."""
 
-_FLAG_COLOURS = ("#ffffff", "#d9d9d9", "#b3cde3", "#fdb863", "#e66101")
+_FLAG_COLOURS = ("#ffffff", "#d9d9d9", LAND_COLOUR, "#fdb863", "#e66101")
 _MANY_FLAGS = "#8073ac"  # of pixels with several flags
 
 
@@ -157,7 +156,7 @@ def write_uncertainty(
 def _entries(chart: Chart) -> list[Entry]:
     """Return the values of a file of a chart: classes, land, no data."""
     values = sic_values() if chart is SIC else range(chart.n_classes)
-    classes = zip(values, chart.class_names, COLOURS[chart.name], strict=True)
+    classes = zip(values, chart.class_names, WMO_COLOURS[chart.name], strict=True)
     return [
         *(Entry(*each) for each in classes),
         Entry(LAND, "land", LAND_COLOUR),
@@ -173,6 +172,8 @@ def flag_entries() -> list[Entry]:
         said = [name.replace("_", " ") for name, bit in names.items() if value & bit]
         single = [*names.values()].index(value) + 1 if len(said) == 1 else 0
         colour = _MANY_FLAGS if len(said) > 1 else _FLAG_COLOURS[single]
+        if value & FLAG_LAND:  # of own scenes, land has no SAR either
+            colour = LAND_COLOUR
         entries.append(Entry(value, ", ".join(said) or "none", colour))
     return [*entries, Entry(CHART_FILL, "outside the scene", "")]
 

@@ -11,8 +11,8 @@ from importlib.metadata import version
 from xml.etree import ElementTree as ET
 
 from seaice_data.charts import SIC, SIC_STEP_PERCENT
+from seaice_data.colours import WMO_COLOURS
 from seaice_data.egg_codes import INTERVAL_CODES, SIC_CLASSES
-from seaice_model.style import COLOURS
 
 _DOCTYPE = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
 _QGIS = "3.28"
@@ -77,7 +77,7 @@ def polygon_style() -> bytes:
     categories = ET.SubElement(renderer, "categories")
     symbols = ET.SubElement(renderer, "symbols")
     shown = [
-        (f"{code:02d}", name, COLOURS[SIC.name][place])
+        (f"{code:02d}", name, WMO_COLOURS[SIC.name][place])
         for code, (place, name) in sorted(_concentrations().items())
     ]
     for number, (code, name, colour) in enumerate([*shown, ("", "other", _OTHER)]):
