@@ -1,8 +1,9 @@
 """Styles for QGIS (QML) and names of classes for GDAL, beside the files they belong to.
 
 QGIS opens a file with the style of the same name beside it. They are written after the
-files that QGIS 3 itself saves (DTD ``qgis``): `paletted` for rasters, `categorizedSymbol`
-for polygons. They have not been opened in QGIS.
+files that QGIS 3 itself saves (DTD ``qgis``): `paletted` for classes,
+`singlebandpseudocolor` for numbers, `categorizedSymbol` for polygons. They have not been
+opened in QGIS.
 """
 
 from collections.abc import Sequence
@@ -58,6 +59,36 @@ def raster_style(entries: Sequence[Entry]) -> bytes:
                 palette, "paletteEntry", value=str(entry.value), color=entry.colour,
                 label=entry.name, alpha="255",
             )  # fmt: skip
+    ET.SubElement(root, "blendMode").text = "0"
+    return _document(root)
+
+
+def ramp_style(stops: Sequence[Entry]) -> bytes:
+    """Return the style of a raster whose first band has numbers.
+
+    Parameters
+    ----------
+    stops
+        Values in rising order; colours in between are interpolated.
+    """
+    low, high = str(stops[0].value), str(stops[-1].value)
+    root = _root()
+    pipe = ET.SubElement(root, "pipe")
+    renderer = ET.SubElement(
+        pipe, "rasterrenderer", type="singlebandpseudocolor", band="1", opacity="1",
+        alphaBand="-1", nodataColor="", classificationMin=low, classificationMax=high,
+    )  # fmt: skip
+    ET.SubElement(renderer, "rasterTransparency")
+    shader = ET.SubElement(
+        ET.SubElement(renderer, "rastershader"), "colorrampshader",
+        colorRampType="INTERPOLATED", classificationMode="1", clip="0",
+        minimumValue=low, maximumValue=high,
+    )  # fmt: skip
+    for stop in stops:
+        ET.SubElement(
+            shader, "item", value=str(stop.value), label=stop.name, color=stop.colour,
+            alpha="255",
+        )  # fmt: skip
     ET.SubElement(root, "blendMode").text = "0"
     return _document(root)
 

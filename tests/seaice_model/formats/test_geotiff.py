@@ -248,13 +248,18 @@ def test_gdal_finds_names_and_land_apart_from_no_data(tmp_path: Path) -> None:
 def test_uncertainty_and_flags_are_files_of_their_own(tmp_path: Path) -> None:
     scene = map_at(75, -60)
     scene.flags[30, 30] = 3
-    path, flags, *_ = write_uncertainty(scene, tmp_path, crs="EPSG:3413")
+    path, style, flags, *_ = write_uncertainty(scene, tmp_path, crs="EPSG:3413")
     with rasterio.open(path) as file:
         assert file.descriptions == (
             "concentration", "entropy_sic", "entropy_sod", "entropy_floe",
         )  # fmt: skip
         assert file.scales == pytest.approx((0.5, 0.004, 0.004, 0.004))
+        assert file.units == ("%", "1", "1", "1")
         assert set(np.unique(file.read())) == {50, CHART_FILL}
+    assert style == path.with_suffix(".qml")
+    assert 'type="singlebandpseudocolor" band="1"' in style.read_text()
+    for value, colour in zip((0, 100), WMO_COLOURS["SIC"][::10], strict=True):
+        assert f'value="{value}" label="{value} %" color="{colour}"' in style.read_text()
     with rasterio.open(flags) as file:
         assert set(np.unique(file.read(1))) >= {0, 2, CHART_FILL}
     rows = {row[0]: row[1] for row in attribute_table(flags)}
@@ -275,7 +280,7 @@ def test_classes_have_the_colours_of_the_pictures(tmp_path: Path) -> None:
 
 
 def test_land_has_one_colour_whatever_else_is_known_of_it(tmp_path: Path) -> None:
-    _, flags, *_ = write_uncertainty(chart_map(), tmp_path, crs="EPSG:3413")
+    _, _, flags, *_ = write_uncertainty(chart_map(), tmp_path, crs="EPSG:3413")
     with rasterio.open(flags) as file:
         colours = file.colormap(1)
     land = bytes.fromhex(LAND_COLOUR[1:])
