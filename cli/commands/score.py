@@ -107,7 +107,12 @@ def _update_index(maps: Path, charts: "ChartedScenes", *, overwrite: bool) -> No
 def _say_tables(report: "ScoreReport") -> None:
     """Print what fits into 80 columns; the HTML report contains the rest."""
     from seaice_data.texts import counted
-    from seaice_model.scores.report_text import UNPREDICTED, as_text, seen_in_words
+    from seaice_model.scores.report_text import (
+        UNPREDICTED,
+        as_text,
+        denoised_in_words,
+        seen_in_words,
+    )
 
     say(*as_text(report).split("\n"))
     note(UNPREDICTED)
@@ -115,5 +120,7 @@ def _say_tables(report: "ScoreReport") -> None:
         note(f"not scored: {scene_id} has no chart")
     if report.seen:
         note(f"note: {seen_in_words(report)}")
+    if report.denoised_otherwise:
+        note(f"note: {denoised_in_words(report)}")
     elapsed = seconds(report.elapsed_s)
     say(f"{counted(len(report.scenes), 'map')} scored against {report.truth} in {elapsed}")

@@ -100,7 +100,7 @@ class Sources:
         Raises
         ------
         SceneError
-            If one of the paths leads nowhere.
+            If one of the paths leads nowhere, or the coast is a folder without one.
         SeaIceError
             If the extra ``ingest`` is not installed.
         """
@@ -117,6 +117,22 @@ class Sources:
                 f"own scenes need packages that are not installed: {', '.join(missing)}",
                 hint="install them with `pip install 'seaice[ingest]'`",
             )
+        if self.coast and Path(self.coast).is_dir():
+            _check_folder_of_coast(self.coast)
+
+
+def _check_folder_of_coast(path: str) -> None:
+    """Reject a folder that GDAL does not read as a file, as it does ``.gdb``."""
+    import pyogrio  # late: an extra
+    from pyogrio.errors import DataSourceError
+
+    try:
+        pyogrio.list_layers(path)
+    except DataSourceError:
+        raise SceneError(
+            f"coast: {path!r} is a folder, not a file of polygons",
+            hint="--coast takes one file of polygons, a GeoPackage for instance",
+        ) from None
 
 
 def differences(made_with: str, options: dict[str, str]) -> str:

@@ -7,14 +7,15 @@ of their own.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from seaice_data.arrays import ChartArray
-from seaice_data.charts import CHART_FILL, CHARTS, SIC, Chart
-from seaice_data.colours import LAND_COLOUR
+from seaice_data.charts import CHART_FILL, CHARTS, SIC, SIC_STEP_PERCENT, Chart
+from seaice_data.colours import LAND_COLOUR, WMO_COLOURS
 from seaice_data.flags import FLAG_LAND
 from seaice_data.system.files import replacing
 from seaice_data.system.geo_libraries import geo_libraries
@@ -25,17 +26,31 @@ from seaice_model.formats.raster import (
     raster_of,
     warp,
 )
-from seaice_model.formats.styles import Entry, class_table, raster_style, sic_values
+from seaice_model.formats.styles import (
+    Entry,
+    class_table,
+    ramp_style,
+    raster_style,
+    sic_values,
+)
 from seaice_model.maps.attributes import flag_names, text_attributes, uncertainties
 from seaice_model.maps.chart_map import ChartMap
 from seaice_model.maps.netcdf_writer import write_errors
-from seaice_model.style import COLOURS
 
 LAND = 254
 """Value of land in the files; 255 is no data."""
 
-_FLAG_COLOURS = ("#ffffff", "#d9d9d9", "#b3cde3", "#fdb863", "#e66101")
+_FLAG_COLOURS = ("#ffffff", "#d9d9d9", LAND_COLOUR, "#fdb863", "#e66101")
 _MANY_FLAGS = "#8073ac"  # of pixels with several flags
+
+
+@dataclass(frozen=True, slots=True)
+class _Band:
+    """What is known of the numbers in a band."""
+
+    name: str
+    scale: float = 1.0
+    unit: str = ""
 
 
 def geotiff_names(stem: str) -> tuple[str, ...]:
@@ -47,7 +62,7 @@ def geotiff_names(stem: str) -> tuple[str, ...]:
 def uncertainty_names(stem: str) -> tuple[str, ...]:
     """Return the names of the files of `write_uncertainty`."""
     flags = (f"{stem}_flags.{suffix}" for suffix in ("tif", "qml", "tif.aux.xml"))
-    return (f"{stem}_uncertainty.tif", *flags)
+    return (f"{stem}_uncertainty.tif", f"{stem}_uncertainty.qml", *flags)
 
 
 @geo_libraries(MapError, "geo")
@@ -101,7 +116,7 @@ def write_geotiff(
         with write_errors(repr(str(folder / f"{chart_map.stem}_{chart.name}.tif"))):
             contents["tif"].append(
                 _encoded(values[plane][np.newaxis], raster, {**tags, **said},
-                         [(chart.long_name, 1.0)], entries)
+                         [_Band(chart.long_name)], entries)
             )  # fmt: skip
         contents["qml"].append(raster_style(entries))
         contents["xml"].append(class_table(entries, tags["TITLE"]))
@@ -117,8 +132,9 @@ def write_uncertainty(
 
     Uncertainty has a band for each plane that the map has: ``concentration``,
     ``concentration_spread`` (if known), ``entropy_sic``, ``entropy_sod``,
-    ``entropy_floe``. Bands are bytes with a scale, which GDAL and QGIS apply; 255 means not
-    known. Flags are those of the map, 255 outside the scene.
+    ``entropy_floe``. Bands are bytes with a scale, which GDAL and QGIS apply, and a unit;
+    255 means not known. The style for QGIS shows the first. Flags are those of the map, 255
+    outside the scene.
 
     Parameters
     ----------
@@ -141,13 +157,14 @@ def write_uncertainty(
     codes = np.stack([each.codes for each in found])
     planes = warp(codes, chart_map, raster, decision.rows, decision.columns)
     flags = warp(chart_map.flags[np.newaxis], chart_map, raster)
-    bands = [(each.name, each.steps.step) for each in found]
+    bands = [_Band(e.name, e.steps.step, str(e.attributes["units"])) for e in found]
     entries = flag_entries()
     names = uncertainty_names(chart_map.stem)
     with write_errors(repr(str(folder / names[0]))):
         files = (
             _encoded(planes, raster, tags, bands),
-            _encoded(flags, raster, tags, [("status_flag", 1.0)], entries),
+            ramp_style(_concentrations()),
+            _encoded(flags, raster, tags, [_Band("status_flag")], entries),
             raster_style(entries),
             class_table(entries, tags["TITLE"]),
         )
@@ -157,11 +174,20 @@ def write_uncertainty(
 def _entries(chart: Chart) -> list[Entry]:
     """Return the values of a file of a chart: classes, land, no data."""
     values = sic_values() if chart is SIC else range(chart.n_classes)
-    classes = zip(values, chart.class_names, COLOURS[chart.name], strict=True)
+    classes = zip(values, chart.class_names, WMO_COLOURS[chart.name], strict=True)
     return [
         *(Entry(*each) for each in classes),
         Entry(LAND, "land", LAND_COLOUR),
         Entry(CHART_FILL, "no data", ""),
+    ]
+
+
+def _concentrations() -> list[Entry]:
+    """Return concentrations in percent with the colours of their classes."""
+    colours = WMO_COLOURS[SIC.name]
+    return [
+        Entry(value, f"{value} %", colours[value // SIC_STEP_PERCENT])
+        for value in (0, 20, 50, 80, 100)  # one of each colour
     ]
 
 
@@ -173,6 +199,8 @@ def flag_entries() -> list[Entry]:
         said = [name.replace("_", " ") for name, bit in names.items() if value & bit]
         single = [*names.values()].index(value) + 1 if len(said) == 1 else 0
         colour = _MANY_FLAGS if len(said) > 1 else _FLAG_COLOURS[single]
+        if value & FLAG_LAND:  # of own scenes, land has no SAR either
+            colour = LAND_COLOUR
         entries.append(Entry(value, ", ".join(said) or "none", colour))
     return [*entries, Entry(CHART_FILL, "outside the scene", "")]
 
@@ -205,10 +233,10 @@ def _encoded(
     planes: ChartArray,
     raster: Raster,
     tags: Mapping[str, str],
-    bands: Sequence[tuple[str, float]],
+    bands: Sequence[_Band],
     entries: Sequence[Entry] = (),
 ) -> bytes:
-    """Return the bytes of a file; each band has a name and a scale."""
+    """Return the bytes of a file; entries are those of its first band."""
     from rasterio.io import MemoryFile  # late: an extra
 
     height, width = raster.shape
@@ -221,10 +249,12 @@ def _encoded(
             crs=raster.crs, transform=raster.transform, nodata=CHART_FILL, **options,
         ) as file:  # fmt: skip
             file.write(planes)
-            for number, (name, _) in enumerate(bands, start=1):
-                file.set_band_description(number, name)
-            if any(scale != 1 for _, scale in bands):
-                file.scales = [scale for _, scale in bands]
+            for number, band in enumerate(bands, start=1):
+                file.set_band_description(number, band.name)
+            if any(band.scale != 1 for band in bands):
+                file.scales = [band.scale for band in bands]
+            if any(band.unit for band in bands):
+                file.units = [band.unit for band in bands]
             if entries:
                 file.write_colormap(1, {entry.value: entry.rgba for entry in entries})
             file.update_tags(**tags)

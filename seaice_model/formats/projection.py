@@ -59,7 +59,8 @@ def check_projection(crs: str, *, in_degrees: bool = False) -> str:
     if not system.is_projected or units != {"metre"}:
         raise MapError(
             f"{crs!r} is not a projection in metres",
-            hint=f"{known}; {DEGREES} is for polygons",
+            hint=f"{known}; {DEGREES} is for polygons only: convert "
+            "to these separately, without tif, uncertainty and grid",
         )
     return crs
 

@@ -1,8 +1,9 @@
 """Styles for QGIS (QML) and names of classes for GDAL, beside the files they belong to.
 
 QGIS opens a file with the style of the same name beside it. They are written after the
-files that QGIS 3 itself saves (DTD ``qgis``): `paletted` for rasters, `categorizedSymbol`
-for polygons. They have not been opened in QGIS.
+files that QGIS 3 itself saves (DTD ``qgis``): `paletted` for classes,
+`singlebandpseudocolor` for numbers, `categorizedSymbol` for polygons. They have not been
+opened in QGIS.
 """
 
 from collections.abc import Sequence
@@ -11,8 +12,8 @@ from importlib.metadata import version
 from xml.etree import ElementTree as ET
 
 from seaice_data.charts import SIC, SIC_STEP_PERCENT
+from seaice_data.colours import WMO_COLOURS
 from seaice_data.egg_codes import INTERVAL_CODES, SIC_CLASSES
-from seaice_model.style import COLOURS
 
 _DOCTYPE = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
 _QGIS = "3.28"
@@ -62,6 +63,36 @@ def raster_style(entries: Sequence[Entry]) -> bytes:
     return _document(root)
 
 
+def ramp_style(stops: Sequence[Entry]) -> bytes:
+    """Return the style of a raster whose first band has numbers.
+
+    Parameters
+    ----------
+    stops
+        Values in rising order; colours in between are interpolated.
+    """
+    low, high = str(stops[0].value), str(stops[-1].value)
+    root = _root()
+    pipe = ET.SubElement(root, "pipe")
+    renderer = ET.SubElement(
+        pipe, "rasterrenderer", type="singlebandpseudocolor", band="1", opacity="1",
+        alphaBand="-1", nodataColor="", classificationMin=low, classificationMax=high,
+    )  # fmt: skip
+    ET.SubElement(renderer, "rasterTransparency")
+    shader = ET.SubElement(
+        ET.SubElement(renderer, "rastershader"), "colorrampshader",
+        colorRampType="INTERPOLATED", classificationMode="1", clip="0",
+        minimumValue=low, maximumValue=high,
+    )  # fmt: skip
+    for stop in stops:
+        ET.SubElement(
+            shader, "item", value=str(stop.value), label=stop.name, color=stop.colour,
+            alpha="255",
+        )  # fmt: skip
+    ET.SubElement(root, "blendMode").text = "0"
+    return _document(root)
+
+
 def polygon_style() -> bytes:
     """Return the style of polygons: filled by their total concentration, ``CT``.
 
@@ -77,7 +108,7 @@ def polygon_style() -> bytes:
     categories = ET.SubElement(renderer, "categories")
     symbols = ET.SubElement(renderer, "symbols")
     shown = [
-        (f"{code:02d}", name, COLOURS[SIC.name][place])
+        (f"{code:02d}", name, WMO_COLOURS[SIC.name][place])
         for code, (place, name) in sorted(_concentrations().items())
     ]
     for number, (code, name, colour) in enumerate([*shown, ("", "other", _OTHER)]):

@@ -117,12 +117,19 @@ class Provenance:
     def remarks(self) -> str:
         """What a reader of the map must know of it, on one line; mostly empty."""
         said = [f"without {self.drawn_without}"] if self.drawn_without else []
-        trained_on = self.trained_on_denoising
-        if trained_on and self.denoising not in trained_on.split(", "):
-            said.append(f"denoising {self.denoising}, trained on {trained_on}")
+        if self.denoised_otherwise:
+            said.append(self.denoised_otherwise)
         if self.flips:
             said.append(f"with flips ({self.flips})")
         return "; ".join(said)
+
+    @property
+    def denoised_otherwise(self) -> str:
+        """How noise was removed here and in training scenes, if these differ."""
+        trained_on = self.trained_on_denoising
+        if not trained_on or self.denoising in trained_on.split(", "):
+            return ""
+        return f"denoising {self.denoising}, trained on {trained_on}"
 
     @property
     def run_in_words(self) -> str:

@@ -29,7 +29,7 @@ from seaice_data.sources.charts import AnyCharts, ChartedScenes, find_charts
 from seaice_data.system.documents import DocumentError, parse_json, read_text, typed
 from seaice_data.system.files import replacing
 from seaice_data.system.ownership import PAGE, refuse_foreign
-from seaice_data.texts import time_in_words
+from seaice_data.texts import counted, time_in_words
 from seaice_model.errors import MapError
 from seaice_model.maps.alignment import align
 from seaice_model.maps.chart_map import ChartMap
@@ -163,6 +163,7 @@ def write_index(
         page,
         "index.html",
         charts=CHARTS,
+        n_scenes=counted(len(shown), "scene"),
         legends=[*_legends([*shown.values()])],
         made_by=described[next(iter(paths.values()))].provenance,
         scenes=[

@@ -11,6 +11,7 @@ from seaice_data.charts import CHARTS, SIC, Chart
 from seaice_data.deprecation import former_arguments
 from seaice_data.errors import Failure
 from seaice_data.sources.charts import AnyCharts, ChartedScenes, find_charts
+from seaice_data.texts import counted
 from seaice_model.errors import PlotError
 from seaice_model.metrics import ChartScore, Scores
 from seaice_model.pages.html import PageFigure, Table, write_page
@@ -27,6 +28,7 @@ from seaice_model.scores.report_text import (
     class_lines,
     coverage_in_words,
     decimal,
+    denoised_in_words,
     edge_in_words,
     grid_titles,
     iou_cells,
@@ -79,6 +81,8 @@ def write_report(
         Path(path),
         "scores.html",
         report=report,
+        n_maps=counted(len(report.scenes), "map"),
+        denoised=denoised_in_words(report),
         headline=_headline(report),
         overlap=_overlap(report),
         notes=[*_notes(report)],
@@ -292,7 +296,7 @@ def _comparisons(
         scene = truth.scenes[scene_id]
         plot = partial(
             plot_comparison,
-            f"{scene_id}, combined score {combined:.1f} %",
+            f"{scene_id}, combined score {combined:.1f} % (not an official ice chart)",
             {"map": read_scored(Path(report.maps), scene), name: scene.read()},
             scene.grid,
             {"map": report.scenes[scene_id]},

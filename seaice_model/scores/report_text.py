@@ -7,7 +7,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from seaice_data.charts import CHARTS, Chart
-from seaice_data.texts import printable
+from seaice_data.texts import agreeing, counted, printable
 from seaice_model.metrics import ChartScore, Scores
 from seaice_model.scores.calibration import Calibration, Coverage
 from seaice_model.scores.edge import EDGE_PERCENT, EdgeScore
@@ -152,8 +152,21 @@ def seen_in_words(report: "ScoreReport") -> str:
     if not report.seen:
         return ""
     return (
-        f"{len(report.seen)} of {len(report.scenes)} scenes were trained or validated on: "
+        f"{len(report.seen)} of {counted(len(report.scenes), 'scene')} "
+        f"{agreeing(len(report.seen), 'was', 'were')} trained or validated on: "
         "scores are lower on scenes that are new to the network"
+    )
+
+
+def denoised_in_words(report: "ScoreReport") -> str:
+    """Return how many scenes were denoised unlike training scenes; empty if none was."""
+    if not report.denoised_otherwise:
+        return ""
+    ways = "; ".join(sorted({*report.denoised_otherwise.values()}))
+    return (
+        f"noise was removed from {len(report.denoised_otherwise)} of "
+        f"{counted(len(report.scenes), 'scene')} in another way than in training ({ways}): "
+        "maps may be worse"
     )
 
 
@@ -263,7 +276,7 @@ def _edge_remarks(edge: EdgeScore) -> Iterator[str]:
     if edge.mean_km is not None:
         yield (
             f"ice edge ({EDGE_PERCENT} %): displaced by {edge.mean_km:.1f} km on average, "
-            f"median {edge.median_km:.1f}, in {edge.n_scenes} scenes"
+            f"median {edge.median_km:.1f}, in {counted(edge.n_scenes, 'scene')}"
         )
     yield (
         f"ice in the map only {edge.overestimate_km2:,.0f} km2, in the chart only "

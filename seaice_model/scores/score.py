@@ -12,7 +12,7 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -144,6 +144,10 @@ class ScoreReport:
     is_of_hidden_truth: bool = False
     """Whether `truth` is the hidden truth of synthetic scenes, not charts."""
 
+    denoised_otherwise: Mapping[str, str] = field(default_factory=dict)
+    """How noise was removed, and how in training, by scored scene for which these
+    differ."""
+
     reference = former_attribute("reference", "truth")
 
     @property
@@ -261,6 +265,11 @@ def score_maps(
         elapsed_s=time.perf_counter() - start,
         weights=maps.weights,
         is_of_hidden_truth=any(scene.is_hidden for scene in scored.scenes),
+        denoised_otherwise={
+            scene.id: maps.denoised_otherwise[scene.id]
+            for scene in scored.scenes
+            if scene.id in maps.denoised_otherwise
+        },
     )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from seaice_data.arrays import ChartArray
 from seaice_data.errors import Failure, StoreError
+from seaice_data.scene_id import SceneId
 from seaice_data.sources.charts import (
     AnyCharts,
     ChartedScene,
@@ -50,6 +51,9 @@ class FoundMaps:
 
     weights: str = ""
     """Fingerprint of the weights that made them; empty if they do not say."""
+
+    denoised_otherwise: Mapping[str, str] = field(default_factory=dict)
+    """How noise was removed, and how in training, by scene for which these differ."""
 
     without: Mapping[str, str] = field(default_factory=dict)
     """What maps were predicted without, as ``amsr2, era5``, by scene; empty texts for those
@@ -185,6 +189,7 @@ def _in_folder(folder: Path, truth: ChartedScenes) -> FoundMaps:
     seen: set[str] = set()
     ratios: list[int] = []
     without: dict[str, str] = {}
+    otherwise: dict[str, str] = {}
     described, unreadable = describe_maps(folder)
     unknown = [*unreadable]
     for path, found in described.items():
@@ -202,10 +207,12 @@ def _in_folder(folder: Path, truth: ChartedScenes) -> FoundMaps:
             raise MapError(
                 f"map {str(path)!r} shows scene {scene_id!r}, which "
                 f"{truth.path!r} does not contain",
-                hint="pass the store or folder with its chart as --truth",
+                hint=_where_chart_may_be(scene_id, truth),
             )
         paths[scene_id] = path
         without[scene_id] = made_by.drawn_without
+        if made_by.denoised_otherwise:
+            otherwise[scene_id] = made_by.denoised_otherwise
         if made_by.scene_use != "unseen":
             seen.add(scene_id)
         if found.ratio is not None:
@@ -226,7 +233,21 @@ def _in_folder(folder: Path, truth: ChartedScenes) -> FoundMaps:
         ratio=ratios[0] if ratios else None,  # equal weights have equal ratios
         weights="".join(weights for weights, _ in runs),
         without=without,
+        denoised_otherwise=otherwise,
     )
+
+
+def _where_chart_may_be(scene_id: str, truth: ChartedScenes) -> str:
+    """Return where to look for the chart of a scene that `truth` does not contain."""
+    # A scene ingested with a chart has another id than the same scene without one.
+    acquired = SceneId(scene_id).acquired
+    twin = next((id_ for id_ in truth.scenes if SceneId(id_).acquired == acquired), None)
+    if twin is not None:
+        return (
+            f"{truth.path!r} has the same acquisition as {twin!r}, with a chart: predict "
+            "that scene, and score its map"
+        )
+    return "pass the store or folder with its chart as --truth"
 
 
 def _unknown(scene_id: str, truth: ChartedScenes) -> str:

@@ -230,7 +230,8 @@ def test_a_foreign_file_is_not_replaced_unless_asked(
     )
     assert str(caught.value).isprintable()
     assert "--overwrite" in str(caught.value.hint)
-    assert target.lstat() == before
+    after = target.lstat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
     assert ingest_scene(product, raw, overwrite=True, **given) == target  # type: ignore[arg-type]
     assert product_of(target) == NAME
 
@@ -267,6 +268,18 @@ def test_hidden_folders_of_killed_processes_are_removed(coast: str, tmp_path: Pa
     write_product(tmp_path / "products")
     ingest_products(tmp_path / "products", tmp_path / "raw", Sources(coast=coast))
     assert names(tmp_path / "raw") == [f"{TIME}_s1a.nc"]
+
+
+def test_a_folder_is_refused_as_a_coast_once_for_all_products(tmp_path: Path) -> None:
+    write_product(tmp_path / "products")
+    sources = Sources(coast=str(tmp_path / "products"))
+    with pytest.raises(SceneError, match=r"coast: .* is a folder, not a file of") as caught:
+        ingest_products(tmp_path / "products", tmp_path / "raw", sources)
+    assert "takes one file of polygons" in str(caught.value.hint)
+    write_coast(tmp_path / "coast.gdb")  # a folder that GDAL reads as a file
+    coast = tmp_path / "coast.gdb"
+    assert coast.is_dir()
+    assert ingest_scene(tmp_path / "products", tmp_path / "raw", coast=coast).is_file()
 
 
 def test_one_scene_needs_one_product(coast: str, tmp_path: Path) -> None:

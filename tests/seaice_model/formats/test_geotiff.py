@@ -15,6 +15,7 @@ from support.gdal_tables import attribute_table
 from support.service_maps import map_at
 
 from seaice_data.charts import CHART_FILL
+from seaice_data.colours import LAND_COLOUR, WMO_COLOURS
 from seaice_data.geolocation import TiePoints
 from seaice_data.grid import Grid
 from seaice_model.errors import MapError
@@ -231,7 +232,7 @@ def test_gdal_finds_names_and_land_apart_from_no_data(tmp_path: Path) -> None:
     paths = write_geotiff(scene, tmp_path, crs="EPSG:3413")
     rows = {row[0]: row[1:] for row in attribute_table(paths[1])}
     assert rows["0"][0] == "open water"
-    assert rows["5"] == ["old ice", "122", "42", "18", "255"]
+    assert rows["5"] == ["old ice", "180", "100", "50", "255"]  # as in pictures
     assert rows["254"][0] == "land"
     assert rows["255"] == ["no data", "255", "255", "255", "0"]
     with rasterio.open(paths[1]) as file:
@@ -247,18 +248,44 @@ def test_gdal_finds_names_and_land_apart_from_no_data(tmp_path: Path) -> None:
 def test_uncertainty_and_flags_are_files_of_their_own(tmp_path: Path) -> None:
     scene = map_at(75, -60)
     scene.flags[30, 30] = 3
-    path, flags, *_ = write_uncertainty(scene, tmp_path, crs="EPSG:3413")
+    path, style, flags, *_ = write_uncertainty(scene, tmp_path, crs="EPSG:3413")
     with rasterio.open(path) as file:
         assert file.descriptions == (
             "concentration", "entropy_sic", "entropy_sod", "entropy_floe",
         )  # fmt: skip
         assert file.scales == pytest.approx((0.5, 0.004, 0.004, 0.004))
+        assert file.units == ("%", "1", "1", "1")
         assert set(np.unique(file.read())) == {50, CHART_FILL}
+    assert style == path.with_suffix(".qml")
+    assert 'type="singlebandpseudocolor" band="1"' in style.read_text()
+    for value, colour in zip((0, 100), WMO_COLOURS["SIC"][::10], strict=True):
+        assert f'value="{value}" label="{value} %" color="{colour}"' in style.read_text()
     with rasterio.open(flags) as file:
         assert set(np.unique(file.read(1))) >= {0, 2, CHART_FILL}
     rows = {row[0]: row[1] for row in attribute_table(flags)}
     assert (rows["0"], rows["2"], rows["3"]) == ("none", "land", "no sar, land")
     assert rows["255"] == "outside the scene"
+
+
+def test_classes_have_the_colours_of_the_pictures(tmp_path: Path) -> None:
+    for path in write_geotiff(chart_map(), tmp_path, crs="EPSG:3413")[:3]:
+        chart = path.stem.rsplit("_", 1)[1]
+        step = 10 if chart == "SIC" else 1
+        style = path.with_suffix(".qml").read_text()
+        with rasterio.open(path) as file:
+            colours = file.colormap(1)
+        for number, colour in enumerate(WMO_COLOURS[chart]):
+            assert bytes(colours[step * number][:3]) == bytes.fromhex(colour[1:])
+            assert f'value="{step * number}" color="{colour}"' in style
+
+
+def test_land_has_one_colour_whatever_else_is_known_of_it(tmp_path: Path) -> None:
+    _, _, flags, *_ = write_uncertainty(chart_map(), tmp_path, crs="EPSG:3413")
+    with rasterio.open(flags) as file:
+        colours = file.colormap(1)
+    land = bytes.fromhex(LAND_COLOUR[1:])
+    assert {bytes(colours[value][:3]) for value in (2, 3, 6, 10, 15)} == {land}
+    assert bytes(colours[1][:3]) != land
 
 
 def test_a_map_without_uncertainty_is_refused(tmp_path: Path) -> None:

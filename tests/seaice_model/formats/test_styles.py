@@ -3,9 +3,9 @@
 from xml.etree import ElementTree as ET
 
 from seaice_data.charts import SOD
+from seaice_data.colours import WMO_COLOURS
 from seaice_data.egg_codes import INTERVAL_CODES, SIC_CLASSES
 from seaice_model.formats.styles import Entry, class_table, polygon_style, raster_style
-from seaice_model.style import COLOURS
 
 ENTRIES = [
     Entry(0, "open water", "#8fc7f0"),
@@ -58,7 +58,7 @@ def test_polygons_have_a_symbol_for_each_concentration() -> None:
     assert colours["46"] == colours["50"]
     assert colours["12"] == colours["20"]  # halves are rounded up, as in charts
     assert colours["02"] == colours["55"] == colours["01"] != colours[""]
-    red, green, blue = bytes.fromhex(COLOURS["SIC"][0][1:])
+    red, green, blue = bytes.fromhex(WMO_COLOURS["SIC"][0][1:])
     assert colours["01"] == f"{red},{green},{blue},255"
     assert colours["91"] == colours["92"]
 
@@ -70,4 +70,4 @@ def test_names_of_classes_are_found_by_their_position() -> None:
         "open water", "", "ice & <snow>", 256,
     )  # fmt: skip
     assert root.findtext("Metadata/MDI") == "a title"
-    assert len(COLOURS[SOD.name]) == SOD.n_classes
+    assert len(WMO_COLOURS[SOD.name]) == SOD.n_classes

@@ -45,6 +45,23 @@ def test_the_report_is_one_valid_page(
     assert f"<td>{report.pooled.combined:.1f}</td>" in text
 
 
+def test_a_report_says_what_its_maps_are_not(
+    report: ScoreReport, store: Store, tmp_path: Path
+) -> None:
+    write_report(report, tmp_path / "scores.html", charts_of(store))
+    text = (tmp_path / "scores.html").read_text()
+    assert "not official ice charts: do not navigate by them" in text
+    assert "in another way" not in text
+    otherwise = replace(
+        report, denoised_otherwise={TEST_SCENE: "denoising esa, trained on nersc"}
+    )
+    write_report(otherwise, tmp_path / "scores.html", charts_of(store))
+    assert (
+        "noise was removed from 1 of 2 scenes in another way than in training "
+        "(denoising esa, trained on nersc)"
+    ) in (tmp_path / "scores.html").read_text()
+
+
 def test_a_page_does_not_call_the_hidden_truth_a_chart(
     report: ScoreReport, store: Store, tmp_path: Path
 ) -> None:

@@ -20,6 +20,7 @@ from support.learnable_scenes import (
 from seaice_data.arrays import ChartArray
 from seaice_data.charts import CHART_FILL, CHARTS
 from seaice_data.grid import Grid
+from seaice_data.scene_id import SceneId
 from seaice_data.sources.charts import charts_of
 from seaice_data.store.store import Store
 from seaice_data.store.summary import finish
@@ -160,6 +161,32 @@ def test_maps_of_scenes_that_are_not_in_the_truth_are_named(
     message = f"map .* shows scene '{TEST_SCENE}', which .*other.zarr' does not contain"
     with pytest.raises(MapError, match=message):
         score_maps(maps, charts_of(other))
+
+
+def test_a_chart_of_the_same_acquisition_is_pointed_out(
+    tmp_path: Path, maps: Path, store: Store
+) -> None:
+    shutil.copytree(maps, tmp_path / "maps")
+    path = tmp_path / "maps" / f"{TEST_SCENE}.nc"
+    bare = SceneId(f"{TEST_SCENE.partition('_')[0]}_s1a")
+    write_netcdf(replace(read_netcdf(path), scene=bare), path)
+    with pytest.raises(MapError, match=f"map .* shows scene '{bare}'") as caught:
+        score_maps(tmp_path / "maps", charts_of(store))
+    assert f"has the same acquisition as '{TEST_SCENE}', with a chart" in str(
+        caught.value.hint
+    )
+
+
+def test_a_scene_denoised_in_another_way_than_in_training_is_named(
+    tmp_path: Path, maps: Path, store: Store
+) -> None:
+    shutil.copytree(maps, tmp_path / "maps")
+    path = tmp_path / "maps" / f"{TEST_SCENE}.nc"
+    ours = read_netcdf(path)
+    other = replace(ours.provenance, denoising="esa", trained_on_denoising="nersc")
+    write_netcdf(replace(ours, provenance=other), path)
+    report = score_maps(tmp_path / "maps", charts_of(store))
+    assert report.denoised_otherwise == {TEST_SCENE: "denoising esa, trained on nersc"}
 
 
 def test_a_map_on_a_finer_grid_is_scored_on_that_of_the_chart(
