@@ -89,7 +89,7 @@ def plain_step(
             prediction = Prediction(*network(inputs))
         loss = total_loss(prediction, charts, config).total
         optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimiser.step()
         return loss.detach()
 

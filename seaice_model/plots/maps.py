@@ -315,8 +315,9 @@ def _plot_notes(panels: Panels, chart_map: ChartMap, *, has_sar: bool) -> None:
         return
     lines = [
         _geometry_in_words(panels.framing),
-        f"Pixels of {chart_map.grid.pixel_spacing_m:g} m",
-        *(["Radar: percentiles 1 to 99.5 of the sea"] if has_sar else []),
+        f"Maps: pixels of {chart_map.grid.pixel_spacing_m:g} m",
+        *(["Radar: as the network sees it,"] if has_sar else []),
+        *(["percentiles 1 to 99.5 of the sea"] if has_sar else []),
         "SIC, SOD: colours of WMO/TD-No. 1215",
         "FLOE: own colours, WMO has none",
     ]  # fmt: skip
