@@ -33,7 +33,7 @@ def test_a_fold_is_predicted_by_the_network_that_was_not_trained_on_it(
     assert only.stem == listed[0]["validation"][1]
     assert describe(only).provenance.scene_use == "validated"
     scored = seaice("score", maps)
-    assert "1 of 1 scenes were trained or validated on" in scored.err
+    assert "1 of 1 scene was trained or validated on" in scored.err
 
 
 def test_folds_go_with_a_seed_alone(seaice, store_path, tmp_path: Path) -> None:

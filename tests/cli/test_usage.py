@@ -24,7 +24,7 @@ def test_help_shows_no_types_of_python(command: str) -> None:
     )
     listed = [re.split(r" {2,}", line.strip())[0] for line in lines if line[:3] == "  -"]
     assert all(
-        re.fullmatch(r"(-\w, )?--[\w-]+( / --[\w-]+)?( (\S+|'.*'))?", name)
+        re.fullmatch(r"(-\w, )?--[\w-]+( / --[\w-]+(, --[\w-]+)?)?( (\S+|'.*'))?", name)
         for name in listed
     )
     assert not re.search(r"<|list\[|int range", " ".join(listed))
