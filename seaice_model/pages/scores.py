@@ -37,7 +37,7 @@ from seaice_model.scores.report_text import (
     uncalibrated_in_words,
 )
 from seaice_model.scores.score import GridScores, ScoreReport
-from seaice_model.scores.scored_maps import read_place, read_scored
+from seaice_model.scores.scored_maps import read_scored
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -294,12 +294,13 @@ def _comparisons(
     chosen = ranked if len(ranked) <= _N_COMPARISONS else [*ranked[:half], *ranked[-half:]]
     for combined, scene_id in chosen:
         scene = truth.scenes[scene_id]
+        charts, chart_map = read_scored(Path(report.maps), scene)
         plot = partial(
             plot_comparison,
             f"{scene_id}, combined score {combined:.1f} % (not an official ice chart)",
-            {"map": read_scored(Path(report.maps), scene), name: scene.read()},
+            {"map": charts, name: scene.read()},
             scene.grid,
             {"map": report.scenes[scene_id]},
-            place=read_place(Path(report.maps), scene),
+            place=chart_map,
         )
         yield _figure(plot, failed, f"Map and {name} of {scene_id}")

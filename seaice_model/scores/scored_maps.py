@@ -96,8 +96,8 @@ def find_maps(path: Path, truth: ChartedScenes) -> FoundMaps:
     return (_in_submission if path.is_file() else _in_folder)(path, truth)
 
 
-def read_scored(maps_path: Path, scene: ChartedScene) -> ChartArray:
-    """Read the charts of a map as they are scored, ``(chart, y, x)`` on the 80 m grid.
+def read_scored(maps_path: Path, scene: ChartedScene) -> tuple[ChartArray, ChartMap | None]:
+    """Read a map as it is scored, and as it is.
 
     Parameters
     ----------
@@ -106,36 +106,25 @@ def read_scored(maps_path: Path, scene: ChartedScene) -> ChartArray:
     scene
         One of its scenes.
 
+    Returns
+    -------
+    tuple
+        Its charts, ``(chart, y, x)`` on the 80 m grid, and the map, which says where it is
+        and what it lacks; None in a submission file.
+
     Raises
     ------
     MapError
         If it contains no map of the scene, or a damaged one.
     """
     if maps_path.is_file():
-        return _read_submission(maps_path, scene).charts
+        return _read_submission(maps_path, scene).charts, None
     described, _ = describe_maps(maps_path)
     for path, found in described.items():
         if found.scene == scene.id:
-            return _read_map(path, scene).charts
+            chart_map = read_netcdf(path)
+            return align(chart_map, scene.grid).charts, chart_map
     raise MapError(f"no map of scene {scene.id!r} in {str(maps_path)!r}")
-
-
-def read_place(maps_path: Path, scene: ChartedScene) -> ChartMap | None:
-    """Return the map of a scene, which says where it is and what it lacks.
-
-    None for a submission file, which does not.
-
-    Raises
-    ------
-    MapError
-        If the map is damaged.
-    """
-    if maps_path.is_file():
-        return None
-    described, _ = describe_maps(maps_path)
-    paths = (path for path, found in described.items() if found.scene == scene.id)
-    path = next(paths, None)
-    return None if path is None else read_netcdf(path)
 
 
 def _store_of(maps: Path) -> Store:

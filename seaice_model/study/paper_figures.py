@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from seaice_data.arrays import ChartArray
 from seaice_data.display import Displayed
 from seaice_data.errors import Failure, StoreError
 from seaice_data.sources.charts import AnyCharts, ChartedScenes, find_charts
@@ -19,12 +20,13 @@ from seaice_data.system.ownership import FIGURE, refuse_foreign
 from seaice_data.system.workers import Progress
 from seaice_data.texts import time_in_words
 from seaice_model.errors import MapError, PlotError
+from seaice_model.maps.chart_map import ChartMap
 from seaice_model.plots.maps import plot_comparison
 from seaice_model.plots.scores import plot_confusion
 from seaice_model.plots.store import plot_class_distribution
 from seaice_model.prediction.predict import PredictSettings, predict_store
 from seaice_model.scores.score import ScoreReport, score_maps
-from seaice_model.scores.scored_maps import read_place, read_scored
+from seaice_model.scores.scored_maps import read_scored
 from seaice_model.style import save_plot
 
 if TYPE_CHECKING:
@@ -170,13 +172,17 @@ def _plot_scene(
     truth: ChartedScenes,
 ) -> "Figure":
     scene = truth.scenes[scene_id]
-    rows = {name: read_scored(path, scene) for name, path in maps.items()}
+    rows: dict[str, ChartArray] = {}
+    place: ChartMap | None = None
+    for name, path in maps.items():
+        rows[name], chart_map = read_scored(path, scene)
+        place = place or chart_map
     return plot_comparison(
         f"{scene_id}   {time_in_words(scene.acquired)}",
         {**rows, "ice chart": scene.read()},
         scene.grid,
         {name: report.scenes[scene_id] for name, report in reports.items()},
-        place=next(filter(None, (read_place(path, scene) for path in maps.values())), None),
+        place=place,
     )
 
 
