@@ -37,7 +37,7 @@ from seaice_model.maps.listing import describe_maps
 from seaice_model.maps.netcdf import MapDescription, read_netcdf
 from seaice_model.metrics import ChartScorer
 from seaice_model.pages.html import Table, write_page
-from seaice_model.plots.framing import frame
+from seaice_model.plots.framing import Framing, frame
 from seaice_model.plots.maps import chart_keys, figure_path
 from seaice_model.plots.painting import inked, palette, toned
 from seaice_model.scores.report_text import decimal
@@ -249,9 +249,10 @@ def _make_entry(
     # A map on the grid of the store is shown without scores: they are counted on 80 m.
     is_coarse = chart_map.grid.pixel_spacing_m > grid.pixel_spacing_m
     shown = chart_map.charts if is_coarse else align(chart_map, grid).charts
-    size = _write_thumbnails(folder, chart_map, "map", shown)
+    framing = frame(chart_map.tie_points, chart_map.grid, "swath")
+    size = _write_thumbnails(folder, chart_map, framing, "map", shown)
     if charts is not None:
-        _write_thumbnails(folder, chart_map, "chart", charts)
+        _write_thumbnails(folder, chart_map, framing, "chart", charts)
     entry = _Entry(
         scene=chart_map.scene,
         weights=chart_map.provenance.weights,
@@ -277,10 +278,9 @@ def _read_entry(path: Path) -> _Entry | None:
 
 
 def _write_thumbnails(
-    folder: Path, chart_map: ChartMap, kind: str, charts: ChartArray
+    folder: Path, chart_map: ChartMap, framing: Framing, kind: str, charts: ChartArray
 ) -> tuple[int, int]:
     """Write thumbnails of three charts, north up; return width and height."""
-    framing = frame(chart_map.tie_points, chart_map.grid, "swath")
     height, width = _size(framing.aspect, max(charts.shape[1:]))
     positions = framing.sample(height, width)
     flags = positions.of(chart_map.flags)

@@ -124,11 +124,10 @@ class Nodes:
         local = np.array(
             [[np.diff(p, axis=1).mean(), np.diff(p, axis=0).mean()] for p in (x, y)]
         )
-        side = np.sign(self.plane.true_latitude)
-        away = side * np.array([x[1, 1], y[1, 1]])
+        north = self.plane.north(float(x[1, 1]), float(y[1, 1]))
         sides = np.array([self.grid.width, self.grid.height])
-        to_north = np.linalg.solve(local, -away) * sides
-        to_east = np.linalg.solve(local, np.array([-away[1], away[0]])) * sides
+        to_north = np.linalg.solve(local, north) * sides
+        to_east = np.linalg.solve(local, np.array([north[1], -north[0]])) * sides
         return _unit(to_north), _unit(to_east)
 
     def find(self, x: Float64, y: Float64) -> tuple[Float64, Float64]:

@@ -88,7 +88,7 @@ def plot_map(
     """
     sar = sar or {}
     framing = frame(chart_map.tie_points, chart_map.grid, geometry)
-    rows: list[_Row] = [
+    rows: list[_ChartRow | _UncertaintyRow] = [
         _ChartRow(chart_map.charts, chart_map.flags, scores, _whose(chart_map))
     ]
     if charts is not None:
@@ -175,15 +175,9 @@ def figure_path(path: Path, geometry: Geometry) -> Path:
     return path.with_name(f"{path.stem}{suffix}.png")
 
 
-class _Row:
-    """Three panels beside each other."""
+class _ChartRow:
+    """Panels of three charts beside each other."""
 
-    def show(self, panels: Panels, box: Box, chart: Chart) -> None:
-        """Fill the panel of a chart."""
-        raise NotImplementedError
-
-
-class _ChartRow(_Row):
     def __init__(
         self,
         planes: ChartArray,
@@ -228,7 +222,9 @@ _Uncertainty = tuple[str, FloatArray, float, tuple[str, str]]
 """Title, values on the grid of the store, the largest shown, and what the ends mean."""
 
 
-class _UncertaintyRow(_Row):
+class _UncertaintyRow:
+    """Panels of the uncertainty of three charts."""
+
     def __init__(
         self, decision: Decision, flags: ChartArray,
         found: Mapping[str, _Uncertainty | None],

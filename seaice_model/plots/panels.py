@@ -137,18 +137,20 @@ class Panels:
     def finish(self, first: Box) -> None:
         """Add graticule and frames to all panels; scale and north to the first."""
         lines: Sequence[Line] = graticule(self.framing)
+        nodes, border = self.framing.nodes, None
+        if self.framing.geometry == "polar" and nodes is not None:
+            border = np.stack(self.framing.locate(*nodes.outline), axis=1)
         leftmost = min(box.left for box in self._shown)
         for box in self._shown:
             is_lowest = box.bottom == max(
                 other.bottom for other in self._shown if other.left == box.left
             )
             self.sheet.graticule(box, lines, left=box.left == leftmost, below=is_lowest)
-            if self.framing.geometry == "polar" and self.framing.nodes is not None:
-                border = np.stack(self.framing.locate(*self.framing.nodes.outline), axis=1)
+            if border is not None:
                 self.sheet.border(box, border)
             self.sheet.outline(box)
         self.sheet.scale_bar(first, self.framing)
-        if self.framing.nodes is not None:
+        if nodes is not None:
             self.sheet.north_arrow(first, self.framing)
 
     def place_overview(self) -> None:
