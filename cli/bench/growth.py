@@ -9,11 +9,12 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
 from ..console import say
+from .brief_training import train_briefly
+from .many_scenes import time_of
 from .timing import apart, line, peak_mb
 
 _NUMBERS = (12, 120, 1200)
@@ -47,8 +48,7 @@ def _copy_scenes(path: Path, n_scenes: int, folder: Path) -> None:
     originals = find_scenes(path)
     for k in range(n_scenes):
         original = originals[k % len(originals)]
-        acquired = datetime(2018, 1, 1) + k * timedelta(hours=1)
-        name = _TIME.sub(f"{acquired:%Y%m%dT%H%M%S}", original.name, count=1)
+        name = _TIME.sub(time_of(k), original.name, count=1)
         shutil.copyfile(original, folder / name)
 
 
@@ -63,7 +63,11 @@ def _steps(folder: Path) -> dict[str, tuple[Callable[[], object], bool, bool]]:
         "xarray's open_datatree": (partial(_datatree, store), False, True),
         "sampler and first batch": (partial(_sample, store, 1), False, True),
         f"{_N_BATCHES} batches": (partial(_sample, store, _N_BATCHES), False, True),
-        "train 1 batch, validation": (partial(_train, store, run), False, False),
+        "train 1 batch, validation": (
+            partial(train_briefly, store, run, "tiny", n_iterations=1),
+            False,
+            False,
+        ),
         "predict": (partial(_predict, store, run, maps), True, False),
         "score": (partial(_score, store, maps), True, True),
     }
@@ -113,18 +117,6 @@ def _sample(store: Path, n_batches: int) -> None:
     patches = PatchSampler(store, size=_SIZE)
     for first in range(0, n_batches * _BATCH, _BATCH):
         patches.batch(range(first, first + _BATCH))
-
-
-def _train(store: Path, run: Path) -> None:
-    from dataclasses import replace
-
-    from seaice_model.config.presets import find_preset
-    from seaice_model.training.train import train
-
-    config = find_preset("tiny").config
-    train(
-        store, run, replace(config, train=replace(config.train, n_iterations=1, n_epochs=1))
-    )
 
 
 def _predict(store: Path, run: Path, maps: Path) -> None:

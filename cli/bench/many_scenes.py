@@ -22,9 +22,7 @@ def link_scenes(path: Path, n_scenes: int, folder: Path) -> Path:
     names = []
     for k in range(n_scenes):
         original = originals[k % len(originals)].resolve()
-        acquired = datetime(2018, 1, 1) + k * timedelta(hours=1)
-        service = SceneId(original.name).service
-        names.append(f"{acquired:%Y%m%dT%H%M%S}_{service}")
+        names.append(f"{time_of(k)}_{SceneId(original.name).service}")
         _link_scene(original, many / "scenes" / names[-1])
     splits = {
         "train": names[:-_N_VALIDATION],
@@ -33,6 +31,17 @@ def link_scenes(path: Path, n_scenes: int, folder: Path) -> Path:
     }
     _copy_documents(path, many, "splits", splits)
     return many
+
+
+def time_of(number: int) -> str:
+    """Return the time in the id of a copied scene, another one for each number.
+
+    Examples
+    --------
+    >>> time_of(0), time_of(25)
+    ('20180101T000000', '20180102T010000')
+    """
+    return f"{datetime(2018, 1, 1) + number * timedelta(hours=1):%Y%m%dT%H%M%S}"
 
 
 def _link_scene(original: Path, scene: Path) -> None:

@@ -29,6 +29,8 @@ _LEAST = 32
 _CACHE_BYTES = 4_000_000_000
 
 _Task = Callable[[], object]
+_Arrays = dict[str, tuple[Any, Any]]
+"""Inputs and charts by scene, of any library."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,20 +49,16 @@ class Windows:
         """Return the scenes that have windows."""
         return tuple(dict.fromkeys(scene for scene, _, _ in self.places))
 
-    def read(self, arrays: "dict[str, tuple[Any, Any]]") -> Iterator[tuple[Any, Any]]:
-        """Yield batches of (inputs, charts), from arrays that are read by slices."""
-        import numpy as np
+    def of(self, number: int, arrays: _Arrays) -> list[Any]:
+        """Return inputs and charts of a window, as slices of arrays."""
+        scene_id, top, left = self.places[number]
+        rows, columns = (slice(at, at + self.size) for at in (top, left))
+        return [array[rows, columns] for array in arrays[scene_id]]
 
-        for first in range(0, len(self.places), _BATCH):
-            windows = [
-                [
-                    array[top : top + self.size, left : left + self.size]
-                    for array in arrays[i]
-                ]
-                for i, top, left in self.places[first : first + _BATCH]
-            ]
-            inputs, charts = zip(*windows, strict=True)
-            yield np.stack(inputs), np.stack(charts)
+    def batches(self) -> Iterator[range]:
+        """Yield the numbers of the windows of each batch."""
+        n = len(self.places)
+        yield from (range(k, min(k + _BATCH, n)) for k in range(0, n, _BATCH))
 
 
 def measure(path: Path, rounds: int) -> None:
@@ -128,11 +126,22 @@ def _array_tasks(windows: Windows, stack: ExitStack) -> dict[str, _Task]:
     return tasks
 
 
-def _reading(windows: Windows, arrays: "dict[str, tuple[Any, Any]]") -> _Task:
-    return lambda: [*windows.read(arrays)]
+def _reading(windows: Windows, arrays: _Arrays) -> _Task:
+    def read() -> None:
+        for batch in windows.batches():
+            _stacked([windows.of(number, arrays) for number in batch])
+
+    return read
 
 
-def _zarr_arrays(windows: Windows) -> "dict[str, tuple[Any, Any]]":
+def _stacked(windows: list[list[Any]]) -> list[Any]:
+    """Return batches of inputs and charts, from windows of both."""
+    import numpy as np
+
+    return [np.stack(arrays) for arrays in zip(*windows, strict=True)]
+
+
+def _zarr_arrays(windows: Windows) -> _Arrays:
     import zarr
 
     group = zarr.open_group(windows.store.path, mode="r", use_consolidated=False)
@@ -151,9 +160,7 @@ def _dataset(windows: Windows, scene_id: str, chunks: Any) -> "xr.Dataset":
     return scene[["inputs", "charts"]]
 
 
-def _xarray_arrays(
-    windows: Windows, stack: ExitStack, chunks: Any
-) -> "dict[str, tuple[Any, Any]]":
+def _xarray_arrays(windows: Windows, stack: ExitStack, chunks: Any) -> _Arrays:
     arrays = {}
     for scene_id in windows.scenes:
         scene = stack.enter_context(_dataset(windows, scene_id, chunks))
@@ -163,7 +170,6 @@ def _xarray_arrays(
 
 def _xbatcher(windows: Windows, stack: ExitStack) -> _Task:
     """Return a task that reads windows of a grid, in the order of the places."""
-    import numpy as np
     import xbatcher
 
     generators = {
@@ -174,21 +180,20 @@ def _xbatcher(windows: Windows, stack: ExitStack) -> _Task:
         for scene_id in windows.scenes
     }
 
+    def window(number: int) -> list[Any]:
+        generator = generators[windows.places[number][0]]
+        found = generator[number % len(generator)]
+        return [found.inputs.values, found.charts.values]
+
     def read() -> None:
-        for first in range(0, len(windows.places), _BATCH):
-            read = []
-            for k, (scene_id, _, _) in enumerate(windows.places[first : first + _BATCH]):
-                generator = generators[scene_id]
-                window = generator[(first + k) % len(generator)]
-                read.append((window.inputs.values, window.charts.values))
-            _ = [np.stack(arrays) for arrays in zip(*read, strict=True)]
+        for batch in windows.batches():
+            _stacked([window(number) for number in batch])
 
     return read
 
 
 def _tensorstore(windows: Windows) -> _Task:
     """Return a task that reads the windows of a batch at once, and keeps chunks."""
-    import numpy as np
     import tensorstore
 
     context = tensorstore.Context({"cache_pool": {"total_bytes_limit": _CACHE_BYTES}})
@@ -209,18 +214,9 @@ def _tensorstore(windows: Windows) -> _Task:
     arrays = {i: (opened(i, "inputs"), opened(i, "charts")) for i in windows.scenes}
 
     def read() -> None:
-        for first in range(0, len(windows.places), _BATCH):
-            asked = [
-                [
-                    array[top : top + windows.size, left : left + windows.size].read()
-                    for array in arrays[scene_id]
-                ]
-                for scene_id, top, left in windows.places[first : first + _BATCH]
-            ]
-            inputs, charts = zip(*asked, strict=True)
-            _ = [
-                np.stack([future.result() for future in some]) for some in (inputs, charts)
-            ]
+        for batch in windows.batches():
+            asked = [[part.read() for part in windows.of(k, arrays)] for k in batch]
+            _stacked([[future.result() for future in window] for window in asked])
 
     return read
 
@@ -261,7 +257,5 @@ class _ZarrWindows:
 
     def __getitem__(self, number: int) -> tuple[Any, Any]:
         self.arrays = self.arrays or _zarr_arrays(self.windows)
-        scene_id, top, left = self.windows.places[number % len(self.windows.places)]
-        rows, columns = (slice(at, at + self.windows.size) for at in (top, left))
-        inputs, charts = (array[rows, columns] for array in self.arrays[scene_id])
+        inputs, charts = self.windows.of(number % len(self.windows.places), self.arrays)
         return inputs, charts

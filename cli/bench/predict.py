@@ -7,13 +7,13 @@ the paper, and hardly trained.
 
 import tempfile
 import time
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from seaice_data.system.process import n_cores
 
 from ..console import say
+from .brief_training import train_briefly
 from .timing import apart, line, taking_turns_apart
 
 
@@ -29,7 +29,7 @@ def measure(path: Path, rounds: int) -> None:
             store = Path(folder, "store.zarr")
             prepare(path, str(store), jobs=n_cores())
             sources = [store, path]
-        apart(partial(_pretend_to_train, store, run))
+        apart(partial(train_briefly, store, run, "default", n_iterations=1, batch_size=2))
         _measure(store, sources, run, Path(folder, "maps"), rounds)
 
 
@@ -54,17 +54,6 @@ def _measure(
                 f"up to {size[0]} x {size[1]}, peak {peaks[source, plots]:.0f} MB",
             )
         )  # fmt: skip
-
-
-def _pretend_to_train(store: Path, run: Path) -> None:
-    """Train a network as large as that of the paper, for one batch."""
-    from seaice_data.store.store import Store
-    from seaice_model.config.presets import find_preset
-    from seaice_model.training.train import train
-
-    config = find_preset("default").config
-    small = replace(config.train, n_iterations=1, n_epochs=1, batch_size=2)
-    train(Store.open(str(store)), run, replace(config, train=small))
 
 
 def _predict_once(source: Path, plots: bool, run: Path, maps: Path) -> float:

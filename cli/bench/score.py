@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from ..console import say
+from .brief_training import train_briefly
 from .timing import apart, line, taking_turns_apart
 
 _N_SCENES = 20  # as many as the challenge has
@@ -30,18 +31,10 @@ def measure(path: Path, rounds: int) -> None:
 
 def _predict_maps(path: Path, scenes: Sequence[str], run: Path, maps: Path) -> None:
     """Predict maps with a network that is hardly trained."""
-    from dataclasses import replace
-
-    from seaice_data.store.store import Store
-    from seaice_model.config.presets import find_preset
     from seaice_model.prediction.predict import PredictSettings, predict_store
-    from seaice_model.training.train import train
 
-    config = find_preset("tiny").config
-    config = replace(config, train=replace(config.train, n_iterations=20, n_epochs=1))
-    store = Store.open(str(path))
-    train(store, run, config)
-    predict_store(store, run, maps, PredictSettings(plots=False), scenes=scenes)
+    train_briefly(path, run, "tiny", n_iterations=20)
+    predict_store(path, run, maps, PredictSettings(plots=False), scenes=scenes)
 
 
 def _score_once(maps: Path, store: str) -> float:
