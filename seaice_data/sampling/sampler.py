@@ -286,7 +286,7 @@ class PatchSampler(_Numbered):
         return patches if self.transform is None else [*map(self.transform, patches)]
 
     def __len__(self) -> NoReturn:
-        """Say how to choose the patches of an epoch, of which there is no end."""
+        """Refuse: patches have no end. The error says how to choose those of an epoch."""
         raise TypeError(
             "random patches have no end, and so no length: load them with "
             "`seaice.loader(patches, n_patches)`, or choose the numbers of an epoch with "
