@@ -324,9 +324,15 @@ def _count_enlarged(
     pairs: IntArray,
 ) -> None:
     """Count how often each pair of values occurs at a pixel of `predicted`."""
+    row_shown = -1
+    shown = np.empty(len(columns), np.uint8)
     for y in range(predicted.shape[0]):
-        for x in range(predicted.shape[1]):
-            pairs[truth[rows[y], columns[x]], predicted[y, x]] += 1
+        if rows[y] != row_shown:  # rows of `truth` repeat
+            row_shown = rows[y]
+            for x in range(len(columns)):
+                shown[x] = truth[row_shown, columns[x]]
+        for x in range(len(columns)):
+            pairs[shown[x], predicted[y, x]] += 1
 
 
 def _moments(confusion: IntArray) -> tuple[int, int, int]:

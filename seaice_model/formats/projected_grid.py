@@ -11,6 +11,7 @@ import numpy as np
 
 from seaice_data.arrays import ChartArray
 from seaice_data.charts import CHART_FILL, CHARTS, SIC
+from seaice_data.system.byte_tables import translated
 from seaice_data.system.geo_libraries import geo_libraries
 from seaice_model.errors import MapError
 from seaice_model.formats.raster import Raster, geolocation_error_m, raster_of, warp
@@ -27,13 +28,13 @@ from seaice_model.maps.netcdf import CHART_VARIABLES, write_time
 from seaice_model.maps.netcdf_writer import (
     NewFile,
     add_dimensions,
+    add_plane,
     add_variable,
     set_attributes,
     written_whole,
 )
 
 _LINKS = {"grid_mapping": "crs", "coordinates": "time"}
-_CHUNK_ROWS = 512
 
 
 @geo_libraries(MapError, "geo")
@@ -127,7 +128,7 @@ def _write_charts(file: NewFile, chart_map: ChartMap, raster: Raster) -> None:
         if chart is SIC:
             values = np.full(256, CHART_FILL, np.uint8)
             values[: SIC.n_classes] = sic_values()
-            plane = values[plane]
+            plane = translated(plane, values)
             attributes = sic_attributes()
         _write_plane(file, name, plane, attributes)
     (flags,) = warp(chart_map.flags[np.newaxis], chart_map, raster)
@@ -137,8 +138,4 @@ def _write_charts(file: NewFile, chart_map: ChartMap, raster: Raster) -> None:
 def _write_plane(
     file: NewFile, name: str, plane: ChartArray, attributes: dict[str, Any]
 ) -> None:
-    height, width = plane.shape
-    add_variable(
-        file, name, ("y", "x"), plane, {**attributes, **_LINKS},
-        level=4, chunks=(min(_CHUNK_ROWS, height), width), fill=CHART_FILL,
-    )  # fmt: skip
+    add_plane(file, name, plane, {**attributes, **_LINKS}, fill=CHART_FILL)

@@ -33,6 +33,7 @@ from seaice_data.charts import CHART_FILL, CHARTS, SIC, SIC_STEP_PERCENT, Chart
 from seaice_data.conventions import TIME
 from seaice_data.grid import SPACING_M, Grid
 from seaice_data.scene_id import SceneId
+from seaice_data.system.byte_tables import first_of, translated
 from seaice_data.system.documents import naming_version
 from seaice_model.errors import MapError
 from seaice_model.maps.attributes import (
@@ -79,6 +80,7 @@ from seaice_model.maps.geolocation_netcdf import (
 from seaice_model.maps.netcdf_writer import (
     NewFile,
     add_dimensions,
+    add_plane,
     add_variable,
     set_attributes,
     written_whole,
@@ -92,7 +94,6 @@ CHART_VARIABLES = {
 }
 """Name of the variable of each chart."""
 
-_CHUNK_ROWS = 512
 _AGAIN = "predict it again with `seaice predict --overwrite`"
 _LEAST_SPACING_M, _MOST_SPACING_M = 1, 1_000_000
 _MOST_EPOCHS = 10_000
@@ -239,26 +240,11 @@ def _write_planes(file: NewFile, chart_map: ChartMap, links: Mapping[str, str]) 
             percent = _to_percent(plane)
             valid = {"valid_range": np.array([0, 100], np.uint8)}
             attributes = {**sic_attributes(), **valid, **links}
-            _write_plane(file, CHART_VARIABLES["SIC"], percent, attributes, CHART_FILL)
+            add_plane(file, CHART_VARIABLES["SIC"], percent, attributes, fill=CHART_FILL)
         else:
             attributes = {**class_attributes(chart, "no_data"), **links}
-            _write_plane(file, CHART_VARIABLES[chart.name], plane, attributes)
-    _write_plane(file, "status_flag", chart_map.flags, {**status_attributes(), **links})
-
-
-def _write_plane(
-    file: NewFile,
-    name: str,
-    plane: ChartArray,
-    attributes: Mapping[str, Any],
-    fill: int | None = None,
-) -> None:
-    height, width = plane.shape
-    chunks = (min(_CHUNK_ROWS, height), width)
-    add_variable(
-        file, name, ("y", "x"), plane, attributes,
-        level=4, chunks=chunks, fill=fill,
-    )  # fmt: skip
+            add_plane(file, CHART_VARIABLES[chart.name], plane, attributes)
+    add_plane(file, "status_flag", chart_map.flags, {**status_attributes(), **links})
 
 
 def write_time(file: NewFile, acquired: datetime) -> None:
@@ -340,10 +326,9 @@ def _check_written(chart: Chart, plane: ChartArray) -> None:
     step = SIC_STEP_PERCENT if chart is SIC else 1
     is_unknown = np.ones(256, bool)
     is_unknown[[*range(0, chart.n_classes * step, step), CHART_FILL]] = False
-    found = plane[is_unknown[plane]]
-    if found.size:
+    if (found := first_of(plane, is_unknown)) is not None:
         unit = " %" if chart is SIC else ""
-        raise ValueError(f"{chart.name} has no class {found[0]}{unit}")
+        raise ValueError(f"{chart.name} has no class {found}{unit}")
 
 
 def _one_of(attributes: Mapping[str, Any], name: str, kind: Any) -> Any:
@@ -374,12 +359,12 @@ def _pixel_spacing_m(attributes: Mapping[str, Any]) -> float:
 
 
 def _to_percent(sic: ChartArray) -> ChartArray:
-    percent = np.full(256, CHART_FILL, np.uint8)
-    percent[: SIC.n_classes] = np.arange(SIC.n_classes) * SIC_STEP_PERCENT
-    return percent[sic]
+    percent = sic * np.uint8(SIC_STEP_PERCENT)
+    percent |= np.negative((sic == CHART_FILL).view(np.uint8))  # all bits where it is fill
+    return percent
 
 
 def _from_percent(percent: ChartArray) -> ChartArray:
     sic = np.full(256, CHART_FILL, np.uint8)
     sic[np.arange(SIC.n_classes) * SIC_STEP_PERCENT] = np.arange(SIC.n_classes)
-    return sic[percent]
+    return translated(percent, sic)

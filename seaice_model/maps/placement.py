@@ -61,7 +61,9 @@ class Placement:
 
         `shape` is that of the store's grid.
         """
-        return count_pixels(wanted, self.rows, self.columns, shape) > 0
+        found = np.zeros(shape, np.bool_)
+        _find(wanted, self.rows, self.columns, found)
+        return found
 
 
 def place(scene: SceneInputs, grid: MapGrid) -> Placement:
@@ -188,10 +190,28 @@ def _show(
     is_masked: Mask,
     plane: ChartArray,
 ) -> None:
+    row_shown = -1
+    shown = np.empty(len(columns), np.uint8)
     for y in range(plane.shape[0]):
-        row = source[rows[y]]
-        for x in range(plane.shape[1]):
-            plane[y, x] = CHART_FILL if is_masked[y, x] else row[columns[x]]
+        if rows[y] != row_shown:  # rows of the map repeat those of the store
+            row_shown = rows[y]
+            for x in range(len(columns)):
+                shown[x] = source[row_shown, columns[x]]
+        for x in range(len(columns)):
+            plane[y, x] = CHART_FILL if is_masked[y, x] else shown[x]
+
+
+@compiled
+def _find(wanted: Mask, rows: IntArray, columns: IntArray, found: Mask) -> None:
+    """Set `found` wherever a pixel of the store is shown by a `wanted` one."""
+    in_column = np.zeros(len(columns), np.bool_)
+    for y in range(len(rows)):
+        for x in range(len(columns)):
+            in_column[x] |= wanted[y, x]
+        if y + 1 == len(rows) or rows[y + 1] != rows[y]:
+            for x in range(len(columns)):
+                found[rows[y], columns[x]] |= in_column[x]
+                in_column[x] = False
 
 
 @compiled

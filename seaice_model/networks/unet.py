@@ -264,7 +264,11 @@ class _Decoder(nn.Module):
             self.expand, levels[-2::-1], _ratios(len(levels)), strict=True
         ):
             plane = doubled(plane) if place is None else doubled_tile(plane, place, ratio)
-            plane = block(torch.cat([_padded_to(plane, skip), skip], dim=1))
+            # One name, so that nothing keeps the planes of a step after the next one.
+            plane = _padded_to(plane, skip)
+            plane = torch.cat([plane, skip], dim=1)
+            for layer in cast("_DoubleConv", block):
+                plane = layer(plane)
         return plane
 
 

@@ -106,9 +106,12 @@ class Ballot:
 
     def entropy(self) -> ChartArray:
         """Return the entropy of each chart in steps `ENTROPY`, ``(chart, y, x)``."""
-        planes = [entropy_of(total / self.n_networks) for total in self._sums]
-        if not self._knows_sic:
-            planes[0].fill(UNKNOWN)
+        planes = [
+            entropy_of(total / self.n_networks)
+            if chart is not SIC or self._knows_sic
+            else np.full(total.shape[1:], UNKNOWN, np.uint8)
+            for chart, total in zip(CHARTS, self._sums, strict=True)
+        ]
         return np.stack(planes)
 
     def probabilities(self) -> dict[str, ChartArray]:

@@ -146,7 +146,8 @@ def compose_map(
     """
     placed = place(scene, grid)
     is_masked = (placed.flags & (FLAG_NO_SAR | FLAG_LAND)) != 0
-    log.info("%s: %.0f %% masked", scene.id, 100 * is_masked.mean())
+    share = np.count_nonzero(is_masked) / is_masked.size
+    log.info("%s: %.0f %% masked", scene.id, 100 * share)
     _forget(decision, ~placed.blocks_with(~is_masked, decision.concentration.shape))
     return ChartMap(
         scene=scene.id,

@@ -25,7 +25,7 @@ from seaice_data.errors import (
 from seaice_data.settings import nearest
 from seaice_data.sources.inputs import FileSource, SceneInputs, Source, StoreSource
 from seaice_data.store.opening import AnyStore, opened
-from seaice_data.system.memory import return_pages
+from seaice_data.system.memory import kept_pages, return_pages
 from seaice_data.system.workers import Progress
 from seaice_data.texts import printable
 from seaice_model.errors import MapError, RunError
@@ -312,9 +312,10 @@ def predict_scene(
     start = time.perf_counter()
     check_channels(scene.id, scene.origin, predictor)
     scene = without_incomplete(scene, predictor)
-    decision = predictor.decide(
-        scene.planes, scene.channels, probabilities=probabilities, flips=flips
-    )
+    with kept_pages():  # layer after layer uses the same memory
+        decision = predictor.decide(
+            scene.planes, scene.channels, probabilities=probabilities, flips=flips
+        )
     log.info("%s: predicted in %.2f s", scene.id, time.perf_counter() - start)
     used = replace(
         provenance, scene_use=predictor.use_of(scene.id), flips=VIEWS if flips else ""

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from scipy.spatial import KDTree
 
 from seaice_data.arrays import ChartArray, FloatArray, IntArray
 from seaice_data.charts import CHART_FILL
@@ -134,6 +133,8 @@ class EdgeScorer:
             self._n_scenes[1 if len(of_chart) == 0 else 2] += 1
             return
         self._n_scenes[0] += 1
+        from scipy.spatial import KDTree  # late: 24 MB, and maps are made without it
+
         for way, (of, to) in enumerate(((of_map, of_chart), (of_chart, of_map))):
             # For an edge that is mostly noise, evenly spaced pixels represent all.
             every = -(-len(of) // _MOST_PIXELS)
@@ -194,32 +195,57 @@ def _find_edges(
     of map and chart.
     """
     height, width = chart.shape
+    # Bits as in `edges`: what is known to be water in the row above, here and below, with
+    # a column on either side; and what is known to be ice.
+    water = np.zeros((3, width + 2), np.uint8)
+    ice = np.zeros((2, width), np.uint8)
+    if height:
+        _look_at(chart[0], predicted[0], water[1, 1:-1], ice[0])
     for y in range(height):
-        for x in range(width):
-            in_chart = chart[y, x] >= _FIRST_ICE_CLASS
-            in_map = predicted[y, x] >= _FIRST_ICE_CLASS
-            if not (in_chart or in_map):  # most pixels: fill counts as ice here
-                continue
-            if chart[y, x] == CHART_FILL or predicted[y, x] == CHART_FILL:
-                continue
-            if in_chart != in_map:
-                counts[0 if in_map else 1] += 1
-            near_chart = near_map = False
-            for step in range(4):
-                ny = y + (step == 0) - (step == 1)
-                nx = x + (step == 2) - (step == 3)
-                if ny < 0 or ny >= height or nx < 0 or nx >= width:
-                    continue
-                if chart[ny, nx] == CHART_FILL or predicted[ny, nx] == CHART_FILL:
-                    continue
-                near_chart |= chart[ny, nx] < _FIRST_ICE_CLASS
-                near_map |= predicted[ny, nx] < _FIRST_ICE_CLASS
-            if in_map and near_map:
-                edges[y, x] |= _OF_MAP
-                counts[2] += 1
-            if in_chart and near_chart:
-                edges[y, x] |= _OF_CHART
-                counts[3] += 1
+        above, here, below = water[y % 3], water[(y + 1) % 3], water[(y + 2) % 3]
+        if y + 1 < height:
+            _look_at(chart[y + 1], predicted[y + 1], below[1:-1], ice[(y + 1) % 2])
+        else:
+            below[:] = 0
+        _mark_row(above[1:-1], here, below[1:-1], ice[y % 2], edges[y], counts)
+
+
+@compiled
+def _look_at(
+    chart: ChartArray, predicted: ChartArray, water: ChartArray, ice: ChartArray
+) -> None:
+    """Set what is water and what is ice in a row; neither where one of both is fill."""
+    for x in range(len(chart)):
+        is_known = (chart[x] != CHART_FILL) & (predicted[x] != CHART_FILL)
+        in_chart = chart[x] >= _FIRST_ICE_CLASS
+        in_map = predicted[x] >= _FIRST_ICE_CLASS
+        ice[x] = is_known * (in_map * _OF_MAP + in_chart * _OF_CHART)
+        water[x] = is_known * (_OF_MAP + _OF_CHART) - ice[x]
+
+
+@compiled
+def _mark_row(
+    above: ChartArray,
+    here: ChartArray,
+    below: ChartArray,
+    ice: ChartArray,
+    edges: ChartArray,
+    counts: IntArray,
+) -> None:
+    """Mark and count the pixels of a row; `here` has a column more on either side."""
+    left, right = here[:-2], here[2:]
+    n_over = n_under = n_map = n_chart = np.uint32(0)
+    for x in range(len(ice)):
+        edge = ice[x] & (above[x] | below[x] | left[x] | right[x])
+        edges[x] = edge
+        n_over += ice[x] == _OF_MAP
+        n_under += ice[x] == _OF_CHART
+        n_map += edge & _OF_MAP
+        n_chart += edge >> 1
+    counts[0] += n_over
+    counts[1] += n_under
+    counts[2] += n_map
+    counts[3] += n_chart
 
 
 @compiled

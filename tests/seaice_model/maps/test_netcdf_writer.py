@@ -14,8 +14,14 @@ import xarray as xr
 from support.chart_maps import chart_map
 
 from seaice_model.errors import MapError
+from seaice_model.maps.foreign_hdf5 import read_bytes
 from seaice_model.maps.netcdf import read_netcdf, write_netcdf
-from seaice_model.maps.netcdf_writer import add_dimensions, add_variable, written_whole
+from seaice_model.maps.netcdf_writer import (
+    add_dimensions,
+    add_plane,
+    add_variable,
+    written_whole,
+)
 
 
 @pytest.mark.parametrize("n_bytes", [0, 1_000, 20_000])
@@ -92,6 +98,31 @@ def test_numbers_are_written_as_they_are(tmp_path: Path) -> None:
         np.testing.assert_allclose(dataset["p"][:].filled(np.nan), [[0, 1, np.nan]])
         dataset.set_auto_maskandscale(False)
         np.testing.assert_array_equal(dataset["p"][:], plane)
+
+
+@pytest.mark.parametrize("n_rows", [1, 511, 512, 513, 1500])
+def test_planes_of_any_height_are_read_back_by_others(tmp_path: Path, n_rows: int) -> None:
+    rng = np.random.default_rng(n_rows)
+    planes = {
+        "noise": rng.integers(0, 256, (n_rows, 7)).astype(np.uint8),
+        "blocks": np.repeat(rng.integers(0, 3, (n_rows, 1)), 7, axis=1).astype(np.uint8),
+        "turned": np.asfortranarray(rng.integers(0, 3, (n_rows, 7)).astype(np.uint8)),
+    }
+    with written_whole(tmp_path / "a.nc", "map") as file:
+        add_dimensions(file, {"y": n_rows, "x": 7})
+        for name, plane in planes.items():
+            add_plane(file, name, plane, {"long_name": name}, fill=255)
+    with (
+        netCDF4.Dataset(tmp_path / "a.nc") as by_netcdf,
+        h5py.File(tmp_path / "a.nc") as by_h5py,
+    ):
+        by_netcdf.set_auto_mask(False)
+        for name, plane in planes.items():
+            assert by_netcdf[name].filters() == deflated(level=4)
+            assert by_netcdf[name].long_name == name
+            np.testing.assert_array_equal(by_netcdf[name][:], plane)
+            np.testing.assert_array_equal(by_h5py[name][()], plane)
+            np.testing.assert_array_equal(read_bytes(by_h5py[name]), plane)
 
 
 def deflated(level: int) -> dict[str, object]:

@@ -123,3 +123,26 @@ def test_scorers_merge_to_the_same() -> None:
 def test_long_edges_are_sampled_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("seaice_model.scores.edge._MOST_PIXELS", 7)
     assert score(straight(20), straight(30)).mean_km == pytest.approx(0.8)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 6), (6, 1), (2, 3), (9, 12)])
+def test_an_edge_is_ice_beside_known_water(shape: tuple[int, int]) -> None:
+    """Pixel by pixel, as the module says it."""
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        chart, shown = rng.choice([0, 1, 2, 10, 255], (2, *shape)).astype(np.uint8)
+        is_known = (chart != 255) & (shown != 255)
+        n_edges = {"chart": 0, "map": 0}
+        for y, x in np.argwhere(is_known).tolist():
+            near = [(y - 1, x), (y + 1, x), (y, x - 1), (y, x + 1)]
+            near = [p for p in near if 0 <= p[0] < shape[0] and 0 <= p[1] < shape[1]]
+            near = [p for p in near if is_known[p]]
+            for name, plane in (("chart", chart), ("map", shown)):
+                n_edges[name] += plane[y, x] >= 2 and any(plane[p] < 2 for p in near)
+        scorer = EdgeScorer()
+        scorer.add(chart, shown, pixel_spacing_m=1000)
+        score = scorer.score()
+        assert score.n_chart_pixels == n_edges["chart"]
+        assert score.n_map_pixels == n_edges["map"]
+        assert score.overestimate_km2 == (is_known & (shown >= 2) & (chart < 2)).sum()
+        assert score.underestimate_km2 == (is_known & (chart >= 2) & (shown < 2)).sum()
