@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from seaice_data.channels import CHANNELS, Group
 from seaice_data.display import Displayed
@@ -30,10 +29,8 @@ from seaice_data.ingest.sentinel1 import find_products, open_sentinel1, read_pro
 from seaice_data.ingest.sources import Sources
 from seaice_data.scene_id import SceneId
 from seaice_data.system.files import HIDDEN, drop_abandoned, file_errors
+from seaice_data.system.workers import Progress, run_tasks
 from seaice_data.texts import counted
-
-if TYPE_CHECKING:
-    from seaice_data.system.workers import Progress
 
 log = logging.getLogger(__name__)
 
@@ -182,7 +179,7 @@ def ingest_products(
     *,
     jobs: int = 1,
     overwrite: bool = False,
-    progress: "Progress | None" = None,
+    progress: Progress | None = None,
 ) -> IngestReport:
     """Turn all Sentinel-1 products of some folders into scene files.
 
@@ -210,8 +207,6 @@ def ingest_products(
     SceneError
         If there is no product, or nothing can be written to `out`.
     """
-    from seaice_data.system.workers import run_tasks  # late: dask takes 0.2 s
-
     start = time.monotonic()
     folder, sources = Path(out), sources or Sources()
     found = [product for path in _as_texts(products) for product in find_products(path)]

@@ -1,9 +1,9 @@
 """Prepare all scenes of a folder into a store; interrupted runs can be resumed.
 
-dask runs one task per scene. A scene that is in the store is left alone: an interrupted run
-continues where it stopped, and new files are added by running again. Several runs may work
-on one store at the same time, but none while a run replaces it. A bad file is reported and
-does not stop the others.
+Each scene is a task, for this process, several, or a dask cluster. A scene that is in the
+store is left alone: an interrupted run continues where it stopped, and new files are added
+by running again. Several runs may work on one store at the same time, but none while a run
+replaces it. A bad file is reported and does not stop the others.
 """
 
 import time

@@ -1,4 +1,4 @@
-"""Run one task per scene with dask: in this process, in several, or on a cluster.
+"""Run one task per scene: in this process, in several, or on a dask cluster.
 
 A task returns its error as a value, which is raised here unchanged, with its hint.
 Worker processes end when this one does, however it ends. They import what they need, never
@@ -14,7 +14,7 @@ import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,16 +25,15 @@ from multiprocessing.process import BaseProcess
 from types import FrameType, ModuleType
 from typing import Any, TypeVar
 
-from dask.base import compute
-from dask.callbacks import Callback
-from dask.delayed import Delayed, delayed
-
 from seaice_data.errors import SeaIceError
 from seaice_data.system.extras import extra
 from seaice_data.system.process import ending_signals
 from seaice_data.texts import OneLine
 
 Result = TypeVar("Result")
+
+_Task = tuple[Any, ...]  # a function and its arguments
+_Count = Callable[[str, Any], None]  # called with the name and the result of a task
 
 Progress = Callable[[int, int, str], None]
 """Called with the tasks done, the tasks in all, and the name of the task just done."""
@@ -71,43 +70,41 @@ def run_tasks(
         If a process was killed, or the scheduler does not exist; other tasks may have
         written their results to disk.
     """
-    # A scheduler treats tasks with equal keys as one task, whoever submits them.
-    run = uuid.uuid4().hex
-    names = {f"{name}-{run}": name for name in arguments}
-    task = delayed(_attempt)
-    tasks = [
-        task(function, *arguments[name], dask_key_name=key) for key, name in names.items()
-    ]
-    n_done = 0
+    results: dict[str, Any] = {}
 
-    def count(key: object, result: object, *_: object) -> None:
-        nonlocal n_done
+    def count(name: str, result: Any) -> None:
         if isinstance(result, _Raised):
             raise result.error
-        if key in names:
-            n_done += 1
-            if progress:
-                progress(n_done, len(names), names[str(key)])
+        results[name] = result
+        if progress:
+            progress(len(results), len(arguments), name)
 
-    if not tasks:
-        return []
-    if scheduler:
-        return _compute_there(tasks, scheduler, count)
-    return _compute_here(tasks, jobs, count)
+    tasks = {name: (function, *given) for name, given in arguments.items()}
+    if tasks and scheduler:
+        _compute_there(tasks, scheduler, count)
+    elif jobs <= 1 or len(tasks) <= 1:
+        for name, task in tasks.items():
+            count(name, _attempt(*task))
+    else:
+        _compute_here(tasks, min(jobs, len(tasks)), count)
+    return [results[name] for name in arguments]
 
 
-def _compute_here(tasks: list[Delayed], jobs: int, count: Callable[..., None]) -> list[Any]:
-    """Compute in this process or in several of this machine."""
-    if jobs <= 1 or len(tasks) == 1:
-        with Callback(posttask=count):
-            return list(compute(*tasks, scheduler="synchronous"))
+def _compute_here(tasks: Mapping[str, _Task], jobs: int, count: _Count) -> None:
+    """Compute in several processes of this machine."""
     context = WorkerContext()
-    pool = ProcessPoolExecutor(min(jobs, len(tasks)), context, begin_worker)
+    pool = ProcessPoolExecutor(jobs, context, begin_worker)
     # Processes that are still starting open its queues, maybe after it has let go of them.
     shared = dict(vars(pool))
     try:
-        with Callback(posttask=count), pool:
-            return list(compute(*tasks, scheduler="processes", pool=pool, chunksize=1))
+        with pool:
+            try:
+                names = {pool.submit(_attempt, *task): name for name, task in tasks.items()}
+                for future in as_completed(names):
+                    count(names[future], future.result())
+            except BaseException:  # what runs is finished, nothing else is begun
+                pool.shutdown(cancel_futures=True)
+                raise
     except BrokenProcessPool as error:
         message, hint = end_in_words(context.processes)
         raise SeaIceError(message, hint=hint) from error
@@ -120,19 +117,21 @@ def _compute_here(tasks: list[Delayed], jobs: int, count: Callable[..., None]) -
         shared.clear()
 
 
-def _compute_there(
-    tasks: list[Delayed], scheduler: str, count: Callable[..., None]
-) -> list[Any]:
+def _compute_there(tasks: Mapping[str, _Task], scheduler: str, count: _Count) -> None:
     """Compute on the workers of a dask.distributed cluster."""
     with _connected(scheduler) as client:
-        from distributed import KilledWorker, as_completed
+        import distributed
 
-        futures = client.compute(tasks)
+        # A scheduler treats tasks with equal keys as one task, whoever submits them.
+        run = uuid.uuid4().hex
+        names = {
+            client.submit(_attempt, *task, key=f"{name}-{run}"): name
+            for name, task in tasks.items()
+        }
         try:
-            for future in as_completed(futures):
-                count(future.key, future.result())
-            return [future.result() for future in futures]
-        except KilledWorker as error:
+            for future in distributed.as_completed([*names]):
+                count(names[future], future.result())
+        except distributed.KilledWorker as error:
             raise SeaIceError(
                 f"workers of {scheduler!r} ended during the same task, "
                 f"{error.allowed_failures + 1} in all, "
