@@ -108,7 +108,8 @@ def _index(store: Path) -> None:
 def _datatree(store: Path) -> None:
     import xarray as xr
 
-    xr.open_datatree(str(store), group="scenes", engine="zarr").close()
+    # The address of the group: xarray looks for consolidated metadata there alone.
+    xr.open_datatree(f"{store}/scenes", engine="zarr").close()
 
 
 def _sample(store: Path, n_batches: int) -> None:

@@ -29,6 +29,9 @@ WIND = ("u10m", "v10m")
 _WIND_CHANNELS = find_channels(WIND)
 
 
+_NONE, _NO_BOXES = np.zeros(0, np.int64), np.zeros((0, 4), np.int64)
+
+
 @dataclass(frozen=True, slots=True)
 class Cuts:
     """How each of several patches is cut out of its scene."""
@@ -53,6 +56,17 @@ class Cuts:
 
     def __len__(self) -> int:
         return len(self.scene)
+
+    @property
+    def none(self) -> "Cuts":
+        """The same for no patch at all."""
+        return Cuts(
+            self.scene[:0],
+            self.probability[:0],
+            self.affine[:0],
+            self.bounds[:0],
+            self.wind[:0],
+        )
 
     @property
     def is_window(self) -> NDArray[np.bool_]:
@@ -133,15 +147,17 @@ class BatchPlanner:
 
     def plan(self, numbers: Sequence[int]) -> BatchPlan:
         """Plan a batch of the patches with these numbers."""
-        a = self.augmentation
-        mixing = sample_mixing(a, self.seed, numbers if a.cutmix else (), self.size)
+        cuts = self._cuts(numbers)
+        absent = sample_absent(self.augmentation, self.seed, numbers)
+        if not self.augmentation.cutmix:
+            return BatchPlan(cuts, _NONE, _NO_BOXES, cuts.none, absent)
+        mixing = sample_mixing(self.augmentation, self.seed, numbers, self.size)
         is_mixed = (mixing.box[:, 0] < mixing.box[:, 1]) & (
             mixing.box[:, 2] < mixing.box[:, 3]
         )
         mixed = np.flatnonzero(is_mixed)
-        cuts, partners = self._cuts(numbers), self._cuts(mixing.partner[mixed])
+        partners = self._cuts(mixing.partner[mixed])
         cuts.probability[mixed] *= partners.probability  # of both windows together
-        absent = sample_absent(a, self.seed, numbers)
         return BatchPlan(cuts, mixed, mixing.box[mixed], partners, absent)
 
     def _cuts(self, numbers: Sequence[int] | IntArray) -> Cuts:

@@ -325,8 +325,8 @@ class PatchSampler(_Numbered):
         partner_of = dict(zip(plan.mixed.tolist(), range(len(plan.mixed)), strict=True))
         still = plan.cuts.is_window.tolist()
         whole = np.array([0, self.size, 0, self.size])
-        parts = plan.cuts.parts(whole).tolist()
-        of_partners = plan.partners.parts(plan.box).tolist()
+        parts = [] if all(still) else plan.cuts.parts(whole).tolist()
+        of_partners = plan.partners.parts(plan.box).tolist() if partner_of else []
 
         def fill(k: int) -> None:
             patch = (out["inputs"][k], out["charts"][k])
