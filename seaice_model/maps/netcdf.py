@@ -359,9 +359,9 @@ def _pixel_spacing_m(attributes: Mapping[str, Any]) -> float:
 
 
 def _to_percent(sic: ChartArray) -> ChartArray:
-    percent = sic * np.uint8(SIC_STEP_PERCENT)
-    percent |= np.negative((sic == CHART_FILL).view(np.uint8))  # all bits where it is fill
-    return percent
+    percent = np.full(256, CHART_FILL, np.uint8)
+    percent[: SIC.n_classes] = np.arange(SIC.n_classes) * SIC_STEP_PERCENT
+    return translated(sic, percent)
 
 
 def _from_percent(percent: ChartArray) -> ChartArray:

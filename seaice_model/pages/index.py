@@ -289,7 +289,7 @@ def _write_thumbnails(
         image = Image.fromarray(np.ascontiguousarray(tones), mode="P")
         image.putpalette(palette(WMO_COLOURS[chart.name]).tobytes())
         with replacing(folder / _thumbnail_name(chart_map.scene, kind, chart)) as new:
-            image.save(new, optimize=True)
+            image.save(new)
     return width, height
 
 
