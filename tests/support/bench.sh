@@ -9,6 +9,10 @@ seaice bench prepare "$folder/raw" --rounds 3
 python "$(dirname "$0")/pack.py" "$folder/raw" "$folder/packed"
 seaice bench prepare "$folder/packed" --rounds 3
 rm -r "$folder/packed"
+# Raw files: 40 m, four times the pixels of the same area.
+seaice synth "$folder/raw40" --version raw --scenes 6 --size 2500 >&2
+seaice bench prepare "$folder/raw40" --rounds 3
+rm -r "$folder/raw40"
 seaice prepare "$folder/raw" "$folder/store.zarr" >&2
 seaice bench sampler "$folder/store.zarr"
 # A store with only the channels of the official implementation: half the bytes per pixel.
@@ -19,6 +23,7 @@ seaice bench others "$folder/store.zarr"
 seaice prepare "$folder/raw" "$folder/chunked.zarr" --codec zstd >&2
 seaice bench others "$folder/chunked.zarr"
 rm -r "$folder/chunked.zarr"
+python "$(dirname "$0")/bench_remote.py" "$folder/raw"
 seaice bench train "$folder/store.zarr" --rounds 3
 seaice bench predict "$folder/raw" --rounds 3
 seaice bench score "$folder/store.zarr" --rounds 3

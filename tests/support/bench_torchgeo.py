@@ -25,7 +25,7 @@ from seaice.console import say
 
 SIZE = 256
 BATCH = 16
-N_BATCHES = 4
+N_BATCHES = 2
 PIXEL_M = 400
 ROUNDS = 3
 
