@@ -194,7 +194,11 @@ def add_plane(
 
 def _put(planes: Mapping[str, ChartArray], path: Path) -> None:
     """Compress planes, and put their chunks into the variables of a closed file."""
-    with h5py.File(path, "r+") as file, ThreadPoolExecutor(n_cores()) as threads:
+    # Without a lock: nobody else knows this file yet, and some disks have none.
+    with (
+        h5py.File(path, "r+", locking=False) as file,
+        ThreadPoolExecutor(n_cores()) as threads,
+    ):
         for name, plane in planes.items():
             n_rows = file[name].chunks[0]
             starts = range(0, len(plane), n_rows)
