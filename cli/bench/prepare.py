@@ -29,7 +29,7 @@ def measure(path: Path, rounds: int) -> None:
         "official code": _official_once,
         "floor, reading and inflating": _floor_once,
     }
-    if _are_raw(paths):  # files that the official code does not read
+    if _is_raw(paths[0]):  # files that the official code does not read
         del tasks["official code"]
     counted, peaks = taking_turns_apart(
         {title: partial(task, paths, path, jobs) for title, task in tasks.items()}, rounds
@@ -68,11 +68,11 @@ def _rate(done: list[float], n: int, jobs: int) -> float:
     return (last - first) / (n - jobs) if n > jobs else whole / n
 
 
-def _are_raw(paths: Paths) -> bool:
-    """Return whether the first file is a raw one, whose chart has polygons."""
+def _is_raw(path: Path) -> bool:
+    """Return whether a file is a raw one, whose chart has polygons."""
     import h5py
 
-    with h5py.File(paths[0]) as file:
+    with h5py.File(path) as file:
         return "polygon_icechart" in file
 
 

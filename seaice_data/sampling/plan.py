@@ -27,8 +27,6 @@ WIND = ("u10m", "v10m")
 """Channels of the wind vector; `Augmentation.wind_axes` has their directions."""
 
 _WIND_CHANNELS = find_channels(WIND)
-
-
 _NONE, _NO_BOXES = np.zeros(0, np.int64), np.zeros((0, 4), np.int64)
 
 
@@ -58,7 +56,7 @@ class Cuts:
         return len(self.scene)
 
     @property
-    def none(self) -> "Cuts":
+    def empty(self) -> "Cuts":
         """The same for no patch at all."""
         return Cuts(
             self.scene[:0],
@@ -150,7 +148,7 @@ class BatchPlanner:
         cuts = self._cuts(numbers)
         absent = sample_absent(self.augmentation, self.seed, numbers)
         if not self.augmentation.cutmix:
-            return BatchPlan(cuts, _NONE, _NO_BOXES, cuts.none, absent)
+            return BatchPlan(cuts, _NONE, _NO_BOXES, cuts.empty, absent)
         mixing = sample_mixing(self.augmentation, self.seed, numbers, self.size)
         is_mixed = (mixing.box[:, 0] < mixing.box[:, 1]) & (
             mixing.box[:, 2] < mixing.box[:, 3]

@@ -21,7 +21,7 @@ from seaice_data.system.files import replacing
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_COMPRESSION = 2  # of PNG, from 1 to 9: 4 takes a third longer for files as large
+_COMPRESSION = 2  # of PNG, from 1 to 9: 4 takes a third longer for files of the same size
 _ONE_AT_A_TIME = threading.RLock()  # all threads share the settings of matplotlib
 
 

@@ -22,6 +22,7 @@ import logging
 import math
 import mmap
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -38,6 +39,13 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4  # names of mallopt(3)
 _KEPT = {_TRIM_THRESHOLD: 2**31 - 1, _MMAP_MAX: 0}
 _PLANE_BYTES = 16 * 10**6  # a plane at 80 m has 25 MB
 _AS_USUAL = {_TRIM_THRESHOLD: 128 * 1024, _MMAP_MAX: 65536}
+
+
+class _Keepers:
+    """How many `kept_pages` have not ended: settings of malloc are those of the process."""
+
+    lock = threading.Lock()
+    n = 0
 
 
 @contextmanager
@@ -114,7 +122,7 @@ def can_map(path: Path) -> bool:
 
 @contextmanager
 def kept_pages() -> Iterator[bool]:
-    """Keep freed memory in this process; give it back at the end.
+    """Keep freed memory in this process; give it back at the end, of all who asked for it.
 
     Yields whether that is possible: it needs the GNU C library, on Linux.
     """
@@ -122,14 +130,19 @@ def kept_pages() -> Iterator[bool]:
     if library is None:
         yield False
         return
-    for name, value in _KEPT.items():
-        library.mallopt(name, value)
+    with _Keepers.lock:
+        _Keepers.n += 1
+        for name, value in _KEPT.items():
+            library.mallopt(name, value)
     try:
         yield True
     finally:
-        for name, value in _AS_USUAL.items():
-            library.mallopt(name, value)
-        library.malloc_trim(0)
+        with _Keepers.lock:
+            _Keepers.n -= 1
+            if not _Keepers.n:
+                for name, value in _AS_USUAL.items():
+                    library.mallopt(name, value)
+                library.malloc_trim(0)
 
 
 def return_pages() -> None:

@@ -9,15 +9,18 @@ the standard input.
 import logging
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor
+from concurrent.futures import wait as wait_for
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnContext, SpawnProcess
@@ -52,8 +55,9 @@ def run_tasks(
     Parameters
     ----------
     function
-        Defined in a module, so that other processes can import it. Its errors are raised
-        unchanged by `run_tasks`.
+        Defined in a module, so that other processes can import it, like the classes of its
+        arguments and results. Its errors are raised unchanged by `run_tasks`, or in words
+        if they cannot be sent from one process to another.
     arguments
         Arguments by the name of the task.
     jobs
@@ -98,13 +102,15 @@ def _compute_here(tasks: Mapping[str, _Task], jobs: int, count: _Count) -> None:
     shared = dict(vars(pool))
     try:
         with pool:
-            try:
-                names = {pool.submit(_attempt, *task): name for name, task in tasks.items()}
-                for future in as_completed(names):
-                    count(names[future], future.result())
-            except BaseException:  # what runs is finished, nothing else is begun
-                pool.shutdown(cancel_futures=True)
-                raise
+            # No more than are worked on: after an error, or Ctrl-C, nothing else begins.
+            waiting, running = iter(tasks.items()), dict[Future[Any], str]()
+            while True:
+                for name, task in islice(waiting, jobs - len(running)):
+                    running[pool.submit(_attempt_apart, *task)] = name
+                if not running:
+                    break
+                for future in wait_for(running, return_when=FIRST_COMPLETED).done:
+                    count(running.pop(future), future.result())
     except BrokenProcessPool as error:
         message, hint = end_in_words(context.processes)
         raise SeaIceError(message, hint=hint) from error
@@ -125,7 +131,7 @@ def _compute_there(tasks: Mapping[str, _Task], scheduler: str, count: _Count) ->
         # A scheduler treats tasks with equal keys as one task, whoever submits them.
         run = uuid.uuid4().hex
         names = {
-            client.submit(_attempt, *task, key=f"{name}-{run}"): name
+            client.submit(_attempt_apart, *task, key=f"{name}-{run}"): name
             for name, task in tasks.items()
         }
         try:
@@ -178,6 +184,28 @@ def _attempt(function: Callable[..., Any], *arguments: Any) -> Any:
         return _Raised(error)
     except _Ended as ended:  # the pool would treat it as the result, and continue
         os._exit(int(str(ended.code)))
+
+
+def _attempt_apart(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Do the same in another process, which an error must be able to leave."""
+    try:
+        outcome = _attempt(function, *arguments)
+    except Exception as error:
+        if not _travels(error):
+            raise RuntimeError(f"{type(error).__name__}: {error}") from None
+        raise
+    if isinstance(outcome, _Raised) and not _travels(outcome.error):
+        return _Raised(SeaIceError(f"{type(outcome.error).__name__}: {outcome.error}"))
+    return outcome
+
+
+def _travels(error: Exception) -> bool:
+    """Return whether an error can be sent to another process: not all of libraries can."""
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
+    except Exception:  # noqa: BLE001 - whatever its class does
+        return False
+    return True
 
 
 _starting = threading.Lock()

@@ -187,7 +187,7 @@ def read_bytes(dataset: h5py.Dataset, step: float = 1.0) -> ChartArray:
 
 
 def _values(dataset: h5py.Dataset) -> NDArray[Any]:
-    """Read an array, planes of bytes in large chunks in a third of the time of HDF5."""
+    """Read an array; planes of bytes by libdeflate, in a third of the time of HDF5."""
     if dataset.dtype != np.uint8 or not is_deflated(dataset):
         return np.asarray(dataset[...])
     values = np.empty(dataset.shape, np.uint8)

@@ -1,9 +1,9 @@
 """Write netCDF files that are complete or absent.
 
-Planes of classes repeat: a pixel of the store is many pixels of a map. ``add_plane`` looks
-for runs of equal bytes alone (``Z_RLE``), on all cores, which makes smaller files in half
-the processor time. The netCDF library has neither: it declares the planes, and their
-compressed chunks are put into its file by h5py.
+Planes of classes repeat: a pixel of the store is many pixels of a map. ``add_plane`` makes
+zlib search for runs of equal bytes only (``Z_RLE``), on all cores: half the processor time,
+and smaller files wherever pixels of the store repeat. The netCDF library cannot do that. It
+declares the planes, and h5py puts their compressed chunks into the file at the end.
 
 ``write_errors`` turns errors of writing into a `MapError`, for files of other formats too.
 """
@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -39,11 +40,11 @@ class NewFile:
         self._path = path
         self._what = what
         self._dataset: Dataset | None = None
-        self._planes: dict[str, ChartArray] = {}
+        self._chunks: dict[str, list[bytes]] = {}
 
-    def put_at_end(self, name: str, plane: ChartArray) -> None:
-        """Keep the values of a variable until `close`, which writes them."""
-        self._planes[name] = plane
+    def put_at_end(self, name: str, chunks: list[bytes]) -> None:
+        """Keep the compressed chunks of a variable until `close`, which writes them."""
+        self._chunks[name] = chunks
 
     @contextmanager
     def changing(self) -> Iterator["Dataset"]:
@@ -66,16 +67,25 @@ class NewFile:
             yield self._dataset
 
     def close(self) -> None:
-        """Close the file, and write the planes that it still lacks; see `changing`."""
+        """Close the file, and write the chunks that it still lacks; see `changing`."""
         from seaice_data.system import netcdf_library as library  # late: see above
 
+        self._close()
+        if self._chunks:  # not within `changing`: h5py has a lock of its own
+            with write_errors(self._what), library.disk_errors(self._path):
+                _put(self._chunks, self._path)
+            self._chunks = {}
+
+    def abandon(self) -> None:
+        """Close the file as it is: it will be removed."""
+        self._chunks = {}
+        with suppress(MapError):
+            self._close()
+
+    def _close(self) -> None:
         with self.changing() as dataset:
             if dataset.isopen():
                 dataset.close()
-        planes, self._planes = self._planes, {}
-        if planes:  # not within `changing`: h5py has a lock of its own
-            with write_errors(self._what), library.disk_errors(self._path):
-                _put(planes, self._path)
 
 
 @contextmanager
@@ -101,16 +111,11 @@ def written_whole(path: Path, kind: str) -> Iterator[NewFile]:
         with write_errors(what):
             part = stack.enter_context(staged(path.parent)) / "part.nc"
         file = NewFile(part, what)
-        stack.callback(_let_go, file)
+        stack.callback(file.abandon)
         yield file  # what is raised here is not about this file
         file.close()
         with write_errors(what), replacing(path) as new:
             part.replace(new)
-
-
-def _let_go(file: NewFile) -> None:
-    with suppress(MapError):
-        file.close()
 
 
 def add_variable(
@@ -175,40 +180,44 @@ def add_plane(
 ) -> None:
     """Add a plane of bytes on the dimensions ``y`` and ``x``, in chunks of whole rows.
 
-    It is compressed as the module describes, and written when the file is closed. Its
-    dimensions are in the file; for `attributes` and `fill` see `add_variable`.
+    It is compressed as the module describes. Its dimensions are in the file; for
+    `attributes` and `fill` see `add_variable`.
+
+    Raises
+    ------
+    TypeError
+        If it is not of bytes.
     """
     from seaice_data.system import netcdf_library as library  # late: see above
 
+    if plane.dtype != np.uint8:
+        raise TypeError(f"{name!r} must be bytes (uint8), got {plane.dtype}")
     height, width = plane.shape
+    n_rows = min(_CHUNK_ROWS, height)
     with file.changing() as dataset:
         variable = dataset.createVariable(
             name, plane.dtype, ("y", "x"),
             compression="zlib", complevel=4, shuffle=False,
-            chunksizes=(min(_CHUNK_ROWS, height), width),
+            chunksizes=(n_rows, width),
             fill_value=False if fill is None else plane.dtype.type(fill),
         )  # fmt: skip
         library.set_attributes(variable, attributes)
-    file.put_at_end(name, plane)
+    parts = [plane[start : start + n_rows] for start in range(0, height, n_rows)]
+    with ThreadPoolExecutor(n_cores()) as threads:
+        file.put_at_end(name, list(threads.map(partial(_compressed, n_rows), parts)))
 
 
-def _put(planes: Mapping[str, ChartArray], path: Path) -> None:
-    """Compress planes, and put their chunks into the variables of a closed file."""
+def _put(variables: Mapping[str, list[bytes]], path: Path) -> None:
+    """Put the chunks of variables into a closed file."""
     # Without a lock: nobody else knows this file yet, and some disks have none.
-    with (
-        h5py.File(path, "r+", locking=False) as file,
-        ThreadPoolExecutor(n_cores()) as threads,
-    ):
-        for name, plane in planes.items():
+    with h5py.File(path, "r+", locking=False) as file:
+        for name, chunks in variables.items():
             n_rows = file[name].chunks[0]
-            starts = range(0, len(plane), n_rows)
-            parts = (plane[start : start + n_rows] for start in starts)
-            chunks = threads.map(_compressed, parts, [n_rows] * len(starts))
-            for start, chunk in zip(starts, chunks, strict=True):
-                file[name].id.write_direct_chunk((start, 0), chunk)
+            for k, chunk in enumerate(chunks):
+                file[name].id.write_direct_chunk((k * n_rows, 0), chunk)
 
 
-def _compressed(rows: ChartArray, n_rows: int) -> bytes:
+def _compressed(n_rows: int, rows: ChartArray) -> bytes:
     """Compress a chunk; the last one is as long as the others, with zeros at the end."""
     packing = zlib.compressobj(level=4, strategy=zlib.Z_RLE)
     n_missing = (n_rows - len(rows)) * rows.shape[1]

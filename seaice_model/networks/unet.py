@@ -264,7 +264,8 @@ class _Decoder(nn.Module):
             self.expand, levels[-2::-1], _ratios(len(levels)), strict=True
         ):
             plane = doubled(plane) if place is None else doubled_tile(plane, place, ratio)
-            # One name, so that nothing keeps the planes of a step after the next one.
+            # One name for all, and layers called here: the argument of a block would be
+            # kept until the block ends.
             plane = _padded_to(plane, skip)
             plane = torch.cat([plane, skip], dim=1)
             for layer in cast("_DoubleConv", block):

@@ -54,6 +54,8 @@ def bucket() -> Iterator[str]:
                 socket.create_connection((host, port)).close()
                 break
             except ConnectionRefusedError:
+                if server.poll() is not None:
+                    raise SystemExit("the server of moto did not start") from None
                 time.sleep(0.05)
         os.environ.update(
             AWS_ENDPOINT_URL=f"http://{host}:{port}",

@@ -31,3 +31,11 @@ def test_a_table_of_another_length_is_refused(n_entries: int) -> None:
         translated(plane, np.zeros(n_entries, np.uint8))
     with pytest.raises(ValueError, match="256 entries"):
         first_of(plane, np.zeros(n_entries, bool))
+
+
+def test_numbers_that_are_not_bytes_are_refused() -> None:
+    for plane in (np.array([10**6, 10**9]), np.zeros(3, np.int8)):
+        with pytest.raises(TypeError, match="has type uint8, got int"):
+            translated(plane, np.zeros(256, np.uint8))
+        with pytest.raises(TypeError, match="has type uint8, got int"):
+            first_of(plane, EVEN)

@@ -1,9 +1,11 @@
 """Tasks in several processes: who may ask for them, and how they end."""
 
+import email.message
 import os
 import signal
 import subprocess
 import sys
+import urllib.error
 from collections.abc import Callable
 from pathlib import Path
 
@@ -58,3 +60,42 @@ def test_how_a_process_ended_is_reported_without_guessing_a_cause(
         run_tasks(function, {"a": (argument,), "b": (argument,)}, jobs=2)
     assert str(caught.value.hint).startswith("run again to continue where it stopped")
     assert ("memory" in str(caught.value.hint)) == bool(hint)
+
+
+def note(folder: Path, number: int) -> None:
+    """Leave a file, and fail when another task has left its own."""
+    (folder / str(number)).touch()
+    while len([*folder.iterdir()]) < 2:
+        pass
+    raise SeaIceError("as asked")
+
+
+def test_nothing_begins_after_an_error(tmp_path: Path) -> None:
+    with pytest.raises(SeaIceError, match=r"^as asked$"):
+        run_tasks(note, {str(k): (tmp_path, k) for k in range(12)}, jobs=2)
+    assert len([*tmp_path.iterdir()]) == 2
+
+
+class OwnError(Exception):
+    """An error that cannot be unpickled."""
+
+    def __init__(self, first: str, second: str) -> None:
+        super().__init__(f"{first} and {second}")
+
+
+def fail_badly(kind: str) -> None:
+    if kind == "own":
+        raise OwnError("one", "two")
+    raise urllib.error.HTTPError(
+        "http://a", 404, "Not Found", email.message.Message(), None
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"), [("own", "OwnError: one and two"), ("http", "HTTPError: HTTP Err")]
+)
+def test_an_error_that_cannot_leave_its_process_is_told_in_words(
+    kind: str, message: str
+) -> None:
+    with pytest.raises((RuntimeError, SeaIceError), match=f"^{message}"):
+        run_tasks(fail_badly, {"a": (kind,), "b": (kind,)}, jobs=2)

@@ -100,6 +100,23 @@ def test_numbers_are_written_as_they_are(tmp_path: Path) -> None:
         np.testing.assert_array_equal(dataset["p"][:], plane)
 
 
+def test_a_plane_is_written_as_it_was_when_it_was_added(tmp_path: Path) -> None:
+    plane = np.full((600, 5), 3, np.uint8)
+    with written_whole(tmp_path / "a.nc", "map") as file:
+        add_dimensions(file, {"y": 600, "x": 5})
+        add_plane(file, "p", plane, {})
+        plane[:] = 4
+    with h5py.File(tmp_path / "a.nc") as written:
+        assert (written["p"][()] == 3).all()
+
+
+def test_planes_are_bytes(tmp_path: Path) -> None:
+    with written_whole(tmp_path / "a.nc", "map") as file:
+        add_dimensions(file, {"y": 2, "x": 2})
+        with pytest.raises(TypeError, match=r"'p' must be bytes \(uint8\), got int16"):
+            add_plane(file, "p", np.zeros((2, 2), np.int16), {})
+
+
 @pytest.mark.parametrize("n_rows", [1, 511, 512, 513, 1500])
 def test_planes_of_any_height_are_read_back_by_others(tmp_path: Path, n_rows: int) -> None:
     rng = np.random.default_rng(n_rows)
