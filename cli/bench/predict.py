@@ -14,7 +14,7 @@ from seaice_data.system.process import n_cores
 
 from ..console import say
 from .brief_training import train_briefly
-from .timing import apart, line, taking_turns_apart
+from .timing import apart, line, taking_turns_apart, timed
 
 
 def measure(path: Path, rounds: int) -> None:
@@ -54,6 +54,10 @@ def _measure(
                 f"up to {size[0]} x {size[1]}, peak {peaks[source, plots]:.0f} MB",
             )
         )  # fmt: skip
+    alone = [
+        s / len(store.scenes) for s in apart(partial(_decide, store_path, run, rounds))
+    ]
+    say(line("limit, the network alone", alone, "s/scene", "from memory, no map"))
 
 
 def _predict_once(source: Path, plots: bool, run: Path, maps: Path) -> float:
@@ -74,3 +78,24 @@ def _predict_once(source: Path, plots: bool, run: Path, maps: Path) -> float:
     else:
         predict_files(source, run, maps, settings)
     return time.perf_counter() - start
+
+
+def _decide(store_path: Path, run: Path, rounds: int) -> list[float]:
+    """Let the network decide on all scenes, again and again; return the seconds of each."""
+    import numpy as np
+
+    from seaice_data.store.store import Store
+    from seaice_data.system.memory import kept_pages
+    from seaice_model.networks.device import find_device
+    from seaice_model.prediction.predictor import Predictor
+
+    store = Store.open(str(store_path))
+    planes = [np.array(store.scene(scene_id).inputs) for scene_id in store.scenes]
+    predictor = Predictor.load([run], find_device("auto"))
+
+    def decide() -> None:
+        for scene in planes:
+            predictor.decide(scene, store.channels)
+
+    with kept_pages():
+        return timed(decide, rounds)

@@ -23,10 +23,16 @@ def measure(path: Path, rounds: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         maps = Path(folder, "maps")
         apart(partial(_predict_maps, path, scenes, Path(folder, "run"), maps))
-        work = {"score": partial(_score_once, maps, str(path))}
+        work = {
+            "score": partial(_score_once, maps, str(path)),
+            "limit, reading maps and charts": partial(_read_once, maps, str(path)),
+        }
         times, peaks = taking_turns_apart(work, rounds)
-    what = f"{len(scenes)} scenes up to {size[0]} x {size[1]}, peak {peaks['score']:.0f} MB"
-    say(line("score, warm", times["score"], "s", what))
+    what = f"{len(scenes)} scenes up to {size[0]} x {size[1]}"
+    for title, values in times.items():
+        per_scene = [elapsed_s / len(scenes) for elapsed_s in values]
+        about = f"{what}, peak {peaks[title]:.0f} MB"
+        say(line(f"{title}, warm", per_scene, "s/scene", about))
 
 
 def _predict_maps(path: Path, scenes: Sequence[str], run: Path, maps: Path) -> None:
@@ -45,4 +51,16 @@ def _score_once(maps: Path, store: str) -> float:
     truth = find_charts(store)
     start = time.perf_counter()
     score_maps(maps, truth)
+    return time.perf_counter() - start
+
+
+def _read_once(maps: Path, store: str) -> float:
+    """Read all maps and their charts, one after the other; return the seconds."""
+    from seaice_data.sources.charts import find_charts
+    from seaice_model.maps.netcdf import read_netcdf
+
+    scenes = find_charts(store).scenes
+    start = time.perf_counter()
+    for path in maps.glob("*.nc"):
+        scenes[read_netcdf(path).scene].read()
     return time.perf_counter() - start

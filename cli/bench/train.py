@@ -22,13 +22,14 @@ from seaice_data.system.process import n_cores
 from ..console import say, seconds
 from .gpu_steps import compare_sharing, compare_steps
 from .many_scenes import link_scenes
-from .timing import line
+from .timing import line, timed
 
 if TYPE_CHECKING:
     from seaice_model.config.run_config import RunConfig
     from seaice_model.networks.device import Batch
 
 _N_SCENES = 500
+_N_PRODUCTS = 5
 _STEPS: list[Iterator[tuple[float, float]]] = []
 """Steps that this process repeats."""
 
@@ -77,12 +78,16 @@ def _compare_steps(path: str, config: "RunConfig", rounds: int, what: str) -> No
                 times[way].append(elapsed_s)
                 losses[way].append(loss)
         n_flop = pools["ours"].submit(_flop_of_a_step, path, config).result()
+        limit = pools["ours"].submit(_matrix_rate).result()
     for way, title in titles.items():
         say(line(title, times[way][1:], "s/step", what))
         say(f"{title}: losses {' '.join(f'{loss:.4f}' for loss in losses[way])}")
     ours, plain = median(times["ours"][1:]), median(times["plain"][1:])
     say(f"a training step is {plain / ours:.2f} x as fast as the official one")
-    say(f"{n_flop / 1e9:.0f} GFLOP a step: {n_flop / 1e9 / ours:.0f} GFLOP/s")
+    say(
+        f"{n_flop / 1e9:.0f} GFLOP a step: {n_flop / 1e9 / ours:.0f} GFLOP/s, "
+        f"a large matrix product has {limit / 1e9:.0f} GFLOP/s"
+    )
 
 
 def _train(path: str, rounds: int) -> None:
@@ -186,3 +191,12 @@ def _flop_of_a_step(path: str, config: "RunConfig") -> int:
     with FlopCounterMode(display=False) as counter:
         next(_ours(path, config))
     return int(counter.get_total_flops())
+
+
+def _matrix_rate() -> float:
+    """Return the operations per second of a large matrix product, the best of a few."""
+    import torch
+
+    n = 4096
+    a, b = torch.randn(n, n), torch.randn(n, n)
+    return 2 * n**3 / min(timed(lambda: a @ b, _N_PRODUCTS))
