@@ -26,9 +26,9 @@ def study(
     presets: Annotated[
         str,
         typer.Option(
-            help="Candidates, separated by commas: presets (model1-model9, swin), and the "
-            "open questions ratios, patches, time, fusion, sampling, losses, resampling, "
-            "sensors, regions, small, denoising"
+            help="Candidates, separated by commas: presets (model1-model9, swin, best), "
+            "and the open questions ratios, patches, time, fusion, sampling, losses, "
+            "resampling, sensors, regions, small, denoising"
         ),
     ] = "model1-model9",
     variant: Annotated[

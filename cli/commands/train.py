@@ -34,7 +34,7 @@ def train(
     preset: Annotated[
         str,
         typer.Option(
-            help="default (if not given), tiny (for CPUs), model1 to model9, swin"
+            help="default (if not given), tiny (for CPUs), model1 to model9, swin, best"
         ),
     ] = "",
     profile: Annotated[

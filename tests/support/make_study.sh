@@ -4,8 +4,8 @@
 # 400 scenes need 7 GB of disk while they are made, 2.5 GB afterwards. To use scenes that
 # exist: STORE=store.zarr TRUTH=raw-truth (both of --version raw, divided as below), and
 # TWINS=twins.zarr, or TWINS= to leave out the row that needs them. ROWS=... runs other
-# rows, without further comparisons; LONG= leaves out the long trainings, RATIO1= the study
-# of Model 2.
+# rows, without further comparisons; REGIONS= leaves out the runs more of the loss of regions,
+# RATIO1= the study of Model 2.
 set -euo pipefail
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 study="${STUDY:-study}" n="${SCENES:-400}" size="${SIZE:-1300x2500}" runs="${RUNS:-8}"
@@ -82,7 +82,13 @@ if [ -n "$twins" ]; then
     options+=(--twins "$twins")
 fi
 if [ -z "${ROWS:-}" ]; then
-    for name in dropped dropped-mask dropped-constant; do
+    # Does four times the training make up for the patches that lack a sensor?
+    options+=(
+        --variant "dropped-long: n_epochs=1200, drop_amsr2=0.3, drop_era5=0.1, fill=mask"
+        --variant "dropped-long-without-amsr2: of=dropped-long, without=[amsr2]"
+        --variant "dropped-long-without-era5: of=dropped-long, without=[era5]"
+    )
+    for name in dropped dropped-mask dropped-constant dropped-long; do
         options+=(--compare "$name-without-amsr2,model4")
         options+=(--compare "$name-without-era5,model5")
     done
@@ -90,18 +96,15 @@ fi
 step seaice study "$store" --presets "${ROWS:-$rows}" "${options[@]}" --quick \
     --runs "$runs" --jobs "$jobs" --device cpu --out "$study/rows"
 
-# Four times as many batches, where a minute of training is too short for an answer.
-if [ -n "${LONG-1}" ]; then
-    dropped="drop_amsr2=0.3, drop_era5=0.1, fill=mask"
-    step seaice study "$store" --presets "" --truth "$truth" --quick \
-        --variant "model1: n_epochs=1200" \
-        --variant "model4: preset=model4, n_epochs=1200" \
-        --variant "region-ice: n_epochs=1200, region_loss=1.0, region_shares=ice" \
-        --variant "dropped-mask: n_epochs=1200, $dropped" \
-        --variant "dropped-mask-without-amsr2: of=dropped-mask, without=[amsr2]" \
-        --variant "dropped-mask-without-era5: of=dropped-mask, without=[era5]" \
-        --compare dropped-mask-without-amsr2,model4 \
-        --runs "$runs" --jobs "$jobs" --device cpu --out "$study/long"
+# Three times as many runs, for a difference that is smaller than its spread.
+if [ -n "${REGIONS-1}" ]; then
+    mkdir -p "$study/regions/runs"
+    for name in model1 region-area; do
+        [ -e "$study/regions/runs/$name" ] ||
+            cp -r "$study/rows/runs/$name" "$study/regions/runs/"
+    done
+    step seaice study "$store" --presets model1,region-area --truth "$truth" --quick \
+        --runs $((3 * runs)) --jobs "$jobs" --device cpu --out "$study/regions"
 fi
 
 # Model 2 sees every pixel of 80 m: fewer and smaller scenes, in a study of their own.

@@ -8,6 +8,7 @@ from seaice_data.preparation.prepare import prepare
 from seaice_data.settings import read_toml, to_mapping
 from seaice_data.store.recipe import Recipe
 from seaice_data.store.store import Store
+from seaice_data.synthetic.scene_set import write_scenes
 from seaice_model.config.presets import PRESETS, PROFILES, find_preset, find_profile
 from seaice_model.config.resolve import resolve
 from seaice_model.config.run_config import RunConfig
@@ -138,12 +139,21 @@ def full_store_path(raw_folder: Path, tmp_path_factory: pytest.TempPathFactory) 
     return path
 
 
+@pytest.fixture(scope="module")
+def polygons_path(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the path of a store with polygons, as the preset `best` needs it."""
+    folder = tmp_path_factory.mktemp("polygons")
+    write_scenes(folder / "raw", 6, 320, "raw")
+    prepare(folder / "raw", path := str(folder / "store.zarr"))
+    return path
+
+
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_trains_on_synthetic_scenes(
     name: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    fixture = "full_store_path" if find_preset(name).ratio == 1 else "store_path"
-    store = Store.open(request.getfixturevalue(fixture))
+    fixtures = {"model2": "full_store_path", "best": "polygons_path"}
+    store = Store.open(request.getfixturevalue(fixtures.get(name, "store_path")))
     of_swin = ["filters=[12, 24, 48, 96], patch_size=64"] if name == "swin" else []
     config = resolve(preset=name, changes=[*SMALL, *of_swin])
     report = train(store, tmp_path / "run", config, device="cpu")
