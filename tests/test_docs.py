@@ -90,7 +90,6 @@ def test_study_md_names_every_row_of_every_question() -> None:
     }
 
 
-@pytest.mark.xfail(reason="the study has not been run on these scenes yet", strict=True)
 def test_study_md_shows_eight_runs_of_all_nine_models() -> None:
     text = study_md()
     assert "QUICK STUDY" in text

@@ -74,7 +74,7 @@ if [ -n "$twins" ] && [ -z "${TWINS:-}" ] && [ ! -e "$study/own-done/all" ]; the
     touch "$study/own-done/all"
 fi
 
-rows=model1,model3-model9,sensors,regions,small
+rows=model1,model3-model9,best,sensors,regions,small
 python -c "import monai" 2>/dev/null && rows="$rows,swin"
 options=(--truth "$truth")
 if [ -n "$twins" ]; then
