@@ -23,7 +23,7 @@ seaice bench others "$folder/store.zarr"
 seaice prepare "$folder/raw" "$folder/chunked.zarr" --codec zstd >&2
 seaice bench others "$folder/chunked.zarr"
 rm -r "$folder/chunked.zarr"
-python "$(dirname "$0")/bench_remote.py" "$folder/raw"
+PYTHONPATH="$(dirname "$0")/.." python -m support.bench_remote "$folder/raw"
 seaice bench train "$folder/store.zarr" --rounds 3
 seaice bench predict "$folder/raw" --rounds 3
 seaice bench score "$folder/store.zarr" --rounds 3

@@ -1,6 +1,6 @@
 """Patches/s from a store in a bucket, by layout: moto's server on loopback.
 
-    python tests/support/bench_remote.py raw/
+    PYTHONPATH=tests python -m support.bench_remote raw/
 
 "nothing kept" is what a store of many scenes is like, where a patch hardly ever finds its
 chunks in memory; "kept" is one that fits into memory, at its second round. There is no
@@ -8,8 +8,6 @@ distance on loopback, and the server is slow itself: only compare the layouts.
 """
 
 import os
-import socket
-import subprocess
 import sys
 import tempfile
 import time
@@ -22,6 +20,7 @@ from typing import Literal
 import fsspec
 import numpy as np
 import zarr
+from support.buckets import credentials, serving_buckets
 
 from seaice import PatchSampler, Recipe, prepare
 from seaice.bench.timing import line, machine
@@ -42,32 +41,11 @@ LAYOUTS: dict[str, tuple[Literal["none", "zstd"], int | None, int | None]] = {
 
 @contextmanager
 def bucket() -> Iterator[str]:
-    """Yield the URL of an empty bucket of a server in its own process."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        host, port = free.getsockname()
-    command = [sys.executable, "-m", "moto.server", "-H", host, "-p", str(port)]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        while True:
-            try:
-                socket.create_connection((host, port)).close()
-                break
-            except ConnectionRefusedError:
-                if server.poll() is not None:
-                    raise SystemExit("the server of moto did not start") from None
-                time.sleep(0.05)
-        os.environ.update(
-            AWS_ENDPOINT_URL=f"http://{host}:{port}",
-            AWS_ACCESS_KEY_ID="someone",
-            AWS_SECRET_ACCESS_KEY="secret",  # noqa: S106 - of nothing
-            AWS_DEFAULT_REGION="us-east-1",
-        )
+    """Yield the URL of an empty bucket."""
+    with serving_buckets() as endpoint:
+        os.environ.update(credentials(endpoint))
         fsspec.filesystem("s3").mkdir("s3://bench")
         yield "s3://bench"
-    finally:
-        server.terminate()
-        server.wait()
 
 
 def put(folder: Path, url: str) -> str:

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from fsspec.implementations.memory import MemoryFileSystem
+from support.buckets import credentials, serving_buckets
 from support.coded_scenes import write_coded
 
 from seaice_data.errors import StoreError
@@ -30,29 +30,12 @@ RECIPES = [Recipe(), Recipe(codec="zstd", zarr_format=2, channels=("hh", "t2m"))
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    # In its own process: threads of a server here would be traced and interrupted.
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        host, port = free.getsockname()
-    command = [sys.executable, "-m", "moto.server", "-H", host, "-p", str(port)]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while True:
-        try:
-            socket.create_connection((host, port)).close()
-            break
-        except ConnectionRefusedError:
-            assert server.poll() is None  # it has not started yet, but is running
-            time.sleep(0.05)
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-        environment.setenv("AWS_ACCESS_KEY_ID", "someone")
-        environment.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-        environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    with serving_buckets() as address, pytest.MonkeyPatch.context() as environment:
+        for name, value in credentials(address).items():
+            environment.setenv(name, value)
         # Those that other tests have made know no credentials.
         fsspec.get_filesystem_class("s3").clear_instance_cache()
-        yield f"http://{host}:{port}"
-    server.terminate()
-    server.wait()
+        yield address
 
 
 @pytest.fixture
