@@ -122,7 +122,7 @@ def can_map(path: Path) -> bool:
 
 @contextmanager
 def kept_pages() -> Iterator[bool]:
-    """Keep freed memory in this process; give it back at the end, of all who asked for it.
+    """Keep freed memory in this process; give it back when the last that keeps it ends.
 
     Yields whether that is possible: it needs the GNU C library, on Linux.
     """

@@ -11,11 +11,9 @@ import numpy as np
 
 from seaice_data.arrays import ChartArray
 from seaice_data.charts import CHART_FILL, CHARTS, SIC
-from seaice_data.system.byte_tables import translated
 from seaice_data.system.geo_libraries import geo_libraries
 from seaice_model.errors import MapError
 from seaice_model.formats.raster import Raster, geolocation_error_m, raster_of, warp
-from seaice_model.formats.styles import sic_values
 from seaice_model.maps.attributes import (
     class_attributes,
     global_attributes,
@@ -24,7 +22,7 @@ from seaice_model.maps.attributes import (
     uncertainties,
 )
 from seaice_model.maps.chart_map import ChartMap
-from seaice_model.maps.netcdf import CHART_VARIABLES, write_time
+from seaice_model.maps.netcdf import CHART_VARIABLES, to_percent, write_time
 from seaice_model.maps.netcdf_writer import (
     NewFile,
     add_dimensions,
@@ -126,9 +124,7 @@ def _write_charts(file: NewFile, chart_map: ChartMap, raster: Raster) -> None:
     for chart, plane in zip(CHARTS, planes, strict=True):
         name, attributes = CHART_VARIABLES[chart.name], class_attributes(chart)
         if chart is SIC:
-            values = np.full(256, CHART_FILL, np.uint8)
-            values[: SIC.n_classes] = sic_values()
-            plane = translated(plane, values)
+            plane = to_percent(plane)
             attributes = sic_attributes()
         _write_plane(file, name, plane, attributes)
     (flags,) = warp(chart_map.flags[np.newaxis], chart_map, raster)

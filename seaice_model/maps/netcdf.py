@@ -237,7 +237,7 @@ def _write_planes(file: NewFile, chart_map: ChartMap, links: Mapping[str, str]) 
     write_time(file, chart_map.acquired)
     for chart, plane in zip(CHARTS, chart_map.charts, strict=True):
         if chart is SIC:
-            percent = _to_percent(plane)
+            percent = to_percent(plane)
             valid = {"valid_range": np.array([0, 100], np.uint8)}
             attributes = {**sic_attributes(), **valid, **links}
             add_plane(file, CHART_VARIABLES["SIC"], percent, attributes, fill=CHART_FILL)
@@ -358,7 +358,8 @@ def _pixel_spacing_m(attributes: Mapping[str, Any]) -> float:
     return number(attributes, "pixel_spacing_m", _LEAST_SPACING_M, _MOST_SPACING_M)
 
 
-def _to_percent(sic: ChartArray) -> ChartArray:
+def to_percent(sic: ChartArray) -> ChartArray:
+    """Return classes of SIC in percent; 255 stays fill."""
     percent = np.full(256, CHART_FILL, np.uint8)
     percent[: SIC.n_classes] = np.arange(SIC.n_classes) * SIC_STEP_PERCENT
     return translated(sic, percent)

@@ -28,7 +28,7 @@ from seaice_data.texts import printable
 from seaice_model.errors import MapError
 
 if TYPE_CHECKING:  # late: readers of maps do not need it
-    from netCDF4 import Dataset
+    from netCDF4 import Dataset, Variable
 
 _CHUNK_ROWS = 512
 
@@ -155,16 +155,7 @@ def add_variable(
     if level is not None and chunks is None:
         chunks = _chunks_of_h5py(values)
     with file.changing() as dataset:
-        variable = dataset.createVariable(
-            name,
-            values.dtype.newbyteorder("="),  # netCDF4 warns of "<", even if that is native
-            dimensions,
-            compression=None if level is None else "zlib",
-            complevel=level,
-            shuffle=values.dtype.kind == "f",
-            chunksizes=chunks,
-            fill_value=False if fill is None else values.dtype.type(fill),
-        )
+        variable = _declared(dataset, name, dimensions, values.dtype, level, chunks, fill)
         variable.set_auto_maskandscale(False)  # bytes are written as they are
         variable[...] = values
         library.set_attributes(variable, attributes or {})
@@ -195,16 +186,34 @@ def add_plane(
     height, width = plane.shape
     n_rows = min(_CHUNK_ROWS, height)
     with file.changing() as dataset:
-        variable = dataset.createVariable(
-            name, plane.dtype, ("y", "x"),
-            compression="zlib", complevel=4, shuffle=False,
-            chunksizes=(n_rows, width),
-            fill_value=False if fill is None else plane.dtype.type(fill),
-        )  # fmt: skip
+        chunks = (n_rows, width)
+        variable = _declared(dataset, name, ("y", "x"), plane.dtype, 4, chunks, fill)
         library.set_attributes(variable, attributes)
     parts = [plane[start : start + n_rows] for start in range(0, height, n_rows)]
     with ThreadPoolExecutor(n_cores()) as threads:
         file.put_at_end(name, list(threads.map(partial(_compressed, n_rows), parts)))
+
+
+def _declared(
+    dataset: "Dataset",
+    name: str,
+    dimensions: tuple[str, ...],
+    dtype: np.dtype[Any],
+    level: Literal[1, 4] | None,
+    chunks: tuple[int, ...] | None,
+    fill: int | None,
+) -> "Variable[Any]":
+    """Return a new variable without values or attributes; see `add_variable`."""
+    return dataset.createVariable(
+        name,
+        dtype.newbyteorder("="),  # netCDF4 warns of "<", even if that is native
+        dimensions,
+        compression=None if level is None else "zlib",
+        complevel=level,
+        shuffle=dtype.kind == "f",
+        chunksizes=chunks,
+        fill_value=False if fill is None else dtype.type(fill),
+    )
 
 
 def _put(variables: Mapping[str, list[bytes]], path: Path) -> None:
