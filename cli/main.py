@@ -23,7 +23,7 @@ import typer
 from typer.core import TyperGroup
 
 from seaice_data.errors import SeaIceError
-from seaice_data.system.process import ending_signals
+from seaice_data.system.process import do_nothing, ending_signals, raise_again
 from seaice_data.texts import OneLine
 
 from .commands import (
@@ -197,7 +197,7 @@ def _terminable() -> Iterator[None]:
 
 def _terminate(number: int, _frame: FrameType | None) -> None:
     for other in ending_signals():  # `timeout` and a closed terminal send two signals
-        signal.signal(other, signal.SIG_IGN)
+        signal.signal(other, do_nothing)
     raise Terminated(number)
 
 
@@ -267,6 +267,7 @@ def run() -> None:
     """Run the command line; the entry point of `seaice`."""
     _open_streams()
     warnings.showwarning = _show_warning
+    raise_again(KeyboardInterrupt)
     try:
         try:
             app()

@@ -3,7 +3,12 @@
 import math
 import os
 import signal
+import sys
+import threading
+from functools import partial
 from pathlib import Path, PurePosixPath
+from types import FrameType
+from typing import Any
 
 
 def n_cores(root: Path = Path("/")) -> int:
@@ -70,3 +75,51 @@ def ending_signals() -> tuple[signal.Signals, ...]:
     names = ("SIGTERM", "SIGHUP")  # Windows has no SIGHUP
     numbers = (getattr(signal, name) for name in names if hasattr(signal, name))
     return tuple(n for n in numbers if signal.getsignal(n) is not signal.SIG_IGN)
+
+
+def do_nothing(_number: int, _frame: FrameType | None) -> None:
+    """Handle a signal that has no effect any more.
+
+    A signal that is ignored from within the handler of another one may have come already:
+    Python would report it as an error.
+    """
+
+
+def raise_again(*kinds: type[BaseException]) -> None:
+    """Raise errors of signal handlers again that a library has lost.
+
+    Python runs a handler wherever its main thread is. In a function that a library calls
+    back, such as a finalizer, nothing can receive the error: Python prints and forgets it.
+
+    Parameters
+    ----------
+    kinds
+        What handlers raise. Nothing is printed about these.
+    """
+    if hasattr(signal, "setitimer"):  # Windows has neither that nor these signals
+        sys.unraisablehook = partial(_raise_later, kinds, sys.unraisablehook)
+
+
+def _raise_later(kinds: tuple[type[BaseException], ...], report: Any, lost: Any) -> None:
+    """Raise a lost error as soon as the function that lost it has ended."""
+    error = lost.exc_value
+    if isinstance(error, kinds) and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGALRM, partial(_raise, type(error), error.args))
+        signal.setitimer(signal.ITIMER_REAL, *_AGAIN_S)
+    else:
+        report(lost)
+
+
+_AGAIN_S = (0.001, 0.05)
+"""When to raise a lost error first, and how often to try again."""
+
+
+def _raise(
+    kind: type[BaseException], args: tuple[Any, ...], _number: int, frame: FrameType | None
+) -> None:
+    while frame is not None:  # here it would be lost once more
+        if frame.f_code is _raise_later.__code__:
+            return
+        frame = frame.f_back
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    raise kind(*args)

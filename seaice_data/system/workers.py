@@ -26,11 +26,11 @@ from multiprocessing.connection import wait
 from multiprocessing.context import SpawnContext, SpawnProcess
 from multiprocessing.process import BaseProcess
 from types import FrameType, ModuleType
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from seaice_data.errors import SeaIceError
 from seaice_data.system.extras import extra
-from seaice_data.system.process import ending_signals
+from seaice_data.system.process import do_nothing, ending_signals, raise_again
 from seaice_data.texts import OneLine
 
 Result = TypeVar("Result")
@@ -97,7 +97,7 @@ def run_tasks(
 def _compute_here(tasks: Mapping[str, _Task], jobs: int, count: _Count) -> None:
     """Compute in several processes of this machine."""
     context = WorkerContext()
-    pool = ProcessPoolExecutor(jobs, context, begin_worker)
+    pool = ProcessPoolExecutor(jobs, context, _begin)
     # Processes that are still starting open its queues, maybe after it has let go of them.
     shared = dict(vars(pool))
     try:
@@ -182,20 +182,20 @@ def _attempt(function: Callable[..., Any], *arguments: Any) -> Any:
         return function(*arguments)
     except (SeaIceError, OSError, MemoryError) as error:
         return _Raised(error)
-    except _Ended as ended:  # the pool would treat it as the result, and continue
-        os._exit(int(str(ended.code)))
 
 
 def _attempt_apart(function: Callable[..., Any], *arguments: Any) -> Any:
     """Do the same in another process, which an error must be able to leave."""
     try:
         outcome = _attempt(function, *arguments)
+        if isinstance(outcome, _Raised) and not _travels(outcome.error):
+            return _Raised(SeaIceError(f"{type(outcome.error).__name__}: {outcome.error}"))
     except Exception as error:
         if not _travels(error):
             raise RuntimeError(f"{type(error).__name__}: {error}") from None
         raise
-    if isinstance(outcome, _Raised) and not _travels(outcome.error):
-        return _Raised(SeaIceError(f"{type(outcome.error).__name__}: {outcome.error}"))
+    except _Ended as ended:  # the pool would treat it as the result, and continue
+        _leave(ended)
     return outcome
 
 
@@ -206,6 +206,19 @@ def _travels(error: Exception) -> bool:
     except Exception:  # noqa: BLE001 - whatever its class does
         return False
     return True
+
+
+def _begin() -> None:
+    """Begin a process of the pool."""
+    try:
+        begin_worker()
+    except _Ended as ended:  # the pool would print it
+        _leave(ended)
+
+
+def _leave(ended: _Ended) -> NoReturn:
+    """End this process now that it has tidied up."""
+    os._exit(int(str(ended.code)))
 
 
 _starting = threading.Lock()
@@ -302,7 +315,7 @@ def _signal_of(code: int) -> int:
 def _end(number: int, _frame: FrameType | None) -> None:
     """Tidy up on the way out: half-written files go away."""
     for other in ending_signals():  # one of them is enough
-        signal.signal(other, signal.SIG_IGN)
+        signal.signal(other, do_nothing)
     raise _Ended(128 + number)
 
 
@@ -316,6 +329,7 @@ def begin_worker(terminate: Callable[[int, FrameType | None], None] = _end) -> N
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    raise_again(_Ended)
     for number in ending_signals():
         signal.signal(number, terminate)
     if logging.lastResort is not None:  # in use where nobody has set up logging

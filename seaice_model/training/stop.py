@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from functools import cache
 from types import FrameType
 
-from seaice_data.system.process import ending_signals
+from seaice_data.system.process import do_nothing, ending_signals
 
 _PATIENCE_S = 30.0
 
@@ -57,7 +57,7 @@ def stop_on_signals(patience_s: float = _PATIENCE_S) -> Iterator[StopRequest]:
         request.is_made = True
         restore()
         if hasattr(signal, "SIGHUP"):  # both the system and the shell send it
-            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+            signal.signal(signal.SIGHUP, do_nothing)
 
     for number in numbers:
         signal.signal(number, ask)

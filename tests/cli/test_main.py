@@ -100,6 +100,43 @@ def test_a_signal_ends_prepare_with_a_message_and_half_scenes_are_removed(
     assert_all_ended(process)
 
 
+TWICE = """
+import signal
+
+def both():
+    numbers = (signal.SIGHUP, signal.SIGTERM)
+    signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+    for number in numbers:
+        signal.raise_signal(number)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
+"""
+IN_A_COMMAND = """
+import typer
+from seaice.main import ending_in_words
+
+try:
+    ending_in_words(both)()
+except typer.Exit as ended:
+    raise SystemExit(ended.exit_code)
+"""
+IN_A_WORKER = """
+from seaice_data.system.workers import begin_worker
+begin_worker()
+both()
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "err"),
+    [(IN_A_COMMAND, "error: terminated\n"), (IN_A_WORKER, "")],
+    ids=["command", "worker"],
+)
+def test_two_signals_at_once_end_a_process_as_one_does(program: str, err: str) -> None:
+    command = [sys.executable, "-c", TWICE + program]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (129, err)
+
+
 def test_closing_the_terminal_ends_prepare(
     tmp_path: Path, at_work: Callable[..., subprocess.Popen[str]]
 ) -> None:

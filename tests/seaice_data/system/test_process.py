@@ -1,7 +1,9 @@
-"""How many cores a process may use, in containers and on other systems."""
+"""How many cores a process may use, on several systems; what signals do in callbacks."""
 
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -101,3 +103,45 @@ def test_nobody_else_counts_cores() -> None:
     assert ours in sources
     asking = re.compile(r"cpu_count|sched_getaffinity")
     assert [p.name for p in sources if p != ours and asking.search(p.read_text())] == []
+
+
+LOST = """
+import os, signal, time
+from seaice_data.system.process import raise_again
+
+class Ended(KeyboardInterrupt):
+    pass
+
+def end(number, frame):
+    raise Ended(number)
+
+class Finalized:
+    def __init__(self, action):
+        self.action = action
+
+    def __del__(self):
+        self.action()
+
+def fail():
+    raise ValueError("ours")
+
+signal.signal(signal.SIGTERM, end)
+raise_again(Ended)
+Finalized(fail)
+try:
+    Finalized(lambda: signal.raise_signal(signal.SIGTERM))
+    print("lost", flush=True)
+    for _ in range(1000):
+        time.sleep(0.1)
+except Ended as ended:
+    print("raised", *ended.args)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such signals")
+def test_an_error_of_a_signal_is_raised_again_where_a_callback_lost_it() -> None:
+    command = [sys.executable, "-c", LOST]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.stdout == "lost\nraised 15\n"
+    assert done.stderr.count("Exception ignored") == 1
+    assert done.stderr.endswith("ValueError: ours\n")
