@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor
 from concurrent.futures import wait as wait_for
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from multiprocessing import resource_tracker
@@ -226,6 +226,14 @@ _starting = threading.Lock()
 
 class _Process(SpawnProcess):
     """Does not import the program; blocks Ctrl-C until it can ignore it."""
+
+    def run(self) -> None:
+        """Do the work, and end without taking the interpreter apart, which takes 0.2 s."""
+        super().run()
+        for stream in filter(None, (sys.stdout, sys.stderr)):  # None if they were closed
+            with suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(0)
 
     def start(self) -> None:
         """Start it; a signal that comes meanwhile takes effect afterwards."""
