@@ -254,6 +254,30 @@ class PolygonTable:
         sic = np.where(total > _LARGEST_SIC, CHART_FILL, total)
         return np.stack([sic, sod, floe], axis=-1).astype(np.uint8)
 
+    def by_id(
+        self, threshold: float = 0.65, *, midpoints: bool = False
+    ) -> tuple[ChartArray, Mask]:
+        """Return tables to look up the classes of polygon ids.
+
+        Parameters
+        ----------
+        threshold, midpoints
+            As in `classes`.
+
+        Returns
+        -------
+        classes : ChartArray
+            Shape ``(highest id + 2, chart)``; the last row stands for no polygon.
+        is_listed : Mask
+            Whether there is a polygon with this id, one for each row.
+        """
+        no_polygon = int(self.ids.max()) + 1
+        classes = np.full((no_polygon + 1, len(CHARTS)), CHART_FILL, dtype=np.uint8)
+        classes[self.ids] = self.classes(threshold, midpoints=midpoints)
+        is_listed = np.zeros(no_polygon + 1, dtype=np.bool_)
+        is_listed[self.ids] = True
+        return classes, is_listed
+
     def codes_without_class(
         self, *, midpoints: bool = False
     ) -> dict[str, dict[int, IntArray]]:
@@ -352,25 +376,24 @@ def paint_charts(
     >>> paint_charts(np.array([[7, np.nan]]), table)[..., 0]
     array([[  9, 255]], dtype=uint8)
     """
-    # The look-up tables have one more row after all ids: no polygon.
-    no_polygon = int(table.ids.max()) + 1
-    classes = np.full((no_polygon + 1, len(CHARTS)), CHART_FILL, dtype=np.uint8)
-    classes[table.ids] = table.classes(threshold, midpoints=midpoints)
-    is_listed = np.zeros(no_polygon + 1, dtype=np.bool_)
-    is_listed[table.ids] = True
-
+    classes, is_listed = table.by_id(threshold, midpoints=midpoints)
+    no_polygon = len(classes) - 1
     is_empty = np.isnan(polygon_id)
     rows = np.where(is_empty, no_polygon, polygon_id)
     rows = rows.clip(0, no_polygon).astype(np.int32)
     # Ids that have a fraction, or were clipped, differ from their row.
     is_known = is_empty | (is_listed.take(rows) & (rows == polygon_id))
     if not is_known.all():
-        unknown = polygon_id[~is_known][0]
-        raise SceneError(
-            f"the polygon map has id {unknown:g}, but the polygon codes do not",
-            hint="map and codes must come from the same file",
-        )
+        raise unlisted(polygon_id[~is_known][0])
     return classes.take(rows, axis=0)
+
+
+def unlisted(polygon_id: float) -> SceneError:
+    """Return the error for a polygon map with an id that the table does not contain."""
+    return SceneError(
+        f"the polygon map has id {polygon_id:g}, but the polygon codes do not",
+        hint="map and codes must come from the same file",
+    )
 
 
 def _record(names: list[str], row: str) -> dict[str, str]:

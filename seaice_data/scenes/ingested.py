@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from seaice_data.arrays import ChartArray, FloatArray, IntArray, Mask
+from seaice_data.arrays import ChartArray, FloatArray, Mask
 from seaice_data.channels import CHANNELS, Channel, find_channels
 from seaice_data.charts import CHART_FILL
 from seaice_data.conventions import DENOISINGS
@@ -123,11 +123,11 @@ class IngestedScene(PhysicalScene):
                 self._variable_of(channel).read_rows(rows, plane)
                 if self._refuse_infinite(plane, self._name_of(channel)):
                     invalid |= np.isnan(plane)
-        angle, zone = SAR_GRID[2:]
+        zone = SAR_GRID[3]
         self._variable_of(zone).read_rows(rows, planes[3])
         self._refuse_infinite(planes[3], self._name_of(zone))
         is_land = planes[3] < 0.5
-        ids = self._paint(rows, charts) if self.polygons else None
+        ids = self._paint(rows, charts, 1) if self.polygons else None
         if ids is None:
             charts[...] = CHART_FILL
             invalid |= is_land
@@ -140,17 +140,11 @@ class IngestedScene(PhysicalScene):
             np.log(np.maximum(values, _FLOOR), out=plane)
             plane *= np.float32(_DECIBELS / channel.std)
             plane -= np.float32(channel.mean / channel.std)
-        planes[2] = self._standardise(self._incidence_angles(rows), angle)
+        self._read_angles(rows, planes[2])
         planes[2][invalid] = np.nan
         planes[3] = self._standardise(planes[3], zone)
         is_below: Mask = np.any(power <= _FLOOR, axis=0)
         return Band(planes, ids, power, is_below)
-
-    def _paint(self, rows: slice, charts: ChartArray) -> IntArray:
-        """Paint polygons; return the ids of a band."""
-        ids = self._file.variable("polygon_icechart").rows(rows)
-        charts[...] = np.moveaxis(self._classes_of(ids), -1, 0)
-        return np.where(np.isnan(ids), NO_POLYGON, ids).astype(np.int32)
 
     @cached_property
     def _tie_positions(self) -> tuple[FloatArray, FloatArray]:

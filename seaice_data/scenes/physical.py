@@ -5,11 +5,12 @@ from functools import cached_property
 
 import numpy as np
 
-from seaice_data.arrays import ChartArray, FloatArray, IntArray
-from seaice_data.channels import Channel
-from seaice_data.egg_codes import PolygonTable, paint_charts
+from seaice_data.arrays import ChartArray, FloatArray, IntArray, Mask
+from seaice_data.channels import Channel, find_channel
+from seaice_data.egg_codes import PolygonTable, unlisted
 from seaice_data.errors import SceneError
 from seaice_data.geolocation import TiePoints, tie_point_plane
+from seaice_data.scenes.band_loops import interpolate_angles, paint_polygons
 from seaice_data.scenes.netcdf import NetcdfFile
 from seaice_data.scenes.scene import Scene
 
@@ -74,15 +75,24 @@ class PhysicalScene(Scene):
     def read_charts(self, rows: slice, charts: ChartArray) -> None:
         """Do nothing: `read_band` has painted them to find the valid pixels."""
 
-    def _classes_of(self, ids: FloatArray | IntArray) -> ChartArray:
-        """Return the classes of polygon ids, the charts along the last axis."""
+    def _paint(self, rows: slice, charts: ChartArray, ratio: int) -> IntArray:
+        """Paint the polygons of rows of the file; return the ids at 80 m.
+
+        Each pixel of `charts` is `ratio` x `ratio` pixels of the file: it has the highest
+        of their classes, and the upper left id.
+        """
+        ids = self._file.variable("polygon_icechart").rows(rows)
+        first = np.empty(charts.shape[1:], np.int32)
+        unknown = paint_polygons(ids, ratio, *self._classes_by_id, charts, first)
+        if unknown >= 0:
+            error = unlisted(ids.flat[unknown])
+            raise self._error(f"'polygon_icechart': {error}", error.hint)
+        return first
+
+    @cached_property
+    def _classes_by_id(self) -> tuple[ChartArray, Mask]:
         assert self.polygons is not None  # noqa: S101 - the caller asked
-        try:
-            return paint_charts(
-                ids, self.polygons, self._threshold, midpoints=self._midpoints
-            )
-        except SceneError as error:
-            raise self._error(f"'polygon_icechart': {error}", error.hint) from None
+        return self.polygons.by_id(self._threshold, midpoints=self._midpoints)
 
     @property
     @abstractmethod
@@ -103,15 +113,28 @@ class PhysicalScene(Scene):
             raise self._error("'sar_grid_incidenceangle' contains angles outside 0..90")
         return angles
 
-    def _incidence_angles(self, rows: slice) -> FloatArray:
-        """Interpolate the tie points' angles to the centres of 80 m pixels."""
-        return tie_point_plane(
+    def _read_angles(self, rows: slice, plane: FloatArray) -> None:
+        """Interpolate the tie points' angles to the centres of 80 m pixels; standardise."""
+        points = self.tie_points
+        along_y = tie_point_plane(
             self._tie_angles,
-            self.tie_points.lines,
-            self.tie_points.samples,
+            points.lines,
+            points.samples,
             np.arange(rows.start, rows.stop, dtype=np.float64),
-            np.arange(self.grid.width, dtype=np.float64),
+            points.samples,
         )
+        channel = find_channel("incidence_angle")
+        interpolate_angles(along_y, *self._intervals, channel.mean, channel.std, plane)
+
+    @cached_property
+    def _intervals(self) -> tuple[IntArray, FloatArray]:
+        """First column of each interval between tie points and the end; weights."""
+        samples, columns = self.tie_points.samples, np.arange(self.grid.width)
+        inner = np.searchsorted(columns, samples[1:-1])
+        starts = np.concatenate([[0], inner, [self.grid.width]])
+        interval = np.repeat(np.arange(len(samples) - 1), np.diff(starts))
+        lengths = np.diff(samples)[interval]
+        return starts, (columns - samples[interval]) / lengths
 
     def _standardise(self, values: FloatArray, channel: Channel) -> FloatArray:
         return np.asarray((values - channel.mean) / channel.std)

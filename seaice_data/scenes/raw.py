@@ -4,11 +4,12 @@ from functools import cached_property
 
 import numpy as np
 
-from seaice_data.arrays import ChartArray, FloatArray, IntArray, Values
+from seaice_data.arrays import ChartArray, FloatArray
 from seaice_data.charts import CHART_FILL
 from seaice_data.grid import SPACING_M, Grid
 from seaice_data.scene_id import SceneId
-from seaice_data.scenes.netcdf import NetcdfFile, Variable
+from seaice_data.scenes.band_loops import mask_invalid, mean_of_four
+from seaice_data.scenes.netcdf import NetcdfFile
 from seaice_data.scenes.physical import PhysicalScene
 from seaice_data.scenes.scene import (
     KEPT_BESIDE_CHARTS_BYTES,
@@ -73,58 +74,25 @@ class RawScene(PhysicalScene):
     def read_band(self, rows: slice, charts: ChartArray) -> Band:
         """Read a band; a pixel is valid if its four 40 m pixels are and it has a chart."""
         shape = (rows.stop - rows.start, self.grid.width)
+        # The rows of 40 m pixels under them.
+        four = slice(2 * rows.start, 2 * rows.stop)
         planes = np.empty((len(SAR_GRID), *shape), np.float32)
-        invalid = np.zeros(shape, bool)
         for plane, channel in zip(planes, SAR_GRID, strict=True):
             if channel.name == "incidence_angle":
-                plane[:] = self._standardise(self._incidence_angles(rows), channel)
+                self._read_angles(rows, plane)
                 continue
-            with np.errstate(over="ignore", invalid="ignore"):
-                self._mean_of_four(self._raw_band(self._variable_of(channel), rows), plane)
-                plane[:] = self._standardise(plane, channel)
-            has_nan = self._refuse_infinite(plane, str(channel.variable))
-            if has_nan and channel.name != "distance_map":
-                invalid |= np.isnan(plane)
-        ids = self._paint(rows, charts) if self.polygons else None
-        if ids is None:
-            charts[...] = CHART_FILL
+            values = self._variable_of(channel).rows(four)
+            constants = np.float32(channel.mean), np.float32(channel.std)
+            if not mean_of_four(values, *constants, plane):
+                self._refuse_infinite(plane, str(channel.variable))
+        if self.polygons:
+            ids = self._paint(four, charts, 2)
         else:
-            invalid |= charts[0] == CHART_FILL
-            ids[invalid] = NO_POLYGON
-        if invalid.any():
-            planes[:3, invalid] = 0
-            charts[:, invalid] = CHART_FILL
-        return Band(planes, ids)
-
-    def _paint(self, rows: slice, charts: ChartArray) -> IntArray:
-        """Paint polygons; keep the highest of 2 x 2 classes, and the first id."""
-        ids = self._raw_band(self._file.variable("polygon_icechart"), rows)
-        first = np.ascontiguousarray(ids[0::2, 0::2])
-        # Nearly all pixels have four equal ids: only the others are painted at 40 m.
-        differs = np.zeros(first.shape, bool)
-        for y, x in ((0, 1), (1, 0), (1, 1)):
-            other = ids[y::2, x::2]
-            differs |= (first != other) & ~(np.isnan(first) & np.isnan(other))
-        mixed_y, mixed_x = np.nonzero(differs)
-        four = ids.reshape(len(ids) // 2, 2, -1, 2)[mixed_y, :, mixed_x, :]
-        charts[...] = np.moveaxis(self._classes_of(first), -1, 0)
-        highest = self._classes_of(four.reshape(-1, 4)).max(axis=1)
-        charts[:, mixed_y, mixed_x] = highest.T
-        ids_of_band: IntArray = np.where(np.isnan(first), NO_POLYGON, first).astype(
-            np.int32
-        )
-        return ids_of_band
-
-    def _raw_band(self, variable: Variable, rows: slice) -> Values:
-        """Read the 40 m pixels under a band of 80 m rows."""
-        values = variable.rows(slice(2 * rows.start, 2 * rows.stop))
-        return values[:, : 2 * self.grid.width]
-
-    @staticmethod
-    def _mean_of_four(values: Values, mean: FloatArray) -> None:
-        rows = values[0::2] + values[1::2]
-        np.add(rows[:, 0::2], rows[:, 1::2], out=mean, casting="same_kind")
-        mean /= 4
+            ids = np.full(shape, NO_POLYGON, np.int32)
+            charts[...] = CHART_FILL
+        sic, sod, floe = charts
+        mask_invalid(planes, sic, sod, floe, ids, CHART_FILL, bool(self.polygons))
+        return Band(planes, ids if self.polygons else None)
 
     @cached_property
     def _tie_positions(self) -> tuple[FloatArray, FloatArray]:
