@@ -217,7 +217,7 @@ class _SarGrid:
     def finish(self) -> None:
         """Check the whole scene; mark the rows and columns after the last whole block."""
         self._scene.check_classes(self._counts)
-        if (self.full_flags & FLAG_NO_SAR).all():
+        if all((row & FLAG_NO_SAR).all() for row in self.full_flags):  # ends early
             raise SceneError(f"{str(self._scene.path)!r}: {self._why_empty()}")
         if self._is_unseen:
             is_labelled = self.full_charts.min(axis=0) != CHART_FILL

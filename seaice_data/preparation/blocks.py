@@ -64,7 +64,7 @@ def average_blocks(
     hh_sum, hv_sum, angle_sum, zone_sum = sums[0], sums[1], sums[2], sums[3]
     hh_n, hv_n, angle_n, zone_n = sums[4], sums[5], sums[6], sums[7]
     hh_fill, hv_fill, angle_fill = fills[0], fills[1], fills[2]
-    is_finite = True
+    found = np.uint8(0)
     for block in range(-(-height // ratio)):
         sums[:] = zero
         for row in range(block * ratio, min(height, (block + 1) * ratio)):
@@ -90,15 +90,14 @@ def average_blocks(
                 flags[row, x] = (np.uint8(0) if is_valid else np.uint8(1)) | (
                     np.uint8(2) if d < land_below else np.uint8(0)
                 )
-        difference = zero
         for k in range(4):
             for x in range(width):
-                difference += sums[k, x] - sums[k, x]  # NaN if one of them is infinite
-        is_finite &= difference == zero
+                difference = sums[k, x] - sums[k, x]  # NaN if the sum is infinite
+                found |= np.uint8(0) if difference == zero else np.uint8(1)
         if block < height // ratio:
             for k in range(4):
                 _close_blocks(sums[k], sums[k + 4], ratio, means[k, block])
-    return is_finite
+    return bool(found == 0)
 
 
 @compiled
