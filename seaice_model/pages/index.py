@@ -35,7 +35,7 @@ from seaice_model.maps.alignment import align
 from seaice_model.maps.chart_map import ChartMap
 from seaice_model.maps.listing import describe_maps
 from seaice_model.maps.netcdf import MapDescription, read_netcdf
-from seaice_model.metrics import ChartScorer
+from seaice_model.metrics import ChartScorer, Scores
 from seaice_model.pages.html import Table, write_page
 from seaice_model.plots.framing import Framing, frame
 from seaice_model.plots.maps import chart_keys, figure_path
@@ -79,7 +79,11 @@ class _Entry:
 
 
 def add_entry(
-    maps_path: Path, chart_map: ChartMap, grid: Grid, charts: ChartArray | None
+    maps_path: Path,
+    chart_map: ChartMap,
+    grid: Grid,
+    charts: ChartArray | None,
+    scores: Scores | None,
 ) -> None:
     """Make the thumbnails of a map for the index, and record its scores.
 
@@ -93,8 +97,26 @@ def add_entry(
         80 m grid of the scene.
     charts
         Its ice charts on that grid, shape ``(chart, y, x)``, if there are any.
+    scores
+        Those of `scores_of`.
     """
-    _make_entry(maps_path / _FOLDER, chart_map, grid, charts)
+    _make_entry(maps_path / _FOLDER, chart_map, grid, charts, scores)
+
+
+def scores_of(chart_map: ChartMap, grid: Grid, charts: ChartArray | None) -> Scores | None:
+    """Count a map against the charts of its scene, both on the 80 m grid.
+
+    A map on the grid of the store has no scores.
+    """
+    if charts is None or _is_coarse(chart_map, grid):
+        return None
+    scorer = ChartScorer()
+    scorer.add(charts, align(chart_map, grid).charts)
+    return scorer.scores()
+
+
+def _is_coarse(chart_map: ChartMap, grid: Grid) -> bool:
+    return chart_map.grid.pixel_spacing_m > grid.pixel_spacing_m
 
 
 def check_entries(maps_path: Path) -> None:
@@ -237,17 +259,21 @@ def _entry_of(path: Path, described: MapDescription, truth: ChartedScenes | None
     ):
         return kept
     chart_map = read_netcdf(path)
-    if charted is None:
-        return _make_entry(path.parent / _FOLDER, chart_map, chart_map.grid, None)
-    return _make_entry(path.parent / _FOLDER, chart_map, charted.grid, charted.read())
+    grid = chart_map.grid if charted is None else charted.grid
+    charts = None if charted is None else charted.read()
+    scores = scores_of(chart_map, grid, charts)
+    return _make_entry(path.parent / _FOLDER, chart_map, grid, charts, scores)
 
 
 def _make_entry(
-    folder: Path, chart_map: ChartMap, grid: Grid, charts: ChartArray | None
+    folder: Path,
+    chart_map: ChartMap,
+    grid: Grid,
+    charts: ChartArray | None,
+    scores: Scores | None,
 ) -> _Entry:
     folder.mkdir(exist_ok=True)
-    # A map on the grid of the store is shown without scores: they are counted on 80 m.
-    is_coarse = chart_map.grid.pixel_spacing_m > grid.pixel_spacing_m
+    is_coarse = _is_coarse(chart_map, grid)
     shown = chart_map.charts if is_coarse else align(chart_map, grid).charts
     framing = frame(chart_map.tie_points, chart_map.grid, "swath")
     size = _write_thumbnails(folder, chart_map, framing, "map", shown)
@@ -257,7 +283,7 @@ def _make_entry(
         scene=chart_map.scene,
         weights=chart_map.provenance.weights,
         has_charts=charts is not None,
-        scores={} if charts is None or is_coarse else _scores(charts, shown),
+        scores={} if scores is None else scores.by_name,
         width=size[0],
         height=size[1],
         remarks=chart_map.provenance.remarks,
@@ -304,12 +330,6 @@ def _size(aspect: float, n_pixels: int) -> tuple[int, int]:
     longest = min(_LONGEST_SIDE, n_pixels)
     height, width = longest * min(aspect, 1.0), longest / max(aspect, 1.0)
     return max(round(height), 1), max(round(width), 1)
-
-
-def _scores(charts: ChartArray, shown: ChartArray) -> dict[str, float | None]:
-    scorer = ChartScorer()
-    scorer.add(charts, shown)
-    return scorer.scores().by_name
 
 
 def _thumbnail_name(scene: SceneId, kind: str, chart: Chart) -> str:

@@ -61,7 +61,7 @@ def plot_overview(sheet: Sheet, nodes: Nodes, x: float, y: float, radius: float)
     disc = Circle(
         (x, y), radius, facecolor=_SEA, edgecolor="#667788", linewidth=1, zorder=1
     )
-    sheet.axes.add_patch(disc)
+    sheet.axes.add_artist(disc)
     grid = LineCollection(
         [*_grid(plane, edge, x, y, scale)], colors=_GRID, linewidths=0.6, zorder=2
     )
@@ -70,14 +70,14 @@ def plot_overview(sheet: Sheet, nodes: Nodes, x: float, y: float, radius: float)
     if radius >= _LEAST_RADIUS:
         _plot_places(sheet, plane, edge, x, y, scale)
     outline = np.stack(nodes.outline, axis=1) * [scale, -scale] + [x, y]
-    sheet.axes.add_patch(
+    sheet.axes.add_artist(
         Polygon(outline, facecolor=_SCENE + "55", edgecolor=_SCENE, linewidth=1.6, zorder=5)
     )
     if np.ptp(outline, axis=0).max() < _SMALL:
         middle = outline.mean(axis=0)
         ring = Circle(middle, _SMALL, facecolor="none", edgecolor=_SCENE, linewidth=1.2)
         ring.set_zorder(5)
-        sheet.axes.add_patch(ring)
+        sheet.axes.add_artist(ring)
 
 
 def _grid(plane: PolarPlane, edge: float, x: float, y: float, scale: float) -> Any:

@@ -11,11 +11,10 @@ from seaice_data.errors import Failure, SettingsError, is_of_disk
 from seaice_data.settings import nearest
 from seaice_data.sources.inputs import SceneInputs, Source
 from seaice_model.errors import MapError, PlotError
-from seaice_model.maps.alignment import align
 from seaice_model.maps.chart_map import ChartMap
 from seaice_model.maps.netcdf import read_netcdf
-from seaice_model.metrics import ChartScorer, Scores
-from seaice_model.pages.index import add_entry, write_index
+from seaice_model.metrics import Scores
+from seaice_model.pages.index import add_entry, scores_of, write_index
 from seaice_model.plots.framing import Geometry
 from seaice_model.plots.maps import DPI, figure_path, plot_map
 from seaice_model.style import save_plot
@@ -66,12 +65,12 @@ def write_figures(
         If the disk is full, because the map cannot be written then either.
     """
     failed: list[Failure] = []
-    scores = _scores(chart_map, scene)
+    scores = scores_of(chart_map, scene.grid, scene.charts)
     for geometry in settings.geometries:
         with _collecting(failed, chart_map.scene):
             _plot(chart_map, scene, scores, path, geometry, settings.dpi)
     with _collecting(failed, chart_map.scene):
-        add_entry(path.parent, chart_map, scene.grid, scene.charts)
+        add_entry(path.parent, chart_map, scene.grid, scene.charts, scores)
     return failed
 
 
@@ -83,7 +82,7 @@ def add_figures(
     missing = [g for g in settings.geometries if not figure_path(path, g).exists()]
     if missing:
         chart_map, scene = read_netcdf(path), source.read(scene_id, charts=True)
-        scores = _scores(chart_map, scene)
+        scores = scores_of(chart_map, scene.grid, scene.charts)
         for geometry in missing:
             with _collecting(failed, scene_id):
                 _plot(chart_map, scene, scores, path, geometry, settings.dpi)
@@ -119,14 +118,6 @@ def _collecting(failed: list[Failure], name: str) -> Iterator[None]:
         if is_of_disk(error):
             raise
         failed.append(Failure(name, in_words(error)))
-
-
-def _scores(chart_map: ChartMap, scene: SceneInputs) -> Scores | None:
-    if scene.charts is None or chart_map.grid_name == "store":
-        return None
-    scorer = ChartScorer()
-    scorer.add(scene.charts, align(chart_map, scene.grid).charts)
-    return scorer.scores()
 
 
 def _plot(

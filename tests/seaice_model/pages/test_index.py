@@ -20,7 +20,7 @@ from seaice_data.sources.charts import charts_of
 from seaice_data.store.store import Store
 from seaice_model.errors import MapError
 from seaice_model.maps.netcdf import read_netcdf
-from seaice_model.pages.index import add_entry, write_index
+from seaice_model.pages.index import add_entry, scores_of, write_index
 from seaice_model.prediction.predict import PredictSettings, predict_store
 from seaice_model.scores.score import score_maps
 from seaice_model.style import COLOURS
@@ -125,7 +125,9 @@ def test_entries_can_be_made_one_by_one(maps: Path, store: Store) -> None:
     for path in maps.glob("*.nc"):
         chart_map = read_netcdf(path)
         charted = charts.scenes.get(chart_map.scene)
-        add_entry(maps, chart_map, chart_map.grid, charted.read() if charted else None)
+        truth = charted.read() if charted else None
+        scores = scores_of(chart_map, chart_map.grid, truth)
+        add_entry(maps, chart_map, chart_map.grid, truth, scores)
     before = {p: p.stat().st_mtime_ns for p in (maps / "index").iterdir()}
     write_index(maps)
     assert {p: p.stat().st_mtime_ns for p in (maps / "index").iterdir()} == before
