@@ -45,6 +45,7 @@ Documents = Mapping[str, Any]
 """Parsed documents by their names below the group ``scenes``."""
 
 _MARK = b'"consolidated_metadata"'
+_AT_ONCE = 50  # scenes
 
 
 def array_documents(
@@ -136,27 +137,48 @@ def _content(store: Store) -> bytes | None:
     if failures or not scenes:
         return None
     try:
-        documents = _collected(store, scenes)
-        for scene in scenes:
-            _checked(documents, store, scene)
-        if not _fits(documents, store, scenes):
-            return None  # a scene has changed since it was opened, or cannot be read
         own = _group(store)
+        # Parsed documents of all scenes at once would need ten times the memory.
+        parts = [
+            _members(_described(store, scenes[k : k + _AT_ONCE]))
+            for k in range(0, len(scenes), _AT_ONCE)
+        ]
     except (StoreError, DocumentError):
         return None
     if store.recipe.zarr_format == 2:
-        table: dict[str, Any] = {
-            "zarr_consolidated_format": 1,
-            "metadata": {**own, **documents},
-        }
+        parts = [_members(own), *parts]
+        start, end = b'{"zarr_consolidated_format":1,"metadata":{', b"}}"
     else:
-        copy = {
-            name.removesuffix("zarr.json").rstrip("/"): document
-            for name, document in documents.items()
-        }
-        inline = {"kind": "inline", "must_understand": False, "metadata": copy}
-        table = {**own["zarr.json"], "consolidated_metadata": inline}
-    return json.dumps(table, separators=(",", ":")).encode()
+        inline = b'"consolidated_metadata":{"kind":"inline","must_understand":false'
+        start = b"{%b,%b,%b" % (_members(own["zarr.json"]), inline, b'"metadata":{')
+        end = b"}}}"
+    return b"".join([start, b",".join(parts), end])
+
+
+def _described(store: StoreRoot, scenes: Sequence[StoredScene]) -> Documents:
+    """Return the documents of scenes by their names in the consolidated metadata.
+
+    Raises
+    ------
+    DocumentError, StoreError
+        If one is damaged or cannot be read, or a scene has changed since it was opened.
+    """
+    documents = _collected(store, scenes)
+    for scene in scenes:
+        _checked(documents, store, scene)
+    if not _fits(documents, store, scenes):
+        raise DocumentError("a scene has changed")
+    if store.recipe.zarr_format == 2:
+        return documents
+    return {
+        name.removesuffix("zarr.json").rstrip("/"): document
+        for name, document in documents.items()
+    }
+
+
+def _members(table: Mapping[str, Any]) -> bytes:
+    """Return a table as JSON without its braces."""
+    return json.dumps(table, separators=(",", ":")).encode()[1:-1]
 
 
 def _group(store: StoreRoot) -> dict[str, Any]:
