@@ -94,7 +94,7 @@ fuzz: $(READY)
 	PYTHONPATH=.:tests PYTHONWARNINGS=ignore $(BIN)/python -m fuzz.runner --n $(N) --seed $(SEED) --jobs $(JOBS)
 
 bench: $(READY)
-	PATH="$(abspath $(BIN)):$$PATH" bash tests/support/bench.sh
+	PATH="$(abspath $(BIN)):$$PATH" ADAPTERS="$(abspath $(ADAPTERS))" bash tests/support/bench.sh
 
 # How often the intervals of a study contain the true difference, in simulated studies.
 REPEATS ?= 4000

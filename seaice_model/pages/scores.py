@@ -36,7 +36,7 @@ from seaice_model.scores.report_text import (
     seen_in_words,
     uncalibrated_in_words,
 )
-from seaice_model.scores.score import GridScores, ScoreReport
+from seaice_model.scores.score import ScoreReport
 from seaice_model.scores.scored_maps import read_scored
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def write_report(
         classes=[
             _class_table(chart, original.pooled.charts[chart.name]) for chart in CHARTS
         ],
-        confusion=_confusion(original, failed),
+        confusion=_confusion(report, failed),
         edge=_edge_table(report.edge),
         edge_percent=EDGE_PERCENT,
         calibration=calibration and _calibration_figure(calibration, failed),
@@ -185,17 +185,16 @@ def _class_table(chart: Chart, score: ChartScore) -> Table:
     )
 
 
-def _confusion(scored: GridScores, failed: list[Failure]) -> list[PageFigure]:
-    matrices = scored.confusion
+def _confusion(report: ScoreReport, failed: list[Failure]) -> list[PageFigure]:
+    truth = _name_of_truth(report)
+    plot = partial(plot_confusion, report.grids["original"].confusion, truth=truth)
     return [
+        _figure(partial(plot, (SIC,)), failed, "Confusion matrix of SIC"),
         _figure(
-            partial(plot_confusion, matrices, (SIC,)), failed, "Confusion matrix of SIC"
-        ),
-        _figure(
-            partial(plot_confusion, matrices),
+            plot,
             failed,
             "Confusion matrices of SOD and FLOE",
-            "What the maps show where the charts show a class, in % of each row "
+            f"What the maps show where the {truth} shows a class, in % of each row "
             "(Chen et al. 2024, Figure 4).",
         ),
     ]
@@ -280,6 +279,10 @@ def _group_table(
     return Table(caption, columns, rows)
 
 
+def _name_of_truth(report: ScoreReport) -> str:
+    return "hidden truth" if report.is_of_hidden_truth else "ice chart"
+
+
 def _comparisons(
     report: ScoreReport, truth: ChartedScenes, failed: list[Failure]
 ) -> Iterator[PageFigure]:
@@ -290,7 +293,7 @@ def _comparisons(
         if scores.combined is not None
     )
     half = _N_COMPARISONS // 2
-    name = "hidden truth" if report.is_of_hidden_truth else "ice chart"
+    name = _name_of_truth(report)
     chosen = ranked if len(ranked) <= _N_COMPARISONS else [*ranked[:half], *ranked[-half:]]
     for combined, scene_id in chosen:
         scene = truth.scenes[scene_id]

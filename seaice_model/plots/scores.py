@@ -23,6 +23,7 @@ def plot_confusion(
     confusion: Mapping[str, Sequence[Sequence[int]]],
     charts: Sequence[Chart] = (SOD, FLOE),
     title: str = "",
+    truth: str = "ice chart",
 ) -> "Figure":
     """Plot which classes the map shows where the chart shows a class.
 
@@ -37,6 +38,8 @@ def plot_confusion(
         The charts to plot.
     title
         Title of the figure.
+    truth
+        What is called the chart here.
 
     Notes
     -----
@@ -46,7 +49,7 @@ def plot_confusion(
     figure = new_figure(2.6 + 0.62 * sum(sides) + 1.4 * len(sides), 5.2)
     panels = figure.subplots(1, len(charts), squeeze=False, width_ratios=sides)[0]
     for axes, chart in zip(panels, charts, strict=True):
-        _plot_matrix(axes, chart, np.asarray(confusion[chart.name], float))
+        _plot_matrix(axes, chart, np.asarray(confusion[chart.name], float), truth)
     if title:
         figure.suptitle(printable(title), fontsize=12, x=0.01, ha="left", parse_math=False)
     return figure
@@ -69,7 +72,7 @@ def plot_calibration(calibration: Calibration) -> "Figure":
     return figure
 
 
-def _plot_matrix(axes: "Axes", chart: Chart, counts: np.ndarray) -> None:
+def _plot_matrix(axes: "Axes", chart: Chart, counts: np.ndarray, truth: str) -> None:
     names = list(chart.class_names)
     columns = [*names, "no class"]
     if not counts[:, len(names) :].any():
@@ -90,7 +93,7 @@ def _plot_matrix(axes: "Axes", chart: Chart, counts: np.ndarray) -> None:
     axes.set_xticks(range(len(columns)), columns, rotation=45, ha="right", fontsize=9)
     axes.set_yticks(range(len(names)), names, fontsize=9)
     axes.set_xlabel("map", fontsize=9)
-    axes.set_ylabel("ice chart", fontsize=9)
+    axes.set_ylabel(truth, fontsize=9)
     axes.set_title(f"{chart.name}: {chart.long_name}\n(% of each row)", fontsize=10)
     axes.spines[:].set_visible(False)
 

@@ -118,7 +118,8 @@ def plot_figures(
         save(f"Charts of scene {scene_id}", _scene_path(out, scene_id), plot)
     for name, report in reports.items():
         matrices = report.grids["original"].confusion
-        plot = partial(plot_confusion, matrices, title=name)
+        against = "hidden truth" if report.is_of_hidden_truth else "ice chart"
+        plot = partial(plot_confusion, matrices, title=name, truth=against)
         save(f"Figure 4: {name}", _confusion_path(out, name), plot)
     counts = truth.store and truth.store.full_class_counts
     if counts:

@@ -23,6 +23,10 @@ seaice bench others "$folder/store.zarr"
 seaice prepare "$folder/raw" "$folder/chunked.zarr" --codec zstd >&2
 seaice bench others "$folder/chunked.zarr"
 rm -r "$folder/chunked.zarr"
+ADAPTERS="${ADAPTERS:-.venv-adapters}"
+if [ -x "$ADAPTERS/bin/python" ]; then  # made by `make adapters`
+    "$ADAPTERS/bin/python" "$(dirname "$0")/bench_torchgeo.py" "$folder/store.zarr"
+fi
 PYTHONPATH="$(dirname "$0")/.." python -m support.bench_remote "$folder/raw"
 seaice bench train "$folder/store.zarr" --rounds 3
 seaice bench predict "$folder/raw" --rounds 3

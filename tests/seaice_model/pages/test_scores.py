@@ -71,6 +71,7 @@ def test_a_page_does_not_call_the_hidden_truth_a_chart(
     assert f"against the hidden truth in {report.truth}" in text
     assert ">hidden truth</t" in text
     assert f"Map and hidden truth of {TEST_SCENE}" in text
+    assert "where the hidden truth shows a class" in text
     assert "original charts" not in text
 
 

@@ -40,6 +40,13 @@ def test_pixels_without_a_class_get_a_column_only_if_there_are_any() -> None:
     assert "no class" in texts(plot_confusion(confusion(unpredicted=5)))
 
 
+def test_rows_are_named_after_what_maps_are_scored_against() -> None:
+    assert "ice chart" in texts(plot_confusion(confusion()))
+    named = texts(plot_confusion(confusion(), truth="hidden truth"))
+    assert "hidden truth" in named
+    assert "ice chart" not in named
+
+
 def test_a_title_may_be_any_bytes(tmp_path: Path) -> None:
     figure = plot_confusion(confusion(), title="K\udcf8benhavn")
     save_plot(figure, tmp_path / "confusion.png")
