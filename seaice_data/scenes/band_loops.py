@@ -9,6 +9,16 @@ import numpy as np
 from seaice_data.arrays import ChartArray, FloatArray, IntArray, Mask, Values
 from seaice_data.system.compiled import compiled, inlined
 
+_UNKNOWN = (np.float16, np.longdouble, np.uint64)
+"""Types that a file may have, and compiled loops do not know."""
+
+
+def in_known_type(values: Values) -> Values:
+    """Return values in a type that compiled loops know, in the order of this machine."""
+    native = values.dtype.newbyteorder("=")
+    wanted = np.dtype(np.float64) if native in map(np.dtype, _UNKNOWN) else native
+    return values.astype(wanted, copy=False)
+
 
 @compiled
 def mean_of_four(

@@ -10,7 +10,11 @@ from seaice_data.channels import Channel, find_channel
 from seaice_data.egg_codes import PolygonTable, unlisted
 from seaice_data.errors import SceneError
 from seaice_data.geolocation import TiePoints, tie_point_plane
-from seaice_data.scenes.band_loops import interpolate_angles, paint_polygons
+from seaice_data.scenes.band_loops import (
+    in_known_type,
+    interpolate_angles,
+    paint_polygons,
+)
 from seaice_data.scenes.netcdf import NetcdfFile
 from seaice_data.scenes.scene import Scene
 
@@ -81,7 +85,7 @@ class PhysicalScene(Scene):
         Each pixel of `charts` is `ratio` x `ratio` pixels of the file: it has the highest
         of their classes, and the upper left id.
         """
-        ids = self._file.variable("polygon_icechart").rows(rows)
+        ids = in_known_type(self._file.variable("polygon_icechart").rows(rows))
         first = np.empty(charts.shape[1:], np.int32)
         unknown = paint_polygons(ids, ratio, *self._classes_by_id, charts, first)
         if unknown >= 0:
@@ -107,7 +111,7 @@ class PhysicalScene(Scene):
     def _tie_angles(self) -> FloatArray:
         """Incidence angles of the tie points."""
         angles = self._tie_plane("sar_grid_incidenceangle")
-        if angles.size != self.tie_points.latitude.size:
+        if angles.shape != self.tie_points.latitude.shape:
             raise self._error("'sar_grid_incidenceangle' differs in size from other points")
         if not ((angles >= 0) & (angles <= 90)).all():
             raise self._error("'sar_grid_incidenceangle' contains angles outside 0..90")

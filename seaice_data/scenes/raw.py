@@ -8,7 +8,7 @@ from seaice_data.arrays import ChartArray, FloatArray
 from seaice_data.charts import CHART_FILL
 from seaice_data.grid import SPACING_M, Grid
 from seaice_data.scene_id import SceneId
-from seaice_data.scenes.band_loops import mask_invalid, mean_of_four
+from seaice_data.scenes.band_loops import in_known_type, mask_invalid, mean_of_four
 from seaice_data.scenes.netcdf import NetcdfFile
 from seaice_data.scenes.physical import PhysicalScene
 from seaice_data.scenes.scene import (
@@ -81,7 +81,7 @@ class RawScene(PhysicalScene):
             if channel.name == "incidence_angle":
                 self._read_angles(rows, plane)
                 continue
-            values = self._variable_of(channel).rows(four)
+            values = in_known_type(self._variable_of(channel).rows(four))
             constants = np.float32(channel.mean), np.float32(channel.std)
             if not mean_of_four(values, *constants, plane):
                 self._refuse_infinite(plane, str(channel.variable))

@@ -1,5 +1,6 @@
 """What the system grants this process, and asks of it: cores, and signals to end."""
 
+import atexit
 import math
 import os
 import signal
@@ -86,10 +87,13 @@ def do_nothing(_number: int, _frame: FrameType | None) -> None:
 
 
 def raise_again(*kinds: type[BaseException]) -> None:
-    """Raise errors of signal handlers again that a library has lost.
+    """Raise errors of signal handlers again that a library has lost, until Python exits.
 
     Python runs a handler wherever its main thread is. In a function that a library calls
     back, such as a finalizer, nothing can receive the error: Python prints and forgets it.
+
+    For programs and processes of our own: it takes ``sys.unraisablehook``, SIGALRM and the
+    timer that sends it.
 
     Parameters
     ----------
@@ -97,11 +101,18 @@ def raise_again(*kinds: type[BaseException]) -> None:
         What handlers raise. Nothing is printed about these.
     """
     if hasattr(signal, "setitimer"):  # Windows has neither that nor these signals
-        sys.unraisablehook = partial(_raise_later, kinds, sys.unraisablehook)
+        before = sys.unraisablehook
+        sys.unraisablehook = partial(_raise_later, kinds, before)
+        atexit.register(_raise_no_more, before)  # then Python itself handles signals
+
+
+def _raise_no_more(hook: Any) -> None:
+    sys.unraisablehook = hook
+    signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _raise_later(kinds: tuple[type[BaseException], ...], report: Any, lost: Any) -> None:
-    """Raise a lost error as soon as the function that lost it has ended."""
+    """Raise a lost error in a moment, when the function that lost it should have ended."""
     error = lost.exc_value
     if isinstance(error, kinds) and threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGALRM, partial(_raise, type(error), error.args))

@@ -6,6 +6,7 @@ the program that starts them: it needs no ``if __name__ == "__main__":``, and ma
 the standard input.
 """
 
+import atexit
 import logging
 import multiprocessing
 import os
@@ -230,6 +231,7 @@ class _Process(SpawnProcess):
     def run(self) -> None:
         """Do the work, and end without taking the interpreter apart, which takes 0.2 s."""
         super().run()
+        atexit._run_exitfuncs()  # of libraries, which may remove temporary folders
         for stream in filter(None, (sys.stdout, sys.stderr)):  # None if they were closed
             with suppress(OSError, ValueError):
                 stream.flush()

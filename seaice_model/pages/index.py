@@ -106,7 +106,7 @@ def add_entry(
 def scores_of(chart_map: ChartMap, grid: Grid, charts: ChartArray | None) -> Scores | None:
     """Count a map against the charts of its scene, both on the 80 m grid.
 
-    A map on the grid of the store has no scores.
+    A map on a coarser grid, as that of the store, has no scores.
     """
     if charts is None or _is_coarse(chart_map, grid):
         return None
