@@ -13,6 +13,7 @@ from types import EllipsisType
 from typing import Any
 
 import h5py
+import numpy as np
 
 from seaice_data.arrays import Values
 from seaice_data.errors import SceneError
@@ -129,6 +130,25 @@ class ContiguousVariable(_Hdf5Variable):
         self._file = file
         self._offset = _offset(dataset)
         self._row_bytes = math.prod(self.shape[1:]) * self.dtype.itemsize
+        self._rows: Values | None = None
+
+    def rows(self, rows: slice) -> Values:
+        """Read rows; the next call changes them, because it uses the same memory."""
+        start, stop, step = rows.indices(self.shape[0])
+        is_plain = self.dtype.kind in "fiu" and self.dtype.itemsize <= 8
+        if self._offset is None or not is_plain or step != 1:
+            return super().rows(rows)
+        shape = max(stop - start, 0), *self.shape[1:]
+        if self._rows is None or len(self._rows) < shape[0]:
+            self._rows = np.empty(shape, self.dtype)
+        values = self._rows[: shape[0]]
+        if not self._read_bytes(self._offset + start * self._row_bytes, values):
+            return super().rows(rows)
+        return values
+
+    def let_go(self) -> None:
+        """Release the memory of rows."""
+        self._rows = None
 
     def read_rows(self, rows: slice, values: Values) -> None:
         """Read rows into an array; straight from the file if both have the same type."""
