@@ -240,6 +240,7 @@ def delete(name: str) -> Callable[[h5py.File], None]:
         (put("sar_grid_latitude", np.full((3, 4), np.nan)), "that are not finite"),
         (put("sar_grid_incidenceangle", np.full((3, 4), 99.0)), "outside 0..90"),
         (put("sar_grid_incidenceangle", np.zeros((3, 3))), "differs in size"),
+        (put("sar_grid_incidenceangle", np.full((4, 3), 30.0)), "differs in size"),
         (attribute("scene_id", "today"), "attribute 'scene_id' is 'today'"),
         (attribute("scene_id", f"{NO_CHART_ID}_old"), "attribute 'scene_id' is"),
         (attribute("denoising_hv", "maybe"), "attribute 'denoising_hv' is 'maybe', not"),
