@@ -34,6 +34,7 @@ from seaice_model.scores.report_text import (
     iou_cells,
     score_cells,
     seen_in_words,
+    truth_in_words,
     uncalibrated_in_words,
 )
 from seaice_model.scores.score import ScoreReport
@@ -186,7 +187,7 @@ def _class_table(chart: Chart, score: ChartScore) -> Table:
 
 
 def _confusion(report: ScoreReport, failed: list[Failure]) -> list[PageFigure]:
-    truth = _name_of_truth(report)
+    truth = truth_in_words(report)
     plot = partial(plot_confusion, report.grids["original"].confusion, truth=truth)
     return [
         _figure(partial(plot, (SIC,)), failed, "Confusion matrix of SIC"),
@@ -279,10 +280,6 @@ def _group_table(
     return Table(caption, columns, rows)
 
 
-def _name_of_truth(report: ScoreReport) -> str:
-    return "hidden truth" if report.is_of_hidden_truth else "ice chart"
-
-
 def _comparisons(
     report: ScoreReport, truth: ChartedScenes, failed: list[Failure]
 ) -> Iterator[PageFigure]:
@@ -293,7 +290,7 @@ def _comparisons(
         if scores.combined is not None
     )
     half = _N_COMPARISONS // 2
-    name = _name_of_truth(report)
+    name = truth_in_words(report)
     chosen = ranked if len(ranked) <= _N_COMPARISONS else [*ranked[:half], *ranked[-half:]]
     for combined, scene_id in chosen:
         scene = truth.scenes[scene_id]

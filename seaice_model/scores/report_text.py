@@ -51,6 +51,11 @@ def grid_titles(report: "ScoreReport") -> dict[str, str]:
     return _HIDDEN_TITLES if report.is_of_hidden_truth else GRID_TITLES
 
 
+def truth_in_words(report: "ScoreReport") -> str:
+    """Return what maps are scored against: the ice chart, or the hidden truth."""
+    return "hidden truth" if report.is_of_hidden_truth else "ice chart"
+
+
 def as_text(report: "ScoreReport") -> str:
     """Return the tables that fit into 80 columns of a terminal, and remarks below them.
 

@@ -25,6 +25,7 @@ from seaice_model.plots.maps import plot_comparison
 from seaice_model.plots.scores import plot_confusion
 from seaice_model.plots.store import plot_class_distribution
 from seaice_model.prediction.predict import PredictSettings, predict_store
+from seaice_model.scores.report_text import truth_in_words
 from seaice_model.scores.score import ScoreReport, score_maps
 from seaice_model.scores.scored_maps import read_scored
 from seaice_model.style import save_plot
@@ -118,8 +119,8 @@ def plot_figures(
         save(f"Charts of scene {scene_id}", _scene_path(out, scene_id), plot)
     for name, report in reports.items():
         matrices = report.grids["original"].confusion
-        against = "hidden truth" if report.is_of_hidden_truth else "ice chart"
-        plot = partial(plot_confusion, matrices, title=name, truth=against)
+        truth_name = truth_in_words(report)
+        plot = partial(plot_confusion, matrices, title=name, truth=truth_name)
         save(f"Figure 4: {name}", _confusion_path(out, name), plot)
     counts = truth.store and truth.store.full_class_counts
     if counts:
