@@ -136,15 +136,13 @@ class ContiguousVariable(_Hdf5Variable):
         """Read rows; the next call changes them, because it uses the same memory."""
         start, stop, step = rows.indices(self.shape[0])
         is_plain = self.dtype.kind in "fiu" and self.dtype.itemsize <= 8
-        if self._offset is None or not is_plain or step != 1:
+        if not is_plain or step != 1:
             return super().rows(rows)
         shape = max(stop - start, 0), *self.shape[1:]
         if self._rows is None or len(self._rows) < shape[0]:
             self._rows = np.empty(shape, self.dtype)
         values = self._rows[: shape[0]]
-        if not self._read_bytes(self._offset + start * self._row_bytes, values):
-            return super().rows(rows)
-        return values
+        return values if self._read_bytes(start, values) else super().rows(rows)
 
     def let_go(self) -> None:
         """Release the memory of rows."""
@@ -152,16 +150,17 @@ class ContiguousVariable(_Hdf5Variable):
 
     def read_rows(self, rows: slice, values: Values) -> None:
         """Read rows into an array; straight from the file if both have the same type."""
-        if self._offset is not None and values.dtype == self.dtype:
-            at = self._offset + rows.start * self._row_bytes
-            if values.flags.c_contiguous and self._read_bytes(at, values):
-                return
-        super().read_rows(rows, values)
+        is_alike = values.dtype == self.dtype and values.flags.c_contiguous
+        if not (is_alike and self._read_bytes(rows.start, values)):
+            super().read_rows(rows, values)
 
-    def _read_bytes(self, offset: int, values: Values) -> bool:
-        """Read the bytes of an array from the file; false if the file ends before them."""
+    def _read_bytes(self, row: int, values: Values) -> bool:
+        """Read the bytes of an array from a row on; false if the file ends before them."""
+        if self._offset is None:
+            return False
         descriptor = self._file.get_vfd_handle()  # that of the driver "sec2"
-        n_read: int = os.preadv(descriptor, [values.data], offset)
+        at = self._offset + row * self._row_bytes
+        n_read: int = os.preadv(descriptor, [values.data], at)
         return n_read == values.nbytes
 
 

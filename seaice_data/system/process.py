@@ -11,6 +11,9 @@ from pathlib import Path, PurePosixPath
 from types import FrameType
 from typing import Any
 
+_AGAIN_S = (0.001, 0.05)
+"""When to raise a lost error first, and how often to try again."""
+
 
 def n_cores(root: Path = Path("/")) -> int:
     """Return the cores that this process may use at the same time, at least 1.
@@ -119,10 +122,6 @@ def _raise_later(kinds: tuple[type[BaseException], ...], report: Any, lost: Any)
         signal.setitimer(signal.ITIMER_REAL, *_AGAIN_S)
     else:
         report(lost)
-
-
-_AGAIN_S = (0.001, 0.05)
-"""When to raise a lost error first, and how often to try again."""
 
 
 def _raise(
