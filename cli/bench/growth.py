@@ -26,9 +26,9 @@ _TIME = re.compile("[0-9]{8}T[0-9]{6}")
 
 def measure(path: Path, rounds: int, numbers: Sequence[int] = _NUMBERS) -> None:
     """Print time and memory of each step for growing numbers of scenes."""
-    for n_scenes in numbers:
-        with tempfile.TemporaryDirectory() as folder:
-            where = Path(folder)
+    with tempfile.TemporaryDirectory() as folder:  # see `prepare.measure`
+        for n_scenes in numbers:
+            where = Path(folder, str(n_scenes))
             _copy_scenes(path, n_scenes, where / "raw")
             for title, (work, by_scene, is_repeated) in _steps(where).items():
                 n_times = rounds if is_repeated else 1
@@ -44,7 +44,7 @@ def _copy_scenes(path: Path, n_scenes: int, folder: Path) -> None:
     """Copy raw files again and again, each copy with another time in its name."""
     from seaice_data.scenes.files import find_scenes
 
-    folder.mkdir()
+    folder.mkdir(parents=True)
     originals = find_scenes(path)
     for k in range(n_scenes):
         original = originals[k % len(originals)]

@@ -22,7 +22,6 @@ seaice bench sampler "$folder/store16.zarr"
 seaice bench others "$folder/store.zarr"
 seaice prepare "$folder/raw" "$folder/chunked.zarr" --codec zstd >&2
 seaice bench others "$folder/chunked.zarr"
-rm -r "$folder/chunked.zarr"
 ADAPTERS="${ADAPTERS:-.venv-adapters}"
 if [ -x "$ADAPTERS/bin/python" ]; then  # made by `make adapters`
     "$ADAPTERS/bin/python" "$(dirname "$0")/bench_torchgeo.py" "$folder/store.zarr"
