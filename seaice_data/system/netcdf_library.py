@@ -1,13 +1,17 @@
 """The netCDF library, used by one thread at a time.
 
 It has no lock of its own: two threads that use it at once crash the process, whatever files
-they use. So all calls of netCDF4 are made within ``one_at_a_time``. h5py has a lock.
+they use. So all calls of netCDF4 are made within ``one_at_a_time``. h5py has a lock. Python
+also calls it to close forgotten datasets, in whichever thread it collects garbage: not
+while ``one_at_a_time`` is held.
 
 Importing this module takes 0.1 s: import it late.
 """
 
+import gc
 import os
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,7 +24,59 @@ os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
 import netCDF4  # after that: see above
 import numpy as np
 
-one_at_a_time = threading.RLock()
+_POLL_S = 1e-4
+
+_collector: int | None = None  # the thread that is collecting garbage
+
+
+def _note_collector(phase: str, _about: dict[str, int]) -> None:
+    global _collector
+    _collector = threading.get_ident() if phase == "start" else None
+
+
+gc.callbacks.append(_note_collector)
+
+
+class _OneAtATime:
+    """A lock for threads, within which Python collects no garbage by itself."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._depth = 0
+        self._was_collecting = False
+
+    def acquire(self) -> None:
+        """Wait for other threads, and for a collection in one of them."""
+        while not self._entered():
+            time.sleep(_POLL_S)
+
+    def _entered(self) -> bool:
+        """Enter, unless another thread is collecting: what it closes may need the lock."""
+        self._lock.acquire()
+        self._depth += 1
+        if self._depth == 1:
+            self._was_collecting = gc.isenabled()
+            gc.disable()
+            if _collector not in (None, threading.get_ident()):
+                self.release()
+                return False
+        return True
+
+    def release(self) -> None:
+        """Let others continue."""
+        self._depth -= 1
+        if self._depth == 0 and self._was_collecting:
+            gc.enable()
+        self._lock.release()
+
+    def __enter__(self) -> None:
+        self.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+
+one_at_a_time = _OneAtATime()
 """Held during every call of netCDF4, and not while h5py is called: it has a lock too."""
 
 if hasattr(os, "register_at_fork"):  # no process starts in the middle of a call
