@@ -2,6 +2,8 @@
 
 import gc
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from seaice_data.system.netcdf_library import one_at_a_time
 
@@ -30,65 +32,68 @@ def test_the_library_waits_for_a_collection_in_another_thread() -> None:
     begun, may_end, entered = (threading.Event() for _ in range(3))
     order = []
 
-    class Forgotten:
-        def __init__(self) -> None:
-            self.cycle = self
-
-        def __del__(self) -> None:
-            begun.set()
-            may_end.wait()
-            order.append("collected")
+    def close() -> None:
+        begun.set()
+        may_end.wait()
+        order.append("collected")
 
     def use() -> None:
         with one_at_a_time:
             order.append("used")
             entered.set()
 
-    gc.disable()  # it is collected below, in a thread of its own
-    try:
-        Forgotten()
-        threads = [threading.Thread(target=work) for work in (gc.collect, use)]
-        threads[0].start()
-        begun.wait()
-        threads[1].start()
+    with _collecting_beside(close, begun, use):
         entered_early = entered.wait(0.1)
         may_end.set()
-        for thread in threads:
-            thread.join()
-    finally:
-        gc.enable()
     assert not entered_early
     assert order == ["collected", "used"]
 
 
 def test_what_is_collected_may_use_the_library() -> None:
     begun, waits = threading.Event(), threading.Event()
-    used = []
+    order = []
 
-    class Forgotten:
-        def __init__(self) -> None:
-            self.cycle = self
-
-        def __del__(self) -> None:
-            begun.set()
-            waits.wait()  # until the other thread wants it, too
-            with one_at_a_time:
-                used.append("collected")
+    def close() -> None:
+        begun.set()
+        waits.wait()  # until the other thread wants it, too
+        with one_at_a_time:
+            order.append("collected")
 
     def use() -> None:
         waits.set()
         with one_at_a_time:
-            used.append("used")
+            order.append("used")
 
-    gc.disable()
+    with _collecting_beside(close, begun, use):
+        pass
+    assert order == ["collected", "used"]
+
+
+class _Forgotten:
+    """Nobody knows it but itself; calls `close` when it is collected."""
+
+    def __init__(self, close: Callable[[], None]) -> None:
+        self.itself = self
+        self.close = close
+
+    def __del__(self) -> None:
+        self.close()
+
+
+@contextmanager
+def _collecting_beside(
+    close: Callable[[], None], begun: threading.Event, use: Callable[[], None]
+) -> Iterator[None]:
+    """Collect something in a thread; once `close` has begun, call `use` in another."""
+    gc.disable()  # not collected earlier, by this thread
     try:
-        Forgotten()
+        _Forgotten(close)
         threads = [threading.Thread(target=work) for work in (gc.collect, use)]
         threads[0].start()
         begun.wait()
         threads[1].start()
+        yield
         for thread in threads:
             thread.join()
     finally:
         gc.enable()
-    assert used == ["collected", "used"]
