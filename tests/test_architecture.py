@@ -1,5 +1,6 @@
 """Imports, public names and installed folders; lint-imports checks the import contracts."""
 
+import os
 import subprocess
 import sys
 import tomllib
@@ -94,3 +95,12 @@ def test_the_package_is_the_command() -> None:
 def test_no_module_of_the_command_hides_a_public_name() -> None:
     modules = {path.stem for path in (ROOT / "cli").glob("*.py")}
     assert modules.isdisjoint([*seaice_data.__all__, *seaice_model.__all__])
+
+
+def test_the_import_of_a_module_changes_nothing_else_in_the_process() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "support.import_effects"],
+        capture_output=True, text=True, check=True,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"},
+    )  # fmt: skip
+    assert done.stdout == ""

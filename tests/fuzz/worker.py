@@ -78,7 +78,9 @@ class Watch:
             self.inside = inside
 
 
-def attack(base: Path, folder: Path, target: str, seed: int, number: int) -> dict[str, Any]:
+def attack(
+    watch: Watch, base: Path, folder: Path, target: str, seed: int, number: int
+) -> dict[str, Any]:
     """Make a variant, run its commands, and return exit codes and findings."""
     attacked = {**TARGETS, **PLANTED}[target]
     rng = random.Random(f"{seed} {target} {number}")  # noqa: S311 - not a secret
@@ -151,6 +153,7 @@ def main(base: str, seed: str, first: str, last: str, *targets: str) -> None:
     """Attack variants `first` to `last`."""
     torch.set_num_threads(1)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    watch = Watch()  # for ever: Python cannot remove an audit hook
     with (
         os.fdopen(int(os.environ["FUZZ_PIPE"]), "w") as pipe,
         tempfile.TemporaryDirectory() as folder,
@@ -161,13 +164,11 @@ def main(base: str, seed: str, first: str, last: str, *targets: str) -> None:
             about = {"number": number, "target": target}
             print(json.dumps(about), file=pipe, flush=True)
             _limit()
-            result = attack(Path(base), place, target, int(seed), number)
+            result = attack(watch, Path(base), place, target, int(seed), number)
             print(json.dumps({**about, **result}), file=pipe, flush=True)
         os.chdir("/")
         signal.alarm(0)
 
-
-watch = Watch()
 
 if __name__ == "__main__":
     main(*sys.argv[1:])
