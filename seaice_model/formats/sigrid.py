@@ -24,7 +24,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from seaice_data.arrays import ChartArray, FloatArray, IntArray
+from seaice_data.arrays import ChartArray, IntArray
 from seaice_data.charts import CHART_FILL
 from seaice_data.egg_codes import COLUMNS, FLOE_CODES, SIC_CODES, SOD_CODES, PolygonTable
 
@@ -78,7 +78,7 @@ def records_of_classes(labels: IntArray, classes: ChartArray) -> list[Record]:
     Parameters
     ----------
     labels
-        Region of each pixel, shape ``(y, x)``, from 1; 0 is none.
+        Region of each pixel, shape ``(y, x)``, from 1 without gaps; 0 is none.
     classes
         Shape ``(chart, y, x)``; a stage or form that is 255, or 0 in ice, is not known, and
         no pixel of a region has a concentration of 255.
@@ -97,7 +97,7 @@ def records_of_classes(labels: IntArray, classes: ChartArray) -> list[Record]:
     ['70', '50', '95', '05', '20', '87', '05', '81', '05-9']
     """
     n_regions = int(labels.max())
-    n_pixels = np.bincount(labels.ravel(), minlength=n_regions + 1)
+    n_pixels = np.bincount(labels.ravel(), minlength=n_regions + 1).tolist()
     shape = (n_regions + 1, len(SOD_CODES), len(FLOE_CODES))
     sic, sod, floe = (plane.astype(np.int64) for plane in classes)
     stage, form = (
@@ -106,9 +106,10 @@ def records_of_classes(labels: IntArray, classes: ChartArray) -> list[Record]:
     )
     inside = labels > 0
     cells = np.ravel_multi_index((labels[inside], stage[inside], form[inside]), shape)
-    tenths = np.bincount(cells, sic[inside], minlength=int(np.prod(shape)))
-    shares = tenths.reshape(shape) / np.maximum(n_pixels, 1)[:, None, None]
-    return [_record(region) for region in shares[1:]]
+    # Sums of floats are exact up to 2 ** 53.
+    sums = np.bincount(cells, sic[inside], minlength=int(np.prod(shape)))
+    tenths = sums.astype(np.int64).reshape(shape)
+    return [_record(*region) for region in zip(tenths[1:], n_pixels[1:], strict=True)]
 
 
 def records_of_table(ids: IntArray, table: PolygonTable) -> list[Record]:
@@ -136,19 +137,30 @@ def records_of_table(ids: IntArray, table: PolygonTable) -> list[Record]:
     return records
 
 
-def _record(tenths: FloatArray) -> Record:
-    """Return the record of a region from its ice in tenths, shape ``(stage, form)``."""
-    total = float(tenths.sum())
-    n_tenths = int(np.floor(total + 0.5))
+def _record(tenths: IntArray, n_pixels: int) -> Record:
+    """Return the record of a region from the tenths of ice that its pixels add up to.
+
+    All is counted in whole numbers, so that a mean of 3.5 tenths is exactly that.
+
+    Parameters
+    ----------
+    tenths
+        Shape ``(stage, form)``.
+    n_pixels
+        Pixels of the region, with and without ice.
+    """
+    of_stages = tenths.sum(axis=1)
+    total = int(of_stages.sum())
+    n_tenths = (2 * total + n_pixels) // (2 * n_pixels)  # halves are rounded up
     if n_tenths == 0:
         return _whole({"CT": SIC_CODES[0], "POLY_TYPE": "W"})
-    is_full = total > len(SIC_CODES) - 1 - 1e-9
+    is_full = total == 10 * n_pixels
     code = _MORE_THAN_NINE if n_tenths == 10 and not is_full else SIC_CODES[n_tenths]
-    parts = _rounded(tenths.sum(axis=1) * (n_tenths / total), n_tenths)
+    parts = _divided(of_stages, n_tenths)
     # The most frequent three, ties to the older ones; in a record the oldest is first.
     frequent = sorted(np.flatnonzero(parts), key=lambda s: (-parts[s], -s))[:3]
     shown = sorted((int(stage) for stage in frequent), reverse=True)
-    codes = {"CT": code, "POLY_TYPE": "I", **_others(tenths.sum(axis=1), shown)}
+    codes = {"CT": code, "POLY_TYPE": "I", **_others(of_stages, shown, n_pixels)}
     for letter, stage in zip(_LETTERS, shown, strict=False):
         is_alone = parts[stage] == n_tenths
         codes[f"C{letter}"] = NOT_GIVEN if is_alone else SIC_CODES[parts[stage]]
@@ -158,22 +170,21 @@ def _record(tenths: FloatArray) -> Record:
     return _whole(codes)
 
 
-def _rounded(parts: FloatArray, total: int) -> IntArray:
-    """Round parts to whole tenths that add up to their total."""
-    whole: IntArray = np.floor(parts + 1e-9).astype(np.int64)
-    rest = parts - whole
-    for stage in np.argsort(-rest, kind="stable")[: total - int(whole.sum())]:
+def _divided(shares: IntArray, n_tenths: int) -> IntArray:
+    """Divide tenths in proportion to shares: whole tenths, which add up to all of them."""
+    whole, rest = np.divmod(shares * n_tenths, shares.sum())
+    for stage in np.argsort(-rest, kind="stable")[: n_tenths - int(whole.sum())]:
         whole[stage] += 1
-    return whole
+    return np.asarray(whole)
 
 
-def _others(tenths: FloatArray, shown: list[int]) -> dict[str, str]:
+def _others(tenths: IntArray, shown: list[int], n_pixels: int) -> dict[str, str]:
     """Return codes for stages that are there but not among those shown."""
     left = [
         s for s in np.flatnonzero(tenths).tolist() if s not in shown and s != _NOT_KNOWN
     ]
     oldest = shown[0] if shown[0] != _NOT_KNOWN else len(tenths)
-    traces = [s for s in left if s > oldest and tenths[s] < 1]
+    traces = [s for s in left if s > oldest and tenths[s] < n_pixels]
     codes = {"CN": SOD_CODES[max(traces)]} if traces else {}
     left = [s for s in left if not traces or s != max(traces)]
     if left:
@@ -181,7 +192,7 @@ def _others(tenths: FloatArray, shown: list[int]) -> dict[str, str]:
     return codes
 
 
-def _forms(tenths: FloatArray) -> str:
+def _forms(tenths: IntArray) -> str:
     """Return the code of the predominant and the secondary form of ice."""
     known = [form for form in np.flatnonzero(tenths).tolist() if form != _NOT_KNOWN]
     order = sorted(known, key=lambda form: (-tenths[form], form)) or [_NOT_KNOWN]

@@ -76,6 +76,11 @@ def test_one_class_is_one_code(
             [(9, 4, 1), (3, 4, 5), (9, 4, 1), (3, 4, 5), (6, 1, 2)],
             ("60", "50", "93", "02", "10", "81", "03"),
         ),
+        # 21 tenths in 6 pixels are 3.5, however they are divided: rounded up.
+        (
+            [(0, 0, 0), (0, 0, 0), (1, 0, 4), (4, 0, 0), (6, 1, 0), (10, 1, 0)],
+            ("40", "30", "81", "99", "10", "99", "99"),
+        ),
         # A third of the ice has no known stage: it comes last, after the youngest.
         ([(9, 1, 1), (9, 1, 1), (9, 0, 2)], ("90", "60", "81", "02", "30", "99", "03")),
     ],
