@@ -313,7 +313,7 @@ def _write_thumbnails(
     for chart, plane in zip(CHARTS, charts, strict=True):
         tones = inked(toned(positions.of(plane), flags), _HATCH_SCALE)
         image = Image.fromarray(np.ascontiguousarray(tones), mode="P")
-        image.putpalette(palette(WMO_COLOURS[chart.name]).tobytes())
+        image.putpalette(palette(WMO_COLOURS[chart.name])[:, :3].tobytes())
         with replacing(folder / _thumbnail_name(chart_map.scene, kind, chart)) as new:
             image.save(new)
     return width, height

@@ -59,7 +59,7 @@ class Positions:
 
     def of(self, plane: Values) -> Values:
         """Return the nearest pixels of a plane, whatever its grid; shape of the panel."""
-        sampled: Values = plane[self.pixels(plane.shape)]
+        sampled: Values = _picked(plane, *self.pixels(plane.shape))
         return sampled
 
     def between(
@@ -77,7 +77,7 @@ class Positions:
         )
         mixed: FloatArray = _bilinear(plane, (y, x), (v, u))
         is_lost = np.isnan(mixed)
-        mixed[is_lost] = plane[self.pixels(plane.shape, sides)][is_lost]
+        mixed[is_lost] = _picked(plane, *self.pixels(plane.shape, sides))[is_lost]
         return mixed
 
 
@@ -324,9 +324,16 @@ def _bilinear(planes: Any, at: tuple[IntArray, IntArray], shares: tuple[Any, Any
     below, right = (
         np.minimum(p + 1, n - 1) for p, n in zip((y, x), planes.shape[-2:], strict=True)
     )
-    upper = planes[..., y, x] * (1 - u) + planes[..., y, right] * u
-    lower = planes[..., below, x] * (1 - u) + planes[..., below, right] * u
+    upper = _picked(planes, y, x) * (1 - u) + _picked(planes, y, right) * u
+    lower = _picked(planes, below, x) * (1 - u) + _picked(planes, below, right) * u
     return upper * (1 - v) + lower * v
+
+
+def _picked(planes: Any, y: IntArray, x: IntArray) -> Any:
+    """Return ``planes[..., y, x]``: whole rows first if all pixels of a row are of one."""
+    if y.ndim == x.ndim == 2 and y.shape[1] == x.shape[0] == 1:
+        return planes[..., y[:, 0], :][..., x[0]]
+    return planes[..., y, x]
 
 
 def _split(at: Float64, n: int) -> tuple[IntArray, FloatArray]:

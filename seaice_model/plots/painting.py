@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from seaice_data.arrays import ChartArray, FloatArray, Mask
+from seaice_data.arrays import ChartArray, FloatArray, IntArray, Mask
 from seaice_data.charts import CHART_FILL
 from seaice_data.colours import (
     COAST_COLOUR,
@@ -23,7 +23,8 @@ from seaice_data.colours import (
 from seaice_data.flags import FLAG_LAND, FLAG_NO_SAR
 
 Pixels = NDArray[np.uint8]
-"""Red, green and blue, shape ``(y, x, 3)``."""
+"""Red, green, blue and opacity (255), shape ``(y, x, 4)``: as a figure holds them, so that
+nothing is converted, and four bytes are looked up at once."""
 
 LAND, NO_SAR, OUTSIDE = 254, 253, 252
 """Tones beside classes; `CHART_FILL` is sea with SAR that has no class."""
@@ -123,18 +124,17 @@ def palette(colours: Sequence[str]) -> Pixels:
     Returns
     -------
     Pixels
-        Shape ``(256, 3)``; what is neither is white.
+        Shape ``(256, 4)``; what is neither is white.
     """
-    table = np.full((256, 3), 255, np.uint8)
+    table = np.full((256, 4), 255, np.uint8)
     for value, colour in (*enumerate(colours), *_TONES.items()):
-        table[value] = rgb(colour)
+        table[value, :3] = rgb(colour)
     return table
 
 
 def paint_classes(tones: ChartArray, colours: Sequence[str], scale: float = 1.0) -> Pixels:
     """Return the colours of classes and tones; `scale` is that of the hatch."""
-    pixels: Pixels = palette(colours)[inked(tones, scale)]
-    return pixels
+    return _looked_up(palette(colours), inked(tones, scale))
 
 
 def paint_values(
@@ -162,45 +162,47 @@ def paint_values(
     low, high = span
     with np.errstate(invalid="ignore"):
         share = np.clip((values - low) * (255 / (high - low)), 0, 255)
-    levels = np.nan_to_num(share).astype(np.uint8)
-    pixels: Pixels = _levels(ramp)[levels]
-    pixels[np.isnan(values)] = rgb(UNKNOWN_COLOUR)
+    levels = np.nan_to_num(share).astype(np.uint16)
+    levels[np.isnan(values)] = 256 + CHART_FILL
     drawn = inked(tones, scale)
     is_tone = (drawn >= _HATCH) & (drawn != CHART_FILL)
-    pixels[is_tone] = palette(())[drawn[is_tone]]
-    return pixels
+    table = np.concatenate([_levels(ramp), palette(())])
+    return _looked_up(table, np.where(is_tone, 256 + drawn.astype(np.uint16), levels))
 
 
 def paint_ramp(height: int, width: int, ramp: Sequence[str] | None = None) -> Pixels:
     """Return the key of `paint_values`: all its colours from left to right."""
     levels = np.linspace(0, 255, width).astype(np.uint8)
-    return np.repeat(_levels(ramp)[levels][np.newaxis], height, axis=0)
+    return _looked_up(_levels(ramp), np.broadcast_to(levels, (height, width)))
 
 
 def hatched(height: int, width: int, scale: float = 1.0) -> Pixels:
     """Return the pattern of missing SAR."""
-    pixels = np.empty((height, width, 3), np.uint8)
-    pixels[:] = rgb(NO_SAR_COLOUR)
-    pixels[_hatch((height, width), scale)] = rgb(HATCH_COLOUR)
-    return pixels
+    return paint_classes(np.full((height, width), NO_SAR, np.uint8), (), scale)
+
+
+def _looked_up(table: Pixels, numbers: IntArray | ChartArray) -> Pixels:
+    """Return the colours that a table gives to numbers."""
+    whole = table.view(np.uint32)[:, 0].take(numbers)
+    return np.asarray(whole[..., np.newaxis].view(np.uint8))
 
 
 def _levels(ramp: Sequence[str] | None) -> Pixels:
-    """Return 256 colours from first to last."""
-    if ramp is None:
-        greys = np.linspace(*_GRAY_OF, 256).astype(np.uint8)
-        return np.repeat(greys[:, np.newaxis], 3, axis=1)
-    steps = np.linspace(0, 255, len(ramp))
-    parts = np.array([rgb(colour) for colour in ramp]).T
-    levels = [np.interp(np.arange(256), steps, part) for part in parts]
-    return np.stack(levels, axis=1).astype(np.uint8)
+    """Return 256 colours from first to last, shape ``(256, 4)``."""
+    steps = np.linspace(0, 255, 2 if ramp is None else len(ramp))
+    parts = [_GRAY_OF] * 3 if ramp is None else np.array([rgb(c) for c in ramp]).T
+    table = np.full((256, 4), 255, np.uint8)
+    for k, part in enumerate(parts):
+        table[:, k] = np.interp(np.arange(256), steps, part)
+    return table
 
 
 def _hatch(shape: tuple[int, int], scale: float) -> Mask:
+    """Return diagonal lines; all rows are views of one."""
     period = max(round(HATCH_PX * scale), 3)
-    slope = np.arange(shape[0])[:, np.newaxis] + np.arange(shape[1])
-    hatch: Mask = slope % period < max(round(1.5 * scale), 1)
-    return hatch
+    height, width = shape
+    row = np.arange(height + width - 1) % period < max(round(1.5 * scale), 1)
+    return np.lib.stride_tricks.sliding_window_view(row, width)
 
 
 def _border(area: Mask) -> Mask:

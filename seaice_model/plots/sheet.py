@@ -253,15 +253,16 @@ def _pasted() -> Any:
                 [(box.left, box.bottom), (box.right, box.top)]
             )
             (left, bottom), (right, top) = np.rint(corners).astype(int).tolist()
-            rows, columns = (
-                ((np.arange(n) + 0.5) * size / n).astype(int)
-                for n, size in zip((top - bottom, right - left), pixels.shape, strict=False)
-            )
-            shown = np.full((len(rows), len(columns), 4), 255, np.uint8)
-            shown[..., :3] = pixels[rows[:, np.newaxis], columns]
+            shape = (top - bottom, right - left)
+            if pixels.shape[:2] != shape:
+                rows, columns = (
+                    ((np.arange(n) + 0.5) * size / n).astype(int)
+                    for n, size in zip(shape, pixels.shape, strict=False)
+                )
+                pixels = pixels[rows[:, np.newaxis], columns]
             # Its first row is the lowest one.
             context = renderer.new_gc()
-            renderer.draw_image(context, left, bottom, np.ascontiguousarray(shown[::-1]))
+            renderer.draw_image(context, left, bottom, np.ascontiguousarray(pixels[::-1]))
             context.restore()
 
     return Pasted

@@ -18,8 +18,8 @@ from .test_framing import GRID, scene
 def test_pixels_are_where_they_were_pasted(tmp_path: Path, dpi: float) -> None:
     with drawing():
         sheet = Sheet(301, 200, 100)
-        pixels = np.zeros((100, 60, 3), np.uint8)
-        pixels[:50] = (200, 10, 30)
+        pixels = np.zeros((100, 60, 4), np.uint8)
+        pixels[:50, :, :3], pixels[..., 3] = (200, 10, 30), 255
         sheet.show(Box(100, 50, 60, 100), pixels)
     save_plot(sheet.figure, tmp_path / "a.png", dpi)
     with Image.open(tmp_path / "a.png") as image:
